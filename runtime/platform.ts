@@ -1,0 +1,138 @@
+/**
+ * The ports: the only thing `runtime/` knows of the world. A host adapter supplies them, a test replaces them.
+ * @module
+ */
+
+/** Anything JSON can carry. */
+export type Json = null | boolean | number | string | Json[] | { [key: string]: Json };
+
+/** What a {@link Store} holds under one key. */
+export interface StoreEntry {
+  value: string;
+  /** Small facts that can be read without decoding the value. */
+  metadata: Json;
+  /** Opaque; changes with every write of the key. Hand it back as `ifVersion`. */
+  version: string;
+}
+
+/** Conditions and extras of one {@link Store.put}. */
+export interface PutOptions {
+  /** Write only if the key still has this version; `null`: only if the key is absent. Left out: write always. */
+  ifVersion?: string | null;
+  /** The entry is gone this many seconds from now. Left out: it stays. */
+  ttlSeconds?: number;
+  metadata?: Json;
+}
+
+/** `ok: false` means that `ifVersion` did not hold: somebody else wrote in between. */
+export type PutResult = { ok: true; version: string } | { ok: false };
+
+/** One page of {@link Store.list}, keys in ascending order of their UTF-16 code units or the host's own order. */
+export interface ListPage {
+  entries: { key: string; metadata: Json }[];
+  /** Hand it back to read on; `null`: there is no more. */
+  cursor: string | null;
+}
+
+/** What a store's host can and cannot promise; the contract suite reads it. */
+export interface StoreTraits {
+  /** Its short name, such as `sqlite`. */
+  name: string;
+  /** A read that starts after a write was acknowledged sees it, from every instance. */
+  readAfterWrite: boolean;
+  /** Entries outlive the process. */
+  durable: boolean;
+  /** Several processes may share it. */
+  shared: boolean;
+}
+
+/**
+ * Keys and values with versions. A put with `ifVersion` is atomic: of two racing writers exactly one wins.
+ * Every method rejects when the host fails; none hides a failure as an absence.
+ */
+export interface Store {
+  readonly traits: StoreTraits;
+  get(key: string): Promise<StoreEntry | null>;
+  put(key: string, value: string, options?: PutOptions): Promise<PutResult>;
+  /** Removes the key; removing an absent key is no error. */
+  delete(key: string): Promise<void>;
+  /** Live keys that begin with `prefix`, at most `limit` (default 1000) a page. */
+  list(prefix: string, options?: { limit?: number; cursor?: string | null }): Promise<ListPage>;
+  close(): Promise<void>;
+}
+
+/** How much may pass in how long. */
+export interface RateLimit {
+  limit: number;
+  windowMs: number;
+}
+
+/** The answer to one {@link RateLimiter.take}. */
+export interface TakeResult {
+  admitted: boolean;
+  /** How many more would be admitted now. */
+  remaining: number;
+  /** 0 if admitted; else milliseconds until the same take would be. */
+  retryAfterMs: number;
+}
+
+/** Counts takes per key in an exact sliding window: never more than `limit` in any `windowMs`. */
+export interface RateLimiter {
+  take(key: string, rate: RateLimit): TakeResult | Promise<TakeResult>;
+  close?(): Promise<void>;
+}
+
+/** Who asks, from sources that the operator declared trustworthy. */
+export interface Client {
+  /** The address as text, not normalised; `null`: not known. */
+  ip: string | null;
+  /** ISO 3166-1 alpha-2, upper case; `null`: not known. */
+  country: string | null;
+  /** The second half of ISO 3166-2, upper case, such as `CA`; `null`: not known. */
+  region: string | null;
+}
+
+/** Work that outlives the response. */
+export interface Background {
+  waitUntil(work: Promise<unknown>): void;
+}
+
+/** Time. */
+export interface Clock {
+  /** Milliseconds since the Unix epoch. */
+  now(): number;
+  /** Calls `callback` once, `delayMs` from now; the returned function cancels that. */
+  after(delayMs: number, callback: () => void): () => void;
+}
+
+/** Randomness fit for secrets. */
+export interface Random {
+  fill(target: Uint8Array<ArrayBuffer>): void;
+}
+
+/** The network, as the Fetch standard has it. */
+export type Fetch = (url: string, init?: RequestInit) => Promise<Response>;
+
+/** Facts that go with a log line. */
+export type LogFields = Record<string, unknown>;
+
+/** Structured log: a constant message, what varies in the fields. */
+export interface Log {
+  debug(message: string, fields?: LogFields): void;
+  info(message: string, fields?: LogFields): void;
+  warn(message: string, fields?: LogFields): void;
+  error(message: string, fields?: LogFields): void;
+}
+
+/** Labels of one time series; the registry bounds how many there are. */
+export type Labels = Record<string, string>;
+
+/** Counts, levels and distributions, by the names of the Prometheus text format. */
+export interface Metrics {
+  /** Adds `by` (default 1) to a counter. */
+  count(name: string, labels?: Labels, by?: number): void;
+  /** Sets a gauge. */
+  gauge(name: string, value: number, labels?: Labels): void;
+  /** Records one observation of a histogram, in the unit that the name ends in. */
+  observe(name: string, value: number, labels?: Labels): void;
+}

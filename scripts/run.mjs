@@ -1,0 +1,99 @@
+// Runs one of the project's tasks, after installing what that task needs. Plain JavaScript without dependencies:
+// it has to start on whatever old Node is on the machine. Everything after the set-up runs on the Node that the
+// lockfile pins.
+import { spawn, spawnSync } from "node:child_process";
+import { createHash } from "node:crypto";
+import { existsSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { constants } from "node:os";
+import { dirname, join } from "node:path";
+import { fileURLToPath } from "node:url";
+
+const root = join(dirname(fileURLToPath(import.meta.url)), "..");
+const node = join(root, "node_modules/node/bin/node");
+const vitest = [join(root, "test/node_modules/vitest/vitest.mjs"), "run", "--config", "test/vitest.config.ts"];
+const biome = join(root, "test/node_modules/@biomejs/biome/bin/biome");
+const tsc = join(root, "test/node_modules/typescript/bin/tsc");
+
+/** What each task installs first and the Node command lines it then runs; the caller's arguments go to the last one. */
+const tasks = {
+  start: { needs: ["serving"], run: [["worker/cli.ts", "serve", "--demo-if-unconfigured"]] },
+  build: { needs: ["serving", "testing"], run: [["scripts/package.ts"]] },
+  check: { needs: ["serving", "testing"], run: [[biome, "check"], [tsc]] },
+  format: { needs: ["serving", "testing"], run: [[biome, "check", "--write"]] },
+  test: {
+    needs: ["serving", "testing", "system"],
+    run: [[biome, "check"], [tsc], [...vitest]],
+  },
+  "test:unit": {
+    needs: ["serving", "testing"],
+    run: [[...vitest, "--project", "unit"]],
+  },
+};
+
+const say = (text) => process.stderr.write(`millrace: ${text}\n`);
+
+/** Ends with one plain sentence instead of a stack. */
+function fail(text) {
+  say(text);
+  process.exit(1);
+}
+
+/** Installs one folder's locked packages, unless what is there was installed from this very lockfile. */
+function install(folder, what) {
+  const lock = readFileSync(join(root, folder, "package-lock.json"));
+  const wanted = createHash("sha256").update(lock).digest("hex");
+  const stamp = join(root, folder, "node_modules/.millrace-lock");
+  if (existsSync(stamp) && readFileSync(stamp, "utf8") === wanted) return;
+  say(`installing ${what} (once; this takes a moment)`);
+  rmSync(stamp, { force: true });
+  const npm = process.env.npm_execpath;
+  const args = ["ci", "--no-audit", "--no-fund", "--loglevel=error"];
+  const [command, ...rest] = npm ? [process.execPath, npm, ...args] : ["npm", ...args];
+  const done = spawnSync(command, rest, {
+    cwd: join(root, folder),
+    stdio: ["ignore", "inherit", "inherit"],
+    env: { ...process.env, npm_config_ignore_scripts: "false" },
+  });
+  if (done.status !== 0) fail(`could not install ${what}: npm ci in ./${folder || "."} failed (see above)`);
+  writeFileSync(stamp, wanted);
+}
+
+/** Runs a Node command line to its end on the pinned Node, passing our signals on to it. */
+function runNode(args) {
+  return new Promise((resolve) => {
+    const child = spawn(node, args, { cwd: root, stdio: "inherit" });
+    const pass = (signal) => child.kill(signal);
+    process.on("SIGINT", pass).on("SIGTERM", pass);
+    child.on("error", (error) => fail(`could not start ${node}: ${error.message}`));
+    child.on("exit", (code, signal) => {
+      process.off("SIGINT", pass).off("SIGTERM", pass);
+      resolve(signal ? 128 + constants.signals[signal] : code);
+    });
+  });
+}
+
+/** How each need is met. */
+const setUp = {
+  async serving() {
+    install("", "what serving needs");
+    const code = await runNode(["wasm/build.ts"]);
+    if (code !== 0) fail("could not build the WebAssembly module (see above)");
+  },
+  async testing() {
+    install("test", "what the tests need");
+  },
+  async system() {
+    const code = await runNode(["scripts/system.ts"]);
+    if (code !== 0) fail("something that the tests need is missing (see above)");
+  },
+};
+
+const [name, ...rest] = process.argv.slice(2);
+const task = tasks[name];
+if (!task) fail(`there is no task "${name ?? ""}"; there are: ${Object.keys(tasks).join(", ")}`);
+for (const need of task.needs) await setUp[need]();
+for (const [index, args] of task.run.entries()) {
+  const last = index === task.run.length - 1;
+  const code = await runNode(last ? [...args, ...rest] : args);
+  if (code !== 0) process.exit(code);
+}

@@ -1,0 +1,23 @@
+import { defineConfig } from "vitest/config";
+
+/** One project for each kind of proof; `unit` is the part that runs all day. */
+const project = (name: string, include: string[], testTimeout: number, fileParallelism = true) => ({
+  extends: true as const,
+  test: { name, include, testTimeout, hookTimeout: testTimeout, fileParallelism },
+});
+
+export default defineConfig({
+  root: new URL("..", import.meta.url).pathname,
+  cacheDir: "test/node_modules/.vite",
+  test: {
+    watch: false,
+    reporters: ["default", "./test/closing-line.ts"],
+    projects: [
+      project("unit", ["test/unit/**/*.test.ts", "test/contract/**/*.test.ts"], 20_000),
+      project("fuzz", ["test/fuzz/**/*.test.ts"], 300_000),
+      project("runtimes", ["test/runtimes/**/*.test.ts"], 120_000, false),
+      project("browser", ["test/browser/**/*.test.ts"], 120_000, false),
+      project("package", ["test/package/**/*.test.ts"], 300_000, false),
+    ],
+  },
+});

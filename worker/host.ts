@@ -1,0 +1,40 @@
+/**
+ * What differs between runtimes, as one small object that each file in `worker/entries/` supplies.
+ * @module
+ */
+import type { RateLimiter, Background, Clock, Fetch, Random, Store } from "../runtime/platform.ts";
+import type { HotPath, HotPathOptions } from "../wasm/hotpath.ts";
+
+/** A Web-standard handler; `host` is whatever else the runtime hands to it (`info`, `server`, `env, ctx`, …). */
+export type FetchHandler<Args extends unknown[] = unknown[]> = (
+  request: Request,
+  ...host: Args
+) => Response | Promise<Response>;
+
+/** One runtime, as the service sees it. */
+export interface Host<Args extends unknown[] = unknown[]> {
+  /** Its short name, such as `node`. */
+  readonly name: string;
+  /** The store when the configuration names none. */
+  readonly defaultStore: string;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly fetch: Fetch;
+  /** True where the process lives on between requests, so that waiting work may stay in memory. */
+  readonly livesBetweenRequests: boolean;
+  createHotPath(options: HotPathOptions): HotPath;
+  /**
+   * Opens the store that a configuration's `store` names.
+   * @throws {Error} naming the schemes that this host has, if it has none for `url`.
+   */
+  openStore(url: string, args: Args): Store;
+  /**
+   * Opens the rate limiter that a configuration's `limiter` names.
+   * @throws {Error} naming the limiters that this host has, if it has none for `url`.
+   */
+  openLimiter(url: string, hotPath: HotPath, args: Args): RateLimiter;
+  /** The peer's address as the socket has it; `null` where the host does not tell. */
+  address(request: Request, args: Args): string | null;
+  /** Where work that outlives the response goes. */
+  background(args: Args): Background;
+}
