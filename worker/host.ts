@@ -2,7 +2,8 @@
  * What differs between runtimes, as one small object that each file in `worker/entries/` supplies.
  * @module
  */
-import type { RateLimiter, Background, Clock, Fetch, Random, Store } from "../runtime/platform.ts";
+import type { LogLevel } from "../runtime/observe/log.ts";
+import type { Background, Clock, Fetch, Random, RateLimiter, Store } from "../runtime/platform.ts";
 import type { HotPath, HotPathOptions } from "../wasm/hotpath.ts";
 
 /** A Web-standard handler; `host` is whatever else the runtime hands to it (`info`, `server`, `env, ctx`, …). */
@@ -15,6 +16,10 @@ export type FetchHandler<Args extends unknown[] = unknown[]> = (
 export interface Host<Args extends unknown[] = unknown[]> {
   /** Its short name, such as `node`. */
   readonly name: string;
+  /** The least severe level that the log shows unless the options bring a log. */
+  readonly logLevel: LogLevel;
+  /** Where the log's lines go, without a line end. */
+  writeLog(line: string): void;
   /** The store when the configuration names none. */
   readonly defaultStore: string;
   readonly clock: Clock;

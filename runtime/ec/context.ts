@@ -1,0 +1,91 @@
+/**
+ * One request, read once: who asks, which ids came with it, and what consent allows. Nothing here touches a store.
+ * @module
+ */
+import type { Client } from "../platform.ts";
+import { allowsEcCreation, type Consent, type ConsentPolicy, decideConsent } from "./consent.ts";
+import { EC_COOKIE, readCookies } from "./cookie.ts";
+import type { Identity } from "./id.ts";
+import { normaliseIp } from "./ip.ts";
+
+/** The header in which a publisher's own infrastructure forwards the id, and in which a new one is answered. */
+export const EC_HEADER = "x-ts-ec";
+
+const COOKIE_NAMES = [EC_COOKIE, "euconsent-v2", "__gpp", "__gpp_sid", "us_privacy"] as const;
+
+/** What everything after {@link readContext} knows of a request. */
+export interface EcContext {
+  /** When the request was read, in milliseconds since the epoch. */
+  readonly nowMs: number;
+  /** Normalised address, country and region; each `null` where not known. */
+  readonly client: Client;
+  /** A `ts-ec` cookie came along, valid or not. */
+  readonly cookieWasPresent: boolean;
+  /** The cookie's id if it is a valid one. */
+  readonly cookieId: string | null;
+  /** The header's id if it is a valid one. */
+  readonly headerId: string | null;
+  /** Replaced only by a request that carries no consent of its own and states it in another way. */
+  consent: Consent;
+  /** The header's id, else the cookie's, else one minted now. */
+  activeId: string | null;
+  /** `activeId` was minted by this request. */
+  ecGenerated: boolean;
+}
+
+/** What reading a request takes besides the request. */
+export interface ContextSettings {
+  identity: Identity;
+  policy: ConsentPolicy;
+  /** False where the publisher's infrastructure never forwards the id in a header. */
+  readEcHeader: boolean;
+}
+
+/**
+ * Reads a request. A malformed header never hides a valid cookie, nor the reverse; of several `ts-ec` cookies the
+ * first valid one counts.
+ * @param client as the host's adapter has it; the address not yet normalised.
+ */
+export function readContext(
+  headers: Headers,
+  client: Client,
+  nowMs: number,
+  { identity, policy, readEcHeader }: ContextSettings,
+): EcContext {
+  const cookies = readCookies(headers.get("cookie"), COOKIE_NAMES);
+  const first = (name: (typeof COOKIE_NAMES)[number]) => cookies.get(name)?.[0] ?? null;
+  const ecCookies = cookies.get(EC_COOKIE) ?? [];
+  const cookieId = ecCookies.find((value) => identity.isValid(value)) ?? null;
+  const header = readEcHeader ? headers.get(EC_HEADER) : null;
+  const headerId = header !== null && identity.isValid(header) ? header : null;
+  const signals = {
+    tcf: first("euconsent-v2"),
+    gpp: first("__gpp"),
+    gppSid: first("__gpp_sid"),
+    usPrivacy: first("us_privacy"),
+    gpc: headers.get("sec-gpc") === "1",
+  };
+  return {
+    nowMs,
+    client: { ...client, ip: client.ip === null ? null : normaliseIp(client.ip) },
+    cookieWasPresent: ecCookies.length > 0,
+    cookieId,
+    headerId,
+    consent: decideConsent(signals, client, policy, nowMs),
+    activeId: headerId ?? cookieId,
+    ecGenerated: false,
+  };
+}
+
+/** What came of {@link mintIfNeeded}. */
+export type MintOutcome = "minted" | "not_needed" | "not_allowed" | "no_address";
+
+/** Mints an id for a request that has none, where consent allows and the address is known. Organic routes only. */
+export function mintIfNeeded(context: EcContext, identity: Identity): MintOutcome {
+  if (!allowsEcCreation(context.consent)) return "not_allowed";
+  if (context.activeId !== null) return "not_needed";
+  if (context.client.ip === null) return "no_address";
+  context.activeId = identity.mint(context.client.ip);
+  context.ecGenerated = true;
+  return "minted";
+}

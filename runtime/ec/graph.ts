@@ -1,0 +1,169 @@
+/**
+ * The identity graph: what is known of each EC id, on any {@link Store}. Every change is a compare-and-swap.
+ * @module
+ */
+import type { Clock, Random, Store } from "../platform.ts";
+import type { Consent } from "./consent.ts";
+import {
+  createdOrRevived,
+  decodeEntry,
+  type EntryMetadata,
+  type GraphEntry,
+  isTombstone,
+  metadataOf,
+  type PartnerId,
+  seen,
+  tombstoned,
+  toSeconds,
+  ttlOf,
+  type UpsertOutcome,
+  withPartnerId,
+} from "./entry.ts";
+
+/** How often a write that lost a race is tried again. */
+const MAX_RETRIES = 8;
+/** The first pause after a lost race, in milliseconds; it doubles, and a random part of it is waited. */
+const FIRST_PAUSE_MS = 4;
+
+/** One change: what is stored (or `null`) to what shall be stored; `null` leaves it. Must be pure: it may run again. */
+type Change = (stored: GraphEntry | null) => GraphEntry | null;
+
+/** A partner's id on its way into the graph. */
+export interface Upsert extends PartnerId {
+  partner: string;
+}
+
+/** The operations of the identity graph. All reject when the store fails. */
+export interface Graph {
+  get(id: string): Promise<GraphEntry | null>;
+  /** The part that needs no decoding of the entry. */
+  metadata(id: string): Promise<EntryMetadata | null>;
+  /** Creates a live entry; replaces a tombstone older than `entry.created`; leaves everything else alone. */
+  createOrRevive(id: string, entry: GraphEntry): Promise<void>;
+  /** Writes `lastSeen` if the stored one is over 300 s old. Neither creates nor revives. */
+  updateLastSeen(id: string, nowMs: number, consent: Consent): Promise<void>;
+  /** Merges one partner's id unless the stored one is as new. Creates a minimal entry, never revives a tombstone. */
+  upsertPartnerId(id: string, partner: string, uid: string, syncedSeconds: number): Promise<UpsertOutcome>;
+  /** The same for several at once, in one write; outcomes in the order given. */
+  upsertPartnerIds(id: string, upserts: readonly Upsert[]): Promise<UpsertOutcome[]>;
+  /**
+   * Withdraws consent: empties `ids` and stands for 24 hours. A second one changes nothing.
+   * @param mayAdopt asked only if the graph does not know the id; `false`: it gets no tombstone.
+   */
+  tombstone(id: string, mayAdopt: () => boolean | Promise<boolean>): Promise<void>;
+  /** Forgets the id altogether; for data-deletion requests only. */
+  delete(id: string): Promise<void>;
+}
+
+/**
+ * The identity graph on a store. Changes to one id by this process are gathered and written together, so that only
+ * other processes can make a write lose its race.
+ */
+export function createGraph(store: Store, clock: Clock, random: Random): Graph {
+  const waiting = new Map<string, Change[]>();
+  const running = new Map<string, Promise<void>>();
+
+  const pause = (attempt: number) =>
+    new Promise<void>((resolve) => {
+      const byte = new Uint8Array(1);
+      random.fill(byte);
+      clock.after(Math.ceil(FIRST_PAUSE_MS * 2 ** attempt * ((byte[0]! + 1) / 256)), resolve);
+    });
+
+  /** Applies the gathered changes of one id in one write, as often as it takes to win the race. */
+  async function writeAll(id: string, changes: readonly Change[]): Promise<void> {
+    const key = keyOf(id);
+    for (let attempt = 0; attempt <= MAX_RETRIES; attempt++) {
+      if (attempt > 0) await pause(attempt - 1);
+      const stored = await store.get(key);
+      const before = stored === null ? null : decodeEntry(stored.value);
+      let after = before;
+      for (const change of changes) after = change(after) ?? after;
+      if (after === null || after === before) return;
+      const put = await store.put(key, JSON.stringify(after), {
+        ifVersion: stored === null ? null : stored.version,
+        ttlSeconds: ttlOf(after),
+        metadata: metadataOf(after),
+      });
+      if (put.ok) return;
+    }
+    throw new Error(`a graph entry was changed by others ${MAX_RETRIES + 1} times in a row; nothing was written`);
+  }
+
+  /** Runs after the batch before it, if there is one, has settled; takes whatever has gathered until then. */
+  async function nextBatch(id: string, previous: Promise<void> | undefined): Promise<void> {
+    await previous?.catch(() => {});
+    const changes = waiting.get(id)!;
+    waiting.delete(id);
+    await writeAll(id, changes);
+  }
+
+  /** Adds a change to the batch of its id that has not begun yet. Settles when that batch has. */
+  function update(id: string, change: Change): Promise<void> {
+    const gathered = waiting.get(id);
+    if (gathered !== undefined) {
+      gathered.push(change);
+      return running.get(id)!;
+    }
+    waiting.set(id, [change]);
+    const batch = nextBatch(id, running.get(id));
+    running.set(id, batch);
+    const done = () => {
+      if (running.get(id) === batch) running.delete(id);
+    };
+    batch.then(done, done);
+    return batch;
+  }
+
+  const get = async (id: string) => {
+    const stored = await store.get(keyOf(id));
+    return stored === null ? null : decodeEntry(stored.value);
+  };
+
+  const upsertPartnerIds = async (id: string, upserts: readonly Upsert[]) => {
+    const nowSeconds = toSeconds(clock.now());
+    let outcomes: UpsertOutcome[] = [];
+    await update(id, (stored) => {
+      outcomes = [];
+      let after: GraphEntry | null = null;
+      for (const { partner, uid, synced } of upserts) {
+        const merged = withPartnerId(after ?? stored, partner, { uid, synced }, nowSeconds);
+        outcomes.push(merged.outcome);
+        after = merged.entry ?? after;
+      }
+      return after;
+    });
+    return outcomes;
+  };
+
+  return {
+    get,
+    async metadata(id) {
+      const stored = await store.get(keyOf(id));
+      return stored === null ? null : (stored.metadata as unknown as EntryMetadata);
+    },
+    createOrRevive: (id, entry) => update(id, (stored) => createdOrRevived(stored, entry)),
+    updateLastSeen: (id, nowMs, consent) => update(id, (stored) => seen(stored, toSeconds(nowMs), consent)),
+    async upsertPartnerId(id, partner, uid, synced) {
+      const [outcome] = await upsertPartnerIds(id, [{ partner, uid, synced }]);
+      return outcome!;
+    },
+    upsertPartnerIds,
+    async tombstone(id, mayAdopt) {
+      const stored = await get(id);
+      if (stored !== null && isTombstone(stored)) return;
+      if (stored === null && !running.has(id) && !(await mayAdopt())) return;
+      const nowSeconds = toSeconds(clock.now());
+      await update(id, (current) => tombstoned(current, nowSeconds));
+    },
+    async delete(id) {
+      await running.get(id)?.catch(() => {});
+      await store.delete(keyOf(id));
+    },
+  };
+}
+
+/** The graph's keys in a store that it may share with others. */
+export function keyOf(id: string): string {
+  return `ec:${id}`;
+}

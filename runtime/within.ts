@@ -1,0 +1,22 @@
+import type { Clock } from "./platform.ts";
+
+/**
+ * Waits for work, but no longer than `ms` milliseconds; the work goes on all the same.
+ * @returns whether the work settled in time.
+ * @throws what the work throws, if it does so in time.
+ */
+export function settlesWithin(work: Promise<unknown>, ms: number, clock: Clock): Promise<boolean> {
+  return new Promise((resolve, reject) => {
+    const cancel = clock.after(ms, () => resolve(false));
+    work.then(
+      () => {
+        cancel();
+        resolve(true);
+      },
+      (error) => {
+        cancel();
+        reject(error);
+      },
+    );
+  });
+}

@@ -1,0 +1,41 @@
+/**
+ * The HTTP routes of the Edge Cookie service itself. Every other path belongs to the wrapped handler.
+ * @module
+ */
+import { Hono } from "hono";
+import type { EcContext } from "../runtime/ec/context.ts";
+import { healthRoutes } from "./routes/health.ts";
+import type { Services } from "./service.ts";
+
+/** What a route finds in `c.env`. */
+export interface RouteBindings {
+  Bindings: { context: EcContext };
+}
+
+const PATHS = new Set(["/sync", "/identify", "/auction"]);
+
+/** Whether a request's URL is one of the service's own routes. */
+export function isServicePath(url: string): boolean {
+  const start = url.indexOf("/", url.indexOf("://") + 3);
+  if (start === -1) return false;
+  const end = url.slice(start).search(/[?#]/);
+  const path = end === -1 ? url.slice(start) : url.slice(start, start + end);
+  return PATHS.has(path) || path.startsWith("/_ts/");
+}
+
+/** The error body that every route answers with: a stable code, and what is wrong and how to mend it. */
+export function problem(error: string, message: string): { error: string; message: string } {
+  return { error, message };
+}
+
+/** Builds the routes. */
+export function createApp(services: Services): (request: Request, context: EcContext) => Promise<Response> {
+  const app = new Hono<RouteBindings>();
+  app.route("/", healthRoutes(services));
+  app.notFound((c) => c.json(problem("not_found", `there is no ${c.req.method} ${c.req.path}`), 404));
+  app.onError((error, c) => {
+    services.log.error("a route failed", { error, path: c.req.path });
+    return c.json(problem("internal_error", "the request failed; the log has the cause"), 500);
+  });
+  return async (request, context) => app.fetch(request, { context });
+}

@@ -1,0 +1,104 @@
+/**
+ * The public face: wraps a fetch handler so that the site it serves has a first-party identity.
+ * @module
+ */
+import { createLog } from "../runtime/observe/log.ts";
+import { createMetrics } from "../runtime/observe/metrics.ts";
+import type { Client, Clock, Fetch, Log, Random, RateLimiter, Store } from "../runtime/platform.ts";
+import { readClient } from "./client.ts";
+import { type ConfigInput, parseConfig } from "./config.ts";
+import type { FetchHandler, Host } from "./host.ts";
+import { createService, type Service } from "./service.ts";
+
+/**
+ * The configuration, as in a configuration file, and instead of what the host would supply, objects of your own.
+ */
+export interface EdgeCookieOptions extends Omit<ConfigInput, "store" | "limiter"> {
+  /** A store's URL, such as `sqlite:./data/millrace.db`, or a store. */
+  store?: string | Store;
+  /** `local`, another limiter's URL, or a limiter. */
+  limiter?: string | RateLimiter;
+  log?: Log;
+  clock?: Clock;
+  random?: Random;
+  fetch?: Fetch;
+  /** Who asks, where neither the socket nor the headers named under `client` tell it. */
+  readClient?: (request: Request, address: string | null) => Client;
+  /** The address that a server of ours is bound to; left out where the host does the listening. */
+  boundTo?: string;
+}
+
+/** A wrapped handler. */
+export interface EdgeCookieHandler<Args extends unknown[]> {
+  (request: Request, ...host: Args): Promise<Response>;
+  /** The running service; opens the store and the limiter if that has not happened. */
+  service(...host: Args): Service;
+  /** Finishes background work and closes the store. */
+  close(): Promise<void>;
+}
+
+/**
+ * Binds the Edge Cookie to a runtime.
+ * @returns `edgeCookie(options)(handler)`.
+ */
+export function createEdgeCookie<Args extends unknown[]>(host: Host<Args>) {
+  /**
+   * Gives the site behind a fetch handler a first-party identity.
+   *
+   * @param options the configuration; `publisher.domain` and `ec.passphrases` have no default.
+   * @returns a function that wraps your handler and gives back one of the same shape.
+   * @throws {ConfigError} naming every fault of the configuration at once.
+   * @example
+   * ```ts
+   * import { edgeCookie } from "millrace";
+   * const ec = edgeCookie({ publisher: { domain: "example.com" }, ec: { passphrases: ["a long secret of yours"] } });
+   * export default { fetch: ec((request) => new Response("hello")) };
+   * ```
+   */
+  return function edgeCookie(options: EdgeCookieOptions) {
+    const { store, limiter, log, clock, random, fetch, readClient: ownClient, boundTo, ...input } = options;
+    const config = parseConfig(
+      {
+        ...input,
+        ...(typeof store === "string" ? { store } : {}),
+        ...(typeof limiter === "string" ? { limiter } : {}),
+      },
+      {},
+    );
+    const clientOf =
+      ownClient ??
+      ((request: Request, address: string | null) => readClient(request.headers, address, config.client));
+    let service: Service | undefined;
+
+    // Not before the first request: some hosts allow neither randomness nor connections while a module loads.
+    function open(args: Args): Service {
+      const time = clock ?? host.clock;
+      const chance = random ?? host.random;
+      const hotPath = host.createHotPath({ random: chance });
+      return createService({
+        config,
+        hotPath,
+        store: typeof store === "object" ? store : host.openStore(config.store ?? host.defaultStore, args),
+        limiter: typeof limiter === "object" ? limiter : host.openLimiter(config.limiter, hotPath, args),
+        clock: time,
+        random: chance,
+        fetch: fetch ?? host.fetch,
+        log: log ?? createLog({ level: host.logLevel, write: host.writeLog, clock: time }),
+        metrics: createMetrics(),
+        boundTo: boundTo ?? null,
+      });
+    }
+
+    return function wrap(handler: FetchHandler<Args>): EdgeCookieHandler<Args> {
+      const answer = async (request: Request, ...args: Args): Promise<Response> => {
+        service ??= open(args);
+        const client = clientOf(request, host.address(request, args));
+        return service.respond(request, client, host.background(args), () => handler(request, ...args));
+      };
+      return Object.assign(answer, {
+        service: (...args: Args) => (service ??= open(args)),
+        close: async () => service?.close(),
+      });
+    };
+  };
+}

@@ -1,0 +1,195 @@
+/**
+ * One Edge Cookie service: the parts of `runtime/` put together for one configuration on one host, and the life of a
+ * request through them: read, handle, finalize, then what may wait.
+ * @module
+ */
+import { createAdoption, type MayAdopt } from "../runtime/ec/adoption.ts";
+import { allowsEcCreation, type ConsentPolicy } from "../runtime/ec/consent.ts";
+import { type EcContext, mintIfNeeded, readContext } from "../runtime/ec/context.ts";
+import { isTombstone, LAST_SEEN_DEBOUNCE_SECONDS, newEntry, toSeconds } from "../runtime/ec/entry.ts";
+import { applyFinalization, decideFinalization, type Finalization } from "../runtime/ec/finalize.ts";
+import { createGraph, type Graph } from "../runtime/ec/graph.ts";
+import { createIdentity, type Identity, shortId } from "../runtime/ec/id.ts";
+import type {
+  Background,
+  Client,
+  Clock,
+  Fetch,
+  Log,
+  Metrics,
+  Random,
+  RateLimiter,
+  Store,
+} from "../runtime/platform.ts";
+import { settlesWithin } from "../runtime/within.ts";
+import type { HotPath } from "../wasm/hotpath.ts";
+import { createApp, isServicePath } from "./app.ts";
+import type { Config } from "./config.ts";
+
+/** How long a response waits for the store before the write goes on behind it, in milliseconds. */
+const STORE_PATIENCE_MS = 250;
+
+/** What a service is made of; the host and the options supply them. */
+export interface Parts {
+  readonly config: Config;
+  readonly hotPath: HotPath;
+  readonly store: Store;
+  readonly limiter: RateLimiter;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly fetch: Fetch;
+  readonly log: Log;
+  readonly metrics: Metrics & { text(): string };
+  /** The address that our own server is bound to; `null` where the host does the listening. */
+  readonly boundTo: string | null;
+}
+
+/** The parts and what is built from them: what the service's own routes work with. */
+export interface Services extends Parts {
+  readonly identity: Identity;
+  readonly graph: Graph;
+  readonly mayAdopt: MayAdopt;
+}
+
+/** One running service. */
+export interface Service {
+  readonly services: Services;
+  /** Answers one request: by the service's own routes, else by `handle`. */
+  respond(
+    request: Request,
+    client: Client,
+    background: Background,
+    handle: () => Response | Promise<Response>,
+  ): Promise<Response>;
+  /** Waits for the background work that has begun, then closes the store and the limiter. */
+  close(): Promise<void>;
+}
+
+const contexts = new WeakMap<Request, EcContext>();
+
+/**
+ * What the service read of a request and decided on it, for the wrapped handler.
+ * @returns `undefined` for a request that did not come through the service.
+ */
+export function ecOf(request: Request): Readonly<EcContext> | undefined {
+  return contexts.get(request);
+}
+
+/** Puts a service together. Opens nothing and starts nothing by itself. */
+export function createService(parts: Parts): Service {
+  const { config, hotPath, store, limiter, clock, random, log, metrics } = parts;
+  const identity = createIdentity(hotPath, config.ec.passphrases);
+  const graph = createGraph(store, clock, random);
+  const mayAdopt = createAdoption(identity, limiter);
+  const services: Services = { ...parts, identity, graph, mayAdopt };
+  const app = createApp(services);
+  const settings = { identity, policy: policyOf(config), readEcHeader: config.ec.readEcHeader };
+  const domain = config.publisher.domain;
+  const pending = new Set<Promise<unknown>>();
+
+  /** Hands work to the host, and remembers it for {@link Service.close}. Work that fails is logged, never thrown. */
+  function inBackground(background: Background, what: string, work: Promise<unknown>): void {
+    const safe = work
+      .catch((error) => log.error(`${what} failed`, { error }))
+      .finally(() => pending.delete(safe));
+    pending.add(safe);
+    background.waitUntil(safe);
+  }
+
+  /** A write that the response waits for, but not long and never at the page's expense. */
+  async function inForeground(background: Background, what: string, work: Promise<unknown>): Promise<void> {
+    inBackground(background, what, work);
+    await settlesWithin(work, STORE_PATIENCE_MS, clock).catch(() => {});
+  }
+
+  const seenKey = (id: string) => `seen:${id}`;
+  const seenLately = (id: string) =>
+    !hotPath.take(seenKey(id), clock.now(), LAST_SEEN_DEBOUNCE_SECONDS * 1000, 1).admitted;
+
+  const entryFor = (context: EcContext) =>
+    newEntry(context.consent, context.client, toSeconds(context.nowMs));
+
+  /** What a visit with a known or adoptable id leaves in the graph. */
+  async function touch(id: string, context: EcContext): Promise<void> {
+    const stored = await graph.get(id);
+    if (stored === null) {
+      if (await mayAdopt(id, context)) await graph.createOrRevive(id, entryFor(context));
+    } else if (isTombstone(stored)) {
+      await graph.createOrRevive(id, entryFor(context));
+    } else {
+      await graph.updateLastSeen(id, context.nowMs, context.consent);
+    }
+  }
+
+  async function withdraw(id: string, context: EcContext): Promise<void> {
+    // A visitor who consents again is to be seen again at once.
+    hotPath.forget(seenKey(id));
+    await graph.tombstone(id, () => mayAdopt(id, context));
+  }
+
+  /** The graph's side of a finalization. */
+  async function record(end: Finalization, context: EcContext, background: Background): Promise<void> {
+    if (end.branch === "new") {
+      seenLately(end.id);
+      await inForeground(
+        background,
+        "creating a graph entry",
+        graph.createOrRevive(end.id, entryFor(context)),
+      );
+    } else if (end.branch === "withdrawal") {
+      await Promise.all(
+        end.tombstones.map((id) => inForeground(background, "writing a tombstone", withdraw(id, context))),
+      );
+    } else if (end.branch === "returning" && !seenLately(end.id)) {
+      inBackground(background, "recording a visit", touch(end.id, context));
+    }
+  }
+
+  function mint(context: EcContext): void {
+    try {
+      const outcome = mintIfNeeded(context, identity);
+      if (outcome === "minted") {
+        metrics.count("ec_minted_total");
+        log.debug("minted an EC id", { ec: shortId(context.activeId!) });
+      } else if (outcome === "no_address") {
+        metrics.count("ec_no_address_total");
+        log.warn("no EC id: the client's address is not known; is client.ipHeader right?");
+      }
+    } catch (error) {
+      log.error("minting failed", { error });
+    }
+  }
+
+  return {
+    services,
+    async respond(request, client, background, handle) {
+      const context = readContext(request.headers, client, clock.now(), settings);
+      contexts.set(request, context);
+      const own = isServicePath(request.url);
+      if (!own) mint(context);
+      const response = own ? await app(request, context) : await handle();
+      const end = decideFinalization(context);
+      metrics.count("ec_requests_total", { route: own ? "service" : "organic", branch: end.branch });
+      metrics.count("ec_consent_total", {
+        jurisdiction: context.consent.jurisdiction,
+        allowed: String(allowsEcCreation(context.consent)),
+      });
+      await record(end, context, background);
+      return applyFinalization(response, end, domain);
+    },
+    async close() {
+      await Promise.allSettled([...pending]);
+      await limiter.close?.();
+      await store.close();
+    },
+  };
+}
+
+function policyOf({ consent }: Config): ConsentPolicy {
+  return {
+    gdprCountries: new Set(consent.gdprCountries),
+    usStates: new Set(consent.usStates),
+    maxAgeDays: consent.maxAgeDays,
+    assumeCountry: consent.assumeCountry,
+  };
+}
