@@ -1,0 +1,80 @@
+import { isIP, isIPv4 } from "node:net";
+import fc from "fast-check";
+import { expect, test } from "vitest";
+import { normaliseIp } from "../../runtime/ec/ip.ts";
+
+/** The same contract said in another way: the host knows what an address is, its URL parser writes it canonically. */
+function expected(text: string): string | null {
+  const bare = text.startsWith("[") && text.endsWith("]") && text.includes(":") ? text.slice(1, -1) : text;
+  if (isIP(bare) === 0) return null;
+  if (isIPv4(bare)) return bare;
+  const groups = new URL(`http://[${bare.replace(/%.*/, "")}]`).hostname.slice(1, -1);
+  const [head, tail] = groups.split("::");
+  const before = head ? head.split(":") : [];
+  const after = tail ? tail.split(":") : [];
+  const all = [...before, ...new Array(8 - before.length - after.length).fill("0"), ...after];
+  const full = all.map((group) => group.padStart(4, "0")).join("");
+  if (!full.startsWith("00000000000000000000ffff")) return full.slice(0, 16);
+  return [24, 26, 28, 30].map((at) => Number.parseInt(full.slice(at, at + 2), 16)).join(".");
+}
+
+const group = fc.oneof(
+  fc.integer({ min: 0, max: 0xffff }).map((value) => value.toString(16)),
+  fc.constantFrom("0", "0000", "ffff", "FFFF", "00a", "12345", "g", ""),
+);
+const octet = fc.oneof(
+  fc.integer({ min: 0, max: 260 }).map(String),
+  fc.constantFrom("00", "01", "0x1", "", "1e1"),
+);
+const ipv4ish = fc.array(octet, { minLength: 3, maxLength: 5 }).map((parts) => parts.join("."));
+const run = fc.array(group, { maxLength: 8 }).map((parts) => parts.join(":"));
+const ipv6ish = fc.oneof(
+  run,
+  fc.tuple(run, run).map((halves) => halves.join("::")),
+  fc.tuple(run, fc.constantFrom(":", "::", "::ffff:", ":ffff:"), ipv4ish).map((parts) => parts.join("")),
+);
+const zone = fc.constantFrom("", "", "", "%eth0", "%1");
+const anything = fc.oneof(
+  fc.ipV4(),
+  fc.ipV6(),
+  ipv4ish,
+  fc.tuple(ipv6ish, zone).map((parts) => parts.join("")),
+);
+
+test("agrees with the host on every text that looks like an address", () => {
+  let addresses = 0;
+  fc.assert(
+    fc.property(anything, (text) => {
+      const wanted = expected(text);
+      if (wanted !== null) addresses++;
+      expect(normaliseIp(text)).toBe(wanted);
+    }),
+    { numRuns: 100_000 },
+  );
+  expect(addresses).toBeGreaterThan(10_000);
+});
+
+test("every way to write one IPv6 address has one normal form", () => {
+  const groups = fc.array(fc.integer({ min: 0, max: 0xffff }), { minLength: 8, maxLength: 8 });
+  fc.assert(
+    fc.property(groups, (values) => {
+      const full = values.map((value) => value.toString(16).padStart(4, "0")).join(":");
+      const short = new URL(`http://[${full}]`).hostname;
+      const normal = normaliseIp(full);
+      expect(normal).not.toBeNull();
+      for (const text of [full.toUpperCase(), short, short.slice(1, -1), `${full}%zone`, `[${full}]`])
+        expect(normaliseIp(text)).toBe(normal);
+    }),
+    { numRuns: 10_000 },
+  );
+});
+
+test("nothing makes it throw", () => {
+  fc.assert(
+    fc.property(fc.string({ unit: "binary", maxLength: 200 }), (text) => {
+      const result = normaliseIp(text);
+      if (result !== null) expect(result).toMatch(/^(?:[0-9a-f]{16}|\d{1,3}(?:\.\d{1,3}){3})$/);
+    }),
+    { numRuns: 20_000 },
+  );
+});
