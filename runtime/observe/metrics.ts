@@ -1,0 +1,171 @@
+/**
+ * Counters, gauges and histograms, and their Prometheus text (format 0.0.4).
+ * @module
+ */
+import type { Labels, Metrics } from "../platform.ts";
+
+/** What a metric is. */
+export type MetricType = "counter" | "gauge" | "histogram";
+
+/** The registry behind the `Metrics` port. */
+export interface MetricsRegistry extends Metrics {
+  /**
+   * Gives a metric its help text before it is used. One that is used without is shown without.
+   * @param buckets upper bounds of a histogram, ascending; `+Inf` comes by itself.
+   * @throws {TypeError} on a malformed name, or if the metric has another type already.
+   */
+  describe(name: string, help: string, type: MetricType, buckets?: readonly number[]): void;
+  /** The whole registry as Prometheus text. */
+  text(): string;
+}
+
+/** Where {@link MetricsRegistry.text} is served, this is its media type. */
+export const METRICS_CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8";
+
+/** How many series one metric may have; those beyond are folded into one whose label values are all `other`. */
+const MAX_SERIES = 200;
+const OTHER = "other";
+const FOLDED = "metrics_folded_total";
+
+/** Seconds, from a tenth of a millisecond to a minute. */
+const DEFAULT_BUCKETS = [
+  0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60,
+];
+
+const NAME = /^[a-zA-Z_:][a-zA-Z0-9_:]*$/;
+/** `le` is a histogram's own. */
+const LABEL_NAME = /^(?!__|le$)[a-zA-Z_][a-zA-Z0-9_]*$/;
+
+interface Series {
+  /** A counter's or gauge's value; a histogram's sum. */
+  value: number;
+  /** Observations by bucket, the last one past every bound. Empty unless a histogram. */
+  counts: number[];
+}
+
+interface Metric {
+  type: MetricType;
+  help: string;
+  buckets: readonly number[];
+  /** The series without labels, once it has been used: found without a look-up. */
+  bare: Series | null;
+  /** Those with labels, by their text in braces. */
+  labelled: Map<string, Series>;
+}
+
+/** Creates an empty registry. Counting without labels allocates nothing. */
+export function createMetrics(): MetricsRegistry {
+  const metrics = new Map<string, Metric>();
+
+  function metricOf(name: string, type: MetricType, buckets: readonly number[] = DEFAULT_BUCKETS): Metric {
+    let metric = metrics.get(name);
+    if (metric === undefined) {
+      if (!NAME.test(name)) throw new TypeError(`"${name}" is no metric name; expected ${NAME.source}`);
+      metric = { type, help: "", buckets, bare: null, labelled: new Map() };
+      metrics.set(name, metric);
+    } else if (metric.type !== type) {
+      throw new TypeError(`the metric ${name} is a ${metric.type}, not a ${type}`);
+    }
+    return metric;
+  }
+
+  function seriesOf(name: string, metric: Metric, labels: Labels | undefined): Series {
+    let key = labels === undefined ? "" : labelText(labels);
+    if (labels === undefined || key === "") {
+      metric.bare ??= newSeries(metric);
+      return metric.bare;
+    }
+    let series = metric.labelled.get(key);
+    if (series !== undefined) return series;
+    if (metric.labelled.size >= MAX_SERIES) {
+      if (name !== FOLDED) count(FOLDED, { metric: name });
+      key = labelText(Object.fromEntries(Object.keys(labels).map((label) => [label, OTHER])));
+      series = metric.labelled.get(key);
+      if (series !== undefined) return series;
+    }
+    series = newSeries(metric);
+    metric.labelled.set(key, series);
+    return series;
+  }
+
+  function count(name: string, labels?: Labels, by = 1): void {
+    if (!(by >= 0)) throw new TypeError(`the counter ${name} cannot grow by ${by}`);
+    seriesOf(name, metricOf(name, "counter"), labels).value += by;
+  }
+
+  metricOf(FOLDED, "counter").help = "Measurements folded into label values of their own kind, to bound the series.";
+
+  return {
+    count,
+    gauge(name, value, labels) {
+      seriesOf(name, metricOf(name, "gauge"), labels).value = value;
+    },
+    observe(name, value, labels) {
+      const metric = metricOf(name, "histogram");
+      const series = seriesOf(name, metric, labels);
+      const { buckets } = metric;
+      let i = 0;
+      while (i < buckets.length && value > buckets[i]!) i++;
+      series.counts[i]!++;
+      series.value += value;
+    },
+    describe(name, help, type, buckets) {
+      metricOf(name, type, buckets).help = help;
+    },
+    text() {
+      let out = "";
+      for (const [name, metric] of metrics) out += metricText(name, metric);
+      return out;
+    },
+  };
+}
+
+function newSeries({ type, buckets }: Metric): Series {
+  return { value: 0, counts: type === "histogram" ? new Array<number>(buckets.length + 1).fill(0) : [] };
+}
+
+/** `{a="1",b="2"}`, in the order of the names, so that equal label sets are one series. */
+function labelText(labels: Labels): string {
+  const pairs = Object.keys(labels)
+    .sort()
+    .map((name) => {
+      if (!LABEL_NAME.test(name)) throw new TypeError(`"${name}" is no label name`);
+      return `${name}="${escapeValue(labels[name]!)}"`;
+    });
+  return pairs.length === 0 ? "" : `{${pairs.join(",")}}`;
+}
+
+function metricText(name: string, { type, help, buckets, bare, labelled }: Metric): string {
+  let out = help === "" ? "" : `# HELP ${name} ${help.replace(/\\/g, "\\\\").replace(/\n/g, "\\n")}\n`;
+  out += `# TYPE ${name} ${type}\n`;
+  const all: [string, Series][] = bare === null ? [] : [["", bare]];
+  all.push(...labelled);
+  for (const [labels, { value, counts }] of all) {
+    if (type !== "histogram") {
+      out += `${name}${labels} ${numberText(value)}\n`;
+      continue;
+    }
+    let cumulative = 0;
+    for (let i = 0; i < counts.length; i++) {
+      cumulative += counts[i]!;
+      const bound = i < buckets.length ? numberText(buckets[i]!) : "+Inf";
+      out += `${name}_bucket${withBound(labels, bound)} ${cumulative}\n`;
+    }
+    out += `${name}_sum${labels} ${numberText(value)}\n${name}_count${labels} ${cumulative}\n`;
+  }
+  return out;
+}
+
+function withBound(labels: string, bound: string): string {
+  return labels === "" ? `{le="${bound}"}` : `${labels.slice(0, -1)},le="${bound}"}`;
+}
+
+function escapeValue(value: string): string {
+  return value.replace(/\\/g, "\\\\").replace(/"/g, '\\"').replace(/\n/g, "\\n");
+}
+
+function numberText(value: number): string {
+  if (value === Number.POSITIVE_INFINITY) return "+Inf";
+  if (value === Number.NEGATIVE_INFINITY) return "-Inf";
+  return String(value);
+}
