@@ -34,7 +34,7 @@ export function createApp(services: Services): (request: Request, context: EcCon
   app.route("/", healthRoutes(services));
   app.notFound((c) => c.json(problem("not_found", `there is no ${c.req.method} ${c.req.path}`), 404));
   app.onError((error, c) => {
-    services.log.error("a route failed", { error, path: c.req.path });
+    services.logOnce.error(`route ${c.req.path}`, "a route failed", { error, path: c.req.path });
     return c.json(problem("internal_error", "the request failed; the log has the cause"), 500);
   });
   return async (request, context) => app.fetch(request, { context });

@@ -10,6 +10,7 @@ import { isTombstone, LAST_SEEN_DEBOUNCE_SECONDS, newEntry, toSeconds } from "..
 import { applyFinalization, decideFinalization, type Finalization } from "../runtime/ec/finalize.ts";
 import { createGraph, type Graph } from "../runtime/ec/graph.ts";
 import { createIdentity, type Identity, shortId } from "../runtime/ec/id.ts";
+import { createLogOnce, type LogOnce } from "../runtime/observe/log.ts";
 import type {
   Background,
   Client,
@@ -28,6 +29,8 @@ import type { Config } from "./config.ts";
 
 /** How long a response waits for the store before the write goes on behind it, in milliseconds. */
 const STORE_PATIENCE_MS = 250;
+/** A fault that repeats is logged once in this time, with a count, in milliseconds. */
+const LOG_ONCE_MS = 60_000;
 
 /** What a service is made of; the host and the options supply them. */
 export interface Parts {
@@ -49,6 +52,8 @@ export interface Services extends Parts {
   readonly identity: Identity;
   readonly graph: Graph;
   readonly mayAdopt: MayAdopt;
+  /** For faults that every request would repeat. */
+  readonly logOnce: LogOnce;
 }
 
 /** One running service. */
@@ -81,7 +86,8 @@ export function createService(parts: Parts): Service {
   const identity = createIdentity(hotPath, config.ec.passphrases);
   const graph = createGraph(store, clock, random);
   const mayAdopt = createAdoption(identity, limiter);
-  const services: Services = { ...parts, identity, graph, mayAdopt };
+  const logOnce = createLogOnce(log, clock, LOG_ONCE_MS);
+  const services: Services = { ...parts, identity, graph, mayAdopt, logOnce };
   const app = createApp(services);
   const settings = { identity, policy: policyOf(config), readEcHeader: config.ec.readEcHeader };
   const domain = config.publisher.domain;
@@ -90,7 +96,7 @@ export function createService(parts: Parts): Service {
   /** Hands work to the host, and remembers it for {@link Service.close}. Work that fails is logged, never thrown. */
   function inBackground(background: Background, what: string, work: Promise<unknown>): void {
     const safe = work
-      .catch((error) => log.error(`${what} failed`, { error }))
+      .catch((error) => logOnce.error(what, `${what} failed`, { error }))
       .finally(() => pending.delete(safe));
     pending.add(safe);
     background.waitUntil(safe);
@@ -153,10 +159,10 @@ export function createService(parts: Parts): Service {
         log.debug("minted an EC id", { ec: shortId(context.activeId!) });
       } else if (outcome === "no_address") {
         metrics.count("ec_no_address_total");
-        log.warn("no EC id: the client's address is not known; is client.ipHeader right?");
+        logOnce.warn("no address", "no EC id: the client's address is not known; is client.ipHeader right?");
       }
     } catch (error) {
-      log.error("minting failed", { error });
+      logOnce.error("minting", "minting failed", { error });
     }
   }
 
@@ -179,6 +185,7 @@ export function createService(parts: Parts): Service {
     },
     async close() {
       await Promise.allSettled([...pending]);
+      logOnce.flush();
       await limiter.close?.();
       await store.close();
     },

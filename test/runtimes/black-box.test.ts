@@ -1,0 +1,43 @@
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterAll, beforeAll, describe, test } from "vitest";
+import { type Origin, startOrigin } from "../support/origin.ts";
+import { type ProcessRuntime, type Spawned, spawnServer } from "../support/spawn.ts";
+import { badInputScenarios } from "./scenarios/bad-input.ts";
+import { identityScenarios } from "./scenarios/identity.ts";
+import { proxyScenarios } from "./scenarios/proxy.ts";
+import { scenarioConfig, type Target, targetOf } from "./target.ts";
+
+const scenarios = [...identityScenarios, ...proxyScenarios, ...badInputScenarios];
+const processes: ProcessRuntime[] = ["node", "bun", "deno"];
+
+describe.each(processes)("black box on %s", (runtime) => {
+  const folder = mkdtempSync(join(tmpdir(), "millrace-"));
+  let origin: Origin;
+  let server: Spawned;
+  let target: Target;
+
+  beforeAll(async () => {
+    origin = await startOrigin();
+    const config = join(folder, "config.json");
+    writeFileSync(
+      config,
+      JSON.stringify({
+        ...scenarioConfig(origin.url),
+        listen: { port: 0 },
+        store: `sqlite:${join(folder, "graph.db")}`,
+      }),
+    );
+    server = await spawnServer(runtime, ["worker/cli.ts", "serve", "--config", config]);
+    target = targetOf(runtime, server.url, origin, server.log);
+  });
+
+  afterAll(async () => {
+    await server?.stop();
+    await origin?.close();
+    rmSync(folder, { recursive: true, force: true });
+  });
+
+  test.each(scenarios)("$name", ({ run }) => run(target));
+});

@@ -1,0 +1,64 @@
+import assert from "node:assert/strict";
+import { ecCookieOf, type Scenario } from "../target.ts";
+import { freshIp } from "./identity.ts";
+
+const JAPAN = { country: "JP" };
+
+export const proxyScenarios: Scenario[] = [
+  {
+    name: "proxy: the origin's own cookies survive untouched beside ours",
+    async run(target) {
+      const answer = await target.visit({ ip: freshIp(), ...JAPAN }, { path: "/own-cookies" });
+      const own = answer.setCookies.filter((line) => !line.startsWith("ts-ec="));
+      assert.deepEqual(own, ["a=1; Path=/", "b=2; Expires=Wed, 21 Oct 2099 07:28:00 GMT"]);
+      assert.ok(ecCookieOf(answer));
+    },
+  },
+  {
+    name: "proxy: a cacheable page that sets the cookie becomes private, others stay public",
+    async run(target) {
+      const ip = freshIp();
+      const first = await target.visit({ ip, ...JAPAN }, { path: "/cacheable" });
+      assert.equal(first.headers["cache-control"], "private, max-age=60");
+      assert.equal(first.headers["surrogate-control"], undefined);
+      const id = ecCookieOf(first)!.value;
+      const second = await target.visit({ ip, ...JAPAN, cookies: [["ts-ec", id]] }, { path: "/cacheable" });
+      assert.equal(second.headers["cache-control"], "public, max-age=60, s-maxage=600");
+    },
+  },
+  {
+    name: "proxy: the body streams while it is still being written",
+    async run(target) {
+      const response = await fetch(`${target.url}/stream`, { signal: AbortSignal.timeout(10_000) });
+      const reader = response.body!.pipeThrough(new TextDecoderStream()).getReader();
+      const first = await reader.read();
+      assert.equal(first.value, "first");
+      await target.visit({}, { path: "/stream-go" });
+      let rest = "";
+      for (let part = await reader.read(); !part.done; part = await reader.read()) rest += part.value;
+      assert.equal(rest, "second");
+    },
+  },
+  {
+    name: "proxy: the origin sees the request without x-ts- headers and with its own host",
+    async run(target) {
+      await target.visit(
+        { ip: freshIp(), ...JAPAN },
+        { method: "POST", path: "/form?a=1", body: "x=1", headers: [["x-ts-ec", "forged"], ["x-custom", "kept"]] },
+      );
+      const seen = target.origin.seen.findLast((request) => request.url === "/form?a=1");
+      assert.equal(seen?.method, "POST");
+      assert.equal(seen.headers["x-ts-ec"], undefined);
+      assert.equal(seen.headers["x-custom"], "kept");
+      assert.equal(seen.headers.host, new URL(target.origin.url).host);
+    },
+  },
+  {
+    name: "proxy: an origin's error page is passed on, with the identity",
+    async run(target) {
+      const answer = await target.visit({ ip: freshIp(), ...JAPAN }, { path: "/broken" });
+      assert.equal(answer.status, 500);
+      assert.ok(ecCookieOf(answer));
+    },
+  },
+];

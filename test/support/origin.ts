@@ -1,0 +1,73 @@
+import { createServer, type IncomingHttpHeaders } from "node:http";
+import type { AddressInfo } from "node:net";
+
+/** One request as the origin saw it. */
+export interface SeenRequest {
+  method: string;
+  url: string;
+  headers: IncomingHttpHeaders;
+}
+
+/** A small publisher's site on loopback that remembers what it was asked. */
+export interface Origin {
+  url: string;
+  seen: SeenRequest[];
+  close(): Promise<void>;
+}
+
+/** Response headers that only the service itself may send. */
+const EC_HEADERS = {
+  "x-ts-ec": "forged",
+  "x-ts-eids": "forged",
+  "x-ts-ec-consent": "ok",
+  "x-ts-eids-truncated": "true",
+  "x-ts-somepartner": "forged",
+  "x-ts-version": "7",
+};
+
+/** Starts the site on a free port. */
+export async function startOrigin(): Promise<Origin> {
+  const seen: SeenRequest[] = [];
+  const server = createServer((request, response) => {
+    const { method = "", url = "", headers } = request;
+    seen.push({ method, url, headers });
+    request.resume();
+    const path = url.split("?")[0];
+    if (path === "/cacheable") {
+      response.writeHead(200, {
+        "cache-control": "public, max-age=60, s-maxage=600",
+        "surrogate-control": "max-age=600",
+      });
+      response.end("cacheable");
+    } else if (path === "/own-cookies") {
+      response.writeHead(200, { "set-cookie": ["a=1; Path=/", "b=2; Expires=Wed, 21 Oct 2099 07:28:00 GMT"] });
+      response.end("cookies");
+    } else if (path === "/ec-headers") {
+      response.writeHead(200, EC_HEADERS);
+      response.end("headers");
+    } else if (path === "/stream") {
+      response.writeHead(200, { "content-type": "text/plain" });
+      response.write("first");
+      // The rest comes only when the reader has shown, by asking again, that the first part arrived.
+      const waiting = setInterval(() => {
+        if (!seen.some((other) => other.url === "/stream-go")) return;
+        clearInterval(waiting);
+        response.end("second");
+      }, 10);
+      response.on("close", () => clearInterval(waiting));
+    } else {
+      response.writeHead(path === "/broken" ? 500 : 200, { "content-type": "text/html" });
+      response.end(`<p>${path}</p>`);
+    }
+  });
+  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+  const { port } = server.address() as AddressInfo;
+  return {
+    url: `http://127.0.0.1:${port}`,
+    seen,
+    async close() {
+      server.closeAllConnections();
+      await new Promise((resolve) => server.close(resolve));
+    },
+  };
+}
