@@ -83,8 +83,17 @@ export function hostName() {
   return v.pipe(v.string(expected), v.transform(plainHost), v.string(expected));
 }
 
+/** `URL.parse`, which some hosts do not have yet. */
+export function parseUrl(given: string): URL | null {
+  try {
+    return new URL(given);
+  } catch {
+    return null;
+  }
+}
+
 function plainHost(given: string): string | null {
-  const url = URL.parse(`https://${given}/`);
+  const url = parseUrl(`https://${given}/`);
   const isPlain = url !== null && url.port === "" && url.username === "" && !/[/?#@\\\s]|:\d+$/.test(given);
   return isPlain ? url.hostname.replace(/\.$/, "") : null;
 }
