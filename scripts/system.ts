@@ -1,0 +1,42 @@
+/**
+ * Sees to it that the programs which only the tests need are on the machine. As root on a Debian it installs what is
+ * missing; elsewhere it says what to install. Tests without their program are left out, which CI does not allow.
+ * @module
+ */
+import { spawnSync } from "node:child_process";
+import { type Program, programs } from "../test/support/programs.ts";
+
+const say = (text: string) => process.stderr.write(`millrace: ${text}\n`);
+const missing = () => programs.filter((program) => program.find() === null);
+const packagesOf = (list: readonly Program[]) => list.map((program) => program.package).join(" ");
+
+/** Runs a command to its end, showing only what it says of errors. */
+function runs(command: string, args: string[]): boolean {
+  const done = spawnSync(command, args, {
+    stdio: ["ignore", "ignore", "inherit"],
+    env: { ...process.env, DEBIAN_FRONTEND: "noninteractive" },
+  });
+  return done.status === 0;
+}
+
+function install(wanted: readonly Program[]): boolean {
+  if (process.getuid?.() !== 0 || !runs("apt-get", ["--version"])) return false;
+  say(`installing ${packagesOf(wanted)} (once; this takes a moment)`);
+  const names = wanted.map((program) => program.package);
+  // A list of packages that is out of date may do; the installation itself tells.
+  runs("apt-get", ["update", "-qq"]);
+  return runs("apt-get", ["install", "-y", "-qq", "--no-install-recommends", ...names]);
+}
+
+const wanted = missing();
+if (wanted.length > 0 && !install(wanted)) say(`could not install ${packagesOf(wanted)} from here`);
+const left = missing();
+for (const program of left) {
+  say(`left out: ${program.usedFor}; install ${program.package}, on Debian with`);
+  say(`  apt-get install --no-install-recommends ${program.package}`);
+}
+const isCi = !["", "0", "false", undefined].includes(process.env.CI);
+if (left.length > 0 && isCi) {
+  say("under CI nothing may be left out");
+  process.exitCode = 1;
+}
