@@ -1,10 +1,10 @@
 /**
  * The candidate that is spelt most like `word`, for "did you mean".
- * @returns `null` if none is close: more than a third of the letters would have to change.
+ * @returns `null` if none is close: more than two letters, or a third of them, would have to change.
  */
 export function nearest(word: string, candidates: Iterable<string>): string | null {
   let best: string | null = null;
-  let bestDistance = Math.max(1, Math.floor(word.length / 3)) + 1;
+  let bestDistance = Math.max(Math.min(2, word.length - 2), Math.floor(word.length / 3)) + 1;
   for (const candidate of candidates) {
     const distance = editDistance(word.toLowerCase(), candidate.toLowerCase());
     if (distance < bestDistance) {

@@ -45,10 +45,7 @@ export function partnerSchema({ allowInsecure }: PartnerRules) {
   const id = `an id matching ${PARTNER_ID.source}, and none of ${RESERVED_PARTNER_IDS.join(", ")}`;
   const domains = () =>
     v.optional(
-      v.pipe(
-        listOf(hostName(), "host names"),
-        v.maxLength(MAX_DOMAINS, `at most ${MAX_DOMAINS} host names`),
-      ),
+      v.pipe(listOf(hostName(), "host names"), v.maxLength(MAX_DOMAINS, `at most ${MAX_DOMAINS} host names`)),
       [],
     );
   const apiKey = "a key of 16 to 4096 visible ASCII characters (`millrace keys` makes one)";
@@ -143,7 +140,10 @@ export type Partner = Omit<PartnerSpec, "apiKey">;
  * @param input from outside, its fields in camelCase.
  * @returns the record with its defaults, or every fault it has.
  */
-export function parsePartner(input: unknown, rules: PartnerRules): { partner: PartnerSpec } | { faults: Fault[] } {
+export function parsePartner(
+  input: unknown,
+  rules: PartnerRules,
+): { partner: PartnerSpec } | { faults: Fault[] } {
   const { success, output, issues } = v.safeParse(partnerSchema(rules), input);
   return success ? { partner: output } : { faults: faultsOf(issues) };
 }
@@ -152,7 +152,10 @@ export function parsePartner(input: unknown, rules: PartnerRules): { partner: Pa
  * Replaces a record's API key by its hash.
  * @param sha256Hex of a text in UTF-8, as lower-case hex.
  */
-export function sealPartner({ apiKey, ...partner }: PartnerSpec, sha256Hex: (text: string) => string): Partner {
+export function sealPartner(
+  { apiKey, ...partner }: PartnerSpec,
+  sha256Hex: (text: string) => string,
+): Partner {
   return apiKey === undefined ? partner : { ...partner, apiKeyHash: sha256Hex(apiKey) };
 }
 

@@ -93,7 +93,8 @@ export function createMetrics(): MetricsRegistry {
     seriesOf(name, metricOf(name, "counter"), labels).value += by;
   }
 
-  metricOf(FOLDED, "counter").help = "Measurements folded into label values of their own kind, to bound the series.";
+  metricOf(FOLDED, "counter").help =
+    "Measurements folded into label values of their own kind, to bound the series.";
 
   return {
     count,
