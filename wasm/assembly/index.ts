@@ -1,0 +1,169 @@
+// The module's face: every export reads a fixed input region and writes a fixed output region. Only 32-bit integers and
+// floats cross, so that a host without WebAssembly can run the same kernels.
+
+import { hash64 as hashBytes, seed as seedHash } from "./hash64";
+import {
+  beginHmac as beginCode,
+  equal as equalBytes,
+  finishHmac as finishCode,
+  hmac as code,
+  setKey as putKey,
+} from "./hmac";
+import { hex, mint as mintId, validate as validateBytes } from "./identity";
+import { beginDigest, digest, emit, finish, STREAM, STREAM_BYTES, update as updateStream } from "./sha256";
+import { held } from "./table";
+import { decide, forget as forgetKey, layWindows, MOST_KEYS, refusedFull as refused, windowBytes } from "./window";
+
+const INPUT_BYTES: i32 = 65536;
+const INPUT = memory.data(65664, 64); // with slack behind it for padding in place
+const OUTPUT = memory.data(128, 64);
+const RANDOM_BYTES: i32 = 2048;
+const RANDOM = memory.data(2048, 64);
+let randomUsed: i32 = RANDOM_BYTES;
+
+/** Where the host writes what a call reads. */
+export function input(): usize {
+  return INPUT;
+}
+
+export function inputBytes(): i32 {
+  return INPUT_BYTES;
+}
+
+/** Where the host reads what a call wrote. */
+export function output(): usize {
+  return OUTPUT;
+}
+
+/** Where the host puts randomness for `mint`; it says so with `refilled`. */
+export function random(): usize {
+  return RANDOM;
+}
+
+export function randomBytes(): i32 {
+  return RANDOM_BYTES;
+}
+
+export function refilled(): void {
+  randomUsed = 0;
+}
+
+/** The state of the one stream, which the host copies out and in to run several. */
+export function stream(): usize {
+  return STREAM;
+}
+
+export function streamBytes(): i32 {
+  return STREAM_BYTES;
+}
+
+/** The most keys that `start` accepts. */
+export function mostKeys(): i32 {
+  return MOST_KEYS;
+}
+
+/** Makes room for the windows of so many keys. Called once, first; memory grows here and never again. */
+export function start(keys: i32): bool {
+  const at = (__heap_base + 63) & ~63;
+  const pages = i32((at + windowBytes(keys) + 0xffff) >> 16) - memory.size();
+  if (pages > 0 && memory.grow(pages) < 0) return false;
+  layWindows(at, keys);
+  return true;
+}
+
+/** Seeds the hash of window keys with the 16 bytes of the input. */
+export function seed(): void {
+  seedHash(INPUT);
+}
+
+export function validate(length: i32): bool {
+  return validateBytes(INPUT, length);
+}
+
+/** Puts the key of `length` bytes into a slot. */
+export function setKey(slot: i32, length: i32): void {
+  putKey(slot, INPUT, length);
+}
+
+/** Writes the id for an address, or tells that more randomness is needed first. */
+export function mint(slot: i32, length: i32): bool {
+  const used = mintId(slot, INPUT, length, RANDOM + randomUsed, RANDOM_BYTES - randomUsed, OUTPUT);
+  if (used < 0) return false;
+  randomUsed += used;
+  return true;
+}
+
+/** Writes the code of the input as 64 hex digits. */
+export function hashHex(slot: i32, length: i32): void {
+  hex(code(slot, INPUT, length), OUTPUT);
+}
+
+/** Writes the code of the input as 32 bytes. */
+export function hmac(slot: i32, length: i32): void {
+  emit(code(slot, INPUT, length), OUTPUT);
+}
+
+/** Writes the digest of the input. */
+export function sha256(length: i32): void {
+  digest(INPUT, length, OUTPUT);
+}
+
+/** Begins the stream as a digest. */
+export function beginSha256(): void {
+  beginDigest();
+}
+
+/** Begins the stream as a code. */
+export function beginHmac(slot: i32): void {
+  beginCode(slot);
+}
+
+/** Takes the input as the next piece of the stream. */
+export function update(length: i32): void {
+  updateStream(INPUT, length);
+}
+
+/** Writes the digest of the stream. */
+export function finishSha256(): void {
+  finish(OUTPUT);
+}
+
+/** Writes the code of the stream. */
+export function finishHmac(slot: i32): void {
+  emit(finishCode(slot), OUTPUT);
+}
+
+/** Compares the two halves of the input, `length` bytes of each. */
+export function equal(length: i32): bool {
+  return equalBytes(INPUT, INPUT + INPUT_BYTES / 2, length);
+}
+
+/** Writes the keyed hash of the input. */
+export function hash64(length: i32): void {
+  store<u64>(OUTPUT, hashBytes(INPUT, length));
+}
+
+/** Decides and counts one take; see `decide` in window.ts. */
+export function take(length: i32, nowMs: f64, windowMs: f64, limit: f64): f64 {
+  return decide(hashBytes(INPUT, length), nowMs, windowMs, limit, true);
+}
+
+/** Decides one take without counting it. */
+export function peek(length: i32, nowMs: f64, windowMs: f64, limit: f64): f64 {
+  return decide(hashBytes(INPUT, length), nowMs, windowMs, limit, false);
+}
+
+/** Empties a key's window. */
+export function forget(length: i32): void {
+  forgetKey(hashBytes(INPUT, length));
+}
+
+/** Keys held, expired ones that nobody needed the room of included. */
+export function keys(): i32 {
+  return held;
+}
+
+/** Takes refused because there was no room to count them. */
+export function refusedFull(): f64 {
+  return refused;
+}

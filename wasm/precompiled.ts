@@ -1,0 +1,12 @@
+import type { Exports, Kernels } from "./hotpath.ts";
+
+/**
+ * The kernels for hosts that compile a module when they are deployed and not at run time (Cloudflare Workers).
+ * @param module `wasm/built/simd.wasm` or `wasm/built/plain.wasm`, as the host imports it
+ */
+export function precompiledKernels(module: WebAssembly.Module): Kernels {
+  return {
+    packaging: "precompiled",
+    instantiate: () => new WebAssembly.Instance(module).exports as unknown as Exports,
+  };
+}
