@@ -20,3 +20,12 @@ export function settlesWithin(work: Promise<unknown>, ms: number, clock: Clock):
     );
   });
 }
+
+/**
+ * What work comes to, if it does so within `ms` milliseconds; the work goes on all the same.
+ * @throws what the work throws, or an error that says that it took too long.
+ */
+export async function valueWithin<T>(work: Promise<T>, ms: number, clock: Clock): Promise<T> {
+  if (await settlesWithin(work, ms, clock)) return work;
+  throw new Error(`no answer within ${ms} ms`);
+}

@@ -31,6 +31,8 @@ export interface EcContext {
   activeId: string | null;
   /** `activeId` was minted by this request. */
   ecGenerated: boolean;
+  /** The visitor had their identity deleted by this request. */
+  erased: boolean;
 }
 
 /** What reading a request takes besides the request. */
@@ -74,6 +76,7 @@ export function readContext(
     consent: decideConsent(signals, client, policy, nowMs),
     activeId: headerId ?? cookieId,
     ecGenerated: false,
+    erased: false,
   };
 }
 

@@ -16,12 +16,15 @@ export type Finalization =
   | { branch: "returning"; id: string; restoreCookie: boolean }
   /** This request minted the id. */
   | { branch: "new"; id: string }
+  /** This request deleted the identity: delete the cookie too, and leave nothing in the graph. */
+  | { branch: "erasure" }
   /** Consent allows but there is no id: one of the service's own routes, or no address. */
   | { branch: "anonymous" };
 
 /** Decides how a request ends, from what was read and minted alone. */
 export function decideFinalization(context: EcContext): Finalization {
-  const { consent, cookieWasPresent, cookieId, headerId, activeId, ecGenerated } = context;
+  const { consent, cookieWasPresent, cookieId, headerId, activeId, ecGenerated, erased } = context;
+  if (erased) return { branch: "erasure" };
   if (!allowsEcCreation(consent)) {
     // An unknown jurisdiction is a fault of geography, not a choice: an outage must not erase an audience.
     if (!cookieWasPresent || consent.jurisdiction === "unknown") return { branch: "denied" };
@@ -48,6 +51,7 @@ export function applyFinalization(response: Response, finalization: Finalization
     case "denied":
       return hasEcHeader(response.headers) ? withHeaders(response, stripEcHeaders) : response;
     case "withdrawal":
+    case "erasure":
       return withHeaders(response, (headers) => {
         stripEcHeaders(headers);
         headers.append("set-cookie", deleteCookieHeader(domain));

@@ -33,6 +33,14 @@ export interface Upsert extends PartnerId {
   partner: string;
 }
 
+/** Everybody else was faster, nine times in a row. The store works; only this write was not made. */
+export class ContentionError extends Error {
+  constructor() {
+    super(`a graph entry was changed by others ${MAX_RETRIES + 1} times in a row; nothing was written`);
+    this.name = "ContentionError";
+  }
+}
+
 /** The operations of the identity graph. All reject when the store fails. */
 export interface Graph {
   get(id: string): Promise<GraphEntry | null>;
@@ -46,6 +54,8 @@ export interface Graph {
   upsertPartnerId(id: string, partner: string, uid: string, syncedSeconds: number): Promise<UpsertOutcome>;
   /** The same for several at once, in one write; outcomes in the order given. */
   upsertPartnerIds(id: string, upserts: readonly Upsert[]): Promise<UpsertOutcome[]>;
+  /** The same, but creates nothing. `null`: the graph does not know the id. */
+  upsertKnown(id: string, upserts: readonly Upsert[]): Promise<UpsertOutcome[] | null>;
   /**
    * Withdraws consent: empties `ids` and stands for 24 hours. A second one changes nothing.
    * @param mayAdopt asked only if the graph does not know the id; `false`: it gets no tombstone.
@@ -87,7 +97,7 @@ export function createGraph(store: Store, clock: Clock, random: Random): Graph {
       });
       if (put.ok) return;
     }
-    throw new Error(`a graph entry was changed by others ${MAX_RETRIES + 1} times in a row; nothing was written`);
+    throw new ContentionError();
   }
 
   /** Runs after the batch before it, if there is one, has settled; takes whatever has gathered until then. */
@@ -120,10 +130,17 @@ export function createGraph(store: Store, clock: Clock, random: Random): Graph {
     return stored === null ? null : decodeEntry(stored.value);
   };
 
-  const upsertPartnerIds = async (id: string, upserts: readonly Upsert[]) => {
+  /** @returns `null` if the id is unknown and must not be created */
+  async function merge(
+    id: string,
+    upserts: readonly Upsert[],
+    creates: boolean,
+  ): Promise<UpsertOutcome[] | null> {
     const nowSeconds = toSeconds(clock.now());
-    let outcomes: UpsertOutcome[] = [];
+    let outcomes: UpsertOutcome[] | null = null;
     await update(id, (stored) => {
+      outcomes = null;
+      if (stored === null && !creates) return null;
       outcomes = [];
       let after: GraphEntry | null = null;
       for (const { partner, uid, synced } of upserts) {
@@ -134,7 +151,10 @@ export function createGraph(store: Store, clock: Clock, random: Random): Graph {
       return after;
     });
     return outcomes;
-  };
+  }
+
+  const upsertPartnerIds = async (id: string, upserts: readonly Upsert[]) =>
+    (await merge(id, upserts, true))!;
 
   return {
     get,
@@ -149,6 +169,7 @@ export function createGraph(store: Store, clock: Clock, random: Random): Graph {
       return outcome!;
     },
     upsertPartnerIds,
+    upsertKnown: (id, upserts) => merge(id, upserts, false),
     async tombstone(id, mayAdopt) {
       const stored = await get(id);
       if (stored !== null && isTombstone(stored)) return;
