@@ -1,0 +1,130 @@
+import { describe, expect, test } from "vitest";
+import type { Consent } from "../../../runtime/ec/consent.ts";
+import type { EcContext } from "../../../runtime/ec/context.ts";
+import { applyFinalization, decideFinalization } from "../../../runtime/ec/finalize.ts";
+
+const A = `${"a".repeat(64)}.AAAAAA`;
+const B = `${"b".repeat(64)}.BBBBBB`;
+
+const allowed = { allowed: true, jurisdiction: "non-regulated" } as Consent;
+const refused = { allowed: false, jurisdiction: "gdpr" } as Consent;
+const unknown = { allowed: false, jurisdiction: "unknown" } as Consent;
+
+function context(part: Partial<EcContext>): EcContext {
+  return {
+    nowMs: 0,
+    client: { ip: "203.0.113.1", country: "FR", region: null },
+    cookieWasPresent: false,
+    cookieId: null,
+    headerId: null,
+    activeId: part.headerId ?? part.cookieId ?? null,
+    ecGenerated: false,
+    erased: false,
+    consent: allowed,
+    ...part,
+  };
+}
+
+describe("decideFinalization", () => {
+  test.each<[string, Partial<EcContext>, ReturnType<typeof decideFinalization>]>([
+    ["no id at all", {}, { branch: "anonymous" }],
+    ["minted", { activeId: A, ecGenerated: true }, { branch: "new", id: A }],
+    [
+      "cookie",
+      { cookieWasPresent: true, cookieId: A },
+      { branch: "returning", id: A, restoreCookie: false },
+    ],
+    ["header only", { headerId: A }, { branch: "returning", id: A, restoreCookie: false }],
+    [
+      "header and another cookie",
+      { cookieWasPresent: true, cookieId: B, headerId: A },
+      { branch: "returning", id: A, restoreCookie: true },
+    ],
+    [
+      "header and a malformed cookie",
+      { cookieWasPresent: true, headerId: A },
+      { branch: "returning", id: A, restoreCookie: true },
+    ],
+    ["refused, no cookie", { consent: refused, headerId: A }, { branch: "denied" }],
+    [
+      "refused, cookie",
+      { consent: refused, cookieWasPresent: true, cookieId: A },
+      { branch: "withdrawal", tombstones: [A] },
+    ],
+    [
+      "refused, cookie and another header",
+      { consent: refused, cookieWasPresent: true, cookieId: A, headerId: B },
+      { branch: "withdrawal", tombstones: [A, B] },
+    ],
+    [
+      "refused, cookie and the same header",
+      { consent: refused, cookieWasPresent: true, cookieId: A, headerId: A },
+      { branch: "withdrawal", tombstones: [A] },
+    ],
+    [
+      "refused, malformed cookie",
+      { consent: refused, cookieWasPresent: true },
+      { branch: "withdrawal", tombstones: [] },
+    ],
+    ["no geography, cookie", { consent: unknown, cookieWasPresent: true, cookieId: A }, { branch: "denied" }],
+  ])("%s", (_name, part, expected) => {
+    expect(decideFinalization(context(part))).toEqual(expected);
+  });
+});
+
+describe("applyFinalization", () => {
+  const apply = (headers: [string, string][], branch: Parameters<typeof applyFinalization>[1]) =>
+    applyFinalization(new Response("body", { headers }), branch, "publisher.example");
+
+  test("a response that needs nothing is the same object", () => {
+    const response = new Response("body");
+    expect(applyFinalization(response, { branch: "anonymous" }, "x.example")).toBe(response);
+    expect(applyFinalization(response, { branch: "denied" }, "x.example")).toBe(response);
+    const returning = { branch: "returning", id: A, restoreCookie: false } as const;
+    expect(applyFinalization(response, returning, "x.example")).toBe(response);
+  });
+
+  test.each([
+    [null, "private"],
+    ["public, max-age=60", "private, max-age=60"],
+    ["max-age=60, s-maxage=600", "private, max-age=60"],
+    ["no-store", "no-store"],
+    ["private", "private"],
+    ['private="x-a, x-b", max-age=5', "private, max-age=5"],
+    ["No-Cache", "private, No-Cache"],
+  ])("cache-control %s becomes %s", (before, after) => {
+    const headers: [string, string][] = before === null ? [] : [["cache-control", before]];
+    expect(apply(headers, { branch: "new", id: A }).headers.get("cache-control")).toBe(after);
+  });
+
+  test("the handler's own cookies survive", () => {
+    const { headers } = apply(
+      [
+        ["set-cookie", "a=1"],
+        ["set-cookie", "b=2"],
+      ],
+      { branch: "withdrawal", tombstones: [] },
+    );
+    expect(headers.getSetCookie()).toEqual([
+      "a=1",
+      "b=2",
+      "ts-ec=; Domain=.publisher.example; Path=/; Secure; SameSite=Lax; Max-Age=0",
+    ]);
+  });
+
+  test("status, status text and a body that still streams are kept", async () => {
+    const { readable, writable } = new TransformStream<Uint8Array, Uint8Array>();
+    const response = applyFinalization(
+      new Response(readable, { status: 418, statusText: "Teapot" }),
+      { branch: "new", id: A },
+      "publisher.example",
+    );
+    expect([response.status, response.statusText]).toEqual([418, "Teapot"]);
+    const writer = writable.getWriter();
+    const reader = response.body!.getReader();
+    void writer.write(new Uint8Array([1]));
+    expect((await reader.read()).value).toEqual(new Uint8Array([1]));
+    void writer.close();
+    expect((await reader.read()).done).toBe(true);
+  });
+});
