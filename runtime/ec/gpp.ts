@@ -1,0 +1,184 @@
+/**
+ * The IAB Global Privacy Platform, version 1: what a GPP string's sections say of Purpose 1 and of the sale of
+ * personal data. A section that does not decode counts as absent, and so does one of a kind or version unknown here.
+ * @module
+ */
+import { bitLength, isBase64Url, readBits } from "./bits.ts";
+import { readTcf, type TcfFacts } from "./tcf.ts";
+import { readUsPrivacy } from "./us-privacy.ts";
+
+/** The section of the European TCF. */
+export const TCF_EU = 2;
+/** The section that holds a US Privacy string. */
+export const US_PRIVACY = 6;
+const US_NATIONAL = 7;
+
+/** What one of the sections for the United States says. */
+export interface UsFacts {
+  readonly section: number;
+  /** `null`: sale is not applicable. */
+  readonly optedOutOfSale: boolean | null;
+  /** Its subsection records that the browser sent Global Privacy Control. */
+  readonly gpc: boolean;
+}
+
+/** What the service needs to know of a GPP string. */
+export interface GppFacts {
+  readonly tcf: TcfFacts | null;
+  /** As {@link readUsPrivacy} answers. */
+  readonly usPrivacyOptOut: boolean | null;
+  readonly us: readonly UsFacts[];
+}
+
+/** A section's layout in bits; every core begins with a version of six. */
+interface UsLayout {
+  /** Where SaleOptOut stands, two bits: 0 not applicable, 1 opted out, 2 did not opt out. */
+  saleOptOut: number;
+  core: number;
+  /** What may follow the core; the kind is its length. */
+  subsection: typeof NONE | typeof GPC | typeof SENSITIVE;
+}
+
+const NONE = 0;
+/** Global Privacy Control: a type of two bits, 1, then the bit itself. */
+const GPC = 3;
+/** Consents to sensitive data. */
+const SENSITIVE = 16;
+
+function layout(saleOptOut: number, core: number, subsection: UsLayout["subsection"]): UsLayout {
+  return { saleOptOut, core, subsection };
+}
+
+const US_LAYOUTS: ReadonlyMap<number, UsLayout> = new Map([
+  [US_NATIONAL, layout(18, 60, GPC)], // of version 1; version 2 has ten more bits at the end
+  [8, layout(12, 46, GPC)], // California
+  [9, layout(12, 40, NONE)], // Virginia
+  [10, layout(12, 38, GPC)], // Colorado
+  [11, layout(14, 42, NONE)], // Utah
+  [12, layout(12, 44, GPC)], // Connecticut
+  [13, layout(12, 46, NONE)], // Florida
+  [14, layout(12, 46, GPC)], // Montana
+  [15, layout(12, 52, GPC)], // Oregon
+  [16, layout(12, 42, GPC)], // Texas
+  [17, layout(12, 52, GPC)], // Delaware
+  [18, layout(14, 42, GPC)], // Iowa
+  [19, layout(12, 42, GPC)], // Nebraska
+  [20, layout(12, 46, GPC)], // New Hampshire
+  [21, layout(12, 54, GPC)], // New Jersey
+  [22, layout(12, 42, GPC)], // Tennessee
+  [23, layout(12, 42, GPC)], // Minnesota
+  [24, layout(16, 22, GPC)], // Maryland
+  [25, layout(16, 24, SENSITIVE)], // Indiana
+  [26, layout(16, 24, SENSITIVE)], // Kentucky
+  [27, layout(16, 24, SENSITIVE)], // Rhode Island
+]);
+
+/** The header's type and version. */
+const HEADER = (3 << 6) | 1;
+/** The longest Fibonacci code to read, in bits: no section has a number of millions. */
+const MAX_CODE_BITS = 32;
+
+/**
+ * Reads a GPP string: a header that lists the sections, then the sections, with `~` between them. A TC string alone is
+ * taken for the one section that it would be.
+ *
+ * @returns `null` if `text` is no GPP string of version 1
+ */
+export function readGpp(text: string): GppFacts | null {
+  if (text.startsWith("C")) {
+    const tcf = readTcf(text);
+    return tcf && { tcf, usPrivacyOptOut: null, us: [] };
+  }
+  const [header, ...sections] = text.split("~");
+  const ids = readSectionIds(header!, sections.length);
+  if (ids === null || sections.some((section) => section.trim() === "")) return null;
+
+  let tcf: TcfFacts | null = null;
+  let usPrivacyOptOut: boolean | null = null;
+  const us: UsFacts[] = [];
+  for (let i = 0; i < ids.length; i++) {
+    const id = ids[i]!;
+    const section = sections[i]!;
+    if (id === TCF_EU) tcf = readTcf(section);
+    else if (id === US_PRIVACY) usPrivacyOptOut = readUsPrivacy(section);
+    else {
+      const facts = readUsSection(id, section);
+      if (facts !== null) us.push(facts);
+    }
+  }
+  return { tcf, usPrivacyOptOut, us };
+}
+
+/**
+ * Reads which sections apply to this visit, from a `__gpp_sid` cookie: numbers with commas or underscores between
+ * them; -1 and 0 say that none does, or none yet.
+ *
+ * @returns `null` if `text` is no such list
+ */
+export function readSectionsInForce(text: string): ReadonlySet<number> | null {
+  const items = text.split(/[,_]/).map((item) => item.trim());
+  return items.every((item) => /^(?:-1|\d{1,5})$/.test(item)) ? new Set(items.map(Number)) : null;
+}
+
+function readUsSection(section: number, text: string): UsFacts | null {
+  const form = US_LAYOUTS.get(section);
+  if (form === undefined) return null;
+  const [core, subsection] = text.split(".") as [string, string?];
+  if (!isBase64Url(core) || bitLength(core) < form.core) return null;
+  const version = readBits(core, 0, 6);
+  if (version !== 1 && !(version === 2 && section === US_NATIONAL)) return null;
+  const sale = readBits(core, form.saleOptOut, 2);
+  if (sale === 3) return null;
+  const optedOutOfSale = sale === 0 ? null : sale === 1;
+
+  if (subsection === undefined || form.subsection === NONE) return { section, optedOutOfSale, gpc: false };
+  if (!isBase64Url(subsection) || bitLength(subsection) < form.subsection) return null;
+  const gpc = form.subsection === GPC && readBits(subsection, 0, 3) === 0b011;
+  return { section, optedOutOfSale, gpc };
+}
+
+/**
+ * The section numbers in a header: a count of entries, each one number or the ends of a run, every number written as
+ * its distance from the one before, in Fibonacci coding.
+ *
+ * @param expected how many sections follow; a header that lists more or fewer is broken
+ */
+function readSectionIds(header: string, expected: number): number[] | null {
+  if (!isBase64Url(header) || bitLength(header) < 24 || readBits(header, 0, 12) !== HEADER) return null;
+  const ids: number[] = [];
+  const cursor = { at: 24 };
+  let id = 0;
+  for (let left = readBits(header, 12, 12); left > 0; left--) {
+    if (cursor.at >= bitLength(header)) return null;
+    const isRun = readBits(header, cursor.at++, 1) === 1;
+    const step = readFibonacci(header, cursor);
+    const run = isRun ? readFibonacci(header, cursor) : 0;
+    if (step === null || run === null || ids.length + 1 + run > expected) return null;
+    id += step;
+    for (const last = id + run; id < last; id++) ids.push(id);
+    ids.push(id);
+  }
+  return ids.length === expected ? ids : null;
+}
+
+/**
+ * The Fibonacci-coded number at the cursor, which moves behind it: bit n stands for the nth of 1, 2, 3, 5, 8, ..., and
+ * two ones in a row end the number.
+ *
+ * @returns `null` if it does not end
+ */
+function readFibonacci(text: string, cursor: { at: number }): number | null {
+  const stop = Math.min(bitLength(text), cursor.at + MAX_CODE_BITS);
+  let value = 0;
+  let weight = 1;
+  let nextWeight = 2;
+  let before = 0;
+  while (cursor.at < stop) {
+    const bit = readBits(text, cursor.at++, 1);
+    if (bit === 1 && before === 1) return value;
+    if (bit === 1) value += weight;
+    [weight, nextWeight] = [nextWeight, weight + nextWeight];
+    before = bit;
+  }
+  return null;
+}

@@ -1,0 +1,119 @@
+/**
+ * The IAB Europe Transparency and Consent Framework, version 2: what a TC string says of Purpose 1, and when it was
+ * said. The whole string is checked against its format, so that half a string is no consent.
+ * @module
+ */
+import { bitLength, isBase64Url, readBits } from "./bits.ts";
+
+/** What the service needs to know of a TC string. */
+export interface TcfFacts {
+  /** Consent to Purpose 1, "store and/or access information on a device". */
+  readonly purpose1: boolean;
+  /** When the visitor last chose, in milliseconds since the epoch. */
+  readonly lastUpdatedMs: number;
+}
+
+// Where the core segment's fields begin, in bits.
+const LAST_UPDATED = 42;
+const CMP_ID = 78;
+const PURPOSE_CONSENTS = 152;
+const PUBLISHER_COUNTRY = 201;
+const VENDOR_CONSENTS = 213;
+
+/** Segment types, in the first three bits of every segment after the core. */
+const VENDORS_DISCLOSED = 1;
+const VENDORS_ALLOWED = 2;
+const PUBLISHER_TC = 3;
+
+/** What the skipping functions answer where the format is broken; bit 0 is never the end of a field. */
+const BROKEN = 0;
+
+/**
+ * Reads a TC string: the core segment, then any of the vendors-disclosed, vendors-allowed and publisher segments.
+ *
+ * @returns `null` if `text` is no complete TC string of version 2
+ */
+export function readTcf(text: string): TcfFacts | null {
+  const [core, ...others] = text.split(".");
+  if (!isCore(core!) || !others.every(isOther)) return null;
+  return {
+    purpose1: readBits(core!, PURPOSE_CONSENTS, 1) === 1,
+    lastUpdatedMs: readBits(core!, LAST_UPDATED, 36) * 100,
+  };
+}
+
+function isCore(text: string): boolean {
+  if (!isBase64Url(text) || bitLength(text) < VENDOR_CONSENTS) return false;
+  if (readBits(text, 0, 6) !== 2) return false;
+  if (readBits(text, CMP_ID, 12) < 2) return false; // 0 and 1 are nobody's
+  // Two letters of six bits, counted from "A"; some platforms write small ones, and nothing stands after "z".
+  for (const at of [PUBLISHER_COUNTRY, PUBLISHER_COUNTRY + 6]) if (readBits(text, at, 6) > 57) return false;
+  const legitimateInterests = skipVendors(text, VENDOR_CONSENTS);
+  const restrictions = legitimateInterests && skipVendors(text, legitimateInterests);
+  return restrictions !== BROKEN && skipRestrictions(text, restrictions) !== BROKEN;
+}
+
+function isOther(text: string): boolean {
+  if (!isBase64Url(text)) return false;
+  switch (readBits(text, 0, 3)) {
+    case VENDORS_DISCLOSED:
+    case VENDORS_ALLOWED:
+      return skipVendors(text, 3) !== BROKEN;
+    case PUBLISHER_TC:
+      return isPublisherTc(text);
+    default:
+      return false;
+  }
+}
+
+/** Two fields of 24 purposes, then as many custom ones as a count says, twice. */
+function isPublisherTc(text: string): boolean {
+  const count = 3 + 24 + 24;
+  if (bitLength(text) < count + 6) return false;
+  return bitLength(text) >= count + 6 + 2 * readBits(text, count, 6);
+}
+
+/** Where the set of vendors at `from` ends. It is a field of bits up to the highest id, or a list of ranges. */
+function skipVendors(text: string, from: number): number {
+  const body = from + 16 + 1;
+  if (bitLength(text) < body) return BROKEN;
+  const isRanges = readBits(text, from + 16, 1) === 1;
+  if (isRanges) return skipRanges(text, body);
+  const end = body + readBits(text, from, 16);
+  return end <= bitLength(text) ? end : BROKEN;
+}
+
+/** Where the list of ranges at `from` ends: a count, then for each either one id or the first and the last of a run. */
+function skipRanges(text: string, from: number): number {
+  const length = bitLength(text);
+  let at = from + 12;
+  if (length < at) return BROKEN;
+  for (let left = readBits(text, from, 12); left > 0; left--) {
+    if (length < at + 17) return BROKEN;
+    const first = readBits(text, at, 17);
+    at += 17;
+    const isRun = first >= 0x10000;
+    if (isRun && length < at + 16) return BROKEN;
+    const id = first & 0xffff;
+    if (id === 0) return BROKEN;
+    if (!isRun) continue;
+    if (readBits(text, at, 16) < id) return BROKEN;
+    at += 16;
+  }
+  return at;
+}
+
+/** Where the publisher restrictions at `from` end: a count, then for each a purpose, a type and a list of ranges. */
+function skipRestrictions(text: string, from: number): number {
+  let at = from + 12;
+  if (bitLength(text) < at) return BROKEN;
+  for (let left = readBits(text, from, 12); left > 0; left--) {
+    if (bitLength(text) < at + 8) return BROKEN;
+    const purpose = readBits(text, at, 6);
+    const type = readBits(text, at + 6, 2);
+    if (purpose === 0 || type > 2) return BROKEN;
+    at = skipRanges(text, at + 8);
+    if (at === BROKEN) return BROKEN;
+  }
+  return at;
+}

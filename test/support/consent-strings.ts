@@ -1,0 +1,119 @@
+/**
+ * Consent strings as a consent management platform would write them, made by the IAB's own libraries.
+ * @module
+ */
+import { GppModel } from "@iabgpp/cmpapi";
+import { GVL, TCModel, TCString, type VendorList } from "@iabtechlabtcf/core";
+
+/** Vendors 1 to 1500, each with consent and legitimate-interest purposes, so that the encoder keeps every choice. */
+function vendorList(): VendorList {
+  const vendors: Record<number, object> = {};
+  for (let id = 1; id <= 1500; id++) {
+    vendors[id] = {
+      id,
+      name: `Vendor ${id}`,
+      purposes: [1, 3],
+      legIntPurposes: [2, 7],
+      flexiblePurposes: [],
+      specialPurposes: [],
+      features: [],
+      specialFeatures: [],
+    };
+  }
+  const named = (count: number) =>
+    Object.fromEntries(Array.from({ length: count }, (_, index) => [index + 1, { id: index + 1, name: "" }]));
+  return {
+    gvlSpecificationVersion: 3,
+    vendorListVersion: 100,
+    tcfPolicyVersion: 5,
+    lastUpdated: "2025-01-01T00:00:00Z",
+    purposes: named(11),
+    specialPurposes: named(3),
+    features: named(3),
+    specialFeatures: named(2),
+    stacks: {},
+    dataCategories: {},
+    vendors,
+  } as unknown as VendorList;
+}
+
+let gvl: GVL | undefined;
+
+/** A TCF v2 model to set more fields on than {@link tcfString} takes. */
+export function tcfModel(): TCModel {
+  gvl ??= new GVL(vendorList());
+  const model = new TCModel(gvl);
+  model.cmpId = 31;
+  model.cmpVersion = 1;
+  return model;
+}
+
+/** What a TCF string says. */
+export interface TcfChoice {
+  /** Purposes consented to, 1 to 11 (default: Purpose 1 alone). */
+  purposes?: number[];
+  /** When the visitor chose, in milliseconds since the epoch (default: now). */
+  lastUpdatedMs?: number;
+}
+
+/**
+ * The value of an `euconsent-v2` cookie.
+ *
+ * @example
+ * tcfString({ purposes: [1, 2, 3], lastUpdatedMs: Date.UTC(2026, 0, 1) });
+ */
+export function tcfString({ purposes = [1], lastUpdatedMs = Date.now() }: TcfChoice = {}): string {
+  const model = tcfModel();
+  model.purposeConsents.set(purposes);
+  model.vendorConsents.set([2, 5, 755]);
+  model.created = model.lastUpdated = new Date(lastUpdatedMs);
+  return TCString.encode(model);
+}
+
+/** The GPP sections of the United States, by the library's names. */
+export const US_SECTIONS = [
+  ...["usnat", "usca", "usva", "usco", "usut", "usct", "usfl", "usmt", "usor", "ustx", "usde"],
+  ...["usia", "usne", "usnh", "usnj", "ustn", "usmn", "usmd", "usin", "usky", "usri"],
+] as const;
+
+/** What a GPP string says; a section that is not named is not in it. */
+export interface GppChoice {
+  tcf?: TcfChoice;
+  /** Four characters, such as `1YNN`. */
+  usPrivacy?: string;
+  /** By section name: 0 not applicable, 1 opted out, 2 did not opt out. */
+  saleOptOut?: Record<string, 0 | 1 | 2>;
+  /** What the GPC subsection says, in every section that has one (default: no such subsection). */
+  gpc?: boolean;
+}
+
+/**
+ * The value of a `__gpp` cookie.
+ *
+ * @example
+ * gppString({ saleOptOut: { usnat: 2, usca: 1 } });
+ */
+export function gppString({ tcf, usPrivacy, saleOptOut = {}, gpc }: GppChoice): string {
+  const model = new GppModel();
+  if (tcf !== undefined) {
+    const purposes = tcf.purposes ?? [1];
+    const granted = Array.from({ length: 24 }, (_, index) => purposes.includes(index + 1));
+    model.setFieldValue("tcfeuv2", "CmpId", 31);
+    model.setFieldValue("tcfeuv2", "PurposeConsents", granted);
+    // Last, because the library stamps today's date on every change.
+    model.setFieldValue("tcfeuv2", "LastUpdated", new Date(tcf.lastUpdatedMs ?? Date.now()));
+  }
+  if (usPrivacy !== undefined) {
+    model.setFieldValue("uspv1", "Version", Number(usPrivacy[0]));
+    model.setFieldValue("uspv1", "Notice", usPrivacy[1]);
+    model.setFieldValue("uspv1", "OptOutSale", usPrivacy[2]);
+    model.setFieldValue("uspv1", "LspaCovered", usPrivacy[3]);
+  }
+  for (const [section, value] of Object.entries(saleOptOut)) {
+    model.setFieldValue(section, "SaleOptOut", value);
+    if (!model.hasField(section, "Gpc")) continue;
+    model.setFieldValue(section, "GpcSegmentIncluded", gpc !== undefined);
+    if (gpc !== undefined) model.setFieldValue(section, "Gpc", gpc);
+  }
+  return model.encode();
+}
