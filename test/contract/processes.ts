@@ -1,0 +1,61 @@
+/**
+ * The suites of what every plain process (Node, Bun, Deno) has: stores in memory and in SQLite, the local limiter.
+ * @module
+ */
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { localLimiter } from "../../runtime/limiters/local.ts";
+import { memoryStore } from "../../runtime/stores/memory.ts";
+import { sqliteStore } from "../../runtime/stores/sqlite.ts";
+import { createHotPath } from "../../wasm/hotpath.ts";
+import { inlineKernels } from "../../wasm/inline.ts";
+import { manualClock } from "../support/manual-clock.ts";
+import type { ContractCase } from "./case.ts";
+import { type LimiterHarness, limiterContract } from "./limiter.ts";
+import { type StoreHarness, storeContract } from "./store.ts";
+
+const memory: StoreHarness = {
+  traits: { name: "memory", readAfterWrite: true, durable: false, shared: false },
+  open() {
+    const clock = manualClock();
+    return { store: memoryStore({ clock }), advance: clock.advance, dispose() {} };
+  },
+};
+
+const sqlite: StoreHarness = {
+  traits: { name: "sqlite", readAfterWrite: true, durable: true, shared: true },
+  open() {
+    const clock = manualClock();
+    const folder = mkdtempSync(join(tmpdir(), "millrace-"));
+    const open = () => sqliteStore({ path: join(folder, "contract.db"), clock });
+    const store = open();
+    return {
+      store,
+      advance: clock.advance,
+      again: open,
+      async dispose() {
+        await store.close();
+        rmSync(folder, { recursive: true });
+      },
+    };
+  },
+};
+
+const random = { fill: (target: Uint8Array<ArrayBuffer>) => void crypto.getRandomValues(target) };
+
+const local: LimiterHarness = {
+  clockCanBeSetBack: true,
+  open() {
+    const clock = manualClock();
+    const hotPath = createHotPath(inlineKernels(), { maxKeys: 1000, random });
+    return { limiter: localLimiter(hotPath, clock), advance: clock.advance, dispose() {} };
+  },
+};
+
+/** Every suite by its name. */
+export const suites: Readonly<Record<string, readonly ContractCase[]>> = {
+  "memory store": storeContract(memory),
+  "sqlite store": storeContract(sqlite),
+  "local limiter": limiterContract(local),
+};

@@ -1,0 +1,254 @@
+import { once } from "node:events";
+import { mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { DatabaseSync } from "node:sqlite";
+import { Worker } from "node:worker_threads";
+import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import type { Store } from "../../runtime/platform.ts";
+import { sqliteStore } from "../../runtime/stores/sqlite.ts";
+import { type ManualClock, manualClock } from "../support/manual-clock.ts";
+
+let folder: string;
+let path: string;
+let clock: ManualClock;
+const opened: { close(): unknown }[] = [];
+
+beforeEach(() => {
+  folder = mkdtempSync(join(tmpdir(), "millrace-"));
+  path = join(folder, "store.db");
+  clock = manualClock();
+});
+
+afterEach(async () => {
+  for (const one of opened.splice(0)) await one.close();
+  rmSync(folder, { recursive: true });
+});
+
+function open(at = path): Store {
+  const store = sqliteStore({ path: at, clock });
+  opened.push(store);
+  return store;
+}
+
+/** A look into the file past the store. */
+function beside(at = path) {
+  const db = new DatabaseSync(at);
+  opened.push(db);
+  return { db, count: () => Number(db.prepare("SELECT count(*) AS n FROM entries").get()!.n) };
+}
+
+describe("group commit", () => {
+  test("commits the writes of one turn together, and only then acknowledges them", async () => {
+    const store = open();
+    const { count } = beside();
+    const writes = Array.from({ length: 500 }, (_, n) => store.put(`key${n}`, "value"));
+    expect(count()).toBe(0);
+    await Promise.race(writes);
+    expect(count()).toBe(500);
+    await Promise.all(writes);
+  });
+
+  test("gathers writes that follow reads of the same turn", async () => {
+    const store = open();
+    const { count } = beside();
+    const flows = Array.from({ length: 300 }, async (_, n) => {
+      await store.get(`key${n}`);
+      await store.put(`key${n}`, "value", { ifVersion: null });
+      return count();
+    });
+    expect(await Promise.race(flows)).toBe(300);
+    await Promise.all(flows);
+  });
+
+  test("keeps the order of writes to one key", async () => {
+    const store = open();
+    const results = await Promise.all([
+      store.put("key", "one"),
+      store.put("key", "two"),
+      store.put("key", "conflict", { ifVersion: null }),
+      store.delete("key"),
+      store.put("key", "three", { ifVersion: null }),
+      store.put("key", "conflict", { ifVersion: "1" }),
+    ]);
+    expect(results.map((result) => (result ? result.ok : "deleted"))).toEqual([
+      true,
+      true,
+      false,
+      "deleted",
+      true,
+      false,
+    ]);
+    expect((await store.get("key"))?.value).toBe("three");
+  });
+
+  test("shows a process its own writes before they are acknowledged", async () => {
+    const store = open();
+    const put = store.put("key", "one");
+    expect((await store.get("key"))?.value).toBe("one");
+    const gone = store.delete("key");
+    expect((await store.list("")).entries).toEqual([]);
+    expect(await store.get("key")).toBeNull();
+    expect([await put, await gone]).toEqual([{ ok: true, version: "1" }, undefined]);
+  });
+
+  test("bounds a transaction: of 2500 writes at once, 2000 are in the file before the turn ends", async () => {
+    const store = open();
+    const { count } = beside();
+    const writes = Array.from({ length: 2500 }, (_, n) => store.put(`key${n}`, "value"));
+    expect(count()).toBe(2000);
+    await Promise.all(writes);
+    expect(count()).toBe(2500);
+  });
+
+  test("rejects every write of a transaction that fails, then works again", async () => {
+    const store = open();
+    const { db } = beside();
+    await store.put("before", "value");
+    db.exec("ALTER TABLE entries RENAME TO moved");
+    const writes = await Promise.allSettled([
+      store.put("a", "1"),
+      store.delete("before"),
+      store.put("b", "2"),
+    ]);
+    expect(writes.map(({ status }) => status)).toEqual(["rejected", "rejected", "rejected"]);
+    await expect(store.get("before")).rejects.toThrow(/SQLite store .*store\.db: no such table/);
+    await expect(store.list("")).rejects.toThrow(/no such table/);
+    db.exec("ALTER TABLE moved RENAME TO entries");
+    expect((await store.get("before"))?.value).toBe("value");
+    const versions = await Promise.all([store.put("a", "1"), store.put("b", "2")]);
+    expect(versions.every(({ ok }) => ok)).toBe(true);
+  });
+
+  test("takes back what part of a failed transaction did, its versions included", async () => {
+    const store = open();
+    const { db, count } = beside();
+    // Fails in the middle of the very first transaction, which also sets versions aside.
+    db.exec(
+      "CREATE TRIGGER mine BEFORE INSERT ON entries WHEN new.key = 'bad' BEGIN SELECT raise(ABORT, 'no'); END",
+    );
+    const writes = await Promise.allSettled(["a", "bad", "b"].map((key) => store.put(key, "value")));
+    expect(writes.map(({ status }) => status)).toEqual(["rejected", "rejected", "rejected"]);
+    expect(count()).toBe(0);
+    const other = open();
+    const versions = [await store.put("a", "1"), await other.put("b", "2"), await store.put("c", "3")];
+    expect(new Set(versions.map((result) => result.ok && result.version)).size).toBe(3);
+  });
+});
+
+describe("expired entries", () => {
+  test("leave the file as others are written, a few at a time", async () => {
+    const store = open();
+    const { count } = beside();
+    await Promise.all(
+      Array.from({ length: 1000 }, (_, n) => store.put(`old${n}`, "value", { ttlSeconds: 60 })),
+    );
+    clock.advance(60_000);
+    let before = count();
+    for (let n = 0; n < 520; n++) {
+      await store.put(`new${n}`, "value");
+      expect(before - count()).toBeLessThanOrEqual(2);
+      before = count();
+    }
+    // Two looked at for each write: after half as many writes as there were rows, none of the old is left.
+    expect(before).toBe(520);
+  });
+});
+
+describe("the file", () => {
+  test("is made with its folders, which are nobody else's to read", async () => {
+    const store = open(join(folder, "a/b/store.db"));
+    await store.put("key", "value");
+    expect(statSync(join(folder, "a")).mode & 0o077).toBe(0);
+  });
+
+  test("has a write-ahead log that a commit reaches at once, and is whole again after close", async () => {
+    const store = open();
+    await store.put("key", "value");
+    expect(readFileSync(`${path}-wal`).includes("value")).toBe(true);
+    await store.close();
+    expect(readFileSync(path).includes("value")).toBe(true);
+    expect(() => statSync(`${path}-wal`)).toThrow(/ENOENT/);
+    const { db } = beside();
+    expect(db.prepare("PRAGMA integrity_check").get()).toEqual({ integrity_check: "ok" });
+  });
+
+  test("is opened while another thread still holds it in the old journal mode", async () => {
+    // Changing the journal then fails at once, whatever the busy timeout.
+    const holder = new Worker(
+      `const { parentPort, workerData } = require("node:worker_threads");
+       const db = new (require("node:sqlite").DatabaseSync)(workerData);
+       db.exec("BEGIN IMMEDIATE");
+       parentPort.postMessage("held");
+       setTimeout(() => db.exec("ROLLBACK"), 100);`,
+      { eval: true, workerData: path },
+    );
+    await once(holder, "message");
+    const store = open();
+    expect((await store.put("key", "value")).ok).toBe(true);
+    await holder.terminate();
+  });
+
+  test.each([
+    [
+      "is text",
+      (at: string) => writeFileSync(at, "not a database ".repeat(100)),
+      /file is not a database \(.*name another/,
+    ],
+    [
+      "is another application's",
+      (at: string) => {
+        const db = new DatabaseSync(at);
+        db.exec("CREATE TABLE entries (key TEXT)");
+        db.close();
+      },
+      /another application's database; name another one/,
+    ],
+    [
+      "has a newer layout",
+      (at: string) => {
+        const db = new DatabaseSync(at);
+        db.exec("CREATE TABLE x (y); PRAGMA application_id = 1835625580; PRAGMA user_version = 2");
+        db.close();
+      },
+      /layout 2, this version of millrace reads 1/,
+    ],
+  ])("that %s is refused and left alone", (_what, make, message) => {
+    make(path);
+    const before = readFileSync(path);
+    expect(() => open()).toThrow(message);
+    expect(() => open()).toThrow(path);
+    expect(readFileSync(path).equals(before)).toBe(true);
+  });
+
+  test("that cannot be made is refused with its name and the way out", () => {
+    writeFileSync(path, "");
+    expect(() => open(join(path, "below.db"))).toThrow(/store\.db\/below\.db: .*(must be able to write)/);
+    expect(() => open(folder)).toThrow(/unable to open .*(must be able to write)/);
+  });
+
+  test("faults name neither key nor value", async () => {
+    const store = open();
+    const { db } = beside();
+    db.exec("DROP TABLE entries");
+    const [key, value] = ["a-secret-key", "a-secret-value"];
+    const works = [
+      () => store.get(key),
+      () => store.put(key, value),
+      () => store.delete(key),
+      () => store.list(key),
+    ];
+    works.push(
+      () => store.get(`${key}\0`),
+      () => store.put(key, `${value}\ud800`),
+    );
+    for (const work of works) {
+      const error = await work().then(
+        () => null,
+        (reason: Error) => reason,
+      );
+      expect(error).toBeInstanceOf(Error);
+      expect(`${error} ${error?.stack} ${error?.cause}`).not.toMatch(/secret/);
+    }
+  });
+});
