@@ -10,7 +10,12 @@ import { fileURLToPath } from "node:url";
 
 const root = join(dirname(fileURLToPath(import.meta.url)), "..");
 const node = join(root, "node_modules/node/bin/node");
-const vitest = [join(root, "test/node_modules/vitest/vitest.mjs"), "run", "--config", "test/vitest.config.ts"];
+const vitest = [
+  join(root, "test/node_modules/vitest/vitest.mjs"),
+  "run",
+  "--config",
+  "test/vitest.config.ts",
+];
 const biome = join(root, "test/node_modules/@biomejs/biome/bin/biome");
 const tsc = join(root, "test/node_modules/typescript/bin/tsc");
 

@@ -112,8 +112,7 @@ export function createService(parts: Parts): Service {
   const seenLately = (id: string) =>
     !hotPath.take(seenKey(id), clock.now(), LAST_SEEN_DEBOUNCE_SECONDS * 1000, 1).admitted;
 
-  const entryFor = (context: EcContext) =>
-    newEntry(context.consent, context.client, toSeconds(context.nowMs));
+  const entryFor = (context: EcContext) => newEntry(context.consent, toSeconds(context.nowMs));
 
   /** What a visit with a known or adoptable id leaves in the graph. */
   async function touch(id: string, context: EcContext): Promise<void> {

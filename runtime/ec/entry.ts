@@ -42,17 +42,14 @@ export function toSeconds(nowMs: number): number {
 }
 
 /** The entry of a visitor seen now for the first time, consent given. */
-export function newEntry(
-  consent: Consent,
-  geo: { country: string | null; region: string | null },
-  nowSeconds: number,
-): GraphEntry {
+export function newEntry(consent: Consent, nowSeconds: number): GraphEntry {
+  const { country, region } = consent;
   return {
     v: 1,
     created: nowSeconds,
     lastSeen: nowSeconds,
     consent: consentRecord(consent, nowSeconds),
-    geo: geo.region === null ? { country: geo.country } : { country: geo.country, region: geo.region },
+    geo: region === null ? { country } : { country, region },
     ids: {},
   };
 }
@@ -72,7 +69,12 @@ export function minimalEntry(nowSeconds: number): GraphEntry {
 /** The part of a consent that the graph keeps: the strings as the visitor sent them. */
 function consentRecord(consent: Consent, nowSeconds: number): GraphEntry["consent"] {
   const { tcf, gpp } = consent.signals;
-  return { ...(tcf === null ? {} : { tcf }), ...(gpp === null ? {} : { gpp }), ok: true, updated: nowSeconds };
+  return {
+    ...(tcf === null ? {} : { tcf }),
+    ...(gpp === null ? {} : { gpp }),
+    ok: true,
+    updated: nowSeconds,
+  };
 }
 
 export function isTombstone(entry: GraphEntry): boolean {

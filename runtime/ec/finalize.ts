@@ -3,7 +3,7 @@
  * @module
  */
 import { allowsEcCreation } from "./consent.ts";
-import { type EcContext, EC_HEADER } from "./context.ts";
+import { EC_HEADER, type EcContext } from "./context.ts";
 import { deleteCookieHeader, setCookieHeader } from "./cookie.ts";
 
 /** What a request's end has to do; exactly one of these for each request. */

@@ -40,7 +40,9 @@ export async function startOrigin(): Promise<Origin> {
       });
       response.end("cacheable");
     } else if (path === "/own-cookies") {
-      response.writeHead(200, { "set-cookie": ["a=1; Path=/", "b=2; Expires=Wed, 21 Oct 2099 07:28:00 GMT"] });
+      response.writeHead(200, {
+        "set-cookie": ["a=1; Path=/", "b=2; Expires=Wed, 21 Oct 2099 07:28:00 GMT"],
+      });
       response.end("cookies");
     } else if (path === "/ec-headers") {
       response.writeHead(200, EC_HEADERS);

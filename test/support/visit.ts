@@ -21,7 +21,10 @@ export interface Answer {
 const TIMEOUT_MS = 20_000;
 
 /** Makes one request on a connection of its own, without the clean-up that `fetch` does to odd headers. */
-export function visit(base: string, { method = "GET", path = "/", headers = [], body }: Visit): Promise<Answer> {
+export function visit(
+  base: string,
+  { method = "GET", path = "/", headers = [], body }: Visit,
+): Promise<Answer> {
   const { hostname, port } = new URL(base);
   return new Promise((resolve, reject) => {
     const outgoing = request({

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { type Scenario, type Visitor } from "../target.ts";
+import type { Scenario, Visitor } from "../target.ts";
 import { freshIp, newcomer } from "./identity.ts";
 
 /** Latin-1 text with every byte above the control characters. */

@@ -1,6 +1,14 @@
 import assert from "node:assert/strict";
 import { tcfString } from "../../support/consent-strings.ts";
-import { DOMAIN, ecCookieOf, eventually, expectedHash, type Scenario, type Target, type Visitor } from "../target.ts";
+import {
+  DOMAIN,
+  ecCookieOf,
+  eventually,
+  expectedHash,
+  type Scenario,
+  type Target,
+  type Visitor,
+} from "../target.ts";
 
 const COOKIE_ATTRIBUTES = `Domain=.${DOMAIN}; Path=/; Secure; SameSite=Lax; Max-Age=31536000`;
 const DELETION = { value: "", attributes: `Domain=.${DOMAIN}; Path=/; Secure; SameSite=Lax; Max-Age=0` };
@@ -16,7 +24,10 @@ export function freshIp(): string {
 }
 
 /** A first visit that mints; the new id and the visitor who holds it. */
-export async function newcomer(target: Target, from: Visitor = JAPAN): Promise<{ id: string; visitor: Visitor }> {
+export async function newcomer(
+  target: Target,
+  from: Visitor = JAPAN,
+): Promise<{ id: string; visitor: Visitor }> {
   const visitor = { ip: freshIp(), ...from };
   const answer = await target.visit(visitor);
   const id = ecCookieOf(answer)?.value;
@@ -24,7 +35,9 @@ export async function newcomer(target: Target, from: Visitor = JAPAN): Promise<{
   return { id: id!, visitor: { ...visitor, cookies: [["ts-ec", id!], ...(visitor.cookies ?? [])] } };
 }
 
-const purpose1 = (allowed: boolean): [string, string][] => [["euconsent-v2", tcfString({ purpose1: allowed })]];
+const purpose1 = (allowed: boolean): [string, string][] => [
+  ["euconsent-v2", tcfString({ purposes: allowed ? [1, 2] : [2] })],
+];
 
 export const identityScenarios: Scenario[] = [
   {
@@ -52,7 +65,7 @@ export const identityScenarios: Scenario[] = [
   {
     name: "mint: the graph has an entry, with consent and place and without the address",
     async run(target) {
-      const tcf = tcfString({ purpose1: true });
+      const tcf = tcfString({ purposes: [1] });
       const ip = freshIp();
       const answer = await target.visit({ ip, country: "FR", cookies: [["euconsent-v2", tcf]] });
       const id = ecCookieOf(answer)!.value;
@@ -86,9 +99,16 @@ export const identityScenarios: Scenario[] = [
         { ip: freshIp(), country: "US", region: "CA" },
         { ip: freshIp() },
         { ...JAPAN },
-        ...["999.1.1.1", "1.2.3", "::1::2", "not an address", "1.2.3.4.5", "0x7f.1.1.1", "01.02.03.04", "%00"].map(
-          (ip) => ({ ip, ...JAPAN }),
-        ),
+        ...[
+          "999.1.1.1",
+          "1.2.3",
+          "::1::2",
+          "not an address",
+          "1.2.3.4.5",
+          "0x7f.1.1.1",
+          "01.02.03.04",
+          "%00",
+        ].map((ip) => ({ ip, ...JAPAN })),
       ];
       for (const visitor of visitors) {
         const answer = await target.visit(visitor);
@@ -126,7 +146,13 @@ export const identityScenarios: Scenario[] = [
     name: "a malformed header hides no valid cookie, a malformed cookie no valid header",
     async run(target) {
       const { id, visitor } = await newcomer(target);
-      for (const bad of ["nonsense", id.toUpperCase(), `${id}x`, id.slice(0, 70), `${id.slice(0, 64)}.${"é".repeat(3)}`]) {
+      for (const bad of [
+        "nonsense",
+        id.toUpperCase(),
+        `${id}x`,
+        id.slice(0, 70),
+        `${id.slice(0, 64)}.${"é".repeat(3)}`,
+      ]) {
         const withBadHeader = await target.visit(visitor, { headers: [["x-ts-ec", bad]] });
         assert.deepEqual(withBadHeader.setCookies, [], bad);
         const withBadCookie = await target.visit(
@@ -141,7 +167,11 @@ export const identityScenarios: Scenario[] = [
     name: "duplicate ts-ec cookies: the first valid one counts",
     async run(target) {
       const { id, visitor } = await newcomer(target);
-      const cookies: [string, string][] = [["ts-ec", "broken"], ["ts-ec", id], ["ts-ec", "also-broken"]];
+      const cookies: [string, string][] = [
+        ["ts-ec", "broken"],
+        ["ts-ec", id],
+        ["ts-ec", "also-broken"],
+      ];
       const answer = await target.visit({ ...visitor, cookies });
       assert.deepEqual(answer.setCookies, []);
     },
@@ -154,7 +184,13 @@ export const identityScenarios: Scenario[] = [
       const answer = await target.visit(refusing, { path: "/ec-headers" });
       assert.deepEqual(ecCookieOf(answer), DELETION);
       assert.match(answer.headers["cache-control"] ?? "", /\bprivate\b/);
-      for (const name of ["x-ts-ec", "x-ts-eids", "x-ts-ec-consent", "x-ts-eids-truncated", "x-ts-somepartner"]) {
+      for (const name of [
+        "x-ts-ec",
+        "x-ts-eids",
+        "x-ts-ec-consent",
+        "x-ts-eids-truncated",
+        "x-ts-somepartner",
+      ]) {
         assert.equal(answer.headers[name], undefined, name);
       }
       assert.equal(answer.headers["x-ts-version"], "7");
@@ -203,7 +239,10 @@ export const identityScenarios: Scenario[] = [
     name: "unknown jurisdiction: headers are stripped, cookie and graph stay untouched",
     async run(target) {
       const { id, visitor } = await newcomer(target);
-      const answer = await target.visit({ ip: visitor.ip!, cookies: [["ts-ec", id]] }, { path: "/ec-headers" });
+      const answer = await target.visit(
+        { ip: visitor.ip!, cookies: [["ts-ec", id]] },
+        { path: "/ec-headers" },
+      );
       assert.deepEqual(answer.setCookies, []);
       assert.equal(answer.headers["x-ts-ec"], undefined);
       assert.equal((await target.entry(id))?.consent.ok, true);
@@ -263,8 +302,12 @@ export const identityScenarios: Scenario[] = [
     name: "adoption: at most 20 an hour for one hash",
     async run(target) {
       const ip = freshIp();
-      const ids = Array.from({ length: 30 }, (_, i) => `${expectedHash(ip)}.Lim${String(i).padStart(3, "0")}`);
-      for (const id of ids) await target.visit({ ip, country: "FR", cookies: [["ts-ec", id], ...purpose1(false)] });
+      const ids = Array.from(
+        { length: 30 },
+        (_, i) => `${expectedHash(ip)}.Lim${String(i).padStart(3, "0")}`,
+      );
+      for (const id of ids)
+        await target.visit({ ip, country: "FR", cookies: [["ts-ec", id], ...purpose1(false)] });
       const known = await Promise.all(ids.map((id) => target.entry(id)));
       assert.equal(known.filter((entry) => entry !== null).length, 20);
     },

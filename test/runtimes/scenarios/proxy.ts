@@ -44,7 +44,15 @@ export const proxyScenarios: Scenario[] = [
     async run(target) {
       await target.visit(
         { ip: freshIp(), ...JAPAN },
-        { method: "POST", path: "/form?a=1", body: "x=1", headers: [["x-ts-ec", "forged"], ["x-custom", "kept"]] },
+        {
+          method: "POST",
+          path: "/form?a=1",
+          body: "x=1",
+          headers: [
+            ["x-ts-ec", "forged"],
+            ["x-custom", "kept"],
+          ],
+        },
       );
       const seen = target.origin.seen.findLast((request) => request.url === "/form?a=1");
       assert.equal(seen?.method, "POST");

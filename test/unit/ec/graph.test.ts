@@ -8,7 +8,7 @@ import { manualClock } from "../../support/manual-clock.ts";
 
 const ID = `${"a".repeat(64)}.Abc123`;
 const random: Random = { fill: (target) => crypto.getRandomValues(target) };
-const consent = { signals: { tcf: "TCF", gpp: null } } as Consent;
+const consent = { country: "US", region: "CA", signals: { tcf: "TCF", gpp: null } } as Consent;
 
 function setUp() {
   const clock = manualClock();
@@ -23,7 +23,7 @@ const no = () => false;
 describe("createOrRevive", () => {
   test("creates what is absent, with metadata that needs no decoding", async () => {
     const { graph, nowSeconds } = setUp();
-    const entry = newEntry(consent, { country: "US", region: "CA" }, nowSeconds());
+    const entry = newEntry(consent, nowSeconds());
     await graph.createOrRevive(ID, entry);
     expect(await graph.get(ID)).toEqual({
       v: 1,
