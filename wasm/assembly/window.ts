@@ -47,14 +47,13 @@ function ageOf(run: Run, at: u64): u32 {
   return u32(at) - run.time;
 }
 
-/** Takes that are held for a longer window and have left this one. */
+/** Takes of the log that have left the window. */
 function left(entry: Entry, at: u64, window: u32): u32 {
   if (at - entry.newest >= window) return entry.total;
   let count: u32 = 0;
   if (!entry.log) return count;
   let run = oldest(entry);
-  for (let i = lengthOf(entry); i > 0; i--) {
-    if (ageOf(run, at) < window) break;
+  for (let i = lengthOf(entry); i > 0 && ageOf(run, at) >= window; i--) {
     count += run.count;
     run = runAt(run.next);
   }
@@ -77,9 +76,9 @@ function waitFor(entry: Entry, at: u64, window: u32, excess: u32): u32 {
   return window - u32(at - entry.newest);
 }
 
-/** Drops the runs that have left the longest window. */
-function prune(entry: Entry, at: u64): void {
-  while (entry.log && ageOf(oldest(entry), at) >= entry.window) entry.total -= dropOldest(entry);
+/** Whether the oldest run of the log may be dropped: it has left the longest window, or the log is as long as may be. */
+function canYield(entry: Entry, at: u64, longest: u32): bool {
+  return entry.log != 0 && (ageOf(oldest(entry), at) >= longest || lengthOf(entry) == LONGEST);
 }
 
 /** Whether a take belongs to the newest run. Runs end at multiples of the grain. */
@@ -89,16 +88,25 @@ function joins(entry: Entry, at: u64, window: u32, limit: u32): bool {
   return grain > 1 && entry.newest / grain == at / grain;
 }
 
-/** Makes sure that the newest run can go to the log. */
-function makeRun(entry: Entry, now: u64): bool {
-  if (lengthOf(entry) == LONGEST) {
-    // Only a key that is asked for with several windows comes here. Counting old takes as newer ones admits nothing.
-    const count = dropOldest(entry);
-    oldest(entry).count += count;
-    return true;
-  }
+/** Whether there is a run to put the newest one into when another begins. */
+function hasRunFor(entry: Entry, at: u64, now: u64, longest: u32): bool {
+  if (canYield(entry, at, longest)) return true;
   while (!hasRun()) if (!dropOne(now)) return false;
   return true;
+}
+
+/** Moves the newest run to the log, from which it drops what has left. */
+function archive(entry: Entry, at: u64): void {
+  while (canYield(entry, at, entry.window)) {
+    const run = oldest(entry);
+    const gone = ageOf(run, at) >= entry.window;
+    const count = dropOldest(entry);
+    // Only a key that is asked for with several windows fills its log. To count takes as newer ones admits nothing.
+    if (gone) entry.total -= count;
+    else oldest(entry).count += count;
+  }
+  append(entry, u32(entry.newest), entry.latest);
+  entry.latest = 0;
 }
 
 /** Milliseconds until there may be room again. */
@@ -136,23 +144,20 @@ function decideKnown(entry: Entry, now: u64, window: u32, limit: u32, record: bo
     return limit - 1;
   }
 
-  entry.window = longest;
-  prune(entry, at);
-  let count = entry.total;
-  if (window < longest) count -= left(entry, at, window);
+  // Until the take is admitted nothing is dropped: only a newer take moves the key's clock, and an earlier one must
+  // find what counts for it.
+  const count = entry.total - left(entry, at, window);
   if (count >= limit) return -f64(waitFor(entry, at, window, count - limit + 1) + (at - now));
 
   const apart = entry.total > 0 && !joins(entry, at, window, limit);
-  if (apart && !makeRun(entry, now)) {
+  if (record) entry.window = longest;
+  if (apart && !hasRunFor(entry, at, now, longest)) {
     if (record) refusedFull++;
-    const own = entry.log ? f64(entry.window - ageOf(oldest(entry), at) + (at - now)) : Infinity;
+    const own = entry.log ? f64(longest - ageOf(oldest(entry), at) + (at - now)) : Infinity;
     return -min(own, waitForRoom(now));
   }
   if (!record) return limit - count;
-  if (apart) {
-    append(entry, u32(entry.newest), entry.latest);
-    entry.latest = 0;
-  }
+  if (apart) archive(entry, at);
   entry.newest = at;
   entry.total++;
   entry.latest++;

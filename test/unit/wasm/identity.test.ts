@@ -1,0 +1,101 @@
+import fc from "fast-check";
+import { describe, expect, it } from "vitest";
+import { createHotPath } from "../../../wasm/hotpath.ts";
+import { hotPathOf, packagings, repeatable } from "./packagings.ts";
+import { hashVectors, passphrase } from "./vectors.ts";
+
+const form = /^[0-9a-f]{64}\.[0-9A-Za-z]{6}$/;
+const alphanumerics = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
+
+describe.each(packagings)("identity, $packaging", (kernels) => {
+  it("decides every character at every place as the form does", () => {
+    const hotPath = hotPathOf(kernels);
+    const id = `${hashVectors[0]![1]}.a0Z9zA`;
+    for (let place = 0; place < id.length; place++) {
+      for (let unit = 0; unit < 0x180; unit++) {
+        const text = id.slice(0, place) + String.fromCharCode(unit) + id.slice(place + 1);
+        if (hotPath.validate(text) !== form.test(text)) expect.fail(`unit ${unit} at ${place}`);
+      }
+    }
+  });
+
+  it("does not look at what an earlier call left behind the text", () => {
+    const hotPath = hotPathOf(kernels);
+    const id = `${hashVectors[0]![1]}.a0Z9zA`;
+    expect(hotPath.validate(id)).toBe(true);
+    for (let length = 0; length < 71; length++) expect(hotPath.validate(id.slice(0, length))).toBe(false);
+  });
+
+  it("mints ids that are valid and carry the EC hash", () => {
+    const hotPath = hotPathOf(kernels);
+    hotPath.setKey(0, passphrase);
+    for (const [address, hash] of hashVectors) {
+      expect(hotPath.hashHex(0, address)).toBe(hash);
+      const id = hotPath.mint(0, address);
+      expect(id.slice(0, 65)).toBe(`${hash}.`);
+      expect(hotPath.validate(id)).toBe(true);
+    }
+  });
+
+  it("draws each alphanumeric from as many byte values as any other, and passes over the rest", () => {
+    const counts = new Map<string, number>();
+    for (let byte = 0; byte < 256; byte++) {
+      // One byte value, five times; then zeros, so that a byte which is passed over does not stall it.
+      const random = {
+        fill(target: Uint8Array) {
+          target.fill(0);
+          target.fill(byte, 0, 5);
+        },
+      };
+      const hotPath = createHotPath(kernels, { maxKeys: 1, random });
+      hotPath.setKey(0, passphrase);
+      const [first] = hotPath
+        .mint(0, "203.0.113.1")
+        .slice(65, 70)
+        .match(/^(.)\1{4}$/)!;
+      if (byte >= 248) expect(first).toBe("00000");
+      else counts.set(first[0]!, (counts.get(first[0]!) ?? 0) + 1);
+    }
+    expect([...counts.keys()].sort().join("")).toBe([...alphanumerics].sort().join(""));
+    expect(new Set(counts.values())).toEqual(new Set([4]));
+  });
+
+  it("asks for randomness in bulk, when it has run out and not before, and does not use a byte twice", () => {
+    const random = repeatable();
+    const hotPath = createHotPath(kernels, { maxKeys: 1, random });
+    hotPath.setKey(0, passphrase);
+    const expected = repeatable();
+    let pool = new Uint8Array();
+    for (let i = 0; i < 2000; i++) {
+      let suffix = "";
+      while (suffix.length < 6) {
+        if (pool.length === 0) {
+          suffix = ""; // what was drawn for an id that could not be finished is thrown away
+          pool = new Uint8Array(2048);
+          expected.fill(pool);
+        }
+        const byte = pool[0]!;
+        pool = pool.subarray(1);
+        if (byte < 248) suffix += alphanumerics[byte % 62];
+      }
+      expect(hotPath.mint(0, "203.0.113.1").slice(65)).toBe(suffix);
+    }
+    expect(random.calls).toBe(expected.calls);
+  });
+
+  it("gives any text a hash, whatever its characters, and refuses what no address can be", () => {
+    const hotPath = hotPathOf(kernels);
+    hotPath.setKey(0, passphrase);
+    const key = hotPathOf(kernels);
+    key.setKey(0, passphrase);
+    fc.assert(
+      fc.property(fc.string({ unit: "binary", maxLength: 300 }), (text) => {
+        const code = hotPath.hmac(0, new TextEncoder().encode(text));
+        return key.hashHex(0, text) === Buffer.from(code).toString("hex");
+      }),
+      { numRuns: 100 },
+    );
+    expect(() => hotPath.mint(0, "x".repeat(65_537))).toThrow(RangeError);
+    expect(() => hotPath.hashHex(0, "é".repeat(40_000))).toThrow(RangeError);
+  });
+});

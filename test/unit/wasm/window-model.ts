@@ -1,0 +1,116 @@
+/**
+ * Throttle windows in plain TypeScript, to be run side by side with the kernels: arrays and a map, no thought for speed.
+ * @module
+ */
+
+interface Run {
+  /** When the last of its takes was. */
+  time: number;
+  count: number;
+}
+
+interface Key {
+  runs: Run[];
+  /** The key's clock. */
+  newest: number;
+  /** The longest window asked for while takes were held. */
+  window: number;
+}
+
+/** `remaining`: admitted, so many more would be. `waitMs`: refused by the limit. `full`: no room; the earliest that there may be. */
+export type Decision = { remaining: number } | { waitMs: number } | { fullMs: number };
+
+const EXACT = 64;
+const MOST_RUNS = 65;
+
+const sum = (runs: Run[]) => runs.reduce((total, run) => total + run.count, 0);
+
+export class WindowModel {
+  readonly keys = new Map<string, Key>();
+  readonly maxKeys: number;
+  readonly maxRuns: number;
+
+  constructor(maxKeys: number) {
+    this.maxKeys = maxKeys;
+    this.maxRuns = maxKeys + Math.floor(maxKeys / 2) + 64;
+  }
+
+  take(name: string, now: number, window: number, limit: number): Decision {
+    return this.#decide(name, now, window, limit, true);
+  }
+
+  peek(name: string, now: number, window: number, limit: number): Decision {
+    return this.#decide(name, now, window, limit, false);
+  }
+
+  /** Empties a key's window; the key keeps its clock and its place for as long as it would have. */
+  forget(name: string): void {
+    const key = this.keys.get(name);
+    if (key) key.runs = [];
+  }
+
+  /** Keys other than `name` that have not expired. */
+  #others(name: string, now: number): Key[] {
+    return [...this.keys]
+      .filter(([other, key]) => other !== name && key.newest + key.window > now)
+      .map(([, key]) => key);
+  }
+
+  #decide(name: string, now: number, window: number, limit: number, record: boolean): Decision {
+    if (limit < 1) return { waitMs: window };
+    const others = this.#others(name, now);
+    const key = this.keys.get(name);
+    const at = Math.max(now, key?.newest ?? now);
+    const longest = Math.max(window, key?.window ?? 0);
+
+    if (!key || at - key.newest >= longest) {
+      if (others.length >= this.maxKeys) {
+        return { fullMs: Math.min(...others.map((other) => other.newest + other.window)) - now };
+      }
+      if (!record) return { remaining: limit };
+      this.keys.set(name, { runs: [{ time: at, count: 1 }], newest: at, window });
+      return { remaining: limit - 1 };
+    }
+
+    const live = key.runs.filter((run) => at - run.time < window);
+    const count = sum(live);
+    let excess = count - limit + 1;
+    for (const run of live) {
+      if (excess <= 0) break;
+      excess -= run.count;
+      if (excess <= 0) return { waitMs: run.time + window - now };
+    }
+
+    const last = key.runs.at(-1);
+    const grain = limit > EXACT ? Math.floor(window / 16) : 0;
+    const joins =
+      last && (last.time === at || (grain > 1 && Math.floor(last.time / grain) === Math.floor(at / grain)));
+    const held = key.runs.filter((run) => at - run.time < longest);
+    if (record) key.window = longest;
+    if (last && !joins && key.runs.length < MOST_RUNS) {
+      const inLogs = [...others, { runs: held }].reduce(
+        (total, { runs }) => total + Math.max(0, runs.length - 1),
+        0,
+      );
+      if (inLogs >= this.maxRuns) {
+        const expiries = [...others, key].map((other) => other.newest + other.window);
+        const own = key.runs.length > 1 ? [key.runs[0]!.time + longest] : [];
+        return { fullMs: Math.min(...expiries, ...own) - now };
+      }
+    }
+    if (!record) return { remaining: limit - count };
+    if (last && joins) {
+      last.time = at;
+      last.count++;
+    } else {
+      key.runs = held;
+      if (held.length === MOST_RUNS) {
+        const [oldest] = held.splice(0, 1);
+        held[0]!.count += oldest!.count;
+      }
+      held.push({ time: at, count: 1 });
+    }
+    key.newest = at;
+    return { remaining: limit - count - 1 };
+  }
+}

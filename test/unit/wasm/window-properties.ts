@@ -1,0 +1,211 @@
+/**
+ * What holds for throttle windows, as fast-check properties over schedules of calls. The unit tests run them briefly, the fuzz tests at
+ * length.
+ * @module
+ */
+import fc from "fast-check";
+import type { HotPath, Kernels } from "../../../wasm/hotpath.ts";
+import { hotPathOf } from "./packagings.ts";
+import { WindowModel } from "./window-model.ts";
+
+/** One call in a schedule. `step`: how far the clock moves first. */
+interface Call {
+  what: "take" | "peek" | "forget";
+  key: number;
+  step: number;
+  window: number;
+  limit: number;
+}
+
+const START = 1_750_000_000_000;
+
+const what = fc.constantFrom<Call["what"]>("take", "take", "take", "take", "take", "take", "peek", "forget");
+const anyway = fc.oneof(fc.constant(0), fc.nat(3), fc.nat(40), fc.integer({ min: -1500, max: 1500 }));
+const anyWindow = fc.constantFrom(1, 7, 16, 40, 100, 999, 1600, 5000);
+const anyLimit = fc.oneof(fc.nat(4), fc.integer({ min: 0, max: 64 }), fc.integer({ min: 65, max: 300 }));
+
+/** Many equal calls in a row are likely, or large limits would never be reached. */
+const schedule = (call: fc.Arbitrary<Call>, maxLength: number) =>
+  fc
+    .array(
+      fc.tuple(call, fc.oneof({ weight: 3, arbitrary: fc.constant(1) }, fc.integer({ min: 2, max: 80 }))),
+      {
+        maxLength,
+        size: "max",
+      },
+    )
+    .map((groups) => groups.flatMap(([call, times]) => new Array<Call>(times).fill(call)));
+
+/** Makes the same call of the hot path and of the model and compares the answers. */
+function agree(hotPath: HotPath, model: WindowModel, call: Call, now: number): void {
+  const name = `key ${call.key}`;
+  if (call.what === "forget") {
+    hotPath.forget(name);
+    model.forget(name);
+    return;
+  }
+  const full = hotPath.stats().refusedFull;
+  const got = hotPath[call.what](name, now, call.window, call.limit);
+  const wanted = model[call.what](name, now, call.window, call.limit);
+  const say = () =>
+    `${JSON.stringify({ ...call, now })}: ${JSON.stringify(got)} instead of ${JSON.stringify(wanted)}`;
+  const refused = hotPath.stats().refusedFull - full;
+  if ("fullMs" in wanted) {
+    if (got.admitted || got.remaining !== 0 || !(got.retryAfterMs > 0 && got.retryAfterMs <= wanted.fullMs)) {
+      throw new Error(say());
+    }
+    if (refused !== (call.what === "take" ? 1 : 0)) throw new Error(`${say()}; counted ${refused}`);
+    return;
+  }
+  const expected =
+    "remaining" in wanted
+      ? { admitted: true, remaining: wanted.remaining, retryAfterMs: 0 }
+      : { admitted: false, remaining: 0, retryAfterMs: wanted.waitMs };
+  if (JSON.stringify(got) !== JSON.stringify(expected) || refused !== 0) throw new Error(say());
+}
+
+/** Any clock, windows and limits that change with every call: the same answers as the model's, in a table with room. */
+export function agreesWithModel(kernels: Kernels) {
+  const call = fc.record({ what, key: fc.nat(3), step: anyway, window: anyWindow, limit: anyLimit });
+  return fc.property(schedule(call, 60), (calls) => {
+    const hotPath = hotPathOf(kernels, 1000);
+    const model = new WindowModel(1000);
+    let now = START;
+    for (const call of calls) {
+      now += call.step;
+      agree(hotPath, model, call, now);
+    }
+  });
+}
+
+/** Small tables that fill up, in keys and in runs, under a clock that moves on: the same answers as the model's. */
+export function agreesWithModelWhenFull(kernels: Kernels) {
+  const windows = [7, 100, 999, 1600];
+  const limits = [64, 3, 64, 200, 1];
+  const call = fc
+    .record({ what, key: fc.nat(40), step: fc.oneof(fc.constant(0), fc.constant(1), fc.nat(30)) })
+    .map((call) => ({ ...call, window: windows[call.key % 4]!, limit: limits[call.key % 5]! }));
+  return fc.property(fc.integer({ min: 1, max: 30 }), schedule(call, 80), (maxKeys, calls) => {
+    const hotPath = hotPathOf(kernels, maxKeys);
+    const model = new WindowModel(maxKeys);
+    let now = START;
+    for (const call of calls) {
+      now += call.step;
+      agree(hotPath, model, call, now);
+      if (hotPath.stats().keys > maxKeys) throw new Error("more keys than the table may hold");
+    }
+  });
+}
+
+/**
+ * The rule itself, told by the takes that were admitted and nothing else, for keys that keep their limit and window; the
+ * clock may step back, and the table is small. In no interval of true time are more takes admitted than the limit.
+ */
+export function neverOverLimit(kernels: Kernels) {
+  const rates = [
+    { window: 40, limit: 1 },
+    { window: 100, limit: 5 },
+    { window: 1000, limit: 64 },
+    { window: 160, limit: 65 },
+    { window: 1000, limit: 150 },
+  ];
+  const call = fc.record({
+    key: fc.nat(19),
+    step: fc.oneof(fc.constant(0), fc.nat(3), fc.nat(60)),
+    back: fc.oneof({ weight: 9, arbitrary: fc.constant(0) }, fc.nat(300)),
+    times: fc.oneof(fc.constant(1), fc.integer({ min: 2, max: 100 })),
+  });
+  const calls = fc.array(call, { maxLength: 120, size: "max" });
+  return fc.property(fc.integer({ min: 1, max: 25 }), calls, (maxKeys, calls) => {
+    const hotPath = hotPathOf(kernels, maxKeys);
+    const admitted = new Map<number, number[]>();
+    let time = START; // which moves on, whatever the clock says
+    let behind = 0;
+    for (const { key, step, back, times } of calls) {
+      const { window, limit } = rates[key % rates.length]!;
+      behind += back;
+      const takes = admitted.get(key) ?? [];
+      admitted.set(key, takes);
+      for (let i = 0; i < times; i++) {
+        time += step;
+        if (hotPath.take(`key ${key}`, time - behind, window, limit).admitted) takes.push(time);
+        const first = takes.length - 1 - limit;
+        if (first >= 0 && takes.at(-1)! - takes[first]! < window) {
+          throw new Error(
+            `${limit + 1} takes of key ${key} from ${takes[first]} to ${time}, in less than ${window} ms`,
+          );
+        }
+      }
+    }
+  });
+}
+
+/**
+ * How early a refusal may come, told by the takes that were admitted. Up to a limit of 64: never. Above: by a
+ * sixteenth of the window. A refused take is admitted after the wait that it was told, and not a millisecond sooner.
+ */
+export function refusesOnlyWhenDue(kernels: Kernels) {
+  const rate = fc.record({
+    window: fc.constantFrom(16, 40, 100, 999, 1600),
+    limit: fc.integer({ min: 1, max: 200 }),
+  });
+  return fc.property(
+    rate,
+    fc.array(fc.oneof(fc.constant(0), fc.nat(3), fc.nat(60)), { maxLength: 600, size: "max" }),
+    ({ window, limit }, steps) => {
+      const hotPath = hotPathOf(kernels, 10);
+      const takes: number[] = [];
+      const within = (now: number, span: number) => takes.filter((take) => now - take < span).length;
+      const early = limit > 64 ? Math.floor(window / 16) : 0;
+      let now = START;
+      for (const step of steps) {
+        now += step;
+        const { admitted, remaining, retryAfterMs } = hotPath.take("key", now, window, limit);
+        if (admitted) {
+          takes.push(now);
+          if (limit <= 64 && remaining !== limit - within(now, window))
+            throw new Error(`${remaining} remain at ${now}`);
+          continue;
+        }
+        if (within(now, window + early) < limit) throw new Error(`refused too early at ${now}`);
+        if (hotPath.peek("key", now + retryAfterMs - 1, window, limit).admitted)
+          throw new Error("told to wait too long");
+        if (!hotPath.peek("key", now + retryAfterMs, window, limit).admitted)
+          throw new Error("told to wait too briefly");
+      }
+    },
+  );
+}
+
+/** Arguments of every kind: refused or rejected or counted, and the table is as good as before. */
+export function survivesAnyArguments(kernels: Kernels) {
+  const number = fc.oneof(
+    fc.double(),
+    fc.integer(),
+    fc.constantFrom(0, -0, 1, -1, 2 ** 31 - 1, 2 ** 31, 2 ** 32, 2 ** 42, 2 ** 53, 2 ** 63, 2 ** 64, 1e300),
+  );
+  return fc.property(
+    fc.array(fc.tuple(fc.string({ unit: "binary" }), number, number, number), { maxLength: 50 }),
+    (calls) => {
+      const hotPath = hotPathOf(kernels, 20);
+      hotPath.take("witness", 5, 1000, 1);
+      for (const [key, now, window, limit] of calls) {
+        const valid =
+          now >= 0 && now < 2 ** 42 - 2 ** 31 && window > 0 && window < 2 ** 31 && !Number.isNaN(limit);
+        try {
+          const { admitted, remaining, retryAfterMs } = hotPath.take(`fuzz ${key}`, now, window, limit);
+          if (!valid) throw new Error(`accepted ${now}, ${window}, ${limit}`);
+          if (admitted && !(limit >= 1)) throw new Error(`admitted under a limit of ${limit}`);
+          if (admitted ? retryAfterMs !== 0 || remaining < 0 : !(retryAfterMs > 0))
+            throw new Error("answered nonsense");
+        } catch (error) {
+          if (valid || !(error instanceof RangeError)) throw error;
+        }
+      }
+      if (hotPath.peek("witness", 6, 1000, 1).admitted && hotPath.stats().keys < 20) {
+        // Only a clock that moved on may have made room at the witness's cost.
+        if (!calls.some(([, now]) => now >= 1005)) throw new Error("the witness was forgotten");
+      }
+    },
+  );
+}

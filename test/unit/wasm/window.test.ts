@@ -1,0 +1,195 @@
+import fc from "fast-check";
+import { describe, expect, it } from "vitest";
+import { hotPathOf, packagings } from "./packagings.ts";
+import * as properties from "./window-properties.ts";
+
+describe.each(packagings)("windows, $packaging", (kernels) => {
+  const numRuns = kernels.packaging === "portable" ? 40 : 120;
+
+  it("answer as the model does, under any clock and rates that change", () => {
+    fc.assert(properties.agreesWithModel(kernels), { numRuns });
+  });
+
+  it("answer as the model does when the table is full", () => {
+    fc.assert(properties.agreesWithModelWhenFull(kernels), { numRuns });
+  });
+
+  it("never admit more than the limit", () => {
+    fc.assert(properties.neverOverLimit(kernels), { numRuns });
+  });
+
+  it("refuse only when the rule asks for it, and tell how long", () => {
+    fc.assert(properties.refusesOnlyWhenDue(kernels), { numRuns });
+  });
+
+  it("survive any arguments", () => {
+    fc.assert(properties.survivesAnyArguments(kernels), { numRuns });
+  });
+
+  it("admit up to the limit across a boundary where fixed windows would admit twice as many", () => {
+    const hotPath = hotPathOf(kernels);
+    let admitted = 0;
+    for (let i = 0; i < 10; i++) if (hotPath.take("k", 59_999, 60_000, 10).admitted) admitted++;
+    for (let i = 0; i < 10; i++) if (hotPath.take("k", 60_001, 60_000, 10).admitted) admitted++;
+    expect(admitted).toBe(10);
+  });
+
+  it("admit nothing extra when the clock steps back, and refuse no longer than the key's own clock", () => {
+    const hotPath = hotPathOf(kernels);
+    expect(hotPath.take("k", 10_000, 1000, 2)).toMatchObject({ admitted: true, remaining: 1 });
+    expect(hotPath.take("k", 4000, 1000, 2)).toMatchObject({ admitted: true, remaining: 0 });
+    expect(hotPath.take("k", 5500, 1000, 2)).toEqual({ admitted: false, remaining: 0, retryAfterMs: 5500 });
+    expect(hotPath.take("k", 10_999, 1000, 2).admitted).toBe(false);
+    expect(hotPath.take("k", 11_000, 1000, 2).admitted).toBe(true);
+  });
+
+  it("do not forget, when the clock steps back, that a key may be one that was dropped", () => {
+    const hotPath = hotPathOf(kernels, 8);
+    for (let i = 0; i < 8; i++) expect(hotPath.take(`old ${i}`, 1000, 100, 1).admitted).toBe(true);
+    expect(hotPath.take("new", 1150, 100, 1).admitted).toBe(true); // drops them all: their windows ended at 1100
+    expect(hotPath.stats().keys).toBe(1);
+    expect(hotPath.take("old 0", 1060, 100, 1).admitted).toBe(true); // counts as taken at 1100
+    expect(hotPath.take("old 0", 1199, 100, 1).admitted).toBe(false);
+    expect(hotPath.take("old 0", 1200, 100, 1).admitted).toBe(true);
+  });
+
+  it("follow a limit that is lowered or raised", () => {
+    const hotPath = hotPathOf(kernels);
+    for (let i = 0; i < 10; i++) hotPath.take("k", 1000 + i, 1000, 10);
+    expect(hotPath.take("k", 1500, 1000, 3)).toEqual({ admitted: false, remaining: 0, retryAfterMs: 507 });
+    expect(hotPath.peek("k", 1500, 1000, 12)).toEqual({ admitted: true, remaining: 2, retryAfterMs: 0 });
+    expect(hotPath.take("k", 2007, 1000, 3).admitted).toBe(true);
+  });
+
+  it("count for a longer window what was taken under a shorter one", () => {
+    const hotPath = hotPathOf(kernels);
+    expect(hotPath.take("k", 0, 60_000, 5).admitted).toBe(true);
+    for (let i = 1; i < 5; i++) expect(hotPath.take("k", i * 1000, 1000, 1).admitted).toBe(true);
+    expect(hotPath.take("k", 5000, 60_000, 5)).toEqual({
+      admitted: false,
+      remaining: 0,
+      retryAfterMs: 55_000,
+    });
+  });
+
+  it("are as exact for a key that slept longer than 2^32 ms", () => {
+    const hotPath = hotPathOf(kernels);
+    const [start, window] = [1_750_000_000_000, 2 ** 31 - 1];
+    expect(hotPath.take("k", start, window, 1).admitted).toBe(true);
+    expect(hotPath.take("k", start + window - 1, window, 1)).toMatchObject({
+      admitted: false,
+      retryAfterMs: 1,
+    });
+    expect(hotPath.take("k", start + 2 ** 32 + 5, window, 1).admitted).toBe(true);
+    expect(hotPath.take("k", start + 2 ** 32 + 6, window, 1).admitted).toBe(false);
+  });
+
+  it("keep exact times across a wrap of their low 32 bits", () => {
+    const hotPath = hotPathOf(kernels);
+    const wrap = 408 * 2 ** 32;
+    for (let i = 0; i < 5; i++) expect(hotPath.take("k", wrap - 3 + i, 1000, 5).admitted).toBe(true);
+    expect(hotPath.take("k", wrap + 500, 1000, 5)).toMatchObject({ admitted: false, retryAfterMs: 497 });
+    expect(hotPath.take("k", wrap + 996, 1000, 5)).toMatchObject({ admitted: false, retryAfterMs: 1 });
+    expect(hotPath.take("k", wrap + 997, 1000, 5)).toMatchObject({ admitted: true, remaining: 0 });
+    expect(hotPath.take("k", wrap + 999, 1000, 5)).toMatchObject({ admitted: true, remaining: 1 });
+  });
+
+  it("drop fractions of the time and round those of a window up", () => {
+    const hotPath = hotPathOf(kernels);
+    expect(hotPath.take("k", 10.9, 5, 1).admitted).toBe(true);
+    expect(hotPath.take("k", 14.9, 4.1, 1)).toMatchObject({ admitted: false, retryAfterMs: 1 });
+    expect(hotPath.take("k", 15, 4.1, 1).admitted).toBe(true);
+  });
+
+  it("refuse everything under a limit below one, and remember nothing of it", () => {
+    const hotPath = hotPathOf(kernels);
+    for (const limit of [0, -1, 0.99, Number.NEGATIVE_INFINITY]) {
+      expect(hotPath.take("k", 0, 1000, limit)).toEqual({
+        admitted: false,
+        remaining: 0,
+        retryAfterMs: 1000,
+      });
+    }
+    expect(hotPath.stats().keys).toBe(0);
+    expect(hotPath.take("k", 0, 1000, Number.POSITIVE_INFINITY)).toMatchObject({
+      admitted: true,
+      remaining: 2 ** 31 - 2,
+    });
+  });
+
+  it("name numbers that are none, or out of range", () => {
+    const hotPath = hotPathOf(kernels);
+    const { NaN: nan, POSITIVE_INFINITY: infinity } = Number;
+    const wrong: [number, number, number][] = [
+      [nan, 1, 1],
+      [-1, 1, 1],
+      [infinity, 1, 1],
+      [2 ** 42, 1, 1],
+      [0, nan, 1],
+      [0, 0, 1],
+      [0, -1, 1],
+      [0, 2 ** 31, 1],
+      [0, infinity, 1],
+      [0, 1, nan],
+    ];
+    for (const [now, window, limit] of wrong) {
+      expect(() => hotPath.take("k", now, window, limit)).toThrow(
+        `nowMs ${now}, windowMs ${window}, limit ${limit}`,
+      );
+      expect(() => hotPath.peek("k", now, window, limit)).toThrow(RangeError);
+    }
+    expect(hotPath.stats().keys).toBe(0);
+  });
+
+  it("empty a key's window when told to forget it, and no other's", () => {
+    const hotPath = hotPathOf(kernels);
+    for (const key of ["a", "b"]) for (let i = 0; i < 3; i++) hotPath.take(key, i, 1000, 3);
+    hotPath.forget("a");
+    hotPath.forget("never seen");
+    expect(hotPath.peek("a", 5, 1000, 3)).toEqual({ admitted: true, remaining: 3, retryAfterMs: 0 });
+    expect(hotPath.take("b", 5, 1000, 3).admitted).toBe(false);
+  });
+
+  it("refuse new keys when full, forget none that counts, and let expired ones go first", () => {
+    const hotPath = hotPathOf(kernels, 4);
+    for (let i = 0; i < 4; i++) expect(hotPath.take(`k${i}`, i * 10, 1000, 1).admitted).toBe(true);
+    expect(hotPath.peek("new", 500, 1000, 1)).toEqual({ admitted: false, remaining: 0, retryAfterMs: 500 });
+    expect(hotPath.stats().refusedFull).toBe(0);
+    expect(hotPath.take("new", 500, 1000, 1)).toEqual({ admitted: false, remaining: 0, retryAfterMs: 500 });
+    expect(hotPath.stats()).toMatchObject({ keys: 4, refusedFull: 1 });
+    for (let i = 0; i < 4; i++) expect(hotPath.take(`k${i}`, 999, 1000, 1).admitted).toBe(false);
+    expect(hotPath.take("new", 1000, 1000, 1).admitted).toBe(true);
+    expect(hotPath.take("newer", 1009, 1000, 1)).toMatchObject({ admitted: false, retryAfterMs: 1 });
+    expect(hotPath.take("k0", 1009, 1000, 1).admitted).toBe(false);
+    expect(hotPath.take("newer", 1010, 1000, 1).admitted).toBe(true);
+  });
+
+  it("refuse rather than forget when takes use up the log, and recover", () => {
+    const hotPath = hotPathOf(kernels, 16); // 88 runs
+    for (let i = 0; i < 64; i++) expect(hotPath.take("a", i, 10_000, 64).admitted).toBe(true);
+    let admitted = 0;
+    while (hotPath.take("b", 100 + admitted, 20_000, 64).admitted) admitted++;
+    expect(admitted).toBe(1 + 88 - 63);
+    expect(hotPath.stats().refusedFull).toBe(1);
+    const refused = hotPath.take("b", 9000, 20_000, 64);
+    expect(refused.admitted).toBe(false);
+    expect(hotPath.take("b", 9000 + refused.retryAfterMs, 20_000, 64).admitted).toBe(false); // "a" is not over yet
+    expect(hotPath.take("b", 10_063, 20_000, 64)).toMatchObject({
+      admitted: true,
+      remaining: 64 - admitted - 1,
+    });
+  });
+
+  it("find every key again after many were dropped", () => {
+    const hotPath = hotPathOf(kernels, 500);
+    const recent: string[] = [];
+    for (let i = 0; i < 20_000; i++) {
+      const key = `key ${Math.imul(i, 2654435761) >>> 0}`;
+      expect(hotPath.take(key, i * 2, 990, 1).admitted).toBe(true);
+      recent.push(key);
+      if (recent.length > 495) recent.shift();
+      if (i % 1000 === 999)
+        for (const key of recent) expect(hotPath.peek(key, i * 2, 990, 1).admitted).toBe(false);
+    }
+  });
+});
