@@ -1,0 +1,412 @@
+import type { Clock, Log, RateLimiter, TakeResult } from "../platform.ts";
+import {
+  type Domain,
+  hasRoom,
+  learn,
+  newDomain,
+  type Outcome,
+  opensAt,
+  rememberUntil,
+  type Slot,
+  type Waiter,
+} from "./domain.ts";
+import { DEFAULT_LIMITS, type DomainLimits, WINDOW_MS } from "./schedule.ts";
+import { logName, type Telemetry } from "./telemetry.ts";
+import { TimeHeap } from "./time-heap.ts";
+
+/** Of so many idle domains it is remembered that they are closed or fail. */
+const MAX_REMEMBERED = 10_000;
+/** How long a domain is left alone when the rate limiter itself cannot be asked. */
+const LIMITER_DOWN_MS = 1_000;
+
+/** What a {@link Throttle} needs. */
+export interface ThrottleOptions {
+  clock: Clock;
+  limiter: RateLimiter;
+  log: Log;
+  telemetry: Telemetry;
+  /** What a domain bears unless `limitsFor` knows better. */
+  limits?: Partial<DomainLimits>;
+  /** What this domain bears; asked at every decision, so it should be a look-up in memory. */
+  limitsFor?: (domain: string) => Partial<DomainLimits> | undefined;
+  /** Fetches of one identifier in flight at once. */
+  maxConcurrentPerIdentifier: number;
+  /**
+   * It is this identifier's turn on its domain, and the slot is held for it. Whoever is called gives the slot back and
+   * then says what becomes of the waiter: `rejoin`, `putBack` or `leave`.
+   */
+  onTurn: (waiter: Waiter, slot: Slot) => void;
+}
+
+/** A resting domain, as plain data. */
+export interface RestingDomain {
+  domain: string;
+  /** Rests in a row because of failures; 0 if it only asked for fewer requests. */
+  rests: number;
+  /** What is left of the rest because of failures, in milliseconds. */
+  restMs: number;
+  /** What is left of the rest that the server asked for, in milliseconds. */
+  askedMs: number;
+}
+
+/** What the throttle holds for one identifier, while it holds anything. */
+interface Subject {
+  readonly slots: Slot[];
+  readonly waiters: Map<string, Waiter>;
+}
+
+/**
+ * Decides when a domain may be asked and whose turn it is. Capacity is taken when a source is chosen, not when the fetch
+ * begins. Nothing polls: a turn is given when an identifier joins, when a slot comes back, and when a closed domain
+ * opens, for which each closed domain with a queue has one timer.
+ */
+export class Throttle {
+  readonly #options: ThrottleOptions;
+  readonly #domains = new Map<string, Domain>();
+  readonly #subjects = new Map<string, Subject>();
+  /** Idle domains that are remembered, by when they may be forgotten. */
+  readonly #remembered = new TimeHeap<Domain>();
+  #closed = false;
+
+  constructor(options: ThrottleOptions) {
+    this.#options = options;
+  }
+
+  /** Domains that are busy, waited for, or remembered. */
+  domains(): Iterable<Domain> {
+    return this.#domains.values();
+  }
+
+  /** What this domain bears now. */
+  limitsOf(domain: string): DomainLimits {
+    const own = this.#options.limitsFor?.(domain);
+    const all = this.#options.limits;
+    return {
+      maxConcurrent: own?.maxConcurrent ?? all?.maxConcurrent ?? DEFAULT_LIMITS.maxConcurrent,
+      maxPerMinute: own?.maxPerMinute ?? all?.maxPerMinute ?? DEFAULT_LIMITS.maxPerMinute,
+    };
+  }
+
+  /**
+   * Takes room for a newcomer, if the domain has any that nobody waits for.
+   * @returns the slot, or `null`: full, closed, or busy with this very identifier.
+   */
+  reserve(domainName: string, identifier: string): Slot | null {
+    if (this.#closed) return null;
+    const domain = this.#domains.get(domainName) ?? this.#create(domainName);
+    const free = domain.ring.isEmpty && this.#hasRoom(domain) && this.#isFree(identifier, domain);
+    if (free) return this.#hold(domain, identifier);
+    this.#tidy(domain);
+    return null;
+  }
+
+  /**
+   * Counts the start of a slot's fetch in the domain's window. Answers at once where the limiter does, so that nothing
+   * comes between the count and the start. If it says no the domain is closed until the window opens.
+   */
+  admit(slot: Slot): boolean | Promise<boolean> {
+    const { domain } = slot;
+    const rate = { limit: this.limitsOf(domain.name).maxPerMinute, windowMs: WINDOW_MS };
+    try {
+      const taken = this.#options.limiter.take(`sync:${domain.name}`, rate);
+      if (!("then" in taken)) return this.#decide(domain, taken);
+      return taken.then(
+        (late) => this.#decide(domain, late),
+        (error) => this.#limiterFailed(domain, error),
+      );
+    } catch (error) {
+      return this.#limiterFailed(domain, error);
+    }
+  }
+
+  /** The slot's fetch has begun: the next identifier may choose. */
+  started(slot: Slot): void {
+    slot.choosing = false;
+    slot.domain.choosing--;
+    this.#pump(slot.domain);
+  }
+
+  /** Gives a slot back. @param outcome `null`: nothing was fetched after all. Calling again changes nothing. */
+  release(slot: Slot, outcome: Outcome | null, retryAfterMs: number | null = null): void {
+    if (slot.released) return;
+    slot.released = true;
+    slot.abort = null;
+    const { domain, identifier } = slot;
+    const { telemetry, clock, log } = this.#options;
+    domain.settledAt = clock.now();
+    domain.slots--;
+    if (slot.choosing) domain.choosing--;
+    const wasProbe = domain.probe === slot;
+    if (wasProbe) domain.probe = null;
+    telemetry.inFlight(domain.meter, -1);
+    if (outcome !== null) {
+      telemetry.request(domain.meter, outcome);
+      const restMs = learn(domain, outcome, wasProbe, retryAfterMs, domain.settledAt);
+      if (restMs > 0) log.warn("a domain rests", { domain: domain.name, because: outcome, restMs });
+    }
+    const subject = this.#subjects.get(identifier)!;
+    subject.slots.splice(subject.slots.indexOf(slot), 1);
+    for (const waiter of subject.waiters.values()) {
+      if (waiter.state !== "parked") continue;
+      this.#queue(waiter);
+      if (waiter.domain !== domain) this.#pump(waiter.domain);
+    }
+    this.#forgetSubject(identifier, subject);
+    this.#pump(domain);
+    this.#tidy(domain);
+  }
+
+  /** Hands an identifier to a domain's queue. @param tried URLs that need not be tried again. */
+  join(identifier: string, domainName: string, tried: ReadonlySet<string>): void {
+    if (this.#closed) return;
+    const domain = this.#domains.get(domainName) ?? this.#create(domainName);
+    const subject = this.#subject(identifier);
+    let waiter = subject.waiters.get(domainName);
+    if (waiter !== undefined) {
+      for (const source of tried) waiter.tried.add(source);
+    } else {
+      const since = this.#options.clock.now();
+      waiter = {
+        identifier,
+        domain,
+        tried: new Set(tried),
+        since,
+        state: "queued",
+        turn: 0,
+        before: null,
+        after: null,
+      };
+      subject.waiters.set(domainName, waiter);
+      domain.waiting++;
+      this.#options.telemetry.waiting(domain.meter, 1);
+      this.#queue(waiter);
+    }
+    this.#pump(domain);
+  }
+
+  /** After a turn: to the back of the queue. */
+  rejoin(waiter: Waiter): void {
+    if (waiter.state !== "turn") return;
+    waiter.since = this.#options.clock.now();
+    this.#queue(waiter);
+    this.#pump(waiter.domain);
+  }
+
+  /** After a turn that the window did not allow: to the place it had. */
+  putBack(waiter: Waiter): void {
+    if (waiter.state !== "turn") return;
+    waiter.state = "queued";
+    waiter.domain.ring.putBack(waiter);
+    this.#tell("an identifier keeps its turn", waiter);
+    this.#pump(waiter.domain);
+  }
+
+  /** Out of the queue, whatever its state. */
+  leave(waiter: Waiter): void {
+    if (waiter.state === "left") return;
+    const { domain, identifier } = waiter;
+    if (waiter.state === "queued") domain.ring.remove(waiter);
+    waiter.state = "left";
+    domain.waiting--;
+    this.#options.telemetry.waiting(domain.meter, -1);
+    this.#tell("an identifier leaves a domain", waiter);
+    const subject = this.#subjects.get(identifier)!;
+    subject.waiters.delete(domain.name);
+    this.#forgetSubject(identifier, subject);
+    this.#arm(domain);
+    this.#tidy(domain);
+  }
+
+  /** Out of every queue. Fetches under way go on. */
+  leaveAll(identifier: string): void {
+    const subject = this.#subjects.get(identifier);
+    if (subject === undefined) return;
+    for (const waiter of [...subject.waiters.values()]) this.leave(waiter);
+  }
+
+  /** Ends the identifier's fetches, begun or about to begin. */
+  abort(identifier: string, reason: Error): void {
+    for (const slot of [...(this.#subjects.get(identifier)?.slots ?? [])]) {
+      slot.aborted = reason;
+      slot.abort?.(reason);
+    }
+  }
+
+  /** Ends all fetches. */
+  abortAll(reason: Error): void {
+    for (const identifier of [...this.#subjects.keys()]) this.abort(identifier, reason);
+  }
+
+  /** Looks again at a domain whose limits were changed; only raising them needs this, to take effect at once. */
+  limitsChanged(domainName: string): void {
+    const domain = this.#domains.get(domainName);
+    if (domain === undefined) return;
+    domain.windowOpensAt = 0;
+    this.#pump(domain);
+  }
+
+  /** Forgets what need not be remembered any longer. */
+  sweep(): void {
+    const now = this.#options.clock.now();
+    for (;;) {
+      const oldest = this.#remembered.peek();
+      if (oldest === undefined) return;
+      if (oldest.dueAt > now && this.#remembered.size <= MAX_REMEMBERED) return;
+      this.#remembered.remove(oldest);
+      this.#domains.delete(oldest.name);
+    }
+  }
+
+  /** Gives no more slots or turns, and leaves no timer. */
+  close(): void {
+    this.#closed = true;
+    for (const domain of this.#domains.values()) this.#arm(domain);
+  }
+
+  /** The domains that rest, as plain data. */
+  resting(): RestingDomain[] {
+    const now = this.#options.clock.now();
+    const resting: RestingDomain[] = [];
+    for (const { name, rests, restsUntil, askedUntil } of this.#domains.values()) {
+      if (rests === 0 && askedUntil <= now) continue;
+      const restMs = Math.max(0, restsUntil - now);
+      resting.push({ domain: name, rests, restMs, askedMs: Math.max(0, askedUntil - now) });
+    }
+    return resting;
+  }
+
+  /** Lets a domain go on with its rest. */
+  restore({ domain: name, rests, restMs, askedMs }: RestingDomain): void {
+    const now = this.#options.clock.now();
+    const domain = this.#domains.get(name) ?? this.#create(name);
+    domain.rests = rests;
+    domain.restsUntil = now + restMs;
+    domain.askedUntil = now + askedMs;
+    this.#tidy(domain);
+  }
+
+  /** Gives turns while there is room for them. */
+  #pump(domain: Domain): void {
+    const { clock, telemetry, onTurn } = this.#options;
+    while (!this.#closed && !domain.ring.isEmpty && this.#hasRoom(domain)) {
+      const waiter = domain.ring.shift()!;
+      const { identifier } = waiter;
+      if (!this.#isFree(identifier, domain)) {
+        waiter.state = "parked";
+        this.#tell("an identifier is busy elsewhere", waiter);
+        continue;
+      }
+      waiter.state = "turn";
+      const slot = this.#hold(domain, identifier);
+      telemetry.waited((clock.now() - waiter.since) / 1000);
+      this.#tell("a domain gives a turn", waiter);
+      onTurn(waiter, slot);
+    }
+    this.#arm(domain);
+  }
+
+  /** Sees to it that a closed domain with a queue has a timer for its opening, and no other domain has one. */
+  #arm(domain: Domain): void {
+    const { clock } = this.#options;
+    const now = clock.now();
+    const at = opensAt(domain);
+    const wanted = !this.#closed && !domain.ring.isEmpty && at > now;
+    if (wanted && domain.cancelTimer !== null && domain.timerAt === at) return;
+    domain.cancelTimer?.();
+    domain.cancelTimer = null;
+    if (!wanted) return;
+    domain.timerAt = at;
+    domain.cancelTimer = clock.after(at - now, () => {
+      domain.cancelTimer = null;
+      this.#pump(domain);
+    });
+  }
+
+  /** Holds a slot. The one place where capacity is taken. */
+  #hold(domain: Domain, identifier: string): Slot {
+    const slot: Slot = { domain, identifier, choosing: true, released: false, aborted: null, abort: null };
+    this.#remembered.remove(domain);
+    domain.slots++;
+    domain.choosing++;
+    if (domain.rests > 0) domain.probe = slot;
+    this.#subject(identifier).slots.push(slot);
+    this.#options.telemetry.inFlight(domain.meter, 1);
+    return slot;
+  }
+
+  #hasRoom(domain: Domain): boolean {
+    return hasRoom(domain, this.limitsOf(domain.name), this.#options.clock.now());
+  }
+
+  /** Whether the identifier may be fetched from the domain: not twice at once, nor beyond its own bound. */
+  #isFree(identifier: string, domain: Domain): boolean {
+    const slots = this.#subjects.get(identifier)?.slots;
+    if (slots === undefined) return true;
+    if (slots.length >= this.#options.maxConcurrentPerIdentifier) return false;
+    return !slots.some((slot) => slot.domain === domain);
+  }
+
+  #queue(waiter: Waiter): void {
+    waiter.state = "queued";
+    waiter.domain.ring.pushBack(waiter);
+    this.#tell("an identifier waits for a domain", waiter);
+  }
+
+  #tell(message: string, { identifier, domain }: Waiter): void {
+    this.#options.log.debug(message, { identifier: logName(identifier), domain: domain.name });
+  }
+
+  #decide(domain: Domain, taken: TakeResult): boolean {
+    domain.remaining = taken.admitted ? taken.remaining : 0;
+    if (!taken.admitted) {
+      // Longer than the window itself is never needed, unless the limiter's clock was set back: then look again.
+      this.#closeWindow(domain, Math.min(Math.max(1, taken.retryAfterMs), WINDOW_MS));
+    }
+    return taken.admitted;
+  }
+
+  #limiterFailed(domain: Domain, error: unknown): false {
+    this.#options.log.warn("the rate limiter failed; nothing is fetched without it", {
+      domain: domain.name,
+      error,
+    });
+    this.#closeWindow(domain, LIMITER_DOWN_MS);
+    return false;
+  }
+
+  #closeWindow(domain: Domain, ms: number): void {
+    domain.windowOpensAt = this.#options.clock.now() + ms;
+  }
+
+  #create(name: string): Domain {
+    const domain = newDomain(name, this.#options.telemetry.meter(name));
+    this.#domains.set(name, domain);
+    return domain;
+  }
+
+  #subject(identifier: string): Subject {
+    let subject = this.#subjects.get(identifier);
+    if (subject === undefined) {
+      subject = { slots: [], waiters: new Map() };
+      this.#subjects.set(identifier, subject);
+    }
+    return subject;
+  }
+
+  #forgetSubject(identifier: string, subject: Subject): void {
+    if (subject.slots.length === 0 && subject.waiters.size === 0) this.#subjects.delete(identifier);
+  }
+
+  /** Forgets an idle domain at once, or later if it fails or asked for rest. The window itself is the limiter's. */
+  #tidy(domain: Domain): void {
+    if (domain.slots > 0 || domain.waiting > 0) return;
+    const until = rememberUntil(domain);
+    if (until > this.#options.clock.now()) {
+      this.#remembered.set(domain, until);
+      this.sweep();
+    } else {
+      this.#remembered.remove(domain);
+      this.#domains.delete(domain.name);
+    }
+  }
+}

@@ -1,0 +1,81 @@
+import type { Clock } from "../../../runtime/platform.ts";
+import { type Timed, TimeHeap } from "../../../runtime/sync/time-heap.ts";
+
+interface Timer extends Timed {
+  callback: () => void;
+}
+
+/** Lets every promise that can settle without time passing do so. */
+export const breathe = () => new Promise<void>((resolve) => setImmediate(resolve));
+
+/** A clock that moves only when told to, from one timer to the next, and whose wall time can be set. */
+export class VirtualClock {
+  /** Milliseconds that really passed. */
+  elapsed = 0;
+  /** Called after every timer and what it set off. */
+  onStep: () => void = () => {};
+  /** Things that happened at the latest; a step at which this stays the same set nothing off. */
+  activity = 0;
+  readonly #timers = new TimeHeap<Timer>();
+  #wall = 1_800_000_000_000;
+
+  now(): number {
+    return this.#wall + this.elapsed;
+  }
+
+  /** Sets the wall time on (or, below 0, back) while nothing passes. */
+  jump(ms: number): void {
+    this.#wall += ms;
+  }
+
+  after(delayMs: number, callback: () => void): () => void {
+    const timer: Timer = { callback, dueAt: 0, heapIndex: -1 };
+    this.#timers.set(timer, this.elapsed + Math.max(0, delayMs));
+    return () => this.#timers.remove(timer);
+  }
+
+  /** Lets time pass. @param isDone ends it early. */
+  async run(ms: number, isDone: () => boolean = () => false): Promise<void> {
+    const until = this.elapsed + ms;
+    await breathe();
+    this.onStep();
+    while (!isDone()) {
+      const timer = this.#timers.peek();
+      if (timer === undefined || timer.dueAt > until) {
+        this.elapsed = until;
+        return;
+      }
+      this.elapsed = timer.dueAt;
+      this.#timers.remove(timer);
+      const before = this.activity;
+      timer.callback();
+      if (this.activity !== before) await breathe();
+      this.onStep();
+    }
+  }
+
+  /** A view for one user of the clock that counts this user's timers. */
+  view(): Clock & { timers: number } {
+    const view = {
+      timers: 0,
+      now: () => this.now(),
+      after: (delayMs: number, callback: () => void) => {
+        view.timers++;
+        let open = true;
+        const close = () => {
+          if (open) view.timers--;
+          open = false;
+        };
+        const cancel = this.after(delayMs, () => {
+          close();
+          callback();
+        });
+        return () => {
+          close();
+          cancel();
+        };
+      },
+    };
+    return view;
+  }
+}
