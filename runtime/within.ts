@@ -21,11 +21,20 @@ export function settlesWithin(work: Promise<unknown>, ms: number, clock: Clock):
   });
 }
 
+/** Work took longer than it may. */
+export class TimeoutError extends Error {
+  constructor(ms: number) {
+    super(`no answer within ${ms} ms`);
+    this.name = "TimeoutError";
+  }
+}
+
 /**
  * What work comes to, if it does so within `ms` milliseconds; the work goes on all the same.
- * @throws what the work throws, or an error that says that it took too long.
+ * @throws {TimeoutError} if it does not.
+ * @throws what the work throws.
  */
 export async function valueWithin<T>(work: Promise<T>, ms: number, clock: Clock): Promise<T> {
   if (await settlesWithin(work, ms, clock)) return work;
-  throw new Error(`no answer within ${ms} ms`);
+  throw new TimeoutError(ms);
 }

@@ -4,7 +4,14 @@
  */
 import { Hono } from "hono";
 import type { EcContext } from "../runtime/ec/context.ts";
+import { adminIdentityRoutes } from "./routes/admin-identity.ts";
+import { auctionRoutes } from "./routes/auction.ts";
+import { batchSyncRoutes } from "./routes/batch-sync.ts";
+import { deletionRoutes } from "./routes/deletion.ts";
 import { healthRoutes } from "./routes/health.ts";
+import { identifyRoutes } from "./routes/identify.ts";
+import { partnerRoutes } from "./routes/partners.ts";
+import { pixelSyncRoutes } from "./routes/pixel-sync.ts";
 import type { Services } from "./service.ts";
 
 /** What a route finds in `c.env`. */
@@ -32,6 +39,13 @@ export function problem(error: string, message: string): { error: string; messag
 export function createApp(services: Services): (request: Request, context: EcContext) => Promise<Response> {
   const app = new Hono<RouteBindings>();
   app.route("/", healthRoutes(services));
+  app.route("/", partnerRoutes(services));
+  app.route("/", adminIdentityRoutes(services));
+  app.route("/", pixelSyncRoutes(services));
+  app.route("/", batchSyncRoutes(services));
+  app.route("/", identifyRoutes(services));
+  app.route("/", auctionRoutes(services));
+  app.route("/", deletionRoutes(services));
   app.notFound((c) => c.json(problem("not_found", `there is no ${c.req.method} ${c.req.path}`), 404));
   app.onError((error, c) => {
     services.logOnce.error(`route ${c.req.path}`, "a route failed", { error, path: c.req.path });

@@ -1,24 +1,21 @@
 import { createMiddleware } from "hono/factory";
 import { problem, type RouteBindings } from "./app.ts";
+import { bearerToken } from "./bearer.ts";
 import type { Services } from "./service.ts";
-
-/** A longer token is refused unread. */
-const MAX_TOKEN_LENGTH = 4096;
 
 /**
  * Lets only the operator through: `Authorization: Bearer` with the token whose SHA-256 is `ec.adminTokenHash`,
  * compared in constant time before anything else of the request is read.
  * @param open `loopback`: anybody may pass while our own server is bound to loopback.
  */
-export function requireOperator({ config, hotPath, boundTo }: Services, open?: "loopback") {
+export function requireOperator({ config, hotPath, sha256Hex, boundTo }: Services, open?: "loopback") {
   const encoder = new TextEncoder();
   const expected = config.ec.adminTokenHash === null ? null : encoder.encode(config.ec.adminTokenHash);
   return createMiddleware<RouteBindings>(async (c, next) => {
     if (open === "loopback" && boundTo !== null && isLoopbackHost(boundTo)) return next();
-    const token = /^bearer (.+)$/i.exec(c.req.header("authorization") ?? "")?.[1];
-    if (expected !== null && token !== undefined && token.length <= MAX_TOKEN_LENGTH) {
-      const given = encoder.encode(hex(hotPath.sha256(encoder.encode(token))));
-      if (hotPath.equal(given, expected)) return next();
+    const token = bearerToken(c.req.header("authorization"));
+    if (expected !== null && token !== null) {
+      if (hotPath.equal(encoder.encode(sha256Hex(token)), expected)) return next();
     }
     const message =
       expected === null
@@ -26,10 +23,6 @@ export function requireOperator({ config, hotPath, boundTo }: Services, open?: "
         : "send the admin token as Authorization: Bearer <token>";
     return c.json(problem("unauthorized", message), 401, { "www-authenticate": "Bearer" });
   });
-}
-
-function hex(bytes: Uint8Array): string {
-  return Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0")).join("");
 }
 
 /** Whether a listener on this host can be reached from this machine only. */

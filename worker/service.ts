@@ -10,6 +10,8 @@ import { isTombstone, LAST_SEEN_DEBOUNCE_SECONDS, newEntry, toSeconds } from "..
 import { applyFinalization, decideFinalization, type Finalization } from "../runtime/ec/finalize.ts";
 import { createGraph, type Graph } from "../runtime/ec/graph.ts";
 import { createIdentity, type Identity, shortId } from "../runtime/ec/id.ts";
+import { createRegistry, type Registry } from "../runtime/ec/registry.ts";
+import { toHex } from "../runtime/hex.ts";
 import { createLogOnce, type LogOnce } from "../runtime/observe/log.ts";
 import type {
   Background,
@@ -25,7 +27,7 @@ import type {
 import { settlesWithin } from "../runtime/within.ts";
 import type { HotPath } from "../wasm/hotpath.ts";
 import { createApp, isServicePath } from "./app.ts";
-import type { Config } from "./config.ts";
+import { type Config, sealPartners } from "./config.ts";
 
 /** How long a response waits for the store before the write goes on behind it, in milliseconds. */
 const STORE_PATIENCE_MS = 250;
@@ -54,6 +56,13 @@ export interface Services extends Parts {
   readonly mayAdopt: MayAdopt;
   /** For faults that every request would repeat. */
   readonly logOnce: LogOnce;
+  readonly registry: Registry;
+  /** Whose rules of consent apply where. */
+  readonly policy: ConsentPolicy;
+  /** SHA-256 of a text in UTF-8, as lower-case hex. */
+  sha256Hex(text: string): string;
+  /** Drops the work that waits for an id. */
+  dropQueued(id: string): void | Promise<void>;
 }
 
 /** One running service. */
@@ -87,9 +96,29 @@ export function createService(parts: Parts): Service {
   const graph = createGraph(store, clock, random);
   const mayAdopt = createAdoption(identity, limiter);
   const logOnce = createLogOnce(log, clock, LOG_ONCE_MS);
-  const services: Services = { ...parts, identity, graph, mayAdopt, logOnce };
+  const policy = policyOf(config);
+  const encoder = new TextEncoder();
+  const sha256Hex = (text: string) => toHex(hotPath.sha256(encoder.encode(text)));
+  const registry = createRegistry({
+    ...parts,
+    configured: sealPartners(config, sha256Hex),
+    rules: { allowInsecure: config.ec.allowInsecurePartners },
+    sha256Hex,
+    log: logOnce,
+  });
+  const services: Services = {
+    ...parts,
+    identity,
+    graph,
+    mayAdopt,
+    logOnce,
+    registry,
+    policy,
+    sha256Hex,
+    dropQueued: () => {},
+  };
   const app = createApp(services);
-  const settings = { identity, policy: policyOf(config), readEcHeader: config.ec.readEcHeader };
+  const settings = { identity, policy, readEcHeader: config.ec.readEcHeader };
   const domain = config.publisher.domain;
   const pending = new Set<Promise<unknown>>();
 
@@ -170,6 +199,7 @@ export function createService(parts: Parts): Service {
     async respond(request, client, background, handle) {
       const context = readContext(request.headers, client, clock.now(), settings);
       contexts.set(request, context);
+      if (registry.isDue()) inBackground(background, "reading the partners", registry.refresh());
       const own = isServicePath(request.url);
       if (!own) mint(context);
       const response = own ? await app(request, context) : await handle();

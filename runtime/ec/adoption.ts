@@ -17,6 +17,6 @@ export type MayAdopt = (id: string, context: EcContext) => Promise<boolean>;
 export function createAdoption(identity: Identity, limiter: RateLimiter): MayAdopt {
   return async (id, { client }) => {
     if (client.ip === null || !identity.isOfAddress(id, client.ip)) return false;
-    return (await limiter.take(`adopt:${ecHash(id)}`, ADOPTIONS)).admitted;
+    return (await limiter.take(`ec:adopt:${ecHash(id)}`, ADOPTIONS)).admitted;
   };
 }

@@ -34,6 +34,16 @@ const PARTNER_ID = /^[a-z0-9_-]{1,32}$/;
 const TOKEN = /^[\x21-\x7e]{1,4096}$/;
 const MAX_DOMAINS = 100;
 
+/** Whether a text has the form of a partner's id; it may be a reserved one. */
+export function isPartnerId(text: string): boolean {
+  return PARTNER_ID.test(text);
+}
+
+/** Whether a text may be a partner's own id for a visitor: 1 to 256 characters, none of them a control character. */
+export function isUid(text: unknown): text is string {
+  return typeof text === "string" && text.length <= 512 && /^[^\p{Cc}\p{Cs}]{1,256}$/u.test(text);
+}
+
 /** What the operator of the service allows. */
 export interface PartnerRules {
   /** `ec.allowInsecurePartners`: pull URLs may be plain http and lead to this machine. */

@@ -1,0 +1,123 @@
+/**
+ * Batch sync: a partner's server uploads its own ids for many EC ids at once.
+ * @module
+ */
+import { ContentionError, type Graph, type Upsert } from "./graph.ts";
+import { isUid } from "./partner.ts";
+
+/** The most mappings of one upload. */
+export const MAX_MAPPINGS = 1000;
+/** How far ahead a partner's clock may be, in seconds. */
+const MAX_AHEAD_SECONDS = 3600;
+/** How many ids are written at once: many, so that a store can commit them together. */
+const WRITES_AT_ONCE = 250;
+
+/** Why a mapping was not accepted. */
+export type BatchReason =
+  | "invalid_ec_id"
+  | "invalid_uid"
+  | "invalid_timestamp"
+  | "ec_id_not_found"
+  | "consent_withdrawn"
+  | "kv_unavailable";
+
+/** The answer to an upload. */
+export interface BatchAnswer {
+  accepted: number;
+  rejected: number;
+  /** By place in the upload, ascending. */
+  errors: { index: number; reason: BatchReason }[];
+}
+
+/** A sound mapping. */
+interface Mapping {
+  id: string;
+  uid: string;
+  /** Seconds since the epoch. */
+  synced: number;
+}
+
+/** The mappings of a body, or what is wrong with it. The mappings themselves are judged one by one. */
+export function readMappings(body: unknown): unknown[] | { fault: string } {
+  const mappings = (body as { mappings?: unknown } | null)?.mappings;
+  if (!Array.isArray(mappings)) return { fault: 'the body must be an object with a list "mappings"' };
+  if (mappings.length > MAX_MAPPINGS) {
+    return { fault: `${mappings.length} mappings are too many; send at most ${MAX_MAPPINGS} at a time` };
+  }
+  return mappings;
+}
+
+/** One mapping, or why it is refused whatever the graph holds. */
+function readMapping(
+  mapping: unknown,
+  nowSeconds: number,
+  isValidId: (id: string) => boolean,
+): Mapping | BatchReason {
+  const { ec_id, partner_uid, timestamp } = (mapping ?? {}) as Record<string, unknown>;
+  if (typeof ec_id !== "string" || !isValidId(ec_id)) return "invalid_ec_id";
+  if (!isUid(partner_uid)) return "invalid_uid";
+  const isTime = typeof timestamp === "number" && Number.isSafeInteger(timestamp) && timestamp >= 0;
+  if (!isTime || timestamp > nowSeconds + MAX_AHEAD_SECONDS) return "invalid_timestamp";
+  return { id: ec_id, uid: partner_uid, synced: timestamp };
+}
+
+/** What {@link applyMappings} works with. */
+export interface BatchParts {
+  graph: Pick<Graph, "upsertKnown">;
+  isValidId(id: string): boolean;
+  nowSeconds: number;
+  /** Told what the store threw. */
+  onFailure(error: unknown): void;
+}
+
+/**
+ * Writes one partner's mappings. Those of one id are one write, of which the newest stays. Once the store has failed
+ * nothing more is tried; what was accepted stays.
+ */
+export async function applyMappings(
+  mappings: readonly unknown[],
+  partner: string,
+  { graph, isValidId, nowSeconds, onFailure }: BatchParts,
+): Promise<BatchAnswer> {
+  const reasons = new Array<BatchReason | null>(mappings.length).fill(null);
+  const byId = new Map<string, { indexes: number[]; upserts: Upsert[] }>();
+  mappings.forEach((mapping, index) => {
+    const read = readMapping(mapping, nowSeconds, isValidId);
+    if (typeof read === "string") {
+      reasons[index] = read;
+      return;
+    }
+    const { id, uid, synced } = read;
+    const one = byId.get(id) ?? { indexes: [], upserts: [] };
+    one.indexes.push(index);
+    one.upserts.push({ partner, uid, synced });
+    byId.set(id, one);
+  });
+
+  let isDown = false;
+  async function write(id: string, upserts: readonly Upsert[]): Promise<BatchReason | null> {
+    if (isDown) return "kv_unavailable";
+    try {
+      const outcomes = await graph.upsertKnown(id, upserts);
+      if (outcomes === null) return "ec_id_not_found";
+      return outcomes[0] === "tombstoned" ? "consent_withdrawn" : null;
+    } catch (error) {
+      // A lost race concerns this id alone.
+      if (!(error instanceof ContentionError)) isDown = true;
+      onFailure(error);
+      return "kv_unavailable";
+    }
+  }
+
+  const writes = [...byId];
+  for (let at = 0; at < writes.length; at += WRITES_AT_ONCE) {
+    const group = writes.slice(at, at + WRITES_AT_ONCE).map(async ([id, { indexes, upserts }]) => {
+      const reason = await write(id, upserts);
+      for (const index of indexes) reasons[index] = reason;
+    });
+    await Promise.all(group);
+  }
+
+  const errors = reasons.flatMap((reason, index) => (reason === null ? [] : [{ index, reason }]));
+  return { accepted: mappings.length - errors.length, rejected: errors.length, errors };
+}

@@ -1,0 +1,78 @@
+/**
+ * Extended ids: partners' own ids for a visitor, in OpenRTB 2.6's form, as pages and auctions read them.
+ * @module
+ */
+import type { GraphEntry } from "./entry.ts";
+import type { Partner } from "./partner.ts";
+
+/** The longest `x-ts-eids`, in bytes. */
+export const MAX_EIDS_HEADER_BYTES = 4096;
+
+/** One partner's id for a visitor, with the partner it is from. */
+export interface SharedId {
+  partner: Partner;
+  uid: string;
+  /** When the partner gave it, in seconds since the epoch. */
+  synced: number;
+}
+
+/** One source's ids (OpenRTB 2.6, object EID). */
+export interface Eid {
+  source: string;
+  uids: { id: string; atype: number }[];
+}
+
+/**
+ * The ids of an entry that may go into the bidstream, the newest first: those of partners that take part in it. A
+ * tombstone has none.
+ */
+export function sharedIds(
+  entry: GraphEntry | null,
+  partnerOf: (id: string) => Partner | undefined,
+): SharedId[] {
+  if (entry === null || !entry.consent.ok) return [];
+  return Object.entries(entry.ids)
+    .flatMap(([id, { uid, synced }]) => {
+      const partner = partnerOf(id);
+      return partner?.bidstreamEnabled ? [{ partner, uid, synced }] : [];
+    })
+    .sort((a, b) => b.synced - a.synced || (a.partner.id < b.partner.id ? -1 : 1));
+}
+
+/** The same ids by source; partners of one source share an object. */
+export function toEids(ids: readonly SharedId[]): Eid[] {
+  const bySource = new Map<string, Eid>();
+  for (const { partner, uid } of ids) {
+    const source = partner.sourceDomain!; // no record is valid that is in the bidstream without one
+    const eid = bySource.get(source) ?? { source, uids: [] };
+    eid.uids.push({ id: uid, atype: partner.openrtbAtype });
+    bySource.set(source, eid);
+  }
+  return [...bySource.values()];
+}
+
+/**
+ * The value of `x-ts-eids`: base64 of the JSON of as many of the newest ids as fit.
+ * @returns `value: null` if there is none.
+ */
+export function eidsHeader(ids: readonly SharedId[]): { value: string | null; truncated: boolean } {
+  if (ids.length === 0) return { value: null, truncated: false };
+  const encode = (count: number) => base64(JSON.stringify(toEids(ids.slice(0, count))));
+  const whole = encode(ids.length);
+  if (whole.length <= MAX_EIDS_HEADER_BYTES) return { value: whole, truncated: false };
+  // By halving: an entry may hold thousands of ids.
+  let fitting = 0;
+  for (let tooMany = ids.length; tooMany - fitting > 1; ) {
+    const middle = (fitting + tooMany) >> 1;
+    if (encode(middle).length <= MAX_EIDS_HEADER_BYTES) fitting = middle;
+    else tooMany = middle;
+  }
+  return { value: fitting === 0 ? null : encode(fitting), truncated: true };
+}
+
+/** Base64 of a text's UTF-8. */
+function base64(text: string): string {
+  let binary = "";
+  for (const byte of new TextEncoder().encode(text)) binary += String.fromCharCode(byte);
+  return btoa(binary);
+}

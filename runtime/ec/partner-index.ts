@@ -1,0 +1,50 @@
+import type { Partner } from "./partner.ts";
+
+/** Partners, found by what a request knows of them. Every look-up takes the same time however many there are. */
+export interface PartnerIndex {
+  get(id: string): Partner | undefined;
+  /** @param keyHash SHA-256 of an API key, as lower-case hex. */
+  byKeyHash(keyHash: string): Partner | undefined;
+  /** Those whose ids are pulled. The same array until one of them changes. */
+  pulling(): readonly Partner[];
+  all(): Iterable<Partner>;
+  /** Adds a partner, or takes the place of the one with its id. */
+  set(partner: Partner): void;
+  delete(id: string): void;
+}
+
+/** An empty index. */
+export function createPartnerIndex(): PartnerIndex {
+  const byId = new Map<string, Partner>();
+  const byKeyHash = new Map<string, Partner>();
+  const pullers = new Map<string, Partner>();
+  let pulling: readonly Partner[] | null = null;
+
+  function forget(partner: Partner | undefined): void {
+    if (partner === undefined) return;
+    byId.delete(partner.id);
+    const { apiKeyHash } = partner;
+    if (apiKeyHash !== null && byKeyHash.get(apiKeyHash) === partner) byKeyHash.delete(apiKeyHash);
+    if (pullers.delete(partner.id)) pulling = null;
+  }
+
+  return {
+    get: (id) => byId.get(id),
+    byKeyHash: (keyHash) => byKeyHash.get(keyHash),
+    pulling: () => (pulling ??= [...pullers.values()]),
+    all: () => byId.values(),
+    set(partner) {
+      forget(byId.get(partner.id));
+      byId.set(partner.id, partner);
+      // Registration refuses a key that another has; where one slipped through, the first stays.
+      if (partner.apiKeyHash !== null && !byKeyHash.has(partner.apiKeyHash)) {
+        byKeyHash.set(partner.apiKeyHash, partner);
+      }
+      if (partner.pullSyncEnabled) {
+        pullers.set(partner.id, partner);
+        pulling = null;
+      }
+    },
+    delete: (id) => forget(byId.get(id)),
+  };
+}

@@ -1,0 +1,79 @@
+import { Hono } from "hono";
+import { applyMappings, readMappings } from "../../runtime/ec/batch-sync.ts";
+import { toSeconds } from "../../runtime/ec/entry.ts";
+import type { Partner } from "../../runtime/ec/partner.ts";
+import type { TakeResult } from "../../runtime/platform.ts";
+import { valueWithin } from "../../runtime/within.ts";
+import { problem, type RouteBindings } from "../app.ts";
+import { bearerToken } from "../bearer.ts";
+import { readJson } from "../body.ts";
+import { retryAfter } from "../retry-after.ts";
+import type { Services } from "../service.ts";
+
+/** The longest upload, in bytes. */
+const MAX_BODY_BYTES = 1_048_576;
+const MINUTE_MS = 60_000;
+/** How long the store may take for the authentication, in milliseconds. */
+const STORE_PATIENCE_MS = 2000;
+
+/** `POST /_ts/api/v1/sync`: batch sync. */
+export function batchSyncRoutes(services: Services): Hono<RouteBindings> {
+  const { registry, graph, identity, limiter, clock, metrics, logOnce, sha256Hex } = services;
+
+  /** Who uploads, and whether their rate allows it; `null`: a key that is nobody's. */
+  async function admit(key: string): Promise<{ partner: Partner; taken: TakeResult } | null> {
+    if (!(await registry.ready())) throw new Error("the registered partners are not known yet");
+    const partner = await registry.authenticate(sha256Hex(key));
+    if (partner === null) return null;
+    const rate = { limit: partner.batchRateLimit, windowMs: MINUTE_MS };
+    return { partner, taken: await limiter.take(`batch:${partner.id}`, rate) };
+  }
+
+  return new Hono<RouteBindings>().post("/_ts/api/v1/sync", async (c) => {
+    c.header("cache-control", "no-store");
+    const unauthorized = () =>
+      c.json(problem("unauthorized", "send your API key as Authorization: Bearer <key>"), 401, {
+        "www-authenticate": "Bearer",
+      });
+    const key = bearerToken(c.req.header("authorization"));
+    if (key === null) return unauthorized();
+    let admitted: Awaited<ReturnType<typeof admit>>;
+    try {
+      admitted = await valueWithin(admit(key), STORE_PATIENCE_MS, clock);
+    } catch (error) {
+      logOnce.error("batch authentication", "a batch upload could not be authenticated", { error });
+      return c.json(problem("store_unavailable", "your key cannot be checked now; try again later"), 503);
+    }
+    if (admitted === null) return unauthorized();
+    const { partner, taken } = admitted;
+    if (!taken.admitted) {
+      const message = `at most ${partner.batchRateLimit} uploads a minute; Retry-After says when the next may come`;
+      return c.json(problem("rate_limit_exceeded", message), 429, retryAfter(taken));
+    }
+
+    const body = await readJson(c.req.raw, MAX_BODY_BYTES);
+    if ("fault" in body) {
+      return body.fault === "too_large"
+        ? c.json(problem("body_too_large", `send at most ${MAX_BODY_BYTES} bytes at a time`), 413)
+        : c.json(problem("invalid_json", "the body must be JSON in UTF-8"), 400);
+    }
+    const mappings = readMappings(body.value);
+    if (!Array.isArray(mappings)) return c.json(problem("invalid_request", mappings.fault), 400);
+
+    const answer = await applyMappings(mappings, partner.id, {
+      graph,
+      isValidId: identity.isValid,
+      nowSeconds: toSeconds(clock.now()),
+      onFailure: (error) =>
+        logOnce.error("batch sync", "a batch upload could not be written whole", {
+          partner: partner.id,
+          error,
+        }),
+    });
+    metrics.count("ec_batch_mappings_total", { partner: partner.id, outcome: "accepted" }, answer.accepted);
+    for (const { reason } of answer.errors) {
+      metrics.count("ec_batch_mappings_total", { partner: partner.id, outcome: reason });
+    }
+    return c.json(answer, answer.rejected === 0 ? 200 : 207);
+  });
+}

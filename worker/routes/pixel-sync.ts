@@ -1,0 +1,83 @@
+import { Hono } from "hono";
+import { decideConsent } from "../../runtime/ec/consent.ts";
+import type { EcContext } from "../../runtime/ec/context.ts";
+import { toSeconds, type UpsertOutcome } from "../../runtime/ec/entry.ts";
+import { ecHash } from "../../runtime/ec/id.ts";
+import type { Partner } from "../../runtime/ec/partner.ts";
+import {
+  type PixelResult,
+  pixelRefusal,
+  readPixelQuery,
+  readReturnUrl,
+  signalsOf,
+  unrecorded,
+  withResult,
+} from "../../runtime/ec/pixel-sync.ts";
+import { valueWithin } from "../../runtime/within.ts";
+import { problem, type RouteBindings } from "../app.ts";
+import { retryAfter } from "../retry-after.ts";
+import type { Services } from "../service.ts";
+
+const HOUR_MS = 3_600_000;
+/** How long the browser waits for the store, in milliseconds; the write goes on all the same. */
+const STORE_PATIENCE_MS = 2000;
+
+/** `GET /sync`: pixel sync. */
+export function pixelSyncRoutes(services: Services): Hono<RouteBindings> {
+  const { config, registry, graph, limiter, mayAdopt, policy, clock, metrics, logOnce } = services;
+  const rules = { allowInsecure: config.ec.allowInsecurePartners };
+
+  /** Writes the id; one that the graph does not know only if it may be adopted. */
+  async function write(partner: Partner, uid: string, context: EcContext): Promise<PixelResult> {
+    const id = context.activeId!;
+    const upserts = [{ partner: partner.id, uid, synced: toSeconds(context.nowMs) }];
+    let outcomes: UpsertOutcome[] | null = await graph.upsertKnown(id, upserts);
+    if (outcomes === null && (await mayAdopt(id, context))) {
+      outcomes = await graph.upsertPartnerIds(id, upserts);
+    }
+    if (outcomes === null) return "write_failed";
+    return outcomes[0] === "tombstoned" ? "no_consent" : "synced";
+  }
+
+  return new Hono<RouteBindings>().get("/sync", async (c) => {
+    const { context } = c.env;
+    c.header("cache-control", "private, no-store");
+    const query = readPixelQuery(new URL(c.req.url).searchParams);
+    if ("fault" in query) return c.json(problem("invalid_request", query.fault), 400);
+    const isComplete = await registry.ready();
+    const partner = registry.get(query.partner);
+    if (partner === undefined && !isComplete) {
+      return c.json(problem("store_unavailable", "the store does not answer; try again later"), 503);
+    }
+    if (partner === undefined) {
+      return c.json(problem("unknown_partner", "no partner of this id is registered"), 400);
+    }
+    const back = readReturnUrl(query.return, partner, rules);
+    if (!(back instanceof URL)) return c.json(problem("invalid_return", back.fault), 400);
+
+    const answer = (result: PixelResult) => {
+      metrics.count("ec_pixel_syncs_total", { partner: partner.id, result });
+      return c.redirect(withResult(back, result), 302);
+    };
+    const own = context.consent.signals;
+    const stated = signalsOf(query.consent, own);
+    if (stated !== null) {
+      context.consent = unrecorded(decideConsent(stated, context.client, policy, context.nowMs), own);
+    }
+    const refusal = pixelRefusal(context);
+    if (refusal !== null) return answer(refusal);
+    try {
+      const rate = { limit: partner.syncRateLimit, windowMs: HOUR_MS };
+      const taken = await limiter.take(`${partner.id}:${ecHash(context.activeId!)}`, rate);
+      if (!taken.admitted) {
+        metrics.count("ec_pixel_syncs_total", { partner: partner.id, result: "rate_limited" });
+        const message = `at most ${partner.syncRateLimit} pixels an hour for one visitor; keep the rest for later`;
+        return c.json(problem("rate_limit_exceeded", message), 429, retryAfter(taken));
+      }
+      return answer(await valueWithin(write(partner, query.uid, context), STORE_PATIENCE_MS, clock));
+    } catch (error) {
+      logOnce.error("pixel sync", "a pixel's id could not be written", { partner: partner.id, error });
+      return answer("write_failed");
+    }
+  });
+}
