@@ -1,0 +1,75 @@
+import process from "node:process";
+import { createLog } from "../../runtime/observe/log.ts";
+import { readClient } from "../client.ts";
+import { configWarnings } from "../config.ts";
+import { configPath, readConfig, type ServeConfig } from "../configured.ts";
+import { entryHere } from "../entries/here.ts";
+import { proxyTo } from "../proxy.ts";
+import { rawFetch } from "../proxy-node.ts";
+import { StartError, serveUntilSignal } from "../serve.ts";
+import type { Entry } from "../server.ts";
+import { type Command, configOption, textOf } from "./command.ts";
+
+export const serve: Command = {
+  summary: "serve the Edge Cookie in front of publisher.origin",
+  details:
+    "Configured by a JSON file and by environment variables: MILLRACE_ and the field's path, such as\n" +
+    "MILLRACE_LISTEN_PORT. MILLRACE_LOG sets the log's level: debug, info, warn, error or silent.\n" +
+    "SIGTERM and SIGINT end it once everything in flight is finished.",
+  options: {
+    ...configOption,
+    "demo-if-unconfigured": { summary: "without any configuration, serve the demonstration" },
+  },
+  async run(values) {
+    const path = configPath(textOf(values, "config"));
+    if (values["demo-if-unconfigured"] && path === undefined && !isConfiguredByEnvironment()) {
+      const { startDemo } = await import("../demo/main.ts");
+      await startDemo();
+      return;
+    }
+    const config = readConfig(path);
+    await serveConfigured(await entryHere(), config);
+  },
+};
+
+/** The fields that have no default: whoever set one of them means to configure. */
+function isConfiguredByEnvironment(): boolean {
+  const required = ["MILLRACE_PUBLISHER_DOMAIN", "MILLRACE_PUBLISHER_ORIGIN", "MILLRACE_EC_PASSPHRASES"];
+  return required.some((name) => process.env[name] !== undefined);
+}
+
+async function serveConfigured(entry: Entry, config: ServeConfig): Promise<void> {
+  const { host } = entry;
+  const { clock } = host;
+  const log = createLog({ level: host.logLevel, write: host.writeLog, clock });
+  for (const warning of configWarnings(config)) log.warn(warning);
+  const { origin, originTimeoutMs } = config.publisher;
+  const site = proxyTo({
+    origin,
+    timeoutMs: originTimeoutMs,
+    fetch: rawFetch,
+    fetchDecodes: false,
+    clientIp: (request, args) => readClient(request.headers, host.address(request, args), config.client).ip,
+    protocolHeader: config.client.protocolHeader,
+    clock,
+    log,
+  });
+  const handler = entry.edgeCookie({
+    ...config,
+    store: config.store ?? host.defaultStore,
+    log,
+    boundTo: config.listen.host,
+  })(site);
+  await openStore(() => handler.service().services.store.get("start"));
+  await serveUntilSignal(entry, { handler, listen: config.listen, close: () => handler.close() }, log);
+}
+
+/** Before the first visitor: a store that cannot be opened is a mistake to mend, not an outage to live through. */
+async function openStore(open: () => Promise<unknown>): Promise<void> {
+  try {
+    await open();
+  } catch (error) {
+    const reason = error instanceof Error ? error.message : String(error);
+    throw new StartError(`cannot open the store: ${reason}`, { cause: error });
+  }
+}

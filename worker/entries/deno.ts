@@ -1,0 +1,64 @@
+/**
+ * millrace on Deno and Deno Deploy.
+ * @module
+ */
+import { createEdgeCookie } from "../edge-cookie.ts";
+import { type Entry, urlOf } from "../server.ts";
+import { processHost } from "./process-host.ts";
+
+declare const Deno: {
+  serve(
+    options: {
+      hostname: string;
+      port: number;
+      signal: AbortSignal;
+      onListen(): void;
+      onError(error: unknown): Response;
+    },
+    handler: (request: Request, info: DenoInfo) => Response | Promise<Response>,
+  ): { addr: { port: number }; shutdown(): Promise<void>; finished: Promise<void> };
+};
+
+/** As much of `Deno.ServeHandlerInfo` as is used here. */
+interface DenoInfo {
+  remoteAddr: { hostname?: string };
+}
+
+/** What Deno hands to a handler beside the request. */
+export type DenoArgs = [info: DenoInfo];
+
+export const host = processHost<DenoArgs>({
+  name: "deno",
+  address: (_request, [info]) => info?.remoteAddr?.hostname ?? null,
+});
+
+export const edgeCookie = createEdgeCookie(host);
+export { ecOf } from "../service.ts";
+
+/** Serves with `Deno.serve`. */
+export const serve: Entry<DenoArgs>["serve"] = async (handler, listen, log) => {
+  const ending = new AbortController();
+  const server = Deno.serve(
+    {
+      hostname: listen.host,
+      port: listen.port,
+      signal: ending.signal,
+      // Without it Deno announces itself on standard output.
+      onListen() {},
+      onError(error) {
+        log.error("a response failed", { error });
+        return new Response(null, { status: 500 });
+      },
+    },
+    handler,
+  );
+  return {
+    url: urlOf({ host: listen.host, port: server.addr.port }),
+    async close(graceMs) {
+      const end = setTimeout(() => ending.abort(), graceMs);
+      server.shutdown();
+      await server.finished;
+      clearTimeout(end);
+    },
+  };
+};

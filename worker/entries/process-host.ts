@@ -1,0 +1,85 @@
+/**
+ * What Node, Bun and Deno have in common: a process that lives on, files, a socket's address, standard error.
+ * @module
+ */
+import process from "node:process";
+import { clearTimeout, setTimeout } from "node:timers";
+import { localLimiter } from "../../runtime/limiters/local.ts";
+import { LOG_LEVELS, type LogLevel } from "../../runtime/observe/log.ts";
+import type { Clock } from "../../runtime/platform.ts";
+import { memoryStore } from "../../runtime/stores/memory.ts";
+import { sqliteStore } from "../../runtime/stores/sqlite.ts";
+import { createHotPath } from "../../wasm/hotpath.ts";
+import { inlineKernels } from "../../wasm/inline.ts";
+import type { Host } from "../host.ts";
+
+/** The longest delay of a timer; a longer one would be taken for none. */
+const MAX_DELAY_MS = 2 ** 31 - 1;
+
+/** The system's time. Its timers do not keep the process alive. */
+export const systemClock: Clock = {
+  now: Date.now,
+  after(delayMs, callback) {
+    const timer = setTimeout(callback, Math.min(delayMs, MAX_DELAY_MS)).unref();
+    return () => clearTimeout(timer);
+  },
+};
+
+/** What differs between the three. */
+export interface ProcessHostOptions<Args extends unknown[]> {
+  name: string;
+  address: Host<Args>["address"];
+  /** Further stores, by scheme, and what is the default if it is not SQLite. */
+  stores?: Stores;
+  defaultStore?: string;
+}
+
+/** Opens a store, given what follows the scheme and its colon. */
+export type Stores = Record<string, (rest: string, clock: Clock) => ReturnType<Host["openStore"]>>;
+
+const commonStores: Stores = {
+  memory: (_rest, clock) => memoryStore({ clock }),
+  sqlite: (path, clock) => sqliteStore({ path, clock }),
+};
+
+/** The host of a runtime that is a process. */
+export function processHost<Args extends unknown[]>(options: ProcessHostOptions<Args>): Host<Args> {
+  const { name, address, defaultStore = "sqlite:./data/millrace.db" } = options;
+  const stores: Stores = { ...commonStores, ...options.stores };
+  const level = process.env.MILLRACE_LOG as LogLevel;
+  return {
+    name,
+    defaultStore,
+    address,
+    logLevel: LOG_LEVELS.includes(level) ? level : "info",
+    writeLog: (line) => process.stderr.write(`${line}\n`),
+    clock: systemClock,
+    random: { fill: (target) => crypto.getRandomValues(target) },
+    fetch: (url, init) => fetch(url, init),
+    livesBetweenRequests: true,
+    createHotPath: (given) => createHotPath(inlineKernels(), given),
+    openStore(url) {
+      const colon = url.indexOf(":");
+      const open = stores[url.slice(0, colon)];
+      if (open === undefined) {
+        throw new Error(`${name} has no store for "${schemeOf(url)}"; it has ${listed(Object.keys(stores))}`);
+      }
+      return open(url.slice(colon + 1), systemClock);
+    },
+    openLimiter(url, hotPath) {
+      if (url === "local") return localLimiter(hotPath, systemClock);
+      throw new Error(`${name} has no limiter for "${schemeOf(url)}"; it has local`);
+    },
+    // The process lives on by itself; whoever hands work in has dealt with its failure.
+    background: () => ({ waitUntil() {} }),
+  };
+}
+
+/** Not the whole URL: it may hold a password. */
+function schemeOf(url: string): string {
+  return url.replace(/:.*$/s, ":");
+}
+
+function listed(schemes: string[]): string {
+  return schemes.map((scheme) => `${scheme}:`).join(", ");
+}

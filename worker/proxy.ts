@@ -1,0 +1,175 @@
+/**
+ * The site behind millrace, where it is an origin server of its own.
+ * @module
+ */
+import { createLogOnce } from "../runtime/observe/log.ts";
+import type { Clock, Fetch, Log } from "../runtime/platform.ts";
+import type { FetchHandler } from "./host.ts";
+
+/** How long the same cause of failure is only counted in the log, in milliseconds. */
+const LOG_WINDOW_MS = 60_000;
+
+/** What {@link proxyTo} needs. */
+export interface ProxyOptions<Args extends unknown[]> {
+  /** Scheme, host and port, such as `http://127.0.0.1:9000`. */
+  origin: string;
+  fetch: Fetch;
+  /**
+   * Whether `fetch` decodes compressed bodies, as the Fetch standard has it. The origin is then asked for plain ones.
+   */
+  fetchDecodes: boolean;
+  /** How long the origin may be silent before the head of its response, in milliseconds; uploading is not silence. */
+  timeoutMs: number;
+  /** The client's address, told to the origin in `x-forwarded-for`. */
+  clientIp(request: Request, args: Args): string | null;
+  /** The header in which a proxy in front tells the scheme that the client used; `null`: the one that we were asked by. */
+  protocolHeader: string | null;
+  clock: Clock;
+  log: Log;
+}
+
+/**
+ * A handler that answers with what an origin server answers. Bodies stream both ways; redirects are passed on, not
+ * followed; an origin that cannot be reached is a 502, one that does not answer in time a 504.
+ *
+ * @example
+ * ```ts
+ * edgeCookie(options)(proxyTo({ origin: "https://origin.example", … }));
+ * ```
+ */
+export function proxyTo<Args extends unknown[]>(options: ProxyOptions<Args>): FetchHandler<Args> {
+  const { origin, fetch, fetchDecodes, timeoutMs, clock, log } = options;
+  const once = createLogOnce(log, clock, LOG_WINDOW_MS);
+
+  return async (request, ...args) => {
+    if (/\bwebsocket\b/i.test(request.headers.get("upgrade") ?? "")) {
+      return plain(501, "WebSocket connections are not passed on to the origin");
+    }
+    const headers = requestHeaders(request, options.clientIp(request, args), options.protocolHeader);
+    if (fetchDecodes) headers.set("accept-encoding", "identity");
+
+    const upstream = new AbortController();
+    const leave = () => upstream.abort(request.signal.reason);
+    if (request.signal.aborted) leave();
+    else request.signal.addEventListener("abort", leave, { once: true });
+
+    const patience = createPatience(clock, timeoutMs, () => upstream.abort());
+    try {
+      const response = await fetch(origin + pathOf(request.url), {
+        method: request.method,
+        headers,
+        body: patience.watch(request.body),
+        redirect: "manual",
+        signal: upstream.signal,
+        // Not in the DOM's types yet; without it a stream cannot be sent.
+        ...({ duplex: "half" } as object),
+      });
+      return new Response(response.body, {
+        status: response.status,
+        headers: responseHeaders(response.headers, fetchDecodes),
+      });
+    } catch (error) {
+      // Nobody is there to read the answer.
+      if (request.signal.aborted) return plain(502, "the client went away");
+      if (patience.isOver()) {
+        once.error("504", "the origin did not answer in time", { origin, timeoutMs });
+        return plain(504, "the origin did not answer in time");
+      }
+      once.error("502", "the origin cannot be reached", { origin, error });
+      return plain(502, "the origin cannot be reached");
+    } finally {
+      patience.end();
+    }
+  };
+}
+
+/** A timer that begins anew whenever a part of the request's body has passed. */
+function createPatience(clock: Clock, ms: number, onOver: () => void) {
+  let state: "waiting" | "over" | "ended" = "waiting";
+  const begin = () =>
+    clock.after(ms, () => {
+      state = "over";
+      onOver();
+    });
+  let cancel = begin();
+  return {
+    isOver: () => state === "over",
+    end() {
+      cancel();
+      if (state === "waiting") state = "ended";
+    },
+    watch(body: ReadableStream<Uint8Array<ArrayBuffer>> | null) {
+      if (body === null) return null;
+      const watched = new TransformStream<Uint8Array<ArrayBuffer>, Uint8Array<ArrayBuffer>>({
+        transform(chunk, controller) {
+          controller.enqueue(chunk);
+          if (state !== "waiting") return;
+          cancel();
+          cancel = begin();
+        },
+      });
+      return body.pipeThrough(watched);
+    },
+  };
+}
+
+/** Of one connection, not of the message: RFC 9110, section 7.6.1, and those of older standards. */
+const HOP_BY_HOP = [
+  "connection",
+  "keep-alive",
+  "proxy-authenticate",
+  "proxy-authorization",
+  "proxy-connection",
+  "te",
+  "trailer",
+  "transfer-encoding",
+  "upgrade",
+];
+
+function withoutHopByHop(given: Headers): Headers {
+  const headers = new Headers(given);
+  for (const named of (given.get("connection") ?? "").split(",")) {
+    const name = named.trim();
+    if (/^[\w!#$%&'*+.^`|~-]+$/.test(name)) headers.delete(name);
+  }
+  for (const name of HOP_BY_HOP) headers.delete(name);
+  return headers;
+}
+
+/** The client's headers, without what is ours to say, and then what we say. */
+function requestHeaders(request: Request, clientIp: string | null, protocolHeader: string | null): Headers {
+  const headers = withoutHopByHop(request.headers);
+  for (const name of [...headers.keys()]) {
+    if (/^(x-ts-|x-forwarded-|(forwarded|x-real-ip|expect|host)$)/.test(name)) headers.delete(name);
+  }
+  const url = new URL(request.url);
+  const told = protocolHeader === null ? null : request.headers.get(protocolHeader);
+  if (clientIp !== null) headers.set("x-forwarded-for", clientIp);
+  headers.set("x-forwarded-host", request.headers.get("host") ?? url.host);
+  headers.set("x-forwarded-proto", told === "http" || told === "https" ? told : url.protocol.slice(0, -1));
+  return headers;
+}
+
+function responseHeaders(given: Headers, decoded: boolean): Headers {
+  const headers = withoutHopByHop(given);
+  if (decoded && headers.has("content-encoding")) {
+    headers.delete("content-encoding");
+    headers.delete("content-length");
+  }
+  return headers;
+}
+
+/** Path and query as they came: not through `URL`, which would read `//other.example/` as a host. */
+function pathOf(url: string): string {
+  const start = url.indexOf("/", url.indexOf("://") + 3);
+  const path = start === -1 ? "/" : url.slice(start);
+  const hash = path.indexOf("#");
+  return hash === -1 ? path : path.slice(0, hash);
+}
+
+function plain(status: number, message: string): Response {
+  return new Response(`${message}\n`, {
+    status,
+    headers: { "content-type": "text/plain; charset=utf-8", "cache-control": "no-store" },
+  });
+}

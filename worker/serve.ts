@@ -1,0 +1,143 @@
+/**
+ * Runs a server in this process until it is told to stop.
+ * @module
+ */
+import process from "node:process";
+import { inspect } from "node:util";
+import type { Log } from "../runtime/platform.ts";
+import { settlesWithin } from "../runtime/within.ts";
+import type { FetchHandler } from "./host.ts";
+import { type Entry, type Listen, type Server, urlOf } from "./server.ts";
+
+/** How long what is in flight may take to finish, in milliseconds. */
+const GRACE_MS = 10_000;
+/** How long background work and the closing of the store may take after that, in milliseconds. */
+const CLOSE_MS = 3_000;
+
+/** What is served. */
+export interface App {
+  // biome-ignore lint/suspicious/noExplicitAny: the host's arguments pass through unread.
+  handler: FetchHandler<any>;
+  listen: Listen;
+  /** Ends responses that have no end of their own, once nothing more is accepted. */
+  endStreams?(): void;
+  /** Finishes background work and closes what is open. */
+  close(): Promise<void>;
+}
+
+/** Something that keeps the process from starting; its message says what to do about it. */
+export class StartError extends Error {
+  override readonly name = "StartError";
+}
+
+/**
+ * Serves, says so on standard output, and ends the process on SIGTERM or SIGINT: with 0 once everything is finished,
+ * with 1 if closing failed, and at once on a second signal.
+ * @throws {StartError} if it cannot listen.
+ */
+export async function serveUntilSignal(entry: Entry, app: App, log: Log): Promise<void> {
+  logStrayOutput(log);
+  const server = await listen(entry, app, log);
+  process.stdout.write(`millrace listening on ${server.url}\n`);
+  log.info("listening", { url: server.url, runtime: entry.host.name });
+
+  const signal = await firstSignal();
+  log.info("stopping", { signal });
+  for (const name of SIGNALS) process.on(name, () => process.exit(1));
+  try {
+    const closed = server.close(GRACE_MS);
+    app.endStreams?.();
+    await closed;
+    const inTime = await settlesWithin(app.close(), CLOSE_MS, entry.host.clock);
+    if (!inTime) throw new Error(`background work did not end within ${CLOSE_MS} ms`);
+    log.info("stopped");
+    process.exit(0);
+  } catch (error) {
+    log.error("closing failed", { error });
+    process.exit(1);
+  }
+}
+
+const SIGNALS = ["SIGTERM", "SIGINT"] as const;
+
+function firstSignal(): Promise<string> {
+  return new Promise((resolve) => {
+    const onSignal = (name: string) => {
+      for (const signal of SIGNALS) process.off(signal, onSignal);
+      resolve(name);
+    };
+    for (const signal of SIGNALS) process.on(signal, onSignal);
+  });
+}
+
+async function listen(entry: Entry, { handler, listen }: App, log: Log): Promise<Server> {
+  const guarded = async (request: Request, ...args: unknown[]): Promise<Response> => {
+    try {
+      return await handler(request, ...args);
+    } catch (error) {
+      log.error("a request failed", { error });
+      return new Response("the request failed; the log has the cause\n", {
+        status: 500,
+        headers: { "content-type": "text/plain; charset=utf-8" },
+      });
+    }
+  };
+  try {
+    return await entry.serve(guarded, listen, log);
+  } catch (error) {
+    throw new StartError(`cannot listen on ${urlOf(listen)}: ${listenFault(error)}`, { cause: error });
+  }
+}
+
+/** Every runtime has its own names for the same three mistakes. */
+function listenFault(error: unknown): string {
+  const {
+    code = "",
+    name = "",
+    message = String(error),
+  } = error as { code?: string; name?: string; message?: string };
+  const said = `${code} ${name} ${message}`;
+  if (/EADDRINUSE|AddrInUse/.test(said)) {
+    return "another program does so already; end it, or choose another listen.port (0: any free one)";
+  }
+  if (/EACCES|EPERM|PermissionDenied/.test(said)) {
+    return "this user may not; choose a listen.port of 1024 or more";
+  }
+  if (/EADDRNOTAVAIL|AddrNotAvailable|ENOTFOUND|EAI_|lookup|resolve/i.test(said)) {
+    return "this machine has no such address; look at listen.host";
+  }
+  return message;
+}
+
+/**
+ * Turns what libraries and the runtime write to the console, and what nobody caught, into lines of the log: standard
+ * output has one line, and standard error nothing but JSON.
+ */
+function logStrayOutput(log: Log): void {
+  const say =
+    (level: keyof Log) =>
+    (...args: unknown[]) => {
+      const error = args.find((arg) => arg instanceof Error);
+      log[level](
+        error?.message ?? args.map((arg) => (typeof arg === "string" ? arg : inspect(arg))).join(" "),
+        {
+          source: "console",
+          ...(error === undefined ? {} : { error }),
+        },
+      );
+    };
+  Object.assign(console, {
+    error: say("warn"),
+    warn: say("warn"),
+    info: say("debug"),
+    log: say("debug"),
+    debug: say("debug"),
+  });
+  process.removeAllListeners("warning");
+  process.on("warning", (warning) => log.debug(warning.message, { source: warning.name }));
+  process.on("unhandledRejection", (error) => log.error("nobody dealt with a failure", { error }));
+  process.on("uncaughtException", (error) => {
+    log.error("the process failed", { error });
+    process.exit(1);
+  });
+}
