@@ -2,6 +2,7 @@
  * What the admin API says: records of the graph and the registry on the wire, in snake_case and without secrets.
  * @module
  */
+import type { JsonObject } from "../json.ts";
 import { nearest } from "../nearest.ts";
 import type { Fault } from "../schema.ts";
 import type { GraphEntry } from "./entry.ts";
@@ -36,17 +37,20 @@ const FIELD_IN_TEXT = new RegExp(`\\b(?:${Object.keys(WIRE_NAMES).join("|")})\\b
 /** Fields that are accepted and never answered. */
 const SECRETS: ReadonlySet<string> = new Set<keyof PartnerInput>(["apiKey", "apiKeyHash", "pullToken"]);
 
+/** What is wrong with one field, in the wire's spelling. */
+export interface WireFault {
+  field: string;
+  reason: string;
+}
+
 /** A partner's fields from the wire in the record's spelling, and a fault for each that does not exist. */
-export function partnerFromWire(body: Record<string, unknown>): {
-  input: Record<string, unknown>;
-  faults: Fault[];
-} {
-  const faults: Fault[] = [];
+export function partnerFromWire(body: JsonObject): { input: JsonObject; faults: WireFault[] } {
+  const faults: WireFault[] = [];
   const input: [string, unknown][] = [];
   for (const [name, value] of Object.entries(body)) {
     const field = FIELDS_BY_WIRE_NAME.get(name);
     if (field !== undefined) input.push([field, value]);
-    else faults.push({ field: name.slice(0, 80), found: "no such field", expected: oneOfTheFields(name) });
+    else faults.push({ field: name.slice(0, 80), reason: `no such field; expected ${oneOfTheFields(name)}` });
   }
   return { input: Object.fromEntries(input), faults };
 }
@@ -60,7 +64,7 @@ function oneOfTheFields(name: string): string {
 }
 
 /** A fault in the wire's spelling. */
-export function faultToWire({ field, found, expected }: Fault): { field: string; reason: string } {
+export function faultToWire({ field, found, expected }: Fault): WireFault {
   return { field: respell(field), reason: respell(`${found}; expected ${expected}`) };
 }
 
@@ -69,7 +73,7 @@ function respell(text: string): string {
 }
 
 /** A partner as the admin API answers it: never its key, its key's hash or its token, only whether there is one. */
-export function partnerToWire(partner: Partner, source: PartnerSource): Record<string, unknown> {
+export function partnerToWire(partner: Partner, source: PartnerSource): JsonObject {
   const shown = Object.entries(WIRE_NAMES).filter(([field]) => !SECRETS.has(field));
   return {
     ...Object.fromEntries(shown.map(([field, name]) => [name, partner[field as keyof Partner]])),
@@ -80,6 +84,6 @@ export function partnerToWire(partner: Partner, source: PartnerSource): Record<s
 }
 
 /** Everything that the graph holds for one id. */
-export function entryToWire({ lastSeen, ...entry }: GraphEntry): Record<string, unknown> {
+export function entryToWire({ lastSeen, ...entry }: GraphEntry): JsonObject {
   return { ...entry, last_seen: lastSeen };
 }

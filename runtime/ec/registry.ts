@@ -5,6 +5,7 @@
  */
 import type { HotPath } from "../../wasm/hotpath.ts";
 import { toHex } from "../hex.ts";
+import type { JsonObject } from "../json.ts";
 import type { Clock, LogFields, Random, Store } from "../platform.ts";
 import type { Fault } from "../schema.ts";
 import { settlesWithin } from "../within.ts";
@@ -60,10 +61,10 @@ export interface Registry {
   /**
    * Adds a partner, or changes the fields that are given and keeps the others. Applies here at once.
    * @param input from outside, its fields in camelCase.
-   * @param found faults that reading the input has found already; with any of these nothing is written.
+   * @param checkOnly tells the faults and writes nothing, even if there are none.
    * @throws if the store fails.
    */
-  register(input: Record<string, unknown>, found?: readonly Fault[]): Promise<Registration>;
+  register(input: JsonObject, checkOnly?: boolean): Promise<Registration>;
   /** @throws if the store fails. */
   remove(id: string): Promise<Removal>;
 }
@@ -192,17 +193,17 @@ export function createRegistry(parts: RegistryParts): Registry {
     ];
   }
 
-  async function register(input: Record<string, unknown>, found: readonly Fault[]): Promise<Registration> {
+  async function register(input: JsonObject, checkOnly: boolean): Promise<Registration> {
     const id = typeof input.id === "string" && isPartnerId(input.id) ? input.id : null;
     if (id !== null && configuredIds.has(id)) return { outcome: "configured" };
     await check();
     for (let attempt = 0; attempt <= MAX_RETRIES; attempt++) {
       const stored = id === null ? null : await store.get(PREFIX + id);
       const parsed = parsePartner(stored === null ? input : changed(decode(stored.value), input), rules);
-      if ("faults" in parsed) return { outcome: "invalid", faults: [...found, ...parsed.faults] };
+      if ("faults" in parsed) return { outcome: "invalid", faults: parsed.faults };
       const partner = sealPartner(parsed.partner, sha256Hex);
-      const faults = [...found, ...keyFaults(partner)];
-      if (faults.length > 0) return { outcome: "invalid", faults };
+      const faults = keyFaults(partner);
+      if (checkOnly || faults.length > 0) return { outcome: "invalid", faults };
       const revision = freshRevision();
       const put = await store.put(PREFIX + partner.id, JSON.stringify({ v: 1, ...partner }), {
         ifVersion: stored === null ? null : stored.version,
@@ -250,13 +251,13 @@ export function createRegistry(parts: RegistryParts): Registry {
     },
     isDue: () => refreshing === null && clock.now() - checkedAtMs >= CHECK_EVERY_MS,
     refresh,
-    register: (input, found = []) => exclusive(() => register(input, found)),
+    register: (input, checkOnly = false) => exclusive(() => register(input, checkOnly)),
     remove: (id) => exclusive(() => remove(id)),
   };
 }
 
 /** A stored record with the given fields in place of its own; a new key replaces the old one's hash. */
-function changed(stored: Partner, input: Record<string, unknown>): Record<string, unknown> {
+function changed(stored: Partner, input: JsonObject): JsonObject {
   const { apiKeyHash, ...rest } = stored;
   return input.apiKey === undefined ? { ...rest, apiKeyHash, ...input } : { ...rest, ...input };
 }

@@ -54,10 +54,14 @@ export function partnerRoutes(services: Services): Hono<RouteBindings> {
       }
       const { input, faults } = partnerFromWire(body.value);
       try {
-        const result = await valueWithin(registry.register(input, faults), STORE_PATIENCE_MS, clock);
+        const result = await valueWithin(
+          registry.register(input, faults.length > 0),
+          STORE_PATIENCE_MS,
+          clock,
+        );
         if (result.outcome === "configured") return isConfigured(c);
         if (result.outcome === "invalid") {
-          const found = result.faults.map(faultToWire);
+          const found = [...faults, ...result.faults.map(faultToWire)];
           const message = found.map(({ field, reason }) => `${field}: ${reason}`).join("; ");
           return c.json({ ...problem("invalid_partner", message), faults: found }, 400);
         }
