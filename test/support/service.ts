@@ -1,0 +1,167 @@
+/**
+ * A whole service in this process: memory store, manual clock, a network that is a function, and whoever asks.
+ * @module
+ */
+
+import { localLimiter } from "../../runtime/limiters/local.ts";
+import { createLog } from "../../runtime/observe/log.ts";
+import { createMetrics } from "../../runtime/observe/metrics.ts";
+import type { Client, Fetch, Random, Store } from "../../runtime/platform.ts";
+import { memoryStore } from "../../runtime/stores/memory.ts";
+import { createHotPath } from "../../wasm/hotpath.ts";
+import { inlineKernels } from "../../wasm/inline.ts";
+import { type ConfigInput, parseConfig } from "../../worker/config.ts";
+import { createService, type Service, type Services } from "../../worker/service.ts";
+import { type ManualClock, manualClock } from "./manual-clock.ts";
+
+export const DOMAIN = "publisher.example";
+export const PASSPHRASE = "publisher-chosen-secret";
+export const ADMIN_TOKEN = "an-admin-token-for-tests";
+const ADMIN_TOKEN_HASH = "7bccd821f62a3fd2387075bf7c88c720e461b4c309a1089176cd104f9f60b520";
+
+/** A store that can be made to fail or to hang, and that counts what it is asked. */
+export interface FaultyStore extends Store {
+  /** What every operation does: as the store behind it, reject, or never answer. */
+  mode: "sound" | "down" | "hanging";
+  /** Operations so far, by name and key. */
+  asked: { operation: "get" | "put" | "delete" | "list"; key: string }[];
+  /** Called before each operation; may change the mode. */
+  before: (operation: string, key: string) => void;
+}
+
+/** Puts a {@link FaultyStore} in front of a store. */
+export function faultyStore(store: Store): FaultyStore {
+  const through = <T>(operation: "get" | "put" | "delete" | "list", key: string, run: () => Promise<T>) => {
+    faulty.before(operation, key);
+    faulty.asked.push({ operation, key });
+    if (faulty.mode === "down") return Promise.reject<T>(new Error("the store is down"));
+    if (faulty.mode === "hanging") return new Promise<T>(() => {});
+    return run();
+  };
+  const faulty: FaultyStore = {
+    traits: store.traits,
+    mode: "sound",
+    asked: [],
+    before: () => {},
+    get: (key) => through("get", key, () => store.get(key)),
+    put: (key, value, options) => through("put", key, () => store.put(key, value, options)),
+    delete: (key) => through("delete", key, () => store.delete(key)),
+    list: (prefix, options) => through("list", prefix, () => store.list(prefix, options)),
+    close: () => store.close(),
+  };
+  return faulty;
+}
+
+/** One call that the service made to another server. */
+export interface OutboundCall {
+  url: string;
+  init: RequestInit;
+}
+
+/** What a test may choose. */
+export interface TestServiceOptions {
+  /** In place of the configuration's own sections; `ec` is merged. */
+  config?: Partial<ConfigInput>;
+  /** To share one between several services. */
+  clock?: ManualClock;
+  store?: Store;
+  /** Answers the service's own calls (default: none may be made). */
+  fetch?: Fetch;
+  boundTo?: string | null;
+}
+
+/** What one visitor sends. */
+export interface Ask extends Omit<RequestInit, "headers"> {
+  headers?: Record<string, string>;
+  cookies?: Record<string, string>;
+  /** Default: a visitor from a country without rules. */
+  client?: Partial<Client>;
+}
+
+/** A service under test. */
+export interface TestService {
+  service: Service;
+  services: Services;
+  clock: ManualClock;
+  store: FaultyStore;
+  /** The service's own calls so far. */
+  calls: OutboundCall[];
+  /** Lines of the log so far. */
+  log: string[];
+  /** One request to `path` of the publisher's domain; organic paths answer 200 `the page`. */
+  ask(path: string, ask?: Ask): Promise<Response>;
+  /** Waits for the background work so far. */
+  settled(): Promise<void>;
+  /** An id as the service mints it for an address. */
+  mint(ip?: string): string;
+  /** What the graph holds for an id. */
+  entry(id: string): ReturnType<Services["graph"]["get"]>;
+}
+
+export const VISITOR: Client = { ip: "203.0.113.1", country: "JP", region: null };
+
+const random: Random = { fill: (target) => crypto.getRandomValues(target) };
+
+/** Starts a service. Nothing of it outlives the test. */
+export function testService(options: TestServiceOptions = {}): TestService {
+  const clock = options.clock ?? manualClock();
+  const store = faultyStore(options.store ?? memoryStore({ clock }));
+  const hotPath = createHotPath(inlineKernels(), { random, maxKeys: 10_000 });
+  const log: string[] = [];
+  const calls: OutboundCall[] = [];
+  const answer = options.fetch ?? (() => Promise.reject(new Error("no test expected a call")));
+  const { ec, ...sections } = options.config ?? {};
+  const service = createService({
+    config: parseConfig(
+      {
+        publisher: { domain: DOMAIN },
+        ...sections,
+        ec: { passphrases: [PASSPHRASE], adminTokenHash: ADMIN_TOKEN_HASH, ...ec },
+      },
+      {},
+    ),
+    hotPath,
+    store,
+    limiter: localLimiter(hotPath, clock),
+    clock,
+    random,
+    fetch: (url, init = {}) => {
+      calls.push({ url, init });
+      return answer(url, init);
+    },
+    log: createLog({ level: "debug", write: (line) => log.push(line), clock }),
+    metrics: createMetrics(),
+    boundTo: options.boundTo ?? null,
+  });
+  const background: Promise<unknown>[] = [];
+
+  return {
+    service,
+    services: service.services,
+    clock,
+    store,
+    calls,
+    log,
+    ask(path, { headers = {}, cookies = {}, client = {}, ...init } = {}) {
+      const cookie = Object.entries(cookies).map(([name, value]) => `${name}=${value}`);
+      const request = new Request(new URL(path, `https://${DOMAIN}`), {
+        ...init,
+        headers: { ...headers, ...(cookie.length > 0 ? { cookie: cookie.join("; ") } : {}) },
+      });
+      return service.respond(
+        request,
+        { ...VISITOR, ...client },
+        { waitUntil: (work) => background.push(work) },
+        () => new Response("the page"),
+      );
+    },
+    async settled() {
+      while (background.length > 0) await Promise.all(background.splice(0));
+    },
+    mint: (ip = VISITOR.ip!) => service.services.identity.mint(ip),
+    entry: (id) => service.services.graph.get(id),
+  };
+}
+
+/** The headers of an operator. */
+export const operator = { authorization: `Bearer ${ADMIN_TOKEN}` };
