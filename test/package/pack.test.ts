@@ -1,0 +1,130 @@
+import { execFileSync } from "node:child_process";
+import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { type ProcessRuntime, root, runtimes } from "../support/spawn.ts";
+
+const TIMEOUT_MS = 120_000;
+const folder = mkdtempSync(join(tmpdir(), "millrace-package-"));
+const app = join(folder, "app");
+
+/** Runs a program to its end; its output. */
+function run(command: string, args: readonly string[], cwd: string): string {
+  return execFileSync(command, args, { cwd, encoding: "utf8", timeout: TIMEOUT_MS, stdio: "pipe" });
+}
+
+/** Runs npm on the Node that the lockfile pins, however the tests were started. */
+function npm(args: readonly string[], cwd: string): string {
+  const script = process.env.npm_execpath;
+  return script === undefined ? run("npm", args, cwd) : run(process.execPath, [script, ...args], cwd);
+}
+
+/** Packs a folder; the tarball's path. */
+function pack(path: string): string {
+  const [packed] = JSON.parse(npm(["pack", path, "--json", "--ignore-scripts", "--pack-destination", folder], root));
+  return join(folder, packed.filename.replace("@", "").replace("/", "-"));
+}
+
+/** What a user writes who has a handler already; `SUBPATH` is where the entry comes from. */
+const EMBEDDING = `
+import { edgeCookie, ecOf } from "SUBPATH";
+import { edgeCookieMiddleware } from "millrace/hono";
+import { Hono } from "hono";
+
+const options = {
+  publisher: { domain: "publisher.example" },
+  store: "memory:",
+  ec: { passphrases: ["publisher-chosen-secret"] },
+  client: { ipHeader: "x-ip", countryHeader: "x-country", regionHeader: null },
+};
+const visit = () => new Request("http://publisher.example/", { headers: { "x-ip": "203.0.113.1", "x-country": "JP" } });
+
+const ec = edgeCookie(options);
+const handler = ec((request) => new Response(ecOf(request).activeId));
+const response = await handler(visit());
+console.log(response.headers.getSetCookie().length, response.headers.get("x-ts-ec") === (await response.text()));
+console.log(response.headers.get("x-ts-ec").slice(0, 64));
+await handler.close();
+
+const app = new Hono();
+const wrap = edgeCookie(options);
+app.use(edgeCookieMiddleware(wrap));
+app.get("/", (c) => c.text("page", 200, { "set-cookie": "own=1" }));
+const page = await app.fetch(visit());
+console.log(await page.text(), page.headers.getSetCookie().length);
+`;
+const EXPECTED = [
+  "1 true",
+  "f380e72f656b9995f6bcffe9605c25ab43a65c4a5137b94e2511755e58f8d4ca",
+  "page 2",
+  "",
+].join("\n");
+
+beforeAll(() => {
+  run(process.execPath, [join(root, "scripts/package.ts")], root);
+  const own = JSON.parse(readFileSync(join(root, "package.json"), "utf8"));
+  const tarballs = [".", ...Object.keys(own.dependencies).map((name) => `./node_modules/${name}`)].map(pack);
+  writeFileSync(join(folder, "package.json"), "{}");
+  run("mkdir", ["app"], folder);
+  writeFileSync(join(app, "package.json"), JSON.stringify({ name: "app", private: true, type: "module" }));
+  // Everything it depends on is packed too, so that nothing has to come from elsewhere.
+  npm(["install", "--offline", "--no-audit", "--no-fund", "--ignore-scripts", ...tarballs], app);
+}, TIMEOUT_MS);
+
+afterAll(() => rmSync(folder, { recursive: true, force: true }));
+
+describe.each(Object.keys(runtimes) as ProcessRuntime[])("the packed package on %s", (runtime) => {
+  const [command, ...first] = runtimes[runtime];
+
+  test.each(["millrace", `millrace/${runtime}`, "millrace/web"])("%s embeds in three lines", (subpath) => {
+    const script = `embed-${runtime}-${subpath.replace("/", "-")}.mjs`;
+    writeFileSync(join(app, script), EMBEDDING.replace("SUBPATH", subpath));
+    expect(run(command, [...first, script], app)).toBe(EXPECTED);
+  });
+
+  test("every export loads", () => {
+    const { exports } = JSON.parse(readFileSync(join(app, "node_modules/millrace/package.json"), "utf8"));
+    // The other processes' entries load on their own runtime only.
+    const others = Object.keys(runtimes).filter((name) => name !== runtime);
+    const paths = Object.keys(exports).filter(
+      (path) => path !== "./package.json" && !others.includes(path.slice(2)),
+    );
+    const script = `load-${runtime}.mjs`;
+    const lines = paths.map((path) => `await import("millrace${path.slice(1)}");`);
+    writeFileSync(join(app, script), `${lines.join("\n")}\nconsole.log("loaded");\n`);
+    expect(run(command, [...first, script], app)).toBe("loaded\n");
+  });
+});
+
+test("the command line runs from the package", () => {
+  const millrace = join(app, "node_modules/millrace/dist/worker/cli.js");
+  expect(run(process.execPath, [millrace, "--version"], app)).toMatch(/^\S*\d+\.\d+\.\d+\n$/);
+});
+
+test("it carries compiled code, types and WebAssembly, and neither tests nor sources", () => {
+  const files = readdirSync(join(app, "node_modules/millrace"), { recursive: true, encoding: "utf8" });
+  expect(files).toContain("dist/wasm/built/simd.wasm");
+  expect(files).toContain("dist/worker/entries/node.d.ts");
+  expect(files).toContain("wasm/wit/hotpath.wit");
+  expect(files).toContain("LICENSE");
+  expect(files.filter((file) => file.startsWith("test") || /(?<!\.d)\.ts$/.test(file))).toEqual([]);
+});
+
+test("its types serve a strict consumer", () => {
+  writeFileSync(
+    join(app, "consumer.ts"),
+    `import { edgeCookie } from "millrace";
+const fetch = edgeCookie({ publisher: { domain: "publisher.example" }, ec: { passphrases: ["a long secret"] } })(
+  () => new Response("hello"),
+);
+export default { fetch };
+// @ts-expect-error: a publisher has a domain
+edgeCookie({ publisher: {}, ec: { passphrases: ["a long secret"] } });
+`,
+  );
+  const tsc = join(root, "test/node_modules/typescript/bin/tsc");
+  const options = "--noEmit --strict --target es2024 --module nodenext --skipLibCheck".split(" ");
+  const types = ["--typeRoots", join(root, "test/node_modules/@types"), "--types", "node"];
+  expect(run(process.execPath, [tsc, ...options, ...types, "consumer.ts"], app)).toBe("");
+});
