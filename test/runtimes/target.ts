@@ -70,7 +70,8 @@ export function targetOf(name: string, url: string, origin: Origin, log: () => s
       );
       if (answer.status === 404) return null;
       if (answer.status !== 200) throw new Error(`the look-up answered ${answer.status}: ${answer.body}`);
-      return JSON.parse(answer.body).entry;
+      const { last_seen: lastSeen, ...entry } = JSON.parse(answer.body).entry;
+      return { ...entry, lastSeen };
     },
     log,
   };

@@ -26,6 +26,8 @@ export function visit(
   { method = "GET", path = "/", headers = [], body }: Visit,
 ): Promise<Answer> {
   const { hostname, port } = new URL(base);
+  const length: [string, string][] =
+    body === undefined ? [] : [["content-length", String(Buffer.byteLength(body))]];
   return new Promise((resolve, reject) => {
     const outgoing = request({
       hostname: hostname.replace(/^\[|\]$/g, ""),
@@ -34,7 +36,7 @@ export function visit(
       path,
       agent: false,
       setDefaultHeaders: true,
-      headers: [["host", `${hostname}:${port}`], ...headers].flat(),
+      headers: [["host", `${hostname}:${port}`], ...length, ...headers].flat(),
       signal: AbortSignal.timeout(TIMEOUT_MS),
     });
     outgoing.on("response", (incoming) => {
@@ -51,7 +53,6 @@ export function visit(
       );
     });
     outgoing.on("error", reject);
-    if (body !== undefined) outgoing.setHeader("content-length", Buffer.byteLength(body));
     outgoing.end(body);
   });
 }
