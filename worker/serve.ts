@@ -19,6 +19,8 @@ export interface App {
   // biome-ignore lint/suspicious/noExplicitAny: the host's arguments pass through unread.
   handler: FetchHandler<any>;
   listen: Listen;
+  /** Told the address once the server listens and has said so. */
+  listening?(url: string): void;
   /** Ends responses that have no end of their own, once nothing more is accepted. */
   endStreams?(): void;
   /** Finishes background work and closes what is open. */
@@ -40,6 +42,7 @@ export async function serveUntilSignal(entry: Entry, app: App, log: Log): Promis
   const server = await listen(entry, app, log);
   process.stdout.write(`millrace listening on ${server.url}\n`);
   log.info("listening", { url: server.url, runtime: entry.host.name });
+  app.listening?.(server.url);
 
   const signal = await firstSignal();
   log.info("stopping", { signal });
