@@ -98,8 +98,16 @@ function plainHost(given: string): string | null {
   return isPlain ? url.hostname.replace(/\.$/, "") : null;
 }
 
-/** Fields whose values are never shown. */
-const SECRET_FIELDS = new Set(["passphrases", "apiKey", "apiKeyHash", "pullToken", "adminTokenHash"]);
+/** Fields whose values are never shown. A store's and a limiter's URL may hold a password. */
+const SECRET_FIELDS = new Set([
+  "passphrases",
+  "apiKey",
+  "apiKeyHash",
+  "pullToken",
+  "adminTokenHash",
+  "store",
+  "limiter",
+]);
 
 /**
  * What a failed parse found, without secrets.

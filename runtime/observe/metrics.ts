@@ -51,6 +51,8 @@ interface Metric {
   bare: Series | null;
   /** Those with labels, by their text in braces. */
   labelled: Map<string, Series>;
+  /** The same, by the labels as callers write them: found without sorting and escaping. */
+  shortcuts: Map<string, Series>;
 }
 
 /** Creates an empty registry. Counting without labels allocates nothing. */
@@ -61,7 +63,7 @@ export function createMetrics(): MetricsRegistry {
     let metric = metrics.get(name);
     if (metric === undefined) {
       if (!NAME.test(name)) throw new TypeError(`"${name}" is no metric name; expected ${NAME.source}`);
-      metric = { type, help: "", buckets, bare: null, labelled: new Map() };
+      metric = { type, help: "", buckets, bare: null, labelled: new Map(), shortcuts: new Map() };
       metrics.set(name, metric);
     } else if (metric.type !== type) {
       throw new TypeError(`the metric ${name} is a ${metric.type}, not a ${type}`);
@@ -70,21 +72,29 @@ export function createMetrics(): MetricsRegistry {
   }
 
   function seriesOf(name: string, metric: Metric, labels: Labels | undefined): Series {
-    let key = labels === undefined ? "" : labelText(labels);
-    if (labels === undefined || key === "") {
+    if (labels === undefined) {
       metric.bare ??= newSeries(metric);
       return metric.bare;
     }
+    let shortcut = "";
+    for (const label in labels) shortcut += `${label}\0${labels[label]}\0`;
+    return metric.shortcuts.get(shortcut) ?? labelledSeriesOf(name, metric, labels, shortcut);
+  }
+
+  function labelledSeriesOf(name: string, metric: Metric, labels: Labels, shortcut: string): Series {
+    const key = labelText(labels);
+    if (key === "") return seriesOf(name, metric, undefined);
     let series = metric.labelled.get(key);
-    if (series !== undefined) return series;
-    if (metric.labelled.size >= MAX_SERIES) {
+    if (series === undefined && metric.labelled.size >= MAX_SERIES) {
       if (name !== FOLDED) count(FOLDED, { metric: name });
-      key = labelText(Object.fromEntries(Object.keys(labels).map((label) => [label, OTHER])));
-      series = metric.labelled.get(key);
-      if (series !== undefined) return series;
+      const folded = labelText(Object.fromEntries(Object.keys(labels).map((label) => [label, OTHER])));
+      series = metric.labelled.get(folded) ?? newSeries(metric);
+      metric.labelled.set(folded, series);
+      return series;
     }
-    series = newSeries(metric);
+    series ??= newSeries(metric);
     metric.labelled.set(key, series);
+    metric.shortcuts.set(shortcut, series);
     return series;
   }
 
