@@ -1,0 +1,91 @@
+/**
+ * Bundles one entry and all that it imports into a single module for a host that takes no folders.
+ * @module
+ */
+
+import { fileURLToPath } from "node:url";
+import { gzipSync } from "node:zlib";
+import { build } from "esbuild";
+
+const root = fileURLToPath(new URL("../..", import.meta.url));
+
+/** The hosts, and the modules that each of them supplies itself. */
+const SUPPLIED = {
+  fastly: ["fastly:*"],
+  wasi: ["wasi:*"],
+  cloudflare: ["cloudflare:*", "*.wasm"],
+  browser: [],
+} as const satisfies Record<string, readonly string[]>;
+
+export type Platform = keyof typeof SUPPLIED;
+
+export interface BundleOptions {
+  /** The entry's file, absolute or from the project's folder. */
+  entry: string;
+  platform: Platform;
+  /** Modules that the entry imports and that exist only for this bundle: specifier to source text. */
+  virtual?: Readonly<Record<string, string>>;
+  /** Default true. */
+  minify?: boolean;
+}
+
+export interface Bundle {
+  /** The module's text. */
+  code: string;
+  bytes: number;
+  /** Its size after gzip, as a server would send it. */
+  gzipBytes: number;
+  /** The files that went in, from the project's folder. */
+  inputs: string[];
+}
+
+/**
+ * Makes a bundle. Fails where something is imported that the platform does not have, such as `node:fs`.
+ * @throws {Error} naming every import that cannot be resolved.
+ */
+export async function bundle({
+  entry,
+  platform,
+  virtual = {},
+  minify = true,
+}: BundleOptions): Promise<Bundle> {
+  const result = await build({
+    absWorkingDir: root,
+    entryPoints: [entry],
+    bundle: true,
+    write: false,
+    metafile: true,
+    minify,
+    format: "esm",
+    platform: platform === "browser" ? "browser" : "neutral",
+    mainFields: ["module", "main"],
+    conditions: platform === "browser" ? ["browser"] : ["worker"],
+    target: "es2022",
+    charset: "utf8",
+    legalComments: "none",
+    external: [...SUPPLIED[platform]],
+    logLevel: "silent",
+    plugins: [
+      {
+        name: "virtual",
+        setup({ onResolve, onLoad }) {
+          onResolve({ filter: /^virtual:/ }, ({ path }) =>
+            path in virtual ? { path, namespace: "virtual" } : null,
+          );
+          onLoad({ filter: /./, namespace: "virtual" }, ({ path }) => ({
+            contents: virtual[path]!,
+            loader: "ts",
+            resolveDir: root,
+          }));
+        },
+      },
+    ],
+  });
+  const { contents, text } = result.outputFiles[0]!;
+  return {
+    code: text,
+    bytes: contents.byteLength,
+    gzipBytes: gzipSync(contents, { level: 9 }).byteLength,
+    inputs: Object.keys(result.metafile.inputs).sort(),
+  };
+}
