@@ -1,6 +1,7 @@
 import fc from "fast-check";
 import { expect, test } from "vitest";
 import { readCookies } from "../../runtime/ec/cookie.ts";
+import { countLooks } from "../support/count-looks.ts";
 
 const NAMES = ["ts-ec", "euconsent-v2", "__gpp", "__gpp_sid", "us_privacy"];
 
@@ -63,31 +64,6 @@ test("reads the same from headers around and far beyond the limit", () => {
     { numRuns: 500 },
   );
 });
-
-/** Counts how often each character is looked at, by way of the string methods that the reader uses. */
-function countLooks(read: () => void): number {
-  const { charCodeAt, indexOf, startsWith } = String.prototype;
-  let looks = 0;
-  String.prototype.charCodeAt = function (at) {
-    looks++;
-    return charCodeAt.call(this, at);
-  };
-  String.prototype.indexOf = function (wanted, from = 0) {
-    const at = indexOf.call(this, wanted, from);
-    looks += (at === -1 ? this.length : at) - from + 1;
-    return at;
-  };
-  String.prototype.startsWith = function (wanted, from = 0) {
-    looks += wanted.length;
-    return startsWith.call(this, wanted, from);
-  };
-  try {
-    read();
-  } finally {
-    Object.assign(String.prototype, { charCodeAt, indexOf, startsWith });
-  }
-  return looks;
-}
 
 test.each([
   ["thousands of empty pairs", ";"],

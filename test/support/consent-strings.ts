@@ -14,7 +14,7 @@ function vendorList(): VendorList {
       name: `Vendor ${id}`,
       purposes: [1, 3],
       legIntPurposes: [2, 7],
-      flexiblePurposes: [],
+      flexiblePurposes: [2, 3],
       specialPurposes: [],
       features: [],
       specialFeatures: [],

@@ -1,0 +1,30 @@
+/**
+ * Counts how many characters a piece of code looks at through the string methods that the readers use, so that a test
+ * can tell work in proportion to the input from more, without a clock.
+ * @module
+ */
+
+/** Runs `read` and counts. */
+export function countLooks(read: () => unknown): number {
+  const { charCodeAt, indexOf, startsWith } = String.prototype;
+  let looks = 0;
+  String.prototype.charCodeAt = function (at) {
+    looks++;
+    return charCodeAt.call(this, at);
+  };
+  String.prototype.indexOf = function (wanted, from = 0) {
+    const at = indexOf.call(this, wanted, from);
+    looks += (at === -1 ? this.length : at) - from + 1;
+    return at;
+  };
+  String.prototype.startsWith = function (wanted, from = 0) {
+    looks += wanted.length;
+    return startsWith.call(this, wanted, from);
+  };
+  try {
+    read();
+  } finally {
+    Object.assign(String.prototype, { charCodeAt, indexOf, startsWith });
+  }
+  return looks;
+}
