@@ -12,6 +12,7 @@ export interface Bounds {
 /**
  * A fetch that comes to an end and goes nowhere else: it follows no redirect, and its answer's body fails when it takes
  * too long or grows too large. A body that is not wanted must be cancelled, or it keeps its timer.
+ * @param init its `signal` ends the call early.
  * @throws {TimeoutError} if no answer has begun in time.
  */
 export async function boundedFetch(
@@ -21,13 +22,21 @@ export async function boundedFetch(
   { fetch, clock }: { fetch: Fetch; clock: Clock },
 ): Promise<Response> {
   const abort = new AbortController();
+  const { signal } = init;
+  const onAbort = () => abort.abort(signal!.reason);
+  if (signal?.aborted) onAbort();
+  signal?.addEventListener("abort", onAbort);
   let stop = () => {};
   const tooLate = new Promise<never>((_, reject) => {
-    stop = clock.after(timeoutMs, () => {
+    const cancel = clock.after(timeoutMs, () => {
       const error = new TimeoutError(timeoutMs);
       reject(error);
       abort.abort(error);
     });
+    stop = () => {
+      cancel();
+      signal?.removeEventListener("abort", onAbort);
+    };
   });
   tooLate.catch(() => {}); // nobody waits for it any more once the body is under way
   try {

@@ -83,6 +83,8 @@ export function createEdgeCookie<Args extends unknown[]>(host: Host<Args>) {
         clock: time,
         random: chance,
         fetch: fetch ?? host.fetch,
+        fetchPublic: fetch ?? host.fetchPublic(config.ec.allowInsecurePartners),
+        livesBetweenRequests: host.livesBetweenRequests,
         log: log ?? createLog({ level: host.logLevel, write: host.writeLog, clock: time }),
         metrics: createMetrics(),
         boundTo: boundTo ?? null,

@@ -25,6 +25,11 @@ export interface Host<Args extends unknown[] = unknown[]> {
   readonly clock: Clock;
   readonly random: Random;
   readonly fetch: Fetch;
+  /**
+   * A fetch for URLs that partners gave: refuses names that resolve to private addresses or this machine.
+   * @param allowLoopback lets it reach this machine, for trying things out.
+   */
+  fetchPublic(allowLoopback: boolean): Fetch;
   /** True where the process lives on between requests, so that waiting work may stay in memory. */
   readonly livesBetweenRequests: boolean;
   createHotPath(options: HotPathOptions): HotPath;

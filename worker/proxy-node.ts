@@ -5,37 +5,45 @@
  */
 import http from "node:http";
 import https from "node:https";
+import type { LookupFunction } from "node:net";
 import { Readable } from "node:stream";
 import type { Fetch } from "../runtime/platform.ts";
 import { MAX_HEADER_BYTES } from "./server.ts";
-
-const schemes = {
-  "http:": { request: http.request, agent: new http.Agent({ keepAlive: true }) },
-  "https:": { request: https.request, agent: new https.Agent({ keepAlive: true }) },
-};
 
 /** Statuses whose responses have no body, whatever their headers say. */
 const BODILESS = new Set([204, 205, 304]);
 
 /**
- * Sends one request and resolves when the response's head is there.
- * @param url http or https, absolute.
- * @param init `method`, `headers`, `body` (a stream of bytes) and `signal` count; aborting ends the body too.
- * @throws what the network or the signal throws.
+ * Makes a fetch with connections of its own. It resolves when the response's head is there. Of the request's options
+ * `method`, `headers`, `body` (a stream of bytes) and `signal` count; aborting ends the body too.
+ * @param lookup resolves host names; by default as the system does.
  */
-export const rawFetch: Fetch = async (url, init = {}) => {
-  const { method = "GET", signal } = init;
-  const headers = Object.fromEntries(new Headers(init.headers));
-  const body = await startOf(init.body as ReadableStream<Uint8Array> | null | undefined);
-  const send = () => exchange(new URL(url), { method, headers, signal: signal ?? undefined }, body);
-  try {
-    return await send();
-  } catch (error) {
-    // The origin closed an idle connection just as it was used again. What has no body can be sent once more.
-    if (body === null && error instanceof StaleConnection) return send();
-    throw error;
-  }
-};
+export function createRawFetch(lookup?: LookupFunction): Fetch {
+  const schemes: Schemes = {
+    "http:": { request: http.request, agent: new http.Agent({ keepAlive: true }) },
+    "https:": { request: https.request, agent: new https.Agent({ keepAlive: true }) },
+  };
+  return async (url, init = {}) => {
+    const { method = "GET", signal } = init;
+    const headers = Object.fromEntries(new Headers(init.headers));
+    const body = await startOf(init.body as ReadableStream<Uint8Array> | null | undefined);
+    const head = { method, headers, lookup, signal: signal ?? undefined };
+    const send = () => exchange(schemes, new URL(url), head, body);
+    try {
+      return await send();
+    } catch (error) {
+      // The server closed an idle connection just as it was used again. What has no body can be sent once more.
+      if (body === null && error instanceof StaleConnection) return send();
+      throw error;
+    }
+  };
+}
+
+/** A fetch whose names are resolved as the system does. */
+export const rawFetch = createRawFetch();
+
+/** How each scheme is spoken. */
+type Schemes = Record<"http:" | "https:", { request: typeof http.request; agent: http.Agent }>;
 
 class StaleConnection extends Error {}
 
@@ -57,11 +65,17 @@ async function startOf(body: ReadableStream<Uint8Array> | null | undefined): Pro
 interface Head {
   method: string;
   headers: Record<string, string>;
+  lookup: LookupFunction | undefined;
   signal: AbortSignal | undefined;
 }
 
-function exchange(url: URL, { signal, ...head }: Head, body: Readable | null): Promise<Response> {
-  const { request, agent } = schemes[url.protocol as keyof typeof schemes];
+function exchange(
+  schemes: Schemes,
+  url: URL,
+  { signal, ...head }: Head,
+  body: Readable | null,
+): Promise<Response> {
+  const { request, agent } = schemes[url.protocol as keyof Schemes];
   return new Promise((resolve, reject) => {
     signal?.throwIfAborted();
     const outgoing = request(url, { ...head, agent, maxHeaderSize: MAX_HEADER_BYTES });

@@ -10,6 +10,7 @@ import { isTombstone, LAST_SEEN_DEBOUNCE_SECONDS, newEntry, toSeconds } from "..
 import { applyFinalization, decideFinalization, type Finalization } from "../runtime/ec/finalize.ts";
 import { createGraph, type Graph } from "../runtime/ec/graph.ts";
 import { createIdentity, type Identity, shortId } from "../runtime/ec/id.ts";
+import { createPullSync, PULL_BOUNDS } from "../runtime/ec/pull-sync.ts";
 import { createRegistry, type Registry } from "../runtime/ec/registry.ts";
 import { toHex } from "../runtime/hex.ts";
 import { createLogOnce, type LogOnce } from "../runtime/observe/log.ts";
@@ -24,6 +25,8 @@ import type {
   RateLimiter,
   Store,
 } from "../runtime/platform.ts";
+import { SyncEngine, type SyncView } from "../runtime/sync/engine.ts";
+import { DELAYS_MS } from "../runtime/sync/schedule.ts";
 import { settlesWithin } from "../runtime/within.ts";
 import type { HotPath } from "../wasm/hotpath.ts";
 import { createApp, isServicePath } from "./app.ts";
@@ -31,6 +34,8 @@ import { type Config, sealPartners } from "./config.ts";
 
 /** How long a response waits for the store before the write goes on behind it, in milliseconds. */
 const STORE_PATIENCE_MS = 250;
+/** How long pulls that are under way may go on at the end, in milliseconds. */
+const CLOSE_PATIENCE_MS = 5000;
 /** A fault that repeats is logged once in this time, with a count, in milliseconds. */
 const LOG_ONCE_MS = 60_000;
 
@@ -43,6 +48,10 @@ export interface Parts {
   readonly clock: Clock;
   readonly random: Random;
   readonly fetch: Fetch;
+  /** For addresses that others gave us: refuses names that resolve to this machine or to private networks. */
+  readonly fetchPublic: Fetch;
+  /** The process lives on between requests, so that work may wait in memory. */
+  readonly livesBetweenRequests: boolean;
   readonly log: Log;
   readonly metrics: Metrics & { text(): string };
   /** The address that our own server is bound to; `null` where the host does the listening. */
@@ -62,7 +71,9 @@ export interface Services extends Parts {
   /** SHA-256 of a text in UTF-8, as lower-case hex. */
   sha256Hex(text: string): string;
   /** Drops the work that waits for an id. */
-  dropQueued(id: string): void | Promise<void>;
+  dropQueued(id: string): void;
+  /** What the sync engine is doing now. */
+  inspectSync(): SyncView;
 }
 
 /** One running service. */
@@ -106,6 +117,32 @@ export function createService(parts: Parts): Service {
     sha256Hex,
     log: logOnce,
   });
+  const pullSync = createPullSync({
+    ...parts,
+    fetch: parts.fetchPublic,
+    graph,
+    registry,
+    mayAdopt,
+    allowInsecure: config.ec.allowInsecurePartners,
+  });
+  const { maxConcurrentPerDomain, maxPerMinutePerDomain, maxQueued } = config.sync;
+  const engine = new SyncEngine({
+    ...parts,
+    context: pullSync.context,
+    limits: { maxConcurrent: maxConcurrentPerDomain, maxPerMinute: maxPerMinutePerDomain },
+    limitsFor: pullSync.limitsFor,
+    maxConcurrentPerIdentifier: config.ec.pullSyncConcurrency,
+    maxQueued,
+    fetchTimeoutMs: PULL_BOUNDS.timeoutMs,
+    ownHosts: [config.publisher.domain],
+  });
+  if (parts.livesBetweenRequests) engine.start();
+
+  function dropQueued(id: string): void {
+    pullSync.end(id);
+    engine.drop(id);
+  }
+
   const services: Services = {
     ...parts,
     identity,
@@ -115,7 +152,8 @@ export function createService(parts: Parts): Service {
     registry,
     policy,
     sha256Hex,
-    dropQueued: () => {},
+    dropQueued,
+    inspectSync: () => engine.inspect(),
   };
   const app = createApp(services);
   const settings = { identity, policy, readEcHeader: config.ec.readEcHeader };
@@ -156,12 +194,27 @@ export function createService(parts: Parts): Service {
   }
 
   async function withdraw(id: string, context: EcContext): Promise<void> {
+    dropQueued(id);
     // A visitor who consents again is to be seen again at once.
     hotPath.forget(seenKey(id));
     await graph.tombstone(id, () => mayAdopt(id, context));
   }
 
-  /** The graph's side of a finalization. */
+  /** Asks the partners that are due, or has them asked as soon as their domains have room. */
+  async function pull(context: EcContext): Promise<void> {
+    if (!(await pullSync.begin(context))) return;
+    const id = context.activeId!;
+    const result = await engine.tryNow(id);
+    if (result === "throttled" && parts.livesBetweenRequests) engine.enqueue(id, DELAYS_MS.immediate);
+  }
+
+  /** What may wait until after the response to an organic request. */
+  async function afterVisit(end: Finalization, context: EcContext): Promise<void> {
+    if (end.branch === "returning" && !seenLately(end.id)) await touch(end.id, context);
+    if (end.branch === "returning" || end.branch === "new") await pull(context);
+  }
+
+  /** What has to be in the graph before the response. */
   async function record(end: Finalization, context: EcContext, background: Background): Promise<void> {
     if (end.branch === "new") {
       seenLately(end.id);
@@ -174,8 +227,6 @@ export function createService(parts: Parts): Service {
       await Promise.all(
         end.tombstones.map((id) => inForeground(background, "writing a tombstone", withdraw(id, context))),
       );
-    } else if (end.branch === "returning" && !seenLately(end.id)) {
-      inBackground(background, "recording a visit", touch(end.id, context));
     }
   }
 
@@ -210,9 +261,11 @@ export function createService(parts: Parts): Service {
         allowed: String(allowsEcCreation(context.consent)),
       });
       await record(end, context, background);
+      if (!own) inBackground(background, "work after a visit", afterVisit(end, context));
       return applyFinalization(response, end, domain);
     },
     async close() {
+      await engine.stop(CLOSE_PATIENCE_MS);
       await Promise.allSettled([...pending]);
       logOnce.flush();
       await limiter.close?.();

@@ -110,6 +110,10 @@ export function testService(options: TestServiceOptions = {}): TestService {
   const log: string[] = [];
   const calls: OutboundCall[] = [];
   const answer = options.fetch ?? (() => Promise.reject(new Error("no test expected a call")));
+  const call: Fetch = (url, init = {}) => {
+    calls.push({ url, init });
+    return answer(url, init);
+  };
   const { ec, ...sections } = options.config ?? {};
   const service = createService({
     config: parseConfig(
@@ -125,10 +129,9 @@ export function testService(options: TestServiceOptions = {}): TestService {
     limiter: localLimiter(hotPath, clock),
     clock,
     random,
-    fetch: (url, init = {}) => {
-      calls.push({ url, init });
-      return answer(url, init);
-    },
+    fetch: call,
+    fetchPublic: call,
+    livesBetweenRequests: true,
     log: createLog({ level: "debug", write: (line) => log.push(line), clock }),
     metrics: createMetrics(),
     boundTo: options.boundTo ?? null,

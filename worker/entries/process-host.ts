@@ -12,6 +12,8 @@ import { sqliteStore } from "../../runtime/stores/sqlite.ts";
 import { createHotPath } from "../../wasm/hotpath.ts";
 import { inlineKernels } from "../../wasm/inline.ts";
 import type { Host } from "../host.ts";
+import { createRawFetch } from "../proxy-node.ts";
+import { publicLookup } from "../public-lookup.ts";
 
 /** The longest delay of a timer; a longer one would be taken for none. */
 const MAX_DELAY_MS = 2 ** 31 - 1;
@@ -56,6 +58,7 @@ export function processHost<Args extends unknown[]>(options: ProcessHostOptions<
     clock: systemClock,
     random: { fill: (target) => crypto.getRandomValues(target) },
     fetch: (url, init) => fetch(url, init),
+    fetchPublic: (allowLoopback) => createRawFetch(publicLookup(allowLoopback)),
     livesBetweenRequests: true,
     createHotPath: (given) => createHotPath(inlineKernels(), given),
     openStore(url) {
