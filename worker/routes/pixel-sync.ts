@@ -1,7 +1,7 @@
 import { Hono } from "hono";
 import { decideConsent } from "../../runtime/ec/consent.ts";
 import type { EcContext } from "../../runtime/ec/context.ts";
-import { toSeconds, type UpsertOutcome } from "../../runtime/ec/entry.ts";
+import { newEntry, toSeconds, type UpsertOutcome } from "../../runtime/ec/entry.ts";
 import { ecHash } from "../../runtime/ec/id.ts";
 import type { Partner } from "../../runtime/ec/partner.ts";
 import {
@@ -33,7 +33,12 @@ export function pixelSyncRoutes(services: Services): Hono<RouteBindings> {
     const upserts = [{ partner: partner.id, uid, synced: toSeconds(context.nowMs) }];
     let outcomes: UpsertOutcome[] | null = await graph.upsertKnown(id, upserts);
     if (outcomes === null && (await mayAdopt(id, context))) {
-      outcomes = await graph.upsertPartnerIds(id, upserts);
+      const entry = newEntry(context.consent, toSeconds(context.nowMs));
+      // Begun together, so that the graph writes them as one.
+      [, outcomes] = await Promise.all([
+        graph.createOrRevive(id, entry),
+        graph.upsertPartnerIds(id, upserts),
+      ]);
     }
     if (outcomes === null) return "write_failed";
     return outcomes[0] === "tombstoned" ? "no_consent" : "synced";

@@ -1,0 +1,258 @@
+import { describe, expect, test } from "vitest";
+import { bidRequestFault, withIdentity, withoutIdentity } from "../../../runtime/ec/auction.ts";
+import type { Partner } from "../../../runtime/ec/partner.ts";
+import { tcfString } from "../../support/consent-strings.ts";
+import { type Ask, type TestService, type TestServiceOptions, testService } from "../../support/service.ts";
+import { CONFIGURED, newVisitor, pieces } from "./support.ts";
+
+const ENDPOINT = "https://pbs.example/openrtb2/auction";
+const BID_REQUEST = { id: "1", imp: [{ id: "1", banner: {} }], user: { buyeruid: "b", data: [] } };
+const BIDS = JSON.stringify({ id: "1", seatbid: [] });
+
+function setUp(options: TestServiceOptions = {}): TestService {
+  return testService({
+    config: { auction: { endpoint: ENDPOINT }, partners: [CONFIGURED] },
+    fetch: async () => new Response(BIDS, { headers: { "content-type": "application/json" } }),
+    ...options,
+  });
+}
+
+const auction = (t: TestService, body: unknown, ask: Ask = {}) =>
+  t.ask("/auction", { method: "POST", body: typeof body === "string" ? body : JSON.stringify(body), ...ask });
+
+const sent = (t: TestService) => JSON.parse(t.calls.at(-1)!.init.body as string);
+
+describe("with an identity", () => {
+  test("user.id, user.eids and user.consent go out, the rest stays, and the answer comes back", async () => {
+    const t = setUp();
+    const id = await newVisitor(t);
+    await t.services.graph.upsertPartnerId(id, "ssp_x", "u-1", 5);
+    const tcf = tcfString({ lastUpdatedMs: t.clock.now() });
+    const cookies = { "ts-ec": id, "euconsent-v2": tcf };
+    const answer = await auction(t, BID_REQUEST, { cookies, client: { country: "FR" } });
+    const eids = [{ source: "ssp.example", uids: [{ id: "u-1", atype: 3 }] }];
+    expect(sent(t)).toEqual({ ...BID_REQUEST, user: { ...BID_REQUEST.user, id, eids, consent: tcf } });
+    expect(answer.status).toBe(200);
+    expect(await answer.text()).toBe(BIDS);
+    expect(Object.fromEntries(answer.headers)).toMatchObject({
+      "cache-control": "private, no-store",
+      "content-type": "application/json",
+      "x-ts-ec": id,
+      "x-ts-eids": btoa(JSON.stringify(eids)),
+    });
+  });
+
+  test("the endpoint learns nothing of the visitor's cookies, and sets none", async () => {
+    const t = setUp({
+      fetch: async () =>
+        new Response(BIDS, {
+          headers: { "set-cookie": "uids=1; Path=/", "x-ts-ec": "evil", "cache-control": "public" },
+        }),
+    });
+    const id = await newVisitor(t);
+    const headers = { "user-agent": "Browser/1", authorization: "Bearer secret", "x-other": "1" };
+    const answer = await auction(t, BID_REQUEST, { cookies: { "ts-ec": id, session: "s" }, headers });
+    const { url, init } = t.calls.at(-1)!;
+    expect(url).toBe(ENDPOINT);
+    expect(init).toMatchObject({ method: "POST", redirect: "manual" });
+    expect(Object.fromEntries(new Headers(init.headers))).toEqual({
+      accept: "application/json",
+      "content-type": "application/json",
+      "user-agent": "Browser/1",
+      "x-openrtb-version": "2.6",
+    });
+    expect(answer.headers.get("set-cookie")).toBeNull();
+    expect(answer.headers.get("x-ts-ec")).toBe(id);
+    expect(answer.headers.get("cache-control")).toBe("private, no-store");
+  });
+
+  test("the answer streams: it begins before it is whole", async () => {
+    const { body, sent: pulled } = pieces(3, 4);
+    const t = setUp({ fetch: async () => new Response(body) });
+    const timers = t.clock.waiting();
+    const answer = await auction(t, BID_REQUEST);
+    const reader = answer.body!.getReader();
+    await reader.read();
+    expect(pulled()).toBeLessThan(3);
+    await reader.read();
+    await reader.read();
+    expect((await reader.read()).done).toBe(true);
+    expect(t.clock.waiting()).toBe(timers);
+  });
+});
+
+describe("without one", () => {
+  test("no id: the auction runs, and nothing is added or minted", async () => {
+    const t = setUp();
+    const answer = await auction(t, BID_REQUEST);
+    expect(answer.status).toBe(200);
+    expect(sent(t)).toEqual(BID_REQUEST);
+    for (const name of ["x-ts-ec", "x-ts-eids", "set-cookie"]) expect(answer.headers.get(name)).toBeNull();
+  });
+
+  test("store down or hanging: the auction runs without it", async () => {
+    const t = setUp();
+    const id = await newVisitor(t);
+    t.store.mode = "down";
+    expect((await auction(t, BID_REQUEST, { cookies: { "ts-ec": id } })).status).toBe(200);
+    expect(sent(t)).toEqual(BID_REQUEST);
+    t.store.mode = "hanging";
+    const hanging = auction(t, BID_REQUEST, { cookies: { "ts-ec": id } });
+    await t.clock.settle(1000);
+    expect((await hanging).headers.get("x-ts-ec")).toBeNull();
+    expect(sent(t)).toEqual(BID_REQUEST);
+  });
+
+  test("consent denied: without it, and without anything of ours that the page has put in", async () => {
+    const t = setUp();
+    const id = await newVisitor(t);
+    const foreign = { source: "other.example", uids: [{ id: "o" }] };
+    const ours = { source: "ssp.example", uids: [{ id: "u-1" }] };
+    const user = { id, eids: [ours, foreign], yob: 1980, ext: { eids: [ours], x: 1 } };
+    const denied: Ask = { cookies: { "ts-ec": id }, client: { country: "FR" } };
+    const answer = await auction(t, { id: "1", user }, denied);
+    expect(sent(t)).toEqual({ id: "1", user: { yob: 1980, eids: [foreign], ext: { eids: [], x: 1 } } });
+    expect(answer.headers.get("x-ts-ec")).toBeNull();
+    expect(answer.headers.get("set-cookie")).toContain("Max-Age=0");
+  });
+});
+
+describe("refusals", () => {
+  test("404 without an endpoint", async () => {
+    const answer = await auction(testService(), BID_REQUEST);
+    expect(answer.status).toBe(404);
+    expect(await answer.json()).toMatchObject({ error: "no_auction" });
+  });
+
+  test("400 for what is no bid request", async () => {
+    const t = setUp();
+    const timers = t.clock.waiting();
+    const deep = `{"id":${"[".repeat(100_000)}${"]".repeat(100_000)}}`;
+    for (const body of ["", "{", "[]", "null", "1", '{"user":1}', '{"user":[]}', deep]) {
+      const answer = await auction(t, body);
+      expect(answer.status, body.slice(0, 20)).toBe(400);
+      expect(Object.keys((await answer.json()) as object)).toEqual(["error", "message"]);
+    }
+    expect(t.calls).toEqual([]);
+    expect(t.clock.waiting()).toBe(timers);
+  });
+
+  test("413 past 1 MiB", async () => {
+    const t = setUp();
+    const answer = await auction(t, JSON.stringify(BID_REQUEST).padEnd(1_048_577));
+    expect(answer.status).toBe(413);
+    expect((await auction(t, JSON.stringify(BID_REQUEST).padEnd(1_048_576))).status).toBe(200);
+  });
+});
+
+describe("the endpoint's own faults", () => {
+  test.each([400, 404, 429])("its %i is passed on", async (status) => {
+    const t = setUp({ fetch: async () => new Response("Invalid request", { status }) });
+    const answer = await auction(t, BID_REQUEST);
+    expect(answer.status).toBe(status);
+    expect(await answer.text()).toBe("Invalid request");
+  });
+
+  test("its 204 is passed on", async () => {
+    const t = setUp({ fetch: async () => new Response(null, { status: 204 }) });
+    expect((await auction(t, BID_REQUEST)).status).toBe(204);
+  });
+
+  test.each([302, 307, 500, 503])("its %i is a 502", async (status) => {
+    const headers = { location: "http://169.254.169.254/" };
+    const t = setUp({ fetch: async () => new Response("secret stack", { status, headers }) });
+    const timers = t.clock.waiting();
+    const answer = await auction(t, BID_REQUEST);
+    expect(answer.status).toBe(502);
+    expect(await answer.text()).not.toContain("secret");
+    expect(t.calls).toHaveLength(1);
+    await Promise.resolve();
+    expect(t.clock.waiting()).toBe(timers + 1); // the log's window alone
+  });
+
+  test("502 if it cannot be reached, 504 if it does not answer", async () => {
+    const dead = setUp({ fetch: () => Promise.reject(new TypeError("connection refused to 10.0.0.9")) });
+    const refused = await auction(dead, BID_REQUEST);
+    expect(refused.status).toBe(502);
+    expect(await refused.text()).not.toContain("10.0.0.9");
+
+    let aborted = false;
+    const hanging = setUp({
+      fetch: (_, init) =>
+        new Promise((_, reject) => {
+          init?.signal?.addEventListener("abort", () => {
+            aborted = true;
+            reject(new Error("aborted"));
+          });
+        }),
+    });
+    const late = auction(hanging, BID_REQUEST);
+    await hanging.clock.settle(10_000);
+    expect((await late).status).toBe(504);
+    expect(aborted).toBe(true);
+  });
+});
+
+describe("the pure part", () => {
+  const partner = { id: "a", sourceDomain: "a.example", openrtbAtype: 3 } as Partner;
+  const ids = [{ partner, uid: "1", synced: 1 }];
+
+  test("ids of one source are joined, and none is doubled", () => {
+    const user = {
+      id: "theirs",
+      consent: "old",
+      eids: [
+        { source: "b.example", uids: [{ id: "9" }] },
+        {
+          source: "a.example",
+          uids: [
+            { id: "1", atype: 1 },
+            { id: "2", ext: {} },
+          ],
+          inserter: "x",
+        },
+        "nonsense",
+      ],
+    };
+    const { user: merged } = withIdentity({ user }, { ec: "ours", ids, tcf: null });
+    expect(merged).toEqual({
+      id: "ours",
+      consent: "old",
+      eids: [
+        {
+          source: "a.example",
+          uids: [
+            { id: "1", atype: 3 },
+            { id: "2", ext: {} },
+          ],
+          inserter: "x",
+        },
+        { source: "b.example", uids: [{ id: "9" }] },
+        "nonsense",
+      ],
+    });
+    expect(user.eids).toHaveLength(3);
+  });
+
+  test("a request without a user gets one", () => {
+    const added = withIdentity({ id: "1" }, { ec: "ours", ids: [], tcf: "TC" });
+    expect(added).toEqual({ id: "1", user: { id: "ours", consent: "TC" } });
+  });
+
+  test("an id of the publisher's own stays when ours must not go out", () => {
+    const request = { user: { id: "crm-7", eids: "odd" } };
+    expect(
+      withoutIdentity(
+        request,
+        () => false,
+        () => true,
+      ),
+    ).toEqual(request);
+  });
+
+  test("bidRequestFault", () => {
+    expect(bidRequestFault({ user: null })).toBeNull();
+    expect(bidRequestFault({})).toBeNull();
+    expect(bidRequestFault({ user: "x" })).toContain("user");
+  });
+});
