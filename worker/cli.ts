@@ -34,7 +34,7 @@ try {
 
 async function main([name, ...rest]: string[]): Promise<void> {
   const isCommand = name !== undefined && !name.startsWith("-");
-  const command = isCommand ? commands[name] : undefined;
+  const command = isCommand ? named(commands, name) : undefined;
   if (isCommand && command === undefined) {
     throw new UsageError(`there is no command "${name}"${didYouMean(name, Object.keys(commands))}`);
   }
@@ -59,7 +59,7 @@ function parse(args: string[], options: Record<string, Option>): Values {
   for (const token of tokens) {
     if (token.kind === "positional") throw new UsageError(`"${token.value}" is one word too many`);
     if (token.kind !== "option") continue;
-    const option = options[token.name];
+    const option = named(options, token.name);
     if (option === undefined) {
       throw new UsageError(
         `there is no option ${token.rawName}${didYouMean(token.name, Object.keys(options), "--")}`,
@@ -73,6 +73,11 @@ function parse(args: string[], options: Record<string, Option>): Values {
     values[token.name] = token.value ?? true;
   }
   return values;
+}
+
+/** What a record has under a name that came from outside. */
+function named<T>(record: Readonly<Record<string, T>>, name: string): T | undefined {
+  return Object.hasOwn(record, name) ? record[name] : undefined;
 }
 
 function didYouMean(given: string, names: string[], prefix = ""): string {
