@@ -89,7 +89,12 @@ export function newDomain(name: string, meter: Meter): Domain {
 
 /** When the domain may be asked again, as far as time alone decides it. */
 export function opensAt(domain: Domain): number {
-  return Math.max(domain.windowOpensAt, domain.askedUntil, domain.restsUntil);
+  return Math.max(domain.windowOpensAt, wakesAt(domain));
+}
+
+/** When the domain's rest ends, for whatever reason it rests. */
+function wakesAt(domain: Domain): number {
+  return Math.max(domain.askedUntil, domain.restsUntil);
 }
 
 /**
@@ -103,6 +108,19 @@ export function hasRoom(domain: Domain, limits: DomainLimits, now: number): bool
     domain.choosing < Math.max(1, domain.remaining) &&
     (domain.rests === 0 || domain.probe === null) &&
     now >= opensAt(domain)
+  );
+}
+
+/**
+ * Whether the fetch for which a slot is held may still begin. Between the choice and the start the context is asked what is
+ * needed; the domain may have been put to rest meanwhile, or its limits lowered. The window is not looked at here.
+ */
+export function mayBegin(domain: Domain, slot: Slot, limits: DomainLimits, now: number): boolean {
+  return (
+    domain.slots - domain.choosing < limits.maxConcurrent &&
+    limits.maxPerMinute >= 1 &&
+    (domain.rests === 0 || domain.probe === slot || domain.probe === null) &&
+    now >= wakesAt(domain)
   );
 }
 

@@ -320,7 +320,7 @@ export class SyncEngine<Need, Item = Need> {
     const fetches = new Set<Promise<void>>();
     const fetch = async (choice: Choice<Need>) => {
       tried.add(choice.source);
-      if ((await this.#fetchFrom(choice)) !== "refused") return;
+      if ((await this.#fetchFrom(choice, isWanted)) !== "refused") return;
       tried.delete(choice.source);
       refused.add(choice.slot.domain.name);
     };
@@ -360,10 +360,11 @@ export class SyncEngine<Need, Item = Need> {
 
   /** @returns what becomes of the waiter. @throws what looking up what is needed throws. */
   async #turn({ identifier, domain, tried }: Waiter, slot: Slot, entry: Entry) {
-    const next = await this.#nextSourceOf(slot, tried, () => this.#isCurrent(entry));
+    const isWanted = () => this.#isCurrent(entry);
+    const next = await this.#nextSourceOf(slot, tried, isWanted);
     if (next.kind === "done") this.#finish(entry, next.arrivals);
     if (next.kind !== "source") return "leave";
-    if ((await this.#fetchFrom(next)) === "refused") return "putBack";
+    if ((await this.#fetchFrom(next, isWanted)) === "refused") return "putBack";
     tried.add(next.source);
     const { arrivals } = entry;
     const wanted = await this.#look(identifier);
@@ -407,13 +408,17 @@ export class SyncEngine<Need, Item = Need> {
 
   /**
    * Fetches from a source whose room is held, gives the room back however that ends, and has what came processed.
+   * @param isWanted whether the identifier is still to be fetched, should the window's answer have taken time.
    * @returns how it ended; `refused`: the domain's window has no room, and nothing was fetched. Never rejects.
    */
-  async #fetchFrom({ source, items, slot }: Choice<Need>): Promise<Outcome | "refused"> {
+  async #fetchFrom(
+    { source, items, slot }: Choice<Need>,
+    isWanted: () => boolean,
+  ): Promise<Outcome | "refused"> {
     const { identifier, domain } = slot;
     let admitted = this.#throttle.admit(slot);
     if (typeof admitted !== "boolean") admitted = await admitted;
-    if (!admitted || slot.aborted !== null) {
+    if (!admitted || !isWanted()) {
       this.#throttle.release(slot, null);
       return admitted ? "aborted" : "refused";
     }

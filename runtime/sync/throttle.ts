@@ -3,6 +3,7 @@ import {
   type Domain,
   hasRoom,
   learn,
+  mayBegin,
   newDomain,
   type Outcome,
   opensAt,
@@ -93,7 +94,7 @@ export class Throttle {
    */
   reserve(domainName: string, identifier: string): Slot | null {
     if (this.#closed) return null;
-    const domain = this.#domains.get(domainName) ?? this.#create(domainName);
+    const domain = this.#use(domainName);
     const free = domain.ring.isEmpty && this.#hasRoom(domain) && this.#isFree(identifier, domain);
     if (free) return this.#hold(domain, identifier);
     this.#tidy(domain);
@@ -102,16 +103,19 @@ export class Throttle {
 
   /**
    * Counts the start of a slot's fetch in the domain's window. Answers at once where the limiter does, so that nothing
-   * comes between the count and the start. If it says no the domain is closed until the window opens.
+   * comes between the count and the start. If the window has no room the domain is closed until it has.
+   * @returns whether the fetch may begin.
    */
   admit(slot: Slot): boolean | Promise<boolean> {
     const { domain } = slot;
+    if (domain.windowOpensAt > this.#options.clock.now() || !this.#mayBegin(slot)) return false;
     const rate = { limit: this.limitsOf(domain.name).maxPerMinute, windowMs: WINDOW_MS };
     try {
       const taken = this.#options.limiter.take(`sync:${domain.name}`, rate);
       if (!("then" in taken)) return this.#decide(domain, taken);
+      // While the limiter was asked the domain may have been put to rest.
       return taken.then(
-        (late) => this.#decide(domain, late),
+        (late) => this.#decide(domain, late) && this.#mayBegin(slot),
         (error) => this.#limiterFailed(domain, error),
       );
     } catch (error) {
@@ -159,7 +163,7 @@ export class Throttle {
   /** Hands an identifier to a domain's queue. @param tried URLs that need not be tried again. */
   join(identifier: string, domainName: string, tried: ReadonlySet<string>): void {
     if (this.#closed) return;
-    const domain = this.#domains.get(domainName) ?? this.#create(domainName);
+    const domain = this.#use(domainName);
     const subject = this.#subject(identifier);
     let waiter = subject.waiters.get(domainName);
     if (waiter !== undefined) {
@@ -213,7 +217,7 @@ export class Throttle {
     const subject = this.#subjects.get(identifier)!;
     subject.waiters.delete(domain.name);
     this.#forgetSubject(identifier, subject);
-    this.#arm(domain);
+    this.#pump(domain);
     this.#tidy(domain);
   }
 
@@ -278,7 +282,7 @@ export class Throttle {
   /** Lets a domain go on with its rest. */
   restore({ domain: name, rests, restMs, askedMs }: RestingDomain): void {
     const now = this.#options.clock.now();
-    const domain = this.#domains.get(name) ?? this.#create(name);
+    const domain = this.#use(name);
     domain.rests = rests;
     domain.restsUntil = now + restMs;
     domain.askedUntil = now + askedMs;
@@ -325,13 +329,20 @@ export class Throttle {
   /** Holds a slot. The one place where capacity is taken. */
   #hold(domain: Domain, identifier: string): Slot {
     const slot: Slot = { domain, identifier, choosing: true, released: false, aborted: null, abort: null };
-    this.#remembered.remove(domain);
     domain.slots++;
     domain.choosing++;
     if (domain.rests > 0) domain.probe = slot;
     this.#subject(identifier).slots.push(slot);
     this.#options.telemetry.inFlight(domain.meter, 1);
     return slot;
+  }
+
+  /** Whether the slot's fetch may begin; on probation it is the one that shows whether the domain is well again. */
+  #mayBegin(slot: Slot): boolean {
+    const { domain } = slot;
+    const may = mayBegin(domain, slot, this.limitsOf(domain.name), this.#options.clock.now());
+    if (may && domain.rests > 0) domain.probe = slot;
+    return may;
   }
 
   #hasRoom(domain: Domain): boolean {
@@ -378,9 +389,14 @@ export class Throttle {
     domain.windowOpensAt = this.#options.clock.now() + ms;
   }
 
-  #create(name: string): Domain {
-    const domain = newDomain(name, this.#options.telemetry.meter(name));
-    this.#domains.set(name, domain);
+  /** The domain of that name, known or new; whoever asks for it uses it or tidies it away. */
+  #use(name: string): Domain {
+    let domain = this.#domains.get(name);
+    if (domain === undefined) {
+      domain = newDomain(name, this.#options.telemetry.meter(name));
+      this.#domains.set(name, domain);
+    }
+    this.#remembered.remove(domain);
     return domain;
   }
 
@@ -405,7 +421,6 @@ export class Throttle {
       this.#remembered.set(domain, until);
       this.sweep();
     } else {
-      this.#remembered.remove(domain);
       this.#domains.delete(domain.name);
     }
   }

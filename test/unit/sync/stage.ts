@@ -54,6 +54,8 @@ export function plainLimiter(now: () => number): RateLimiter {
 export interface StageOptions extends Partial<SyncEngineOptions<string>> {
   /** Milliseconds that each question to the context takes. */
   lookMs?: number;
+  /** Milliseconds that the limiter takes to answer; left out: it answers at once. */
+  limiterMs?: number;
   /** Called when a fetch begins and when it ends. */
   onStart?: (start: Start) => void;
   onEnd?: (start: Start, end: End) => void;
@@ -75,7 +77,11 @@ export class Stage {
   /** How each domain behaves; one that is not named serves within 10 ms. */
   readonly behaviours = new Map<string, Behaviour>();
   readonly starts: Start[] = [];
+  /** What the limiter let pass. */
+  readonly takes: { at: number; domain: string }[] = [];
   readonly underWay = new Set<Start>();
+  /** Questions to the context or the limiter that are not answered yet. */
+  pendingAnswers = 0;
   /** Each call of `process`. */
   readonly processed: { at: number; identifier: string; items: readonly string[] }[] = [];
   readonly logged: { level: string; message: string; fields: Record<string, unknown> }[] = [];
@@ -89,7 +95,19 @@ export class Stage {
     this.code = code;
     this.options = options;
     const limiterClock = code.steadyClock(this.clock);
-    this.limiter = options.limiter ?? plainLimiter(() => limiterClock.now());
+    const limiter = options.limiter ?? plainLimiter(() => limiterClock.now());
+    const take: RateLimiter["take"] = (key, rate) => {
+      const taken = limiter.take(key, rate) as TakeResult;
+      if (taken.admitted) this.takes.push({ at: this.clock.elapsed, domain: key.slice("sync:".length) });
+      return taken;
+    };
+    const { limiterMs } = options;
+    const takeSlowly: RateLimiter["take"] = async (key, rate) => {
+      const taken = take(key, rate);
+      await this.#pause(limiterMs!);
+      return taken;
+    };
+    this.limiter = { take: limiterMs === undefined ? take : takeSlowly };
     this.engine = this.newEngine();
   }
 
@@ -177,10 +195,12 @@ export class Stage {
     if (lookMs) await this.#pause(lookMs);
   }
 
-  #pause(ms: number): Promise<void> {
-    return new Promise((resolve) => {
+  async #pause(ms: number): Promise<void> {
+    this.pendingAnswers++;
+    await new Promise<void>((resolve) => {
       this.clock.after(ms, () => {
         this.clock.activity++;
+        this.pendingAnswers--;
         resolve();
       });
     });

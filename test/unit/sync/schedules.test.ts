@@ -1,0 +1,25 @@
+import fc from "fast-check";
+import { expect, test } from "vitest";
+import { code } from "./code.ts";
+import { hotPathLimiter } from "./hot-path-limiter.ts";
+import { report, runSchedule, schedules } from "./schedules.ts";
+import { plainLimiter } from "./stage.ts";
+
+const RUNS = Number(process.env.SCHEDULES ?? 2_000);
+
+test.for([
+  ["the hot path's windows", hotPathLimiter],
+  ["a limiter that remembers every take", plainLimiter],
+] as const)(
+  "every promise holds at every step of random schedules, on %s",
+  {
+    timeout: 120_000 + RUNS * 20,
+  },
+  async ([, limiter]) => {
+    const property = fc.asyncProperty(schedules, async (schedule) => {
+      await runSchedule(code, schedule, { limiter });
+    });
+    const details = await fc.check(property, { numRuns: RUNS });
+    expect(details.failed, details.failed ? report(details) : "").toBe(false);
+  },
+);
