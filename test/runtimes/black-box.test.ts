@@ -8,9 +8,16 @@ import { badInputScenarios } from "./scenarios/bad-input.ts";
 import { consentScenarios } from "./scenarios/consent.ts";
 import { identityScenarios } from "./scenarios/identity.ts";
 import { proxyScenarios } from "./scenarios/proxy.ts";
+import { pullSyncScenarios } from "./scenarios/pull-sync.ts";
 import { scenarioConfig, type Target, targetOf } from "./target.ts";
 
-const scenarios = [...identityScenarios, ...consentScenarios, ...proxyScenarios, ...badInputScenarios];
+const scenarios = [
+  ...identityScenarios,
+  ...consentScenarios,
+  ...proxyScenarios,
+  ...pullSyncScenarios,
+  ...badInputScenarios,
+];
 const processes: ProcessRuntime[] = ["node", "bun", "deno"];
 
 describe.each(processes)("black box on %s", (runtime) => {

@@ -20,6 +20,7 @@ export function scenarioConfig(originUrl: string) {
     ec: {
       passphrases: [PASSPHRASE, "an-older-passphrase"],
       adminTokenHash: createHash("sha256").update(ADMIN_TOKEN).digest("hex"),
+      allowInsecurePartners: true,
     },
   };
 }
@@ -75,6 +76,14 @@ export function targetOf(name: string, url: string, origin: Origin, log: () => s
     },
     log,
   };
+}
+
+/** One request by the operator, with a JSON body if there is one to send. */
+export function admin(target: Target, method: string, path: string, body?: unknown): Promise<Answer> {
+  const headers: [string, string][] = [["authorization", `Bearer ${ADMIN_TOKEN}`]];
+  if (body === undefined) return target.visit({}, { method, path, headers });
+  headers.push(["content-type", "application/json"]);
+  return target.visit({}, { method, path, headers, body: JSON.stringify(body) });
 }
 
 /** A scenario: one behaviour, on any runtime. */
