@@ -21,6 +21,7 @@ declare const Bun: {
     idleTimeout: number;
     maxRequestBodySize: number;
     development: boolean;
+    reusePort: boolean;
     fetch(request: Request, server: BunServer): Response | Promise<Response>;
     error(error: Error): Response;
   }): BunServer;
@@ -50,6 +51,8 @@ export const serve: Entry<BunArgs>["serve"] = async (handler, listen, log) => {
     idleTimeout: IDLE_TIMEOUT_SECONDS,
     maxRequestBodySize: Number.MAX_SAFE_INTEGER,
     development: false,
+    // Bun's default outside development; it would let two servers share a port without anybody noticing.
+    reusePort: false,
     fetch: handler,
     error(error) {
       log.error("a response failed", { error });
