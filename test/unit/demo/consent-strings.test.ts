@@ -2,13 +2,15 @@ import { GppModel } from "@iabgpp/cmpapi";
 import { TCString } from "@iabtechlabtcf/core";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { tcString, usNationalString, usPrivacyString } from "../../../worker/demo/site/consent-strings.js";
+import { isGranted, tcString, usNationalString, usPrivacyString } from "../../../worker/demo/site/consent-strings.js";
 
 const NOW_MS = Date.UTC(2026, 10, 20, 14, 3, 9, 512);
 
 describe("the TC string that the demonstration's banner writes", () => {
   it.each([true, false])("says granted: %s of every purpose, as the IAB's library reads it", (granted) => {
-    const read = TCString.decode(tcString({ granted, country: "FR", nowMs: NOW_MS }));
+    const written = tcString({ granted, country: "FR", nowMs: NOW_MS });
+    expect(isGranted(written)).toBe(granted);
+    const read = TCString.decode(written);
     expect(read.version).toBe(2);
     for (let purpose = 1; purpose <= 11; purpose++) expect(read.purposeConsents.has(purpose)).toBe(granted);
     for (let purpose = 12; purpose <= 24; purpose++) expect(read.purposeConsents.has(purpose)).toBe(false);

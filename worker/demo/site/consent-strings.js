@@ -55,6 +55,11 @@ export function tcString({ granted, country, nowMs }) {
   return base64Url(core.join(""));
 }
 
+/** Whether a TC string consents to Purpose 1, which is bit 152 of it. */
+export function isGranted(string) {
+  return (BASE64URL.indexOf(string[25]) & 0b001000) !== 0;
+}
+
 /** A GPP string with one section, US National: sale, sharing and targeted advertising opted out of or not. */
 export function usNationalString({ optedOut, gpc }) {
   const choice = bits(optedOut ? 1 : 2, 2);

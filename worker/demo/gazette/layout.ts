@@ -1,0 +1,74 @@
+/**
+ * The frame around every page of the paper, with its consent banner.
+ * @module
+ */
+import { html } from "hono/html";
+
+/** What hono's `html` makes. */
+export type Markup = ReturnType<typeof html>;
+
+/** One page of the paper. */
+export interface Page {
+  path: string;
+  title: string;
+  body: Markup;
+}
+
+const SECTIONS = [
+  ["/", "Front page"],
+  ["/the-wheel-turns", "The mill"],
+  ["/the-ferry-bell", "The river"],
+  ["/about", "About"],
+] as const;
+
+/** A whole document. The panel beside the page is the demonstration's: a publisher's site would not have that line. */
+export function layout({ path, title, body }: Page): Markup {
+  return html`<!doctype html>
+<html lang="en">
+  <head>
+    <meta charset="utf-8">
+    <meta name="viewport" content="width=device-width, initial-scale=1">
+    <meta name="color-scheme" content="light dark">
+    <title>${title}</title>
+    <link rel="icon" href="/assets/icon.svg" type="image/svg+xml">
+    <link rel="stylesheet" href="/assets/gazette.css">
+    <link rel="stylesheet" href="/_demo/panel.css">
+    <script type="module" src="/assets/consent.js"></script>
+    <script type="module" src="/_demo/panel.js"></script>
+  </head>
+  <body>
+    <a class="skip" href="#content">Skip to the content</a>
+    <div class="paper">
+      <header class="masthead">
+        <p class="ears"><span>Est. 1874</span><span>Both banks, every morning</span><span>Price: one penny</span></p>
+        <p class="name"><a href="/">The Millrace Gazette</a></p>
+        <nav aria-label="Sections">
+          <ul>
+            ${SECTIONS.map(
+              ([href, name]) =>
+                html`<li><a href="${href}"${href === path ? html` aria-current="page"` : ""}>${name}</a></li>`,
+            )}
+          </ul>
+        </nav>
+      </header>
+      <main id="content">${body}</main>
+      <footer class="foot">
+        <p>The Millrace Gazette, its town and its people are made up: a site for millrace to stand in front of.</p>
+        <p><button type="button" class="link" id="privacy-choices">Privacy choices</button></p>
+      </footer>
+    </div>
+    ${banner}
+  </body>
+</html>`;
+}
+
+/** Filled and shown by consent.js, which knows what may be asked where. */
+const banner = html`<section class="banner" id="banner" role="dialog" aria-labelledby="banner-title" aria-describedby="banner-text" tabindex="-1" hidden>
+      <h2 id="banner-title"></h2>
+      <p id="banner-text"></p>
+      <div class="choices">
+        <button type="button" id="banner-yes"></button>
+        <button type="button" id="banner-no"></button>
+      </div>
+    </section>
+    <p class="notice" id="notice" role="status"></p>`;

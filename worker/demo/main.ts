@@ -1,0 +1,118 @@
+/**
+ * What `npm start` serves where nothing is configured.
+ * @module
+ */
+import process from "node:process";
+import { createLog } from "../../runtime/observe/log.ts";
+import { parseConfig } from "../config.ts";
+import { entryHere } from "../entries/here.ts";
+import { isLoopbackHost } from "../operator.ts";
+import { proxyTo } from "../proxy.ts";
+import { rawFetch } from "../proxy-node.ts";
+import { StartError, serveUntilSignal } from "../serve.ts";
+import type { Entry } from "../server.ts";
+import { createDemo, DOMAIN } from "./demo.ts";
+import { createGazette } from "./gazette.ts";
+
+/** What the demonstration runs with; the environment may say otherwise. */
+const DEFAULTS = {
+  listen: { host: "127.0.0.1", port: 8787 },
+  store: "sqlite:./data/demo.db",
+  publisher: { domain: DOMAIN },
+  // No secret: whoever reads this may make ids of 127.0.0.1.
+  ec: { passphrases: ["only for the demonstration"] },
+};
+
+/** How long the paper's own server may take to finish, in milliseconds. */
+const ORIGIN_GRACE_MS = 500;
+
+/**
+ * Serves the demonstration until the process is told to stop.
+ * @throws {ConfigError} if an environment variable is wrong; {StartError} if it cannot listen.
+ */
+export async function startDemo(): Promise<void> {
+  const config = parseConfig(DEFAULTS, process.env);
+  if (!isLoopbackHost(config.listen.host)) {
+    throw new StartError("the demonstration is for this machine alone: leave listen.host at 127.0.0.1");
+  }
+  const entry = await entryHere();
+  const { host } = entry;
+  // A newcomer is to see what to try, and what goes wrong, but no more.
+  const level = process.env.MILLRACE_LOG === undefined ? "warn" : host.logLevel;
+  const log = createLog({ level, write: host.writeLog, clock: host.clock });
+  const origin = await entry.serve(createGazette(), { host: "127.0.0.1", port: 0 }, log);
+  const demo = createDemo({
+    edgeCookie: entry.edgeCookie,
+    options: { ...config, log, boundTo: config.listen.host },
+    store: host.openStore(config.store ?? DEFAULTS.store, []),
+    random: host.random,
+    site: proxyTo({
+      origin: origin.url,
+      timeoutMs: config.publisher.originTimeoutMs,
+      fetch: rawFetch,
+      fetchDecodes: false,
+      clientIp: host.address,
+      protocolHeader: null,
+      clock: host.clock,
+      log,
+    }),
+  });
+  const app = {
+    handler: demo.answer,
+    listen: config.listen,
+    listening: (url: string) => process.stderr.write(welcome(url, config.store ?? DEFAULTS.store)),
+    endStreams: demo.endStreams,
+    close: async () => {
+      await Promise.all([demo.close(), origin.close(ORIGIN_GRACE_MS)]);
+    },
+  };
+  const isPortChosen = process.env.MILLRACE_LISTEN_PORT !== undefined;
+  try {
+    await serveUntilSignal(isPortChosen ? entry : onAnyPort(entry), app, log);
+  } catch (error) {
+    // The paper's server would keep the process alive.
+    await app.close();
+    throw error;
+  }
+}
+
+/** The same host, whose server takes a free port where the usual one cannot be had. */
+function onAnyPort(entry: Entry): Entry {
+  return {
+    ...entry,
+    async serve(handler, listen, log) {
+      try {
+        return await entry.serve(handler, listen, log);
+      } catch {
+        process.stderr.write(
+          `millrace: port ${listen.port} is taken, so the demonstration takes a free one\n`,
+        );
+        return entry.serve(handler, { ...listen, port: 0 }, log);
+      }
+    },
+  };
+}
+
+/** What there is to see, and where. */
+function welcome(url: string, store: string): string {
+  const { port } = new URL(url);
+  const page = `http://${DOMAIN}${port === "" ? "" : `:${port}`}`;
+  return `
+  The demonstration is at  ${page}
+  Open it in Chrome, Edge or Firefox: a small newspaper, millrace in front of it, and beside the page
+  a panel that tells what millrace does. There is something to try in five steps:
+
+    1  Visit the front page as somebody in France: no id, for nobody has agreed to one.
+    2  Accept in the banner: the next request mints your id.
+    3  Open another page: the id stays the same.
+    4  Withdraw under "Privacy choices": the cookie goes, and a tombstone stays in the graph.
+    5  Accept again: a new id, with the same hash and another suffix.
+
+  Then be in California, in Japan, or nowhere known. In a terminal:
+
+    curl -si ${url} -H 'Cookie: demo-place=JP' | grep -i ts-ec
+
+  The graph is in ${store}. To serve a site of your own: npm start -- --config FILE. Ctrl-C ends this.
+
+`;
+}

@@ -1,0 +1,411 @@
+// The panel beside the page: draws what the demonstration's server tells of this visitor, as it happens.
+
+const PARTS = `
+  <button type="button" class="p-bar" aria-expanded="false" aria-controls="p-body">
+    <span class="p-dot"></span><span class="p-summary">Behind the page</span><span class="p-caret" aria-hidden="true"></span>
+  </button>
+  <div class="p-body" id="p-body">
+    <header>
+      <h2>Behind the page</h2>
+      <p>What millrace makes of your requests, as it happens.</p>
+    </header>
+    <section aria-labelledby="p-steps-title">
+      <h3 id="p-steps-title">The life of an id, in five steps</h3>
+      <ol class="p-steps"></ol>
+      <div class="p-next"></div>
+    </section>
+    <section>
+      <fieldset class="p-places">
+        <legend><h3>Where you are</h3></legend>
+        <div></div>
+        <p class="p-note">Only this demonstration lets you choose. A real service is told by its host, or by a header that its operator vouches for.</p>
+      </fieldset>
+    </section>
+    <section aria-labelledby="p-happenings-title">
+      <h3 id="p-happenings-title">What just happened</h3>
+      <ol class="p-happenings" role="log" aria-labelledby="p-happenings-title"></ol>
+      <button type="button" class="p-earlier" aria-expanded="false" hidden></button>
+    </section>
+    <section aria-labelledby="p-id-title">
+      <h3 id="p-id-title">Your id <small>cookie ts-ec</small></h3>
+      <div class="p-id"></div>
+    </section>
+    <section aria-labelledby="p-consent-title">
+      <h3 id="p-consent-title">May there be one? <small>consent</small></h3>
+      <div class="p-consent"></div>
+    </section>
+    <section aria-labelledby="p-graph-title">
+      <h3 id="p-graph-title">What the graph holds <small>the store’s entry</small></h3>
+      <div class="p-graph"></div>
+    </section>
+    <section aria-labelledby="p-partners-title">
+      <h3 id="p-partners-title">Partners’ ids</h3>
+      <div class="p-partners"></div>
+    </section>
+    <footer><button type="button" class="p-reset">Start over</button></footer>
+  </div>`;
+
+const panel = document.createElement("aside");
+panel.className = "panel";
+panel.setAttribute("aria-label", "Behind the page: the demonstration’s panel");
+panel.innerHTML = PARTS;
+document.body.append(panel);
+const find = (selector) => panel.querySelector(selector);
+
+/** An element with a class and children; texts among them are only ever texts. */
+function el(tag, className, ...children) {
+  const element = document.createElement(tag);
+  if (className) element.className = className;
+  element.append(...children.filter((child) => child !== null));
+  return element;
+}
+
+const clock = (ms) => new Date(ms).toLocaleTimeString("en-GB");
+
+// The five steps
+
+const privacyChoices = [
+  "button",
+  "Open privacy choices",
+  () => document.querySelector("#privacy-choices").click(),
+];
+const STEPS = [
+  [
+    "visit",
+    "Visit",
+    "Read the front page. In France nobody may be recognised who has not agreed: no id.",
+    null,
+  ],
+  ["accept", "Accept", "Accept in the banner. The next request mints your id.", privacyChoices],
+  [
+    "return",
+    "Return",
+    "Open another page. Your id stays the same.",
+    ["a", "Read about the wheel", "/the-wheel-turns"],
+  ],
+  [
+    "withdraw",
+    "Withdraw",
+    "Withdraw your consent: the cookie goes, and a tombstone stays in the graph.",
+    privacyChoices,
+  ],
+  [
+    "again",
+    "Consent again",
+    "Accept once more: a new id, with the same hash and another suffix.",
+    privacyChoices,
+  ],
+];
+const ALL_DONE = "That was all of it. Now try California’s opt-out, Japan, or a country nobody knows.";
+
+function action([tag, text, target]) {
+  const element = el(tag, "p-action", text);
+  if (tag === "a") {
+    element.href = target;
+  } else {
+    element.type = "button";
+    element.addEventListener("click", () => {
+      expand(false);
+      target();
+    });
+  }
+  return element;
+}
+
+function drawSteps({ steps }) {
+  const next = STEPS.find(([key]) => !steps.includes(key));
+  const items = STEPS.map(([key, name]) => {
+    const isDone = steps.includes(key);
+    const item = el("li", isDone ? "p-done" : "", name, el("span", "p-hidden", isDone ? " (done)" : ""));
+    if (key === next?.[0]) item.setAttribute("aria-current", "step");
+    return item;
+  });
+  find(".p-steps").replaceChildren(...items);
+  const [, , text, link] = next ?? ["", "", ALL_DONE, null];
+  find(".p-next").replaceChildren(el("p", "", text), ...(link === null ? [] : [action(link)]));
+}
+
+// Where you are
+
+function drawPlaces({ places, place }) {
+  const group = find(".p-places div");
+  if (group.childElementCount === 0) {
+    for (const { key, name } of places) {
+      const input = Object.assign(document.createElement("input"), {
+        type: "radio",
+        name: "place",
+        value: key,
+      });
+      group.append(el("label", "", input, el("span", "", name)));
+    }
+    group.addEventListener("change", ({ target }) => {
+      // biome-ignore lint/suspicious/noDocumentCookie: the Cookie Store API is not in every browser.
+      document.cookie = `demo-place=${target.value}; Path=/; SameSite=Lax`;
+      location.reload();
+    });
+  }
+  find(`.p-places input[value="${place}"]`).checked = true;
+}
+
+// The id
+
+function idCode({ hash, suffix }) {
+  return el("code", "p-code", el("span", "p-hash", hash), ".", el("span", "p-suffix", suffix));
+}
+
+function drawId({ id, address }) {
+  find(".p-id").replaceChildren(
+    ...(id === null
+      ? [el("p", "p-none", "None. Your browser holds no such cookie.")]
+      : [
+          idCode(id),
+          el(
+            "p",
+            "p-note",
+            el("b", "p-hash", "Hash"),
+            ` the HMAC of your address, ${address}, under the paper’s passphrase. `,
+            el("b", "p-suffix", "Suffix"),
+            " random: it tells people behind one address apart.",
+          ),
+        ]),
+  );
+}
+
+// Consent
+
+function row(name, ...value) {
+  return el("div", "", el("dt", "", name), el("dd", "", ...value));
+}
+
+function drawConsent({ consent }) {
+  if (consent === null) return;
+  const { allowed, jurisdiction, reason, signals } = consent;
+  const cookies = [
+    ["euconsent-v2", signals.tcf],
+    ["__gpp", signals.gpp],
+    ["__gpp_sid", signals.gppSid],
+    ["us_privacy", signals.usPrivacy],
+  ];
+  const there = cookies.filter(([, value]) => value !== null);
+  const absent = cookies.filter(([, value]) => value === null).map(([name]) => name);
+  const list = el(
+    "dl",
+    "p-signals",
+    ...there.map(([name, value]) => row(name, value)),
+    row("Sec-GPC", signals.gpc ? "1" : el("i", "", "not sent by your browser")),
+    ...(absent.length === 0 ? [] : [row("not set", el("i", "", absent.join(", ")))]),
+  );
+  const verdict = el("p", allowed ? "p-verdict p-yes" : "p-verdict p-no", allowed ? "Yes" : "No");
+  const rules = el("p", "p-rules", "Rules: ", el("b", "", jurisdiction));
+  find(".p-consent").replaceChildren(el("div", "p-head", verdict, rules), el("p", "", reason), list);
+}
+
+// The graph
+
+const SECONDS = new Set(["created", "lastSeen", "updated", "synced"]);
+
+/** Whether an object fits on one line: no objects in it, no times, and not much of anything. */
+function isShort(object) {
+  const isPlain = ([key, value]) => (value === null || typeof value !== "object") && !SECONDS.has(key);
+  return Object.entries(object).every(isPlain) && JSON.stringify(object).length <= 36;
+}
+
+/** JSON as coloured text; beside a time in seconds, the time that people read. */
+function json(value, indent = "", key = "") {
+  if (value === null || typeof value !== "object") {
+    const text = el("span", `p-${value === null ? "null" : typeof value}`, JSON.stringify(value));
+    return SECONDS.has(key) ? [text, el("span", "p-comment", `  ${clock(value * 1000)}`)] : [text];
+  }
+  const entries = Object.entries(value);
+  if (entries.length === 0) return ["{}"];
+  if (isShort(value)) {
+    const pairs = entries.map(([name, child], index) => [
+      el("span", "p-key", `${index === 0 ? "" : ", "}"${name}"`),
+      ": ",
+      ...json(child),
+    ]);
+    return ["{ ", ...pairs.flat(), " }"];
+  }
+  const inner = `${indent}  `;
+  const lines = entries.flatMap(([name, child]) => [
+    `\n${inner}`,
+    el("span", "p-key", `"${name}"`),
+    ": ",
+    ...json(child, inner, name),
+  ]);
+  return ["{", ...lines, `\n${indent}}`];
+}
+
+/** Where a tombstone's remaining time stands, and when that is over. */
+let countdown = null;
+
+function drawCountdown() {
+  if (countdown === null) return;
+  const seconds = Math.max(0, Math.round((countdown.untilMs - Date.now()) / 1000));
+  const part = (value) => String(value).padStart(2, "0");
+  const time = [seconds / 3600, (seconds / 60) % 60, seconds % 60]
+    .map((value) => part(Math.floor(value)))
+    .join(":");
+  countdown.element.textContent = seconds === 0 ? "is gone now" : `for another ${time}`;
+}
+
+function drawGraph({ id, graph }) {
+  const { isDown, entry, tombstone } = graph;
+  const parts = [];
+  countdown = null;
+  if (isDown) parts.push(el("p", "p-none", "The store does not answer."));
+  else if (entry !== null) parts.push(el("pre", "p-entry", ...json(entry)));
+  else if (id !== null) parts.push(el("p", "p-none", "Nothing under this id."));
+  else if (tombstone === null) parts.push(el("p", "p-none", "Nothing: there is no id to know anything of."));
+  if (tombstone !== null) {
+    const remaining = el("span", "p-remaining");
+    countdown = { element: remaining, untilMs: tombstone.untilMs };
+    parts.push(
+      el(
+        "div",
+        "p-tombstone",
+        el("p", "", el("b", "", "Tombstone "), remaining),
+        idCode(tombstone.id),
+        el("pre", "p-entry", ...json(tombstone.entry)),
+        el(
+          "p",
+          "p-note",
+          "Consent to this id was withdrawn. While the tombstone stands, nobody can write to it.",
+        ),
+      ),
+    );
+    drawCountdown();
+  }
+  find(".p-graph").replaceChildren(...parts);
+}
+
+setInterval(drawCountdown, 1000);
+
+// Partners
+
+function drawPartners({ graph }) {
+  const ids = Object.entries(graph.entry?.ids ?? {});
+  find(".p-partners").replaceChildren(
+    ids.length === 0
+      ? el("p", "p-none", "No partner has an id of its own for you.")
+      : el(
+          "dl",
+          "p-signals",
+          ...ids.map(([partner, { uid, synced }]) =>
+            row(partner, uid, el("small", "", clock(synced * 1000))),
+          ),
+        ),
+  );
+}
+
+// What just happened
+
+let newest = 0;
+
+function happening({ atMs, request, kind, title, text, cookies }) {
+  const item = el(
+    "li",
+    `p-${kind}`,
+    el("p", "p-head", el("b", "", title), el("time", "", clock(atMs))),
+    el("p", "p-request", request),
+    el("p", "", text),
+  );
+  if (cookies.length > 0) {
+    item.append(
+      el(
+        "details",
+        "",
+        el("summary", "", "The header that did it"),
+        ...cookies.map((line) => el("code", "p-code", `set-cookie: ${line}`)),
+      ),
+    );
+  }
+  return item;
+}
+
+/** Adds what is new at the top, and leaves the rest as it is: somebody may be reading it. */
+function drawHappenings({ happenings }) {
+  const list = find(".p-happenings");
+  const last = happenings[0]?.number ?? 0;
+  if (last < newest) {
+    list.replaceChildren();
+    newest = 0;
+  }
+  const fresh = happenings.filter(({ number }) => number > newest);
+  list.prepend(...fresh.map(happening));
+  while (list.childElementCount > happenings.length) list.lastElementChild.remove();
+  newest = last;
+  drawEarlier();
+}
+
+/** The newest is always there to see, the earlier ones on demand. */
+function drawEarlier() {
+  const list = find(".p-happenings");
+  const button = find(".p-earlier");
+  const isOpen = list.classList.contains("p-all");
+  button.hidden = list.childElementCount < 2;
+  button.setAttribute("aria-expanded", String(isOpen));
+  button.textContent = isOpen
+    ? "Hide what was before"
+    : `Show what was before (${list.childElementCount - 1})`;
+}
+
+find(".p-earlier").addEventListener("click", () => {
+  find(".p-happenings").classList.toggle("p-all");
+  drawEarlier();
+});
+
+// The bar that stands for the panel on a small screen
+
+function expand(isOpen) {
+  panel.classList.toggle("p-open", isOpen);
+  find(".p-bar").setAttribute("aria-expanded", String(isOpen));
+}
+
+find(".p-bar").addEventListener("click", () => expand(!panel.classList.contains("p-open")));
+document.addEventListener("keydown", ({ key }) => {
+  if (key === "Escape") expand(false);
+});
+
+function drawBar({ id, place, places, consent }) {
+  const name = places.find(({ key }) => key === place).name;
+  find(".p-summary").textContent =
+    `${name} · ${id === null ? "no id" : `id ${id.hash.slice(0, 4)}….${id.suffix}`}`;
+  find(".p-dot").className = `p-dot ${consent?.allowed ? "p-yes" : "p-no"}`;
+}
+
+find(".p-reset").addEventListener("click", async () => {
+  await fetch("/_demo/reset", { method: "POST" });
+  location.assign("/");
+});
+
+// The server's word
+
+function draw(state) {
+  drawBar(state);
+  drawSteps(state);
+  drawPlaces(state);
+  drawId(state);
+  drawConsent(state);
+  drawGraph(state);
+  drawPartners(state);
+  drawHappenings(state);
+  panel.classList.add("p-live");
+}
+
+/** Open only while somebody looks: a browser has few connections to one server. */
+let source = null;
+
+function listen() {
+  if (document.hidden) {
+    source?.close();
+    source = null;
+  } else if (source === null) {
+    source = new EventSource("/_demo/events");
+    source.addEventListener("message", ({ data }) => draw(JSON.parse(data)));
+    source.addEventListener("error", () => panel.classList.remove("p-live"));
+  }
+}
+
+document.addEventListener("visibilitychange", listen);
+listen();

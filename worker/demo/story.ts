@@ -1,0 +1,122 @@
+/**
+ * What the service did with one request, in plain words.
+ * @module
+ */
+import type { Consent, ConsentReason } from "../../runtime/ec/consent.ts";
+import type { EcContext } from "../../runtime/ec/context.ts";
+import { decideFinalization, type Finalization } from "../../runtime/ec/finalize.ts";
+
+/** One line of the panel's list. */
+export interface Happening {
+  atMs: number;
+  /** Method and path. */
+  request: string;
+  /** What to call it: a finalization's branch, or one told apart from it. */
+  kind: Finalization["branch"] | "again" | "spared";
+  title: string;
+  text: string;
+  /** The `Set-Cookie` lines about the id that went back. */
+  cookies: string[];
+}
+
+/** What the panel knows of the visitor before the request. */
+export interface Past {
+  /** The id that consent was last withdrawn from, if there is one. */
+  withdrawnId: string | null;
+}
+
+/** Whose rules apply, as people call them. */
+export const JURISDICTIONS: Record<Consent["jurisdiction"], string> = {
+  gdpr: "GDPR",
+  "us-state": "US state law",
+  "non-regulated": "No rules on ids",
+  unknown: "Unknown",
+};
+
+const REASONS: Record<ConsentReason, string> = {
+  non_regulated: "No law here asks for consent to an id.",
+  tcf_purpose1: "The TCF string consents to Purpose 1, storing and reading information on a device.",
+  gpp_not_opted_out: "The GPP string says that you did not opt out of the sale of your data.",
+  us_privacy_not_opted_out: "The US Privacy string says that you did not opt out of the sale of your data.",
+  tcf_no_purpose1: "The TCF string refuses Purpose 1, storing and reading information on a device.",
+  gpc: "Your browser sends Global Privacy Control, which is an opt-out here.",
+  gpp_gpc: "The GPP string records Global Privacy Control, which is an opt-out here.",
+  gpp_sale_opt_out: "The GPP string opts out of the sale of your data.",
+  us_privacy_opt_out: "The US Privacy string opts out of the sale of your data.",
+  no_country: "Nobody knows which country you are in, so nobody knows what may be done.",
+  tcf_expired: "The TCF string is too old to count.",
+  no_usable_signal: "What was said about consent does not settle it here.",
+  no_signal: "Nothing has been said about consent yet, and here that means no.",
+};
+
+/** Why consent allows an id, or why not, as one sentence. */
+export function reasonOf(consent: Consent): string {
+  return REASONS[consent.reason];
+}
+
+/**
+ * Tells of one request, once it is answered.
+ * @param response as the service finished it.
+ */
+export function tell(context: EcContext, request: Request, response: Response, past: Past): Happening {
+  const end = decideFinalization(context);
+  return {
+    atMs: context.nowMs,
+    request: `${request.method} ${new URL(request.url).pathname}`,
+    ...wordsFor(end, context, past),
+    cookies: response.headers.getSetCookie().filter((line) => line.startsWith("ts-ec=")),
+  };
+}
+
+type Words = Pick<Happening, "kind" | "title" | "text">;
+
+function wordsFor(end: Finalization, context: EcContext, past: Past): Words {
+  const reason = reasonOf(context.consent);
+  switch (end.branch) {
+    case "new":
+      if (past.withdrawnId !== null) {
+        const text = `${reason} The cookie was gone, so there is a new id: the same hash, for your address is the same, and another suffix. The old id stays withdrawn.`;
+        return { kind: "again", title: "Consent again: a new id", text };
+      }
+      return {
+        kind: "new",
+        title: "A new id was minted",
+        text: `${reason} The response set the cookie, and the graph has an entry.`,
+      };
+    case "returning":
+      return {
+        kind: "returning",
+        title: end.restoreCookie ? "Back, and the cookie restored" : "Back, with the same id",
+        text: "Consent still allows it, so nothing changes. The time of the visit is written at most once in five minutes.",
+      };
+    case "withdrawal": {
+      const isKnown = end.tombstones.length > 0;
+      const graph = isKnown
+        ? "A tombstone takes the entry’s place for 24 hours, so that no partner can bring the id back."
+        : "It held no valid id, so the graph has nothing to bury.";
+      return {
+        kind: "withdrawal",
+        title: isKnown ? "The id was withdrawn" : "A stray cookie was deleted",
+        text: `${reason} The response deleted the cookie. ${graph}`,
+      };
+    }
+    case "denied":
+      if (context.cookieWasPresent) {
+        const text = `${reason} That is a fault of geography and no choice of yours: no id is used, but the cookie and the graph are left alone.`;
+        return { kind: "spared", title: "No id used, cookie spared", text };
+      }
+      return { kind: "denied", title: "No id", text: `${reason} The page came as the site made it.` };
+    case "erasure":
+      return {
+        kind: "erasure",
+        title: "The id was deleted",
+        text: "You asked for it: the cookie and everything the graph held are gone.",
+      };
+    case "anonymous":
+      return {
+        kind: "anonymous",
+        title: "Nothing to do",
+        text: "Consent allows an id, but this request came without one, and only the site’s own pages make one.",
+      };
+  }
+}
