@@ -220,6 +220,10 @@ describe("the work that a hostile string causes", () => {
     ["thousands of segments", { tcf: `${tcfString()}${".IAAA".repeat(3200)}` }],
     ["a header that lists billions of sections", { gpp: "DBAB4AAAAAG" }],
     [
+      "a header that lists a million sections",
+      { gpp: `${header(bitsOf(1, 12), `1${fibonacciBits(1)}${fibonacciBits(1_000_000)}`)}~A` },
+    ],
+    [
       "thousands of runs in a header",
       { gpp: header(bitsOf(4095, 12), `1${fibonacciBits(1)}${fibonacciBits(1)}`.repeat(4095)) },
     ],

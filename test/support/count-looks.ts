@@ -1,12 +1,13 @@
 /**
- * Counts how many characters a piece of code looks at through the string methods that the readers use, so that a test
- * can tell work in proportion to the input from more, without a clock.
+ * Counts how many characters a piece of code looks at and how much it puts into lists, by the methods that the readers
+ * use, so that a test can tell work in proportion to the input from more, without a clock.
  * @module
  */
 
 /** Runs `read` and counts. */
 export function countLooks(read: () => unknown): number {
   const { charCodeAt, indexOf, startsWith } = String.prototype;
+  const { push } = Array.prototype;
   let looks = 0;
   String.prototype.charCodeAt = function (at) {
     looks++;
@@ -21,10 +22,15 @@ export function countLooks(read: () => unknown): number {
     looks += wanted.length;
     return startsWith.call(this, wanted, from);
   };
+  Array.prototype.push = function (...items) {
+    looks += items.length;
+    return push.apply(this, items);
+  };
   try {
     read();
   } finally {
     Object.assign(String.prototype, { charCodeAt, indexOf, startsWith });
+    Object.assign(Array.prototype, { push });
   }
   return looks;
 }
