@@ -208,10 +208,10 @@ export function createService(parts: Parts): Service {
     if (result === "throttled" && parts.livesBetweenRequests) engine.enqueue(id, DELAYS_MS.immediate);
   }
 
-  /** What may wait until after the response to an organic request. */
-  async function afterVisit(end: Finalization, context: EcContext): Promise<void> {
+  /** What may wait until after the response. A visit counts on every route; only organic requests pull. */
+  async function afterResponse(end: Finalization, context: EcContext, organic: boolean): Promise<void> {
     if (end.branch === "returning" && !seenLately(end.id)) await touch(end.id, context);
-    if (end.branch === "returning" || end.branch === "new") await pull(context);
+    if (organic && (end.branch === "returning" || end.branch === "new")) await pull(context);
   }
 
   /** What has to be in the graph before the response. */
@@ -261,7 +261,7 @@ export function createService(parts: Parts): Service {
         allowed: String(allowsEcCreation(context.consent)),
       });
       await record(end, context, background);
-      if (!own) inBackground(background, "work after a visit", afterVisit(end, context));
+      inBackground(background, "work after a response", afterResponse(end, context, !own));
       return applyFinalization(response, end, domain);
     },
     async close() {

@@ -259,7 +259,12 @@ describe("a store that fails part-way", () => {
       { fill: (target) => target.fill(1) },
     );
     const sound = createGraph(store, clock, { fill: (target) => target.fill(1) });
-    const ids = ["a", "b", "c"].map((digit) => `${digit.repeat(64)}.AAAAAA`);
+    // More than are written at once: those that come later must still be tried.
+    const ids = Array.from(
+      { length: 600 },
+      (_, index) => `${"a".repeat(64)}.${String(index).padStart(6, "0")}`,
+    );
+    ids[1] = `${contended}.AAAAAA`;
     for (const id of ids) await sound.upsertPartnerId(id, "first", "x", 1);
     const failures: unknown[] = [];
     const answer = applyMappings(
@@ -269,7 +274,7 @@ describe("a store that fails part-way", () => {
     );
     await clock.settle(60_000);
     expect(await answer).toEqual({
-      accepted: 2,
+      accepted: 599,
       rejected: 1,
       errors: [{ index: 1, reason: "kv_unavailable" }],
     });

@@ -325,6 +325,64 @@ describe("several instances", () => {
     expect((await upload(a, [], fresh)).status).toBe(200);
   });
 
+  test.each(["partner:p", "partners:version"])(
+    "a change by another between our steps, at %s, hides neither from anybody",
+    async (step) => {
+      const { clock, a, b } = twoInstances();
+      await Promise.all([a.services.registry.ready(), b.services.registry.ready()]);
+      a.store.before = (operation, key) => {
+        if (operation !== "put" || key !== step) return;
+        a.store.before = () => {};
+        void a.store.put("partner:q", JSON.stringify({ v: 1, id: "q", apiKeyHash: null }), {
+          metadata: { revision: "1" },
+        });
+        void a.store.put("partners:version", "as another left it");
+      };
+      await register(a, { id: "p" });
+      expect((await a.store.get("partners:version"))?.value).not.toBe("as another left it");
+      clock.advance(5000);
+      await Promise.all([a.services.registry.refresh(), b.services.registry.refresh()]);
+      for (const { services } of [a, b]) {
+        expect([services.registry.get("p")?.id, services.registry.get("q")?.id]).toEqual(["p", "q"]);
+      }
+    },
+  );
+
+  test("two updates of one record at the same time are both kept", async () => {
+    const t = testService();
+    await register(t, PARTNER);
+    const { value, metadata } = (await t.store.get("partner:ssp_x"))!;
+    t.store.before = (operation, key) => {
+      if (operation !== "put" || key !== "partner:ssp_x") return;
+      t.store.before = () => {};
+      void t.store.put(key, JSON.stringify({ ...JSON.parse(value), name: "renamed by another" }), {
+        metadata,
+      });
+    };
+    const updated = await register(t, { id: "ssp_x", sync_rate_limit: 7 });
+    expect(await updated.json()).toMatchObject({ name: "renamed by another", sync_rate_limit: 7 });
+  });
+
+  test("a listing that began before a registration does not undo it", async () => {
+    const clock = manualClock();
+    const store = memoryStore({ clock });
+    let release = () => {};
+    const gate = new Promise<void>((resolve) => {
+      release = resolve;
+    });
+    const slow = {
+      ...store,
+      list: (prefix: string) => store.list(prefix).then((page) => gate.then(() => page)),
+    };
+    const t = testService({ clock, store: slow });
+    const listing = t.services.registry.refresh();
+    const registration = register(t, PARTNER);
+    await clock.settle(0);
+    release();
+    await Promise.all([listing, registration]);
+    expect(t.services.registry.get("ssp_x")).toBeDefined();
+  });
+
   test("no change gets lost when both register at the same time", async () => {
     const { clock, a, b } = twoInstances();
     await Promise.all([a.services.registry.ready(), b.services.registry.ready()]);
