@@ -4,20 +4,9 @@ import { join } from "node:path";
 import { afterAll, beforeAll, describe, test } from "vitest";
 import { type Origin, startOrigin } from "../support/origin.ts";
 import { type ProcessRuntime, type Spawned, spawnServer } from "../support/spawn.ts";
-import { badInputScenarios } from "./scenarios/bad-input.ts";
-import { consentScenarios } from "./scenarios/consent.ts";
-import { identityScenarios } from "./scenarios/identity.ts";
-import { proxyScenarios } from "./scenarios/proxy.ts";
-import { pullSyncScenarios } from "./scenarios/pull-sync.ts";
+import { scenarios } from "./scenarios.ts";
 import { scenarioConfig, type Target, targetOf } from "./target.ts";
 
-const scenarios = [
-  ...identityScenarios,
-  ...consentScenarios,
-  ...proxyScenarios,
-  ...pullSyncScenarios,
-  ...badInputScenarios,
-];
 const processes: ProcessRuntime[] = ["node", "bun", "deno"];
 
 describe.each(processes)("black box on %s", (runtime) => {

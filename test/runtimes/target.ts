@@ -17,6 +17,7 @@ export function scenarioConfig(originUrl: string) {
   return {
     publisher: { domain: DOMAIN, origin: originUrl },
     client: { ipHeader: "x-test-ip", countryHeader: "x-test-country", regionHeader: "x-test-region" },
+    auction: { endpoint: `${originUrl}/openrtb2/auction` },
     ec: {
       passphrases: [PASSPHRASE, "an-older-passphrase"],
       adminTokenHash: createHash("sha256").update(ADMIN_TOKEN).digest("hex"),

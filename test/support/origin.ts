@@ -12,6 +12,8 @@ export interface SeenRequest {
 export interface Origin {
   url: string;
   seen: SeenRequest[];
+  /** The bodies of the bid requests that `/openrtb2/auction` got. */
+  bids: string[];
   close(): Promise<void>;
 }
 
@@ -28,11 +30,24 @@ const EC_HEADERS = {
 /** Starts the site on a free port. */
 export async function startOrigin(): Promise<Origin> {
   const seen: SeenRequest[] = [];
+  const bids: string[] = [];
   const server = createServer((request, response) => {
     const { method = "", url = "", headers } = request;
     seen.push({ method, url, headers });
-    request.resume();
     const path = url.split("?")[0];
+    if (path === "/openrtb2/auction") {
+      let body = "";
+      request.setEncoding("utf8").on("data", (text) => {
+        body += text;
+      });
+      request.on("end", () => {
+        bids.push(body);
+        response.writeHead(200, { "content-type": "application/json" });
+        response.end(JSON.stringify({ id: JSON.parse(body).id, seatbid: [] }));
+      });
+      return;
+    }
+    request.resume();
     if (path === "/cacheable") {
       response.writeHead(200, {
         "cache-control": "public, max-age=60, s-maxage=600",
@@ -67,6 +82,7 @@ export async function startOrigin(): Promise<Origin> {
   return {
     url: `http://127.0.0.1:${port}`,
     seen,
+    bids,
     async close() {
       server.closeAllConnections();
       await new Promise((resolve) => server.close(resolve));

@@ -1,0 +1,30 @@
+import { auctionScenarios } from "./scenarios/auction.ts";
+import { badInputScenarios } from "./scenarios/bad-input.ts";
+import { consentScenarios } from "./scenarios/consent.ts";
+import { identityScenarios } from "./scenarios/identity.ts";
+import {
+  batchScenarios,
+  deletionScenarios,
+  identifyScenarios,
+  operationScenarios,
+  pixelScenarios,
+  registryScenarios,
+} from "./scenarios/partners.ts";
+import { proxyScenarios } from "./scenarios/proxy.ts";
+import { pullSyncScenarios } from "./scenarios/pull-sync.ts";
+
+/** Everything that is to hold on every runtime. */
+export const scenarios = [
+  ...identityScenarios,
+  ...consentScenarios,
+  ...proxyScenarios,
+  ...badInputScenarios,
+  ...registryScenarios,
+  ...pixelScenarios,
+  ...batchScenarios,
+  ...identifyScenarios,
+  ...auctionScenarios,
+  ...deletionScenarios,
+  ...pullSyncScenarios,
+  ...operationScenarios,
+];

@@ -1,0 +1,65 @@
+import assert from "node:assert/strict";
+import { tcfString } from "../../support/consent-strings.ts";
+import type { Scenario, Target, Visitor } from "../target.ts";
+import { freshIp, newcomer } from "./identity.ts";
+
+const auction = (target: Target, visitor: Visitor, body: unknown) =>
+  target.visit(visitor, {
+    method: "POST",
+    path: "/auction",
+    body: typeof body === "string" ? body : JSON.stringify(body),
+    headers: [["content-type", "application/json"]],
+  });
+
+/** The bid request as the auction endpoint saw it last. */
+const lastBid = (target: Target) => JSON.parse(target.origin.bids.at(-1)!);
+
+export const auctionScenarios: Scenario[] = [
+  {
+    name: "auction: the bid request gets the identity, and the answer comes back with it",
+    async run(target) {
+      const tcf = tcfString({ purposes: [1] });
+      const { id, visitor } = await newcomer(target, { country: "FR", cookies: [["euconsent-v2", tcf]] });
+      const request = {
+        id: "r1",
+        imp: [{ id: "1" }],
+        user: { yob: 1980 },
+        site: { page: "https://x.example" },
+      };
+      const answer = await auction(target, visitor, request);
+      assert.equal(answer.status, 200, answer.body);
+      assert.deepEqual(JSON.parse(answer.body), { id: "r1", seatbid: [] });
+      assert.equal(answer.headers["x-ts-ec"], id);
+      assert.deepEqual(lastBid(target), { ...request, user: { yob: 1980, id, consent: tcf } });
+    },
+  },
+  {
+    name: "auction: without an id or without consent it runs, without the identity",
+    async run(target) {
+      const request = { id: "r2", imp: [] };
+      const nobody = await auction(target, { ip: freshIp(), country: "JP" }, request);
+      assert.equal(nobody.status, 200);
+      assert.equal(nobody.headers["x-ts-ec"], undefined);
+      assert.deepEqual(lastBid(target), request);
+      const { id } = await newcomer(target);
+      const refusing = await auction(
+        target,
+        { ip: freshIp(), country: "FR", cookies: [["ts-ec", id]] },
+        request,
+      );
+      assert.equal(refusing.status, 200);
+      assert.equal(refusing.headers["x-ts-ec"], undefined);
+      assert.deepEqual(lastBid(target), request);
+    },
+  },
+  {
+    name: "auction: a body that is no bid request is refused",
+    async run(target) {
+      for (const body of ["", "[]", "{", '{"user":5}']) {
+        const answer = await auction(target, { ip: freshIp(), country: "JP" }, body);
+        assert.equal(answer.status, 400, body);
+        assert.ok(JSON.parse(answer.body).message);
+      }
+    },
+  },
+];
