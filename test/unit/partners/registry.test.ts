@@ -370,9 +370,14 @@ describe("several instances", () => {
     const gate = new Promise<void>((resolve) => {
       release = resolve;
     });
+    let lists = 0;
     const slow = {
       ...store,
-      list: (prefix: string) => store.list(prefix).then((page) => gate.then(() => page)),
+      async list(prefix: string) {
+        const page = await store.list(prefix);
+        if (++lists === 1) await gate;
+        return page;
+      },
     };
     const t = testService({ clock, store: slow });
     const listing = t.services.registry.refresh();
