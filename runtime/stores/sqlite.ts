@@ -31,6 +31,11 @@ const BUSY_TIMEOUT_MS = 5000;
 const MAX_GROUP = 1000;
 /** How many entries are looked at for each write, to remove the expired: these cannot outnumber the living for long. */
 const SWEPT_PER_WRITE = 2;
+/**
+ * How long the write-ahead log may get before it is moved into the file, in pages of 4 KiB. A move waits for the disk;
+ * at 16 MiB writes cost about half of what they do at SQLite's own 4 MiB.
+ */
+const CHECKPOINT_PAGES = 4000;
 /** How many versions a process sets aside for itself at once. */
 const VERSIONS_AT_ONCE = 1000;
 
@@ -110,7 +115,7 @@ function open(file: string): DatabaseSync {
       );
     }
     useWriteAheadLog(db);
-    db.exec("PRAGMA synchronous = NORMAL");
+    db.exec(`PRAGMA synchronous = NORMAL; PRAGMA wal_autocheckpoint = ${CHECKPOINT_PAGES}`);
     if (isNew) db.exec(`BEGIN IMMEDIATE; ${SCHEMA} COMMIT`);
     return db;
   } catch (error) {
