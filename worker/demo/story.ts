@@ -76,7 +76,7 @@ function wordsFor(end: Finalization, context: EcContext, past: Past): Words {
     case "new":
       if (past.withdrawnId !== null) {
         const text = `${reason} The cookie was gone, so there is a new id: the same hash, for your address is the same, and another suffix. The old id stays withdrawn.`;
-        return { kind: "again", title: "Consent again: a new id", text };
+        return { kind: "again", title: "Allowed again: a new id", text };
       }
       return {
         kind: "new",

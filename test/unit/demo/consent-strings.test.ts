@@ -2,7 +2,12 @@ import { GppModel } from "@iabgpp/cmpapi";
 import { TCString } from "@iabtechlabtcf/core";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { isGranted, tcString, usNationalString, usPrivacyString } from "../../../worker/demo/site/consent-strings.js";
+import {
+  isGranted,
+  tcString,
+  usNationalString,
+  usPrivacyString,
+} from "../../../worker/demo/site/consent-strings.js";
 
 const NOW_MS = Date.UTC(2026, 10, 20, 14, 3, 9, 512);
 

@@ -127,6 +127,9 @@ function drawSteps({ steps }) {
 
 // Where you are
 
+/** Set while a page is loaded anew for another place: whoever chose it by keyboard goes on where they were. */
+const TRAVELLED = "demo-travelled";
+
 function drawPlaces({ places, place }) {
   const group = find(".p-places div");
   if (group.childElementCount === 0) {
@@ -141,10 +144,14 @@ function drawPlaces({ places, place }) {
     group.addEventListener("change", ({ target }) => {
       // biome-ignore lint/suspicious/noDocumentCookie: the Cookie Store API is not in every browser.
       document.cookie = `demo-place=${target.value}; Path=/; SameSite=Lax`;
+      sessionStorage.setItem(TRAVELLED, "yes");
       location.reload();
     });
   }
-  find(`.p-places input[value="${place}"]`).checked = true;
+  const here = find(`.p-places input[value="${place}"]`);
+  here.checked = true;
+  if (sessionStorage.getItem(TRAVELLED) !== null) here.focus({ preventScroll: true });
+  sessionStorage.removeItem(TRAVELLED);
 }
 
 // The id
