@@ -26,17 +26,16 @@ export function bitLength(text: string): number {
  * The unsigned integer in `count` bits from bit `from`, the most significant first.
  *
  * @param text base64url; the bits must lie in it
- * @param count 1 to 47
+ * @param count 1 to 25, so that what is read with them fits 31 bits
  */
 export function readBits(text: string, from: number, count: number): number {
-  let index = Math.floor(from / 6);
+  let index = (from / 6) | 0;
   let held = 6 - (from % 6);
   let value = SEXTETS[text.charCodeAt(index)]! & ((1 << held) - 1);
   while (held < count) {
     index++;
     held += 6;
-    // Not a shift: a time takes 36 bits.
-    value = value * 64 + SEXTETS[text.charCodeAt(index)]!;
+    value = (value << 6) | SEXTETS[text.charCodeAt(index)]!;
   }
-  return Math.floor(value / 2 ** (held - count));
+  return value >> (held - count);
 }

@@ -9,9 +9,9 @@ const MAX_LENGTH = 80;
 
 const OCTET = "(?:25[0-5]|2[0-4]\\d|1\\d\\d|[1-9]?\\d)";
 const IPV4 = new RegExp(`^${OCTET}(?:\\.${OCTET}){3}$`);
-const GROUP = /^[0-9a-f]{1,4}$/;
-/** Brackets in pairs, as in a URL; a zone id names an interface of this machine and says nothing of the client. */
-const IPV6 = /^(?:([0-9a-f:.]+)(?:%[\w.~-]{1,32})?|\[([0-9a-f:.]+)(?:%[\w.~-]{1,32})?\])$/;
+/** Around an address: brackets in a pair, as in a URL, and a zone id, which names an interface of this machine. */
+const BRACKETS = /^\[(.*)\]$/;
+const ZONE = /%[\w.~-]{1,32}$/;
 
 /**
  * Normalises an IP address:
@@ -31,47 +31,58 @@ const IPV6 = /^(?:([0-9a-f:.]+)(?:%[\w.~-]{1,32})?|\[([0-9a-f:.]+)(?:%[\w.~-]{1,
 export function normaliseIp(text: string): string | null {
   if (text.length > MAX_LENGTH) return null;
   if (IPV4.test(text)) return text;
-
-  const match = IPV6.exec(text.toLowerCase());
-  if (match === null) return null;
-  const groups = readGroups((match[1] ?? match[2])!);
+  const bare = text.startsWith("[") ? text.replace(BRACKETS, "$1") : text;
+  const groups = readGroups(bare.includes("%") ? bare.replace(ZONE, "") : bare);
   if (groups === null) return null;
 
-  const isMapped = groups[5] === 0xffff && groups.slice(0, 5).every((group) => group === 0);
-  if (!isMapped) return groups.slice(0, 4).map(hex4).join("");
-  const high = groups[6]!;
-  const low = groups[7]!;
-  return `${high >> 8}.${high & 255}.${low >> 8}.${low & 255}`;
+  const [a, b, c, d, e, f, g, h] = groups as unknown as Groups;
+  const isMapped = f === 0xffff && (a | b | c | d | e) === 0;
+  return isMapped ? `${g >> 8}.${g & 255}.${h >> 8}.${h & 255}` : hex4(a) + hex4(b) + hex4(c) + hex4(d);
 }
 
-/** The eight 16-bit groups of an IPv6 address; `::` stands for one zero group or more. */
-function readGroups(text: string): number[] | null {
-  const [head, tail, ...more] = unembedIpv4(text).split("::");
-  if (more.length > 0) return null;
-  if (tail === undefined) {
-    const groups = readRun(head!);
-    return groups?.length === 8 ? groups : null;
+type Groups = [number, number, number, number, number, number, number, number];
+
+/** The eight 16-bit groups of an IPv6 address; `::` stands for one zero group or more, an IPv4 address for the last two. */
+function readGroups(text: string): Uint16Array | null {
+  const groups = new Uint16Array(8);
+  let count = 0;
+  let gap = text.startsWith("::") ? 0 : -1;
+  let at = gap === 0 ? 2 : 0;
+  while (at < text.length) {
+    const colon = text.indexOf(":", at);
+    if (colon === -1 && count < 7 && IPV4.test(text.slice(at))) {
+      const [a, b, c, d] = text.slice(at).split(".").map(Number) as [number, number, number, number];
+      groups[count++] = a * 256 + b;
+      groups[count++] = c * 256 + d;
+      break;
+    }
+    const group = readGroup(text, at, colon === -1 ? text.length : colon);
+    if (group === -1 || count === 8) return null;
+    groups[count++] = group;
+    if (colon === -1) break;
+    at = colon + 1;
+    if (at === text.length) return null;
+    if (!text.startsWith(":", at)) continue;
+    if (gap !== -1) return null;
+    gap = count;
+    at++;
   }
-  const before = readRun(head!);
-  const after = readRun(tail);
-  if (before === null || after === null || before.length + after.length > 7) return null;
-  return [...before, ...new Array<number>(8 - before.length - after.length).fill(0), ...after];
+  if (gap === -1) return count === 8 ? groups : null;
+  if (count === 8) return null;
+  const end = 8 - (count - gap);
+  return groups.copyWithin(end, gap, count).fill(0, gap, end);
 }
 
-/** Groups between single colons; none for an empty text. */
-function readRun(text: string): number[] | null {
-  if (text === "") return [];
-  const parts = text.split(":");
-  return parts.every((part) => GROUP.test(part)) ? parts.map((part) => Number.parseInt(part, 16)) : null;
-}
-
-/** Writes a dotted IPv4 at the end of an IPv6 address as two groups; leaves everything else, sound or not. */
-function unembedIpv4(text: string): string {
-  const at = text.lastIndexOf(":") + 1;
-  const last = text.slice(at);
-  if (at === 0 || !IPV4.test(last)) return text;
-  const [a, b, c, d] = last.split(".").map(Number) as [number, number, number, number];
-  return `${text.slice(0, at)}${hex4(a * 256 + b)}:${hex4(c * 256 + d)}`;
+/** One to four hex digits; -1 if there stands anything else. */
+function readGroup(text: string, at: number, stop: number): number {
+  if (stop === at || stop > at + 4) return -1;
+  let value = 0;
+  for (let i = at; i < stop; i++) {
+    const digit = Number.parseInt(text[i]!, 16);
+    if (Number.isNaN(digit)) return -1;
+    value = value * 16 + digit;
+  }
+  return value;
 }
 
 const hex4 = (group: number): string => group.toString(16).padStart(4, "0");

@@ -38,8 +38,13 @@ export function readTcf(text: string): TcfFacts | null {
   if (!isCore(core!) || !others.every(isOther)) return null;
   return {
     purpose1: readBits(core!, PURPOSE_CONSENTS, 1) === 1,
-    lastUpdatedMs: readBits(core!, LAST_UPDATED, 36) * 100,
+    lastUpdatedMs: readTimeMs(core!, LAST_UPDATED),
   };
+}
+
+/** A time of 36 bits, in tenths of a second since the epoch. */
+function readTimeMs(text: string, from: number): number {
+  return (readBits(text, from, 18) * 2 ** 18 + readBits(text, from + 18, 18)) * 100;
 }
 
 function isCore(text: string): boolean {
