@@ -122,7 +122,6 @@ export function createService(parts: Parts): Service {
     fetch: parts.fetchPublic,
     graph,
     registry,
-    mayAdopt,
     allowInsecure: config.ec.allowInsecurePartners,
   });
   const { maxConcurrentPerDomain, maxPerMinutePerDomain, maxQueued } = config.sync;

@@ -10,7 +10,6 @@ import type { SyncContext } from "../sync/context.ts";
 import { RateLimited, retryAfterMs } from "../sync/rate-limited.ts";
 import { type DomainLimits, EXPIRY_MS } from "../sync/schedule.ts";
 import { domainOf } from "../sync/source.ts";
-import type { MayAdopt } from "./adoption.ts";
 import { allowsEcCreation } from "./consent.ts";
 import type { EcContext } from "./context.ts";
 import { type GraphEntry, isTombstone, toSeconds } from "./entry.ts";
@@ -84,7 +83,6 @@ export interface PullSyncParts {
   graph: Graph;
   registry: { get(id: string): Partner | undefined; pulling(): readonly Partner[] };
   limiter: RateLimiter;
-  mayAdopt: MayAdopt;
   clock: Clock;
   random: Random;
   fetch: Fetch;
@@ -113,7 +111,7 @@ export interface PullSync {
 
 /** Puts pull sync together. */
 export function createPullSync(parts: PullSyncParts): PullSync {
-  const { graph, registry, limiter, mayAdopt, clock, random, allowInsecure, metrics, log } = parts;
+  const { graph, registry, limiter, clock, random, allowInsecure, metrics, log } = parts;
   const runs = new Map<string, Run>();
   const limits = limitsByDomain(registry.pulling);
   const nowSeconds = () => toSeconds(clock.now());
@@ -236,17 +234,22 @@ export function createPullSync(parts: PullSyncParts): PullSync {
       },
 
       async process(id, pulled) {
-        for (const { partner, uid } of pulled) await graph.upsertPartnerId(id, partner, uid, nowSeconds());
+        const synced = nowSeconds();
+        // An entry that is gone by now was deleted, here or on another instance, and stays so.
+        await graph.upsertKnown(
+          id,
+          pulled.map(({ partner, uid }) => ({ partner, uid, synced })),
+        );
       },
     },
 
-    async begin(visit) {
-      const { consent, activeId: id, client, ecGenerated } = visit;
+    async begin({ consent, activeId: id, client, ecGenerated }) {
       const partners = registry.pulling();
       if (partners.length === 0 || !allowsEcCreation(consent) || id === null || client.ip === null)
         return false;
       const entry = await graph.get(id);
-      if (entry === null && !ecGenerated && !(await mayAdopt(id, visit))) return false;
+      // An unknown id may be forged. One that may be adopted is in the graph by now.
+      if (entry === null && !ecGenerated) return false;
       const due = partners.filter((partner) => isDue(partner, entry, nowSeconds()));
       if (due.length === 0) return false;
       const run = runOf(id, client.ip);
