@@ -99,8 +99,8 @@ function welcome(url: string, store: string): string {
   const page = `http://${DOMAIN}${port === "" ? "" : `:${port}`}`;
   return `
   The demonstration is at  ${page}
-  Open it in Chrome, Edge or Firefox: a small newspaper, millrace in front of it, and beside the page
-  a panel that tells what millrace does. There is something to try in five steps:
+  Open it in Chrome or Edge (Firefox should do, too): a small newspaper, millrace in front of it, and
+  beside the page a panel that tells what millrace does. There is something to try in five steps:
 
     1  Visit the front page as somebody in France: no id, for nobody has agreed to one.
     2  Accept in the banner: the next request mints your id.
