@@ -12,6 +12,7 @@ import { createHotPath } from "../../wasm/hotpath.ts";
 import { inlineKernels } from "../../wasm/inline.ts";
 import { manualClock } from "../support/manual-clock.ts";
 import type { ContractCase } from "./case.ts";
+import { graphContract } from "./graph.ts";
 import { type LimiterHarness, limiterContract } from "./limiter.ts";
 import { type StoreHarness, storeContract } from "./store.ts";
 
@@ -57,5 +58,7 @@ const local: LimiterHarness = {
 export const suites: Readonly<Record<string, readonly ContractCase[]>> = {
   "memory store": storeContract(memory),
   "sqlite store": storeContract(sqlite),
+  "graph in memory": graphContract(memory),
+  "graph on sqlite": graphContract(sqlite),
   "local limiter": limiterContract(local),
 };

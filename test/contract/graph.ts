@@ -1,0 +1,73 @@
+/**
+ * What the identity graph promises on every store: nobody's write is lost, a withdrawal stands.
+ * @module
+ */
+import { minimalEntry } from "../../runtime/ec/entry.ts";
+import { createGraph } from "../../runtime/ec/graph.ts";
+import type { Clock, Random } from "../../runtime/platform.ts";
+import { type ContractCase, ok, same } from "./case.ts";
+import type { StoreHarness } from "./store.ts";
+
+const ID = `${"a".repeat(64)}.Abc123`;
+const WRITERS = 300;
+
+const random: Random = { fill: (target) => void crypto.getRandomValues(target) };
+
+/** Pauses are real here, the time of day is not: it only has to stand still. */
+const clock: Clock = {
+  now: () => 1_800_000_000_000,
+  after(delayMs, callback) {
+    const timer = setTimeout(callback, delayMs);
+    return () => clearTimeout(timer);
+  },
+};
+
+/** The suite for the graph on one store. */
+export function graphContract(harness: StoreHarness): ContractCase[] {
+  return [
+    {
+      name: `${WRITERS} partners that write to one id at once lose nothing`,
+      async run() {
+        const { store, again, dispose } = await harness.open();
+        // Two instances where the store can be shared, so that races between processes are in it.
+        const second = again === undefined ? store : await again();
+        const graphs = [createGraph(store, clock, random), createGraph(second, clock, random)];
+        try {
+          await Promise.all(
+            Array.from({ length: WRITERS }, (_, i) =>
+              graphs[i % 2]!.upsertPartnerId(ID, `partner-${i}`, `uid-${i}`, i + 1),
+            ),
+          );
+          const entry = await graphs[0]!.get(ID);
+          for (let i = 0; i < WRITERS; i++) {
+            same(entry?.ids[`partner-${i}`], { uid: `uid-${i}`, synced: i + 1 }, `the id of partner ${i}`);
+          }
+        } finally {
+          if (second !== store) await second.close();
+          await dispose();
+        }
+      },
+    },
+    {
+      name: "a withdrawal among many writers stands, whatever comes before and after it",
+      async run() {
+        const { store, dispose } = await harness.open();
+        const graph = createGraph(store, clock, random);
+        try {
+          await Promise.all([
+            graph.createOrRevive(ID, minimalEntry(1_800_000_000)),
+            ...Array.from({ length: 50 }, (_, i) => graph.upsertPartnerId(ID, `before-${i}`, "uid", 1)),
+            graph.tombstone(ID, () => true),
+            ...Array.from({ length: 50 }, (_, i) => graph.upsertPartnerId(ID, `after-${i}`, "uid", 1)),
+          ]);
+          const entry = await graph.get(ID);
+          ok(entry !== null && !entry.consent.ok, "a tombstone stands");
+          same(entry.ids, {}, "its ids");
+          same(await graph.metadata(ID), { ok: false, country: null, v: 1 }, "its metadata");
+        } finally {
+          await dispose();
+        }
+      },
+    },
+  ];
+}
