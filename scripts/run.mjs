@@ -63,11 +63,19 @@ function install(folder, what) {
   writeFileSync(stamp, wanted);
 }
 
-/** Runs a Node command line to its end on the pinned Node, passing our signals on to it. */
+/** Ctrl-C reaches us from the terminal and from npm: signals this close together, in milliseconds, are one. */
+const SAME_SIGNAL_MS = 100;
+
+/** Runs a Node command line to its end on the pinned Node, passing each of our signals on to it once. */
 function runNode(args) {
   return new Promise((resolve) => {
-    const child = spawn(node, args, { cwd: root, stdio: "inherit" });
-    const pass = (signal) => child.kill(signal);
+    // In a group of its own, so that the terminal does not signal it a second time.
+    const child = spawn(node, args, { cwd: root, stdio: "inherit", detached: true });
+    let lastMs = 0;
+    const pass = (signal) => {
+      if (Date.now() - lastMs > SAME_SIGNAL_MS) child.kill(signal);
+      lastMs = Date.now();
+    };
     process.on("SIGINT", pass).on("SIGTERM", pass);
     child.on("error", (error) => fail(`could not start ${node}: ${error.message}`));
     child.on("exit", (code, signal) => {

@@ -36,6 +36,8 @@ import { type Config, sealPartners } from "./config.ts";
 const STORE_PATIENCE_MS = 250;
 /** How long pulls that are under way may go on at the end, in milliseconds. */
 const CLOSE_PATIENCE_MS = 5000;
+/** How many ids of one address are looked up in the time in which one id is looked up once. */
+const SEEN_PER_CLIENT = 250;
 /** A fault that repeats is logged once in this time, with a count, in milliseconds. */
 const LOG_ONCE_MS = 60_000;
 
@@ -175,8 +177,16 @@ export function createService(parts: Parts): Service {
   }
 
   const seenKey = (id: string) => `seen:${id}`;
-  const seenLately = (id: string) =>
-    !hotPath.take(seenKey(id), clock.now(), LAST_SEEN_DEBOUNCE_SECONDS * 1000, 1).admitted;
+  const seenWindowMs = LAST_SEEN_DEBOUNCE_SECONDS * 1000;
+
+  /** Whether a visit needs no look at the graph; if it does, the next ones for a while do not. */
+  function seenLately(id: string, { nowMs, client }: EcContext): boolean {
+    if (!hotPath.peek(seenKey(id), nowMs, seenWindowMs, 1).admitted) return true;
+    // One client with ever new ids must not fill the table of windows, in which everybody's limits are kept.
+    const clientKey = `seen-by:${client.ip}`;
+    if (!hotPath.take(clientKey, nowMs, seenWindowMs, SEEN_PER_CLIENT).admitted) return true;
+    return !hotPath.take(seenKey(id), nowMs, seenWindowMs, 1).admitted;
+  }
 
   const entryFor = (context: EcContext) => newEntry(context.consent, toSeconds(context.nowMs));
 
@@ -209,14 +219,14 @@ export function createService(parts: Parts): Service {
 
   /** What may wait until after the response. A visit counts on every route; only organic requests pull. */
   async function afterResponse(end: Finalization, context: EcContext, organic: boolean): Promise<void> {
-    if (end.branch === "returning" && !seenLately(end.id)) await touch(end.id, context);
+    if (end.branch === "returning" && !seenLately(end.id, context)) await touch(end.id, context);
     if (organic && (end.branch === "returning" || end.branch === "new")) await pull(context);
   }
 
   /** What has to be in the graph before the response. */
   async function record(end: Finalization, context: EcContext, background: Background): Promise<void> {
     if (end.branch === "new") {
-      seenLately(end.id);
+      seenLately(end.id, context);
       await inForeground(
         background,
         "creating a graph entry",

@@ -7,11 +7,12 @@ import { allowsEcCreation, type Consent, type ConsentPolicy, decideConsent } fro
 import { EC_COOKIE, readCookies } from "./cookie.ts";
 import type { Identity } from "./id.ts";
 import { normaliseIp } from "./ip.ts";
+import { readSignals, SIGNAL_COOKIES } from "./signals.ts";
 
 /** The header in which a publisher's own infrastructure forwards the id, and in which a new one is answered. */
 export const EC_HEADER = "x-ts-ec";
 
-const COOKIE_NAMES = [EC_COOKIE, "euconsent-v2", "__gpp", "__gpp_sid", "us_privacy"] as const;
+const COOKIE_NAMES = [EC_COOKIE, ...SIGNAL_COOKIES];
 
 /** What everything after {@link readContext} knows of a request. */
 export interface EcContext {
@@ -55,18 +56,11 @@ export function readContext(
   { identity, policy, readEcHeader }: ContextSettings,
 ): EcContext {
   const cookies = readCookies(headers.get("cookie"), COOKIE_NAMES);
-  const first = (name: (typeof COOKIE_NAMES)[number]) => cookies.get(name)?.[0] ?? null;
   const ecCookies = cookies.get(EC_COOKIE) ?? [];
   const cookieId = ecCookies.find((value) => identity.isValid(value)) ?? null;
   const header = readEcHeader ? headers.get(EC_HEADER) : null;
   const headerId = header !== null && identity.isValid(header) ? header : null;
-  const signals = {
-    tcf: first("euconsent-v2"),
-    gpp: first("__gpp"),
-    gppSid: first("__gpp_sid"),
-    usPrivacy: first("us_privacy"),
-    gpc: headers.get("sec-gpc") === "1",
-  };
+  const signals = readSignals(cookies, headers.get("sec-gpc"));
   return {
     nowMs,
     client: { ...client, ip: client.ip === null ? null : normaliseIp(client.ip) },

@@ -260,3 +260,43 @@ describe("a throttled domain", () => {
     expect(await service.entry(id)).toBeNull();
   });
 });
+
+describe("forged ids", () => {
+  const FORGERIES = 10_000;
+  const forged = (i: number) => `${i.toString(16).padStart(64, "0")}.Forged`;
+
+  test(`${FORGERIES} of them leave no row and cause no call; the honest visitor behind them is served`, async () => {
+    const service = testService({
+      config: { partners: [puller("one")] },
+      fetch: async () => json({ uid: "u" }),
+    });
+    for (let i = 0; i < FORGERIES; i++) {
+      const response = await service.ask("/", { cookies: { "ts-ec": forged(i) } });
+      expect(response.headers.getSetCookie()).toEqual([]);
+    }
+    await service.settled();
+    expect(service.calls).toEqual([]);
+    expect((await service.store.list("ec:")).entries).toEqual([]);
+
+    const lost = service.mint("198.51.100.9");
+    await service.ask("/", { client: { ip: "198.51.100.9" }, cookies: { "ts-ec": lost } });
+    await service.settled();
+    expect((await service.entry(lost))?.ids).toMatchObject({ one: { uid: "u" } });
+    expect((await service.store.list("ec:")).entries).toHaveLength(1);
+  });
+});
+
+test("ten thousand partners of whom ten pull cost an organic request the store's work of ten", async () => {
+  const pulling = Array.from({ length: 10 }, (_, i) => puller(`puller-${i}`));
+  const idle = Array.from({ length: 9990 }, (_, i) => ({ id: `idle-${i}` }));
+  const work = async (partners: { id: string }[]) => {
+    const service = testService({ config: { partners }, fetch: async () => json({ uid: "u" }) });
+    const id = await visit(service);
+    service.store.asked.length = 0;
+    for (let i = 0; i < 5; i++) await visit(service, id);
+    return { operations: [...service.store.asked].map(({ operation }) => operation), calls: service.calls.length };
+  };
+  const few = await work(pulling);
+  expect(few.calls).toBe(10);
+  expect(await work([...pulling, ...idle])).toEqual(few);
+});
