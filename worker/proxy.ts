@@ -42,9 +42,8 @@ export function proxyTo<Args extends unknown[]>(options: ProxyOptions<Args>): Fe
   const once = createLogOnce(log, clock, LOG_WINDOW_MS);
 
   return async (request, ...args) => {
-    if (/\bwebsocket\b/i.test(request.headers.get("upgrade") ?? "")) {
-      return plain(501, "WebSocket connections are not passed on to the origin");
-    }
+    const refused = refusal(request);
+    if (refused !== null) return plain(501, `${refused} is not passed on to the origin`);
     const headers = requestHeaders(request, options.clientIp(request, args), options.protocolHeader);
     if (fetchDecodes) headers.set("accept-encoding", "identity");
 
@@ -81,6 +80,12 @@ export function proxyTo<Args extends unknown[]>(options: ProxyOptions<Args>): Fe
       patience.end();
     }
   };
+}
+
+/** What of a request no fetch can carry; `null`: nothing. */
+function refusal({ method, headers }: Request): string | null {
+  if (/^(connect|trace|track)$/i.test(method)) return method;
+  return /\bwebsocket\b/i.test(headers.get("upgrade") ?? "") ? "a WebSocket" : null;
 }
 
 /** A timer that begins anew whenever a part of the request's body has passed. */
@@ -142,11 +147,11 @@ function requestHeaders(request: Request, clientIp: string | null, protocolHeade
   for (const name of [...headers.keys()]) {
     if (/^(x-ts-|x-forwarded-|(forwarded|x-real-ip|expect|host)$)/.test(name)) headers.delete(name);
   }
-  const url = new URL(request.url);
   const told = protocolHeader === null ? null : request.headers.get(protocolHeader);
   if (clientIp !== null) headers.set("x-forwarded-for", clientIp);
-  headers.set("x-forwarded-host", request.headers.get("host") ?? url.host);
-  headers.set("x-forwarded-proto", told === "http" || told === "https" ? told : url.protocol.slice(0, -1));
+  headers.set("x-forwarded-host", request.headers.get("host") ?? new URL(request.url).host);
+  const ours = request.url.startsWith("https:") ? "https" : "http";
+  headers.set("x-forwarded-proto", told === "http" || told === "https" ? told : ours);
   return headers;
 }
 

@@ -78,11 +78,10 @@ async function listen(entry: Entry, { handler, listen }: App, log: Log): Promise
     try {
       return await handler(request, ...args);
     } catch (error) {
+      // Bun and Deno hand over requests whose Host header makes no URL.
+      if (!URL.canParse(request.url)) return plain(400, "the request's host or path makes no URL");
       log.error("a request failed", { error });
-      return new Response("the request failed; the log has the cause\n", {
-        status: 500,
-        headers: { "content-type": "text/plain; charset=utf-8" },
-      });
+      return plain(500, "the request failed; the log has the cause");
     }
   };
   try {
@@ -90,6 +89,10 @@ async function listen(entry: Entry, { handler, listen }: App, log: Log): Promise
   } catch (error) {
     throw new StartError(`cannot listen on ${urlOf(listen)}: ${listenFault(error)}`, { cause: error });
   }
+}
+
+function plain(status: number, message: string): Response {
+  return new Response(`${message}\n`, { status, headers: { "content-type": "text/plain; charset=utf-8" } });
 }
 
 /** Every runtime has its own names for the same three mistakes. */

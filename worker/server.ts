@@ -17,7 +17,7 @@ export interface Listen {
 export interface Server {
   /** Where, with the port that it really has. */
   url: string;
-  /** Accepts nothing more, finishes what is in flight, and ends what is not finished after `graceMs` milliseconds. */
+  /** Accepts nothing more and finishes what is in flight; waits for that no longer than `graceMs` milliseconds. */
   close(graceMs: number): Promise<void>;
 }
 

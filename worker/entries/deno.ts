@@ -2,6 +2,7 @@
  * millrace on Deno and Deno Deploy.
  * @module
  */
+import { settlesWithin } from "../../runtime/within.ts";
 import { createEdgeCookie } from "../edge-cookie.ts";
 import { type Entry, urlOf } from "../server.ts";
 import { processHost } from "./process-host.ts";
@@ -11,12 +12,11 @@ declare const Deno: {
     options: {
       hostname: string;
       port: number;
-      signal: AbortSignal;
       onListen(): void;
       onError(error: unknown): Response;
     },
     handler: (request: Request, info: DenoInfo) => Response | Promise<Response>,
-  ): { addr: { port: number }; shutdown(): Promise<void>; finished: Promise<void> };
+  ): { addr: { port: number }; shutdown(): Promise<void> };
 };
 
 /** As much of `Deno.ServeHandlerInfo` as is used here. */
@@ -37,12 +37,10 @@ export { ecOf } from "../service.ts";
 
 /** Serves with `Deno.serve`. */
 export const serve: Entry<DenoArgs>["serve"] = async (handler, listen, log) => {
-  const ending = new AbortController();
   const server = Deno.serve(
     {
       hostname: listen.host,
       port: listen.port,
-      signal: ending.signal,
       // Without it Deno announces itself on standard output.
       onListen() {},
       onError(error) {
@@ -55,10 +53,8 @@ export const serve: Entry<DenoArgs>["serve"] = async (handler, listen, log) => {
   return {
     url: urlOf({ host: listen.host, port: server.addr.port }),
     async close(graceMs) {
-      const end = setTimeout(() => ending.abort(), graceMs);
-      server.shutdown();
-      await server.finished;
-      clearTimeout(end);
+      // Deno cannot end a connection once it shuts down; what is left then ends with the process.
+      await settlesWithin(server.shutdown(), graceMs, host.clock);
     },
   };
 };
