@@ -1,6 +1,6 @@
 // Runs one of the project's tasks, after installing what that task needs. Plain JavaScript without dependencies:
 // it has to start on whatever old Node is on the machine. Everything after the set-up runs on the Node that the
-// lockfile pins.
+// lockfile pins. `npm start` execs us, because a shell between npm and us would keep npm's signals to itself.
 import { spawn, spawnSync } from "node:child_process";
 import { createHash } from "node:crypto";
 import { existsSync, readFileSync, rmSync, writeFileSync } from "node:fs";
