@@ -39,13 +39,14 @@ export class StartError extends Error {
  */
 export async function serveUntilSignal(entry: Entry, app: App, log: Log): Promise<void> {
   logStrayOutput(log);
+  // Well before anybody can know that there is something to stop: Deno takes a moment to begin listening to signals.
+  const told = firstSignal();
   const server = await listen(entry, app, log);
   process.stdout.write(`millrace listening on ${server.url}\n`);
   log.info("listening", { url: server.url, runtime: entry.host.name });
   app.listening?.(server.url);
 
-  const signal = await firstSignal();
-  log.info("stopping", { signal });
+  log.info("stopping", { signal: await told });
   for (const name of SIGNALS) process.on(name, () => process.exit(1));
   try {
     const closed = server.close(GRACE_MS);
