@@ -160,7 +160,7 @@ function configSchema(allowInsecure: boolean) {
         null,
       ),
     }),
-    throttle: section({ maxKeys: v.optional(whole(1000, 1_000_000), 1_000_000) }),
+    throttle: section({ maxKeys: v.nullish(whole(1000, 1_000_000), null) }),
     sync: section({
       maxConcurrentPerDomain: v.optional(whole(1, 10_000), 20),
       maxPerMinutePerDomain: v.optional(whole(1, 1_000_000), 1200),

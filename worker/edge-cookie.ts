@@ -74,7 +74,8 @@ export function createEdgeCookie<Args extends unknown[]>(host: Host<Args>) {
     function open(args: Args): Service {
       const time = clock ?? host.clock;
       const chance = random ?? host.random;
-      const hotPath = host.createHotPath({ random: chance });
+      const { maxKeys } = config.throttle;
+      const hotPath = host.createHotPath({ random: chance, ...(maxKeys === null ? {} : { maxKeys }) });
       return createService({
         config,
         hotPath,

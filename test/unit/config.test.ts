@@ -1,5 +1,6 @@
 import { describe, expect, test } from "vitest";
 import { ConfigError, configWarnings, parseConfig, sealPartners } from "../../worker/config.ts";
+import { edgeCookie } from "../../worker/entries/node.ts";
 
 const SECRET = "publisher-chosen-secret";
 const minimal = { publisher: { domain: "millrace.localhost" }, ec: { passphrases: [SECRET] } };
@@ -42,7 +43,7 @@ describe("defaults", () => {
       },
       consent: { maxAgeDays: 395, assumeCountry: null },
       auction: { endpoint: null },
-      throttle: { maxKeys: 1_000_000 },
+      throttle: { maxKeys: null },
       sync: { maxConcurrentPerDomain: 20, maxPerMinutePerDomain: 1200, maxQueued: 100_000 },
       partners: [],
     });
@@ -571,6 +572,17 @@ describe("partners", () => {
       /partners\[1\]\.apiKeyHash: the same as partners\[0\]/,
     );
   });
+});
+
+test("the windows' table has the configured size, else the host's", () => {
+  const keysOf = (throttle: object) => {
+    const { services } = edgeCookie({ ...minimal, store: "memory:", throttle })(() => new Response()).service(
+      {} as never,
+    );
+    return services.hotPath.stats().maxKeys;
+  };
+  expect(keysOf({ maxKeys: 5000 })).toBe(5000);
+  expect(keysOf({})).toBe(1_000_000);
 });
 
 test("a start without any source of countries warns", () => {
