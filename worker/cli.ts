@@ -16,7 +16,7 @@ import { keys } from "./commands/keys.ts";
 import { mint } from "./commands/mint.ts";
 import { serve } from "./commands/serve.ts";
 import { ConfigError } from "./config.ts";
-import { StartError } from "./serve.ts";
+import { StartError } from "./process/serve.ts";
 
 const commands: Readonly<Record<string, Command>> = { serve, check, mint, hash, keys };
 

@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { jsonFault } from "../../worker/json-fault.ts";
+import { jsonFault } from "../../worker/process/json-fault.ts";
 
 describe("a fault in JSON is found where it is", () => {
   test.each([

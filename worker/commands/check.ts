@@ -1,6 +1,6 @@
 import process from "node:process";
 import { configWarnings } from "../config.ts";
-import { configPath, readConfig } from "../configured.ts";
+import { configPath, readConfig } from "../process/configured.ts";
 import { type Command, configOption, textOf } from "./command.ts";
 
 export const check: Command = {

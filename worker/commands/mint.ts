@@ -1,8 +1,8 @@
 import process from "node:process";
 import { createIdentity } from "../../runtime/ec/id.ts";
 import { normaliseIp } from "../../runtime/ec/ip.ts";
-import { configPath, readConfig } from "../configured.ts";
 import { entryHere } from "../entries/here.ts";
+import { configPath, readConfig } from "../process/configured.ts";
 import { type Command, configOption, textOf, UsageError } from "./command.ts";
 
 export const mint: Command = {

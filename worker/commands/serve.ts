@@ -2,11 +2,11 @@ import process from "node:process";
 import { createLog } from "../../runtime/observe/log.ts";
 import { readClient } from "../client.ts";
 import { configWarnings } from "../config.ts";
-import { configPath, readConfig, type ServeConfig } from "../configured.ts";
 import { entryHere } from "../entries/here.ts";
+import { configPath, readConfig, type ServeConfig } from "../process/configured.ts";
+import { StartError, serveUntilSignal } from "../process/serve.ts";
 import { proxyTo } from "../proxy.ts";
 import { rawFetch } from "../proxy-node.ts";
-import { StartError, serveUntilSignal } from "../serve.ts";
 import type { Entry } from "../server.ts";
 import { type Command, configOption, textOf } from "./command.ts";
 

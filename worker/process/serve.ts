@@ -4,10 +4,10 @@
  */
 import process from "node:process";
 import { inspect } from "node:util";
-import type { Log } from "../runtime/platform.ts";
-import { settlesWithin } from "../runtime/within.ts";
-import type { FetchHandler } from "./host.ts";
-import { type Entry, type Listen, type Server, urlOf } from "./server.ts";
+import type { Log } from "../../runtime/platform.ts";
+import { settlesWithin } from "../../runtime/within.ts";
+import type { FetchHandler } from "../host.ts";
+import { type Entry, type Listen, type Server, urlOf } from "../server.ts";
 
 /** How long what is in flight may take to finish, in milliseconds. */
 const GRACE_MS = 10_000;

@@ -4,9 +4,9 @@
  */
 import { readFileSync } from "node:fs";
 import process from "node:process";
-import { LOG_LEVELS } from "../runtime/observe/log.ts";
-import type { Fault } from "../runtime/schema.ts";
-import { type Config, ConfigError, type ConfigInput, parseConfig } from "./config.ts";
+import { LOG_LEVELS } from "../../runtime/observe/log.ts";
+import type { Fault } from "../../runtime/schema.ts";
+import { type Config, ConfigError, type ConfigInput, parseConfig } from "../config.ts";
 import { jsonFault } from "./json-fault.ts";
 
 /** Where the configuration file is, if there is one. */
