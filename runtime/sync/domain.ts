@@ -1,15 +1,31 @@
 import { type Linked, Ring } from "./ring.ts";
-import { ASKED_REST_MS, type DomainLimits, FAILURES_TO_REST, MAX_ASKED_REST_MS, restMs } from "./schedule.ts";
+import {
+  ASKED_REST_MS,
+  type DomainLimits,
+  FAILURES_TO_REST,
+  MAX_ASKED_REST_MS,
+  MIN_ASKED_REST_MS,
+  restMs,
+} from "./schedule.ts";
 import type { Meter } from "./telemetry.ts";
 import type { Timed } from "./time-heap.ts";
 
 /** How a fetch ended. */
 export type Outcome = "obtained" | "empty" | "failed" | "timeout" | "limited" | "aborted";
 
+/** What the throttle holds for one identifier, while it holds anything. */
+export interface Subject {
+  readonly identifier: string;
+  /** Its fetches, begun or about to begin. */
+  readonly slots: Slot[];
+  /** Where it is queued, by the domain's name. */
+  readonly waiters: Map<string, Waiter>;
+}
+
 /** Room for one fetch, held from the moment a source is chosen until the fetch settles. */
 export interface Slot {
   readonly domain: Domain;
-  readonly identifier: string;
+  readonly subject: Subject;
   /** True until its start is counted in the window. */
   choosing: boolean;
   released: boolean;
@@ -21,10 +37,10 @@ export interface Slot {
 
 /** One identifier in the queue of one domain. */
 export interface Waiter extends Linked {
-  readonly identifier: string;
+  readonly subject: Subject;
   readonly domain: Domain;
-  /** URLs that need not be tried again: those that the main path tried before the hand-over, and its own. */
-  readonly tried: Set<string>;
+  /** URLs that need not be tried again: those that the main path tried before the hand-over, and its own. Often none. */
+  tried: Set<string> | null;
   /** When it joined, or went to the back. */
   since: number;
   /** `parked`: out of the ring until a fetch of the same identifier settles. */
@@ -145,7 +161,7 @@ export function learn(
       domain.restsUntil = 0;
       return 0;
     case "limited": {
-      const asked = Math.min(retryAfterMs ?? ASKED_REST_MS, MAX_ASKED_REST_MS);
+      const asked = Math.min(Math.max(retryAfterMs ?? ASKED_REST_MS, MIN_ASKED_REST_MS), MAX_ASKED_REST_MS);
       domain.askedUntil = Math.max(domain.askedUntil, now + asked);
       return asked;
     }

@@ -92,6 +92,8 @@ interface Choice<Need> {
   slot: Slot;
 }
 
+const NONE: ReadonlySet<string> = new Set();
+
 /** What to do next for an identifier. */
 type Next<Need> =
   | Choice<Need>
@@ -345,7 +347,7 @@ export class SyncEngine<Need, Item = Need> {
 
   /** An identifier's turn in a domain's queue: one URL, then to the back or, with none left, out. */
   async #domainPath(waiter: Waiter, slot: Slot): Promise<void> {
-    const { identifier } = waiter;
+    const { identifier } = waiter.subject;
     this.#enter(identifier);
     let then: "rejoin" | "putBack" | "leave" = "leave";
     try {
@@ -359,18 +361,20 @@ export class SyncEngine<Need, Item = Need> {
   }
 
   /** @returns what becomes of the waiter. @throws what looking up what is needed throws. */
-  async #turn({ identifier, domain, tried }: Waiter, slot: Slot, entry: Entry) {
+  async #turn(waiter: Waiter, slot: Slot, entry: Entry) {
     const isWanted = () => this.#isCurrent(entry);
-    const next = await this.#nextSourceOf(slot, tried, isWanted);
+    const next = await this.#nextSourceOf(slot, waiter.tried ?? NONE, isWanted);
     if (next.kind === "done") this.#finish(entry, next.arrivals);
     if (next.kind !== "source") return "leave";
     if ((await this.#fetchFrom(next, isWanted)) === "refused") return "putBack";
-    tried.add(next.source);
+    waiter.tried ??= new Set();
+    waiter.tried.add(next.source);
     const { arrivals } = entry;
-    const wanted = await this.#look(identifier);
+    const wanted = await this.#look(entry.identifier);
     if (wanted === null) this.#finish(entry, arrivals);
     if (wanted === null || wanted === "not ours") return "leave";
-    return this.#firstOf(domain.name, wanted.sources, tried) === undefined ? "leave" : "rejoin";
+    const left = this.#firstOf(waiter.domain.name, wanted.sources, waiter.tried);
+    return left === undefined ? "leave" : "rejoin";
   }
 
   /** Chooses an untried source whose domain has room, and takes that room in the same breath. */
@@ -397,8 +401,9 @@ export class SyncEngine<Need, Item = Need> {
 
   /** Chooses an untried source of the domain whose room is held already. */
   async #nextSourceOf(slot: Slot, tried: ReadonlySet<string>, isWanted: () => boolean): Promise<Next<Need>> {
-    const arrivals = this.#arrivals(slot.identifier);
-    const wanted = await this.#look(slot.identifier);
+    const { identifier } = slot.subject;
+    const arrivals = this.#arrivals(identifier);
+    const wanted = await this.#look(identifier);
     if (!isWanted() || wanted === "not ours") return { kind: "not ours" };
     if (wanted === null) return { kind: "done", arrivals };
     const source = this.#firstOf(slot.domain.name, wanted.sources, tried);
@@ -415,7 +420,8 @@ export class SyncEngine<Need, Item = Need> {
     { source, items, slot }: Choice<Need>,
     isWanted: () => boolean,
   ): Promise<Outcome | "refused"> {
-    const { identifier, domain } = slot;
+    const { domain, subject } = slot;
+    const { identifier } = subject;
     let admitted = this.#throttle.admit(slot);
     if (typeof admitted !== "boolean") admitted = await admitted;
     if (!admitted || !isWanted()) {
@@ -433,7 +439,7 @@ export class SyncEngine<Need, Item = Need> {
     } catch (error) {
       outcome = outcomeOf(error, slot.aborted);
       if (error instanceof RateLimited) retryAfterMs = error.retryAfterMs;
-      if (outcome !== "aborted") {
+      if (outcome === "failed" || outcome === "timeout") {
         const fields = { identifier: logName(identifier), domain: domain.name, outcome, error };
         this.#log.warn("a fetch did not succeed", fields);
       }
@@ -444,27 +450,20 @@ export class SyncEngine<Need, Item = Need> {
   }
 
   /** Begins a slot's fetch and waits for it, but no longer than is allowed or wanted. */
-  async #bounded(
-    slot: Slot,
-    fetch: (signal: AbortSignal) => Promise<readonly Item[]>,
-  ): Promise<readonly Item[]> {
-    const controller = new AbortController();
-    let cancel = (): void => {};
-    const givenUp = new Promise<never>((_, reject) => {
+  #bounded(slot: Slot, fetch: (signal: AbortSignal) => Promise<readonly Item[]>): Promise<readonly Item[]> {
+    return new Promise((resolve, reject) => {
+      const controller = new AbortController();
+      const fetched = fetch(controller.signal);
+      const ms = this.#fetchTimeoutMs;
+      const cancel = this.#clock.after(ms, () => slot.abort?.(new FetchTimeout(ms)));
       slot.abort = (reason) => {
+        cancel();
         controller.abort(reason);
         reject(reason);
       };
-    });
-    try {
-      const fetched = fetch(controller.signal);
-      const timeout = new FetchTimeout(this.#fetchTimeoutMs);
-      cancel = this.#clock.after(this.#fetchTimeoutMs, () => slot.abort?.(timeout));
       this.#throttle.started(slot);
-      return await Promise.race([fetched, givenUp]);
-    } finally {
-      cancel();
-    }
+      fetched.finally(cancel).then(resolve, reject);
+    });
   }
 
   async #process(identifier: string, obtained: readonly Item[]): Promise<void> {
@@ -495,11 +494,11 @@ export class SyncEngine<Need, Item = Need> {
 
   /** Waits for work no longer than a fetch may take. */
   #inTime<T>(work: Promise<T>): Promise<T> {
-    let cancel = (): void => {};
-    const late = new Promise<never>((_, reject) => {
-      cancel = this.#clock.after(this.#fetchTimeoutMs, () => reject(new FetchTimeout(this.#fetchTimeoutMs)));
+    return new Promise((resolve, reject) => {
+      const ms = this.#fetchTimeoutMs;
+      const cancel = this.#clock.after(ms, () => reject(new FetchTimeout(ms)));
+      work.finally(cancel).then(resolve, reject);
     });
-    return Promise.race([work, late]).finally(() => cancel());
   }
 
   /** The first untried source of a domain. */

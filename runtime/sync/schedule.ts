@@ -42,5 +42,6 @@ export function restMs(rests: number): number {
 /** What a domain that says "too many requests" without saying how long is given. */
 export const ASKED_REST_MS = WINDOW_MS;
 
-/** No server rests longer for the asking: timers end somewhere, and so does patience. */
+/** A domain that asks for fewer requests is given this much at least, and this much at most. */
+export const MIN_ASKED_REST_MS = 1_000;
 export const MAX_ASKED_REST_MS = 24 * 3_600_000;

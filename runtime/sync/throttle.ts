@@ -9,6 +9,7 @@ import {
   opensAt,
   rememberUntil,
   type Slot,
+  type Subject,
   type Waiter,
 } from "./domain.ts";
 import { DEFAULT_LIMITS, type DomainLimits, WINDOW_MS } from "./schedule.ts";
@@ -50,12 +51,6 @@ export interface RestingDomain {
   askedMs: number;
 }
 
-/** What the throttle holds for one identifier, while it holds anything. */
-interface Subject {
-  readonly slots: Slot[];
-  readonly waiters: Map<string, Waiter>;
-}
-
 /**
  * Decides when a domain may be asked and whose turn it is. Capacity is taken when a source is chosen, not when the fetch
  * begins. Nothing polls: a turn is given when an identifier joins, when a slot comes back, and when a closed domain
@@ -95,8 +90,10 @@ export class Throttle {
   reserve(domainName: string, identifier: string): Slot | null {
     if (this.#closed) return null;
     const domain = this.#use(domainName);
-    const free = domain.ring.isEmpty && this.#hasRoom(domain) && this.#isFree(identifier, domain);
-    if (free) return this.#hold(domain, identifier);
+    if (domain.ring.isEmpty && this.#hasRoom(domain)) {
+      const subject = this.#subject(identifier);
+      if (this.#isFree(subject, domain)) return this.#hold(domain, subject);
+    }
     this.#tidy(domain);
     return null;
   }
@@ -135,7 +132,7 @@ export class Throttle {
     if (slot.released) return;
     slot.released = true;
     slot.abort = null;
-    const { domain, identifier } = slot;
+    const { domain, subject } = slot;
     const { telemetry, clock, log } = this.#options;
     domain.settledAt = clock.now();
     domain.slots--;
@@ -148,14 +145,13 @@ export class Throttle {
       const restMs = learn(domain, outcome, wasProbe, retryAfterMs, domain.settledAt);
       if (restMs > 0) log.warn("a domain rests", { domain: domain.name, because: outcome, restMs });
     }
-    const subject = this.#subjects.get(identifier)!;
     subject.slots.splice(subject.slots.indexOf(slot), 1);
     for (const waiter of subject.waiters.values()) {
       if (waiter.state !== "parked") continue;
-      this.#queue(waiter);
+      this.#takePlace(waiter);
       if (waiter.domain !== domain) this.#pump(waiter.domain);
     }
-    this.#forgetSubject(identifier, subject);
+    this.#forgetSubject(subject);
     this.#pump(domain);
     this.#tidy(domain);
   }
@@ -167,13 +163,16 @@ export class Throttle {
     const subject = this.#subject(identifier);
     let waiter = subject.waiters.get(domainName);
     if (waiter !== undefined) {
-      for (const source of tried) waiter.tried.add(source);
+      for (const source of tried) {
+        waiter.tried ??= new Set();
+        waiter.tried.add(source);
+      }
     } else {
       const since = this.#options.clock.now();
       waiter = {
-        identifier,
+        subject,
         domain,
-        tried: new Set(tried),
+        tried: tried.size > 0 ? new Set(tried) : null,
         since,
         state: "queued",
         turn: 0,
@@ -199,24 +198,21 @@ export class Throttle {
   /** After a turn that the window did not allow: to the place it had. */
   putBack(waiter: Waiter): void {
     if (waiter.state !== "turn") return;
-    waiter.state = "queued";
-    waiter.domain.ring.putBack(waiter);
-    this.#tell("an identifier keeps its turn", waiter);
+    this.#takePlace(waiter);
     this.#pump(waiter.domain);
   }
 
   /** Out of the queue, whatever its state. */
   leave(waiter: Waiter): void {
     if (waiter.state === "left") return;
-    const { domain, identifier } = waiter;
+    const { domain, subject } = waiter;
     if (waiter.state === "queued") domain.ring.remove(waiter);
     waiter.state = "left";
     domain.waiting--;
     this.#options.telemetry.waiting(domain.meter, -1);
     this.#tell("an identifier leaves a domain", waiter);
-    const subject = this.#subjects.get(identifier)!;
     subject.waiters.delete(domain.name);
-    this.#forgetSubject(identifier, subject);
+    this.#forgetSubject(subject);
     this.#pump(domain);
     this.#tidy(domain);
   }
@@ -294,14 +290,13 @@ export class Throttle {
     const { clock, telemetry, onTurn } = this.#options;
     while (!this.#closed && !domain.ring.isEmpty && this.#hasRoom(domain)) {
       const waiter = domain.ring.shift()!;
-      const { identifier } = waiter;
-      if (!this.#isFree(identifier, domain)) {
+      if (!this.#isFree(waiter.subject, domain)) {
         waiter.state = "parked";
         this.#tell("an identifier is busy elsewhere", waiter);
         continue;
       }
       waiter.state = "turn";
-      const slot = this.#hold(domain, identifier);
+      const slot = this.#hold(domain, waiter.subject);
       telemetry.waited((clock.now() - waiter.since) / 1000);
       this.#tell("a domain gives a turn", waiter);
       onTurn(waiter, slot);
@@ -327,12 +322,12 @@ export class Throttle {
   }
 
   /** Holds a slot. The one place where capacity is taken. */
-  #hold(domain: Domain, identifier: string): Slot {
-    const slot: Slot = { domain, identifier, choosing: true, released: false, aborted: null, abort: null };
+  #hold(domain: Domain, subject: Subject): Slot {
+    const slot: Slot = { domain, subject, choosing: true, released: false, aborted: null, abort: null };
     domain.slots++;
     domain.choosing++;
     if (domain.rests > 0) domain.probe = slot;
-    this.#subject(identifier).slots.push(slot);
+    subject.slots.push(slot);
     this.#options.telemetry.inFlight(domain.meter, 1);
     return slot;
   }
@@ -350,21 +345,28 @@ export class Throttle {
   }
 
   /** Whether the identifier may be fetched from the domain: not twice at once, nor beyond its own bound. */
-  #isFree(identifier: string, domain: Domain): boolean {
-    const slots = this.#subjects.get(identifier)?.slots;
-    if (slots === undefined) return true;
+  #isFree({ slots }: Subject, domain: Domain): boolean {
     if (slots.length >= this.#options.maxConcurrentPerIdentifier) return false;
-    return !slots.some((slot) => slot.domain === domain);
+    for (const slot of slots) if (slot.domain === domain) return false;
+    return true;
   }
 
+  /** At the back. */
   #queue(waiter: Waiter): void {
     waiter.state = "queued";
     waiter.domain.ring.pushBack(waiter);
     this.#tell("an identifier waits for a domain", waiter);
   }
 
-  #tell(message: string, { identifier, domain }: Waiter): void {
-    this.#options.log.debug(message, { identifier: logName(identifier), domain: domain.name });
+  /** Where it was: it lost a turn through no fault of its own. */
+  #takePlace(waiter: Waiter): void {
+    waiter.state = "queued";
+    waiter.domain.ring.putBack(waiter);
+    this.#tell("an identifier keeps its turn", waiter);
+  }
+
+  #tell(message: string, { subject, domain }: Waiter): void {
+    this.#options.log.debug(message, { identifier: logName(subject.identifier), domain: domain.name });
   }
 
   #decide(domain: Domain, taken: TakeResult): boolean {
@@ -403,14 +405,14 @@ export class Throttle {
   #subject(identifier: string): Subject {
     let subject = this.#subjects.get(identifier);
     if (subject === undefined) {
-      subject = { slots: [], waiters: new Map() };
+      subject = { identifier, slots: [], waiters: new Map() };
       this.#subjects.set(identifier, subject);
     }
     return subject;
   }
 
-  #forgetSubject(identifier: string, subject: Subject): void {
-    if (subject.slots.length === 0 && subject.waiters.size === 0) this.#subjects.delete(identifier);
+  #forgetSubject({ identifier, slots, waiters }: Subject): void {
+    if (slots.length === 0 && waiters.size === 0) this.#subjects.delete(identifier);
   }
 
   /** Forgets an idle domain at once, or later if it fails or asked for rest. The window itself is the limiter's. */

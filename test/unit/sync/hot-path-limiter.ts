@@ -7,7 +7,7 @@ import { inlineKernels } from "../../../wasm/inline.ts";
 const kernels = inlineKernels();
 
 /** The limiter that serves in production: the hot path's exact windows. */
-export function hotPathLimiter(now: () => number): RateLimiter {
+export function hotPathLimiter(now: () => number, maxKeys = 64): RateLimiter {
   const random = { fill: (target: Uint8Array<ArrayBuffer>) => void webcrypto.getRandomValues(target) };
-  return localLimiter(createHotPath(kernels, { maxKeys: 64, random }), { now });
+  return localLimiter(createHotPath(kernels, { maxKeys, random }), { now });
 }

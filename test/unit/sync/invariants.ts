@@ -18,6 +18,8 @@ interface DomainRecord {
   waiting: Map<string, Map<string, number>>;
   /** What `waiting` said of those whose turn it is: they may get their place back. */
   onTurn: Map<string, Map<string, number>>;
+  /** What it said of those who were passed over because they were being fetched elsewhere. */
+  parked: Map<string, Map<string, number>>;
   restsBegan: number;
   /** When the rest ends that it was put to because it fails, and the one that it asked for. */
   restsUntil: Moment;
@@ -39,6 +41,8 @@ export class Invariants {
   readonly admitted = new Map<string, { steady: number }>();
   /** Identifiers that are tried now, and how often at once. */
   readonly #trying = new Map<string, number>();
+  /** Fetches that ended. */
+  ended = 0;
   #forward = 0;
   #broken: BrokenPromise | null = null;
   /** Whether the wall time was ever set back: what passed just before that nobody can know, so openings may be late. */
@@ -127,6 +131,7 @@ export class Invariants {
 
   onEnd(start: Start, end: End): void {
     this.note(`fetch ends: ${start.identifier} from ${start.source}: ${end}`);
+    this.ended++;
     const domain = this.#domain(start.domain);
     domain.inFlight.delete(start);
     if (end !== "served") return;
@@ -146,16 +151,24 @@ export class Invariants {
       case "a domain gives a turn":
         this.#turn(domain, identifier);
         break;
-      case "an identifier keeps its turn":
-        domain.waiting.set(identifier, domain.onTurn.get(identifier) ?? new Map());
+      case "an identifier keeps its turn": {
+        const parked = domain.parked.get(identifier);
+        domain.waiting.set(identifier, parked ?? domain.onTurn.get(identifier) ?? new Map());
+        domain.parked.delete(identifier);
         domain.onTurn.delete(identifier);
+        if (parked !== undefined) break;
         for (const seen of [...domain.waiting.values(), ...domain.onTurn.values()]) {
           if (seen.has(identifier)) seen.set(identifier, seen.get(identifier)! - 1);
         }
         break;
+      }
       case "an identifier is busy elsewhere":
+        domain.parked.set(identifier, domain.waiting.get(identifier) ?? new Map());
+        domain.waiting.delete(identifier);
+        break;
       case "an identifier leaves a domain":
         domain.waiting.delete(identifier);
+        domain.parked.delete(identifier);
         domain.onTurn.delete(identifier);
         break;
       case "a domain rests": {
@@ -171,11 +184,7 @@ export class Invariants {
         break;
       }
       case "an identifier is complete":
-        this.#demand(
-          (this.#stage.needs.get(identifier)?.size ?? 0) === 0,
-          "complete means complete",
-          identifier,
-        );
+        this.#complete(identifier);
         this.admitted.delete(identifier);
         break;
       case "an identifier expired": {
@@ -213,7 +222,15 @@ export class Invariants {
     for (const domain of this.#domains.values()) {
       domain.waiting.clear();
       domain.onTurn.clear();
+      domain.parked.clear();
     }
+  }
+
+  #complete(identifier: string): void {
+    const needs = this.#stage.needs.get(identifier)?.size ?? 0;
+    // What is only tried now may come to need more without a word to the queue.
+    const known = needs === 0 || this.#trying.has(identifier);
+    this.#demand(known, "complete means complete", identifier);
   }
 
   #turn(domain: DomainRecord, identifier: string): void {
@@ -242,6 +259,7 @@ export class Invariants {
         inFlight: new Set(),
         waiting: new Map(),
         onTurn: new Map(),
+        parked: new Map(),
         restsBegan: 0,
         restsUntil: { elapsed: 0, steady: 0 },
         askedUntil: { elapsed: 0, steady: 0 },

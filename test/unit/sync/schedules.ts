@@ -18,6 +18,7 @@ interface Url {
 type Event =
   | { do: "arrive"; identifier: number; items: number[]; delayMs: number }
   | { do: "wait"; ms: number }
+  | { do: "wait for an end"; plusMs: number }
   | { do: "behave"; domain: number; as: Behaviour }
   | { do: "set the clock"; ms: number }
   | { do: "set limits"; domain: number; limits: DomainLimits }
@@ -62,7 +63,12 @@ const items = fc.subarray([...Array(ITEMS).keys()], { minLength: 1 });
 
 const wait = fc.record({
   do: fc.constant("wait" as const),
-  ms: fc.oneof(fc.integer({ min: 1, max: 3_000 }), fc.integer({ min: 1, max: 70_000 })),
+  ms: fc.oneof(
+    // The loop's own rhythm, and a little past it: when things are under way.
+    fc.constantFrom(1, 5, 20, 500, 1_000, 1_001, 1_010, 1_025),
+    fc.integer({ min: 1, max: 3_000 }),
+    fc.integer({ min: 1, max: 70_000 }),
+  ),
 });
 const arrive = fc.record({
   do: fc.constant("arrive" as const),
@@ -73,6 +79,10 @@ const arrive = fc.record({
 const event: fc.Arbitrary<Event> = fc.oneof(
   { arbitrary: wait, weight: 8 },
   { arbitrary: arrive, weight: 8 },
+  {
+    arbitrary: fc.record({ do: fc.constant("wait for an end" as const), plusMs: fc.constantFrom(0, 1, 10) }),
+    weight: 2,
+  },
   { arbitrary: fc.record({ do: fc.constant("behave" as const), domain, as: behaviour }), weight: 4 },
   { arbitrary: fc.record({ do: fc.constant("set limits" as const), domain, limits }), weight: 1 },
   {
@@ -170,7 +180,7 @@ export async function runSchedule(
     stage.engine.start();
     for (const event of schedule.events) {
       const { do: what, ...facts } = event;
-      if (what !== "wait") watch.note(`--- ${what}`, facts);
+      if (!what.startsWith("wait")) watch.note(`--- ${what}`, facts);
       await perform(event, stage, watch, current);
     }
     await heal(schedule, stage, watch);
@@ -193,12 +203,18 @@ async function perform(event: Event, stage: Stage, watch: Invariants, limits: Do
     }
     case "wait":
       return stage.clock.run(event.ms);
+    case "wait for an end": {
+      const before = watch.ended;
+      await stage.clock.run(30_000, () => watch.ended > before);
+      return stage.clock.run(event.plusMs);
+    }
     case "behave":
       stage.behaviours.set(domainName(event.domain), event.as);
       return;
     case "set the clock":
       return setClock(event.ms, stage, watch);
     case "set limits":
+      await allAnswered(stage);
       limits[event.domain] = event.limits;
       stage.engine.limitsChanged(domainName(event.domain));
       return stage.clock.run(0);
@@ -226,9 +242,14 @@ async function perform(event: Event, stage: Stage, watch: Invariants, limits: Do
   }
 }
 
-/** Not between a take and its start: no limiter could know. */
-async function setClock(ms: number, stage: Stage, watch: Invariants): Promise<void> {
+/** What changes between a limiter's count and its answer, no limiter can know. */
+async function allAnswered(stage: Stage): Promise<void> {
+  await stage.clock.run(0);
   while (stage.pendingAnswers > 0) await stage.clock.run(1);
+}
+
+async function setClock(ms: number, stage: Stage, watch: Invariants): Promise<void> {
+  await allAnswered(stage);
   stage.clock.jump(ms);
   watch.jumped(ms);
 }

@@ -145,18 +145,9 @@ export class Stage {
   }
 
   readonly context: SyncContext<string> = {
-    hasPending: async (identifier) => {
-      await this.#look();
-      return (this.needs.get(identifier)?.size ?? 0) > 0;
-    },
-    neededItems: async (identifier) => {
-      await this.#look();
-      return [...(this.needs.get(identifier) ?? [])];
-    },
-    sources: async (identifier) => {
-      await this.#look();
-      return [...(this.sources.get(identifier)?.keys() ?? [])];
-    },
+    hasPending: (identifier) => this.#look((this.needs.get(identifier)?.size ?? 0) > 0),
+    neededItems: (identifier) => this.#look([...(this.needs.get(identifier) ?? [])]),
+    sources: (identifier) => this.#look([...(this.sources.get(identifier)?.keys() ?? [])]),
     fetch: (identifier, source, items, signal) => this.#fetch(identifier, source, items, signal),
     process: async (identifier, items) => {
       this.clock.activity++;
@@ -189,10 +180,12 @@ export class Stage {
     },
   };
 
-  async #look(): Promise<void> {
+  /** An answer that is out of date by the time it arrives. */
+  async #look<T>(answer: T): Promise<T> {
     this.clock.activity++;
     const { lookMs } = this.options;
     if (lookMs) await this.#pause(lookMs);
+    return answer;
   }
 
   async #pause(ms: number): Promise<void> {
