@@ -1,4 +1,5 @@
 import { Hono } from "hono";
+import { METRICS_CONTENT_TYPE } from "../../runtime/observe/metrics.ts";
 import { settlesWithin } from "../../runtime/within.ts";
 import type { RouteBindings } from "../app.ts";
 import { requireOperator } from "../operator.ts";
@@ -27,6 +28,6 @@ export function healthRoutes(services: Services): Hono<RouteBindings> {
       return down.length === 0 ? c.json({ status: "ok" }) : c.json({ status: "down", down }, 503);
     })
     .get("/_ts/metrics", requireOperator(services, "loopback"), (c) =>
-      c.text(metrics.text(), 200, { "content-type": "text/plain; version=0.0.4; charset=utf-8" }),
+      c.text(metrics.text(), 200, { "content-type": METRICS_CONTENT_TYPE }),
     );
 }
