@@ -300,6 +300,7 @@ export class SyncEngine<Need, Item = Need> {
     } catch (error) {
       this.#lookFailed(identifier, error);
     } finally {
+      this.#log.debug("an attempt ends", { identifier: logName(identifier) });
       if (this.#isCurrent(entry)) this.#queue.backOff(entry, this.#clock.now());
       await this.#exit(identifier);
     }

@@ -102,6 +102,7 @@ export class Queue {
   }
 
   #schedule(entry: Entry): void {
-    this.#byTime.set(entry, Math.min(entry.nextAttempt, entry.expiresAt));
+    const { inProgress, nextAttempt, expiresAt } = entry;
+    this.#byTime.set(entry, inProgress ? expiresAt : Math.min(nextAttempt, expiresAt));
   }
 }

@@ -20,7 +20,8 @@ interface DomainRecord {
   onTurn: Map<string, Map<string, number>>;
   /** What it said of those who were passed over because they were being fetched elsewhere. */
   parked: Map<string, Map<string, number>>;
-  restsBegan: number;
+  /** What was in flight when the last rest began. */
+  begunBefore: Set<Start>;
   /** When the rest ends that it was put to because it fails, and the one that it asked for. */
   restsUntil: Moment;
   askedUntil: Moment;
@@ -29,7 +30,7 @@ interface DomainRecord {
 }
 
 /**
- * Watches an engine from outside and throws as soon as one of its promises is broken. What it knows it has from the
+ * Watches an engine from outside and throws at the first step after one of its promises is broken. What it knows it has from the
  * fetches that begin and end, and from the engine's log of who waits for whom.
  */
 export class Invariants {
@@ -39,6 +40,8 @@ export class Invariants {
   readonly #domains = new Map<string, DomainRecord>();
   /** Identifiers that may be fetched, and when they last arrived. */
   readonly admitted = new Map<string, { steady: number }>();
+  /** Identifiers that the main path is at. */
+  readonly #attempts = new Set<string>();
   /** Identifiers that are tried now, and how often at once. */
   readonly #trying = new Map<string, number>();
   /** Fetches that ended. */
@@ -59,7 +62,7 @@ export class Invariants {
     this.#maxConcurrentPerIdentifier = maxConcurrentPerIdentifier;
   }
 
-  /** Throws if a promise was broken where the engine caught it. */
+  /** Throws if a promise was broken since; where that is noticed, the engine might catch it. */
   check(): void {
     if (this.#broken !== null) throw this.#broken;
   }
@@ -81,6 +84,12 @@ export class Invariants {
   jumped(ms: number): void {
     if (ms > 0) this.#forward += ms;
     else this.#wentBack = true;
+  }
+
+  /** An identifier is waited for no longer; an attempt that is under way may still end later. */
+  forget(identifier: string): void {
+    this.admitted.delete(identifier);
+    this.#attempts.delete(identifier);
   }
 
   /** An identifier is tried now. */
@@ -124,7 +133,7 @@ export class Invariants {
     const until = Math.max(domain.restsUntil.steady, domain.askedUntil.steady);
     this.#demand(this.steady >= until, "no fetch from a resting domain", start);
     if (domain.onProbation) {
-      const others = [...domain.inFlight].filter((other) => other.at >= domain.restsBegan);
+      const others = [...domain.inFlight].filter((other) => !domain.begunBefore.has(other));
       this.#demand(others.length <= 1, "one probe at a time after a rest", start);
     }
   }
@@ -171,6 +180,13 @@ export class Invariants {
         domain.parked.delete(identifier);
         domain.onTurn.delete(identifier);
         break;
+      case "an attempt begins":
+        this.#demand(!this.#attempts.has(identifier), "one attempt of an identifier at a time", identifier);
+        this.#attempts.add(identifier);
+        break;
+      case "an attempt ends":
+        this.#attempts.delete(identifier);
+        break;
       case "a domain rests": {
         const restMs = fields.restMs as number;
         const until = { elapsed: this.#stage.clock.elapsed + restMs, steady: this.steady + restMs };
@@ -178,7 +194,7 @@ export class Invariants {
           if (until.elapsed > domain.askedUntil.elapsed) domain.askedUntil = until;
         } else {
           domain.restsUntil = until;
-          domain.restsBegan = this.#stage.clock.elapsed;
+          domain.begunBefore = new Set(domain.inFlight);
           domain.onProbation = true;
         }
         break;
@@ -190,7 +206,7 @@ export class Invariants {
       case "an identifier expired": {
         const waited = this.steady - (this.admitted.get(identifier)?.steady ?? 0);
         this.#demand(waited >= 30 * 60_000, `nothing expires early, waited ${waited} ms`, identifier);
-        this.admitted.delete(identifier);
+        this.forget(identifier);
         break;
       }
       default:
@@ -199,7 +215,11 @@ export class Invariants {
 
   /** After every step, when all that could settle has settled. */
   afterStep(): void {
+    this.#nobodyWaitsInVain();
     this.check();
+  }
+
+  #nobodyWaitsInVain(): void {
     const { elapsed } = this.#stage.clock;
     if (this.#stage.pendingAnswers > 0 || this.#wentBack) return;
     for (const [name, domain] of this.#domains) {
@@ -217,8 +237,9 @@ export class Invariants {
 
   /** The engine stopped. */
   stopped(): void {
-    this.check();
     this.#demand(this.#stage.engineClock.timers === 0, "no timer is left after stop()", "engine");
+    this.check();
+    this.#attempts.clear();
     for (const domain of this.#domains.values()) {
       domain.waiting.clear();
       domain.onTurn.clear();
@@ -248,7 +269,6 @@ export class Invariants {
     const where = typeof what === "string" ? what : `${what.identifier} at ${what.source}`;
     this.note(`BROKEN: ${promise}: ${where}`);
     this.#broken ??= new BrokenPromise(`${promise}: ${where}, at ${this.#stage.clock.elapsed} ms`);
-    throw this.#broken;
   }
 
   #domain(name: string): DomainRecord {
@@ -260,7 +280,7 @@ export class Invariants {
         waiting: new Map(),
         onTurn: new Map(),
         parked: new Map(),
-        restsBegan: 0,
+        begunBefore: new Set(),
         restsUntil: { elapsed: 0, steady: 0 },
         askedUntil: { elapsed: 0, steady: 0 },
         onProbation: false,

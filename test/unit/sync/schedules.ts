@@ -228,7 +228,7 @@ async function perform(event: Event, stage: Stage, watch: Invariants, limits: Do
       const name = identifierName(event.identifier);
       stage.engine.drop(name);
       stage.needs.get(name)!.clear();
-      watch.admitted.delete(name);
+      watch.forget(name);
       return;
     }
     case "extend expiry":
