@@ -12,7 +12,7 @@ import { type Entry, type Listen, type Server, urlOf } from "../server.ts";
 /** How long what is in flight may take to finish, in milliseconds. */
 const GRACE_MS = 10_000;
 /** How long background work and the closing of the store may take after that, in milliseconds. */
-const CLOSE_MS = 3_000;
+const CLOSE_MS = 5_000;
 
 /** What is served. */
 export interface App {
