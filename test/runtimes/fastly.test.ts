@@ -2,6 +2,7 @@
  * The black-box suite on Fastly Compute: the service compiled by Fastly's compiler and served by Viceroy.
  * @module
  */
+import assert from "node:assert/strict";
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -10,20 +11,10 @@ import { findViceroy } from "../../scripts/viceroy.ts";
 import { buildFastly, startViceroy } from "../support/fastly.ts";
 import { type Origin, startOrigin } from "../support/origin.ts";
 import type { Program } from "../support/program.ts";
-import { badInputScenarios } from "./scenarios/bad-input.ts";
-import { consentScenarios } from "./scenarios/consent.ts";
-import { identityScenarios } from "./scenarios/identity.ts";
-import { proxyScenarios } from "./scenarios/proxy.ts";
-import { pullSyncScenarios } from "./scenarios/pull-sync.ts";
+import { scenariosOn } from "./left-out.ts";
+import { newcomer } from "./scenarios/identity.ts";
+import { scenarios } from "./scenarios.ts";
 import { scenarioConfig, type Target, targetOf } from "./target.ts";
-
-const scenarios = [
-  ...identityScenarios,
-  ...consentScenarios,
-  ...proxyScenarios,
-  ...pullSyncScenarios,
-  ...badInputScenarios,
-];
 
 /** What stands in `fastly.toml` for the service of the scenarios. */
 const LOCAL_SERVER = `
@@ -56,5 +47,23 @@ describe.skipIf(findViceroy() === null)("black box on fastly", () => {
     rmSync(folder, { recursive: true, force: true });
   });
 
-  test.each(scenarios)("$name", ({ run }) => run(target));
+  test.each(scenariosOn("fastly", scenarios))("$name", ({ run }) => run(target));
+
+  test("health, and a plain 404 for what is not there", async () => {
+    const health = await target.visit({}, { path: "/_ts/health" });
+    assert.deepEqual([health.status, JSON.parse(health.body)], [200, { status: "ok" }]);
+    assert.equal((await target.visit({}, { path: "/_ts/nothing" })).status, 404);
+  });
+
+  test("cookie headers as long as Viceroy takes them", async () => {
+    const { id, visitor } = await newcomer(target);
+    for (const cookie of [`a=${"x".repeat(14_000)}; ts-ec=${id}`, `${"a=b; ".repeat(2800)}ts-ec=${id}`]) {
+      const answer = await target.visit(
+        { ip: visitor.ip!, country: "JP" },
+        { headers: [["cookie", cookie]] },
+      );
+      assert.equal(answer.status, 200);
+      assert.deepEqual(answer.setCookies, []);
+    }
+  });
 });

@@ -1,0 +1,33 @@
+import type { RateLimiter, Store } from "../../runtime/platform.ts";
+import type { ContractCase } from "./case.ts";
+import { limiterContract } from "./limiter.ts";
+import { storeContract } from "./store.ts";
+
+/** What one case runs in. */
+export interface World {
+  open(): Store;
+  limiter(): RateLimiter;
+  advance(ms: number): void;
+}
+
+/** The suites of what Fastly Compute has, by name. */
+export function fastlySuites(world: () => World): [string, ContractCase[]][] {
+  const store = storeContract({
+    traits: { name: "fastly-kv", readAfterWrite: false, durable: true, shared: true },
+    open() {
+      const { open, advance } = world();
+      return { store: open(), advance, again: open, dispose() {} };
+    },
+  });
+  const limiter = limiterContract({
+    clockCanBeSetBack: true,
+    open() {
+      const { limiter, advance } = world();
+      return { limiter: limiter(), advance, dispose() {} };
+    },
+  });
+  return [
+    ["fastly-kv store", store],
+    ["limiter in the fastly-kv store", limiter],
+  ];
+}

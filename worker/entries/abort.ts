@@ -1,0 +1,58 @@
+/**
+ * `AbortController`, `AbortSignal` and `Request.signal` for hosts that have none. Their `fetch` takes no signal: see
+ * {@link abortable}.
+ * @module
+ */
+
+/** What the DOM standard has of an `AbortSignal`, as far as our code and its libraries use it. */
+class Signal extends EventTarget {
+  aborted = false;
+  reason: unknown = undefined;
+  onabort: ((event: Event) => void) | null = null;
+
+  throwIfAborted(): void {
+    if (this.aborted) throw this.reason;
+  }
+
+  /** Not part of the standard: how a {@link Controller} aborts it. */
+  static abortNow(signal: Signal, reason: unknown): void {
+    if (signal.aborted) return;
+    signal.aborted = true;
+    signal.reason = reason;
+    const event = new Event("abort");
+    signal.onabort?.(event);
+    signal.dispatchEvent(event);
+  }
+}
+
+class Controller {
+  readonly signal = new Signal();
+
+  abort(reason: unknown = new DOMException("the operation was aborted", "AbortError")): void {
+    Signal.abortNow(this.signal, reason);
+  }
+}
+
+/** Puts what is missing in its place. */
+export function installAbort(): void {
+  const world = globalThis as Record<string, unknown>;
+  world.AbortController ??= Controller;
+  world.AbortSignal ??= Signal;
+  if ("signal" in Request.prototype) return;
+  // Such a host does not tell when a client goes away.
+  const never = new AbortController().signal;
+  Object.defineProperty(Request.prototype, "signal", { configurable: true, get: () => never });
+}
+
+/**
+ * Leaves work behind once a signal says so. The work itself goes on until the host's own limits end it.
+ * @throws the signal's reason
+ */
+export function abortable<T>(work: Promise<T>, signal: AbortSignal | null | undefined): Promise<T> {
+  if (!signal) return work;
+  return new Promise((resolve, reject) => {
+    if (signal.aborted) reject(signal.reason);
+    signal.addEventListener("abort", () => reject(signal.reason));
+    work.then(resolve, reject);
+  });
+}

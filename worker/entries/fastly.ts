@@ -1,0 +1,219 @@
+/**
+ * millrace on Fastly Compute.
+ *
+ * Fastly's JavaScript runs inside WebAssembly and has none itself, so the kernels come as JavaScript. An instance
+ * serves one request, or a few one after the other; what must last is in a KV store.
+ * @module
+ */
+import { RateCounter } from "fastly:edge-rate-limiter";
+import { setReusableSandboxOptions } from "fastly:experimental";
+import { getGeolocationForIpAddress } from "fastly:geolocation";
+import { KVStore } from "fastly:kv-store";
+import { SecretStore } from "fastly:secret-store";
+import { fastlyErlLimiter } from "../../runtime/limiters/fastly-erl.ts";
+import { storeLimiter } from "../../runtime/limiters/store.ts";
+import { createLog } from "../../runtime/observe/log.ts";
+import type { Client, Clock, Log, RateLimiter, Store } from "../../runtime/platform.ts";
+import { fastlyKvStore } from "../../runtime/stores/fastly-kv.ts";
+import { createHotPath } from "../../wasm/hotpath.ts";
+import { portableKernels } from "../../wasm/portable.ts";
+import { readClient } from "../client.ts";
+import { type Config, type ConfigInput, parseConfig } from "../config.ts";
+import { createEdgeCookie, type EdgeCookieHandler, type EdgeCookieOptions } from "../edge-cookie.ts";
+import type { FetchHandler, Host } from "../host.ts";
+import { proxyTo } from "../proxy.ts";
+import { installAbort } from "./abort.ts";
+import { cancellableFetch, dynamicFetch } from "./fastly-fetch.ts";
+import { replaceSecrets, secretNames, standIn, type WithSecrets } from "./stored-secrets.ts";
+
+/** As much of Fastly's `FetchEvent` as is used here. */
+export interface FastlyEvent {
+  readonly request: Request;
+  readonly client: { readonly address: string };
+  respondWith(response: Promise<Response>): void;
+  waitUntil(work: Promise<unknown>): void;
+}
+
+/** What a handler gets beside the request. */
+export type FastlyArgs = [event: FastlyEvent];
+
+declare const addEventListener: (type: "fetch", listener: (event: FastlyEvent) => void) => void;
+
+/** How many windows an instance can hold: those of the requests that it serves, in 192 KiB. */
+const MAX_KEYS = 1000;
+/** Of the secret store, and of the KV store unless the configuration names another. */
+const NAME = "millrace";
+installAbort();
+
+const clock: Clock = {
+  now: Date.now,
+  after(delayMs, callback) {
+    const timer = setTimeout(callback, delayMs);
+    return () => clearTimeout(timer);
+  },
+};
+
+function openStore(url: string): Store {
+  if (!/^fastly-kv:./.test(url)) throw new Error("fastly has no such store; it has fastly-kv:NAME");
+  return fastlyKvStore({ open: () => new KVStore(url.slice("fastly-kv:".length)), clock });
+}
+
+/** Nothing local outlives an instance, and there are many of them: what they count, they count in the store. */
+function openLimiter(url: string, store: Store): RateLimiter {
+  const exact = storeLimiter(store, clock);
+  if (url === "local") return exact;
+  if (!/^fastly-erl:./.test(url)) {
+    throw new Error(
+      "fastly has no such limiter; it has local, which counts in the store, and fastly-erl:NAME",
+    );
+  }
+  return fastlyErlLimiter({ open: () => new RateCounter(url.slice("fastly-erl:".length)), longer: exact });
+}
+
+export const host: Host<FastlyArgs> = {
+  name: "fastly",
+  logLevel: "info",
+  writeLog: (line) => console.error(line),
+  defaultStore: `fastly-kv:${NAME}`,
+  clock,
+  random: { fill: (target) => crypto.getRandomValues(target) },
+  fetch: cancellableFetch,
+  // Fastly resolves names out of our sight; the partner's own list of hosts is what guards.
+  fetchPublic: () => cancellableFetch,
+  livesBetweenRequests: false,
+  createHotPath: ({ random }) => createHotPath(portableKernels(), { maxKeys: MAX_KEYS, random }),
+  openStore,
+  openLimiter: (url) => openLimiter(url, openStore(host.defaultStore)),
+  address: (_request, [event]) => event?.client.address ?? null,
+  background: ([event]) => event,
+};
+
+const withHost = createEdgeCookie(host);
+
+/**
+ * Gives the site behind a fetch handler a first-party identity, as on any host. The handler gets the event, too.
+ * Where the visitor is, Fastly knows, unless the configuration names a header for it.
+ *
+ * @example
+ * ```ts
+ * const handler = edgeCookie(options)((request) => fetch(request, { backend: "origin" }));
+ * addEventListener("fetch", (event) => event.respondWith(handler(event.request, event)));
+ * ```
+ */
+export function edgeCookie(options: EdgeCookieOptions): ReturnType<typeof withHost> {
+  const { store = host.defaultStore, limiter = "local" } = options;
+  const opened = typeof store === "string" ? openStore(store) : store;
+  return withHost({
+    readClient: clientReader(options.client),
+    ...options,
+    store: opened,
+    limiter: typeof limiter === "string" ? openLimiter(limiter, opened) : limiter,
+  });
+}
+
+function clientReader(names: ConfigInput["client"] = {}) {
+  const headers = { ipHeader: null, countryHeader: null, regionHeader: null, ...names };
+  return (request: Request, address: string | null): Client => {
+    const client = readClient(request.headers, address, headers);
+    if (headers.countryHeader !== null || client.ip === null) return client;
+    const place = placeOf(client.ip);
+    return { ...client, country: place?.country_code ?? null, region: place?.region ?? null };
+  };
+}
+
+function placeOf(ip: string) {
+  try {
+    return getGeolocationForIpAddress(ip);
+  } catch {
+    return null; // the address is none
+  }
+}
+
+/** A configuration as it is bundled: any text in it may be `{"secret": "NAME"}`, kept in the secret store `millrace`. */
+export type FastlyConfig = WithSecrets<ConfigInput>;
+
+/** What may be said beside the configuration. */
+export interface FastlyServeOptions {
+  /** The wrapped handler; left out, `publisher.origin` answers, past Fastly's cache. */
+  site?: FetchHandler<FastlyArgs>;
+  /**
+   * How many requests an instance serves, one after the other. Fastly's default is 1. With more, most requests are
+   * spared some 10 ms of opening the service, and a partner's registration takes up to 5 s to be known everywhere.
+   */
+  requestsPerInstance?: number;
+}
+
+/**
+ * Answers every request of the service: the site, with an identity. Reads what the configuration keeps in the secret
+ * store when an instance begins.
+ *
+ * @param bundled checked when the service is built; a fault, other than of a secret, fails the build.
+ * @throws {ConfigError} naming every fault at once.
+ *
+ * @example
+ * ```ts
+ * import { serve } from "millrace/fastly";
+ * import config from "./config.json";
+ * serve(config, { site: (request) => fetch(request, { backend: "origin" }) });
+ * ```
+ */
+export function serve(bundled: FastlyConfig, options: FastlyServeOptions = {}): void {
+  const checked = parseConfig(replaceSecrets<ConfigInput>(bundled, standIn), {});
+  openLimiter(checked.limiter, openStore(checked.store ?? host.defaultStore));
+  const log = createLog({ level: host.logLevel, write: host.writeLog, clock });
+  const site = options.site ?? siteOf(checked, log);
+  if (options.requestsPerInstance !== undefined) {
+    setReusableSandboxOptions({ maxRequests: options.requestsPerInstance });
+  }
+
+  let opening: Promise<EdgeCookieHandler<FastlyArgs>> | undefined;
+  async function open(): Promise<EdgeCookieHandler<FastlyArgs>> {
+    const config = await withStoredSecrets(bundled);
+    return edgeCookie({ ...config, store: config.store ?? host.defaultStore, log })(site);
+  }
+
+  async function answer(event: FastlyEvent): Promise<Response> {
+    try {
+      opening ??= open();
+      const handler = await opening;
+      return await handler(event.request, event);
+    } catch (error) {
+      opening = undefined;
+      log.error("a request failed", { error });
+      return new Response("the request failed; the log has the cause\n", {
+        status: 500,
+        headers: { "content-type": "text/plain; charset=utf-8", "cache-control": "no-store" },
+      });
+    }
+  }
+
+  addEventListener("fetch", (event) => event.respondWith(answer(event)));
+}
+
+function siteOf({ publisher, client }: Config, log: Log): FetchHandler<FastlyArgs> {
+  const { origin, originTimeoutMs } = publisher;
+  if (origin === null) throw new Error("there is no site: name publisher.origin, or give a site of your own");
+  return proxyTo({
+    origin,
+    timeoutMs: originTimeoutMs,
+    fetch: dynamicFetch,
+    fetchDecodes: false,
+    clientIp: (request, args) => readClient(request.headers, host.address(request, args), client).ip,
+    protocolHeader: client.protocolHeader,
+    clock,
+    log,
+  });
+}
+
+async function withStoredSecrets(config: FastlyConfig): Promise<ConfigInput> {
+  const secrets = new Map<string, string>();
+  for (const name of secretNames(config)) {
+    const secret = await new SecretStore(NAME).get(name);
+    if (secret === null)
+      throw new Error(`the secret store ${NAME} has no secret ${name}; add it, or mend the name`);
+    secrets.set(name, secret.plaintext());
+  }
+  return replaceSecrets<ConfigInput>(config, (name) => secrets.get(name)!);
+}
+
+export { ecOf } from "../service.ts";

@@ -1,0 +1,48 @@
+/**
+ * Texts of a configuration that a host keeps apart: `{"secret": "NAME"}`.
+ * @module
+ */
+
+/** Stands where the configuration has a text that the host's secret store holds under this name. */
+export interface StoredSecret {
+  secret: string;
+}
+
+/** A configuration any text of which may be kept apart. */
+export type WithSecrets<T> = T extends string
+  ? T | StoredSecret
+  : T extends readonly (infer Item)[]
+    ? WithSecrets<Item>[]
+    : T extends object
+      ? { [Key in keyof T]: WithSecrets<T[Key]> }
+      : T;
+
+/** Puts a text in the place of each secret. */
+export function replaceSecrets<T>(value: WithSecrets<T>, textOf: (name: string) => string): T {
+  return replace(value, textOf) as T;
+}
+
+function replace(value: unknown, textOf: (name: string) => string): unknown {
+  if (Array.isArray(value)) return value.map((item) => replace(item, textOf));
+  if (typeof value !== "object" || value === null) return value;
+  const entries = Object.entries(value);
+  const [key, name] = entries[0] ?? [];
+  if (entries.length === 1 && key === "secret" && typeof name === "string") return textOf(name);
+  return Object.fromEntries(entries.map(([field, item]) => [field, replace(item, textOf)]));
+}
+
+/** The names of the secrets in a configuration. */
+export function secretNames(value: unknown): string[] {
+  const names = new Set<string>();
+  replace(value, (name) => {
+    names.add(name);
+    return name;
+  });
+  return [...names];
+}
+
+/** A text of 64 hex digits for each name, so that a configuration can be checked before its secrets are at hand. */
+export function standIn(name: string): string {
+  const digits = Array.from(name, (char) => char.codePointAt(0)!.toString(16)).join("");
+  return digits.padEnd(64, "0").slice(-64);
+}
