@@ -3,8 +3,8 @@
 import { hmac } from "./hmac";
 
 /** Characters of an EC id. */
-export const ID_BYTES: u32 = 71;
-const HASH_BYTES: u32 = 64;
+export const ID_BYTES = 71;
+const HASH_BYTES = 64;
 const DOT: u8 = 0x2e;
 
 const ALPHANUMERIC = memory.data<u8>([
@@ -14,35 +14,82 @@ const ALPHANUMERIC = memory.data<u8>([
   0x6d, 0x6e, 0x6f, 0x70, 0x71, 0x72, 0x73, 0x74, 0x75, 0x76, 0x77, 0x78, 0x79, 0x7a,
 ]);
 
+// Eight bytes at a time: the high bit of a byte says whether it passes, if no byte is above 0x7f.
+const EACH: u64 = 0x0101010101010101;
+const HIGH: u64 = EACH * 0x80;
+
+/** High bits of the bytes from `low` to `high`. */
 // @ts-ignore: decorator
 @inline
-function isDigit(c: u32): bool {
-  return c - 0x30 < 10;
+function within(bytes: u64, low: u64, high: u64): u64 {
+  return (bytes + EACH * (0x80 - low)) & (EACH * (0x80 + high) - bytes);
 }
 
-/** Whether the bytes are an EC id. */
+/** High bits of what is no lowercase hex digit. */
+// @ts-ignore: decorator
+@inline
+function notHex(bytes: u64): u64 {
+  return bytes | ~(within(bytes, 0x30, 0x39) | within(bytes, 0x61, 0x66));
+}
+
+/** High bits of what is no ASCII letter or digit. */
+// @ts-ignore: decorator
+@inline
+function notAlphanumeric(bytes: u64): u64 {
+  return bytes | ~(within(bytes, 0x30, 0x39) | within(bytes | (EACH * 0x20), 0x61, 0x7a));
+}
+
+/** Sixteen bytes at a time: all bits of those from `low` on, `count` of them. */
+// @ts-ignore: decorator
+@inline
+function lanesFrom(bytes: v128, low: i8, count: i8): v128 {
+  return i8x16.lt_u(i8x16.sub(bytes, i8x16.splat(low)), i8x16.splat(count));
+}
+
+/** Whether 64 bytes are lowercase hex digits. */
+function isHash(at: usize): bool {
+  if (ASC_FEATURE_SIMD) {
+    let right = i8x16.splat(-1);
+    for (let i = 0; i < HASH_BYTES; i += 16) {
+      const bytes = v128.load(at + i);
+      right = v128.and(right, v128.or(lanesFrom(bytes, 0x30, 10), lanesFrom(bytes, 0x61, 6)));
+    }
+    return i8x16.all_true(right);
+  }
+  let wrong: u64 = 0;
+  for (let i = 0; i < HASH_BYTES; i += 8) wrong |= notHex(load<u64>(at + i));
+  return (wrong & HIGH) == 0;
+}
+
+/** Whether the bytes, which begin at a multiple of 8, are an EC id. */
 export function validate(at: usize, length: u32): bool {
-  if (length != ID_BYTES || load<u8>(at, 64) != DOT) return false;
-  for (let i: u32 = 0; i < HASH_BYTES; i++) {
-    const c: u32 = load<u8>(at + i);
-    if (!isDigit(c) && c - 0x61 >= 6) return false;
-  }
-  for (let i = HASH_BYTES + 1; i < ID_BYTES; i++) {
-    const c: u32 = load<u8>(at + i);
-    if (!isDigit(c) && (c | 0x20) - 0x61 >= 26) return false;
-  }
-  return true;
+  if (length != ID_BYTES || load<u8>(at, HASH_BYTES) != DOT) return false;
+  // The last eight bytes are a digit of the hash and the dot, made to pass here, and the suffix.
+  const end = (load<u64>(at, ID_BYTES - 8, 1) & ~0xffff) | 0x3030;
+  return (notAlphanumeric(end) & HIGH) == 0 && isHash(at);
 }
 
 /** Writes a chaining value as 64 lowercase hex digits. */
 export function hex(chain: usize, out: usize): void {
-  for (let i: usize = 0; i < 8; i++) {
-    let x: u64 = bswap(load<u32>(chain + (i << 2)));
+  if (ASC_FEATURE_SIMD) {
+    const digits = i8x16(48, 49, 50, 51, 52, 53, 54, 55, 56, 57, 97, 98, 99, 100, 101, 102);
+    for (let i = 0; i < 2; i++, chain += 16, out += 32) {
+      const words = v128.load(chain);
+      const bytes = v128.shuffle<u8>(words, words, 3, 2, 1, 0, 7, 6, 5, 4, 11, 10, 9, 8, 15, 14, 13, 12);
+      const high = v128.swizzle(digits, v128.shr<u8>(bytes, 4));
+      const low = v128.swizzle(digits, v128.and(bytes, i8x16.splat(15)));
+      v128.store(out, v128.shuffle<u8>(high, low, 0, 16, 1, 17, 2, 18, 3, 19, 4, 20, 5, 21, 6, 22, 7, 23));
+      v128.store(out, v128.shuffle<u8>(high, low, 8, 24, 9, 25, 10, 26, 11, 27, 12, 28, 13, 29, 14, 30, 15, 31), 16);
+    }
+    return;
+  }
+  for (let i = 0; i < 8; i++, chain += 4, out += 8) {
+    let x: u64 = bswap(load<u32>(chain));
     x = (x | (x << 16)) & 0x0000ffff0000ffff;
     x = (x | (x << 8)) & 0x00ff00ff00ff00ff;
     x = ((x >> 4) | (x << 8)) & 0x0f0f0f0f0f0f0f0f;
-    const letters = ((x + 0x0606060606060606) >> 4) & 0x0101010101010101;
-    store<u64>(out + (i << 3), x + 0x3030303030303030 + letters * 39);
+    const letters = ((x + EACH * 6) >> 4) & EACH;
+    store<u64>(out, x + EACH * 0x30 + letters * 39);
   }
 }
 
@@ -59,6 +106,6 @@ export function mint(slot: u32, at: usize, length: u32, random: usize, randomLen
     if (byte < 248) store<u8>(out + i++, load<u8>(ALPHANUMERIC + (byte % 62)));
   }
   hex(hmac(slot, at, length), out);
-  store<u8>(out, DOT, 64);
+  store<u8>(out, DOT, HASH_BYTES);
   return used;
 }
