@@ -43,7 +43,7 @@ export interface Waiter extends Linked {
   tried: Set<string> | null;
   /** When it joined, or went to the back. */
   since: number;
-  /** `parked`: out of the ring until a fetch of the same identifier settles. */
+  /** `parked`: out of the ring while the main path fetches the identifier from this very domain. */
   state: "queued" | "turn" | "parked" | "left";
 }
 
@@ -99,6 +99,7 @@ export function newDomain(name: string, meter: Meter): Domain {
     timerAt: 0,
     cancelTimer: null,
     dueAt: 0,
+    order: 0,
     heapIndex: -1,
   };
 }

@@ -29,10 +29,10 @@ export interface SyncEngineOptions<Need, Item = Need> {
    */
   limitsFor?: (domain: string) => Partial<DomainLimits> | undefined;
   /**
-   * At most so many fetches of one identifier at once, on both paths together; the main path then has as many under way
-   * as that allows. Left out: the main path asks one source after the other, each domain's queue independently of it.
+   * How many sources the main path asks at once for one identifier. Default: 1, one after the other. The queues of the
+   * throttled domains go on independently of it.
    */
-  maxConcurrentPerIdentifier?: number;
+  mainPathConcurrency?: number;
   /** At most so many identifiers wait; past it the newest is refused. Default: 100,000. */
   maxQueued?: number;
   /** An identifier expires so long after its last arrival. Default: 30 minutes. */
@@ -307,8 +307,8 @@ export class SyncEngine<Need, Item = Need> {
   }
 
   /**
-   * Asks one source after the other until nothing is needed or no domain with an untried source has room. Never waits
-   * for a throttled domain.
+   * Asks source after source until nothing is needed or no domain with an untried source has room. Never waits for a
+   * throttled domain.
    * @param tried is filled.
    * @param isWanted whether to go on.
    * @throws what looking up what is needed throws.
@@ -318,7 +318,7 @@ export class SyncEngine<Need, Item = Need> {
     tried: Set<string>,
     isWanted: () => boolean,
   ): Promise<Exclude<Next<Need>, Choice<Need>>> {
-    const width = this.#options.maxConcurrentPerIdentifier ?? 1;
+    const width = this.#options.mainPathConcurrency ?? 1;
     const refused = new Set<string>();
     const fetches = new Set<Promise<void>>();
     const fetch = async (choice: Choice<Need>) => {
@@ -612,7 +612,7 @@ export class SyncEngine<Need, Item = Need> {
   }
 
   #newThrottle(): Throttle {
-    const { limiter, log, limits, limitsFor, maxConcurrentPerIdentifier } = this.#options;
+    const { limiter, log, limits, limitsFor } = this.#options;
     return new Throttle({
       clock: this.#clock,
       limiter,
@@ -620,7 +620,6 @@ export class SyncEngine<Need, Item = Need> {
       telemetry: this.#telemetry,
       limits,
       limitsFor,
-      maxConcurrentPerIdentifier: maxConcurrentPerIdentifier ?? Number.POSITIVE_INFINITY,
       onTurn: (waiter, slot) => void this.#domainPath(waiter, slot),
     });
   }

@@ -47,6 +47,7 @@ export class Queue {
         expiresAt: now + expiryMs,
         arrivals: 0,
         dueAt: 0,
+        order: 0,
         heapIndex: -1,
       };
       this.#entries.set(identifier, entry);

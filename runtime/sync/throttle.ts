@@ -31,8 +31,6 @@ export interface ThrottleOptions {
   limits?: Partial<DomainLimits>;
   /** What this domain bears; asked at every decision, so it should be a look-up in memory. */
   limitsFor?: (domain: string) => Partial<DomainLimits> | undefined;
-  /** Fetches of one identifier in flight at once. */
-  maxConcurrentPerIdentifier: number;
   /**
    * It is this identifier's turn on its domain, and the slot is held for it. Whoever is called gives the slot back and
    * then says what becomes of the waiter: `rejoin`, `putBack` or `leave`.
@@ -146,11 +144,8 @@ export class Throttle {
       if (restMs > 0) log.warn("a domain rests", { domain: domain.name, because: outcome, restMs });
     }
     subject.slots.splice(subject.slots.indexOf(slot), 1);
-    for (const waiter of subject.waiters.values()) {
-      if (waiter.state !== "parked") continue;
-      this.#takePlace(waiter);
-      if (waiter.domain !== domain) this.#pump(waiter.domain);
-    }
+    const waiter = subject.waiters.get(domain.name);
+    if (waiter?.state === "parked") this.#takePlace(waiter);
     this.#forgetSubject(subject);
     this.#pump(domain);
     this.#tidy(domain);
@@ -292,7 +287,7 @@ export class Throttle {
       const waiter = domain.ring.shift()!;
       if (!this.#isFree(waiter.subject, domain)) {
         waiter.state = "parked";
-        this.#tell("an identifier is busy elsewhere", waiter);
+        this.#tell("an identifier is being fetched already", waiter);
         continue;
       }
       waiter.state = "turn";
@@ -344,9 +339,8 @@ export class Throttle {
     return hasRoom(domain, this.limitsOf(domain.name), this.#options.clock.now());
   }
 
-  /** Whether the identifier may be fetched from the domain: not twice at once, nor beyond its own bound. */
+  /** Whether the identifier is not being fetched from the domain already. */
   #isFree({ slots }: Subject, domain: Domain): boolean {
-    if (slots.length >= this.#options.maxConcurrentPerIdentifier) return false;
     for (const slot of slots) if (slot.domain === domain) return false;
     return true;
   }

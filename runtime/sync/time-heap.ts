@@ -1,17 +1,21 @@
-/** Something that is due at a time. A heap writes both fields; nothing else may. */
+/** Something that is due at a time. A heap writes these fields; nothing else may. */
 export interface Timed {
   /** When it is due, in milliseconds on the engine's clock. */
   dueAt: number;
+  /** Among those that are due at the same time, lower goes first. */
+  order: number;
   /** Its place in the heap; -1: in none. */
   heapIndex: number;
 }
 
 /**
  * Things in the order of their times: the earliest is at hand, and one whose time changes moves without a search.
+ * Those of one time come in the order in which they were put there.
  * A binary heap whose items know their place, so that no stale entry is ever left behind.
  */
 export class TimeHeap<T extends Timed> {
   readonly #items: T[] = [];
+  #order = 0;
 
   get size(): number {
     return this.#items.length;
@@ -25,6 +29,7 @@ export class TimeHeap<T extends Timed> {
   /** Puts an item in, or moves it to another time. */
   set(item: T, dueAt: number): void {
     item.dueAt = dueAt;
+    item.order = this.#order++;
     if (item.heapIndex < 0) {
       item.heapIndex = this.#items.length;
       this.#items.push(item);
@@ -54,7 +59,7 @@ export class TimeHeap<T extends Timed> {
     let index = item.heapIndex;
     while (index > 0) {
       const above = this.#items[(index - 1) >> 1]!;
-      if (above.dueAt <= item.dueAt) break;
+      if (!isBefore(item, above)) break;
       this.#place(above, index);
       index = (index - 1) >> 1;
     }
@@ -69,10 +74,14 @@ export class TimeHeap<T extends Timed> {
       if (below + 1 < this.#items.length && this.#items[below + 1]!.dueAt < this.#items[below]!.dueAt)
         below++;
       const earlier = this.#items[below]!;
-      if (earlier.dueAt >= item.dueAt) break;
+      if (!isBefore(earlier, item)) break;
       this.#place(earlier, index);
       index = below;
     }
     this.#place(item, index);
   }
+}
+
+function isBefore(a: Timed, b: Timed): boolean {
+  return a.dueAt < b.dueAt || (a.dueAt === b.dueAt && a.order < b.order);
 }

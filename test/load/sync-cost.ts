@@ -30,7 +30,6 @@ function waitingRoom(identifiers: number, domains: number): (rounds: number) => 
     limits: { maxConcurrent: 1, maxPerMinute: 1_000_000 },
     log: quiet,
     telemetry: new Telemetry(createMetrics(), ""),
-    maxConcurrentPerIdentifier: Number.POSITIVE_INFINITY,
     onTurn: (waiter, slot) => {
       current[Number(waiter.domain.name)] = { waiter, slot };
     },

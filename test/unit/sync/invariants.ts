@@ -18,7 +18,7 @@ interface DomainRecord {
   waiting: Map<string, Map<string, number>>;
   /** What `waiting` said of those whose turn it is: they may get their place back. */
   onTurn: Map<string, Map<string, number>>;
-  /** What it said of those who were passed over because they were being fetched elsewhere. */
+  /** What it said of those who were passed over because the main path was fetching them from this domain. */
   parked: Map<string, Map<string, number>>;
   /** What was in flight when the last rest began. */
   begunBefore: Set<Start>;
@@ -36,7 +36,6 @@ interface DomainRecord {
 export class Invariants {
   readonly #stage: Stage;
   readonly #limitsOf: (domain: string) => DomainLimits;
-  readonly #maxConcurrentPerIdentifier: number;
   readonly #domains = new Map<string, DomainRecord>();
   /** Identifiers that may be fetched, and when they last arrived. */
   readonly admitted = new Map<string, { steady: number }>();
@@ -52,14 +51,9 @@ export class Invariants {
   #wentBack = false;
   readonly #trace: { elapsed: number; text: string; fields?: Record<string, unknown> }[] = [];
 
-  constructor(
-    stage: Stage,
-    limitsOf: (domain: string) => DomainLimits,
-    maxConcurrentPerIdentifier = Number.POSITIVE_INFINITY,
-  ) {
+  constructor(stage: Stage, limitsOf: (domain: string) => DomainLimits) {
     this.#stage = stage;
     this.#limitsOf = limitsOf;
-    this.#maxConcurrentPerIdentifier = maxConcurrentPerIdentifier;
   }
 
   /** Throws if a promise was broken since; where that is noticed, the engine might catch it. */
@@ -116,15 +110,6 @@ export class Invariants {
     for (const other of domain.inFlight) {
       this.#demand(other.identifier !== start.identifier, "no identifier twice at once on one domain", start);
     }
-    let ofIdentifier = 1;
-    for (const { inFlight } of this.#domains.values()) {
-      for (const other of inFlight) if (other.identifier === start.identifier) ofIdentifier++;
-    }
-    this.#demand(
-      ofIdentifier <= this.#maxConcurrentPerIdentifier,
-      "never over the identifier's bound",
-      start,
-    );
     domain.inFlight.add(start);
     this.#demand(domain.inFlight.size <= limits.maxConcurrent, "never over maxConcurrent", start);
     domain.starts.push(this.steady);
@@ -171,7 +156,7 @@ export class Invariants {
         }
         break;
       }
-      case "an identifier is busy elsewhere":
+      case "an identifier is being fetched already":
         domain.parked.set(identifier, domain.waiting.get(identifier) ?? new Map());
         domain.waiting.delete(identifier);
         break;
@@ -201,7 +186,7 @@ export class Invariants {
       }
       case "an identifier is complete":
         this.#complete(identifier);
-        this.admitted.delete(identifier);
+        this.forget(identifier);
         break;
       case "an identifier expired": {
         const waited = this.steady - (this.admitted.get(identifier)?.steady ?? 0);
@@ -223,6 +208,10 @@ export class Invariants {
     const { elapsed } = this.#stage.clock;
     if (this.#stage.pendingAnswers > 0 || this.#wentBack) return;
     for (const [name, domain] of this.#domains) {
+      for (const parked of domain.parked.keys()) {
+        const isFetched = [...domain.inFlight].some(({ identifier }) => identifier === parked);
+        this.#demand(isFetched, "whoever was being fetched lines up again (lost wake-up)", name);
+      }
       const until = Math.max(domain.restsUntil.elapsed, domain.askedUntil.elapsed);
       if (domain.waiting.size === 0 || elapsed < until) continue;
       const limits = this.#limitsOf(name);

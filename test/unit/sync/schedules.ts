@@ -32,7 +32,7 @@ export interface Schedule {
   urls: Url[][];
   limits: DomainLimits[];
   fetchTimeoutMs: number;
-  maxConcurrentPerIdentifier: number | undefined;
+  mainPathConcurrency: number | undefined;
   lookMs: number;
   limiterMs: number | undefined;
   events: Event[];
@@ -122,7 +122,7 @@ export const schedules: fc.Arbitrary<Schedule> = fc.record({
   ),
   limits: fc.array(limits, { minLength: DOMAINS, maxLength: DOMAINS }),
   fetchTimeoutMs: fc.constantFrom(3_000, 10_000, 30_000),
-  maxConcurrentPerIdentifier: fc.option(fc.integer({ min: 1, max: 3 }), { nil: undefined }),
+  mainPathConcurrency: fc.option(fc.integer({ min: 1, max: 3 }), { nil: undefined }),
   lookMs: fc.oneof({ arbitrary: fc.constant(0), weight: 3 }, fc.constantFrom(1, 20)),
   limiterMs: fc.oneof({ arbitrary: fc.constant(undefined), weight: 2 }, fc.constantFrom(0, 3)),
   events: fc.array(event, { minLength: 3, maxLength: 40 }),
@@ -152,13 +152,13 @@ export async function runSchedule(
   const current = schedule.limits.map((limits) => ({ ...limits }));
   const limitsOf = (name: string) => current[Number(name[1])]!;
   let watch: Invariants | undefined;
-  const { fetchTimeoutMs, lookMs, limiterMs, maxConcurrentPerIdentifier } = schedule;
+  const { fetchTimeoutMs, lookMs, limiterMs, mainPathConcurrency } = schedule;
   let limiter: RateLimiter | undefined;
   const stage: Stage = new Stage(code, {
     fetchTimeoutMs,
     lookMs,
     limiterMs,
-    maxConcurrentPerIdentifier,
+    mainPathConcurrency,
     limitsFor: limitsOf,
     limiter: options.limiter && { take: (key, rate) => limiter!.take(key, rate) },
     onStart: (start) => watch!.onStart(start),
@@ -166,7 +166,7 @@ export async function runSchedule(
   });
   const limiterClock = code.steadyClock(stage.clock);
   limiter = options.limiter?.(() => limiterClock.now());
-  watch = new Invariants(stage, limitsOf, maxConcurrentPerIdentifier);
+  watch = new Invariants(stage, limitsOf);
   stage.onLog = (_level, message, fields) => watch.onLog(message, fields);
   stage.clock.onStep = () => watch.afterStep();
   schedule.urls.forEach((urls, of) => {

@@ -31,7 +31,7 @@ export class VirtualClock {
   }
 
   after(delayMs: number, callback: () => void): () => void {
-    const timer: Timer = { callback, dueAt: 0, heapIndex: -1 };
+    const timer: Timer = { callback, dueAt: 0, order: 0, heapIndex: -1 };
     this.#timers.set(timer, this.elapsed + Math.max(0, delayMs));
     return () => this.#timers.remove(timer);
   }
