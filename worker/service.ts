@@ -132,7 +132,7 @@ export function createService(parts: Parts): Service {
     context: pullSync.context,
     limits: { maxConcurrent: maxConcurrentPerDomain, maxPerMinute: maxPerMinutePerDomain },
     limitsFor: pullSync.limitsFor,
-    maxConcurrentPerIdentifier: config.ec.pullSyncConcurrency,
+    mainPathConcurrency: config.ec.pullSyncConcurrency,
     maxQueued,
     fetchTimeoutMs: PULL_BOUNDS.timeoutMs,
     ownHosts: [config.publisher.domain],
