@@ -5,6 +5,7 @@
 import { Hono } from "hono";
 import type { EcContext } from "../runtime/ec/context.ts";
 import { adminIdentityRoutes } from "./routes/admin-identity.ts";
+import { adminPageRoutes } from "./routes/admin-page.ts";
 import { auctionRoutes } from "./routes/auction.ts";
 import { batchSyncRoutes } from "./routes/batch-sync.ts";
 import { deletionRoutes } from "./routes/deletion.ts";
@@ -19,15 +20,19 @@ export interface RouteBindings {
   Bindings: { context: EcContext };
 }
 
-const PATHS = new Set(["/sync", "/identify", "/auction"]);
+/** Who answers a request: the wrapped handler, a route that visitors' browsers call, or one below `/_ts/`. */
+export type RouteKind = "organic" | "service" | "api";
 
-/** Whether a request's URL is one of the service's own routes. */
-export function isServicePath(url: string): boolean {
+const SERVICE_PATHS = new Set(["/sync", "/identify", "/auction"]);
+
+/** Who answers a request for this URL. */
+export function routeKind(url: string): RouteKind {
   const start = url.indexOf("/", url.indexOf("://") + 3);
-  if (start === -1) return false;
+  if (start === -1) return "organic";
   const end = url.slice(start).search(/[?#]/);
   const path = end === -1 ? url.slice(start) : url.slice(start, start + end);
-  return PATHS.has(path) || path.startsWith("/_ts/");
+  if (path.startsWith("/_ts/")) return "api";
+  return SERVICE_PATHS.has(path) ? "service" : "organic";
 }
 
 /** The error body that every route answers with: a stable code, and what is wrong and how to mend it. */
@@ -41,6 +46,7 @@ export function createApp(services: Services): (request: Request, context: EcCon
   app.route("/", healthRoutes(services));
   app.route("/", partnerRoutes(services));
   app.route("/", adminIdentityRoutes(services));
+  app.route("/", adminPageRoutes(services));
   app.route("/", pixelSyncRoutes(services));
   app.route("/", batchSyncRoutes(services));
   app.route("/", identifyRoutes(services));

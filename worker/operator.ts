@@ -20,7 +20,9 @@ export function requireOperator({ config, hotPath, sha256Hex, boundTo }: Service
     const message =
       expected === null
         ? "no admin token is configured: set ec.adminTokenHash (millrace hash makes one)"
-        : "send the admin token as Authorization: Bearer <token>";
+        : token === null
+          ? "send the admin token as Authorization: Bearer <token>"
+          : "this is not the token whose hash ec.adminTokenHash has";
     return c.json(problem("unauthorized", message), 401, { "www-authenticate": "Bearer" });
   });
 }

@@ -13,14 +13,17 @@ import { createIdentity, type Identity, shortId } from "../runtime/ec/id.ts";
 import { createPullSync, PULL_BOUNDS } from "../runtime/ec/pull-sync.ts";
 import { createRegistry, type Registry } from "../runtime/ec/registry.ts";
 import { toHex } from "../runtime/hex.ts";
+import { countFaults } from "../runtime/observe/count-faults.ts";
+import { describeMetrics } from "../runtime/observe/describe.ts";
 import { createLogOnce, type LogOnce } from "../runtime/observe/log.ts";
+import { meteredStore } from "../runtime/observe/metered-store.ts";
+import type { MetricsRegistry } from "../runtime/observe/metrics.ts";
 import type {
   Background,
   Client,
   Clock,
   Fetch,
   Log,
-  Metrics,
   Random,
   RateLimiter,
   Store,
@@ -29,7 +32,7 @@ import { SyncEngine, type SyncView } from "../runtime/sync/engine.ts";
 import { DELAYS_MS } from "../runtime/sync/schedule.ts";
 import { settlesWithin } from "../runtime/within.ts";
 import type { HotPath } from "../wasm/hotpath.ts";
-import { createApp, isServicePath } from "./app.ts";
+import { createApp, type RouteKind, routeKind } from "./app.ts";
 import { type Config, sealPartners } from "./config.ts";
 
 /** How long a response waits for the store before the write goes on behind it, in milliseconds. */
@@ -55,7 +58,7 @@ export interface Parts {
   /** The process lives on between requests, so that work may wait in memory. */
   readonly livesBetweenRequests: boolean;
   readonly log: Log;
-  readonly metrics: Metrics & { text(): string };
+  readonly metrics: MetricsRegistry;
   /** The address that our own server is bound to; `null` where the host does the listening. */
   readonly boundTo: string | null;
 }
@@ -103,12 +106,16 @@ export function ecOf(request: Request): Readonly<EcContext> | undefined {
 }
 
 /** Puts a service together. Opens nothing and starts nothing by itself. */
-export function createService(parts: Parts): Service {
-  const { config, hotPath, store, limiter, clock, random, log, metrics } = parts;
+export function createService(given: Parts): Service {
+  const { config, hotPath, limiter, clock, random, log, metrics } = given;
+  describeMetrics(metrics);
+  // Not by the clock: that one counts whole milliseconds, and may be set back.
+  const store = meteredStore(given.store, metrics, () => performance.now());
+  const parts = { ...given, store };
   const identity = createIdentity(hotPath, config.ec.passphrases);
   const graph = createGraph(store, clock, random);
   const mayAdopt = createAdoption(identity, limiter);
-  const logOnce = createLogOnce(log, clock, LOG_ONCE_MS);
+  const logOnce = countFaults(createLogOnce(log, clock, LOG_ONCE_MS), metrics);
   const policy = policyOf(config);
   const encoder = new TextEncoder();
   const sha256Hex = (text: string) => toHex(hotPath.sha256(encoder.encode(text)));
@@ -254,23 +261,39 @@ export function createService(parts: Parts): Service {
     }
   }
 
+  /** Answers, and counts what goes wrong with that. */
+  async function counted(route: RouteKind, answer: () => Response | Promise<Response>): Promise<Response> {
+    let isSound = false;
+    try {
+      const response = await answer();
+      isSound = response.status < 500;
+      return response;
+    } finally {
+      if (!isSound) metrics.count("ec_server_errors_total", { route });
+    }
+  }
+
   return {
     services,
     async respond(request, client, background, handle) {
       const context = readContext(request.headers, client, clock.now(), settings);
       contexts.set(request, context);
       if (registry.isDue()) inBackground(background, "reading the partners", registry.refresh());
-      const own = isServicePath(request.url);
-      if (!own) mint(context);
-      const response = own ? await app(request, context) : await handle();
+      const route = routeKind(request.url);
+      const isOrganic = route === "organic";
+      if (isOrganic) mint(context);
+      const response = await counted(route, isOrganic ? handle : () => app(request, context));
       const end = decideFinalization(context);
-      metrics.count("ec_requests_total", { route: own ? "service" : "organic", branch: end.branch });
-      metrics.count("ec_consent_total", {
-        jurisdiction: context.consent.jurisdiction,
-        allowed: String(allowsEcCreation(context.consent)),
-      });
+      metrics.count("ec_requests_total", { route, branch: end.branch });
+      // Who calls the API is a partner's server or an operator.
+      if (route !== "api") {
+        metrics.count("ec_consent_total", {
+          jurisdiction: context.consent.jurisdiction,
+          allowed: String(allowsEcCreation(context.consent)),
+        });
+      }
       await record(end, context, background);
-      inBackground(background, "work after a response", afterResponse(end, context, !own));
+      inBackground(background, "work after a response", afterResponse(end, context, isOrganic));
       return applyFinalization(response, end, domain);
     },
     async close() {

@@ -17,6 +17,27 @@ export interface MetricsRegistry extends Metrics {
   describe(name: string, help: string, type: MetricType, buckets?: readonly number[]): void;
   /** The whole registry as Prometheus text. */
   text(): string;
+  /** The whole registry as data, in the order in which its metrics were first named. */
+  snapshot(): MetricSnapshot[];
+}
+
+/** One metric as data. */
+export interface MetricSnapshot {
+  name: string;
+  type: MetricType;
+  help: string;
+  /** Upper bounds of a histogram's buckets, ascending; `+Inf` is not among them. Empty unless a histogram. */
+  bounds: readonly number[];
+  series: SeriesSnapshot[];
+}
+
+/** One time series of a metric. */
+export interface SeriesSnapshot {
+  labels: Labels;
+  /** A counter's or gauge's value; a histogram's sum. */
+  value: number;
+  /** A histogram's observations by bucket, each counted once, the last one past every bound. Empty unless a histogram. */
+  counts: number[];
 }
 
 /** Where {@link MetricsRegistry.text} is served, this is its media type. */
@@ -36,23 +57,16 @@ const NAME = /^[a-zA-Z_:][a-zA-Z0-9_:]*$/;
 /** `le` is a histogram's own. */
 const LABEL_NAME = /^(?!__|le$)[a-zA-Z_][a-zA-Z0-9_]*$/;
 
-interface Series {
-  /** A counter's or gauge's value; a histogram's sum. */
-  value: number;
-  /** Observations by bucket, the last one past every bound. Empty unless a histogram. */
-  counts: number[];
-}
-
 interface Metric {
   type: MetricType;
   help: string;
   buckets: readonly number[];
   /** The series without labels, once it has been used: found without a look-up. */
-  bare: Series | null;
+  bare: SeriesSnapshot | null;
   /** Those with labels, by their text in braces. */
-  labelled: Map<string, Series>;
+  labelled: Map<string, SeriesSnapshot>;
   /** The same, by the labels as callers write them: found without sorting and escaping. */
-  shortcuts: Map<string, Series>;
+  shortcuts: Map<string, SeriesSnapshot>;
 }
 
 /** Creates an empty registry. Counting without labels allocates nothing. */
@@ -71,9 +85,9 @@ export function createMetrics(): MetricsRegistry {
     return metric;
   }
 
-  function seriesOf(name: string, metric: Metric, labels: Labels | undefined): Series {
+  function seriesOf(name: string, metric: Metric, labels: Labels | undefined): SeriesSnapshot {
     if (labels === undefined) {
-      metric.bare ??= newSeries(metric);
+      metric.bare ??= newSeries(metric, {});
       return metric.bare;
     }
     let shortcut = "";
@@ -81,18 +95,19 @@ export function createMetrics(): MetricsRegistry {
     return metric.shortcuts.get(shortcut) ?? labelledSeriesOf(name, metric, labels, shortcut);
   }
 
-  function labelledSeriesOf(name: string, metric: Metric, labels: Labels, shortcut: string): Series {
+  function labelledSeriesOf(name: string, metric: Metric, labels: Labels, shortcut: string): SeriesSnapshot {
     const key = labelText(labels);
     if (key === "") return seriesOf(name, metric, undefined);
     let series = metric.labelled.get(key);
     if (series === undefined && metric.labelled.size >= MAX_SERIES) {
       if (name !== FOLDED) count(FOLDED, { metric: name });
-      const folded = labelText(Object.fromEntries(Object.keys(labels).map((label) => [label, OTHER])));
-      series = metric.labelled.get(folded) ?? newSeries(metric);
+      const others = Object.fromEntries(Object.keys(labels).map((label) => [label, OTHER]));
+      const folded = labelText(others);
+      series = metric.labelled.get(folded) ?? newSeries(metric, others);
       metric.labelled.set(folded, series);
       return series;
     }
-    series ??= newSeries(metric);
+    series ??= newSeries(metric, { ...labels });
     metric.labelled.set(key, series);
     metric.shortcuts.set(shortcut, series);
     return series;
@@ -128,11 +143,24 @@ export function createMetrics(): MetricsRegistry {
       for (const [name, metric] of metrics) out += metricText(name, metric);
       return out;
     },
+    snapshot: () =>
+      Array.from(metrics, ([name, { type, help, buckets, bare, labelled }]) => ({
+        name,
+        type,
+        help,
+        bounds: type === "histogram" ? buckets : [],
+        series: [...(bare === null ? [] : [bare]), ...labelled.values()].map(copyOf),
+      })),
   };
 }
 
-function newSeries({ type, buckets }: Metric): Series {
-  return { value: 0, counts: type === "histogram" ? new Array<number>(buckets.length + 1).fill(0) : [] };
+function newSeries({ type, buckets }: Metric, labels: Labels): SeriesSnapshot {
+  const counts = type === "histogram" ? new Array<number>(buckets.length + 1).fill(0) : [];
+  return { labels, value: 0, counts };
+}
+
+function copyOf({ labels, value, counts }: SeriesSnapshot): SeriesSnapshot {
+  return { labels: { ...labels }, value, counts: [...counts] };
 }
 
 /** `{a="1",b="2"}`, in the order of the names, so that equal label sets are one series. */
@@ -149,7 +177,7 @@ function labelText(labels: Labels): string {
 function metricText(name: string, { type, help, buckets, bare, labelled }: Metric): string {
   let out = help === "" ? "" : `# HELP ${name} ${help.replace(/\\/g, "\\\\").replace(/\n/g, "\\n")}\n`;
   out += `# TYPE ${name} ${type}\n`;
-  const all: [string, Series][] = bare === null ? [] : [["", bare]];
+  const all: [string, SeriesSnapshot][] = bare === null ? [] : [["", bare]];
   all.push(...labelled);
   for (const [labels, { value, counts }] of all) {
     if (type !== "histogram") {

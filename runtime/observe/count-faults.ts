@@ -1,0 +1,20 @@
+import type { Metrics } from "../platform.ts";
+import type { LogOnce } from "./log.ts";
+
+/** The same log, counting in `faults_total{level}` also what it will only write as a number of repetitions. */
+export function countFaults(log: LogOnce, metrics: Metrics): LogOnce {
+  return {
+    warn(...line) {
+      metrics.count("faults_total", WARN);
+      log.warn(...line);
+    },
+    error(...line) {
+      metrics.count("faults_total", ERROR);
+      log.error(...line);
+    },
+    flush: log.flush,
+  };
+}
+
+const WARN = { level: "warn" };
+const ERROR = { level: "error" };

@@ -1,0 +1,222 @@
+/** Charts as SVG. Each has a text that says what it shows, and the figures as a table for whoever wants them. */
+import { el, find, setText, svg } from "./dom.ts";
+import { lastOf, type Point, SPAN_MS, summaryOf } from "./history.ts";
+import { formatNumber, formatSeconds, ticksTo } from "./numbers.ts";
+
+const HEIGHT = 190;
+const MARGIN = { top: 10, right: 14, bottom: 26, left: 46 };
+const MINUTE_MS = 60_000;
+
+/** One line. `look` names its colour and dashes in the style. */
+export interface Line {
+  name: string;
+  look: string;
+  points: readonly Point[];
+}
+
+/** Where a chart is drawn: a figure with a heading, a place for the drawing, a key, and a table. */
+interface Canvas {
+  width: number;
+  plotWidth: number;
+  plotHeight: number;
+  /** Puts a drawing in the place of the one before. */
+  show(drawing: SVGElement[], label: string): void;
+}
+
+function canvasOf(figure: HTMLElement): Canvas {
+  const place = find(".drawing", figure);
+  const width = Math.max(260, place.clientWidth);
+  return {
+    width,
+    plotWidth: width - MARGIN.left - MARGIN.right,
+    plotHeight: HEIGHT - MARGIN.top - MARGIN.bottom,
+    show(drawing, label) {
+      const inner = svg("g", { transform: `translate(${MARGIN.left} ${MARGIN.top})` }, ...drawing);
+      const attributes = { viewBox: `0 0 ${width} ${HEIGHT}`, width, height: HEIGHT, role: "img" };
+      place.replaceChildren(svg("svg", { ...attributes, "aria-label": label }, inner));
+    },
+  };
+}
+
+/** Grid lines with their values; the lowest is the axis. */
+function valueAxis(ticks: readonly number[], { plotWidth, plotHeight }: Canvas): SVGElement[] {
+  const max = ticks.at(-1)!;
+  return ticks.flatMap((tick) => {
+    const y = plotHeight * (1 - tick / max);
+    return [
+      svg("line", { class: tick === 0 ? "axis" : "grid", x1: 0, x2: plotWidth, y1: y, y2: y }),
+      svg("text", { x: -8, y: y + 4, "text-anchor": "end" }, formatNumber(tick)),
+    ];
+  });
+}
+
+function timeAxis({ plotWidth, plotHeight }: Canvas): SVGElement[] {
+  const minutes = SPAN_MS / MINUTE_MS;
+  return Array.from({ length: minutes + 1 }, (_, index) => {
+    const ago = minutes - index;
+    const anchor = index === 0 ? "start" : ago === 0 ? "end" : "middle";
+    const text = ago === 0 ? "now" : `−${ago} min`;
+    const x = (plotWidth * index) / minutes;
+    return svg("text", { x, y: plotHeight + 19, "text-anchor": anchor }, text);
+  });
+}
+
+/** A path through the points, broken where nothing is known. */
+function pathOf(points: readonly Point[], x: (atMs: number) => number, y: (value: number) => number): string {
+  let path = "";
+  let isOpen = false;
+  for (const { atMs, value } of points) {
+    if (value !== null) path += `${isOpen ? "L" : "M"}${x(atMs).toFixed(1)} ${y(value).toFixed(1)}`;
+    isOpen = value !== null;
+  }
+  return path;
+}
+
+/** What the lines say, in words. */
+function tell(lines: readonly Line[], unit: string): string {
+  return lines
+    .map(({ name, points }) => {
+      const summary = summaryOf(points);
+      if (summary === null) return `${name}: nothing yet`;
+      const [now, mean, max] = [lastOf(points) ?? 0, summary.mean, summary.max].map(formatNumber);
+      return `${name}: now ${now}, on average ${mean}, at most ${max} ${unit}`;
+    })
+    .join("; ");
+}
+
+/**
+ * Draws lines over the last minutes.
+ * @param unit of the values, as in "12 requests a second"
+ */
+export function drawLines(figure: HTMLElement, lines: readonly Line[], unit: string, nowMs: number): void {
+  const canvas = canvasOf(figure);
+  const { plotWidth, plotHeight } = canvas;
+  const highest = Math.max(...lines.map(({ points }) => summaryOf(points)?.max ?? 0));
+  const ticks = ticksTo(Math.max(highest, 1));
+  const x = (atMs: number) => plotWidth * (1 - (nowMs - atMs) / SPAN_MS);
+  const y = (value: number) => plotHeight * (1 - value / ticks.at(-1)!);
+  const drawn = lines.map(({ look, points }) =>
+    svg("path", { class: `line ${look}`, d: pathOf(points, x, y) }),
+  );
+  const label = `The last five minutes. ${tell(lines, unit)}.`;
+  canvas.show([...valueAxis(ticks, canvas), ...timeAxis(canvas), ...drawn], label);
+  drawKey(
+    figure,
+    lines.map(({ name, look, points }) => ({ name, look, value: lastOf(points) })),
+  );
+  drawMinutes(figure, lines, nowMs);
+}
+
+/** The key: which line is which, and where it stands now. */
+function drawKey(
+  figure: HTMLElement,
+  entries: readonly { name: string; look: string; value: number | null }[],
+): void {
+  const list = find(".key", figure);
+  if (list.childElementCount !== entries.length) {
+    list.replaceChildren(
+      ...entries.map(({ name, look }) => el("li", {}, swatch(look), `${name} `, el("b", {}, ""))),
+    );
+  }
+  entries.forEach(({ value }, index) => {
+    setText(find("b", list.children[index]!), value === null ? "–" : formatNumber(value));
+  });
+}
+
+/** A piece of the line that it stands for. */
+function swatch(look: string): SVGElement {
+  const line = svg("path", { class: `line ${look}`, d: "M0 6H22" });
+  return svg(
+    "svg",
+    { class: "swatch", viewBox: "0 0 22 12", width: 22, height: 12, "aria-hidden": "true" },
+    line,
+  );
+}
+
+/** The figures of each minute; only while somebody looks at them. */
+function drawMinutes(figure: HTMLElement, lines: readonly Line[], nowMs: number): void {
+  const details = find<HTMLDetailsElement>("details", figure);
+  if (!details.open) return;
+  const rows = Array.from({ length: SPAN_MS / MINUTE_MS }, (_, ago) => {
+    const cells = lines.map(({ points }) => {
+      const age = ({ atMs }: Point) => nowMs - atMs;
+      const minute = points.filter((point) => Math.floor(age(point) / MINUTE_MS) === ago);
+      const summary = summaryOf(minute);
+      return el("td", {}, summary === null ? "–" : formatNumber(summary.mean));
+    });
+    const title = ago === 0 ? "the last minute" : `${ago} to ${ago + 1} min ago`;
+    return el("tr", {}, el("th", { scope: "row" }, title), ...cells);
+  });
+  const head = lines.map(({ name }) => el("th", { scope: "col" }, name));
+  const columns = el("tr", {}, el("th", { scope: "col" }, "average of"), ...head);
+  find("table", details).replaceChildren(el("thead", {}, columns), el("tbody", {}, ...rows));
+}
+
+/** One part of a stacked bar. */
+export interface Part {
+  look: string;
+  value: number;
+}
+
+/** A bar of parts, as long as their sum is of `whole`. What it says has to stand beside it in words. */
+export function stackedBar(parts: readonly Part[], whole: number): SVGElement {
+  let at = 0;
+  const drawn = parts
+    .filter(({ value }) => value > 0)
+    .map(({ look, value }) => {
+      const width = (value / whole) * 100;
+      const part = svg("rect", { class: `part ${look}`, x: `${at}%`, width: `${width}%`, height: "100%" });
+      at += width;
+      return part;
+    });
+  return svg("svg", { class: "stack", "aria-hidden": "true" }, ...drawn);
+}
+
+/** Bars of a histogram, side by side, each stacked of the same looks. */
+export interface Stack {
+  name: string;
+  look: string;
+  counts: readonly number[];
+}
+
+/**
+ * Draws a distribution of times.
+ * @param bounds of the buckets in seconds; the last bucket has none
+ */
+export function drawDistribution(
+  figure: HTMLElement,
+  stacks: readonly Stack[],
+  bounds: readonly number[],
+): void {
+  const canvas = canvasOf(figure);
+  const { plotWidth, plotHeight } = canvas;
+  const totals = Array.from({ length: bounds.length + 1 }, (_, bucket) =>
+    stacks.reduce((sum, { counts }) => sum + (counts[bucket] ?? 0), 0),
+  );
+  const ticks = ticksTo(Math.max(1, ...totals));
+  const step = plotWidth / totals.length;
+  const gap = Math.min(2, step * 0.15);
+  const bars = totals.flatMap((_, bucket) => {
+    let below = 0;
+    return stacks.flatMap(({ look, counts }) => {
+      const count = counts[bucket] ?? 0;
+      const height = (count / ticks.at(-1)!) * plotHeight;
+      below += height;
+      if (count === 0) return [];
+      const place = { x: bucket * step + gap / 2, y: plotHeight - below, width: step - gap, height };
+      return [svg("rect", { class: `part ${look}`, ...place })];
+    });
+  });
+  const edges = bounds.flatMap((bound, index) => {
+    const isPowerOfTen = Math.abs(Math.log10(bound) - Math.round(Math.log10(bound))) < 1e-9;
+    if (!isPowerOfTen) return [];
+    const x = (index + 1) * step;
+    return [
+      svg("line", { class: "axis", x1: x, x2: x, y1: plotHeight, y2: plotHeight + 4 }),
+      svg("text", { x, y: plotHeight + 19, "text-anchor": "middle" }, formatSeconds(bound)),
+    ];
+  });
+  const all = totals.reduce((sum, count) => sum + count, 0);
+  const label = `${formatNumber(all)} operations of the store in the last five minutes, by how long they took. The table below has the figures.`;
+  canvas.show([...valueAxis(ticks, canvas), ...bars, ...edges], label);
+}
