@@ -11,6 +11,7 @@ import { batchSyncRoutes } from "./routes/batch-sync.ts";
 import { deletionRoutes } from "./routes/deletion.ts";
 import { healthRoutes } from "./routes/health.ts";
 import { identifyRoutes } from "./routes/identify.ts";
+import { openApiRoutes } from "./routes/openapi.ts";
 import { partnerRoutes } from "./routes/partners.ts";
 import { pixelSyncRoutes } from "./routes/pixel-sync.ts";
 import type { Services } from "./service.ts";
@@ -40,10 +41,11 @@ export function problem(error: string, message: string): { error: string; messag
   return { error, message };
 }
 
-/** Builds the routes. */
-export function createApp(services: Services): (request: Request, context: EcContext) => Promise<Response> {
+/** All routes, as hono has them. */
+export function serviceRoutes(services: Services): Hono<RouteBindings> {
   const app = new Hono<RouteBindings>();
   app.route("/", healthRoutes(services));
+  app.route("/", openApiRoutes());
   app.route("/", partnerRoutes(services));
   app.route("/", adminIdentityRoutes(services));
   app.route("/", adminPageRoutes(services));
@@ -52,6 +54,12 @@ export function createApp(services: Services): (request: Request, context: EcCon
   app.route("/", identifyRoutes(services));
   app.route("/", auctionRoutes(services));
   app.route("/", deletionRoutes(services));
+  return app;
+}
+
+/** Builds what answers for all routes. */
+export function createApp(services: Services): (request: Request, context: EcContext) => Promise<Response> {
+  const app = serviceRoutes(services);
   app.notFound((c) => c.json(problem("not_found", `there is no ${c.req.method} ${c.req.path}`), 404));
   app.onError((error, c) => {
     services.logOnce.error(`route ${c.req.path}`, "a route failed", { error, path: c.req.path });

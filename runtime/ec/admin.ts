@@ -10,7 +10,7 @@ import type { Partner, PartnerInput } from "./partner.ts";
 import type { PartnerSource } from "./registry.ts";
 
 /** Every field of a partner's record by its name on the wire. The only place where the two spellings meet. */
-const WIRE_NAMES: { readonly [Field in keyof Required<PartnerInput>]: string } = {
+export const WIRE_NAMES: { readonly [Field in keyof Required<PartnerInput>]: string } = {
   id: "id",
   name: "name",
   allowedReturnDomains: "allowed_return_domains",
@@ -35,7 +35,11 @@ const FIELDS_BY_WIRE_NAME = new Map(Object.entries(WIRE_NAMES).map(([field, name
 const FIELD_IN_TEXT = new RegExp(`\\b(?:${Object.keys(WIRE_NAMES).join("|")})\\b`, "g");
 
 /** Fields that are accepted and never answered. */
-const SECRETS: ReadonlySet<string> = new Set<keyof PartnerInput>(["apiKey", "apiKeyHash", "pullToken"]);
+export const SECRET_FIELDS: ReadonlySet<string> = new Set<keyof PartnerInput>([
+  "apiKey",
+  "apiKeyHash",
+  "pullToken",
+]);
 
 /** What is wrong with one field, in the wire's spelling. */
 export interface WireFault {
@@ -74,7 +78,7 @@ function respell(text: string): string {
 
 /** A partner as the admin API answers it: never its key, its key's hash or its token, only whether there is one. */
 export function partnerToWire(partner: Partner, source: PartnerSource): JsonObject {
-  const shown = Object.entries(WIRE_NAMES).filter(([field]) => !SECRETS.has(field));
+  const shown = Object.entries(WIRE_NAMES).filter(([field]) => !SECRET_FIELDS.has(field));
   return {
     ...Object.fromEntries(shown.map(([field, name]) => [name, partner[field as keyof Partner]])),
     has_api_key: partner.apiKeyHash !== null,

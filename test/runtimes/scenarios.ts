@@ -2,6 +2,7 @@ import { auctionScenarios } from "./scenarios/auction.ts";
 import { badInputScenarios } from "./scenarios/bad-input.ts";
 import { consentScenarios } from "./scenarios/consent.ts";
 import { identityScenarios } from "./scenarios/identity.ts";
+import { openApiScenarios } from "./scenarios/openapi.ts";
 import {
   batchScenarios,
   deletionScenarios,
@@ -27,4 +28,5 @@ export const scenarios = [
   ...deletionScenarios,
   ...pullSyncScenarios,
   ...operationScenarios,
+  ...openApiScenarios,
 ];

@@ -5,6 +5,7 @@
  */
 import { createHash, createHmac } from "node:crypto";
 import type { GraphEntry } from "../../runtime/ec/entry.ts";
+import { mustBeDescribed } from "../support/openapi.ts";
 import type { Origin } from "../support/origin.ts";
 import { type Answer, type Visit, visit } from "../support/visit.ts";
 
@@ -41,7 +42,7 @@ export interface Target {
   name: string;
   url: string;
   origin: Origin;
-  /** One request by a visitor. */
+  /** One request by a visitor. An answer of the service's own that the API's description does not have fails. */
   visit(visitor: Visitor, request?: Visit): Promise<Answer>;
   /** What the graph holds for an id. */
   entry(id: string): Promise<GraphEntry | null>;
@@ -51,14 +52,16 @@ export interface Target {
 
 /** Makes a target of a base URL. */
 export function targetOf(name: string, url: string, origin: Origin, log: () => string): Target {
-  const send = (visitor: Visitor, request: Visit = {}) => {
+  const send = async (visitor: Visitor, request: Visit = {}) => {
     const headers: [string, string][] = [];
     if (visitor.ip !== undefined) headers.push(["x-test-ip", visitor.ip]);
     if (visitor.country !== undefined) headers.push(["x-test-country", visitor.country]);
     if (visitor.region !== undefined) headers.push(["x-test-region", visitor.region]);
     const cookies = (visitor.cookies ?? []).map(([cookie, value]) => `${cookie}=${value}`).join("; ");
     if (cookies !== "") headers.push(["cookie", cookies]);
-    return visit(url, { ...request, headers: [...headers, ...(request.headers ?? [])] });
+    const answer = await visit(url, { ...request, headers: [...headers, ...(request.headers ?? [])] });
+    mustBeDescribed(request, answer);
+    return answer;
   };
   return {
     name,

@@ -1,0 +1,24 @@
+import assert from "node:assert/strict";
+import { description } from "../../../worker/openapi/description.ts";
+import { admin, type Scenario } from "../target.ts";
+
+export const openApiScenarios: Scenario[] = [
+  {
+    name: "openapi: the service hands out the description that all its answers are held against",
+    async run(target) {
+      const answer = await target.visit({ country: "JP" }, { path: "/_ts/openapi.json" });
+      assert.equal(answer.status, 200);
+      assert.deepEqual(JSON.parse(answer.body), JSON.parse(JSON.stringify(description)));
+      assert.deepEqual(answer.setCookies, []);
+    },
+  },
+  {
+    name: "openapi: what the operator alone may read is as described",
+    async run(target) {
+      assert.equal((await admin(target, "GET", "/_ts/admin/status")).status, 200);
+      assert.equal((await target.visit({}, { path: "/_ts/admin/status" })).status, 401);
+      assert.equal((await target.visit({}, { path: "/_ts/admin" })).status, 308);
+      assert.equal((await target.visit({}, { path: "/_ts/admin/" })).status, 200);
+    },
+  },
+];

@@ -1,0 +1,135 @@
+/**
+ * Answers of a running service, held against the description that it serves.
+ * @module
+ */
+import { Ajv2020, type ValidateFunction } from "ajv/dist/2020.js";
+import { routeKind } from "../../worker/app.ts";
+import { description } from "../../worker/openapi/description.ts";
+import type { Answer as Described, Header, Operation, Reference } from "../../worker/openapi/types.ts";
+import type { Answer, Visit } from "./visit.ts";
+
+const DOCUMENT = "openapi.json";
+// The second one for headers: there every value is a text.
+const [ajv, headerAjv] = [false, true].map(
+  (coerceTypes) =>
+    new Ajv2020({ allErrors: true, coerceTypes, strict: true, allowUnionTypes: true, strictRequired: false }),
+) as [Ajv2020, Ajv2020];
+for (const each of [ajv, headerAjv]) {
+  each.addVocabulary(Object.keys(description)); // the parts of the document around the schemas
+  each.addSchema(JSON.parse(JSON.stringify(description)), DOCUMENT);
+}
+
+/** An answer differs from the description. */
+export class Undescribed extends Error {}
+
+/** What stands at a JSON pointer of the description, and the pointer where it really stands. */
+function at<T>(pointer: string): { value: T; pointer: string } {
+  let value: unknown = description;
+  for (const key of pointer.split("/").slice(1)) {
+    const name = key.replace(/~1/g, "/").replace(/~0/g, "~");
+    value = (value as Record<string, unknown>)[name];
+  }
+  const { $ref } = (value ?? {}) as Partial<Reference>;
+  return $ref === undefined ? { value: value as T, pointer } : at($ref.slice(1));
+}
+
+const escaped = (key: string) => key.replace(/~/g, "~0").replace(/\//g, "~1");
+
+const validators = new Map<string, ValidateFunction>();
+
+/** What is wrong with a value by the schema at a pointer; `null`: nothing. */
+export function schemaFault(value: unknown, pointer: string, by: Ajv2020 = ajv): string | null {
+  const key = `${by === ajv}${pointer}`;
+  let validate = validators.get(key);
+  if (validate === undefined) {
+    validate = by.compile({ $ref: `${DOCUMENT}#${encodeURI(pointer)}` });
+    validators.set(key, validate);
+  }
+  return validate(value) ? null : by.errorsText(validate.errors, { separator: "; " });
+}
+
+/** Where a request's operation is described; `null`: it is not. */
+export function operationOf(method: string, path: string): string | null {
+  const bare = path.split(/[?#]/)[0]!;
+  const described = Object.keys(description.paths);
+  // A path without variables goes before one with (OpenAPI 3.1, Paths Object).
+  const template =
+    described.find((each) => each === bare) ??
+    described.find((each) => new RegExp(`^${each.replace(/\{[^}]+\}/g, "[^/]+")}$`).test(bare));
+  const name = method.toLowerCase() === "head" ? "get" : method.toLowerCase();
+  if (template === undefined || !Object.hasOwn(description.paths[template]!, name)) return null;
+  return `/paths/${escaped(template)}/${name}`;
+}
+
+/** Where an answer of this status is described: by the status, or else by its class. */
+function answerOf(operation: string, status: number): string | null {
+  const { responses } = at<Operation>(operation).value;
+  const name = [String(status), `${String(status)[0]}XX`].find((each) => Object.hasOwn(responses, each));
+  return name === undefined ? null : at<Described>(`${operation}/responses/${name}`).pointer;
+}
+
+function bodyFault(method: string, answer: Answer, pointer: string): string | null {
+  const { content } = at<Described>(pointer).value;
+  if (method === "HEAD") return null;
+  const type = answer.headers["content-type"]?.split(";")[0];
+  if (content === undefined) return answer.body === "" ? null : "a body, and none is described";
+  const name = [type ?? "", "*/*"].find((each) => Object.hasOwn(content, each));
+  if (name === undefined) return `content-type ${type}, expected ${Object.keys(content).join(" or ")}`;
+  const schema = `${pointer}/content/${escaped(name)}/schema`;
+  return name === "*/*"
+    ? null
+    : schemaFault(type === "application/json" ? JSON.parse(answer.body) : answer.body, schema);
+}
+
+function headerFaults(answer: Answer, pointer: string): string[] {
+  const faults: string[] = [];
+  for (const name of Object.keys(at<Described>(pointer).value.headers ?? {})) {
+    const header = at<Header>(`${pointer}/headers/${name}`);
+    for (const value of [answer.headers[name] ?? null].flat()) {
+      if (value === null && header.value.required) faults.push(`the header ${name} is missing`);
+      const fault = value === null ? null : schemaFault(value, `${header.pointer}/schema`, headerAjv);
+      if (fault !== null) faults.push(`the header ${name}: ${fault}`);
+    }
+  }
+  return faults;
+}
+
+/** What was sent and taken without objection has to be described, too. */
+function requestFault(operation: string, { body }: Visit, status: number): string | null {
+  const isTaken = status === 200 || status === 201;
+  const { requestBody } = at<Operation>(operation).value;
+  if (!isTaken || requestBody === undefined || body === undefined) return null;
+  const text = typeof body === "string" ? body : new TextDecoder().decode(body);
+  const schema = `${operation}/requestBody/content/application~1json/schema`;
+  const fault = schemaFault(JSON.parse(text), schema);
+  return fault === null ? null : `the request was taken: ${fault}`;
+}
+
+/**
+ * Holds one answer of the service's own routes against the description: status, media type, body, headers, and what
+ * was sent where it was taken. Other paths are the wrapped site's.
+ * @throws {Undescribed} naming everything that differs.
+ */
+export function mustBeDescribed(request: Visit, answer: Answer): void {
+  const { method = "GET", path = "/" } = request;
+  if (routeKind(`http://publisher.example${path}`) === "organic") return;
+  const faults: (string | null)[] = [];
+  const operation = operationOf(method, path);
+  if (answer.status === 500) {
+    faults.push("a fault of the service");
+  } else if (operation === null) {
+    // The operator's part of the tree does not even tell strangers what there is.
+    if (answer.status !== 404 && answer.status !== 401) faults.push("the operation is not described");
+    else if (method !== "HEAD")
+      faults.push(schemaFault(JSON.parse(answer.body), "/components/schemas/Problem"));
+  } else {
+    const pointer = answerOf(operation, answer.status);
+    if (pointer === null) faults.push("the status is not described");
+    else faults.push(bodyFault(method, answer, pointer), ...headerFaults(answer, pointer));
+    faults.push(requestFault(operation, request, answer.status));
+  }
+  const found = faults.filter((fault) => fault !== null);
+  if (found.length === 0) return;
+  const what = `${method} ${path.slice(0, 200)} -> ${answer.status}`;
+  throw new Undescribed(`${what}: ${found.join("; ")}\n${answer.body.slice(0, 500)}`);
+}

@@ -1,0 +1,151 @@
+import { Validator } from "@seriousme/openapi-schema-validator";
+import { describe, expect, test } from "vitest";
+import { WIRE_NAMES } from "../../runtime/ec/admin.ts";
+import { type PartnerInput, parsePartner } from "../../runtime/ec/partner.ts";
+import { serviceRoutes } from "../../worker/app.ts";
+import { description } from "../../worker/openapi/description.ts";
+import { mustBeDescribed, schemaFault, Undescribed } from "../support/openapi.ts";
+import { testService } from "../support/service.ts";
+import type { Answer } from "../support/visit.ts";
+
+describe("the description", () => {
+  test("is valid OpenAPI 3.1 by the official schema, every reference resolved", async () => {
+    const validator = new Validator();
+    const result = await validator.validate(JSON.parse(JSON.stringify(description)));
+    expect(result).toEqual({ valid: true });
+    expect(validator.version).toBe("3.1");
+    expect(() => validator.resolveRefs()).not.toThrow();
+  });
+
+  test("is what the server answers, and names no operation twice", async () => {
+    const { ask } = testService();
+    const answer = await ask("/_ts/openapi.json");
+    expect([answer.status, answer.headers.get("content-type")]).toEqual([200, "application/json"]);
+    expect(await answer.json()).toEqual(JSON.parse(JSON.stringify(description)));
+    const ids = Object.values(description.paths).flatMap((item) =>
+      Object.values(item).map(({ operationId }) => operationId),
+    );
+    expect(new Set(ids).size).toBe(ids.length);
+  });
+
+  test("has every route, and no other", () => {
+    const routes = serviceRoutes(testService().services).routes;
+    const served = routes
+      .filter(({ method }) => method !== "ALL") // what goes before several routes
+      .map(({ method, path }) => `${method} ${path.replace(/:(\w+)/g, "{$1}")}`);
+    const described = Object.entries(description.paths).flatMap(([path, item]) =>
+      Object.keys(item).map((method) => `${method.toUpperCase()} ${path}`),
+    );
+    expect(described.sort()).toEqual([...new Set(served)].sort());
+  });
+
+  test("uses every component", () => {
+    const text = JSON.stringify(description);
+    for (const [kind, components] of Object.entries(description.components)) {
+      if (kind === "securitySchemes") continue;
+      for (const name of Object.keys(components)) expect(text).toContain(`"#/components/${kind}/${name}"`);
+    }
+  });
+});
+
+describe("a partner's record", () => {
+  const properties = description.components.schemas.PartnerInput!.properties as Record<
+    string,
+    { minimum?: number; maximum?: number; default?: unknown; pattern?: string; maxItems?: number }
+  >;
+  const rules = { allowInsecure: false };
+  const isTaken = (input: object) => "partner" in parsePartner({ id: "a", ...input }, rules);
+  const fields = Object.entries(WIRE_NAMES) as [keyof PartnerInput, string][];
+
+  test("has every field and its default", () => {
+    expect(Object.keys(properties)).toEqual(Object.values(WIRE_NAMES));
+    const parsed = parsePartner({ id: "a" }, rules) as { partner: Record<string, unknown> };
+    for (const [field, name] of fields) {
+      if (["id", "name", "apiKey"].includes(field)) continue;
+      expect(properties[name]?.default, name).toEqual(parsed.partner[field]);
+    }
+  });
+
+  test.each(fields.filter(([, name]) => properties[name]?.minimum !== undefined))(
+    "%s is bounded as the record is",
+    (field, name) => {
+      const { minimum, maximum } = properties[name] as { minimum: number; maximum: number };
+      const taken = [minimum - 1, minimum, maximum, maximum + 1].map((value) => isTaken({ [field]: value }));
+      expect(taken).toEqual([false, true, true, false]);
+    },
+  );
+
+  test("numbers without bounds are none", () => {
+    const defaults = fields.filter(([, name]) => typeof properties[name]?.default === "number");
+    expect(defaults.length).toBeGreaterThan(5);
+    for (const [, name] of defaults) expect(properties[name]?.maximum, name).toBeDefined();
+  });
+
+  const hash = "0123456789abcdef".repeat(4);
+  const texts: [keyof PartnerInput, string[]][] = [
+    ["id", ["a", "A", "", "a".repeat(32), "a".repeat(33), "a b", "eids", "ts", "env"]],
+    ["name", ["A name", "", "n".repeat(100), "n".repeat(101), "a\u0007"]],
+    ["apiKey", ["k".repeat(16), "k".repeat(15), "k".repeat(4096), "k".repeat(4097), `${"k".repeat(16)} `]],
+    ["apiKeyHash", [hash, hash.toUpperCase(), hash.slice(1), `${hash}0`]],
+    ["pullToken", ["t", "", "t".repeat(4096), "t".repeat(4097), "t t"]],
+  ];
+  test.each(texts)("%s is the same to both", (field, values) => {
+    for (const value of values) {
+      const wire = { id: "a", [WIRE_NAMES[field]]: value };
+      const fits = schemaFault(wire, "/components/schemas/PartnerInput") === null;
+      expect([value, fits]).toEqual([value, isTaken({ [field]: value })]);
+    }
+  });
+
+  test("lists are bounded as the record's are", () => {
+    for (const [field, name] of fields.filter(([, each]) => properties[each]?.maxItems !== undefined)) {
+      const hosts = (count: number) => Array.from({ length: count }, (_, i) => `h${i}.example`);
+      const most = properties[name]!.maxItems!;
+      expect([most, most + 1].map((count) => isTaken({ [field]: hosts(count) }))).toEqual([true, false]);
+    }
+  });
+});
+
+describe("the check of answers", () => {
+  const answer = (status: number, body: unknown, headers: Answer["headers"] = {}): Answer => ({
+    status,
+    headers: { "content-type": "application/json", ...headers },
+    setCookies: [],
+    body: typeof body === "string" ? body : JSON.stringify(body),
+  });
+  const problem = (error: string) => ({ error, message: "what is wrong" });
+  const path = "/_ts/api/v1/sync";
+  const batch = { accepted: 1, rejected: 0, errors: [] };
+  const noStore = { "cache-control": "no-store" };
+
+  test("lets described answers pass", () => {
+    const sent = { mappings: [{ ec_id: `${"0".repeat(64)}.AAAAAA`, partner_uid: "u", timestamp: 1 }] };
+    const body = JSON.stringify(sent);
+    mustBeDescribed({ method: "POST", path, body }, answer(200, batch, noStore));
+    mustBeDescribed(
+      { method: "POST", path },
+      answer(429, problem("rate_limit_exceeded"), { "retry-after": "7" }),
+    );
+    mustBeDescribed({ method: "HEAD", path: "/_ts/health" }, answer(200, ""));
+    mustBeDescribed({ path: "/_ts/nothing" }, answer(404, problem("not_found")));
+    mustBeDescribed({ path: "/page" }, answer(418, "the site's own"));
+    mustBeDescribed({ method: "POST", path: "/auction" }, answer(203, "{}"));
+  });
+
+  test.each<[string, string, string, Answer, string?]>([
+    ["a status", "POST", path, answer(418, problem("teapot"))],
+    ["a fault of the service", "POST", path, answer(500, problem("internal_error"))],
+    ["a code", "POST", path, answer(401, problem("nobody"), { "www-authenticate": "Bearer" })],
+    ["a field", "POST", path, answer(200, { ...batch, surplus: 1 }, noStore)],
+    ["a missing field", "POST", path, answer(200, { accepted: 1, rejected: 0 }, noStore)],
+    ["a media type", "POST", path, answer(200, batch, { ...noStore, "content-type": "text/plain" })],
+    ["a missing header", "POST", path, answer(429, problem("rate_limit_exceeded"))],
+    ["a header", "POST", path, answer(429, problem("rate_limit_exceeded"), { "retry-after": "soon" })],
+    ["a body", "GET", "/identify", answer(204, "something", noStore)],
+    ["an operation", "PUT", path, answer(200, batch)],
+    ["a request", "POST", path, answer(200, batch, noStore), '{"mappings":[{"ec_id":"no"}]}'],
+  ])("stops at %s that is not described", (_what, method, asked, given, body) => {
+    const request = body === undefined ? { method, path: asked } : { method, path: asked, body };
+    expect(() => mustBeDescribed(request, given)).toThrow(Undescribed);
+  });
+});

@@ -1,0 +1,137 @@
+/**
+ * What the publisher's pages call.
+ * @module
+ */
+import { header, json, problem, problemOf, response, schema } from "./schemas.ts";
+import { noStore, parameter, visitor } from "./shared.ts";
+import type { Answer, Paths } from "./types.ts";
+
+const preflight = (operationId: string, summary: string) => ({
+  operationId,
+  tags: ["pages"],
+  summary,
+  parameters: [parameter("Origin")],
+  responses: {
+    "204": response("Preflight"),
+    "403": response("OriginNotAllowed"),
+    "500": response("InternalError"),
+  },
+});
+
+const identityHeaders: Answer["headers"] = {
+  "x-ts-ec": header("EcId"),
+  "x-ts-eids": header("Eids"),
+  "x-ts-eids-truncated": header("EidsTruncated"),
+};
+
+const bidRequest = { type: "object", description: "An OpenRTB 2.6 bid request." };
+
+export const visitorPaths: Paths = {
+  "/identify": {
+    get: {
+      operationId: "identify",
+      tags: ["pages"],
+      summary: "The visitor's identity, as far as pages and auctions may know it.",
+      description:
+        "Beside the headers below there is one `x-ts-<partner>` for each of the 20 partners that gave an id last, if the id " +
+        "is visible ASCII.",
+      parameters: [...visitor, parameter("Origin")],
+      responses: {
+        "200": json("The visitor has an id.", schema("Identity"), {
+          ...noStore,
+          ...identityHeaders,
+          "x-ts-ec-consent": {
+            description: "Consent allows it.",
+            required: true,
+            schema: { const: "ok" },
+          },
+          "access-control-allow-origin": header("AllowOrigin"),
+          "set-cookie": header("SetCookie"),
+        }),
+        "204": { description: "The visitor has no id.", headers: noStore },
+        "403": json("Consent does not allow it, or the page is of another site.", {
+          oneOf: [schema("Denied"), problemOf("origin_not_allowed")],
+        }),
+        "500": response("InternalError"),
+      },
+    },
+    options: preflight("identifyPreflight", "The preflight of a page on another host of the publisher's."),
+  },
+  "/auction": {
+    post: {
+      operationId: "auction",
+      tags: ["pages"],
+      summary: "Sends a bid request to the configured auction endpoint, with the visitor's identity in it.",
+      description:
+        "At most 1 MiB. Adds `user.id`, `user.eids` and `user.consent` if consent allows and the store answers; takes out what " +
+        "an earlier visit may have left of them if consent does not allow. The endpoint has 10 seconds.",
+      parameters: visitor,
+      requestBody: { required: true, content: { "application/json": { schema: bidRequest } } },
+      responses: {
+        "2XX": {
+          description: "What the endpoint answered, as it came.",
+          headers: { ...identityHeaders, "set-cookie": header("SetCookie") },
+          content: { "*/*": { schema: {} } },
+        },
+        "400": problem("The body is no bid request.", ["invalid_json", "invalid_bid_request"]),
+        "404": problem("No auction endpoint is configured.", ["no_auction"]),
+        "413": response("TooLarge"),
+        "4XX": {
+          description: "What the endpoint answered, as it came.",
+          content: { "*/*": { schema: {} } },
+        },
+        "500": response("InternalError"),
+        "502": problem("The endpoint failed or cannot be reached.", [
+          "auction_failed",
+          "auction_unreachable",
+        ]),
+        "504": problem("The endpoint took too long.", ["auction_timeout"]),
+      },
+    },
+  },
+  "/_ts/api/v1/identity": {
+    delete: {
+      operationId: "deleteIdentity",
+      tags: ["pages", "operator"],
+      summary: "Forgets an identity.",
+      description:
+        "With an `Authorization` header: as the operator, for the EC id in the body or in the query. Without: for the visitor " +
+        "whose cookie it is; the cookie is deleted, too.",
+      security: [{ visitorCookie: [] }, { adminToken: [] }],
+      parameters: [
+        {
+          name: "ec_id",
+          in: "query",
+          description: "The operator's way to name the id without a body.",
+          schema: schema("EcId"),
+        },
+        parameter("EcCookie"),
+        parameter("Origin"),
+      ],
+      requestBody: {
+        required: false,
+        description: "The operator's way to name the id.",
+        content: {
+          "application/json": {
+            schema: { type: "object", properties: { ec_id: schema("EcId") }, required: ["ec_id"] },
+          },
+        },
+      },
+      responses: {
+        "204": {
+          description: "It is forgotten, if it was known at all.",
+          headers: { ...noStore, "set-cookie": header("SetCookie") },
+        },
+        "400": problem("The operator named no valid EC id.", ["invalid_ec_id"]),
+        "401": response("Unauthorized"),
+        "403": response("OriginNotAllowed"),
+        "500": response("InternalError"),
+        "503": response("StoreUnavailable"),
+      },
+    },
+    options: preflight(
+      "deleteIdentityPreflight",
+      "The preflight of a page on another host of the publisher's.",
+    ),
+  },
+};

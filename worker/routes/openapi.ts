@@ -1,0 +1,10 @@
+import { Hono } from "hono";
+import type { RouteBindings } from "../app.ts";
+
+/** `GET /_ts/openapi.json`: the description of this API. Loaded when somebody asks. */
+export function openApiRoutes(): Hono<RouteBindings> {
+  return new Hono<RouteBindings>().get("/_ts/openapi.json", async (c) => {
+    const { description } = await import("../openapi/description.ts");
+    return c.json(description, 200, { "cache-control": "max-age=3600" });
+  });
+}
