@@ -26,8 +26,14 @@ export const git: Program = {
   find: () => inPath("git"),
 };
 
+export const curl: Program = {
+  package: "curl",
+  usedFor: "the tests that run the commands of the guides",
+  find: () => inPath("curl"),
+};
+
 /** All of them. */
-export const programs: readonly Program[] = [chromium, git];
+export const programs: readonly Program[] = [chromium, git, curl];
 
 function inPath(name: string): string | null {
   for (const folder of (process.env.PATH ?? "").split(delimiter)) {
