@@ -71,8 +71,8 @@ export class TimeHeap<T extends Timed> {
     for (;;) {
       let below = 2 * index + 1;
       if (below >= this.#items.length) break;
-      if (below + 1 < this.#items.length && this.#items[below + 1]!.dueAt < this.#items[below]!.dueAt)
-        below++;
+      const right = this.#items[below + 1];
+      if (right !== undefined && isBefore(right, this.#items[below]!)) below++;
       const earlier = this.#items[below]!;
       if (!isBefore(earlier, item)) break;
       this.#place(earlier, index);
