@@ -52,14 +52,16 @@ function install(folder, what) {
   say(`installing ${what} (once; this takes a moment)`);
   rmSync(stamp, { force: true });
   const npm = process.env.npm_execpath;
-  const args = ["ci", "--no-audit", "--no-fund", "--loglevel=error"];
+  // Not `npm ci`: it gives up where a registry lacks another platform's optional package. Versions are the lockfile's.
+  const args = ["install", "--no-save", "--no-audit", "--no-fund", "--loglevel=error"];
   const [command, ...rest] = npm ? [process.execPath, npm, ...args] : ["npm", ...args];
   const done = spawnSync(command, rest, {
     cwd: join(root, folder),
     stdio: ["ignore", "inherit", "inherit"],
     env: { ...process.env, npm_config_ignore_scripts: "false" },
   });
-  if (done.status !== 0) fail(`could not install ${what}: npm ci in ./${folder || "."} failed (see above)`);
+  if (done.status !== 0)
+    fail(`could not install ${what}: npm install in ./${folder || "."} failed (see above)`);
   writeFileSync(stamp, wanted);
 }
 

@@ -22,7 +22,9 @@ function npm(args: readonly string[], cwd: string): string {
 
 /** Packs a folder; the tarball's path. */
 function pack(path: string): string {
-  const [packed] = JSON.parse(npm(["pack", path, "--json", "--ignore-scripts", "--pack-destination", folder], root));
+  const [packed] = JSON.parse(
+    npm(["pack", path, "--json", "--ignore-scripts", "--pack-destination", folder], root),
+  );
   return join(folder, packed.filename.replace("@", "").replace("/", "-"));
 }
 

@@ -29,11 +29,7 @@ describe("decideFinalization", () => {
   test.each<[string, Partial<EcContext>, ReturnType<typeof decideFinalization>]>([
     ["no id at all", {}, { branch: "anonymous" }],
     ["minted", { activeId: A, ecGenerated: true }, { branch: "new", id: A }],
-    [
-      "cookie",
-      { cookieWasPresent: true, cookieId: A },
-      { branch: "returning", id: A, restoreCookie: false },
-    ],
+    ["cookie", { cookieWasPresent: true, cookieId: A }, { branch: "returning", id: A, restoreCookie: false }],
     ["header only", { headerId: A }, { branch: "returning", id: A, restoreCookie: false }],
     [
       "header and another cookie",

@@ -142,7 +142,9 @@ describe("upsertPartnerId", () => {
     const store = memoryStore({ clock });
     const graphs = Array.from({ length: 4 }, () => createGraph(slow(store), clock, random));
     await Promise.all(
-      Array.from({ length: 300 }, (_, i) => graphs[i % 4]!.upsertPartnerId(ID, `partner-${i}`, `u${i}`, i + 1)),
+      Array.from({ length: 300 }, (_, i) =>
+        graphs[i % 4]!.upsertPartnerId(ID, `partner-${i}`, `u${i}`, i + 1),
+      ),
     );
     const { ids } = (await graphs[0]!.get(ID)) as GraphEntry;
     expect(Object.keys(ids)).toHaveLength(300);

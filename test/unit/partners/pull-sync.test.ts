@@ -294,7 +294,10 @@ test("ten thousand partners of whom ten pull cost an organic request the store's
     const id = await visit(service);
     service.store.asked.length = 0;
     for (let i = 0; i < 5; i++) await visit(service, id);
-    return { operations: [...service.store.asked].map(({ operation }) => operation), calls: service.calls.length };
+    return {
+      operations: [...service.store.asked].map(({ operation }) => operation),
+      calls: service.calls.length,
+    };
   };
   const few = await work(pulling);
   expect(few.calls).toBe(10);
