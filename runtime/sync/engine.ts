@@ -452,19 +452,25 @@ export class SyncEngine<Need, Item = Need> {
 
   /** Begins a slot's fetch and waits for it, but no longer than is allowed or wanted. */
   #bounded(slot: Slot, fetch: (signal: AbortSignal) => Promise<readonly Item[]>): Promise<readonly Item[]> {
-    return new Promise((resolve, reject) => {
-      const controller = new AbortController();
+    const controller = new AbortController();
+    const bounded = new Promise<readonly Item[]>((resolve, reject) => {
       const fetched = fetch(controller.signal);
       const ms = this.#fetchTimeoutMs;
-      const cancel = this.#clock.after(ms, () => slot.abort?.(new FetchTimeout(ms)));
+      const cancel = this.#clock.after(ms, () => {
+        const timeout = new FetchTimeout(ms);
+        controller.abort(timeout);
+        reject(timeout);
+      });
       slot.abort = (reason) => {
         cancel();
-        controller.abort(reason);
         reject(reason);
       };
       this.#throttle.started(slot);
       fetched.finally(cancel).then(resolve, reject);
     });
+    // Some hosts let only the request that began a fetch end it, but any other one reject a promise of it.
+    bounded.catch((reason) => controller.abort(reason));
+    return bounded;
   }
 
   async #process(identifier: string, obtained: readonly Item[]): Promise<void> {

@@ -106,7 +106,10 @@ const mutants: Mutant[] = [
   },
   {
     name: "the slot of a hanging fetch never given back",
-    edits: [["engine.ts", "() => slot.abort?.(new FetchTimeout(ms))", "() => {}"]],
+    edits: [
+      ["engine.ts", "controller.abort(timeout);", ""],
+      ["engine.ts", "reject(timeout);", ""],
+    ],
     breaks: /not complete|lost wake-up/,
   },
   {
