@@ -1,0 +1,72 @@
+/**
+ * The contract suites of what Cloudflare has, on real Durable Objects in workerd.
+ * @module
+ */
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { durableObjectSuites } from "../contract/durable-object-suites.ts";
+import { startWorker, type Worker } from "../support/workerd.ts";
+
+const suites = durableObjectSuites(() => {
+  throw new Error("the cases run inside workerd");
+});
+const cases = suites.flatMap(([suite, list]) => list.map(({ name }) => ({ suite, name })));
+
+const CASE_TIMEOUT_MS = 110_000;
+
+describe("contract suites on cloudflare", () => {
+  const folder = mkdtempSync(join(tmpdir(), "millrace-"));
+  let worker: Worker;
+
+  const start = () =>
+    startWorker({
+      entry: `export { default, Tested } from "./test/contract/durable-object-service.ts";`,
+      className: "Tested",
+      persist: folder,
+    });
+
+  const ask = async (path: string) => {
+    const response = await fetch(`${worker.url}${path}`, { signal: AbortSignal.timeout(CASE_TIMEOUT_MS) });
+    if (response.status !== 200) throw new Error(`${path}: ${response.status}\n${worker.log().slice(-2000)}`);
+    return response.json();
+  };
+
+  beforeAll(async () => {
+    worker = await start();
+  });
+
+  afterAll(async () => {
+    await worker?.stop();
+    rmSync(folder, { recursive: true, force: true });
+  });
+
+  test.each(cases.map((one, number) => ({ ...one, number })))(
+    "$suite $name",
+    async ({ name, number }) => {
+      expect(await ask(`/${number}`)).toEqual({ name, fault: null });
+    },
+    CASE_TIMEOUT_MS,
+  );
+
+  test("requests that write to one entry at once lose nothing, and a restart loses nothing of it", async () => {
+    const members = Array.from({ length: 200 }, (_, n) => `${n}`);
+    await Promise.all(members.map((member) => ask(`/add?member=${member}`)));
+    expect((await ask("/members")).toSorted()).toEqual(members.toSorted());
+    await worker.stop();
+    worker = await start();
+    expect((await ask("/members")).toSorted()).toEqual(members.toSorted());
+  });
+
+  test("an alarm removes what has ended, once an hour, as long as there is something that will", async () => {
+    const hour = 3_600_000;
+    expect(await ask("/sweep")).toEqual([
+      { rows: 0, alarmInMs: null },
+      { rows: 4, alarmInMs: hour },
+      { rows: 2, alarmInMs: hour },
+      { rows: 1, alarmInMs: 0 },
+      { rows: 1, alarmInMs: -hour },
+    ]);
+  });
+});

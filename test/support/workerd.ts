@@ -1,0 +1,104 @@
+/**
+ * A Worker on Cloudflare's own runtime, workerd, run by miniflare on loopback.
+ * @module
+ */
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import type { Readable } from "node:stream";
+import { Miniflare, type MiniflareOptions } from "miniflare";
+import { type Bundle, bundle } from "./bundle.ts";
+import { root } from "./spawn.ts";
+
+/** The runtime's behaviours as of this day; the starter under `examples/cloudflare/` names the same. */
+export const COMPATIBILITY_DATE = "2026-07-01";
+
+/** A Worker, as text. */
+export interface WorkerSource {
+  /** The entry's TypeScript. It exports the class that the binding `MILLRACE` has. */
+  entry: string;
+  /** The class's name. */
+  className?: string;
+  /** Variables and secrets. */
+  bindings?: Record<string, string>;
+  /** Where the objects are kept; memory if left out. */
+  persist?: string;
+  /** What Cloudflare would know of every request. */
+  cf?: Record<string, string>;
+}
+
+/** A running Worker. */
+export interface Worker {
+  url: string;
+  /** The same Worker behind miniflare's stand-in for Cloudflare, which adds what Cloudflare knows of a request. */
+  front: string;
+  bundle: Bundle;
+  /** Everything that it wrote so far. */
+  log(): string;
+  stop(): Promise<void>;
+}
+
+/** Bundles a Worker and starts it. */
+export async function startWorker({
+  entry,
+  className = "Millrace",
+  bindings = {},
+  persist,
+  cf,
+}: WorkerSource): Promise<Worker> {
+  const bundled = await bundle({
+    entry: "virtual:entry",
+    platform: "cloudflare",
+    virtual: { "virtual:entry": entry },
+  });
+  return { ...(await runWorker(bundled.code, { className, bindings, persist, cf })), bundle: bundled };
+}
+
+async function runWorker(
+  code: string,
+  {
+    className,
+    bindings,
+    persist,
+    cf,
+  }: Required<Pick<WorkerSource, "className" | "bindings">> & Pick<WorkerSource, "persist" | "cf">,
+): Promise<Omit<Worker, "bundle">> {
+  let log = "";
+  const options: MiniflareOptions = {
+    // The paths are those from which the bundle imports the kernels.
+    modulesRoot: "/",
+    modules: [
+      { type: "ESModule", path: "/worker/entries/index.js", contents: code },
+      {
+        type: "CompiledWasm",
+        path: "/wasm/built/simd.wasm",
+        contents: readFileSync(join(root, "wasm/built/simd.wasm")),
+      },
+    ],
+    compatibilityDate: COMPATIBILITY_DATE,
+    host: "127.0.0.1",
+    port: 0,
+    // What miniflare puts in front of a Worker compresses, and thereby holds back, what the Worker streams.
+    unsafeDirectSockets: [{ host: "127.0.0.1", port: 0 }],
+    bindings,
+    durableObjects: { MILLRACE: { className, useSQLite: true } },
+    durableObjectsPersist: persist ?? false,
+    // Else miniflare asks the internet.
+    cf: cf ?? false,
+    handleRuntimeStdio(out: Readable, err: Readable) {
+      for (const stream of [out, err]) {
+        stream.setEncoding("utf8").on("data", (text: string) => {
+          log += text;
+        });
+      }
+    },
+  };
+  const miniflare = new Miniflare(options);
+  const front = await miniflare.ready;
+  const direct = await miniflare.unsafeGetDirectURL();
+  return {
+    url: direct.origin,
+    front: front.origin,
+    log: () => log,
+    stop: () => miniflare.dispose(),
+  };
+}

@@ -1,0 +1,233 @@
+/**
+ * millrace on Cloudflare Workers.
+ *
+ * Isolates come and go and share no memory: what must last, and what must be counted exactly, is in Durable Objects of the
+ * class {@link Millrace}. The kernels come compiled, for a Worker may not compile any.
+ * @module
+ */
+import { DurableObject, env, type ObjectState } from "cloudflare:workers";
+import { durableObjectLimiter, type Group, takeFrom } from "../../runtime/limiters/durable-object.ts";
+import { createLog } from "../../runtime/observe/log.ts";
+import type {
+  Client,
+  PutOptions,
+  PutResult,
+  RateLimit,
+  RateLimiter,
+  Store,
+  StoreEntry,
+  TakeResult,
+} from "../../runtime/platform.ts";
+import {
+  durableObjectStore,
+  type Entries,
+  openEntries,
+  spreadOver,
+} from "../../runtime/stores/durable-object.ts";
+import simd from "../../wasm/built/simd.wasm";
+import { createHotPath } from "../../wasm/hotpath.ts";
+import { precompiledKernels } from "../../wasm/precompiled.ts";
+import { readClient } from "../client.ts";
+import { type Config, type ConfigInput, parseConfig } from "../config.ts";
+import { createEdgeCookie, type EdgeCookieHandler, type EdgeCookieOptions } from "../edge-cookie.ts";
+import type { FetchHandler, Host } from "../host.ts";
+import { proxyTo } from "../proxy.ts";
+import { clock, keepAlive, objectCalls } from "./cloudflare-request.ts";
+
+/** What Cloudflare hands to a handler beside the request. */
+export type CloudflareArgs = [env?: unknown, ctx?: unknown];
+
+/** Fewer keys than elsewhere, in 4 MiB: an isolate has 128 MiB, and what lasts is counted in objects. */
+const MAX_KEYS = 65_536;
+/** Over how many objects the identity graph is spread. Entries are found under these numbers only: never change it. */
+const GRAPH_OBJECTS = 64;
+/** Over how many objects the windows of rate limits are spread. */
+const LIMIT_OBJECTS = 64;
+/** The binding of the Durable Objects unless the configuration names another. */
+const BINDING = "MILLRACE";
+
+/**
+ * The Durable Object in which millrace keeps the identity graph and counts. A Worker that uses millrace exports it, and
+ * binds it as `MILLRACE`, with SQLite storage.
+ */
+export class Millrace extends DurableObject {
+  readonly #entries: Entries;
+
+  constructor(state: ObjectState, bindings: unknown) {
+    super(state, bindings);
+    this.#entries = openEntries(state.storage, { now: () => this.now() });
+  }
+
+  /** Milliseconds since the epoch. */
+  protected now(): number {
+    return Date.now();
+  }
+
+  get(key: string): StoreEntry | null {
+    return this.#entries.get(key);
+  }
+
+  async put(key: string, value: string, options: PutOptions): Promise<PutResult> {
+    await this.#entries.arm();
+    return this.#entries.put(key, value, options);
+  }
+
+  delete(key: string): void {
+    this.#entries.delete(key);
+  }
+
+  list(prefix: string, after: string | null, limit: number) {
+    return this.#entries.list(prefix, after, limit);
+  }
+
+  async take(key: string, rate: RateLimit): Promise<TakeResult> {
+    await this.#entries.arm();
+    const stored = this.#entries.get(key);
+    const groups: Group[] = stored === null ? [] : JSON.parse(stored.value);
+    const result = takeFrom(groups, this.now(), rate);
+    if (result.admitted) {
+      this.#entries.put(key, JSON.stringify(groups), { ttlSeconds: rate.windowMs / 1000 });
+    }
+    return result;
+  }
+
+  alarm(): Promise<void> {
+    return this.#entries.sweep();
+  }
+}
+
+/** The objects of a binding. @throws {Error} if there is no such binding. */
+function objectsOf(binding: string) {
+  const namespace = env[binding] as Parameters<typeof objectCalls<Millrace>>[0] | undefined;
+  if (typeof namespace?.idFromName !== "function") {
+    throw new Error(
+      `the Worker has no Durable Objects bound as ${binding}: bind the class Millrace in its configuration`,
+    );
+  }
+  return objectCalls(namespace);
+}
+
+/** The binding that a store's or limiter's URL names. */
+function bindingIn(url: string, what: string): string {
+  const binding = /^durable-object:(\w+)$/.exec(url)?.[1];
+  if (binding === undefined) throw new Error(`cloudflare has no such ${what}; it has durable-object:BINDING`);
+  return binding;
+}
+
+function openStore(url: string): Store {
+  const call = objectsOf(bindingIn(url, "store"));
+  return durableObjectStore({ call, spread: { prefix: "ec:", objects: GRAPH_OBJECTS } });
+}
+
+/** Nothing that one isolate counts is exact: `local` is what this host has of its own. */
+function openLimiter(url: string): RateLimiter {
+  const call = objectsOf(url === "local" ? BINDING : bindingIn(url, "limiter"));
+  return durableObjectLimiter({
+    call: (key, operation) => call(`limiter:${spreadOver(LIMIT_OBJECTS, key)}`, operation),
+  });
+}
+
+export const host: Host<CloudflareArgs> = {
+  name: "cloudflare",
+  logLevel: "info",
+  writeLog: (line) => console.error(line),
+  defaultStore: `durable-object:${BINDING}`,
+  clock,
+  random: { fill: (target) => crypto.getRandomValues(target) },
+  fetch: (url, init) => fetch(url, init),
+  // A Worker reaches the public internet and nothing behind it; the partner's own list of hosts is what guards.
+  fetchPublic: () => (url, init) => fetch(url, init),
+  livesBetweenRequests: false,
+  createHotPath: ({ random }) => createHotPath(precompiledKernels(simd), { maxKeys: MAX_KEYS, random }),
+  openStore,
+  openLimiter,
+  // Cloudflare sets it on every request, in place of what the client sent.
+  address: (request) => request.headers.get("cf-connecting-ip"),
+  background: () => ({ waitUntil: keepAlive }),
+};
+
+const withHost = createEdgeCookie(host);
+
+/**
+ * Gives the site behind a fetch handler a first-party identity, as on any host. Who asks and from where, Cloudflare knows,
+ * unless the configuration names headers for it.
+ *
+ * @example
+ * ```ts
+ * import { env } from "cloudflare:workers";
+ * import { edgeCookie, Millrace } from "millrace/cloudflare";
+ * export { Millrace };
+ * const ec = edgeCookie({ publisher: { domain: "example.com" }, ec: { passphrases: [env.PASSPHRASE] } });
+ * export default { fetch: ec((request) => fetch(request)) };
+ * ```
+ */
+export function edgeCookie(options: EdgeCookieOptions): ReturnType<typeof withHost> {
+  return withHost({ readClient: clientReader(options.client), ...options });
+}
+
+/** As much as is used here of what Cloudflare knows of a request. */
+interface Place {
+  country?: string;
+  regionCode?: string;
+}
+
+/** What Cloudflare calls a country but is none: not known, and the Tor network. */
+const NOWHERE = ["XX", "T1"];
+
+function clientReader(names: ConfigInput["client"] = {}) {
+  const headers = { ipHeader: null, countryHeader: null, regionHeader: null, ...names };
+  return (request: Request, address: string | null): Client => {
+    const client = readClient(request.headers, address, headers);
+    if (headers.countryHeader !== null) return client;
+    const { country = null, regionCode = null } = (request as Request & { cf?: Place }).cf ?? {};
+    if (country === null || NOWHERE.includes(country)) return client;
+    return { ...client, country, region: regionCode };
+  };
+}
+
+/**
+ * A Worker that answers every request of a site, with an identity.
+ *
+ * @param config checked when the Worker starts; `{"env": "NAME"}` in it names a variable or a secret of the Worker.
+ * @param site the wrapped handler; left out, `publisher.origin` answers.
+ * @throws {ConfigError} naming every fault at once.
+ *
+ * @example
+ * ```ts
+ * import { Millrace, serve } from "millrace/cloudflare";
+ * import config from "./config.json";
+ * export { Millrace };
+ * export default serve(config);
+ * ```
+ */
+export function serve(
+  config: ConfigInput,
+  site?: FetchHandler<CloudflareArgs>,
+): { fetch: EdgeCookieHandler<CloudflareArgs> } {
+  const texts = Object.entries(env).filter(([, value]) => typeof value === "string");
+  const parsed = parseConfig(config, Object.fromEntries(texts) as Record<string, string>);
+  const origin = parsed.publisher.origin;
+  if (site === undefined && origin === null)
+    throw new Error("publisher.origin is missing: there is no site to serve");
+  const log = createLog({ level: host.logLevel, write: host.writeLog, clock });
+  return {
+    fetch: edgeCookie({ ...parsed, store: parsed.store ?? host.defaultStore, log })(
+      site ?? siteAt(origin!, parsed),
+    ),
+  };
+
+  function siteAt(from: string, { publisher, client }: Config): FetchHandler<CloudflareArgs> {
+    return proxyTo({
+      origin: from,
+      timeoutMs: publisher.originTimeoutMs,
+      fetch: host.fetch,
+      fetchDecodes: true,
+      clientIp: (request) => readClient(request.headers, host.address(request, []), client).ip,
+      protocolHeader: client.protocolHeader,
+      clock,
+      log,
+    });
+  }
+}
+
+export { ecOf } from "../service.ts";
