@@ -9,37 +9,40 @@ export function seed(at: usize): void {
   k1 = load<u64>(at, 8);
 }
 
-/** The last `length` (0 to 7) bytes as the low bytes of a word. */
-function tail(at: usize, length: u32): u64 {
-  let word: u64 = 0;
-  for (let i: u32 = 0; i < length; i++) word |= u64(load<u8>(at + i)) << (i << 3);
-  return word;
-}
-
+/** The hash of a message that begins at a multiple of 8. */
 export function hash64(at: usize, length: u32): u64 {
   let v0 = k0 ^ 0x736f6d6570736575;
   let v1 = k1 ^ 0x646f72616e646f6d;
   let v2 = k0 ^ 0x6c7967656e657261;
   let v3 = k1 ^ 0x7465646279746573;
-  const words = length >> 3;
-  // Word by word, then the rest with the length on top, then three rounds to finish.
-  for (let i: u32 = 0; i < words + 4; i++) {
-    let m: u64 = 0;
-    if (i < words) m = load<u64>(at + (i << 3));
-    else if (i == words) m = tail(at + (words << 3), length & 7) | (u64(length) << 56);
-    else if (i == words + 1) v2 ^= 0xff;
-    v3 ^= m;
+  // The last word has the rest of the message, without what lies behind it, and the length on top.
+  const last = at + (length & ~7);
+  const rest = (load<u64>(last) & ((u64(1) << ((length & 7) << 3)) - 1)) | (u64(length) << 56);
+  for (; at <= last; at += 8) {
+    const word = at < last ? load<u64>(at) : rest;
+    v3 ^= word;
     v0 += v1;
-    v1 = rotl(v1, 13) ^ v0;
-    v0 = rotl(v0, 32);
     v2 += v3;
+    v1 = rotl(v1, 13) ^ v0;
     v3 = rotl(v3, 16) ^ v2;
-    v0 += v3;
-    v3 = rotl(v3, 21) ^ v0;
+    v0 = rotl(v0, 32) + v3;
     v2 += v1;
+    v3 = rotl(v3, 21) ^ v0;
     v1 = rotl(v1, 17) ^ v2;
     v2 = rotl(v2, 32);
-    v0 ^= m;
+    v0 ^= word;
+  }
+  v2 ^= 0xff;
+  for (let i = 0; i < 3; i++) {
+    v0 += v1;
+    v2 += v3;
+    v1 = rotl(v1, 13) ^ v0;
+    v3 = rotl(v3, 16) ^ v2;
+    v0 = rotl(v0, 32) + v3;
+    v2 += v1;
+    v3 = rotl(v3, 21) ^ v0;
+    v1 = rotl(v1, 17) ^ v2;
+    v2 = rotl(v2, 32);
   }
   return v0 ^ v1 ^ v2 ^ v3;
 }

@@ -1,12 +1,12 @@
 // A key's older runs of takes, oldest first: a ring of small nodes out of one shared pool. The entry knows the newest
-// node, whose `next` is the oldest.
+// node, whose `next` is the oldest; the newest also repeats when the oldest was, because most takes ask no more of it.
 
 import { Entry } from "./table";
 
 /** Runs that one key may keep; no single limit needs more. */
 export const LONGEST: u32 = 64;
 /** Bytes of a run. */
-const RUN = 12;
+const RUN = 16;
 const TAIL_MASK: u32 = 0x00ffffff;
 const ONE: u32 = 0x01000000;
 
@@ -18,6 +18,8 @@ export class Run {
   time: u32;
   count: u32;
   next: u32;
+  /** In the newest: the time of the oldest. */
+  first: u32;
 }
 
 let runs: usize = 0;
@@ -61,6 +63,13 @@ export function oldest(entry: Entry): Run {
   return runAt(runAt(entry.log & TAIL_MASK).next);
 }
 
+/** When the oldest run of a log that is not empty was. */
+// @ts-ignore: decorator
+@inline
+export function oldestTime(entry: Entry): u32 {
+  return runAt(entry.log & TAIL_MASK).first;
+}
+
 /** Appends a run; there has to be one left. */
 export function append(entry: Entry, time: u32, count: u32): void {
   let number = freed;
@@ -70,9 +79,11 @@ export function append(entry: Entry, time: u32, count: u32): void {
   run.time = time;
   run.count = count;
   run.next = number;
+  run.first = time;
   if (entry.log) {
     const tail = runAt(entry.log & TAIL_MASK);
     run.next = tail.next;
+    run.first = tail.first;
     tail.next = number;
   }
   entry.log = ((entry.log & ~TAIL_MASK) + ONE) | number;
@@ -84,6 +95,7 @@ export function dropOldest(entry: Entry): u32 {
   const number = tail.next;
   const run = runAt(number);
   tail.next = run.next;
+  tail.first = runAt(run.next).time;
   run.next = freed;
   freed = number;
   entry.log -= ONE;

@@ -2,11 +2,11 @@
 // as a log of runs; a run is counted until its last take leaves the window, so that it never leaves too early.
 
 import { dropOne, droppedUntil, earliest, heapBytes, layHeap, tidy, track } from "./expiry";
-import { append, clear, dropOldest, hasRun, layLog, lengthOf, logBytes, LONGEST, oldest, Run, runAt } from "./log";
-import { add, Entry, entryAt, find, hasRoom, layTable, NUMBER_BITS, tableBytes } from "./table";
+import { append, clear, dropOldest, hasRun, layLog, lengthOf, logBytes, LONGEST, oldest, oldestTime, runAt } from "./log";
+import { add, Entry, entryAt, find, hasRoom, layTable, tableBytes } from "./table";
 
-/** Keys that a table can have at most. */
-export const MOST_KEYS: u32 = (1 << NUMBER_BITS) - 1;
+/** Keys that a table can have at most: their slots have to be numbered. */
+export const MOST_KEYS: u32 = 3700000;
 /** Up to this limit every take is a run of its own, unless two are in one millisecond. */
 const EXACT: u32 = 64;
 /** Above it, the takes of a sixteenth of the window may be one run. */
@@ -23,9 +23,9 @@ export function windowBytes(keys: u32): usize {
   return padded(heapBytes(keys)) + padded(tableBytes(keys)) + logBytes(runsFor(keys));
 }
 
-/** Runs in the pool: one and a half a key, and enough for one key to fill its log. */
+/** Runs in the pool: one and a quarter a key, and enough for one key to fill its log. */
 function runsFor(keys: u32): u32 {
-  return keys + (keys >> 1) + LONGEST;
+  return keys + (keys >> 2) + LONGEST;
 }
 
 /** Lays an empty table out over zeroed memory at a multiple of 64. */
@@ -41,21 +41,23 @@ function padded(bytes: usize): usize {
   return (bytes + 63) & ~63;
 }
 
+/** How long before `at` a run was, from the low bits of its time. */
 // @ts-ignore: decorator
 @inline
-function ageOf(run: Run, at: u64): u32 {
-  return u32(at) - run.time;
+function ageOf(time: u32, at: u64): u32 {
+  return u32(at) - time;
 }
 
 /** Takes of the log that have left the window. */
 function left(entry: Entry, at: u64, window: u32): u32 {
   if (at - entry.newest >= window) return entry.total;
-  let count: u32 = 0;
-  if (!entry.log) return count;
+  if (!entry.log || ageOf(oldestTime(entry), at) < window) return 0;
   let run = oldest(entry);
-  for (let i = lengthOf(entry); i > 0 && ageOf(run, at) >= window; i--) {
-    count += run.count;
+  let count = run.count;
+  for (let i = lengthOf(entry); i > 1; i--) {
     run = runAt(run.next);
+    if (ageOf(run.time, at) < window) break;
+    count += run.count;
   }
   return count;
 }
@@ -65,7 +67,7 @@ function waitFor(entry: Entry, at: u64, window: u32, excess: u32): u32 {
   if (entry.log) {
     let run = oldest(entry);
     for (let i = lengthOf(entry); i > 0; i--) {
-      const age = ageOf(run, at);
+      const age = ageOf(run.time, at);
       if (age < window) {
         if (excess <= run.count) return window - age;
         excess -= run.count;
@@ -78,7 +80,7 @@ function waitFor(entry: Entry, at: u64, window: u32, excess: u32): u32 {
 
 /** Whether the oldest run of the log may be dropped: it has left the longest window, or the log is as long as may be. */
 function canYield(entry: Entry, at: u64, longest: u32): bool {
-  return entry.log != 0 && (ageOf(oldest(entry), at) >= longest || lengthOf(entry) == LONGEST);
+  return entry.log != 0 && (ageOf(oldestTime(entry), at) >= longest || lengthOf(entry) == LONGEST);
 }
 
 /** Whether a take belongs to the newest run. Runs end at multiples of the grain. */
@@ -98,8 +100,7 @@ function hasRunFor(entry: Entry, at: u64, now: u64, longest: u32): bool {
 /** Moves the newest run to the log, from which it drops what has left. */
 function archive(entry: Entry, at: u64): void {
   while (canYield(entry, at, entry.window)) {
-    const run = oldest(entry);
-    const gone = ageOf(run, at) >= entry.window;
+    const gone = ageOf(oldestTime(entry), at) >= entry.window;
     const count = dropOldest(entry);
     // Only a key that is asked for with several windows fills its log. To count takes as newer ones admits nothing.
     if (gone) entry.total -= count;
@@ -153,7 +154,7 @@ function decideKnown(entry: Entry, now: u64, window: u32, limit: u32, record: bo
   if (record) entry.window = longest;
   if (apart && !hasRunFor(entry, at, now, longest)) {
     if (record) refusedFull++;
-    const own = entry.log ? f64(longest - ageOf(oldest(entry), at) + (at - now)) : Infinity;
+    const own = entry.log ? f64(longest - ageOf(oldestTime(entry), at) + (at - now)) : Infinity;
     return -min(own, waitForRoom(now));
   }
   if (!record) return limit - count;
@@ -171,10 +172,10 @@ function decideKnown(entry: Entry, now: u64, window: u32, limit: u32, record: bo
  */
 export function decide(hash: u64, nowMs: f64, windowMs: f64, limit: f64, record: bool): f64 {
   if (!(nowMs >= 0 && nowMs < END_OF_TIME && windowMs > 0 && windowMs <= LONGEST_WINDOW) || isNaN(limit)) return NaN;
-  const window = u32(ceil(windowMs));
+  const window = <u32>(<i64>ceil(windowMs));
   if (limit < 1) return -f64(window);
-  const most = u32(min<f64>(limit, i32.MAX_VALUE));
-  const now = u64(nowMs);
+  const most = <u32>(<i64>min<f64>(limit, i32.MAX_VALUE));
+  const now = <u64>(<i64>nowMs);
   if (record) tidy(now);
   const number = find(hash);
   return number ? decideKnown(entryAt(number), now, window, most, record) : decideNew(hash, now, window, most, record);

@@ -32,7 +32,7 @@ export class WindowModel {
 
   constructor(maxKeys: number) {
     this.maxKeys = maxKeys;
-    this.maxRuns = maxKeys + Math.floor(maxKeys / 2) + 64;
+    this.maxRuns = maxKeys + Math.floor(maxKeys / 4) + 64;
   }
 
   take(name: string, now: number, window: number, limit: number): Decision {

@@ -165,11 +165,11 @@ describe.each(packagings)("windows, $packaging", (kernels) => {
   });
 
   it("refuse rather than forget when takes use up the log, and recover", () => {
-    const hotPath = hotPathOf(kernels, 16); // 88 runs
+    const hotPath = hotPathOf(kernels, 16); // 84 runs
     for (let i = 0; i < 64; i++) expect(hotPath.take("a", i, 10_000, 64).admitted).toBe(true);
     let admitted = 0;
     while (hotPath.take("b", 100 + admitted, 20_000, 64).admitted) admitted++;
-    expect(admitted).toBe(1 + 88 - 63);
+    expect(admitted).toBe(1 + 84 - 63);
     expect(hotPath.stats().refusedFull).toBe(1);
     const refused = hotPath.take("b", 9000, 20_000, 64);
     expect(refused.admitted).toBe(false);
