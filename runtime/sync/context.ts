@@ -15,7 +15,7 @@ export interface SyncContext<Need, Item = Need> {
   /**
    * Asks one source for the items.
    * @param signal aborts when the time is over, when the identifier is dropped, and at the end of a stop. A fetch that
-   *   goes on regardless is no longer waited for, nor counted as in flight.
+   *   goes on regardless is waited for, and counted as in flight, half a second longer and then no more.
    * @returns what it had, which may be nothing.
    * @throws {RateLimited} when the server asks for fewer requests; anything else counts as a failure of its domain.
    */

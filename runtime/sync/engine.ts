@@ -1,10 +1,12 @@
 import type { Clock, Log, Metrics, RateLimiter, Store } from "../platform.ts";
+import { settlesWithin, TimeoutError, valueWithin } from "../within.ts";
 import type { SyncContext } from "./context.ts";
 import { type Outcome, opensAt, type Slot, type Waiter } from "./domain.ts";
+import { type HurriedClock, hurriedClock } from "./hurried-clock.ts";
 import { Lease } from "./lease.ts";
 import { type Entry, Queue } from "./queue.ts";
 import { RateLimited } from "./rate-limited.ts";
-import { type DomainLimits, EXPIRY_MS, TICK_MS } from "./schedule.ts";
+import { ABORT_GRACE_MS, type DomainLimits, EXPIRY_MS, TICK_MS } from "./schedule.ts";
 import { checkSnapshot, type SyncSnapshot } from "./snapshot.ts";
 import { domainOf } from "./source.ts";
 import { steadyClock } from "./steady-clock.ts";
@@ -121,6 +123,8 @@ export class SyncEngine<Need, Item = Need> {
   readonly #options: SyncEngineOptions<Need, Item>;
   readonly #context: SyncContext<Need, Item>;
   readonly #clock: Clock;
+  /** For what the context is asked. */
+  readonly #lookClock: HurriedClock;
   readonly #log: Log;
   readonly #telemetry: Telemetry;
   readonly #lease: Lease | null;
@@ -142,6 +146,7 @@ export class SyncEngine<Need, Item = Need> {
     this.#options = options;
     this.#context = context;
     this.#clock = steadyClock(clock);
+    this.#lookClock = hurriedClock(this.#clock);
     this.#log = log;
     this.#telemetry = new Telemetry(metrics, metricsPrefix);
     this.#fetchTimeoutMs = options.fetchTimeoutMs ?? 30_000;
@@ -368,6 +373,7 @@ export class SyncEngine<Need, Item = Need> {
     if (next.kind === "done") this.#finish(entry, next.arrivals);
     if (next.kind !== "source") return "leave";
     if ((await this.#fetchFrom(next, isWanted)) === "refused") return "putBack";
+    if (!isWanted()) return "leave";
     waiter.tried ??= new Set();
     waiter.tried.add(next.source);
     const { arrivals } = entry;
@@ -385,6 +391,7 @@ export class SyncEngine<Need, Item = Need> {
     refused: ReadonlySet<string>,
     isWanted: () => boolean,
   ): Promise<Next<Need>> {
+    if (!isWanted()) return { kind: "not ours" };
     const arrivals = this.#arrivals(identifier);
     const wanted = await this.#look(identifier);
     if (!isWanted() || wanted === "not ours") return { kind: "not ours" };
@@ -403,6 +410,7 @@ export class SyncEngine<Need, Item = Need> {
   /** Chooses an untried source of the domain whose room is held already. */
   async #nextSourceOf(slot: Slot, tried: ReadonlySet<string>, isWanted: () => boolean): Promise<Next<Need>> {
     const { identifier } = slot.subject;
+    if (!isWanted()) return { kind: "not ours" };
     const arrivals = this.#arrivals(identifier);
     const wanted = await this.#look(identifier);
     if (!isWanted() || wanted === "not ours") return { kind: "not ours" };
@@ -451,26 +459,31 @@ export class SyncEngine<Need, Item = Need> {
   }
 
   /** Begins a slot's fetch and waits for it, but no longer than is allowed or wanted. */
-  #bounded(slot: Slot, fetch: (signal: AbortSignal) => Promise<readonly Item[]>): Promise<readonly Item[]> {
+  async #bounded(
+    slot: Slot,
+    fetch: (signal: AbortSignal) => Promise<readonly Item[]>,
+  ): Promise<readonly Item[]> {
     const controller = new AbortController();
-    const bounded = new Promise<readonly Item[]>((resolve, reject) => {
-      const fetched = fetch(controller.signal);
-      const ms = this.#fetchTimeoutMs;
-      const cancel = this.#clock.after(ms, () => {
-        const timeout = new FetchTimeout(ms);
-        controller.abort(timeout);
-        reject(timeout);
-      });
-      slot.abort = (reason) => {
-        cancel();
-        reject(reason);
-      };
-      this.#throttle.started(slot);
-      fetched.finally(cancel).then(resolve, reject);
+    const fetched = fetch(controller.signal);
+    const ms = this.#fetchTimeoutMs;
+    let cancel = (): void => {};
+    const givenUp = new Promise<never>((_, reject) => {
+      cancel = this.#clock.after(ms, () => reject(new TimeoutError(ms)));
+      slot.abort = reject;
     });
-    // Some hosts let only the request that began a fetch end it, but any other one reject a promise of it.
-    bounded.catch((reason) => controller.abort(reason));
-    return bounded;
+    this.#throttle.started(slot);
+    try {
+      return await Promise.race([fetched, givenUp]);
+    } catch (error) {
+      // Here and not where it was given up: some hosts let nobody end a fetch but the request that began it.
+      controller.abort(error);
+      // A connection takes a moment to close, and is in flight until then.
+      const closed = fetched.catch(() => {});
+      await settlesWithin(closed, ABORT_GRACE_MS, this.#clock);
+      throw error;
+    } finally {
+      cancel();
+    }
   }
 
   async #process(identifier: string, obtained: readonly Item[]): Promise<void> {
@@ -488,7 +501,7 @@ export class SyncEngine<Need, Item = Need> {
    * @throws what the context throws, and if it takes too long.
    */
   #look(identifier: string): Promise<Wanted<Need> | null | "not ours"> {
-    return this.#inTime(this.#ask(identifier));
+    return valueWithin(this.#ask(identifier), this.#fetchTimeoutMs, this.#lookClock);
   }
 
   async #ask(identifier: string): Promise<Wanted<Need> | null | "not ours"> {
@@ -497,15 +510,6 @@ export class SyncEngine<Need, Item = Need> {
     const items = await this.#context.neededItems(identifier);
     if (items.length === 0) return null;
     return { items, sources: await this.#context.sources(identifier) };
-  }
-
-  /** Waits for work no longer than a fetch may take. */
-  #inTime<T>(work: Promise<T>): Promise<T> {
-    return new Promise((resolve, reject) => {
-      const ms = this.#fetchTimeoutMs;
-      const cancel = this.#clock.after(ms, () => reject(new FetchTimeout(ms)));
-      work.finally(cancel).then(resolve, reject);
-    });
   }
 
   /** The first untried source of a domain. */
@@ -584,7 +588,8 @@ export class SyncEngine<Need, Item = Need> {
     this.#throttle.close();
     await this.#idle(timeoutMs);
     this.#throttle.abortAll(abortError("the sync engine stops"));
-    await this.#idle(1000);
+    this.#lookClock.hurry();
+    await this.#idle(2 * ABORT_GRACE_MS);
     const snapshot = { identifiers: this.#waiting(), domains: this.#throttle.resting() };
     this.#queue = new Queue();
     this.#throttle = this.#newThrottle();
@@ -631,15 +636,6 @@ export class SyncEngine<Need, Item = Need> {
   }
 }
 
-/** A fetch, or a look at what is needed, took too long. */
-class FetchTimeout extends Error {
-  override readonly name = "TimeoutError";
-
-  constructor(ms: number) {
-    super(`no answer within ${ms} ms`);
-  }
-}
-
 function abortError(message: string): Error {
   const error = new Error(message);
   error.name = "AbortError";
@@ -648,6 +644,6 @@ function abortError(message: string): Error {
 
 function outcomeOf(error: unknown, aborted: Error | null): Outcome {
   if (aborted !== null) return "aborted";
-  if (error instanceof FetchTimeout) return "timeout";
+  if (error instanceof TimeoutError) return "timeout";
   return error instanceof RateLimited ? "limited" : "failed";
 }

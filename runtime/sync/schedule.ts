@@ -45,3 +45,6 @@ export const ASKED_REST_MS = WINDOW_MS;
 /** A domain that asks for fewer requests is given this much at least, and this much at most. */
 export const MIN_ASKED_REST_MS = 1_000;
 export const MAX_ASKED_REST_MS = 24 * 3_600_000;
+
+/** A fetch that was told to end counts as in flight until it has, but no longer than this. */
+export const ABORT_GRACE_MS = 500;

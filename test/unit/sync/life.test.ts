@@ -68,6 +68,18 @@ test("stop is bounded: what hangs is aborted, what ignores that is left behind",
   expect(identifiers.map(({ identifier }) => identifier)).toEqual(["a", "b", "c"]);
 });
 
+test("stop does not wait for a look that hangs, and leaves no timer of it", async () => {
+  const stage = newStage();
+  stage.needsFrom("a", ["x"], { "https://one.test/": ["x"] });
+  stage.context.sources = () => new Promise(() => {});
+  stage.engine.enqueue("a", 0);
+  await stage.clock.run(2_000);
+  const { identifiers, tookMs } = await stop(stage, 4_000);
+  expect(tookMs).toBe(4_000);
+  expect(identifiers.map(({ identifier, delayMs }) => [identifier, delayMs])).toEqual([["a", 0]]);
+  expect(stage.engineClock.timers).toBe(0);
+});
+
 test("an idle engine stops at once, twice is once, and one that never ran has nothing to hand back", async () => {
   const stage = newStage();
   stage.engine.enqueue("a", 5_000);

@@ -40,10 +40,10 @@ export interface Schedule {
 
 const limits: fc.Arbitrary<DomainLimits> = fc.record({
   maxConcurrent: fc.integer({ min: 1, max: 3 }),
-  maxPerMinute: fc.integer({ min: 1, max: 6 }),
+  maxPerMinute: fc.oneof(fc.integer({ min: 1, max: 6 }), fc.constant(20)),
 });
 
-const latencyMs = fc.oneof(fc.constantFrom(0, 1, 50), fc.integer({ min: 100, max: 20_000 }));
+const latencyMs = fc.oneof(fc.constantFrom(0, 1, 15, 50), fc.integer({ min: 100, max: 20_000 }));
 
 const behaviour: fc.Arbitrary<Behaviour> = fc.oneof(
   fc.record({ kind: fc.constant("serves" as const), latencyMs }),
@@ -123,7 +123,7 @@ export const schedules: fc.Arbitrary<Schedule> = fc.record({
   limits: fc.array(limits, { minLength: DOMAINS, maxLength: DOMAINS }),
   fetchTimeoutMs: fc.constantFrom(3_000, 10_000, 30_000),
   mainPathConcurrency: fc.option(fc.integer({ min: 1, max: 3 }), { nil: undefined }),
-  lookMs: fc.oneof({ arbitrary: fc.constant(0), weight: 3 }, fc.constantFrom(1, 20)),
+  lookMs: fc.constantFrom(0, 0, 0, 1, 20, 300),
   limiterMs: fc.oneof({ arbitrary: fc.constant(undefined), weight: 2 }, fc.constantFrom(0, 3)),
   events: fc.array(event, { minLength: 3, maxLength: 40 }),
 });

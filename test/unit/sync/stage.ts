@@ -2,6 +2,7 @@ import type { Log, Metrics, RateLimiter, TakeResult } from "../../../runtime/pla
 import type { SyncContext } from "../../../runtime/sync/context.ts";
 import type { SyncEngine, SyncEngineOptions } from "../../../runtime/sync/engine.ts";
 import type { RateLimited } from "../../../runtime/sync/rate-limited.ts";
+import { ABORT_GRACE_MS } from "../../../runtime/sync/schedule.ts";
 import { domainOf } from "../../../runtime/sync/source.ts";
 import type { steadyClock } from "../../../runtime/sync/steady-clock.ts";
 import { VirtualClock } from "./virtual-clock.ts";
@@ -219,8 +220,12 @@ export class Stage {
         this.options.onEnd?.(start, how);
       };
       signal.addEventListener("abort", () => {
-        end("aborted");
-        if (behaviour.kind !== "ignores the signal") reject(signal.reason);
+        if (behaviour.kind === "ignores the signal") {
+          this.clock.after(ABORT_GRACE_MS, () => end("aborted"));
+        } else {
+          end("aborted");
+          reject(signal.reason);
+        }
       });
       const settle = (how: End, act: () => void) => {
         end(how);

@@ -169,13 +169,35 @@ test("a hanging server holds a slot no longer than a fetch may take", async () =
   expect(stage.counts.get("domain_requests_total{domain=one.test,outcome=timeout}")).toBe(4);
 });
 
-test("a fetch that ignores its signal is no longer waited for, and what it says later is not heard", async () => {
-  const stage = crowd(1, { fetchTimeoutMs: 4_000 });
-  stage.behaviours.set("one.test", { kind: "ignores the signal" });
+test("a fetch that was told to end counts until it has, but not for ever, and is not heard any more", async () => {
+  const stage = crowd(2, { fetchTimeoutMs: 4_000, limits: { maxConcurrent: 1 } });
+  const { fetch } = stage.context;
+  stage.context.fetch = (identifier, source, items, signal) => {
+    if (identifier !== "i0") return fetch(identifier, source, items, signal);
+    stage.starts.push({ at: stage.clock.elapsed, identifier, source, domain: "one.test", items });
+    // It delivers two tenths of a second after it was told to end.
+    return new Promise((resolve) => {
+      signal.addEventListener("abort", () => {
+        stage.clock.after(200, () => {
+          stage.clock.activity++;
+          resolve(["x"]);
+        });
+      });
+    });
+  };
+  stage.clock.thorough = true;
   await stage.clock.run(6_000);
-  expect(stage.inFlight("one.test")).toBe(0);
-  expect(stage.engine.inspect().domains).toMatchObject([{ domain: "one.test", inFlight: 0, failures: 1 }]);
-  expect(stage.processed).toEqual([]);
+  expect(seconds(stage)).toEqual([1, 5.2]);
+  expect(stage.processed.map(({ identifier }) => identifier)).toEqual(["i1"]);
+  stage.engine.drop("i0");
+  stage.behaviours.set("one.test", { kind: "ignores the signal" });
+  stage.needsFrom("i3", ["x"], { "https://one.test/3": ["x"] });
+  stage.engine.enqueue("i3", 0);
+  // Begins at 7, is told to end at 11, and is left behind at 11.5.
+  await stage.clock.run(5_400);
+  expect(stage.engine.inspect().domains).toMatchObject([{ inFlight: 1 }]);
+  await stage.clock.run(200);
+  expect(stage.engine.inspect().domains).toMatchObject([{ inFlight: 0, failures: 1 }]);
 });
 
 test("five failures in a row put a domain to rest, with backoff; then one probe at a time", async () => {
@@ -233,6 +255,21 @@ test("429 with Retry-After is obeyed by everybody and is no failure", async () =
   expect(served(stage)).toEqual(["i0", "i1", "i2", "i0"]);
   expect(stage.engine.inspect().queued).toBe(0);
   expect(stage.counts.get("domain_requests_total{domain=one.test,outcome=limited}")).toBe(1);
+});
+
+test("a domain that rests is not asked even by whoever had chosen it before", async () => {
+  const stage = crowd(2, { lookMs: 1_000, limits: { maxConcurrent: 2 } });
+  stage.behaviours.set("one.test", { kind: "limits", latencyMs: 500, retryAfterMs: 30_000 });
+  // Both look until 4 and would fetch then. The second is a little later.
+  const { sources } = stage.context;
+  stage.context.sources = async (identifier) => {
+    const urls = await sources(identifier);
+    if (identifier === "i1") await new Promise<void>((resolve) => stage.clock.after(600, resolve));
+    return urls;
+  };
+  stage.clock.thorough = true;
+  await stage.clock.run(34_000);
+  expect(served(stage)).toEqual(["i0"]);
 });
 
 test.for([
