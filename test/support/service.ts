@@ -13,6 +13,7 @@ import { inlineKernels } from "../../wasm/inline.ts";
 import { type ConfigInput, parseConfig } from "../../worker/config.ts";
 import { createService, type Service, type Services } from "../../worker/service.ts";
 import { type ManualClock, manualClock } from "./manual-clock.ts";
+import { mustBeDescribed } from "./openapi.ts";
 
 export const DOMAIN = "publisher.example";
 export const PASSPHRASE = "publisher-chosen-secret";
@@ -88,7 +89,10 @@ export interface TestService {
   calls: OutboundCall[];
   /** Lines of the log so far. */
   log: string[];
-  /** One request to `path` of the publisher's domain; organic paths answer 200 `the page`. */
+  /**
+   * One request to `path` of the publisher's domain; organic paths answer 200 `the page`. An answer of the service's own
+   * that the API's description does not have fails.
+   */
   ask(path: string, ask?: Ask): Promise<Response>;
   /** Waits for the background work so far. */
   settled(): Promise<void>;
@@ -145,18 +149,20 @@ export function testService(options: TestServiceOptions = {}): TestService {
     store,
     calls,
     log,
-    ask(path, { headers = {}, cookies = {}, client = {}, ...init } = {}) {
+    async ask(path, { headers = {}, cookies = {}, client = {}, ...init } = {}) {
       const cookie = Object.entries(cookies).map(([name, value]) => `${name}=${value}`);
       const request = new Request(new URL(path, `https://${DOMAIN}`), {
         ...init,
         headers: { ...headers, ...(cookie.length > 0 ? { cookie: cookie.join("; ") } : {}) },
       });
-      return service.respond(
+      const response = await service.respond(
         request,
         { ...VISITOR, ...client },
         { waitUntil: (work) => background.push(work) },
         () => new Response("the page"),
       );
+      await mustFit(path, init.method, response);
+      return response;
     },
     async settled() {
       while (background.length > 0) await Promise.all(background.splice(0));
@@ -164,6 +170,21 @@ export function testService(options: TestServiceOptions = {}): TestService {
     mint: (ip = VISITOR.ip!) => service.services.identity.mint(ip),
     entry: (id) => service.services.graph.get(id),
   };
+}
+
+/** Holds an answer against the API's description; the bids of an auction are not touched. */
+async function mustFit(path: string, method = "GET", response: Response): Promise<void> {
+  const { status, headers } = response;
+  if (path.startsWith("/auction") && status < 400) return;
+  mustBeDescribed(
+    { method, path },
+    {
+      status,
+      headers: Object.fromEntries(headers),
+      setCookies: headers.getSetCookie(),
+      body: await response.clone().text(),
+    },
+  );
 }
 
 /** The headers of an operator. */

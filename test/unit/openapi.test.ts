@@ -48,6 +48,27 @@ describe("the description", () => {
   });
 });
 
+describe("what seldom happens", () => {
+  const elsewhere = { headers: { origin: "https://elsewhere.example" } };
+
+  test("is as described", async () => {
+    // `ask` holds every answer against the description; what is left to see is that they are the ones meant.
+    const { ask, store } = testService();
+    expect((await ask("/_ts/metrics")).status).toBe(401);
+    expect((await ask("/_ts/api/v1/identity", { method: "OPTIONS", ...elsewhere })).status).toBe(403);
+    expect((await ask("/auction", { method: "POST", body: "{}" })).status).toBe(404);
+    store.mode = "down";
+    const health = await ask("/_ts/health");
+    expect([health.status, await health.json()]).toEqual([503, { status: "down", down: ["store"] }]);
+  });
+
+  test("a bid request that is too long", async () => {
+    const { ask } = testService({ config: { auction: { endpoint: "https://pbs.example/" } } });
+    const body = `"${"x".repeat(1_048_576)}"`;
+    expect((await ask("/auction", { method: "POST", body })).status).toBe(413);
+  });
+});
+
 describe("a partner's record", () => {
   const properties = description.components.schemas.PartnerInput!.properties as Record<
     string,

@@ -24,6 +24,15 @@ const identityHeaders: Answer["headers"] = {
   "x-ts-eids-truncated": header("EidsTruncated"),
 };
 
+/** An answer that may also be the auction endpoint's own. */
+const oursOrTheirs = (description: string, ...codes: string[]): Answer => ({
+  description: `${description} Or what the endpoint answered, as it came.`,
+  content: {
+    "application/json": { schema: { anyOf: [problemOf(...codes), { description: "The endpoint's." }] } },
+    "*/*": { schema: {} },
+  },
+});
+
 const bidRequest = { type: "object", description: "An OpenRTB 2.6 bid request." };
 
 export const visitorPaths: Paths = {
@@ -73,9 +82,9 @@ export const visitorPaths: Paths = {
           headers: { ...identityHeaders, "set-cookie": header("SetCookie") },
           content: { "*/*": { schema: {} } },
         },
-        "400": problem("The body is no bid request.", ["invalid_json", "invalid_bid_request"]),
-        "404": problem("No auction endpoint is configured.", ["no_auction"]),
-        "413": response("TooLarge"),
+        "400": oursOrTheirs("The body is no bid request.", "invalid_json", "invalid_bid_request"),
+        "404": oursOrTheirs("No auction endpoint is configured.", "no_auction"),
+        "413": oursOrTheirs("The body is too long.", "body_too_large"),
         "4XX": {
           description: "What the endpoint answered, as it came.",
           content: { "*/*": { schema: {} } },
