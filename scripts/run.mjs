@@ -33,6 +33,8 @@ const tasks = {
     needs: ["serving", "testing"],
     run: [[...vitest, "--project", "unit"]],
   },
+  "demo:sync": { needs: ["serving"], run: [["test/load/sync-demo/demo.ts"]] },
+  "simulate:sync": { needs: ["serving"], run: [["--expose-gc", "test/load/sync-simulation.ts"]] },
 };
 
 const say = (text) => process.stderr.write(`millrace: ${text}\n`);
