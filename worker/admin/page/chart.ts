@@ -1,11 +1,13 @@
 /** Charts as SVG. Each has a text that says what it shows, and the figures as a table for whoever wants them. */
 import { el, find, setText, svg } from "./dom.ts";
 import { lastOf, type Point, SPAN_MS, summaryOf } from "./history.ts";
-import { formatNumber, formatSeconds, ticksTo } from "./numbers.ts";
+import { formatNumber, formatSeconds, formatShort, ticksTo } from "./numbers.ts";
 
 const HEIGHT = 190;
 const MARGIN = { top: 10, right: 14, bottom: 26, left: 46 };
 const MINUTE_MS = 60_000;
+/** What a label below an axis takes, with some air. */
+const LABEL_WIDTH = 60;
 
 /** One line. `look` names its colour and dashes in the style. */
 export interface Line {
@@ -45,20 +47,22 @@ function valueAxis(ticks: readonly number[], { plotWidth, plotHeight }: Canvas):
     const y = plotHeight * (1 - tick / max);
     return [
       svg("line", { class: tick === 0 ? "axis" : "grid", x1: 0, x2: plotWidth, y1: y, y2: y }),
-      svg("text", { x: -8, y: y + 4, "text-anchor": "end" }, formatNumber(tick)),
+      svg("text", { x: -8, y: y + 4, "text-anchor": "end" }, formatShort(tick)),
     ];
   });
 }
 
 function timeAxis({ plotWidth, plotHeight }: Canvas): SVGElement[] {
   const minutes = SPAN_MS / MINUTE_MS;
-  return Array.from({ length: minutes + 1 }, (_, index) => {
-    const ago = minutes - index;
-    const anchor = index === 0 ? "start" : ago === 0 ? "end" : "middle";
+  const step = Math.ceil((minutes * LABEL_WIDTH) / plotWidth);
+  const labels: SVGElement[] = [];
+  for (let ago = 0; ago <= minutes; ago += step) {
+    const anchor = ago === minutes ? "start" : ago === 0 ? "end" : "middle";
     const text = ago === 0 ? "now" : `−${ago} min`;
-    const x = (plotWidth * index) / minutes;
-    return svg("text", { x, y: plotHeight + 19, "text-anchor": anchor }, text);
-  });
+    const x = plotWidth * (1 - ago / minutes);
+    labels.push(svg("text", { x, y: plotHeight + 19, "text-anchor": anchor }, text));
+  }
+  return labels;
 }
 
 /** A path through the points, broken where nothing is known. */
@@ -193,7 +197,7 @@ export function drawDistribution(
   const totals = Array.from({ length: bounds.length + 1 }, (_, bucket) =>
     stacks.reduce((sum, { counts }) => sum + (counts[bucket] ?? 0), 0),
   );
-  const ticks = ticksTo(Math.max(1, ...totals));
+  const ticks = ticksTo(Math.max(4, ...totals));
   const step = plotWidth / totals.length;
   const gap = Math.min(2, step * 0.15);
   const bars = totals.flatMap((_, bucket) => {
@@ -207,14 +211,15 @@ export function drawDistribution(
       return [svg("rect", { class: `part ${look}`, ...place })];
     });
   });
+  let labelledTo = Number.NEGATIVE_INFINITY;
   const edges = bounds.flatMap((bound, index) => {
-    const isPowerOfTen = Math.abs(Math.log10(bound) - Math.round(Math.log10(bound))) < 1e-9;
-    if (!isPowerOfTen) return [];
     const x = (index + 1) * step;
-    return [
-      svg("line", { class: "axis", x1: x, x2: x, y1: plotHeight, y2: plotHeight + 4 }),
-      svg("text", { x, y: plotHeight + 19, "text-anchor": "middle" }, formatSeconds(bound)),
-    ];
+    const power = Math.log10(bound);
+    if (Math.abs(power - Math.round(power)) > 1e-9) return [];
+    const mark = svg("line", { class: "axis", x1: x, x2: x, y1: plotHeight, y2: plotHeight + 4 });
+    if (x - LABEL_WIDTH / 2 < labelledTo) return [mark];
+    labelledTo = x + LABEL_WIDTH / 2;
+    return [mark, svg("text", { x, y: plotHeight + 19, "text-anchor": "middle" }, formatSeconds(bound))];
   });
   const all = totals.reduce((sum, count) => sum + count, 0);
   const label = `${formatNumber(all)} operations of the store in the last five minutes, by how long they took. The table below has the figures.`;

@@ -2,10 +2,16 @@
 
 const THREE_DIGITS = new Intl.NumberFormat("en-GB", { maximumSignificantDigits: 3 });
 const WHOLE = new Intl.NumberFormat("en-GB", { maximumFractionDigits: 0 });
+const COMPACT = new Intl.NumberFormat("en-GB", { notation: "compact" });
 
 /** Three digits at most for what is small, whole numbers for what is large. */
 export function formatNumber(value: number): string {
   return Math.abs(value) < 100 ? THREE_DIGITS.format(value) : WHOLE.format(value);
+}
+
+/** The same where there is little room, as beside an axis. */
+export function formatShort(value: number): string {
+  return value < 10_000 ? formatNumber(value) : COMPACT.format(value);
 }
 
 /** A part of a whole; a dash where there is no whole. */

@@ -1,7 +1,7 @@
 /** The charts, the figures above them, and the tables: drawn anew from every answer. */
 import type { Status, StatusDomain } from "../status.ts";
 import { drawDistribution, drawLines, stackedBar } from "./chart.ts";
-import { el, find, setText } from "./dom.ts";
+import { type Child, el, find, setText } from "./dom.ts";
 import {
   type Counter,
   growthOf,
@@ -19,6 +19,7 @@ import {
   formatNumber,
   formatSeconds,
   formatShare,
+  formatShort,
   quantile,
 } from "./numbers.ts";
 
@@ -67,7 +68,7 @@ export function drawOverview(status: Status, samples: readonly Sample[]): void {
 function drawFacts(status: Status): void {
   const { publisher, instance, started_ms, now_ms, store, lives_between_requests } = status;
   setText(find("#publisher"), publisher);
-  const facts = `Instance ${instance}, up ${formatDuration(now_ms - started_ms)}, on the ${store} store`;
+  const facts = `${publisher}: instance ${instance}, up ${formatDuration(now_ms - started_ms)}, on the ${store} store`;
   setText(find("#facts"), facts);
   find("#fleeting").hidden = lives_between_requests;
 }
@@ -86,11 +87,7 @@ function drawTiles(status: Status, samples: readonly Sample[]): void {
 
   tile("pages", formatNumber(speed("organic")), `${formatNumber(answered)} in all`);
   tile("minted", formatNumber(sumOf(status, "ec_minted_total")), recent("minted"));
-  tile(
-    "consent",
-    formatShare(allowed, visits),
-    `${formatNumber(allowed)} of ${formatNumber(visits)} requests`,
-  );
+  tile("consent", formatShare(allowed, visits), `${formatShort(allowed)} of ${formatShort(visits)} requests`);
   tile("pulled", formatNumber(pulled), `of ${formatNumber(pulls)} pulls`);
   tile("queued", formatNumber(queued), `${formatNumber(inFlight)} requests under way`);
   tile("errors", formatNumber(failures), recent("serverErrors"));
@@ -149,8 +146,12 @@ function fillTable(selector: string, rows: HTMLElement[]): void {
   find(`${selector} ~ .nothing`).hidden = rows.length > 0;
 }
 
-const rowHead = (text: string) => el("th", { scope: "row" }, text);
-const figure = (text: string) => el("td", { class: "figure" }, text);
+const row = (...cells: HTMLElement[]) => el("tr", { role: "row" }, ...cells);
+const rowHead = (...content: Child[]) => el("th", { role: "rowheader", scope: "row" }, ...content);
+/** A number's cell; on a small screen its title stands beside it. */
+const figure = (title: string | null, value: string) =>
+  el("td", { role: "cell", class: value === "0" ? "figure zero" : "figure", "data-title": title }, value);
+const graphic = (drawing: SVGElement) => el("td", { class: "graphic", "aria-hidden": "true" }, drawing);
 
 function drawConsent(status: Status): void {
   const counted = Object.entries(JURISDICTIONS).map(([jurisdiction, title]) => ({
@@ -166,13 +167,11 @@ function drawConsent(status: Status): void {
         { look: "good", value: yes },
         { look: "bad", value: no },
       ];
-      return el(
-        "tr",
-        {},
+      return row(
         rowHead(title),
-        el("td", { class: "graphic" }, stackedBar(parts, most)),
-        figure(formatNumber(yes)),
-        figure(formatNumber(no)),
+        graphic(stackedBar(parts, most)),
+        figure("allowed", formatNumber(yes)),
+        figure("refused", formatNumber(no)),
       );
     });
   fillTable("#consent", rows);
@@ -200,14 +199,10 @@ function drawPulls(status: Status): void {
   const most = Math.max(0, ...shown.map(([, outcomes]) => all(outcomes)));
   const rows = shown.map(([partner, outcomes]) => {
     const parts = OUTCOMES.map(([outcome, , look]) => ({ look, value: outcomes.get(outcome) ?? 0 }));
-    const figures = OUTCOMES.map(([outcome]) => figure(formatNumber(outcomes.get(outcome) ?? 0)));
-    return el(
-      "tr",
-      {},
-      rowHead(partner),
-      el("td", { class: "graphic" }, stackedBar(parts, most)),
-      ...figures,
+    const figures = OUTCOMES.map(([outcome, title]) =>
+      figure(title, formatNumber(outcomes.get(outcome) ?? 0)),
     );
+    return row(rowHead(partner), graphic(stackedBar(parts, most)), ...figures);
   });
   fillTable("#pulls", rows);
 }
@@ -231,29 +226,27 @@ function drawSync(status: Status): void {
 function domainRow(domain: StatusDomain): HTMLElement {
   const { max_concurrent, max_per_minute, in_flight, remaining } = domain;
   const used = remaining === null ? 0 : Math.max(0, max_per_minute - remaining);
-  const level = (value: number, whole: number) =>
+  const level = (title: string, value: number, whole: number) =>
     el(
       "td",
-      { class: "level" },
-      stackedBar([{ look: "first", value: Math.min(value, whole) }], whole),
+      { role: "cell", class: "level", "data-title": title },
       `${formatNumber(value)} of ${formatNumber(whole)}`,
+      stackedBar([{ look: "first", value: Math.min(value, whole) }], whole),
     );
-  return el(
-    "tr",
-    {},
+  return row(
     rowHead(domain.domain),
-    level(in_flight, max_concurrent),
-    level(used, max_per_minute),
-    figure(formatNumber(domain.waiting)),
-    el("td", {}, stateOf(domain)),
+    level("under way", in_flight, max_concurrent),
+    level("in the minute", used, max_per_minute),
+    figure("waiting", formatNumber(domain.waiting)),
+    el("td", { role: "cell", "data-title": "state" }, stateOf(domain)),
   );
 }
 
 function stateOf({ opens_in_ms, failures, rests }: StatusDomain): string {
-  const opens = `opens in ${formatDuration(Math.max(1000, opens_in_ms))}`;
-  if (rests > 0) return opens_in_ms > 0 ? `rests after failures, ${opens}` : "on probation";
-  if (opens_in_ms > 0) return opens;
-  return failures > 0 ? `open, ${failures} failures in a row` : "open";
+  const left = formatDuration(Math.max(1000, opens_in_ms));
+  if (rests > 0) return opens_in_ms > 0 ? `fails, rests ${left}` : "on probation";
+  if (opens_in_ms > 0) return `opens in ${left}`;
+  return failures > 0 ? `open, failed ${failures}×` : "open";
 }
 
 function drawStore(status: Status, samples: readonly Sample[]): void {
@@ -261,22 +254,20 @@ function drawStore(status: Status, samples: readonly Sample[]): void {
   const grown = storeGrowth(samples);
   const stacks = OPERATIONS.map(([name, look]) => ({ name, look, counts: grown.get(name) ?? [] }));
   if (bounds.length > 0) drawDistribution(find("#chart-store"), stacks, bounds);
-  const time = (counts: readonly number[], part: number) => {
+  const time = (title: string, counts: readonly number[], part: number) => {
     const seconds = quantile(bounds, counts, part);
-    return figure(seconds === null ? "–" : formatSeconds(seconds));
+    return figure(title, seconds === null ? "–" : formatSeconds(seconds));
   };
   const rows = stacks.map(({ name, look, counts }) => {
     const count = counts.reduce((sum, value) => sum + value, 0);
     const failed = sumOf(status, "store_errors_total", { operation: name });
-    return el(
-      "tr",
-      {},
-      el("th", { scope: "row" }, el("i", { class: `dot ${look}` }), name),
-      figure(formatNumber(count)),
-      time(counts, 0.5),
-      time(counts, 0.95),
-      time(counts, 0.99),
-      figure(formatNumber(failed)),
+    return row(
+      rowHead(el("i", { class: `dot ${look}` }), name),
+      figure("number", formatNumber(count)),
+      time("median", counts, 0.5),
+      time("95 %", counts, 0.95),
+      time("99 %", counts, 0.99),
+      figure("failed", formatNumber(failed)),
     );
   });
   find("#store-operations tbody").replaceChildren(...rows);
@@ -291,12 +282,10 @@ function drawCounters(status: Status): void {
       const count = counts.reduce((sum, observed) => sum + observed, 0);
       const what = type === "histogram" ? `${formatNumber(count)} times, ${formatSeconds(value)} in all` : "";
       const pairs = Object.entries(labels).map(([label, text]) => `${label} ${text}`);
-      return el(
-        "tr",
-        {},
-        el("th", { scope: "row" }, el("code", {}, name)),
-        el("td", {}, pairs.join(", ")),
-        figure(what === "" ? formatNumber(value) : what),
+      return row(
+        rowHead(el("code", {}, name)),
+        el("td", { role: "cell" }, pairs.join(", ")),
+        figure(null, what === "" ? formatNumber(value) : what),
       );
     }),
   );

@@ -35,7 +35,7 @@ export const FIELD_GROUPS: readonly FieldGroup[] = [
     ],
   },
   {
-    title: "Pull sync: we ask the partner for its id",
+    title: "Pull sync: we ask it",
     fields: [
       { name: "pull_sync_enabled", label: "Pull ids from this partner", kind: "flag", initial: false },
       {
@@ -43,11 +43,11 @@ export const FIELD_GROUPS: readonly FieldGroup[] = [
         label: "Pull URL",
         kind: "text",
         initial: null,
-        hint: "https, on one of the hosts below.",
+        hint: "https, on one of the allowed hosts.",
       },
       {
         name: "pull_sync_allowed_domains",
-        label: "Hosts it may be on",
+        label: "Allowed hosts",
         kind: "list",
         initial: [],
         hint: "One a line, such as ids.example.com.",
@@ -83,7 +83,7 @@ export const FIELD_GROUPS: readonly FieldGroup[] = [
     ],
   },
   {
-    title: "Pixel and batch sync: the partner tells us its id",
+    title: "Pixel and batch sync: it tells us",
     fields: [
       {
         name: "allowed_return_domains",
@@ -97,7 +97,7 @@ export const FIELD_GROUPS: readonly FieldGroup[] = [
     ],
   },
   {
-    title: "Bid stream: pages and auctions are told its id",
+    title: "Bid stream: others are told",
     fields: [
       { name: "bidstream_enabled", label: "Hand its ids on", kind: "flag", initial: false },
       {

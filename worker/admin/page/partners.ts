@@ -82,7 +82,7 @@ function drawPartners(): void {
 }
 
 /** A cell that says on a small screen which column it is of. */
-function cell(title: string, ...content: (Node | string)[]): HTMLElement {
+function cell(title: string | null, ...content: (Node | string)[]): HTMLElement {
   return el("td", { role: "cell", "data-title": title }, ...content);
 }
 
@@ -93,12 +93,12 @@ function partnerRow(partner: ListedPartner): HTMLElement {
     "tr",
     { role: "row" },
     el("th", { role: "rowheader", scope: "row" }, name, el("code", {}, id)),
-    cell("Pull", pulls ? `from ${new URL(pull_sync_url).host}` : el("small", {}, "no")),
-    cell("Bid stream", bidstream_enabled ? String(partner.source_domain) : el("small", {}, "no")),
+    cell("pull", pulls ? `from ${new URL(pull_sync_url).host}` : el("small", {}, "no")),
+    cell("bid stream", bidstream_enabled ? String(partner.source_domain) : el("small", {}, "no")),
     cell("API key", has_api_key ? "yes" : el("small", {}, "none")),
     source === "configuration"
-      ? cell("From", el("small", {}, "the configuration, and changed only there"))
-      : cell("", actionsFor(partner)),
+      ? cell("from", el("small", {}, "the configuration, and changed only there"))
+      : cell(null, actionsFor(partner)),
   );
 }
 
@@ -275,7 +275,7 @@ function showFaults(faults: Refusal["faults"]): void {
   for (const name of names) {
     const reasons = byField.get(name) ?? [];
     find(`#${inputId(name)}-fault`).textContent = reasons
-      .map((reason) => sentence(new Error(reason)))
+      .map((reason) => sentence(reason.replace(/^null;/, "nothing;")))
       .join(" ");
     const input = inputOf(name);
     if (reasons.length === 0) input.removeAttribute("aria-invalid");
