@@ -18,7 +18,11 @@ import type { Services } from "./service.ts";
 
 /** What a route finds in `c.env`. */
 export interface RouteBindings {
-  Bindings: { context: EcContext };
+  Bindings: {
+    context: EcContext;
+    /** Lets work go on though the request is answered or its client gone, on hosts where it would end with that. */
+    keep(work: Promise<unknown>): void;
+  };
 }
 
 /** Who answers a request: the wrapped handler, a route that visitors' browsers call, or one below `/_ts/`. */
@@ -58,12 +62,14 @@ export function serviceRoutes(services: Services): Hono<RouteBindings> {
 }
 
 /** Builds what answers for all routes. */
-export function createApp(services: Services): (request: Request, context: EcContext) => Promise<Response> {
+export function createApp(
+  services: Services,
+): (request: Request, bindings: RouteBindings["Bindings"]) => Promise<Response> {
   const app = serviceRoutes(services);
   app.notFound((c) => c.json(problem("not_found", `there is no ${c.req.method} ${c.req.path}`), 404));
   app.onError((error, c) => {
     services.logOnce.error(`route ${c.req.path}`, "a route failed", { error, path: c.req.path });
     return c.json(problem("internal_error", "the request failed; the log has the cause"), 500);
   });
-  return async (request, context) => app.fetch(request, { context });
+  return async (request, bindings) => app.fetch(request, bindings);
 }

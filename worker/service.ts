@@ -39,6 +39,11 @@ import { type Config, sealPartners } from "./config.ts";
 const STORE_PATIENCE_MS = 250;
 /** How long pulls that are under way may go on at the end, in milliseconds. */
 const CLOSE_PATIENCE_MS = 5000;
+/**
+ * Where work ends some 30 s after its response at the latest: how long its pulls may begin, in milliseconds, so that the
+ * last of them ends before. Those that are left wait for the next request.
+ */
+const PULLS_BEGIN_WITHIN_MS = 20_000;
 /** How many ids of one address are looked up in the time in which one id is looked up once. */
 const SEEN_PER_CLIENT = 250;
 /** A fault that repeats is logged once in this time, with a count, in milliseconds. */
@@ -168,13 +173,19 @@ export function createService(given: Parts): Service {
   const domain = config.publisher.domain;
   const pending = new Set<Promise<unknown>>();
 
-  /** Hands work to the host, and remembers it for {@link Service.close}. Work that fails is logged, never thrown. */
-  function inBackground(background: Background, what: string, work: Promise<unknown>): void {
-    const safe = work
-      .catch((error) => logOnce.error(what, `${what} failed`, { error }))
-      .finally(() => pending.delete(safe));
+  /** Hands work to the host, and remembers it for {@link Service.close}. Whoever began it hears of its failure. */
+  function keep(background: Background, work: Promise<unknown>): void {
+    const safe = work.catch(() => {}).finally(() => pending.delete(safe));
     pending.add(safe);
     background.waitUntil(safe);
+  }
+
+  /** The same for work that nobody waits for: its failure is logged. */
+  function inBackground(background: Background, what: string, work: Promise<unknown>): void {
+    keep(
+      background,
+      work.catch((error) => logOnce.error(what, `${what} failed`, { error })),
+    );
   }
 
   /** A write that the response waits for, but not long and never at the page's expense. */
@@ -220,7 +231,11 @@ export function createService(given: Parts): Service {
   async function pull(context: EcContext): Promise<void> {
     if (!(await pullSync.begin(context))) return;
     const id = context.activeId!;
+    const cancel = parts.livesBetweenRequests
+      ? () => {}
+      : clock.after(PULLS_BEGIN_WITHIN_MS, () => pullSync.end(id));
     const result = await engine.tryNow(id);
+    cancel();
     if (result === "throttled" && parts.livesBetweenRequests) engine.enqueue(id, DELAYS_MS.immediate);
   }
 
@@ -282,7 +297,8 @@ export function createService(given: Parts): Service {
       const route = routeKind(request.url);
       const isOrganic = route === "organic";
       if (isOrganic) mint(context);
-      const response = await counted(route, isOrganic ? handle : () => app(request, context));
+      const bindings = { context, keep: (work: Promise<unknown>) => keep(background, work) };
+      const response = await counted(route, isOrganic ? handle : () => app(request, bindings));
       const end = decideFinalization(context);
       metrics.count("ec_requests_total", { route, branch: end.branch });
       // Who calls the API is a partner's server or an operator.

@@ -69,6 +69,8 @@ export interface TestServiceOptions {
   /** Answers the service's own calls (default: none may be made). */
   fetch?: Fetch;
   boundTo?: string | null;
+  /** Default true. */
+  livesBetweenRequests?: boolean;
 }
 
 /** What one visitor sends. */
@@ -135,7 +137,7 @@ export function testService(options: TestServiceOptions = {}): TestService {
     random,
     fetch: call,
     fetchPublic: call,
-    livesBetweenRequests: true,
+    livesBetweenRequests: options.livesBetweenRequests ?? true,
     log: createLog({ level: "debug", write: (line) => log.push(line), clock }),
     metrics: createMetrics(),
     boundTo: options.boundTo ?? null,

@@ -112,6 +112,22 @@ describe("once", () => {
     expect(records()[1]).not.toHaveProperty("repeats");
   });
 
+  test("a window whose timer never comes is closed by the next occurrence after its end", () => {
+    const { log, clock, records } = logAt("debug");
+    const once = createLogOnce(log, { now: clock.now, after: () => () => {} }, WINDOW);
+    for (let i = 0; i < 5; i++) once.error("store", "the store is down");
+    clock.advance(WINDOW - 1);
+    once.error("store", "the store is down");
+    expect(records()).toHaveLength(1);
+    clock.advance(1);
+    once.error("store", "the store is down");
+    expect(records()).toHaveLength(2);
+    expect(records()[1]).toMatchObject({ message: "the store is down", repeats: 6 });
+    clock.advance(WINDOW);
+    once.error("store", "the store is down");
+    expect(records()[2]).toMatchObject({ repeats: 1 });
+  });
+
   test("keys are counted apart", () => {
     const { once, records } = start();
     once.warn("a", "first");

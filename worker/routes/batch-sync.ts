@@ -60,7 +60,7 @@ export function batchSyncRoutes(services: Services): Hono<RouteBindings> {
     const mappings = readMappings(body.value);
     if (!Array.isArray(mappings)) return c.json(problem("invalid_request", mappings.fault), 400);
 
-    const answer = await applyMappings(mappings, partner.id, {
+    const applied = applyMappings(mappings, partner.id, {
       graph,
       isValidId: identity.isValid,
       nowSeconds: toSeconds(clock.now()),
@@ -70,6 +70,8 @@ export function batchSyncRoutes(services: Services): Hono<RouteBindings> {
           error,
         }),
     });
+    c.env.keep(applied);
+    const answer = await applied;
     metrics.count("ec_batch_mappings_total", { partner: partner.id, outcome: "accepted" }, answer.accepted);
     for (const { reason } of answer.errors) {
       metrics.count("ec_batch_mappings_total", { partner: partner.id, outcome: reason });

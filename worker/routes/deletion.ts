@@ -26,9 +26,15 @@ export function deletionRoutes(services: Services): Hono<RouteBindings> {
   }
 
   /** @returns whether the entry is gone. */
-  async function eraseFor(by: "operator" | "visitor", id: string): Promise<boolean> {
+  async function eraseFor(
+    c: Context<RouteBindings>,
+    by: "operator" | "visitor",
+    id: string,
+  ): Promise<boolean> {
     try {
-      await valueWithin(erase(id), STORE_PATIENCE_MS, clock);
+      const erased = erase(id);
+      c.env.keep(erased);
+      await valueWithin(erased, STORE_PATIENCE_MS, clock);
       metrics.count("ec_deletions_total", { by });
       log.info("deleted an identity", { ec: shortId(id), by });
       return true;
@@ -53,7 +59,7 @@ export function deletionRoutes(services: Services): Hono<RouteBindings> {
       const message = 'name the EC id to delete as {"ec_id": "…"} in the body or as ?ec_id=';
       return c.json(problem("invalid_ec_id", message), 400);
     }
-    return (await eraseFor("operator", id)) ? c.body(null, 204) : storeIsDown(c);
+    return (await eraseFor(c, "operator", id)) ? c.body(null, 204) : storeIsDown(c);
   }
 
   async function forVisitor(c: Context<RouteBindings>): Promise<Response> {
@@ -63,7 +69,7 @@ export function deletionRoutes(services: Services): Hono<RouteBindings> {
       const message = "send the ts-ec cookie of the identity to delete, or the admin token and an ec_id";
       return c.json(problem("unauthorized", message), 401, { "www-authenticate": "Bearer" });
     }
-    if (deletion.outcome === "entry" && !(await eraseFor("visitor", deletion.id))) return storeIsDown(c);
+    if (deletion.outcome === "entry" && !(await eraseFor(c, "visitor", deletion.id))) return storeIsDown(c);
     context.erased = true;
     return c.body(null, 204);
   }

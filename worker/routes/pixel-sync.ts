@@ -79,7 +79,9 @@ export function pixelSyncRoutes(services: Services): Hono<RouteBindings> {
         const message = `at most ${partner.syncRateLimit} pixels an hour for one visitor; keep the rest for later`;
         return c.json(problem("rate_limit_exceeded", message), 429, retryAfter(taken));
       }
-      return answer(await valueWithin(write(partner, query.uid, context), STORE_PATIENCE_MS, clock));
+      const written = write(partner, query.uid, context);
+      c.env.keep(written);
+      return answer(await valueWithin(written, STORE_PATIENCE_MS, clock));
     } catch (error) {
       logOnce.error("pixel sync", "a pixel's id could not be written", { partner: partner.id, error });
       return answer("write_failed");

@@ -261,6 +261,33 @@ describe("a throttled domain", () => {
   });
 });
 
+test("where work ends soon after the response, pulls begin in time; those left over wait for the next request", async () => {
+  const names = Array.from({ length: 30 }, (_, n) => `hanging${n}`);
+  const service = testService({
+    livesBetweenRequests: false,
+    config: { partners: names.map((id) => puller(id)) },
+    fetch: () => new Promise(() => {}),
+  });
+  let isOver = false;
+  const id = (await service.ask("/")).headers.get("x-ts-ec")!;
+  const over = service.settled().then(() => {
+    isOver = true;
+  });
+  for (let ms = 0; ms < 25_000; ms += 100) await service.clock.settle(100);
+  expect(isOver).toBe(true);
+  await over;
+  // Three at a time, for five seconds each, begun within twenty.
+  expect(service.calls).toHaveLength(12);
+  expect(service.services.inspectSync().domains.every(({ inFlight }) => inFlight === 0)).toBe(true);
+
+  await service.ask("/", { cookies: { "ts-ec": id } });
+  const again = service.settled();
+  for (let ms = 0; ms < 25_000; ms += 100) await service.clock.settle(100);
+  await again;
+  expect(service.calls.length).toBeGreaterThan(15);
+  expect(service.clock.waiting()).toBe(0);
+});
+
 describe("forged ids", () => {
   const FORGERIES = 10_000;
   const forged = (i: number) => `${i.toString(16).padStart(64, "0")}.Forged`;
