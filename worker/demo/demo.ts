@@ -1,17 +1,23 @@
 /**
- * The demonstration: the Edge Cookie service around a small paper, and around both a panel that tells what happens.
+ * The demonstration: the Edge Cookie service around a small paper, partners that it asks, and around all of it a panel
+ * that tells what happens.
  * @module
  */
 import { decideFinalization } from "../../runtime/ec/finalize.ts";
-import type { Client, Random, Store } from "../../runtime/platform.ts";
+import type { Client, Clock, Fetch, Random, Store } from "../../runtime/platform.ts";
+import type { SyncView } from "../../runtime/sync/engine.ts";
 import type { EdgeCookieHandler, EdgeCookieOptions } from "../edge-cookie.ts";
 import type { FetchHandler } from "../host.ts";
 import { isLoopbackHost } from "../operator.ts";
 import { ecOf } from "../service.ts";
+import { createCrowd } from "./crowd.ts";
+import { createGates } from "./gates.ts";
 import { createPanel, PANEL_PATH } from "./panel.ts";
+import type { ExamplePartners } from "./partners/start.ts";
 import { placeOf } from "./places.ts";
 import { tell } from "./story.ts";
 import { createVisitors, SESSION_COOKIE, type Visitor } from "./visitors.ts";
+import { watchedFetch } from "./watched-fetch.ts";
 import { watchedStore } from "./watched-store.ts";
 
 /** The name that the paper goes by: browsers know it for this machine, and over plain http keep its `Secure` cookies. */
@@ -22,9 +28,13 @@ export interface DemoParts<Args extends unknown[]> {
   /** The host's own, as its entry exports it. */
   edgeCookie(options: EdgeCookieOptions): (handler: FetchHandler<Args>) => EdgeCookieHandler<Args>;
   /** The service's options but for what the demonstration itself has to say. */
-  options: Omit<EdgeCookieOptions, "publisher" | "readClient" | "store">;
+  options: Omit<EdgeCookieOptions, "publisher" | "partners" | "auction" | "readClient" | "store" | "fetch">;
   store: Store;
+  clock: Clock;
   random: Random;
+  /** How partners are reached, and everybody else. */
+  fetches: { partners: Fetch; others: Fetch };
+  partners: Pick<ExamplePartners, "companies" | "auctionEndpoint" | "apiKey">;
   /** The site to stand in front of. */
   site: FetchHandler<Args>;
 }
@@ -38,17 +48,32 @@ export interface Demo<Args extends unknown[]> {
   close(): Promise<void>;
 }
 
+const IDLE: SyncView = { queued: 0, domains: [] };
+
 /** Puts a demonstration together. */
 export function createDemo<Args extends unknown[]>(parts: DemoParts<Args>): Demo<Args> {
-  const { edgeCookie, options, store, random, site } = parts;
-  const visitors = createVisitors(random);
-  const panel = createPanel(visitors, DOMAIN);
+  const { edgeCookie, options, store, clock, random, fetches, partners, site } = parts;
+  const { companies, auctionEndpoint, apiKey } = partners;
+  const visitors = createVisitors(random, clock, companies);
+  const crowd = createCrowd(random);
+  // There is no service to look into before the first request.
+  let inspect = () => IDLE;
+  const gates = createGates(companies, clock, () => inspect());
+  const panel = createPanel({ visitors, gates, companies, apiKey, domain: DOMAIN });
   const handler = edgeCookie({
     ...options,
+    ec: { ...options.ec, allowInsecurePartners: true },
     publisher: { domain: DOMAIN },
-    store: watchedStore(store, visitors.entryChanged),
+    partners: companies.map(({ record }) => record),
+    auction: { endpoint: auctionEndpoint },
+    store: watchedStore(store, visitors.store),
+    clock,
     random,
-    readClient,
+    fetch: watchedFetch(fetches, companies, clock, (event) => {
+      gates.saw(event);
+      visitors.pulled(event);
+    }),
+    readClient: (request, ip) => crowd.clientOf(request) ?? chosenClient(request, ip),
   })(site);
 
   /** Writes down what the service did, unless it is one of the many files of a page to which nothing happened. */
@@ -61,6 +86,21 @@ export function createDemo<Args extends unknown[]>(parts: DemoParts<Args>): Demo
     visitors.remember(visitor, context, tell(context, request, response, visitor), isForPeople(request));
   }
 
+  function answerItself(request: Request, args: Args): Response | Promise<Response> {
+    const { services } = handler.service(...args);
+    inspect = services.inspectSync;
+    return panel.answer(request, {
+      graph: services.graph,
+      sendCrowd() {
+        for (const visit of crowd.visits(new URL("/", request.url).href)) {
+          handler(visit, ...args)
+            .then((response) => response.body?.cancel())
+            .catch(() => {}); // nobody reads it
+        }
+      },
+    });
+  }
+
   return {
     async answer(request, ...args) {
       const url = new URL(request.url);
@@ -70,14 +110,12 @@ export function createDemo<Args extends unknown[]>(parts: DemoParts<Args>): Demo
         if (isForPeople(request))
           return elsewhere(`http://${DOMAIN}:${url.port}${url.pathname}${url.search}`);
       }
-      if (url.pathname.startsWith(PANEL_PATH)) {
-        return panel.answer(request, handler.service(...args).services.graph);
-      }
       const known = visitors.of(request.headers);
       const visitor = known ?? (isForPeople(request) ? visitors.welcome() : null);
-      const response = await handler(request, ...args);
+      const isOurs = url.pathname.startsWith(PANEL_PATH);
+      const response = await (isOurs ? answerItself(request, args) : handler(request, ...args));
       if (visitor === null) return response;
-      report(visitor, request, response);
+      if (!isOurs) report(visitor, request, response);
       return known === null ? withSession(response, visitor.session) : response;
     },
     endStreams: panel.close,
@@ -91,7 +129,7 @@ function isForPeople(request: Request): boolean {
 }
 
 /** The address is the socket's; the place is where the visitor says to be. */
-function readClient(request: Request, ip: string | null): Client {
+function chosenClient(request: Request, ip: string | null): Client {
   const { country, region } = placeOf(request.headers);
   return { ip, country, region };
 }

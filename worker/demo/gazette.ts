@@ -3,28 +3,16 @@
  * @module
  */
 import { Hono } from "hono";
-import { secureHeaders } from "hono/secure-headers";
 import { readFiles } from "./files.ts";
 import { layout } from "./gazette/layout.ts";
 import { lost, pages } from "./gazette/pages.ts";
-
-/** Everything from the site itself, nothing inline. */
-const CONTENT_SECURITY_POLICY = {
-  defaultSrc: ["'none'"],
-  scriptSrc: ["'self'"],
-  styleSrc: ["'self'"],
-  imgSrc: ["'self'"],
-  connectSrc: ["'self'"],
-  baseUri: ["'none'"],
-  formAction: ["'self'"],
-  frameAncestors: ["'none'"],
-};
+import { strictHeaders } from "./security.ts";
 
 /** Builds the paper's fetch handler. */
 export function createGazette(): (request: Request) => Response | Promise<Response> {
   const assets = readFiles("./site/", ["gazette.css", "consent.js", "consent-strings.js", "icon.svg"]);
   const app = new Hono();
-  app.use(secureHeaders({ contentSecurityPolicy: CONTENT_SECURITY_POLICY, strictTransportSecurity: false }));
+  app.use(strictHeaders());
   app.get("/assets/:name", (c) => assets(c.req.param("name")) ?? c.notFound());
   // A publisher keeps a record of each choice as proof of it; here the request is all that is wanted.
   app.post("/consent", (c) => c.body(null, 204));

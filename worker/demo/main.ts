@@ -13,6 +13,7 @@ import { rawFetch } from "../proxy-node.ts";
 import type { Entry } from "../server.ts";
 import { createDemo, DOMAIN } from "./demo.ts";
 import { createGazette } from "./gazette.ts";
+import { startPartners } from "./partners/start.ts";
 
 /** What the demonstration runs with; the environment may say otherwise. */
 const DEFAULTS = {
@@ -37,15 +38,22 @@ export async function startDemo(): Promise<void> {
   }
   const entry = await entryHere();
   const { host } = entry;
-  // A newcomer is to see what to try, and what goes wrong, but no more.
-  const level = process.env.MILLRACE_LOG === undefined ? "warn" : host.logLevel;
+  // A newcomer is to see what to try, and what goes wrong, but no more: a partner that asks for a pause is no fault.
+  const level = process.env.MILLRACE_LOG === undefined ? "error" : host.logLevel;
   const log = createLog({ level, write: host.writeLog, clock: host.clock });
-  const origin = await entry.serve(createGazette(), { host: "127.0.0.1", port: 0 }, log);
+  const store = host.openStore(config.store ?? DEFAULTS.store, []);
+  const [origin, partners] = await Promise.all([
+    entry.serve(createGazette(), { host: "127.0.0.1", port: 0 }, log),
+    startPartners(entry, host.random, DOMAIN, log),
+  ]);
   const demo = createDemo({
     edgeCookie: entry.edgeCookie,
     options: { ...config, log, boundTo: config.listen.host },
-    store: host.openStore(config.store ?? DEFAULTS.store, []),
+    store,
+    clock: host.clock,
     random: host.random,
+    fetches: { partners: host.fetchPublic(true), others: host.fetch },
+    partners,
     site: proxyTo({
       origin: origin.url,
       timeoutMs: config.publisher.originTimeoutMs,
@@ -63,7 +71,7 @@ export async function startDemo(): Promise<void> {
     listening: (url: string) => process.stderr.write(welcome(url, config.store ?? DEFAULTS.store)),
     endStreams: demo.endStreams,
     close: async () => {
-      await Promise.all([demo.close(), origin.close(ORIGIN_GRACE_MS)]);
+      await Promise.all([demo.close(), partners.close(), origin.close(ORIGIN_GRACE_MS)]);
     },
   };
   const isPortChosen = process.env.MILLRACE_LISTEN_PORT !== undefined;
@@ -99,14 +107,16 @@ function welcome(url: string, store: string): string {
   const page = `http://${DOMAIN}${port === "" ? "" : `:${port}`}`;
   return `
   The demonstration is at  ${page}
-  Open it in Chrome or Edge (Firefox should do, too): a small newspaper, millrace in front of it, and
-  beside the page a panel that tells what millrace does. There is something to try in five steps:
+  Open it in Chrome or Edge (Firefox should do, too): a small newspaper, millrace in front of it, three
+  partners behind it, and beside the page a panel that tells what millrace does. Try these seven steps:
 
     1  Visit the front page as somebody in France: no id, for nobody has agreed to one.
-    2  Accept in the banner: the next request mints your id.
+    2  Accept in the banner: the next request mints your id, and two partners are asked for theirs.
     3  Open another page: the id stays the same.
-    4  Withdraw under "Privacy choices": the cookie goes, and a tombstone stays in the graph.
-    5  Accept again: a new id, with the same hash and another suffix.
+    4  Watch the partners: one answers at once, the other is slow and wants to be left alone now and then.
+    5  Play the third partner: send a pixel, upload ids, ask who you are, hold an auction, be forgotten.
+    6  Withdraw under "Privacy choices": the cookie goes, and a tombstone stays in the graph.
+    7  Accept again: a new id, with the same hash and another suffix.
 
   Then be in California, in Japan, or nowhere known. In a terminal:
 

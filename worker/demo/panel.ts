@@ -1,85 +1,64 @@
 /**
- * The routes of the panel, under `/_demo/`: its files, the stream of what happens, and starting over.
+ * The routes of the demonstration itself, under `/_demo/`: the panel's files and its stream, starting over, the crowd,
+ * and the page that plays a partner.
  * @module
  */
 import { Hono } from "hono";
-import { deleteCookieHeader } from "../../runtime/ec/cookie.ts";
+import { deleteCookieHeader, EC_COOKIE, readCookies } from "../../runtime/ec/cookie.ts";
 import type { Graph } from "../../runtime/ec/graph.ts";
 import { SIGNAL_COOKIES } from "../../runtime/ec/signals.ts";
 import { readFiles } from "./files.ts";
+import type { Gates } from "./gates.ts";
+import type { Company } from "./partners/companies.ts";
 import { PLACE_COOKIE, placeOf } from "./places.ts";
-import { takeSnapshot } from "./snapshot.ts";
-import type { Visitor, Visitors } from "./visitors.ts";
+import { playPage } from "./play/page.ts";
+import { strictHeaders } from "./security.ts";
+import { createStreams } from "./streams.ts";
+import type { Visitors } from "./visitors.ts";
 
 /** Where all of it lies. */
 export const PANEL_PATH = "/_demo/";
 
-/** Something goes over the wire this often, so that neither side takes a quiet stream for a dead one. */
-const HEARTBEAT_MS = 5_000;
+/** While so many wait already, no crowd comes. */
+const MAX_WAITING = 30;
 
-/** The panel's side of the server. */
+/** What the routes work with. */
+export interface PanelParts {
+  visitors: Visitors;
+  gates: Gates;
+  companies: readonly Company[];
+  /** The API key of the partner that the visitor plays. */
+  apiKey: string;
+  /** Of the id's cookie. */
+  domain: string;
+}
+
+/** What comes with a request. */
+interface Bindings {
+  graph: Graph;
+  /** Has a crowd of readers come by. */
+  sendCrowd(): void;
+}
+
+/** The demonstration's own side of the server. */
 export interface Panel {
-  answer(request: Request, graph: Graph): Response | Promise<Response>;
-  /** Ends every stream: a server that waits for its connections to end would wait for them for ever. */
+  answer(request: Request, bindings: Bindings): Response | Promise<Response>;
+  /** Ends every stream. */
   close(): void;
 }
 
-/** @param domain of the id's cookie. */
-export function createPanel(visitors: Visitors, domain: string): Panel {
-  const files = readFiles("./panel/", ["panel.css", "panel.js"]);
-  const streams = new Set<() => void>();
+export function createPanel({ visitors, gates, companies, apiKey, domain }: PanelParts): Panel {
+  const panelFiles = readFiles("./panel/", ["panel.css", "panel.js", "partners.js", "elements.js"]);
+  const playFiles = readFiles("./play/", ["play.css", "play.js"]);
+  const streams = createStreams(visitors, gates, companies);
 
-  /** Sends a snapshot now and after every change; changes that come while one is being taken share the next. */
-  function stream(visitor: Visitor, place: string, graph: Graph): Response {
-    let end = () => {};
-    const encoder = new TextEncoder();
-    const body = new ReadableStream<Uint8Array>({
-      start(controller) {
-        let isStale = false;
-        let isTaking = false;
-        let isOpen = true;
-        const send = (text: string) => {
-          if (isOpen) controller.enqueue(encoder.encode(text));
-        };
-        const update = async () => {
-          isStale = true;
-          if (isTaking) return;
-          isTaking = true;
-          while (isStale && isOpen) {
-            isStale = false;
-            send(`data: ${JSON.stringify(await takeSnapshot(visitor, place, graph))}\n\n`);
-          }
-          isTaking = false;
-        };
-        const heartbeat = setInterval(() => send(":\n\n"), HEARTBEAT_MS);
-        end = () => {
-          isOpen = false;
-          clearInterval(heartbeat);
-          visitor.watchers.delete(update);
-          streams.delete(close);
-        };
-        const close = () => {
-          end();
-          controller.close();
-        };
-        visitor.watchers.add(update);
-        streams.add(close);
-        update();
-      },
-      cancel: () => end(),
-    });
-    return new Response(body, {
-      headers: { "content-type": "text/event-stream; charset=utf-8", "cache-control": "no-store" },
-    });
-  }
-
-  const app = new Hono<{ Bindings: { graph: Graph } }>().basePath(PANEL_PATH);
+  const app = new Hono<{ Bindings: Bindings }>().basePath(PANEL_PATH);
   app.get("/events", (c) => {
     const visitor = visitors.of(c.req.raw.headers);
     // 204 tells a browser not to try again.
     return visitor === null
       ? c.body(null, 204)
-      : stream(visitor, placeOf(c.req.raw.headers).key, c.env.graph);
+      : streams.open(visitor, placeOf(c.req.raw.headers).key, c.env.graph);
   });
   app.post("/reset", async (c) => {
     const visitor = visitors.of(c.req.raw.headers);
@@ -94,12 +73,30 @@ export function createPanel(visitors: Visitors, domain: string): Panel {
     c.header("set-cookie", deleteCookieHeader(domain), { append: true });
     return c.body(null, 204);
   });
-  app.get("/:name", (c) => files(c.req.param("name")) ?? c.notFound());
+  app.post("/crowd", (c) => {
+    // The cookie does not come with a request that another site makes.
+    if (visitors.of(c.req.raw.headers) === null) return c.body(null, 403);
+    if (gates.now().some(({ waiting }) => waiting > MAX_WAITING)) return c.body(null, 429);
+    c.env.sendCrowd();
+    return c.body(null, 204);
+  });
+  app.get("/partner", strictHeaders(), (c) => {
+    const { headers, url } = c.req.raw;
+    const page = playPage({
+      apiKey,
+      origin: new URL(url).origin,
+      id: readCookies(headers.get("cookie"), [EC_COOKIE]).get(EC_COOKIE)?.[0] ?? null,
+      withdrawnId: visitors.of(headers)?.withdrawnId ?? null,
+    });
+    return c.html(page, 200, { "cache-control": "no-store" });
+  });
+  app.get("/:name", (c) => {
+    const name = c.req.param("name");
+    return panelFiles(name) ?? playFiles(name) ?? c.notFound();
+  });
 
   return {
-    answer: (request, graph) => app.fetch(request, { graph }),
-    close() {
-      for (const close of [...streams]) close();
-    },
+    answer: (request, bindings) => app.fetch(request, bindings),
+    close: streams.close,
   };
 }

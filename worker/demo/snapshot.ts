@@ -7,7 +7,9 @@ import { type GraphEntry, isTombstone, TOMBSTONE_TTL_SECONDS } from "../../runti
 import type { Graph } from "../../runtime/ec/graph.ts";
 import { ecHash } from "../../runtime/ec/id.ts";
 import type { ConsentSignals } from "../../runtime/ec/signals.ts";
+import { type Company, PLAYED } from "./partners/companies.ts";
 import { places } from "./places.ts";
+import type { PullLine } from "./pulls.ts";
 import { JURISDICTIONS, reasonOf } from "./story.ts";
 import type { Step, Visitor } from "./visitors.ts";
 
@@ -32,11 +34,20 @@ export interface Snapshot {
     tombstone: { id: SplitId; entry: GraphEntry; untilMs: number } | null;
   };
   happenings: Visitor["happenings"];
+  partners: { id: string; name: string; trait: string; isPlayed: boolean }[];
+  pulls: readonly PullLine[];
 }
 
 /** Looks up what there is to show to one visitor who is at `place`. */
-export async function takeSnapshot(visitor: Visitor, place: string, graph: Graph): Promise<Snapshot> {
-  const { context, id, happenings } = visitor;
+export async function takeSnapshot(
+  visitor: Visitor,
+  place: string,
+  graph: Graph,
+  companies: readonly Company[],
+): Promise<Snapshot> {
+  // First: what is found there may mean that a step is done.
+  const found = await lookUp(visitor, graph).catch(() => ({ isDown: true, entry: null, tombstone: null }));
+  const { context, id, happenings, pulls } = visitor;
   return {
     places: places.map(({ key, name }) => ({ key, name })),
     place,
@@ -52,8 +63,15 @@ export async function takeSnapshot(visitor: Visitor, place: string, graph: Graph
             reason: reasonOf(context.consent),
             signals: context.consent.signals,
           },
-    graph: await lookUp(visitor, graph).catch(() => ({ isDown: true, entry: null, tombstone: null })),
+    graph: found,
     happenings,
+    partners: companies.map(({ record, trait }) => ({
+      id: record.id,
+      name: record.name,
+      trait,
+      isPlayed: record.id === PLAYED.id,
+    })),
+    pulls: pulls.lines,
   };
 }
 

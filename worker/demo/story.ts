@@ -6,13 +6,24 @@ import type { Consent, ConsentReason } from "../../runtime/ec/consent.ts";
 import type { EcContext } from "../../runtime/ec/context.ts";
 import { decideFinalization, type Finalization } from "../../runtime/ec/finalize.ts";
 
+/** Whose a request is: the site's own, or a route of the service by what it is for. */
+export type Route = "organic" | keyof typeof SERVICE_ROUTES | "other";
+
+const SERVICE_ROUTES = {
+  pixel: "/sync",
+  identify: "/identify",
+  auction: "/auction",
+  batch: "/_ts/api/v1/sync",
+};
+
 /** One line of the panel's list. */
 export interface Happening {
   atMs: number;
   /** Method and path. */
   request: string;
+  route: Route;
   /** What to call it: a finalization's branch, or one told apart from it. */
-  kind: Finalization["branch"] | "again" | "spared";
+  kind: Finalization["branch"] | "again" | "spared" | "partner";
   title: string;
   text: string;
   /** The `Set-Cookie` lines about the id that went back. */
@@ -59,16 +70,83 @@ export function reasonOf(consent: Consent): string {
  * @param response as the service finished it.
  */
 export function tell(context: EcContext, request: Request, response: Response, past: Past): Happening {
+  const { pathname } = new URL(request.url);
+  const route = routeOf(pathname);
   const end = decideFinalization(context);
   return {
     atMs: context.nowMs,
-    request: `${request.method} ${new URL(request.url).pathname}`,
-    ...wordsFor(end, context, past),
+    request: `${request.method} ${pathname}`,
+    route,
+    ...(changesNothing(end, context) && isServiceRoute(route)
+      ? wordsForRoute(route, response, context)
+      : wordsFor(end, context, past)),
     cookies: response.headers.getSetCookie().filter((line) => line.startsWith("ts-ec=")),
   };
 }
 
+function routeOf(path: string): Route {
+  for (const [route, its] of Object.entries(SERVICE_ROUTES)) if (path === its) return route as Route;
+  return path.startsWith("/_ts/") ? "other" : "organic";
+}
+
 type Words = Pick<Happening, "kind" | "title" | "text">;
+
+/** Whether a request left the id as it was; what becomes of an id is told first. */
+function changesNothing({ branch }: Finalization, { cookieWasPresent }: EcContext): boolean {
+  return branch === "returning" || branch === "anonymous" || (branch === "denied" && !cookieWasPresent);
+}
+
+const isServiceRoute = (route: Route): route is keyof typeof SERVICE_ROUTES => route in SERVICE_ROUTES;
+
+/** What a request to the service itself came to. */
+function wordsForRoute(
+  route: keyof typeof SERVICE_ROUTES,
+  response: Response,
+  { consent }: EcContext,
+): Words {
+  const { status, headers } = response;
+  const say = (title: string, text: string): Words => ({ kind: "partner", title, text });
+  switch (route) {
+    case "pixel":
+      return say("A partner’s pixel", PIXEL_RESULTS[pixelResult(response)] ?? refused(status));
+    case "identify":
+      if (status === 403) return say("A page asked who you are", `${reasonOf(consent)} It was not told.`);
+      if (status !== 200)
+        return say("A page asked who you are", "You have no id, so there was nothing to tell.");
+      return say(
+        "A page asked who you are",
+        "It was told your id, and the ids of partners that share theirs.",
+      );
+    case "auction":
+      if (status >= 400) return say("An auction", `It could not be held, as status ${status} says.`);
+      if (!headers.has("x-ts-ec")) {
+        return say("An auction", "The bid request went on without a word of who you are.");
+      }
+      return say("An auction", "The bid request went on with your id and partners’ ids in it.");
+    case "batch":
+      if (status === 200) return say("A partner’s upload", "Every id in it was accepted.");
+      if (status === 207)
+        return say("A partner’s upload", "Ids in it were refused, each for a reason of its own.");
+      return say("A partner’s upload", refused(status));
+  }
+}
+
+const refused = (status: number) => `It was refused with status ${status}, and nothing was written.`;
+
+/** The reason in the address that a pixel's answer leads to; `synced` if it worked, empty if it leads nowhere. */
+function pixelResult({ headers }: Response): string {
+  const back = headers.get("location");
+  const query = back === null ? null : new URL(back).searchParams;
+  return query?.get("ts_synced") === "1" ? "synced" : (query?.get("ts_reason") ?? "");
+}
+
+const PIXEL_RESULTS: Record<string, string> = {
+  synced:
+    "Your browser carried the partner’s own id for you here. It is in the graph, and the browser went back.",
+  no_ec: "Your browser carried no id of ours, so there was nothing to put the partner’s under.",
+  no_consent: "Consent does not allow an id, so nothing was written.",
+  write_failed: "The graph does not know your id, so nothing was written.",
+};
 
 function wordsFor(end: Finalization, context: EcContext, past: Past): Words {
   const reason = reasonOf(context.consent);

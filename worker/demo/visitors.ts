@@ -1,14 +1,21 @@
 /**
- * Who looks at the demonstration, and what it remembers of them while it runs: their last happenings and which steps
- * they have done.
+ * Who looks at the demonstration, and what it remembers of them while it runs: their last happenings, the pulls for them
+ * and which steps they have done.
  * @module
  */
 import { allowsEcCreation } from "../../runtime/ec/consent.ts";
 import type { EcContext } from "../../runtime/ec/context.ts";
 import { readCookies } from "../../runtime/ec/cookie.ts";
+import { decodeEntry, type GraphEntry } from "../../runtime/ec/entry.ts";
 import { keyOf } from "../../runtime/ec/graph.ts";
-import type { Random } from "../../runtime/platform.ts";
+import { toHex } from "../../runtime/hex.ts";
+import type { Clock, Random } from "../../runtime/platform.ts";
+import type { Gate } from "./gates.ts";
+import { type Company, PLAYED } from "./partners/companies.ts";
+import { afterVisit, NO_PULLS, type Pulls, withEvent, withWaits, withWritten } from "./pulls.ts";
 import type { Happening } from "./story.ts";
+import type { PullEvent } from "./watched-fetch.ts";
+import type { StoreWatcher } from "./watched-store.ts";
 
 /** The cookie by which the panel knows whose requests are whose; gone with the browser's session. */
 export const SESSION_COOKIE = "demo-session";
@@ -18,20 +25,22 @@ const MAX_HAPPENINGS = 40;
 const SESSION = /^[0-9a-f]{32}$/;
 
 /** The life of an id, as the panel's list has it. */
-export const STEPS = ["visit", "accept", "return", "withdraw", "again"] as const;
-export type Step = (typeof STEPS)[number];
+export type Step = "visit" | "accept" | "return" | "partners" | "play" | "withdraw" | "again";
 
 /** One browser. */
 export interface Visitor {
   readonly session: string;
   /** Newest first; their numbers count up from 1. */
   happenings: (Happening & { number: number })[];
+  pulls: Pulls;
   steps: Set<Step>;
   /** As the last request was read. */
   context: EcContext | null;
   /** What the cookie holds now. */
   id: string | null;
   withdrawnId: string | null;
+  /** What the store was last seen to hold for `id`; `undefined`: nobody has looked yet. */
+  entry: GraphEntry | null | undefined;
   /** Told whenever something above, or the graph's entry for one of the ids, has changed. */
   watchers: Set<() => void>;
 }
@@ -46,12 +55,19 @@ export interface Visitors {
   remember(visitor: Visitor, context: EcContext, happening: Happening, isPage: boolean): void;
   /** Starts a visitor's story over. */
   forget(visitor: Visitor): void;
-  /** Tells whoever looks at an id that what the store has under this key was written. */
-  entryChanged(key: string): void;
+  /** Tells whoever looks at an id what the store has under its key. */
+  readonly store: StoreWatcher;
+  /** Tells whoever it concerns what became of a question to a partner. */
+  pulled(event: PullEvent): void;
+  /** Tells those who look on which partners they have to wait for. */
+  tellWaits(gates: readonly Gate[]): void;
 }
 
-export function createVisitors(random: Random): Visitors {
+export function createVisitors(random: Random, clock: Clock, companies: readonly Company[]): Visitors {
   const known = new Map<string, Visitor>();
+  const names = new Map(companies.map(({ record }) => [record.id, record.name]));
+  const nameOf = (partner: string) => names.get(partner) ?? partner;
+  const pulled = companies.filter(({ record }) => record.pullSyncEnabled).map(({ record }) => record.id);
 
   function add(session: string): Visitor {
     const oldest = known.keys().next();
@@ -65,6 +81,13 @@ export function createVisitors(random: Random): Visitors {
     for (const watcher of visitor.watchers) watcher();
   };
 
+  function sawEntry(visitor: Visitor, entry: GraphEntry | null): void {
+    visitor.entry = entry;
+    const has = (partner: string) => entry?.ids[partner] !== undefined;
+    if (pulled.length > 0 && pulled.every(has)) visitor.steps.add("partners");
+    if (has(PLAYED.id)) visitor.steps.add("play");
+  }
+
   return {
     of(headers) {
       const session = readCookies(headers.get("cookie"), [SESSION_COOKIE]).get(SESSION_COOKIE)?.[0];
@@ -75,44 +98,90 @@ export function createVisitors(random: Random): Visitors {
     welcome() {
       const bytes = new Uint8Array(16);
       random.fill(bytes);
-      return add(Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0")).join(""));
+      return add(toHex(bytes));
     },
     remember(visitor, context, happening, isPage) {
-      const { kind } = happening;
+      const { kind, route } = happening;
       const number = (visitor.happenings[0]?.number ?? 0) + 1;
       visitor.happenings = [{ ...happening, number }, ...visitor.happenings].slice(0, MAX_HAPPENINGS);
       visitor.context = context;
-      visitor.id = allowsEcCreation(context.consent)
-        ? context.activeId
-        : kind === "spared"
-          ? context.cookieId
-          : null;
+      const id = idAfter(context, kind);
+      if (id !== visitor.id) visitor.entry = undefined;
+      visitor.id = id;
       if (kind === "withdrawal") visitor.withdrawnId = context.cookieId ?? visitor.withdrawnId;
-      for (const step of stepsDone(kind, isPage)) visitor.steps.add(step);
+      if (route === "organic" || id === null) visitor.pulls = afterVisit(visitor.pulls, id !== null);
+      for (const step of stepsDone(happening, isPage)) visitor.steps.add(step);
       tellWatchers(visitor);
     },
     forget(visitor) {
       Object.assign(visitor, nothing());
       tellWatchers(visitor);
     },
-    entryChanged(key) {
+    store: {
+      read(key, value) {
+        for (const visitor of known.values()) {
+          if (visitor.entry !== undefined || visitor.id === null || keyOf(visitor.id) !== key) continue;
+          sawEntry(visitor, value === null ? null : decodeEntry(value));
+        }
+      },
+      written(key, value) {
+        for (const visitor of known.values()) {
+          const isUnder = (id: string | null) => id !== null && keyOf(id) === key;
+          if (isUnder(visitor.id)) {
+            const entry = value === null ? null : decodeEntry(value);
+            visitor.pulls = withWritten(visitor.pulls, visitor.entry ?? null, entry, nameOf, clock.now());
+            sawEntry(visitor, entry);
+          }
+          if (isUnder(visitor.id) || isUnder(visitor.withdrawnId)) tellWatchers(visitor);
+        }
+      },
+    },
+    pulled(event) {
       for (const visitor of known.values()) {
-        const ids = [visitor.id, visitor.withdrawnId];
-        if (ids.some((id) => id !== null && keyOf(id) === key)) tellWatchers(visitor);
+        if (visitor.id !== event.ecId && visitor.withdrawnId !== event.ecId) continue;
+        visitor.pulls = withEvent(visitor.pulls, event, nameOf(event.partner));
+        tellWatchers(visitor);
+      }
+    },
+    tellWaits(gates) {
+      for (const visitor of known.values()) {
+        const { entry, watchers } = visitor;
+        if (watchers.size === 0 || entry === undefined) continue;
+        const due = pulled.filter((partner) => entry?.ids[partner] === undefined);
+        const pulls = withWaits(visitor.pulls, due, gates, nameOf, clock.now());
+        if (pulls === visitor.pulls) continue;
+        visitor.pulls = pulls;
+        tellWatchers(visitor);
       }
     },
   };
 }
 
 function nothing(): Omit<Visitor, "session" | "watchers"> {
-  return { happenings: [], steps: new Set(), context: null, id: null, withdrawnId: null };
+  return {
+    happenings: [],
+    pulls: NO_PULLS,
+    steps: new Set(),
+    context: null,
+    id: null,
+    withdrawnId: null,
+    entry: undefined,
+  };
 }
 
-function stepsDone(kind: Happening["kind"], isPage: boolean): Step[] {
-  const done: Step[] = isPage ? ["visit"] : [];
+/** What the cookie holds after a request. */
+function idAfter({ consent, activeId, cookieId }: EcContext, kind: Happening["kind"]): string | null {
+  if (kind === "erasure") return null;
+  if (allowsEcCreation(consent)) return activeId;
+  return kind === "spared" ? cookieId : null;
+}
+
+function stepsDone({ kind, route }: Happening, isPage: boolean): Step[] {
+  const isVisit = isPage && route === "organic";
+  const done: Step[] = isVisit ? ["visit"] : [];
   if (kind === "new") done.push("accept");
   if (kind === "again") done.push("accept", "again");
-  if (kind === "returning" && isPage) done.push("return");
+  if (kind === "returning" && isVisit) done.push("return");
   if (kind === "withdrawal") done.push("withdraw");
   return done;
 }

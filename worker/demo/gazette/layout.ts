@@ -54,7 +54,10 @@ export function layout({ path, title, body }: Page): Markup {
       <main id="content">${body}</main>
       <footer class="foot">
         <p>The Millrace Gazette, its town and its people are made up: a site for millrace to stand in front of.</p>
-        <p><button type="button" class="link" id="privacy-choices">Privacy choices</button></p>
+        <p class="links">
+          <button type="button" class="link" id="privacy-choices">Privacy choices</button>
+          <a class="link" href="/_demo/partner">Play a partner</a>
+        </p>
       </footer>
     </div>
     ${banner}

@@ -109,13 +109,15 @@ const about: Page = {
       <h2>What is real here</h2>
       <ul>
         <li>The service: it is the one that a publisher runs, with an SQLite file as its store.</li>
+        <li>The questions to partners: two small servers on ports of their own are asked for their ids of you, after the page
+        has gone out and no faster than each of them bears. <a href="/_demo/partner">The third partner is you</a>.</li>
         <li>The <code>ts-ec</code> cookie, and the rules by which it comes and goes.</li>
         <li>The consent cookies, which hold strings in the formats of the IAB: <code>euconsent-v2</code> in Europe,
         <code>__gpp</code>, <code>__gpp_sid</code> and <code>us_privacy</code> in the United States.</li>
       </ul>
       <h2>What is not</h2>
       <ul>
-        <li>The town, the mill and the news.</li>
+        <li>The town, the mill, the news, and the partners’ companies.</li>
         <li>Your country: you choose it in the panel, which keeps it in the cookie <code>demo-place</code>. A real service
         is told by its host or by a header that its operator vouches for.</li>
         <li>The panel itself. It follows your own requests, which it tells from others by the cookie

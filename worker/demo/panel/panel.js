@@ -1,4 +1,6 @@
 // The panel beside the page: draws what the demonstration's server tells of this visitor, as it happens.
+import { clock, el, idCode, json } from "./elements.js";
+import { drawAges, drawGates, drawPartners, drawPulls } from "./partners.js";
 
 const PARTS = `
   <button type="button" class="p-bar" aria-expanded="false" aria-controls="p-body">
@@ -10,7 +12,7 @@ const PARTS = `
       <p>What millrace makes of your requests, as it happens.</p>
     </header>
     <section aria-labelledby="p-steps-title">
-      <h3 id="p-steps-title">The life of an id, in five steps</h3>
+      <h3 id="p-steps-title">The life of an id, in seven steps</h3>
       <ol class="p-steps"></ol>
       <div class="p-next"></div>
     </section>
@@ -30,6 +32,14 @@ const PARTS = `
       <h3 id="p-id-title">Your id <small>cookie ts-ec</small></h3>
       <div class="p-id"></div>
     </section>
+    <section aria-labelledby="p-partners-title" id="p-partners">
+      <h3 id="p-partners-title">Partners’ ids <small>asked once the page is out</small></h3>
+      <ul class="p-partners"></ul>
+      <h4 id="p-pulls-title">Lately</h4>
+      <ol class="p-pulls" role="log" aria-labelledby="p-pulls-title"></ol>
+      <button type="button" class="p-crowd">Let eight readers come at once</button>
+      <p class="p-note">Each of them is somebody to ask both partners about. Where a partner bears no more, they stand in line, and so do you.</p>
+    </section>
     <section aria-labelledby="p-consent-title">
       <h3 id="p-consent-title">May there be one? <small>consent</small></h3>
       <div class="p-consent"></div>
@@ -37,10 +47,6 @@ const PARTS = `
     <section aria-labelledby="p-graph-title">
       <h3 id="p-graph-title">What the graph holds <small>the store’s entry</small></h3>
       <div class="p-graph"></div>
-    </section>
-    <section aria-labelledby="p-partners-title">
-      <h3 id="p-partners-title">Partners’ ids</h3>
-      <div class="p-partners"></div>
     </section>
     <footer><button type="button" class="p-reset">Start over</button></footer>
   </div>`;
@@ -52,36 +58,34 @@ panel.innerHTML = PARTS;
 document.body.append(panel);
 const find = (selector) => panel.querySelector(selector);
 
-/** An element with a class and children; texts among them are only ever texts. */
-function el(tag, className, ...children) {
-  const element = document.createElement(tag);
-  if (className) element.className = className;
-  element.append(...children.filter((child) => child !== null));
-  return element;
-}
+// The seven steps
 
-const clock = (ms) => new Date(ms).toLocaleTimeString("en-GB");
-
-// The five steps
-
-const privacyChoices = [
-  "button",
-  "Open privacy choices",
-  () => document.querySelector("#privacy-choices").click(),
-];
+const privacyChoices = { text: "Open privacy choices", opens: "#privacy-choices" };
 const STEPS = [
   [
     "visit",
     "Visit",
     "Read the front page. In France nobody may be recognised who has not agreed: no id.",
-    null,
+    { text: "Go to the front page", href: "/" },
   ],
   ["accept", "Accept", "Accept in the banner. The next request mints your id.", privacyChoices],
   [
     "return",
     "Return",
     "Open another page. Your id stays the same.",
-    ["a", "Read about the wheel", "/the-wheel-turns"],
+    { text: "Read about the wheel", href: "/the-wheel-turns" },
+  ],
+  [
+    "partners",
+    "Partners",
+    "Two partners are asked for their own ids of you. One answers at once; the other is slow, and may want to be asked again on your next visit.",
+    { text: "Read about the ferry", href: "/the-ferry-bell" },
+  ],
+  [
+    "play",
+    "Play",
+    "Be the third partner: bring an id of your own, by pixel or by upload.",
+    { text: "Play the partner", href: "/_demo/partner#pixel" },
   ],
   [
     "withdraw",
@@ -89,24 +93,21 @@ const STEPS = [
     "Withdraw your consent: the cookie goes, and a tombstone stays in the graph.",
     privacyChoices,
   ],
-  [
-    "again",
-    "Consent again",
-    "Accept once more: a new id, with the same hash and another suffix.",
-    privacyChoices,
-  ],
+  ["again", "Again", "Accept once more: a new id, with the same hash and another suffix.", privacyChoices],
 ];
 const ALL_DONE = "That was all of it. Now try California’s opt-out, Japan, or a country nobody knows.";
 
-function action([tag, text, target]) {
-  const element = el(tag, "p-action", text);
-  if (tag === "a") {
-    element.href = target;
+/** A link, or a button that presses the page's own; a page that has none leads to one that has. */
+function action({ text, href, opens }) {
+  const target = opens === undefined ? null : document.querySelector(opens);
+  const element = el(target === null ? "a" : "button", "p-action", text);
+  if (target === null) {
+    element.href = href ?? "/";
   } else {
     element.type = "button";
     element.addEventListener("click", () => {
       expand(false);
-      target();
+      target.click();
     });
   }
   return element;
@@ -155,10 +156,6 @@ function drawPlaces({ places, place }) {
 }
 
 // The id
-
-function idCode({ hash, suffix }) {
-  return el("code", "p-code", el("span", "p-hash", hash), ".", el("span", "p-suffix", suffix));
-}
 
 function drawId({ id, address }) {
   find(".p-id").replaceChildren(
@@ -209,40 +206,6 @@ function drawConsent({ consent }) {
 
 // The graph
 
-const SECONDS = new Set(["created", "lastSeen", "updated", "synced"]);
-
-/** Whether an object fits on one line: no objects in it, no times, and not much of anything. */
-function isShort(object) {
-  const isPlain = ([key, value]) => (value === null || typeof value !== "object") && !SECONDS.has(key);
-  return Object.entries(object).every(isPlain) && JSON.stringify(object).length <= 36;
-}
-
-/** JSON as coloured text; beside a time in seconds, the time that people read. */
-function json(value, indent = "", key = "") {
-  if (value === null || typeof value !== "object") {
-    const text = el("span", `p-${value === null ? "null" : typeof value}`, JSON.stringify(value));
-    return SECONDS.has(key) ? [text, el("span", "p-comment", `  ${clock(value * 1000)}`)] : [text];
-  }
-  const entries = Object.entries(value);
-  if (entries.length === 0) return ["{}"];
-  if (isShort(value)) {
-    const pairs = entries.map(([name, child], index) => [
-      el("span", "p-key", `${index === 0 ? "" : ", "}"${name}"`),
-      ": ",
-      ...json(child),
-    ]);
-    return ["{ ", ...pairs.flat(), " }"];
-  }
-  const inner = `${indent}  `;
-  const lines = entries.flatMap(([name, child]) => [
-    `\n${inner}`,
-    el("span", "p-key", `"${name}"`),
-    ": ",
-    ...json(child, inner, name),
-  ]);
-  return ["{", ...lines, `\n${indent}}`];
-}
-
 /** Where a tombstone's remaining time stands, and when that is over. */
 let countdown = null;
 
@@ -286,24 +249,10 @@ function drawGraph({ id, graph }) {
   find(".p-graph").replaceChildren(...parts);
 }
 
-setInterval(drawCountdown, 1000);
-
-// Partners
-
-function drawPartners({ graph }) {
-  const ids = Object.entries(graph.entry?.ids ?? {});
-  find(".p-partners").replaceChildren(
-    ids.length === 0
-      ? el("p", "p-none", "No partner has an id of its own for you.")
-      : el(
-          "dl",
-          "p-signals",
-          ...ids.map(([partner, { uid, synced }]) =>
-            row(partner, uid, el("small", "", clock(synced * 1000))),
-          ),
-        ),
-  );
-}
+setInterval(() => {
+  drawCountdown();
+  drawAges();
+}, 1000);
 
 // What just happened
 
@@ -381,6 +330,8 @@ function drawBar({ id, place, places, consent }) {
   find(".p-dot").className = `p-dot ${consent?.allowed ? "p-yes" : "p-no"}`;
 }
 
+find(".p-crowd").addEventListener("click", () => fetch("/_demo/crowd", { method: "POST" }));
+
 find(".p-reset").addEventListener("click", async () => {
   await fetch("/_demo/reset", { method: "POST" });
   location.assign("/");
@@ -395,7 +346,8 @@ function draw(state) {
   drawId(state);
   drawConsent(state);
   drawGraph(state);
-  drawPartners(state);
+  drawPartners(find(".p-partners"), state);
+  drawPulls(find(".p-pulls"), state);
   drawHappenings(state);
   panel.classList.add("p-live");
 }
@@ -410,6 +362,7 @@ function listen() {
   } else if (source === null) {
     source = new EventSource("/_demo/events");
     source.addEventListener("message", ({ data }) => draw(JSON.parse(data)));
+    source.addEventListener("gates", ({ data }) => drawGates(JSON.parse(data)));
     source.addEventListener("error", () => panel.classList.remove("p-live"));
   }
 }

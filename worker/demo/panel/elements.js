@@ -1,0 +1,66 @@
+// What the demonstration's scripts build their pages of.
+
+/** An element with a class and children; texts among them are only ever texts. */
+export function el(tag, className, ...children) {
+  const element = document.createElement(tag);
+  if (className) element.className = className;
+  element.append(...children.filter((child) => child !== null));
+  return element;
+}
+
+/** The same for drawings. */
+export function svg(tag, attributes, ...children) {
+  const element = document.createElementNS("http://www.w3.org/2000/svg", tag);
+  for (const [name, value] of Object.entries(attributes)) element.setAttribute(name, value);
+  element.append(...children);
+  return element;
+}
+
+export const clock = (ms) => new Date(ms).toLocaleTimeString("en-GB");
+
+/** An EC id whose two parts can be told apart. */
+export function idCode({ hash, suffix }) {
+  return el("code", "p-code", el("span", "p-hash", hash), ".", el("span", "p-suffix", suffix));
+}
+
+const SECONDS = new Set(["created", "lastSeen", "updated", "synced"]);
+
+/** Whether an object fits on one line: no objects in it, no times, and not much of anything. */
+function isShort(object) {
+  const isPlain = ([key, value]) => (value === null || typeof value !== "object") && !SECONDS.has(key);
+  return Object.entries(object).every(isPlain) && JSON.stringify(object).length <= 36;
+}
+
+/**
+ * JSON as coloured text; beside a time in seconds, the time that people read.
+ * @param comma what follows the value on its line.
+ */
+export function json(value, indent = "", key = "", comma = "") {
+  if (value === null || typeof value !== "object") {
+    const text = el("span", `p-${value === null ? "null" : typeof value}`, JSON.stringify(value));
+    return SECONDS.has(key)
+      ? [text, comma, el("span", "p-comment", `  ${clock(value * 1000)}`)]
+      : [text, comma];
+  }
+  const isList = Array.isArray(value);
+  const [open, close] = isList ? "[]" : "{}";
+  const entries = Object.entries(value);
+  if (entries.length === 0) return [open + close + comma];
+  const nameOf = (name) => (isList ? [] : [el("span", "p-key", `"${name}"`), ": "]);
+  const follows = (index) => (index < entries.length - 1 ? "," : "");
+  if (!isList && isShort(value)) {
+    const pairs = entries.flatMap(([name, child], index) => [
+      " ",
+      ...nameOf(name),
+      ...json(child, "", "", follows(index)),
+    ]);
+    return [open, ...pairs, ` ${close}${comma}`];
+  }
+  const inner = `${indent}  `;
+  const lines = entries.flatMap(([name, child], index) => [
+    `\n${inner}`,
+    ...nameOf(name),
+    ...json(child, inner, name, follows(index)),
+  ]);
+  return [open, ...lines, `\n${indent}${close}${comma}`];
+}
