@@ -10,7 +10,9 @@ import { root } from "../support/spawn.ts";
 const page = readPage(readFileSync(join(root, "docs/partner-guide.md"), "utf8"));
 
 function rowsOf(heading: string, column: string): string[][] {
-  const table = page.tables.find(({ under, columns }) => under.includes(heading) && plain(columns[0]!) === column);
+  const table = page.tables.find(
+    ({ under, columns }) => under.includes(heading) && plain(columns[0]!) === column,
+  );
   return table!.rows.map((row) => row.map(plain));
 }
 
