@@ -1,0 +1,91 @@
+/**
+ * Measures several ways to do the same work so that noise falls on all of them alike: short turns, one after another,
+ * many rounds, medians.
+ * @module
+ */
+
+/** One way to do the work, `times` over. It has to use its results, or the compiler leaves the work out. */
+export interface Contender {
+  name: string;
+  /** Makes what the next `times` operations work on; not timed. */
+  prepare?(times: number): void;
+  run(times: number): void | Promise<void>;
+}
+
+/** Nanoseconds an operation took: the median of the rounds, and where the middle half of them lies. */
+export interface Measured {
+  name: string;
+  nsPerOp: number;
+  low: number;
+  high: number;
+  /** Memory for each key held, where that is what it is about. */
+  bytesPerKey?: number;
+}
+
+export interface Pace {
+  rounds: number;
+  /** How long one contender runs before the next has its turn: longer where it matters what the caches hold. */
+  turnMs: number;
+}
+
+/** Operations between two looks at the clock, at most: what was prepared for them should stay in the caches. */
+const BATCH = 2048;
+const WARM_UP_MS = 300;
+
+/** Runs so many operations and returns the milliseconds that they took, without the preparations. */
+async function timed(contender: Contender, times: number): Promise<number> {
+  let spent = 0;
+  for (let left = times; left > 0; left -= BATCH) {
+    const batch = Math.min(left, BATCH);
+    contender.prepare?.(batch);
+    const start = performance.now();
+    await contender.run(batch);
+    spent += performance.now() - start;
+  }
+  return spent;
+}
+
+/** Warms a contender up and finds how many operations fill a turn. */
+async function turnOf(contender: Contender, turnMs: number): Promise<number> {
+  let times = 16;
+  for (let spent = 0; spent < WARM_UP_MS; ) {
+    const took = await timed(contender, times);
+    spent += took;
+    times = Math.ceil(times * Math.min(8, turnMs / Math.max(took, 0.01)));
+  }
+  return times;
+}
+
+/** Runs all contenders in turn for so many rounds. */
+export async function measure(
+  contenders: Contender[],
+  pace: Pace = { rounds: 101, turnMs: 5 },
+): Promise<Measured[]> {
+  const turns: number[] = [];
+  for (const contender of contenders) turns.push(await turnOf(contender, pace.turnMs));
+  const times = contenders.map(() => [] as number[]);
+  for (let round = 0; round < pace.rounds; round++) {
+    for (const [i, contender] of contenders.entries()) {
+      times[i]!.push(((await timed(contender, turns[i]!)) * 1e6) / turns[i]!);
+    }
+  }
+  return contenders.map(({ name }, i) => {
+    const sorted = times[i]!.sort((a, b) => a - b);
+    const at = (share: number) => Math.round(sorted[Math.floor((sorted.length - 1) * share)]! * 10) / 10;
+    return { name, nsPerOp: at(0.5), low: at(0.25), high: at(0.75) };
+  });
+}
+
+/** Hands the results to `run.ts`. */
+export function report(results: Measured[]): void {
+  console.log(JSON.stringify(results));
+}
+
+/** Memory that the process holds after its garbage was collected, in bytes; the host has to let us collect it. */
+export function residentBytes(): number {
+  const host = globalThis as { gc?: () => void; Bun?: { gc(now: boolean): void } };
+  const collect = host.gc ?? (host.Bun && (() => host.Bun!.gc(true)));
+  if (!collect) throw new Error("run this bench with the garbage collector exposed (npm run bench does)");
+  for (let i = 0; i < 3; i++) collect();
+  return process.memoryUsage().rss;
+}

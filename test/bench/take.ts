@@ -1,0 +1,92 @@
+/**
+ * One take in a window: a key among 300,000, at random, all of them seen before, none at its limit. As in a server, the
+ * key is a text made for the request and not one that a map has met before. The others count in fixed windows, which is
+ * less work: across a boundary they admit up to twice the limit.
+ * @module
+ */
+import { MemoryStore } from "hono-rate-limiter";
+import { RateLimiterMemory } from "rate-limiter-flexible";
+import { createHotPath, type HotPath } from "../../wasm/hotpath.ts";
+import { inlineKernels } from "../../wasm/inline.ts";
+import { type Contender, measure, report, residentBytes } from "./harness.ts";
+
+const KEYS = 300_000;
+const WINDOW_MS = 3_600_000;
+/** Every take of its own millisecond is remembered. */
+const EXACT_LIMIT = 64;
+/** Takes of a sixteenth of the window may be one. */
+const LARGE_LIMIT = 1_000_000;
+
+const decoder = new TextDecoder();
+const encoder = new TextEncoder();
+/** A fresh text: not the concatenation of others, and without a hash that an earlier look-up left in it. */
+const keyOf = (i: number) => decoder.decode(encoder.encode(`ip:198.${i >> 16}.${(i >> 8) & 255}.${i & 255}`));
+
+let keys: string[] = [];
+let step = 1;
+function prepare(times: number): void {
+  keys = Array.from({ length: times }, () => {
+    step = (Math.imul(step, 1103515245) + 12345) >>> 0;
+    return keyOf(Math.floor((step / 2 ** 32) * KEYS));
+  });
+}
+
+/** What the process grows by when all keys have had one take, for each key. */
+async function bytesPerKey(take: (key: string) => unknown): Promise<number> {
+  const before = residentBytes();
+  for (let i = 0; i < KEYS; i++) await take(keyOf(i));
+  return Math.round((residentBytes() - before) / KEYS);
+}
+
+let sink = 0;
+const random = { fill: (target: Uint8Array<ArrayBuffer>) => void crypto.getRandomValues(target) };
+const hotPaths = [EXACT_LIMIT, LARGE_LIMIT].map(() =>
+  createHotPath(inlineKernels(), { maxKeys: KEYS, random }),
+);
+const [exact, large] = hotPaths as [HotPath, HotPath];
+const flexible = new RateLimiterMemory({ points: LARGE_LIMIT, duration: WINDOW_MS / 1000 });
+const store = new MemoryStore();
+store.init({ windowMs: WINDOW_MS } as Parameters<typeof store.init>[0]);
+
+const taking = (name: string, hotPath: HotPath, limit: number): Contender => ({
+  name,
+  prepare,
+  run(times) {
+    for (let i = 0; i < times; i++) if (hotPath.take(keys[i]!, Date.now(), WINDOW_MS, limit).admitted) sink++;
+  },
+});
+const contenders: Contender[] = [
+  taking("millrace", large, LARGE_LIMIT),
+  taking(`millrace, limit ${EXACT_LIMIT}`, exact, EXACT_LIMIT),
+  {
+    name: "rate-limiter-flexible",
+    prepare,
+    async run(times) {
+      for (let i = 0; i < times; i++) if ((await flexible.consume(keys[i]!)).remainingPoints > 0) sink++;
+    },
+  },
+  {
+    name: "hono-rate-limiter (its store)",
+    prepare,
+    async run(times) {
+      for (let i = 0; i < times; i++) if ((await store.increment(keys[i]!)).totalHits <= LARGE_LIMIT) sink++;
+    },
+  },
+];
+
+const memory: Record<string, number> = {
+  "rate-limiter-flexible": await bytesPerKey((key) => flexible.consume(key)),
+  "hono-rate-limiter (its store)": await bytesPerKey((key) => store.increment(key)),
+};
+for (let i = 0; i < KEYS; i++) {
+  large.take(keyOf(i), Date.now(), WINDOW_MS, LARGE_LIMIT);
+  exact.take(keyOf(i), Date.now(), WINDOW_MS, EXACT_LIMIT);
+}
+// Ours is fixed: all that the table will ever take, with room for the takes that are yet to come.
+for (const { name } of contenders.slice(0, 2)) memory[name] = Math.round(large.stats().bytes / KEYS);
+
+// Turns long enough for each to have in the caches what it would have there alone.
+const results = await measure(contenders, { rounds: 21, turnMs: 200 });
+if (sink === 0 || large.stats().keys !== KEYS) throw new Error("the takes were not counted");
+report(results.map((result) => ({ ...result, bytesPerKey: memory[result.name]! })));
+store.shutdown();
