@@ -33,6 +33,7 @@ const tasks = {
     needs: ["serving", "testing"],
     run: [[...vitest, "--project", "unit"]],
   },
+  bench: { needs: ["serving", "testing"], run: [["test/bench/run.ts"]] },
   "demo:sync": { needs: ["serving"], run: [["test/load/sync-demo/demo.ts"]] },
   "simulate:sync": { needs: ["serving"], run: [["--expose-gc", "test/load/sync-simulation.ts"]] },
 };
