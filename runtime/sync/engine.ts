@@ -1,110 +1,21 @@
-import type { Clock, Log, Metrics, RateLimiter, Store } from "../platform.ts";
-import { settlesWithin, TimeoutError, valueWithin } from "../within.ts";
-import type { SyncContext } from "./context.ts";
-import { type Outcome, opensAt, type Slot, type Waiter } from "./domain.ts";
+import type { Clock, Log } from "../platform.ts";
+import { type Choice, Chooser, type Next } from "./chooser.ts";
+import { opensAt, type Slot, type Waiter } from "./domain.ts";
+import { Fetcher } from "./fetcher.ts";
 import { type HurriedClock, hurriedClock } from "./hurried-clock.ts";
 import { Lease } from "./lease.ts";
+import type { DomainView, EnqueueResult, SyncEngineOptions, SyncView, TryResult } from "./options.ts";
 import { type Entry, Queue } from "./queue.ts";
-import { RateLimited } from "./rate-limited.ts";
-import { ABORT_GRACE_MS, type DomainLimits, EXPIRY_MS, TICK_MS } from "./schedule.ts";
+import { ABORT_GRACE_MS, EXPIRY_MS, TICK_MS } from "./schedule.ts";
 import { checkSnapshot, type SyncSnapshot } from "./snapshot.ts";
 import { domainOf } from "./source.ts";
 import { steadyClock } from "./steady-clock.ts";
 import { logName, Telemetry } from "./telemetry.ts";
 import { Throttle } from "./throttle.ts";
 
-/** What a {@link SyncEngine} needs, and what can be set. */
-export interface SyncEngineOptions<Need, Item = Need> {
-  context: SyncContext<Need, Item>;
-  clock: Clock;
-  /** Counts the starts of each domain, under the key `sync:<domain>`. Instances that share it share the limits. */
-  limiter: RateLimiter;
-  log: Log;
-  metrics: Metrics;
-  /** Goes before the name of every metric. Default: nothing. */
-  metricsPrefix?: string;
-  /** What a domain bears unless `limitsFor` knows better. Default: 5 in flight, 30 starts in any minute. */
-  limits?: Partial<DomainLimits>;
-  /**
-   * What this domain (as `domainOf` names it) bears. Asked at every decision, so it must be quick, and its answers may
-   * change while the engine runs; see {@link SyncEngine.limitsChanged}.
-   */
-  limitsFor?: (domain: string) => Partial<DomainLimits> | undefined;
-  /**
-   * How many sources the main path asks at once for one identifier. Default: 1, one after the other. The queues of the
-   * throttled domains go on independently of it.
-   */
-  mainPathConcurrency?: number;
-  /** At most so many identifiers wait; past it the newest is refused. Default: 100,000. */
-  maxQueued?: number;
-  /** An identifier expires so long after its last arrival. Default: 30 minutes. */
-  expiryMs?: number;
-  /** A fetch that takes longer is aborted and counts as a failure; so is looking up what is needed. Default: 30 s. */
-  fetchTimeoutMs?: number;
-  /** Our own hosts, with the port where it is not the scheme's own: sources there are never asked. */
-  ownHosts?: readonly string[];
-  /** For several instances: where they agree who works on what, and this one's name among them. */
-  lease?: { store: Store; holder: string };
-}
-
-/** The answer to {@link SyncEngine.enqueue}. */
-export type EnqueueResult = { admitted: true } | { admitted: false; reason: "full" | "stopped" };
-
-/**
- * How far {@link SyncEngine.tryNow} came. `complete`: nothing is needed any more. `throttled`: a source is left whose
- * domain had no room. `incomplete`: nobody is left to ask now, and something is still missing.
- */
-export type TryResult = "complete" | "throttled" | "incomplete";
-
-/** What can be seen of the engine at one moment. */
-export interface SyncView {
-  /** Identifiers that wait or are being worked on. */
-  queued: number;
-  /** Domains that are busy, waited for, or remembered because they are closed or fail. */
-  domains: DomainView[];
-}
-
-/** What can be seen of one domain. */
-export interface DomainView extends DomainLimits {
-  domain: string;
-  inFlight: number;
-  /** Identifiers in its queue. */
-  waiting: number;
-  /** Starts for which the window had room when it was last asked; `null`: not asked yet. */
-  remaining: number | null;
-  /** Milliseconds until it may be asked again; 0: time does not stand in the way. */
-  opensInMs: number;
-  /** Failures in a row. */
-  failures: number;
-  /** Rests in a row. */
-  rests: number;
-}
-
-/** What one look at an identifier found. */
-interface Wanted<Need> {
-  items: readonly Need[];
-  sources: readonly string[];
-}
-
-/** A source, with the room to fetch from it. */
-interface Choice<Need> {
-  kind: "source";
-  source: string;
-  items: readonly Need[];
-  slot: Slot;
-}
+export type { DomainView, EnqueueResult, SyncEngineOptions, SyncView, TryResult };
 
 const NONE: ReadonlySet<string> = new Set();
-
-/** What to do next for an identifier. */
-type Next<Need> =
-  | Choice<Need>
-  /** Nothing is pending or needed. `arrivals`: how many events had arrived when that was asked. */
-  | { kind: "done"; arrivals: number }
-  /** Every untried source is at one of these domains, which have no room. */
-  | { kind: "none"; closed: ReadonlySet<string> }
-  /** It is not ours to work on: another instance does, or it is queued no longer. */
-  | { kind: "not ours" };
 
 /**
  * Brings identifiers the data they wait for. When to look, where, and how gently is the engine's; what is needed, who may
@@ -121,17 +32,16 @@ type Next<Need> =
  */
 export class SyncEngine<Need, Item = Need> {
   readonly #options: SyncEngineOptions<Need, Item>;
-  readonly #context: SyncContext<Need, Item>;
   readonly #clock: Clock;
-  /** For what the context is asked. */
+  /** Measures the patience with the context. */
   readonly #lookClock: HurriedClock;
   readonly #log: Log;
   readonly #telemetry: Telemetry;
   readonly #lease: Lease | null;
-  readonly #ownDomains: ReadonlySet<string>;
-  readonly #fetchTimeoutMs: number;
+  readonly #throttle: Throttle;
+  readonly #chooser: Chooser<Need, Item>;
+  readonly #fetcher: Fetcher<Need, Item>;
   #queue = new Queue();
-  #throttle: Throttle;
   #running = false;
   #stopping: Promise<SyncSnapshot> | null = null;
   #cancelTick: (() => void) | null = null;
@@ -142,19 +52,38 @@ export class SyncEngine<Need, Item = Need> {
   readonly #tries = new Map<string, { users: number }>();
 
   constructor(options: SyncEngineOptions<Need, Item>) {
-    const { context, clock, log, metrics, metricsPrefix = "", lease, ownHosts = [] } = options;
+    const {
+      context,
+      limiter,
+      limits,
+      limitsFor,
+      log,
+      ownHosts = [],
+      fetchTimeoutMs: timeoutMs = 30_000,
+    } = options;
     this.#options = options;
-    this.#context = context;
-    this.#clock = steadyClock(clock);
-    this.#lookClock = hurriedClock(this.#clock);
+    const clock = steadyClock(options.clock);
+    this.#clock = clock;
+    this.#lookClock = hurriedClock(clock);
     this.#log = log;
-    this.#telemetry = new Telemetry(metrics, metricsPrefix);
-    this.#fetchTimeoutMs = options.fetchTimeoutMs ?? 30_000;
-    this.#ownDomains = new Set(ownHosts.map((host) => domainOf(`https://${host}`) ?? host));
+    const telemetry = new Telemetry(options.metrics, options.metricsPrefix ?? "");
+    this.#telemetry = telemetry;
     // Renewed at half-time, before each fetch, so that it outlasts one.
-    const ttlSeconds = Math.ceil(this.#fetchTimeoutMs / 500) + 10;
-    this.#lease = lease ? new Lease({ ...lease, clock: this.#clock, ttlSeconds }) : null;
-    this.#throttle = this.#newThrottle();
+    const ttlSeconds = Math.ceil(timeoutMs / 500) + 10;
+    this.#lease = options.lease ? new Lease({ ...options.lease, clock, ttlSeconds }) : null;
+    const onTurn = (waiter: Waiter, slot: Slot) => void this.#domainPath(waiter, slot);
+    const throttle = new Throttle({ clock, limiter, limits, limitsFor, log, telemetry, onTurn });
+    this.#throttle = throttle;
+    this.#chooser = new Chooser({
+      context,
+      clock: this.#lookClock,
+      throttle,
+      lease: this.#lease,
+      ownDomains: new Set(ownHosts.map((host) => domainOf(`https://${host}`) ?? host)),
+      timeoutMs,
+      arrivals: (identifier) => this.#queue.get(identifier)?.arrivals ?? 0,
+    });
+    this.#fetcher = new Fetcher({ context, clock, throttle, timeoutMs, log, telemetry });
   }
 
   /**
@@ -328,14 +257,14 @@ export class SyncEngine<Need, Item = Need> {
     const fetches = new Set<Promise<void>>();
     const fetch = async (choice: Choice<Need>) => {
       tried.add(choice.source);
-      if ((await this.#fetchFrom(choice, isWanted)) !== "refused") return;
+      if ((await this.#fetcher.fetchFrom(choice, isWanted)) !== "refused") return;
       tried.delete(choice.source);
       refused.add(choice.slot.domain.name);
     };
     try {
       for (;;) {
         if (fetches.size >= width) await Promise.race(fetches);
-        const next = await this.#nextSource(identifier, tried, refused, isWanted);
+        const next = await this.#chooser.next(identifier, tried, refused, isWanted);
         if (next.kind === "source") {
           const fetching: Promise<void> = fetch(next).finally(() => fetches.delete(fetching));
           fetches.add(fetching);
@@ -369,162 +298,19 @@ export class SyncEngine<Need, Item = Need> {
   /** @returns what becomes of the waiter. @throws what looking up what is needed throws. */
   async #turn(waiter: Waiter, slot: Slot, entry: Entry) {
     const isWanted = () => this.#isCurrent(entry);
-    const next = await this.#nextSourceOf(slot, waiter.tried ?? NONE, isWanted);
+    const next = await this.#chooser.nextOf(slot, waiter.tried ?? NONE, isWanted);
     if (next.kind === "done") this.#finish(entry, next.arrivals);
     if (next.kind !== "source") return "leave";
-    if ((await this.#fetchFrom(next, isWanted)) === "refused") return "putBack";
+    if ((await this.#fetcher.fetchFrom(next, isWanted)) === "refused") return "putBack";
     if (!isWanted()) return "leave";
     waiter.tried ??= new Set();
     waiter.tried.add(next.source);
     const { arrivals } = entry;
-    const wanted = await this.#look(entry.identifier);
+    const wanted = await this.#chooser.look(entry.identifier);
     if (wanted === null) this.#finish(entry, arrivals);
     if (wanted === null || wanted === "not ours") return "leave";
-    const left = this.#firstOf(waiter.domain.name, wanted.sources, waiter.tried);
+    const left = this.#chooser.firstOf(waiter.domain.name, wanted.sources, waiter.tried);
     return left === undefined ? "leave" : "rejoin";
-  }
-
-  /** Chooses an untried source whose domain has room, and takes that room in the same breath. */
-  async #nextSource(
-    identifier: string,
-    tried: ReadonlySet<string>,
-    refused: ReadonlySet<string>,
-    isWanted: () => boolean,
-  ): Promise<Next<Need>> {
-    if (!isWanted()) return { kind: "not ours" };
-    const arrivals = this.#arrivals(identifier);
-    const wanted = await this.#look(identifier);
-    if (!isWanted() || wanted === "not ours") return { kind: "not ours" };
-    if (wanted === null) return { kind: "done", arrivals };
-    const closed = new Set<string>();
-    for (const source of wanted.sources) {
-      const domain = tried.has(source) ? null : this.#askable(source);
-      if (domain === null || closed.has(domain)) continue;
-      const slot = refused.has(domain) ? null : this.#throttle.reserve(domain, identifier);
-      if (slot !== null) return { kind: "source", source, items: wanted.items, slot };
-      closed.add(domain);
-    }
-    return { kind: "none", closed };
-  }
-
-  /** Chooses an untried source of the domain whose room is held already. */
-  async #nextSourceOf(slot: Slot, tried: ReadonlySet<string>, isWanted: () => boolean): Promise<Next<Need>> {
-    const { identifier } = slot.subject;
-    if (!isWanted()) return { kind: "not ours" };
-    const arrivals = this.#arrivals(identifier);
-    const wanted = await this.#look(identifier);
-    if (!isWanted() || wanted === "not ours") return { kind: "not ours" };
-    if (wanted === null) return { kind: "done", arrivals };
-    const source = this.#firstOf(slot.domain.name, wanted.sources, tried);
-    if (source === undefined) return { kind: "none", closed: new Set() };
-    return { kind: "source", source, items: wanted.items, slot };
-  }
-
-  /**
-   * Fetches from a source whose room is held, gives the room back however that ends, and has what came processed.
-   * @param isWanted whether the identifier is still to be fetched, should the window's answer have taken time.
-   * @returns how it ended; `refused`: the domain's window has no room, and nothing was fetched. Never rejects.
-   */
-  async #fetchFrom(
-    { source, items, slot }: Choice<Need>,
-    isWanted: () => boolean,
-  ): Promise<Outcome | "refused"> {
-    const { domain, subject } = slot;
-    const { identifier } = subject;
-    let admitted = this.#throttle.admit(slot);
-    if (typeof admitted !== "boolean") admitted = await admitted;
-    if (!admitted || !isWanted()) {
-      this.#throttle.release(slot, null);
-      return admitted ? "aborted" : "refused";
-    }
-    let outcome: Outcome;
-    let obtained: readonly Item[] = [];
-    let retryAfterMs: number | null = null;
-    try {
-      obtained = await this.#bounded(slot, (signal) =>
-        this.#context.fetch(identifier, source, items, signal),
-      );
-      outcome = obtained.length > 0 ? "obtained" : "empty";
-    } catch (error) {
-      outcome = outcomeOf(error, slot.aborted);
-      if (error instanceof RateLimited) retryAfterMs = error.retryAfterMs;
-      if (outcome === "failed" || outcome === "timeout") {
-        const fields = { identifier: logName(identifier), domain: domain.name, outcome, error };
-        this.#log.warn("a fetch did not succeed", fields);
-      }
-    }
-    this.#throttle.release(slot, outcome, retryAfterMs);
-    if (outcome === "obtained") await this.#process(identifier, obtained);
-    return outcome;
-  }
-
-  /** Begins a slot's fetch and waits for it, but no longer than is allowed or wanted. */
-  async #bounded(
-    slot: Slot,
-    fetch: (signal: AbortSignal) => Promise<readonly Item[]>,
-  ): Promise<readonly Item[]> {
-    const controller = new AbortController();
-    const fetched = fetch(controller.signal);
-    const ms = this.#fetchTimeoutMs;
-    let cancel = (): void => {};
-    const givenUp = new Promise<never>((_, reject) => {
-      cancel = this.#clock.after(ms, () => reject(new TimeoutError(ms)));
-      slot.abort = reject;
-    });
-    this.#throttle.started(slot);
-    try {
-      return await Promise.race([fetched, givenUp]);
-    } catch (error) {
-      // Here and not where it was given up: some hosts let nobody end a fetch but the request that began it.
-      controller.abort(error);
-      // A connection takes a moment to close, and is in flight until then.
-      const closed = fetched.catch(() => {});
-      await settlesWithin(closed, ABORT_GRACE_MS, this.#clock);
-      throw error;
-    } finally {
-      cancel();
-    }
-  }
-
-  async #process(identifier: string, obtained: readonly Item[]): Promise<void> {
-    this.#telemetry.items(obtained.length);
-    try {
-      await this.#context.process(identifier, obtained);
-    } catch (error) {
-      this.#log.warn("what was fetched could not be processed", { identifier: logName(identifier), error });
-    }
-  }
-
-  /**
-   * Asks the context what is needed and who may have it.
-   * @returns `null` if nothing is pending or needed.
-   * @throws what the context throws, and if it takes too long.
-   */
-  #look(identifier: string): Promise<Wanted<Need> | null | "not ours"> {
-    return valueWithin(this.#ask(identifier), this.#fetchTimeoutMs, this.#lookClock);
-  }
-
-  async #ask(identifier: string): Promise<Wanted<Need> | null | "not ours"> {
-    if (this.#lease !== null && !(await this.#lease.hold(identifier))) return "not ours";
-    if (!(await this.#context.hasPending(identifier))) return null;
-    const items = await this.#context.neededItems(identifier);
-    if (items.length === 0) return null;
-    return { items, sources: await this.#context.sources(identifier) };
-  }
-
-  /** The first untried source of a domain. */
-  #firstOf(domain: string, sources: readonly string[], tried: ReadonlySet<string>): string | undefined {
-    return sources.find((source) => !tried.has(source) && this.#askable(source) === domain);
-  }
-
-  /** The domain of a source, unless it cannot be asked: it has none, or is ourselves. */
-  #askable(source: string): string | null {
-    const domain = domainOf(source);
-    return domain === null || this.#ownDomains.has(domain) ? null : domain;
-  }
-
-  #arrivals(identifier: string): number {
-    return this.#queue.get(identifier)?.arrivals ?? 0;
   }
 
   /** Whether an entry is still what it was: queued, in an engine that runs. */
@@ -592,7 +378,7 @@ export class SyncEngine<Need, Item = Need> {
     await this.#idle(2 * ABORT_GRACE_MS);
     const snapshot = { identifiers: this.#waiting(), domains: this.#throttle.resting() };
     this.#queue = new Queue();
-    this.#throttle = this.#newThrottle();
+    this.#throttle.open();
     this.#telemetry.queueSize(0);
     this.#telemetry.flush();
     return snapshot;
@@ -621,29 +407,10 @@ export class SyncEngine<Need, Item = Need> {
       expiresInMs: Math.max(0, expiresAt - now),
     }));
   }
-
-  #newThrottle(): Throttle {
-    const { limiter, log, limits, limitsFor } = this.#options;
-    return new Throttle({
-      clock: this.#clock,
-      limiter,
-      log,
-      telemetry: this.#telemetry,
-      limits,
-      limitsFor,
-      onTurn: (waiter, slot) => void this.#domainPath(waiter, slot),
-    });
-  }
 }
 
 function abortError(message: string): Error {
   const error = new Error(message);
   error.name = "AbortError";
   return error;
-}
-
-function outcomeOf(error: unknown, aborted: Error | null): Outcome {
-  if (aborted !== null) return "aborted";
-  if (error instanceof TimeoutError) return "timeout";
-  return error instanceof RateLimited ? "limited" : "failed";
 }

@@ -252,10 +252,15 @@ export class Throttle {
     }
   }
 
-  /** Gives no more slots or turns, and leaves no timer. */
+  /** Gives no more slots or turns, empties every queue, and leaves no timer. */
   close(): void {
     this.#closed = true;
-    for (const domain of this.#domains.values()) this.#arm(domain);
+    for (const identifier of [...this.#subjects.keys()]) this.leaveAll(identifier);
+  }
+
+  /** Opens again what was closed. What is known of the domains is not forgotten. */
+  open(): void {
+    this.#closed = false;
   }
 
   /** The domains that rest, as plain data. */

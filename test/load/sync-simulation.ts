@@ -72,6 +72,9 @@ const starts = new Map<string, number[]>();
 const inFlight = new Map<string, number>();
 const seen = { starts: 0, mostInFlight: 0, mostInWindow: 0, released: 0 };
 
+/** Noted, not thrown: the engine would take that for a failure of the server. */
+const breaches: string[] = [];
+
 function begin(domain: string): void {
   seen.starts++;
   const now = (inFlight.get(domain) ?? 0) + 1;
@@ -83,7 +86,7 @@ function begin(domain: string): void {
   seen.mostInFlight = Math.max(seen.mostInFlight, now);
   seen.mostInWindow = Math.max(seen.mostInWindow, times.length);
   if (now > LIMITS.maxConcurrent || times.length > LIMITS.maxPerMinute) {
-    throw new Error(`${domain} saw ${now} at once and ${times.length} in a minute`);
+    breaches.push(`${domain} saw ${now} at once and ${times.length} in a minute`);
   }
 }
 
@@ -156,6 +159,7 @@ for (let second = 0; second < MINUTES * 60; second++) {
   }
   clock.activity++;
   await clock.run(1_000);
+  if (breaches.length > 0) throw new Error(breaches[0]);
   const { queued } = engine.inspect();
   if (queued > mostQueued) mostQueued = queued;
   if (second % 300 === 299) {

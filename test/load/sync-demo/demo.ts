@@ -112,9 +112,9 @@ await new Promise<void>((resolve) => {
   }, 200);
   const end = () => {
     clearInterval(checking);
-    process.off("SIGINT", end).off("SIGTERM", end);
     resolve();
   };
+  // Left in place: whoever runs this may pass on a signal that the terminal sent already.
   process.on("SIGINT", end).on("SIGTERM", end);
 });
 clearInterval(arrivals);

@@ -106,17 +106,13 @@ const mutants: Mutant[] = [
   },
   {
     name: "the slot of a hanging fetch never given back",
-    edits: [["engine.ts", "() => reject(new TimeoutError(ms))", "() => {}"]],
+    edits: [["fetcher.ts", "() => reject(new TimeoutError(timeoutMs))", "() => {}"]],
     breaks: /not complete|lost wake-up/,
   },
   {
     name: "a slot given back before its fetch has ended",
     edits: [
-      [
-        "engine.ts",
-        "      await settlesWithin(closed, ABORT_GRACE_MS, this.#clock);\n",
-        "      void closed;\n",
-      ],
+      ["fetcher.ts", "      await settlesWithin(closed, ABORT_GRACE_MS, clock);\n", "      void closed;\n"],
     ],
     breaks: /never over maxConcurrent|no identifier twice/,
   },
@@ -144,7 +140,7 @@ const mutants: Mutant[] = [
   {
     name: "a dropped identifier fetched after all",
     edits: [
-      ["engine.ts", "if (!admitted || !isWanted())", "if (!admitted)"],
+      ["fetcher.ts", "if (!admitted || !isWanted())", "if (!admitted)"],
       [
         "engine.ts",
         "    if (entry !== undefined) this.#remove(entry);\n",
@@ -155,7 +151,13 @@ const mutants: Mutant[] = [
   },
   {
     name: "timers left after stop()",
-    edits: [["throttle.ts", "    for (const domain of this.#domains.values()) this.#arm(domain);\n", ""]],
+    edits: [
+      [
+        "throttle.ts",
+        "    for (const identifier of [...this.#subjects.keys()]) this.leaveAll(identifier);\n",
+        "",
+      ],
+    ],
     breaks: /no timer is left/,
   },
   {
