@@ -99,6 +99,7 @@ export class SyncEngine<Need, Item = Need> {
     for (const { identifier, delayMs, attempts, expiresInMs } of snapshot?.identifiers ?? []) {
       if (this.#refuses() === null) this.#queue.restore(identifier, now, delayMs, attempts, expiresInMs);
     }
+    this.#telemetry.queueSize(this.#queue.size);
     this.#arm();
   }
 

@@ -47,6 +47,8 @@ export class Fetcher<Need, Item> {
     let retryAfterMs: number | null = null;
     try {
       obtained = await this.#fetch(choice);
+      // It may have been dropped in the very moment in which it came.
+      if (slot.aborted !== null) throw slot.aborted;
       outcome = obtained.length > 0 ? "obtained" : "empty";
     } catch (error) {
       outcome = outcomeOf(error, slot.aborted);

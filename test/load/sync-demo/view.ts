@@ -37,7 +37,7 @@ export function bar(part: number, whole: number, width: number): string {
   return "█".repeat(full) + "░".repeat(width - full);
 }
 
-/** The picture in colour, a line each, at most 100 columns wide. */
+/** The picture in colour, a line each, at most 110 columns wide. */
 export function draw({
   seconds,
   identifiers,

@@ -260,6 +260,23 @@ test("a dropped identifier is fetched no more, what is in flight is aborted, and
   expect(stage.needs.get("a")!.size).toBe(0);
 });
 
+test("what arrives in the very moment of a drop is not processed", async () => {
+  const stage = newStage();
+  stage.needsFrom("a", ["x"], { "https://one.test/a": ["x"] });
+  stage.context.fetch = () =>
+    new Promise((resolve) => {
+      stage.clock.after(500, () => {
+        stage.clock.activity++;
+        resolve(["x"]);
+        stage.engine.drop("a");
+      });
+    });
+  stage.engine.enqueue("a", 0);
+  await stage.clock.run(3_000);
+  expect(stage.processed).toEqual([]);
+  expect(stage.engine.inspect()).toEqual({ queued: 0, domains: [] });
+});
+
 test("several instances on one store never work on one identifier at once, and one takes over from another", async () => {
   const stage = new Stage(code);
   stage.clock.thorough = true;

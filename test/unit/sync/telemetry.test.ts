@@ -46,6 +46,26 @@ test("the metrics say what happened, and the levels where it stands", async () =
   }
 });
 
+test("the levels survive a stop and a start", async () => {
+  const stage = new Stage(code, { limits: { maxPerMinute: 1 } });
+  stage.engine.start();
+  for (const identifier of ["a", "b", "c"]) {
+    stage.needsFrom(identifier, ["x"], { [`https://one.test/${identifier}`]: ["x"] });
+    stage.engine.enqueue(identifier, 0);
+  }
+  await stage.clock.run(3_000);
+  const levels = () =>
+    ["sync_queue_size", "domain_queue_size{domain=one.test}"].map((name) => stage.gauges.get(name));
+  expect(levels()).toEqual([2, 2]);
+  const snapshot = await stage.engine.stop();
+  expect(levels()).toEqual([0, 0]);
+  stage.engine.start(snapshot);
+  await stage.clock.run(22_000);
+  expect(levels()).toEqual([2, 2]);
+  await stage.clock.run(120_000);
+  expect(levels()).toEqual([0, 0]);
+});
+
 test("the number of labels is bounded: what is beyond goes under one", async () => {
   const stage = new Stage(code);
   stage.engine.start();
