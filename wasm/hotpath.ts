@@ -272,9 +272,10 @@ export function createHotPath(kernels: Kernels, options: HotPathOptions): HotPat
     mint(slot, normalisedIp) {
       needKey(slot);
       const length = writeAddress(normalisedIp);
-      while (!wasm.mint(slot, length)) {
+      if (!wasm.mint(slot, length)) {
         options.random.fill(random);
         wasm.refilled();
+        if (!wasm.mint(slot, length)) throw new Error("the random source gives bytes that are not random");
       }
       return decoder.decode(id);
     },

@@ -83,6 +83,12 @@ describe.each(packagings)("identity, $packaging", (kernels) => {
     expect(random.calls).toBe(expected.calls);
   });
 
+  it("ends when the random source is broken", () => {
+    const hotPath = createHotPath(kernels, { maxKeys: 1, random: { fill: (target) => target.fill(255) } });
+    hotPath.setKey(0, passphrase);
+    expect(() => hotPath.mint(0, "203.0.113.1")).toThrow("random source");
+  });
+
   it("gives any text a hash, whatever its characters, and refuses what no address can be", () => {
     const hotPath = hotPathOf(kernels);
     hotPath.setKey(0, passphrase);

@@ -72,6 +72,18 @@ describe.each(packagings)("windows, $packaging", (kernels) => {
     });
   });
 
+  it("count every take for the longest window when a key has more runs than its log holds", () => {
+    const hotPath = hotPathOf(kernels);
+    hotPath.take("k", 0, 100_000, 300);
+    for (let i = 1; i <= 200; i++) expect(hotPath.take("k", i * 10, 50, 64).admitted).toBe(true);
+    expect(hotPath.peek("k", 2000, 100_000, 300).remaining).toBe(300 - 201);
+    // The oldest are counted as if they were newer: all are held when the first could go, none when the last may.
+    expect(hotPath.peek("k", 100_000, 100_000, 300).remaining).toBe(300 - 201);
+    expect(hotPath.peek("k", 102_000, 100_000, 300).remaining).toBe(300);
+    expect(hotPath.take("k", 2000, 50, 6).remaining).toBe(0);
+    expect(hotPath.take("k", 2000, 50, 6).admitted).toBe(false);
+  });
+
   it("are as exact for a key that slept longer than 2^32 ms", () => {
     const hotPath = hotPathOf(kernels);
     const [start, window] = [1_750_000_000_000, 2 ** 31 - 1];
