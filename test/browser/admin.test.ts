@@ -7,7 +7,7 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { Browser, BrowserContext, BrowserContextOptions, Page } from "playwright-core";
-import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
+import { afterAll, afterEach, beforeAll, describe, expect, it, onTestFinished } from "vitest";
 import { sumOf } from "../../worker/admin/page/history.ts";
 import type { Status } from "../../worker/admin/status.ts";
 import { busyStatus } from "../support/busy-status.ts";
@@ -59,9 +59,14 @@ describe.skipIf(noChromium !== undefined)(noChromium ?? "the operator's page", (
       startPartnerServer(behaviours.broken),
       startPartnerServer(behaviours.hanging),
     ]);
+    server = await serve("shared");
+  });
+
+  /** Starts a service on a store of its own. */
+  function serve(name: string): Promise<Spawned> {
     const config = {
       listen: { host: "127.0.0.1", port: 0 },
-      store: `sqlite:${join(folder, "graph.db")}`,
+      store: `sqlite:${join(folder, `${name}.db`)}`,
       publisher: { domain: DOMAIN, origin: origin.url },
       client: { ipHeader: "x-test-ip", countryHeader: "x-test-country", regionHeader: "x-test-region" },
       ec: { passphrases: [PASSPHRASE], adminTokenHash: sha256(TOKEN), allowInsecurePartners: true },
@@ -72,10 +77,10 @@ describe.skipIf(noChromium !== undefined)(noChromium ?? "the operator's page", (
         { ...partner("sleepy", hanging), name: "Sleepy", maxConcurrent: 2 },
       ],
     };
-    const path = join(folder, "config.json");
+    const path = join(folder, `${name}.json`);
     writeFileSync(path, JSON.stringify(config));
-    server = await spawnServer("node", ["worker/cli.ts", "serve", "--config", path]);
-  });
+    return spawnServer("node", ["worker/cli.ts", "serve", "--config", path]);
+  }
 
   afterEach(async () => {
     await Promise.all(contexts.splice(0).map((context) => context.close()));
@@ -103,8 +108,8 @@ describe.skipIf(noChromium !== undefined)(noChromium ?? "the operator's page", (
     return page;
   }
 
-  async function signIn(page: Page): Promise<void> {
-    await page.goto(`${server.url}/_ts/admin/`);
+  async function signIn(page: Page, at = server): Promise<void> {
+    await page.goto(`${at.url}/_ts/admin/`);
     await page.getByLabel("Admin token").fill(TOKEN);
     await page.getByRole("button", { name: "Sign in" }).click();
     await page.getByRole("heading", { name: "Traffic" }).waitFor();
@@ -121,13 +126,13 @@ describe.skipIf(noChromium !== undefined)(noChromium ?? "the operator's page", (
     page.screenshot({ path: join(RESULTS, `admin-${name}.png`), animations: "disabled", fullPage });
 
   /** A page of the site, asked for by somebody at an address in a country; the id that came with it. */
-  async function newVisitor(ip: string, country = "JP"): Promise<string | null> {
+  async function newVisitor(ip: string, country = "JP", at = server): Promise<string | null> {
     const headers: [string, string][] = [
       ["x-test-ip", ip],
       ["x-test-country", country],
       ["x-test-region", country === "US" ? "CA" : ""],
     ];
-    const { headers: answered } = await visit(server.url, { headers });
+    const { headers: answered } = await visit(at.url, { headers });
     return (answered["x-ts-ec"] as string | undefined) ?? null;
   }
 
@@ -219,12 +224,16 @@ describe.skipIf(noChromium !== undefined)(noChromium ?? "the operator's page", (
 
   describe("the charts", () => {
     it("move with the traffic", async () => {
-      const page = await signedIn();
+      const fresh = await serve("fresh");
+      onTestFinished(async () => {
+        await fresh.stop();
+      });
+      const page = await newPage();
+      await signIn(page, fresh);
       const figureOf = async (selector: string) => Number((await text(page, selector))!.replaceAll(",", ""));
-      const before = await figureOf("#tile-minted b");
       await page.waitForResponse("**/_ts/admin/status");
-      for (let i = 0; i < 30; i++) await newVisitor(`203.0.113.${i}`, ["JP", "FR", "US"][i % 3]);
-      await expect.poll(() => figureOf("#tile-minted b"), { timeout: 20_000 }).toBe(before + 10);
+      for (let i = 0; i < 30; i++) await newVisitor(`203.0.113.${i}`, ["JP", "FR", "US"][i % 3], fresh);
+      await expect.poll(() => figureOf("#tile-minted b"), { timeout: 20_000 }).toBe(10);
       const row = async (table: string, name: string) => {
         const cells = page.locator(`${table} tbody tr`, { hasText: name }).locator("th, td:not(.graphic)");
         return (await cells.allTextContents()).join(" ");
@@ -282,13 +291,15 @@ describe.skipIf(noChromium !== undefined)(noChromium ?? "the operator's page", (
 
     it("say when the service does not answer, and go on when it does", async () => {
       const page = await signedIn();
-      await page.route("**/_ts/admin/status", (route) => route.abort());
+      await page.route(/_ts\/(health|admin\/status)$/, (route) => route.abort());
       await page
         .getByText("The service does not answer. What is shown is from before; trying again.")
         .waitFor();
+      await page.getByText("no answer", { exact: true }).waitFor();
       await picture(page, "no-answer", false);
-      await page.unroute("**/_ts/admin/status");
+      await page.unrouteAll();
       await page.locator("#trouble").waitFor({ state: "hidden" });
+      await page.getByText("healthy").waitFor();
       complaints.splice(0, complaints.length, ...complaints.filter((line) => !line.includes("ERR_FAILED")));
     });
 
@@ -419,6 +430,8 @@ describe.skipIf(noChromium !== undefined)(noChromium ?? "the operator's page", (
       const keyDialog = page.getByRole("dialog", { name: "The new key of new-one" });
       const first = await keyDialog.getByLabel("API key").inputValue();
       expect(first).toMatch(/^[\w-]{43}$/);
+      await page.keyboard.press("Escape");
+      await page.keyboard.press("Escape");
       await picture(page, "partner-key", false);
       await keyDialog.getByRole("button", { name: "I have it" }).click();
       await row.waitFor();
@@ -477,9 +490,9 @@ describe.skipIf(noChromium !== undefined)(noChromium ?? "the operator's page", (
     it("of the configuration cannot be changed here, and the search finds any", async () => {
       const page = await signedIn();
       const rows = page.locator("#partners tbody tr");
-      await page.getByText("Broken & Sons").waitFor();
-      expect(await rows.count()).toBe(4);
-      expect(await rows.getByRole("button").count()).toBe(0);
+      const configured = rows.filter({ hasText: "the configuration, and changed only there" });
+      expect(await configured.count()).toBe(4);
+      expect(await configured.getByRole("button").count()).toBe(0);
       await page.getByLabel("Search partners").fill("SLEEP");
       await expect.poll(() => rows.count()).toBe(1);
       await page.getByLabel("Search partners").fill("nobody at all");
@@ -553,7 +566,10 @@ describe.skipIf(noChromium !== undefined)(noChromium ?? "the operator's page", (
       await page.emulateMedia({ colorScheme: "dark" });
       await picture(page, "phone-dark");
       await resize(page, 320, 640);
-      await picture(page, "phone-narrow");
+      for (const [index, section] of ["#heading", "#sync", "#partners-section"].entries()) {
+        await page.locator(section).evaluate((element) => element.scrollIntoView());
+        await picture(page, `phone-narrow-${index + 1}`, false);
+      }
     });
 
     it("tells of several instances", async () => {

@@ -24,7 +24,7 @@ export function newKey(): string {
 /** Shows a new API key, once: when the dialog closes, the page has forgotten it. */
 export function showKey(partner: string, key: string): Promise<void> {
   const dialog = find<HTMLDialogElement>("#new-key");
-  const field = find<HTMLInputElement>("input", dialog);
+  const field = find<HTMLTextAreaElement>("textarea", dialog);
   const copied = find("[role=status]", dialog);
   find("#new-key-partner").textContent = partner;
   field.value = key;
@@ -37,6 +37,10 @@ export function showKey(partner: string, key: string): Promise<void> {
     } catch {
       copied.textContent = "The browser does not let this page copy: the key is marked, copy it yourself.";
     }
+  };
+  // Whoever presses Escape too soon would have to make another key.
+  dialog.onkeydown = (event) => {
+    if (event.key === "Escape") event.preventDefault();
   };
   dialog.showModal();
   field.select();

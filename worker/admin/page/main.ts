@@ -38,6 +38,9 @@ async function poll(): Promise<void> {
     setTrouble("");
   } catch (error) {
     if (asked !== session) return;
+    if (error instanceof Refusal && error.status === 0) setHealth("no answer");
+    // As soon as it answers again.
+    polls = 0;
     setTrouble(`${sentence(error)} What is shown is from before; trying again.`);
   }
   schedule();
@@ -54,13 +57,16 @@ function setTrouble(text: string): void {
 }
 
 async function checkHealth(): Promise<void> {
-  const pill = find("#health");
-  let text = "healthy";
   try {
     await ask("GET", "/_ts/health");
+    setHealth("healthy");
   } catch (error) {
-    text = error instanceof Refusal && error.status === 503 ? "store is down" : "no answer";
+    setHealth(error instanceof Refusal && error.status === 503 ? "store is down" : "no answer");
   }
+}
+
+function setHealth(text: string): void {
+  const pill = find("#health");
   pill.className = `badge ${text === "healthy" ? "good" : "bad"}`;
   setText(pill, text);
 }
