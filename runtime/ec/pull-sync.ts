@@ -244,6 +244,8 @@ export function createPullSync(parts: PullSyncParts): PullSync {
     },
 
     async begin({ consent, activeId: id, client, ecGenerated }) {
+      // Where an instance lives for one request, the partners are still being read.
+      await registry.ready();
       const partners = registry.pulling();
       if (partners.length === 0 || !allowsEcCreation(consent) || id === null || client.ip === null)
         return false;
