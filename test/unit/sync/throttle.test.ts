@@ -306,6 +306,22 @@ test("when the limiter fails nothing is fetched, and a second later it is asked 
   expect(stage.starts.length).toBe(1);
 });
 
+test("two instances that share a limiter share the window", async () => {
+  const stage = crowd(0, { limits: { maxPerMinute: 10 } });
+  const other = stage.newEngine();
+  other.start();
+  for (let i = 0; i < 40; i++) {
+    stage.needsFrom(`i${i}`, ["x"], { [`https://one.test/${i}`]: ["x"] });
+    (i % 2 === 0 ? stage.engine : other).enqueue(`i${i}`, 0);
+  }
+  await stage.clock.run(181_500);
+  const counts = [0, 1, 2, 3].map(
+    (m) => seconds(stage).filter((at) => Math.floor((at - 1) / 60) === m).length,
+  );
+  expect(counts).toEqual([10, 10, 10, 10]);
+  expect(stage.engine.inspect().queued + other.inspect().queued).toBe(0);
+});
+
 test("no decision looks at other domains or at those who wait", async () => {
   const asked = new Map<string, number>();
   const count = (domain: string) => {
