@@ -78,6 +78,8 @@ export interface TakeResult {
 
 /** Counts takes per key in an exact sliding window: never more than `limit` in any `windowMs`. */
 export interface RateLimiter {
+  /** Instances of the service count together. Left out: each counts by itself. */
+  readonly shared?: boolean;
   take(key: string, rate: RateLimit): TakeResult | Promise<TakeResult>;
   close?(): Promise<void>;
 }

@@ -32,8 +32,17 @@ export const curl: Program = {
   find: () => inPath("curl"),
 };
 
+export const redisServer: Program = {
+  package: "redis-server",
+  usedFor: "the tests with Redis (REDIS_SERVER_PATH names one elsewhere)",
+  find: () => {
+    const named = process.env.REDIS_SERVER_PATH;
+    return named === undefined ? inPath("redis-server") : executable(named);
+  },
+};
+
 /** All of them. */
-export const programs: readonly Program[] = [chromium, git, curl];
+export const programs: readonly Program[] = [chromium, git, curl, redisServer];
 
 function inPath(name: string): string | null {
   for (const folder of (process.env.PATH ?? "").split(delimiter)) {

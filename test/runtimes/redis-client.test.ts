@@ -1,0 +1,316 @@
+/**
+ * The connection to Redis when Redis fails: dead, silent, forgetful, full, somebody else's.
+ * @module
+ */
+import { type AddressInfo, connect, createServer, type Socket } from "node:net";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { redisLimiter } from "../../runtime/limiters/redis.ts";
+import { connectRedis, type RedisOptions, redisStore } from "../../runtime/stores/redis.ts";
+import {
+  ask,
+  noRedis,
+  type RedisCluster,
+  type RedisServer,
+  startRedis,
+  startRedisCluster,
+} from "../support/redis.ts";
+
+const clock = { now: Date.now };
+const SCRIPT = "return {KEYS[1], ARGV[1]}";
+/** Shorter than anything lasts here. */
+const SHORT_MS = 300;
+/** Longer than anything lasts here. */
+const LONG_MS = 60_000;
+
+/** Tries until it works. */
+async function recovered<T>(work: () => Promise<T>): Promise<T> {
+  const deadline = Date.now() + LONG_MS;
+  for (;;) {
+    try {
+      return await work();
+    } catch (error) {
+      if (Date.now() > deadline) throw error;
+      await new Promise((resolve) => setTimeout(resolve, 20));
+    }
+  }
+}
+
+/** A way to a server that can forget its connections: they stay open, and nothing comes through any more. */
+async function startWay(port: number) {
+  const sockets = new Set<Socket>();
+  const way = createServer((near) => {
+    const far = connect(port, "127.0.0.1");
+    for (const [from, to] of [
+      [near, far],
+      [far, near],
+    ] as const) {
+      sockets.add(from);
+      from.pipe(to).on("error", () => {});
+      from.on("close", () => to.destroy());
+    }
+  });
+  await new Promise<void>((resolve) => way.listen(0, "127.0.0.1", resolve));
+  return {
+    port: (way.address() as AddressInfo).port,
+    forget() {
+      for (const socket of sockets) socket.unpipe();
+    },
+    async close() {
+      for (const socket of sockets) socket.destroy();
+      await new Promise((resolve) => way.close(resolve));
+    },
+  };
+}
+
+describe.skipIf(noRedis !== undefined)(noRedis ?? "a connection to Redis", () => {
+  let server: RedisServer;
+
+  beforeAll(async () => {
+    server = await startRedis();
+  });
+
+  afterAll(() => server?.stop());
+
+  async function using(
+    work: (redis: ReturnType<typeof connectRedis>) => Promise<void>,
+    { url = server.url, timeoutMs = LONG_MS }: Partial<RedisOptions> = {},
+  ): Promise<void> {
+    const redis = connectRedis({ url, timeoutMs });
+    try {
+      await work(redis);
+    } finally {
+      await redis.close();
+    }
+  }
+
+  test("gives a script to a server that has lost it", () =>
+    using(async (redis) => {
+      expect(await redis.run(SCRIPT, "key", "one")).toEqual(["millrace:key", "one"]);
+      await ask(server.port, "SCRIPT", "FLUSH");
+      const many = Array.from({ length: 20 }, (_, n) => redis.run(SCRIPT, "key", `${n}`));
+      expect(await Promise.all(many)).toEqual(many.map((_, n) => ["millrace:key", `${n}`]));
+    }));
+
+  test("refuses at once while the server is dead, and goes on when it is back, with all that was acknowledged", () =>
+    using(async (redis) => {
+      const store = redisStore({ redis, clock });
+      const limiter = redisLimiter({ redis });
+      const rate = { limit: 5, windowMs: 3_600_000 };
+      const put = await store.put("kept", "value");
+      for (let n = 0; n < 3; n++) await limiter.take("kept", rate);
+      await server.kill();
+      for (let n = 0; n < 100; n++) {
+        await expect(store.get("kept")).rejects.toThrow(
+          /^Redis at 127\.0\.0\.1:\d+: .*\(is it running, and is it there\?\)/,
+        );
+      }
+      await expect(limiter.take("kept", rate)).rejects.toThrow("Redis at 127.0.0.1:");
+      await server.restart();
+      const entry = await recovered(() => store.get("kept"));
+      expect(entry).toMatchObject({ value: "value", version: put.ok && put.version });
+      expect(await store.put("kept", "new", { ifVersion: entry!.version })).toMatchObject({ ok: true });
+      expect(await limiter.take("kept", rate)).toMatchObject({ admitted: true, remaining: 1 });
+    }));
+
+  test("connects by itself to a server that was not there at first", () =>
+    using(async (redis) => {
+      await server.kill();
+      await expect(redis.send("GET", "key")).rejects.toThrow("ECONNREFUSED");
+      await server.restart();
+      expect(await recovered(() => redis.send("GET", "absent"))).toBeNull();
+    }));
+
+  test("bounds the wait for a silent server, and goes on when that speaks again", () =>
+    using(
+      async (redis) => {
+        await redis.send("SET", "key", "value");
+        server.freeze();
+        try {
+          const silent = Array.from({ length: 50 }, () => redis.send("GET", "key"));
+          for (const one of await Promise.allSettled(silent)) {
+            expect(one).toMatchObject({ status: "rejected" });
+            expect(`${(one as PromiseRejectedResult).reason}`).toContain(`no answer within ${SHORT_MS} ms`);
+          }
+        } finally {
+          server.unfreeze();
+        }
+        expect(await recovered(() => redis.send("GET", "key"))).toBe("value");
+      },
+      { timeoutMs: SHORT_MS },
+    ));
+
+  test("bounds the wait for a server that is silent from the beginning", () =>
+    using(
+      async (redis) => {
+        server.freeze();
+        try {
+          await expect(redis.send("GET", "key")).rejects.toThrow(`no answer within ${SHORT_MS} ms`);
+        } finally {
+          server.unfreeze();
+        }
+        await recovered(() => redis.send("SET", "key", "value"));
+      },
+      { timeoutMs: SHORT_MS },
+    ));
+
+  test("leaves a connection that leads nowhere any longer for a new one", async () => {
+    const way = await startWay(server.port);
+    try {
+      await using(
+        async (redis) => {
+          await redis.send("SET", "key", "value");
+          way.forget();
+          await expect(redis.send("GET", "key")).rejects.toThrow(`no answer within ${SHORT_MS} ms`);
+          expect(await recovered(() => redis.send("GET", "key"))).toBe("value");
+        },
+        { url: `redis://127.0.0.1:${way.port}`, timeoutMs: SHORT_MS },
+      );
+    } finally {
+      await way.close();
+    }
+  });
+
+  test("refuses when too much waits for answers", () =>
+    using(
+      async (redis) => {
+        await redis.send("SET", "key", "value");
+        server.freeze();
+        try {
+          const many = Array.from({ length: 25_000 }, () => redis.send("GET", "key"));
+          const reasons = new Map<string, number>();
+          for (const one of await Promise.allSettled(many)) {
+            const reason = `${(one as PromiseRejectedResult).reason}`.replace(/.*?: .*?: /, "");
+            reasons.set(reason, (reasons.get(reason) ?? 0) + 1);
+          }
+          expect([...reasons.keys()].toSorted()).toEqual([
+            expect.stringMatching(/full/),
+            expect.stringMatching(/no answer/),
+          ]);
+        } finally {
+          server.unfreeze();
+        }
+        expect(await recovered(() => redis.send("GET", "key"))).toBe("value");
+      },
+      { timeoutMs: 3000 },
+    ));
+
+  test("keeps from a full server what it cannot hold", async () => {
+    const full = await startRedis(["--maxmemory", "3mb", "--maxmemory-policy", "noeviction"]);
+    try {
+      await using(
+        async (redis) => {
+          const store = redisStore({ redis, clock });
+          const fill = async () => {
+            for (let n = 0; n < 1000; n++) await store.put(`key${n}`, "v".repeat(10_000));
+          };
+          await expect(fill()).rejects.toThrow(/OOM .*\(raise its maxmemory;/);
+          expect((await store.get("key0"))?.value).toBe("v".repeat(10_000));
+        },
+        { url: full.url },
+      );
+    } finally {
+      await full.stop();
+    }
+  });
+
+  test("says what is wrong with the password, and never the password", async () => {
+    const secured = await startRedis(["--requirepass", "the-right-one"]);
+    const at = (user: string) => secured.url.replace("//", `//${user}@`);
+    try {
+      await using(async (redis) => void (await redis.send("SET", "key", "value")), {
+        url: at(":the-right-one"),
+      });
+      for (const url of [secured.url, at(":the-wrong-one"), at("somebody:the-wrong-one")]) {
+        await using(
+          async (redis) => {
+            const error = await redis.send("GET", "key").then(String, (reason: Error) => reason);
+            expect(String(error)).toMatch(/put the right user and password into the URL/);
+            expect(String(error) + String((error as Error).cause)).not.toContain("-one");
+          },
+          { url },
+        );
+      }
+    } finally {
+      await secured.stop();
+    }
+  });
+
+  test("tells that keys of its name are other software's", () =>
+    using(async (redis) => {
+      await ask(server.port, "HSET", "millrace:entry:theirs", "field", "value");
+      const store = redisStore({ redis, clock });
+      await expect(store.get("theirs")).rejects.toThrow(/WRONGTYPE .*\?prefix=/);
+    }));
+
+  test("does not take several servers for a Cluster", async () => {
+    await using(
+      async (redis) =>
+        void (await expect(redis.send("GET", "key")).rejects.toThrow(/that is no Cluster; name one host/)),
+      {
+        url: `${server.url},127.0.0.1:1`,
+      },
+    );
+  });
+
+  test("waits at its end for what is under way", async () => {
+    const redis = connectRedis({ url: server.url, timeoutMs: LONG_MS });
+    const puts = Array.from({ length: 200 }, (_, n) => redis.send("SET", `late${n}`, "value"));
+    await redis.close();
+    expect(new Set(await Promise.all(puts))).toEqual(new Set(["OK"]));
+    expect(await ask(server.port, "EXISTS", ...puts.map((_, n) => `millrace:late${n}`))).toBe("200");
+  });
+
+  describe("and a Cluster", () => {
+    let cluster: RedisCluster;
+
+    beforeAll(async () => {
+      cluster = await startRedisCluster();
+    });
+
+    afterAll(() => cluster?.stop());
+
+    const names = Array.from({ length: 90 }, (_, n) => `key${n}`);
+
+    test("is found by any of its nodes, whichever of the named ones are gone", async () => {
+      const urls = [cluster.nodes[1]!.url, `redis://127.0.0.1:1,127.0.0.1:${cluster.nodes[2]!.port}`];
+      for (const url of urls) {
+        await using(
+          async (redis) => {
+            await Promise.all(names.map((name) => redis.send("SET", name, url)));
+            const found: string[] = [];
+            await redis.scan("key", (keys) => found.push(...keys));
+            expect(found.toSorted()).toEqual(names.toSorted());
+          },
+          { url },
+        );
+      }
+      for (const { port } of cluster.nodes) expect(Number(await ask(port, "DBSIZE"))).toBeGreaterThan(10);
+    });
+
+    test("has no databases", () =>
+      using(
+        async (redis) =>
+          void (await expect(redis.send("GET", "key")).rejects.toThrow(/leave the number out/)),
+        {
+          url: `${cluster.url}/1`,
+        },
+      ));
+
+    test("refuses for the part that is dead, and goes on when that is back", () =>
+      using(
+        async (redis) => {
+          await Promise.all(names.map((name) => redis.send("SET", name, "value")));
+          await cluster.nodes[1]!.kill();
+          const results = await Promise.allSettled(names.map((name) => redis.send("GET", name)));
+          expect(results.filter(({ status }) => status === "rejected").length).toBeGreaterThan(10);
+          await cluster.nodes[1]!.restart();
+          await recovered(async () => {
+            expect(await Promise.all(names.map((name) => redis.send("GET", name)))).toEqual(
+              names.map(() => "value"),
+            );
+          });
+        },
+        { url: cluster.url },
+      ));
+  });
+});
