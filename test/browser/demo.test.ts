@@ -58,7 +58,10 @@ describe.skipIf(noChromium !== undefined)(noChromium ?? "the demonstration", () 
     page.setDefaultTimeout(20_000);
     page.on("pageerror", (error) => complaints.push(error.message));
     page.on("console", (message) => {
-      if (message.type() === "error" || message.type() === "warning") complaints.push(message.text());
+      // That a request of the partner's page was refused is what that page is there to show.
+      const isRefusal = /\/(identify|_ts\/api\/v1\/\w+)$/.test(message.location().url);
+      const isComplaint = message.type() === "error" || message.type() === "warning";
+      if (isComplaint && !isRefusal) complaints.push(message.text());
     });
     return new Visitor(context, page, `http://millrace.localhost:${new URL(at.url).port}`);
   }
@@ -104,6 +107,24 @@ describe.skipIf(noChromium !== undefined)(noChromium ?? "the demonstration", () 
     expect((await visitor.jar("ts-ec"))!.value).toBe(id);
     await visitor.picture(`${pictures}-3-return`);
 
+    await visitor.readsUntilPartnersKnowThem();
+    await visitor.sees(".p-graph > .p-entry", '"mossgate"');
+    await visitor.sees(".p-graph > .p-entry", '"quickbeck"');
+    await visitor.sees(".p-pulls", "Mossgate Audiences’ id for you is in the graph.");
+    await visitor.looksAt("#p-partners");
+    await visitor.picture(`${pictures}-4-partners`);
+
+    await visitor.page.getByRole("link", { name: "Play the partner" }).click();
+    await visitor.page.getByLabel("The partner’s id").first().fill("customer-8");
+    await visitor.click("Send the browser by");
+    await visitor.page.waitForURL("**/_demo/partner?ts_synced=1#pixel");
+    await visitor.sees("#pixel-result", "ts_synced=1");
+    await visitor.sees(NEWEST, "A partner’s pixel");
+    await visitor.sees(".p-partners", "customer-8");
+    await visitor.stepsDone(["Visit", "Accept", "Return", "Partners", "Play"]);
+    await visitor.picture(`${pictures}-5-play`);
+    await visitor.open("/");
+
     await visitor.click("Privacy choices");
     await visitor.click("Withdraw my consent");
     await visitor.sees(NEWEST, "The id was withdrawn");
@@ -112,9 +133,10 @@ describe.skipIf(noChromium !== undefined)(noChromium ?? "the demonstration", () 
     await visitor.sees(".p-id", "None.");
     await visitor.sees(".p-tombstone", id);
     await visitor.sees(".p-tombstone", '"ok": false');
+    await visitor.sees(".p-tombstone", '"ids": {}');
     await visitor.sees(".p-remaining", /^for another 2[34]:\d\d:\d\d$/);
-    await visitor.stepsDone(["Visit", "Accept", "Return", "Withdraw"]);
-    await visitor.picture(`${pictures}-4-withdraw`);
+    await visitor.stepsDone(["Visit", "Accept", "Return", "Partners", "Play", "Withdraw"]);
+    await visitor.picture(`${pictures}-6-withdraw`);
 
     await visitor.click("Privacy choices");
     await visitor.click("Accept all");
@@ -125,8 +147,8 @@ describe.skipIf(noChromium !== undefined)(noChromium ?? "the demonstration", () 
     await visitor.sees(".p-id", next);
     await visitor.sees(".p-graph > .p-entry", '"ok": true');
     await visitor.sees(".p-tombstone", id);
-    await visitor.stepsDone(["Visit", "Accept", "Return", "Withdraw", "Consent again"]);
-    await visitor.picture(`${pictures}-5-again`);
+    await visitor.stepsDone(["Visit", "Accept", "Return", "Partners", "Play", "Withdraw", "Again"]);
+    await visitor.picture(`${pictures}-7-again`);
   }
 
   it("shows the whole life of an id", async () => {
@@ -142,6 +164,11 @@ describe.skipIf(noChromium !== undefined)(noChromium ?? "the demonstration", () 
     try {
       const visitor = await newcomer({}, other);
       await liveThroughAll(visitor, `demo-${runtime}`);
+      await visitor.click("Let eight readers come at once");
+      await visitor
+        .company("Quickbeck")
+        .getByText(/ ([89]|1\d) of 60 a minute$/)
+        .waitFor();
       // The panel's stream is still open; what the browser says of its end is no complaint.
       visitor.page.removeAllListeners("console");
       expect(await other.stop()).toBe(0);
@@ -288,6 +315,176 @@ describe.skipIf(noChromium !== undefined)(noChromium ?? "the demonstration", () 
     await visitor.picture("demo-phone-4-withdraw");
   });
 
+  it("lets a crowd wait in line for a partner that bears no more", async () => {
+    const own = await start("node", "crowd.db");
+    try {
+      const visitor = await newcomer({}, own);
+      await visitor.open("/");
+      await visitor.click("Let eight readers come at once");
+      const mossgate = visitor.company("Mossgate");
+      await mossgate.getByText(/^[1-8] in line · [01] of 1 under way · \d+ of 10 a minute$/).waitFor();
+      await mossgate.getByText(/^Shut for \d s: it wants a pause$/).waitFor();
+      const [drawn, told] = await mossgate.evaluate((card) => [
+        card.querySelectorAll(".p-line circle").length,
+        Number.parseInt(card.querySelector(".p-counts")!.textContent, 10),
+      ]);
+      expect(drawn).toBe(told);
+      const quickbeck = visitor.company("Quickbeck");
+      await quickbeck.getByText("Nobody in line · 0 of 4 under way · 8 of 60 a minute").waitFor();
+      expect(await quickbeck.locator(".p-minute path").count()).toBe(8);
+
+      // The visitor comes after them, and waits, too.
+      await visitor.click("Accept all");
+      await visitor.sees(".p-pulls", "Quickbeck Exchange’s id for you is in the graph.");
+      await visitor.sees(".p-pulls", "You are in line for Mossgate Audiences: ");
+      await visitor.looksAt("#p-partners");
+      await visitor.picture("demo-crowd");
+
+      await mossgate.getByText("Full: the next may go when one is back").waitFor();
+      // Told to end while questions are under way and a line waits.
+      await visitor.page.goto("about:blank");
+      expect(await own.stop()).toBe(0);
+      expect(own.log()).not.toContain('"level"');
+    } finally {
+      await own.stop("SIGKILL");
+    }
+  });
+
+  it("plays every part of a partner", async () => {
+    const visitor = await newcomer();
+    await visitor.open("/");
+    await visitor.page.getByRole("link", { name: "Play a partner" }).click();
+    await visitor.sees("#visitor", "nobody yet");
+    await visitor.click("Send the browser by");
+    await visitor.sees("#pixel-result", "ts_reason=no_ec");
+    await visitor.click("Ask who you are");
+    await visitor.sees("#identify-result", "403");
+    await visitor.sees("#identify-result", '"consent": "denied"');
+    await visitor.click("Hold an auction");
+    await visitor.sees("#auction-result", "Quickbeck bids € 0.35");
+    await visitor.sees("#auction-result", "nothing of who is there");
+    await visitor.click("Forget me");
+    await visitor.sees("#forget-result", "401");
+
+    // An id that is withdrawn, and then another.
+    await visitor.open("/");
+    await visitor.click("Accept all");
+    await visitor.sees(NEWEST, "A new id was minted");
+    const withdrawn = (await visitor.jar("ts-ec"))!.value;
+    await visitor.click("Privacy choices");
+    await visitor.click("Withdraw my consent");
+    await visitor.sees(NEWEST, "The id was withdrawn");
+    await visitor.click("Privacy choices");
+    await visitor.click("Accept all");
+    await visitor.sees(NEWEST, "Allowed again");
+    const id = (await visitor.jar("ts-ec"))!.value;
+    expect(id).not.toBe(withdrawn);
+
+    await visitor.open("/_demo/partner");
+    await visitor.sees("#visitor", id);
+    await visitor.click("Add a mapping");
+    const added = visitor.page.locator(".mappings li").last();
+    await added.getByLabel("EC id").fill(id);
+    await added.getByLabel("The partner’s id").fill("customer-of-tomorrow");
+    await added.getByLabel("As of").selectOption("in two hours");
+    await visitor.click("Upload");
+    const rows = visitor.page.locator("#batch-result tbody tr");
+    await expect
+      .poll(() => rows.locator("td:nth-child(2)").allTextContents(), { timeout: 20_000 })
+      .toEqual(["accepted", "consent_withdrawn", "ec_id_not_found", "invalid_ec_id", "invalid_timestamp"]);
+    await visitor.sees("#batch-result", "207");
+    await visitor.sees("#batch-result caption", "1 accepted, 4 rejected");
+    await visitor.sees(".p-partners", "customer-4711");
+    await visitor.sees(NEWEST, "A partner’s upload");
+    await visitor.looksAt("#batch-form .line:last-child");
+    await visitor.picture("demo-play-1-batch");
+
+    // The same command in a terminal is the same upload.
+    await visitor.page.getByText("The same in a terminal").click();
+    const command = await visitor.page.locator("#batch-curl").textContent();
+    expect(command).toContain("Authorization: Bearer demonstration-");
+    expect(command).toContain(id);
+
+    for (let left = 5; left > 1; left--)
+      await added.getByRole("button", { name: "Remove this mapping" }).click();
+    await visitor.click("Upload");
+    await visitor.sees("#batch-result", "Every mapping was accepted.");
+    await visitor.page.getByLabel("API key").fill("not-the-key-of-anybody");
+    await visitor.click("Upload");
+    await visitor.sees("#batch-result", "No partner has this key.");
+
+    await visitor.click("Ask who you are");
+    await visitor.sees("#identify-result", "200");
+    const shown = visitor.page.locator("#identify-result pre");
+    const [body, headers, eids] = (await shown.allTextContents()).map((text) => JSON.parse(text));
+    expect(body).toMatchObject({ ec: id, consent: "ok", uids: { otter: "customer-4711" } });
+    expect(headers).toMatchObject({ "x-ts-ec": id, "x-ts-otter": "customer-4711" });
+    expect(eids).toEqual(body.eids);
+    await visitor.looksAt("[aria-labelledby=identify]");
+    await visitor.picture("demo-play-2-identify");
+
+    await visitor.click("Hold an auction");
+    await visitor.sees("#auction-result", "Quickbeck bids € 2.40");
+    await visitor.sees("#auction-result pre", id);
+    await visitor.sees("#auction-result pre", "otter-daughters.example");
+    await visitor.looksAt("[aria-labelledby=auction]");
+    await visitor.picture("demo-play-3-auction");
+
+    await visitor.click("Forget me");
+    await visitor.sees("#forget-result", "204");
+    expect(await visitor.jar("ts-ec")).toBeNull();
+    await visitor.sees(NEWEST, "The id was deleted");
+    await visitor.sees(".p-id", "None.");
+    await visitor.looksAt("[aria-labelledby=forget]");
+    await visitor.picture("demo-play-4-forgotten");
+  });
+
+  it.each(["light", "dark"] as const)(
+    "has a page for the partner that is easy on the eyes, %s",
+    async (colorScheme) => {
+      const visitor = await newcomer({ colorScheme, viewport: { width: 1440, height: 1600 } });
+      await visitor.open("/_demo/partner");
+      await visitor.picture(`demo-play-${colorScheme}`);
+      expect(await visitor.unnamed()).toEqual([]);
+      expect(await visitor.faint()).toEqual([]);
+      await visitor.open("/");
+      await visitor.click("Accept all");
+      await visitor.sees(".p-pulls", "is in the graph");
+      expect(await visitor.unnamed()).toEqual([]);
+      expect(await visitor.faint()).toEqual([]);
+    },
+  );
+
+  it("plays the partner on a phone", async () => {
+    const visitor = await newcomer({
+      viewport: { width: 390, height: 844 },
+      deviceScaleFactor: 2,
+      isMobile: true,
+      hasTouch: true,
+    });
+    await visitor.open("/");
+    await visitor.click("Accept all");
+    await visitor.sees(".p-summary", LOCAL_HASH.slice(0, 4));
+    await visitor.open("/_demo/partner");
+    const width = () => visitor.page.evaluate(() => document.documentElement.scrollWidth);
+    expect(await width()).toBe(390);
+    await visitor.picture("demo-phone-5-play");
+    await visitor.click("Upload");
+    await visitor.sees("#batch-result", "1 accepted, 2 rejected");
+    await visitor.looksAt("#batch-result");
+    await visitor.picture("demo-phone-6-batch");
+    await visitor.click("Ask who you are");
+    await visitor.sees("#identify-result", "x-ts-eids, decoded");
+    await visitor.click("Hold an auction");
+    await visitor.sees("#auction-result", "Quickbeck bids");
+    expect(await width()).toBe(390);
+    await visitor.page.locator(".p-bar").tap();
+    await visitor.sees(".p-partners", "customer-4711");
+    await visitor.looksAt("#p-partners");
+    await visitor.picture("demo-phone-7-partners");
+    expect(await width()).toBe(390);
+  });
+
   it("leads from this machine's other names to the one that keeps cookies", async () => {
     const visitor = await newcomer();
     const { port } = new URL(server.url);
@@ -328,23 +525,98 @@ class Visitor {
     await this.page.getByRole("button", { name, exact: true }).click();
   }
 
+  /** The panel's card of a partner. */
+  company(name: string) {
+    return this.page.locator(".p-company").filter({ hasText: name });
+  }
+
+  /** What can be operated but has no name that a screen reader could say. */
+  unnamed(): Promise<string[]> {
+    return this.page.evaluate(() =>
+      [...document.querySelectorAll<HTMLElement>("a, button, input:not([type=hidden]), select, summary")]
+        .filter((element) => {
+          if (element.closest("[aria-hidden=true]") !== null) return false;
+          const labels = (element as HTMLInputElement).labels ?? [];
+          const label = [...labels].map(({ textContent }) => textContent).join("");
+          return `${element.getAttribute("aria-label") ?? ""}${element.textContent}${label}`.trim() === "";
+        })
+        .map(({ outerHTML }) => outerHTML),
+    );
+  }
+
+  /** Texts whose contrast to what is behind them is less than 4.5 to 1 (WCAG 2.2, 1.4.3), each with its contrast. */
+  faint(): Promise<string[]> {
+    return this.page.evaluate(() => {
+      const canvas = new OffscreenCanvas(1, 1).getContext("2d", { willReadFrequently: true })!;
+      const rgba = (color: string) => {
+        canvas.clearRect(0, 0, 1, 1);
+        canvas.fillStyle = color;
+        canvas.fillRect(0, 0, 1, 1);
+        return [...canvas.getImageData(0, 0, 1, 1).data];
+      };
+      const luminance = (color: number[]) =>
+        [0.2126, 0.7152, 0.0722].reduce((sum, weight, index) => {
+          const value = color[index]! / 255;
+          return sum + weight * (value <= 0.04045 ? value / 12.92 : ((value + 0.055) / 1.055) ** 2.4);
+        }, 0);
+      const behind = (element: Element | null): number[] => {
+        if (element === null) return rgba("Canvas");
+        const color = rgba(getComputedStyle(element).backgroundColor);
+        return color[3] === 255 ? color : behind(element.parentElement);
+      };
+      const found: string[] = [];
+      for (const element of document.body.querySelectorAll("*")) {
+        const own = [...element.childNodes].filter((node) => node.nodeType === Node.TEXT_NODE);
+        const text = own
+          .map(({ textContent }) => textContent)
+          .join("")
+          .trim();
+        if (text === "" || element.closest("svg") !== null || !element.checkVisibility()) continue;
+        const [one, other] = [luminance(rgba(getComputedStyle(element).color)), luminance(behind(element))];
+        const contrast = (Math.max(one, other) + 0.05) / (Math.min(one, other) + 0.05);
+        if (contrast < 4.5) found.push(`${text}: ${contrast.toFixed(2)}`);
+      }
+      return found;
+    });
+  }
+
   async travel(place: string): Promise<void> {
     const input = this.page.getByRole("radio", { name: place });
     await Promise.all([this.page.waitForEvent("load"), input.check({ force: true, noWaitAfter: true })]);
     await this.page.locator(".panel.p-live").waitFor();
   }
 
-  /** Waits until exactly these steps are ticked off. */
+  /** Waits until exactly these steps are ticked off; the partners may be quicker than the visitor. */
   async stepsDone(names: string[]): Promise<void> {
+    const steps = () => this.steps();
+    const early = names.includes("Partners") ? [] : ["Partners"];
     await expect
-      .poll(
-        async () => {
-          const done = await this.page.locator(".p-steps .p-done").allTextContents();
-          return done.map((text) => text.replace(" (done)", ""));
-        },
-        { timeout: 20_000 },
-      )
+      .poll(async () => (await steps()).filter((name) => !early.includes(name)), { timeout: 20_000 })
       .toEqual(names);
+  }
+
+  async steps(): Promise<string[]> {
+    const done = await this.page.locator(".p-steps .p-done").allTextContents();
+    return done.map((text) => text.replace(" (done)", ""));
+  }
+
+  /** Opens another page whenever a partner wants to be asked again on the next visit. */
+  async readsUntilPartnersKnowThem(): Promise<void> {
+    const news = this.page.locator(".p-pulls");
+    const landed = this.page.locator(".p-steps .p-done").filter({ hasText: "Partners" });
+    const refused = news.locator("li").first().filter({ hasText: "slow down" });
+    for (const path of ["/the-ferry-bell", "/about", "/", "/the-wheel-turns", "/the-ferry-bell"]) {
+      // As long as a full minute at most.
+      await landed.or(refused).first().waitFor({ timeout: 70_000 });
+      if ((await landed.count()) > 0) return;
+      await this.open(path);
+    }
+    throw new Error("the slow partner refused too often");
+  }
+
+  /** Brings a part of the panel into view. */
+  async looksAt(selector: string): Promise<void> {
+    await this.page.locator(selector).evaluate((element) => element.scrollIntoView());
   }
 
   /** What the browser itself keeps under a name; `null`: nothing. */

@@ -5,11 +5,10 @@
  */
 import { decideFinalization } from "../../runtime/ec/finalize.ts";
 import type { Client, Clock, Fetch, Random, Store } from "../../runtime/platform.ts";
-import type { SyncView } from "../../runtime/sync/engine.ts";
 import type { EdgeCookieHandler, EdgeCookieOptions } from "../edge-cookie.ts";
 import type { FetchHandler } from "../host.ts";
 import { isLoopbackHost } from "../operator.ts";
-import { ecOf } from "../service.ts";
+import { ecOf, type Services } from "../service.ts";
 import { createCrowd } from "./crowd.ts";
 import { createGates } from "./gates.ts";
 import { createPanel, PANEL_PATH } from "./panel.ts";
@@ -48,8 +47,6 @@ export interface Demo<Args extends unknown[]> {
   close(): Promise<void>;
 }
 
-const IDLE: SyncView = { queued: 0, domains: [] };
-
 /** Puts a demonstration together. */
 export function createDemo<Args extends unknown[]>(parts: DemoParts<Args>): Demo<Args> {
   const { edgeCookie, options, store, clock, random, fetches, partners, site } = parts;
@@ -57,7 +54,7 @@ export function createDemo<Args extends unknown[]>(parts: DemoParts<Args>): Demo
   const visitors = createVisitors(random, clock, companies);
   const crowd = createCrowd(random);
   // There is no service to look into before the first request.
-  let inspect = () => IDLE;
+  let inspect: Services["inspectSync"] = () => ({ queued: 0, domains: [] });
   const gates = createGates(companies, clock, () => inspect());
   const panel = createPanel({ visitors, gates, companies, apiKey, domain: DOMAIN });
   const handler = edgeCookie({

@@ -3,9 +3,9 @@
  * @module
  */
 import type { Clock } from "../../runtime/platform.ts";
-import type { SyncView } from "../../runtime/sync/engine.ts";
 import { WINDOW_MS } from "../../runtime/sync/schedule.ts";
 import { domainOf } from "../../runtime/sync/source.ts";
+import type { Services } from "../service.ts";
 import type { Company } from "./partners/companies.ts";
 import type { PullEvent } from "./watched-fetch.ts";
 
@@ -37,7 +37,11 @@ export interface Gates {
 const REST_STEP_MS = 1000;
 
 /** @param inspect what the sync engine is doing. */
-export function createGates(companies: readonly Company[], clock: Clock, inspect: () => SyncView): Gates {
+export function createGates(
+  companies: readonly Company[],
+  clock: Clock,
+  inspect: Services["inspectSync"],
+): Gates {
   const pulled = companies.filter(({ record }) => record.pullSyncEnabled).map(({ record }) => record);
   const starts = new Map(pulled.map(({ id }) => [id, [] as number[]]));
   const pausedUntil = new Map<string, number>();

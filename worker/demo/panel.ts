@@ -48,7 +48,13 @@ export interface Panel {
 }
 
 export function createPanel({ visitors, gates, companies, apiKey, domain }: PanelParts): Panel {
-  const panelFiles = readFiles("./panel/", ["panel.css", "panel.js", "partners.js", "elements.js"]);
+  const panelFiles = readFiles("./panel/", [
+    "panel.css",
+    "panel.js",
+    "partners.js",
+    "gate.js",
+    "elements.js",
+  ]);
   const playFiles = readFiles("./play/", ["play.css", "play.js"]);
   const streams = createStreams(visitors, gates, companies);
 

@@ -1,11 +1,11 @@
 import { describe, expect, it } from "vitest";
 import type { GraphEntry } from "../../../runtime/ec/entry.ts";
 import type { Fetch } from "../../../runtime/platform.ts";
-import type { SyncView } from "../../../runtime/sync/engine.ts";
 import { createGates, type Gate } from "../../../worker/demo/gates.ts";
 import { exampleCompanies } from "../../../worker/demo/partners/companies.ts";
 import { afterVisit, NO_PULLS, withEvent, withWaits, withWritten } from "../../../worker/demo/pulls.ts";
 import { type PullEvent, watchedFetch } from "../../../worker/demo/watched-fetch.ts";
+import type { Services } from "../../../worker/service.ts";
 import { manualClock } from "../../support/manual-clock.ts";
 
 const COMPANIES = exampleCompanies({
@@ -114,7 +114,7 @@ describe("what is told of waiting", () => {
 describe("the partners' gates", () => {
   function start() {
     const clock = manualClock();
-    const view: SyncView = { queued: 0, domains: [] };
+    const view: ReturnType<Services["inspectSync"]> = { queued: 0, domains: [] };
     const gates = createGates(COMPANIES, clock, () => view);
     const mossgate = () => gates.now().find(({ partner }) => partner === "mossgate")!;
     return { clock, view, gates, mossgate };

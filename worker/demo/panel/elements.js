@@ -18,6 +18,14 @@ export function svg(tag, attributes, ...children) {
 
 export const clock = (ms) => new Date(ms).toLocaleTimeString("en-GB");
 
+/** A span of time in its largest unit. */
+export function span(ms) {
+  const seconds = Math.max(1, Math.round(ms / 1000));
+  if (seconds < 60) return `${seconds} s`;
+  if (seconds < 3600) return `${Math.floor(seconds / 60)} min`;
+  return seconds < 86_400 ? `${Math.floor(seconds / 3600)} h` : `${Math.floor(seconds / 86_400)} d`;
+}
+
 /** An EC id whose two parts can be told apart. */
 export function idCode({ hash, suffix }) {
   return el("code", "p-code", el("span", "p-hash", hash), ".", el("span", "p-suffix", suffix));

@@ -1,6 +1,6 @@
 // The panel beside the page: draws what the demonstration's server tells of this visitor, as it happens.
 import { clock, el, idCode, json } from "./elements.js";
-import { drawAges, drawGates, drawPartners, drawPulls } from "./partners.js";
+import { drawGates, drawPartners, drawPulls, drawTimes } from "./partners.js";
 
 const PARTS = `
   <button type="button" class="p-bar" aria-expanded="false" aria-controls="p-body">
@@ -182,7 +182,10 @@ function row(name, ...value) {
 }
 
 function drawConsent({ consent }) {
-  if (consent === null) return;
+  if (consent === null) {
+    find(".p-consent").replaceChildren(el("p", "p-none", "Nothing to decide yet: the site was not visited."));
+    return;
+  }
   const { allowed, jurisdiction, reason, signals } = consent;
   const cookies = [
     ["euconsent-v2", signals.tcf],
@@ -251,7 +254,7 @@ function drawGraph({ id, graph }) {
 
 setInterval(() => {
   drawCountdown();
-  drawAges();
+  drawTimes();
 }, 1000);
 
 // What just happened
@@ -330,6 +333,9 @@ function drawBar({ id, place, places, consent }) {
   find(".p-dot").className = `p-dot ${consent?.allowed ? "p-yes" : "p-no"}`;
 }
 
+/** While so many are in line anywhere, no more come. */
+const MAX_LINE = 16;
+
 find(".p-crowd").addEventListener("click", () => fetch("/_demo/crowd", { method: "POST" }));
 
 find(".p-reset").addEventListener("click", async () => {
@@ -362,7 +368,11 @@ function listen() {
   } else if (source === null) {
     source = new EventSource("/_demo/events");
     source.addEventListener("message", ({ data }) => draw(JSON.parse(data)));
-    source.addEventListener("gates", ({ data }) => drawGates(JSON.parse(data)));
+    source.addEventListener("gates", ({ data }) => {
+      const gates = JSON.parse(data);
+      drawGates(gates);
+      find(".p-crowd").disabled = gates.some(({ waiting }) => waiting > MAX_LINE);
+    });
     source.addEventListener("error", () => panel.classList.remove("p-live"));
   }
 }
