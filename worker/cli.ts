@@ -1,6 +1,6 @@
 #!/usr/bin/env node
 /**
- * The command line: `millrace serve | check | mint | hash | keys`.
+ * The command line: `millrace serve | check | mint | hash | keys | store`.
  *
  * Ends with 0, with 1 if something went wrong, with 2 if the command line itself is wrong.
  * @module
@@ -15,10 +15,11 @@ import { hash } from "./commands/hash.ts";
 import { keys } from "./commands/keys.ts";
 import { mint } from "./commands/mint.ts";
 import { serve } from "./commands/serve.ts";
+import { store } from "./commands/store.ts";
 import { ConfigError } from "./config.ts";
 import { StartError } from "./process/serve.ts";
 
-const commands: Readonly<Record<string, Command>> = { serve, check, mint, hash, keys };
+const commands: Readonly<Record<string, Command>> = { serve, check, mint, hash, keys, store };
 
 const common: Record<string, Option> = {
   help: { summary: "show this" },

@@ -7,6 +7,8 @@ import type { Scenario } from "./target.ts";
 /** Reasons, by scenario. */
 export type LeftOut = Readonly<Record<string, string>>;
 
+const METRICS = "operation: health, metrics, and a plain 404 for what is not there";
+
 export const leftOut: Readonly<Record<string, LeftOut>> = {
   cloudflare: {
     "operation: health, metrics, and a plain 404 for what is not there":
@@ -15,8 +17,10 @@ export const leftOut: Readonly<Record<string, LeftOut>> = {
   fastly: {
     "bad input: cookie headers of 64 KB, thousands of pairs, odd bytes":
       "Viceroy takes no head over 16 KB; it answers 431 and resets the connection",
-    "operation: health, metrics, and a plain 404 for what is not there":
-      "metrics are counted in an instance, and an instance lives for one request",
+    [METRICS]: "metrics are counted in an instance, and an instance lives for one request",
+  },
+  wasi: {
+    [METRICS]: "metrics are counted in an instance, and an instance lives for one request",
   },
 };
 

@@ -1,6 +1,6 @@
 /**
- * `AbortController`, `AbortSignal` and `Request.signal` for hosts that have none. Their `fetch` takes no signal: see
- * {@link abortable}.
+ * `AbortController`, `AbortSignal` and `Request.signal` for StarlingMonkey, the engine of Fastly Compute and of
+ * componentized JavaScript. Fastly's has none of them; the other's `Request.signal` ends the instance when it is used.
  * @module
  */
 
@@ -33,13 +33,12 @@ class Controller {
   }
 }
 
-/** Puts what is missing in its place. */
+/** Puts in place what is missing or broken. */
 export function installAbort(): void {
   const world = globalThis as Record<string, unknown>;
   world.AbortController ??= Controller;
   world.AbortSignal ??= Signal;
-  if ("signal" in Request.prototype) return;
-  // Such a host does not tell when a client goes away.
+  // Nobody tells us when a client goes away.
   const never = new AbortController().signal;
   Object.defineProperty(Request.prototype, "signal", { configurable: true, get: () => never });
 }

@@ -30,35 +30,8 @@ function backendFor({ origin, protocol, host, hostname }: URL): object {
   return backend;
 }
 
-/**
- * Calls a server, past Fastly's cache: what it says is for one visitor, or about them. The body of the answer is
- * Fastly's own, which is the quickest way to pass it on; who may cancel it calls {@link cancellableFetch}.
- */
+/** Calls a server, past Fastly's cache: what it says is for one visitor, or about them. */
 export const dynamicFetch: Fetch = (url, { signal, ...init } = {}) => {
   const fastly = { ...init, backend: backendFor(new URL(url)), cacheOverride: new CacheOverride("pass") };
   return abortable(fetch(url, fastly), signal);
 };
-
-/** The same, with a body that can be cancelled at any time. */
-export const cancellableFetch: Fetch = async (url, init) => {
-  const response = await dynamicFetch(url, init);
-  return response.body === null ? response : new Response(cancellable(response.body), response);
-};
-
-/** Fastly's own bodies end the whole instance when an empty one is cancelled while it is being read. */
-function cancellable(body: ReadableStream<Uint8Array<ArrayBuffer>>): ReadableStream<Uint8Array<ArrayBuffer>> {
-  const reader = body.getReader();
-  let reading: Promise<unknown> = Promise.resolve();
-  return new ReadableStream({
-    async pull(controller) {
-      const read = reader.read();
-      reading = read;
-      const { done, value } = await read;
-      if (done) controller.close();
-      else controller.enqueue(value);
-    },
-    cancel(reason) {
-      reading.then(() => reader.cancel(reason)).catch(() => {});
-    },
-  });
-}

@@ -12,32 +12,27 @@ import { KVStore } from "fastly:kv-store";
 import { SecretStore } from "fastly:secret-store";
 import { fastlyErlLimiter } from "../../runtime/limiters/fastly-erl.ts";
 import { storeLimiter } from "../../runtime/limiters/store.ts";
-import { createLog } from "../../runtime/observe/log.ts";
-import type { Client, Clock, Log, RateLimiter, Store } from "../../runtime/platform.ts";
+import type { Client, RateLimiter, Store } from "../../runtime/platform.ts";
 import { fastlyKvStore } from "../../runtime/stores/fastly-kv.ts";
 import { createHotPath } from "../../wasm/hotpath.ts";
 import { portableKernels } from "../../wasm/portable.ts";
 import { readClient } from "../client.ts";
-import { type Config, type ConfigInput, parseConfig } from "../config.ts";
-import { createEdgeCookie, type EdgeCookieHandler, type EdgeCookieOptions } from "../edge-cookie.ts";
+import { type ConfigInput, parseConfig } from "../config.ts";
+import { createEdgeCookie, type EdgeCookieOptions } from "../edge-cookie.ts";
 import type { FetchHandler, Host } from "../host.ts";
-import { proxyTo } from "../proxy.ts";
 import { installAbort } from "./abort.ts";
-import { cancellableFetch, dynamicFetch } from "./fastly-fetch.ts";
+import { cancellable } from "./cancellable.ts";
+import { answerEvents, clock, originOf, type ServedEvent } from "./event-host.ts";
+import { dynamicFetch } from "./fastly-fetch.ts";
 import { replaceSecrets, secretNames, standIn, type WithSecrets } from "./stored-secrets.ts";
 
 /** As much of Fastly's `FetchEvent` as is used here. */
-export interface FastlyEvent {
-  readonly request: Request;
+export interface FastlyEvent extends ServedEvent {
   readonly client: { readonly address: string };
-  respondWith(response: Promise<Response>): void;
-  waitUntil(work: Promise<unknown>): void;
 }
 
 /** What a handler gets beside the request. */
 export type FastlyArgs = [event: FastlyEvent];
-
-declare const addEventListener: (type: "fetch", listener: (event: FastlyEvent) => void) => void;
 
 /** How many windows an instance can hold: those of the requests that it serves, in 192 KiB. */
 const MAX_KEYS = 1000;
@@ -45,13 +40,7 @@ const MAX_KEYS = 1000;
 const NAME = "millrace";
 installAbort();
 
-const clock: Clock = {
-  now: Date.now,
-  after(delayMs, callback) {
-    const timer = setTimeout(callback, delayMs);
-    return () => clearTimeout(timer);
-  },
-};
+const safeFetch = cancellable(dynamicFetch);
 
 function openStore(url: string): Store {
   if (!/^fastly-kv:./.test(url)) throw new Error("fastly has no such store; it has fastly-kv:NAME");
@@ -77,9 +66,9 @@ export const host: Host<FastlyArgs> = {
   defaultStore: `fastly-kv:${NAME}`,
   clock,
   random: { fill: (target) => crypto.getRandomValues(target) },
-  fetch: cancellableFetch,
+  fetch: safeFetch,
   // Fastly resolves names out of our sight; the partner's own list of hosts is what guards.
-  fetchPublic: () => cancellableFetch,
+  fetchPublic: () => safeFetch,
   livesBetweenRequests: false,
   createHotPath: ({ random }) => createHotPath(portableKernels(), { maxKeys: MAX_KEYS, random }),
   openStore,
@@ -160,48 +149,16 @@ export interface FastlyServeOptions {
 export function serve(bundled: FastlyConfig, options: FastlyServeOptions = {}): void {
   const checked = parseConfig(replaceSecrets<ConfigInput>(bundled, standIn), {});
   openLimiter(checked.limiter, openStore(checked.store ?? host.defaultStore));
-  const log = createLog({ level: host.logLevel, write: host.writeLog, clock });
-  const site = options.site ?? siteOf(checked, log);
+  if (options.site === undefined && checked.publisher.origin === null) {
+    throw new Error("there is no site: name publisher.origin, or give a site of your own");
+  }
   if (options.requestsPerInstance !== undefined) {
     setReusableSandboxOptions({ maxRequests: options.requestsPerInstance });
   }
-
-  let opening: Promise<EdgeCookieHandler<FastlyArgs>> | undefined;
-  async function open(): Promise<EdgeCookieHandler<FastlyArgs>> {
+  answerEvents(host, async (log) => {
     const config = await withStoredSecrets(bundled);
+    const site = options.site ?? originOf(host, checked, dynamicFetch, log);
     return edgeCookie({ ...config, store: config.store ?? host.defaultStore, log })(site);
-  }
-
-  async function answer(event: FastlyEvent): Promise<Response> {
-    try {
-      opening ??= open();
-      const handler = await opening;
-      return await handler(event.request, event);
-    } catch (error) {
-      opening = undefined;
-      log.error("a request failed", { error });
-      return new Response("the request failed; the log has the cause\n", {
-        status: 500,
-        headers: { "content-type": "text/plain; charset=utf-8", "cache-control": "no-store" },
-      });
-    }
-  }
-
-  addEventListener("fetch", (event) => event.respondWith(answer(event)));
-}
-
-function siteOf({ publisher, client }: Config, log: Log): FetchHandler<FastlyArgs> {
-  const { origin, originTimeoutMs } = publisher;
-  if (origin === null) throw new Error("there is no site: name publisher.origin, or give a site of your own");
-  return proxyTo({
-    origin,
-    timeoutMs: originTimeoutMs,
-    fetch: dynamicFetch,
-    fetchDecodes: false,
-    clientIp: (request, args) => readClient(request.headers, host.address(request, args), client).ip,
-    protocolHeader: client.protocolHeader,
-    clock,
-    log,
   });
 }
 

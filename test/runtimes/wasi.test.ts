@@ -1,0 +1,89 @@
+/**
+ * The black-box suite on WASI HTTP: the service as a component, served by jco, its store served by Node.
+ * @module
+ */
+import assert from "node:assert/strict";
+import { createHash } from "node:crypto";
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterAll, beforeAll, describe, test } from "vitest";
+import { type Origin, startOrigin } from "../support/origin.ts";
+import type { Program } from "../support/program.ts";
+import { root, type Spawned, spawnServer } from "../support/spawn.ts";
+import { buildWasi, startJco } from "../support/wasi.ts";
+import { scenariosOn } from "./left-out.ts";
+import { scenarios } from "./scenarios.ts";
+import { scenarioConfig, type Target, targetOf } from "./target.ts";
+
+const TOKEN = "the-token-of-the-store";
+
+/** jco serves either one request after the other, or several at once without their background work. */
+const severalAtOnce = ["proxy: the body streams while it is still being written"];
+
+describe("black box on wasi", () => {
+  const folder = mkdtempSync(join(tmpdir(), "millrace-"));
+  let origin: Origin;
+  let store: Spawned;
+  let component: string;
+  let server: Program;
+
+  const serve = (isolation: "instance" | "worker") =>
+    startJco(component, isolation, { MILLRACE_STORE: store.url.replace("://", `://:${TOKEN}@`) });
+  const target = (): Target => targetOf("wasi", server.url, origin, server.log);
+
+  beforeAll(async () => {
+    origin = await startOrigin();
+    const hash = createHash("sha256").update(TOKEN).digest("hex");
+    store = await spawnServer("node", [
+      ...["worker/cli.ts", "store", "--port", "0", "--token-hash", hash],
+      ...["--store", `sqlite:${join(folder, "graph.db")}`],
+    ]);
+    const config = JSON.stringify(scenarioConfig(origin.url));
+    const entry = `import { serve } from "${root}worker/entries/wasi.ts"; serve(${config});`;
+    component = await buildWasi(entry, folder);
+  }, 300_000);
+
+  afterAll(async () => {
+    await store?.stop();
+    await origin?.close();
+    rmSync(folder, { recursive: true, force: true });
+  });
+
+  const all = scenariosOn("wasi", scenarios);
+
+  describe("one request after the other", () => {
+    beforeAll(async () => {
+      server = await serve("instance");
+    });
+    afterAll(() => server?.stop());
+
+    test.each(all.filter(({ name }) => !severalAtOnce.includes(name)))("$name", ({ run }) => run(target()));
+
+    test("health, and a plain 404 for what is not there", async () => {
+      const health = await target().visit({}, { path: "/_ts/health" });
+      assert.deepEqual([health.status, JSON.parse(health.body)], [200, { status: "ok" }]);
+      assert.equal((await target().visit({}, { path: "/_ts/nothing" })).status, 404);
+    });
+  });
+
+  describe("several at once", () => {
+    beforeAll(async () => {
+      server = await serve("worker");
+    });
+    afterAll(() => server?.stop());
+
+    test.each(all.filter(({ name }) => severalAtOnce.includes(name)))("$name", ({ run }) => run(target()));
+  });
+
+  test("a fault of the configuration is in the log, by field, and no page fails silently", async () => {
+    server = await startJco(component, "instance", { MILLRACE_EC_PASSPHRASES: "short" });
+    try {
+      const answer = await target().visit({});
+      assert.equal(answer.status, 500);
+      assert.match(server.log(), /ec\.passphrases/);
+    } finally {
+      await server.stop();
+    }
+  });
+});
