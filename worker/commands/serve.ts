@@ -60,16 +60,20 @@ async function serveConfigured(entry: Entry, config: ServeConfig): Promise<void>
     log,
     boundTo: config.listen.host,
   })(site);
-  await openStore(() => handler.service().services.store.get("start"));
+  await opened("store", () => handler.service().services.store.get("start"));
+  await opened("limiter", async () => handler.service().services.limiter.take("start", ANY_RATE));
   await serveUntilSignal(entry, { handler, listen: config.listen, close: () => handler.close() }, log);
 }
 
-/** Before the first visitor: a store that cannot be opened is a mistake to mend, not an outage to live through. */
-async function openStore(open: () => Promise<unknown>): Promise<void> {
+/** For the limiter's first answer; whether it admits this does not matter. */
+const ANY_RATE = { limit: 1, windowMs: 1 };
+
+/** Before the first visitor: what cannot be opened is a mistake to mend, not an outage to live through. */
+async function opened(what: string, use: () => Promise<unknown>): Promise<void> {
   try {
-    await open();
+    await use();
   } catch (error) {
     const reason = error instanceof Error ? error.message : String(error);
-    throw new StartError(`cannot open the store: ${reason}`, { cause: error });
+    throw new StartError(`cannot open the ${what}: ${reason}`, { cause: error });
   }
 }

@@ -2,6 +2,8 @@
  * millrace on Deno and Deno Deploy.
  * @module
  */
+import process from "node:process";
+import { denoKvStore } from "../../runtime/stores/deno-kv.ts";
 import { settlesWithin } from "../../runtime/within.ts";
 import { createEdgeCookie } from "../edge-cookie.ts";
 import { type Entry, urlOf } from "../server.ts";
@@ -27,9 +29,14 @@ interface DenoInfo {
 /** What Deno hands to a handler beside the request. */
 export type DenoArgs = [info: DenoInfo];
 
+/** Deno Deploy has no files to keep, but a database. */
+const isOnDeploy = process.env.DENO_DEPLOYMENT_ID !== undefined;
+
 export const host = processHost<DenoArgs>({
   name: "deno",
   address: (_request, [info]) => info?.remoteAddr?.hostname ?? null,
+  stores: { "deno-kv": (path, clock) => denoKvStore({ path, clock }) },
+  ...(isOnDeploy ? { defaultStore: "deno-kv:" } : {}),
 });
 
 export const edgeCookie = createEdgeCookie(host);

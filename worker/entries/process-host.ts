@@ -5,9 +5,11 @@
 import process from "node:process";
 import { clearTimeout, setTimeout } from "node:timers";
 import { localLimiter } from "../../runtime/limiters/local.ts";
+import { redisLimiter } from "../../runtime/limiters/redis.ts";
 import { LOG_LEVELS, type LogLevel } from "../../runtime/observe/log.ts";
 import type { Clock } from "../../runtime/platform.ts";
 import { memoryStore } from "../../runtime/stores/memory.ts";
+import { connectRedis, redisStore } from "../../runtime/stores/redis.ts";
 import { sqliteStore } from "../../runtime/stores/sqlite.ts";
 import { createHotPath } from "../../wasm/hotpath.ts";
 import { inlineKernels } from "../../wasm/inline.ts";
@@ -42,6 +44,8 @@ export type Stores = Record<string, (rest: string, clock: Clock) => ReturnType<H
 const commonStores: Stores = {
   memory: (_rest, clock) => memoryStore({ clock }),
   sqlite: (path, clock) => sqliteStore({ path, clock }),
+  redis: (rest, clock) => redisStore({ redis: connectRedis({ url: `redis:${rest}` }), clock }),
+  rediss: (rest, clock) => redisStore({ redis: connectRedis({ url: `rediss:${rest}` }), clock }),
 };
 
 /** The host of a runtime that is a process. */
@@ -71,7 +75,8 @@ export function processHost<Args extends unknown[]>(options: ProcessHostOptions<
     },
     openLimiter(url, hotPath) {
       if (url === "local") return localLimiter(hotPath, systemClock);
-      throw new Error(`${name} has no limiter for "${schemeOf(url)}"; it has local`);
+      if (/^rediss?:/.test(url)) return redisLimiter({ redis: connectRedis({ url }) });
+      throw new Error(`${name} has no limiter for "${schemeOf(url)}"; it has local, redis:, rediss:`);
     },
     // The process lives on by itself; whoever hands work in has dealt with its failure.
     background: () => ({ waitUntil() {} }),

@@ -160,7 +160,7 @@ export const operatorPaths: Paths = {
           "Something that it needs is down.",
           object({
             status: { const: "down" },
-            down: { type: "array", minItems: 1, items: { enum: ["store"] } },
+            down: { type: "array", minItems: 1, items: { enum: ["store", "limiter"] } },
           }),
         ),
       },

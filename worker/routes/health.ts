@@ -5,21 +5,33 @@ import type { RouteBindings } from "../app.ts";
 import { requireOperator } from "../operator.ts";
 import type { Services } from "../service.ts";
 
-/** How long the store may take to answer before it counts as down, in milliseconds. */
-const STORE_TIMEOUT_MS = 2000;
+/** How long an answer may take before what gives it counts as down, in milliseconds. */
+const PATIENCE_MS = 2000;
+/** For the limiter's answer; whether it admits this does not matter. */
+const ANY_RATE = { limit: 1, windowMs: 1 };
 
 /** `GET /_ts/health` and `GET /_ts/metrics`. */
 export function healthRoutes(services: Services): Hono<RouteBindings> {
-  const { store, clock, metrics } = services;
+  const { store, limiter, clock, metrics } = services;
+
+  const parts = {
+    store: async () => store.get("health"),
+    limiter: async () => limiter.take("health", ANY_RATE),
+  };
+
+  async function answers(ask: () => Promise<unknown>): Promise<boolean> {
+    try {
+      return await settlesWithin(ask(), PATIENCE_MS, clock);
+    } catch {
+      return false;
+    }
+  }
 
   /** Names what is down. */
   async function faults(): Promise<string[]> {
-    try {
-      const inTime = await settlesWithin(store.get("health"), STORE_TIMEOUT_MS, clock);
-      return inTime ? [] : ["store"];
-    } catch {
-      return ["store"];
-    }
+    const names = Object.keys(parts) as (keyof typeof parts)[];
+    const sound = await Promise.all(names.map((name) => answers(parts[name])));
+    return names.filter((_, i) => !sound[i]);
   }
 
   return new Hono<RouteBindings>()
