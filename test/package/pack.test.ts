@@ -3,7 +3,7 @@ import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "n
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { type ProcessRuntime, root, runtimes } from "../support/spawn.ts";
+import { type ProcessRuntime, root, runtimes, spawnServer } from "../support/spawn.ts";
 
 const TIMEOUT_MS = 120_000;
 const folder = mkdtempSync(join(tmpdir(), "millrace-package-"));
@@ -102,6 +102,30 @@ describe.each(Object.keys(runtimes) as ProcessRuntime[])("the packed package on 
 test("the command line runs from the package", () => {
   const millrace = join(app, "node_modules/millrace/dist/worker/cli.js");
   expect(run(process.execPath, [millrace, "--version"], app)).toMatch(/^\S*\d+\.\d+\.\d+\n$/);
+});
+
+test("the demonstration runs from the package, with every file that its pages name", async () => {
+  const millrace = join(app, "node_modules/millrace/dist/worker/cli.js");
+  const server = await spawnServer("node", [millrace, "serve", "--demo-if-unconfigured"], {
+    MILLRACE_LISTEN_PORT: "0",
+    MILLRACE_STORE: "memory:",
+  });
+  try {
+    const seen = new Set(["/", "/_demo/partner"]);
+    for (const path of seen) {
+      const answer = await fetch(server.url + path);
+      expect(answer.status, path).toBe(200);
+      // The loop comes to what is added on the way, too.
+      for (const [, name] of (await answer.text()).matchAll(
+        /(?:href=|src=|from )"([^"]+\.(?:css|js|svg))"/g,
+      )) {
+        seen.add(new URL(name!, server.url + path).pathname);
+      }
+    }
+    expect([...seen]).toContain("/_demo/gate.js");
+  } finally {
+    expect(await server.stop()).toBe(0);
+  }
 });
 
 test("it carries compiled code, types and WebAssembly, and neither tests nor sources", () => {
