@@ -141,6 +141,8 @@ export function createService(given: Parts): Service {
   const { maxConcurrentPerDomain, maxPerMinutePerDomain, maxQueued } = config.sync;
   const engine = new SyncEngine({
     ...parts,
+    // Whoever counts together with others must not ask for an id that one of them is asking for.
+    ...(limiter.shared && store.traits.shared ? { lease: { store, holder: instanceName(random) } } : {}),
     context: pullSync.context,
     limits: { maxConcurrent: maxConcurrentPerDomain, maxPerMinute: maxPerMinutePerDomain },
     limitsFor: pullSync.limitsFor,
@@ -320,6 +322,13 @@ export function createService(given: Parts): Service {
       await store.close();
     },
   };
+}
+
+/** What no other instance is called. */
+function instanceName(random: Random): string {
+  const bytes = new Uint8Array(12);
+  random.fill(bytes);
+  return toHex(bytes);
 }
 
 function policyOf({ consent }: Config): ConsentPolicy {
