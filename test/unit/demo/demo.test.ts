@@ -252,7 +252,12 @@ describe("the demonstration's panel", () => {
       mossgate: { inFlight: 0, maxConcurrent: 1, closed: { because: "pause" } },
     });
     expect(line.quickbeck.startsMs).toHaveLength(8);
-    await clock.settle(8000);
+    // No more come than anybody could see.
+    for (let n = 0; n < 4; n++) await ask("/_demo/crowd", page(), { method: "POST" });
+    await clock.settle(2000);
+    expect((await panel.gates(({ mossgate }) => mossgate.waiting > 30)).mossgate.waiting).toBe(39);
+    expect((await ask("/_demo/crowd", page(), { method: "POST" })).status).toBe(429);
+    await clock.settle(6000);
     const moving = await panel.gates(({ mossgate }) => mossgate.inFlight === 1);
     expect(moving.mossgate.closed).toBeNull();
     expect(moving.mossgate.startsMs).toHaveLength(2);

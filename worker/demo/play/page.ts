@@ -86,7 +86,7 @@ export function playPage({ apiKey, origin, id, withdrawnId }: PlayPageParts): Ma
             <label>The partner’s id <input name="uid" id="pixel-uid" value="customer-4711" maxlength="256" required></label>
             <button>Send the browser by</button>
           </form>
-          <div class="result" id="pixel-result" role="status"></div>
+          <div class="result" id="pixel-result"></div>
         </section>
 
         <section class="card" aria-labelledby="batch">
@@ -101,7 +101,7 @@ export function playPage({ apiKey, origin, id, withdrawnId }: PlayPageParts): Ma
               <button>Upload</button>
             </div>
           </form>
-          <div class="result" id="batch-result" role="status"></div>
+          <div class="result" id="batch-result"></div>
           <details>
             <summary>The same in a terminal</summary>
             <pre id="batch-curl"></pre>
@@ -113,7 +113,7 @@ export function playPage({ apiKey, origin, id, withdrawnId }: PlayPageParts): Ma
           <p>A page of the publisher’s asks who its visitor is with <code>GET /identify</code>. It gets the id, and the ids
           of the partners that share theirs with advertising.</p>
           <p class="line"><button type="button" id="identify-ask">Ask who you are</button></p>
-          <div class="result" id="identify-result" role="status"></div>
+          <div class="result" id="identify-result"></div>
         </section>
 
         <section class="card" aria-labelledby="auction">
@@ -126,7 +126,7 @@ export function playPage({ apiKey, origin, id, withdrawnId }: PlayPageParts): Ma
             <pre id="auction-request">${JSON.stringify(BID_REQUEST, null, 2)}</pre>
           </details>
           <p class="line"><button type="button" id="auction-hold">Hold an auction</button></p>
-          <div class="result" id="auction-result" role="status"></div>
+          <div class="result" id="auction-result"></div>
         </section>
 
         <section class="card" aria-labelledby="forget">
@@ -134,7 +134,7 @@ export function playPage({ apiKey, origin, id, withdrawnId }: PlayPageParts): Ma
           <p>Your own browser may have everything deleted that is known of you, with <code>DELETE /_ts/api/v1/identity</code>
           and its cookie. That is not a withdrawal of consent: as long as you allow it, the next page makes a new id.</p>
           <p class="line"><button type="button" id="forget-me">Forget me</button></p>
-          <div class="result" id="forget-result" role="status"></div>
+          <div class="result" id="forget-result"></div>
         </section>
       </main>
       <footer class="foot"><p>${PLAYED.name}, Quickbeck Exchange and Mossgate Audiences are made up.</p></footer>

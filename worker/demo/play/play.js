@@ -12,13 +12,18 @@ function statusLine({ status }, what) {
 
 const block = (value) => el("pre", "", ...json(value));
 
-/** Shows an answer, or that there was none. */
+/** Shows an answer, or that there was none. Only its first line is read out to those who listen. */
 async function show(place, ask) {
-  place.replaceChildren();
+  const line = el("div", "");
+  line.setAttribute("role", "status");
+  const rest = el("div", "");
+  place.replaceChildren(line, rest);
   try {
-    place.replaceChildren(...(await ask()));
+    const [first, ...others] = await ask();
+    line.append(first);
+    rest.append(...others);
   } catch {
-    place.replaceChildren(el("p", "status", el("b", "bad", "No answer"), " The server cannot be reached."));
+    line.append(el("p", "status", el("b", "bad", "No answer"), " The server cannot be reached."));
   }
 }
 
@@ -143,6 +148,7 @@ find("#batch-add").addEventListener("click", () => {
 list.addEventListener("click", ({ target }) => {
   if (target.name !== "remove") return;
   target.closest("li").remove();
+  find("#batch-add").focus();
   drawCurl();
 });
 drawCurl();
