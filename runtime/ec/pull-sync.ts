@@ -16,6 +16,7 @@ import { type GraphEntry, isTombstone, toSeconds } from "./entry.ts";
 import type { Graph } from "./graph.ts";
 import { ecHash, shortId } from "./id.ts";
 import { isUid, type Partner, pullUrlFault } from "./partner.ts";
+import type { Registry } from "./registry.ts";
 
 /** How long a partner may take, and how much it may say. */
 export const PULL_BOUNDS = { timeoutMs: 5000, maxBytes: 65_536 };
@@ -81,7 +82,7 @@ interface Run {
 /** What pull sync is made of. */
 export interface PullSyncParts {
   graph: Graph;
-  registry: { get(id: string): Partner | undefined; pulling(): readonly Partner[] };
+  registry: Pick<Registry, "ready" | "get" | "pulling">;
   limiter: RateLimiter;
   clock: Clock;
   random: Random;
