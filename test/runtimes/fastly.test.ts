@@ -11,17 +11,31 @@ import { findViceroy } from "../../scripts/viceroy.ts";
 import { buildFastly, startViceroy } from "../support/fastly.ts";
 import { type Origin, startOrigin } from "../support/origin.ts";
 import type { Program } from "../support/program.ts";
+import { visit } from "../support/visit.ts";
 import { scenariosOn } from "./left-out.ts";
 import { newcomer } from "./scenarios/identity.ts";
 import { scenarios } from "./scenarios.ts";
-import { scenarioConfig, type Target, targetOf } from "./target.ts";
+import {
+  DOMAIN,
+  ecCookieOf,
+  expectedHash,
+  PASSPHRASE,
+  scenarioConfig,
+  type Target,
+  targetOf,
+} from "./target.ts";
 
 /** What stands in `fastly.toml` for the service of the scenarios. */
 const LOCAL_SERVER = `
 [local_server.kv_stores]
 millrace = [{ key = "made", data = "" }]
 [local_server.secret_stores]
-millrace = [{ key = "passphrase", data = "publisher-chosen-secret" }]
+millrace = [{ key = "passphrase", data = "${PASSPHRASE}" }]
+[local_server.geolocation]
+format = "inline-toml"
+[local_server.geolocation.addresses."127.0.0.1"]
+country_code = "US"
+region = "OH"
 `;
 
 describe.skipIf(findViceroy() === null)("black box on fastly", () => {
@@ -32,7 +46,9 @@ describe.skipIf(findViceroy() === null)("black box on fastly", () => {
 
   beforeAll(async () => {
     origin = await startOrigin();
-    const config = JSON.stringify(scenarioConfig(origin.url));
+    const { ec, ...sections } = scenarioConfig(origin.url);
+    const passphrases = [{ secret: "passphrase" }, ...ec.passphrases.slice(1)];
+    const config = JSON.stringify({ ...sections, ec: { ...ec, passphrases } });
     const { wasm } = await buildFastly({
       entry: `import { serve } from "./worker/entries/fastly.ts"; serve(${config});`,
       folder,
@@ -66,4 +82,70 @@ describe.skipIf(findViceroy() === null)("black box on fastly", () => {
       assert.deepEqual(answer.setCookies, []);
     }
   });
+});
+
+describe.skipIf(findViceroy() === null)("what Fastly itself knows and keeps", () => {
+  const folder = mkdtempSync(join(tmpdir(), "millrace-"));
+  let server: Program;
+
+  /** A service whose site says how many requests its instance has had. */
+  const build = (config: object) =>
+    buildFastly({
+      entry: `import { serve } from "./worker/entries/fastly.ts";
+        let count = 0;
+        serve(${JSON.stringify(config)}, {
+          site: (request, event) => new Response(\`\${++count} \${event.client.address}\`),
+          requestsPerInstance: 3,
+        });`,
+      folder,
+    });
+  const config = { publisher: { domain: DOMAIN }, ec: { passphrases: [{ secret: "passphrase" }] } };
+
+  beforeAll(async () => {
+    const { wasm } = await build(config);
+    server = await startViceroy(wasm, folder, LOCAL_SERVER);
+  }, 300_000);
+
+  afterAll(async () => {
+    await server?.stop();
+    rmSync(folder, { recursive: true, force: true });
+  });
+
+  test("address and place, where no header is named for them, and never from one that is not", async () => {
+    const headers: [string, string][] = [
+      ["x-test-ip", "203.0.113.1"],
+      ["x-forwarded-for", "203.0.113.1"],
+      ["x-test-country", "FR"],
+    ];
+    const answer = await visit(server.url, { headers });
+    // The local server says that loopback is in Ohio, which has no privacy law of ours.
+    assert.equal(ecCookieOf(answer)?.value.slice(0, 64), expectedHash("127.0.0.1"));
+    assert.match(answer.body, /^\d 127\.0\.0\.1$/);
+  });
+
+  test("as many requests of an instance as were asked for", async () => {
+    const counts: number[] = [];
+    for (let n = 0; n < 9; n++) counts.push(Number.parseInt((await visit(server.url, {})).body, 10));
+    assert.equal(Math.max(...counts), 3);
+    assert.ok(counts.filter((count) => count === 3).length >= 2, `${counts}`);
+  });
+
+  test("a fault of the configuration fails the build, named by its field", async () => {
+    const faulty = { ...config, consent: { gdprCountries: ["France"] }, store: "redis://127.0.0.1" };
+    await assert.rejects(build(faulty), (error: Error) => /consent\.gdprCountries\[0\]/.test(error.message));
+    await assert.rejects(build({ ...config, store: "redis://127.0.0.1" }), /it has fastly-kv:NAME/);
+    await assert.rejects(build({ ...config, limiter: "redis://127.0.0.1" }), /it has local.*fastly-erl:NAME/);
+  });
+
+  test("a secret that is not there is named in the log, and nothing is served in its place", async () => {
+    const { wasm } = await build({ ...config, ec: { passphrases: [{ secret: "forgotten" }] } });
+    const without = await startViceroy(wasm, folder, LOCAL_SERVER);
+    try {
+      const answer = await visit(without.url, {});
+      assert.deepEqual([answer.status, answer.setCookies], [500, []]);
+      assert.match(without.log(), /the secret store millrace has no secret forgotten/);
+    } finally {
+      await without.stop();
+    }
+  }, 240_000);
 });

@@ -18,6 +18,9 @@ import { scenarioConfig, type Target, targetOf } from "./target.ts";
 
 const TOKEN = "the-token-of-the-store";
 
+/** Every request waits for all that the ones before have left to do. */
+const SCENARIO_TIMEOUT_MS = 400_000;
+
 /** jco serves either one request after the other, or several at once without their background work. */
 const severalAtOnce = ["proxy: the body streams while it is still being written"];
 
@@ -58,7 +61,11 @@ describe("black box on wasi", () => {
     });
     afterAll(() => server?.stop());
 
-    test.each(all.filter(({ name }) => !severalAtOnce.includes(name)))("$name", ({ run }) => run(target()));
+    test.each(all.filter(({ name }) => !severalAtOnce.includes(name)))(
+      "$name",
+      ({ run }) => run(target()),
+      SCENARIO_TIMEOUT_MS,
+    );
 
     test("health, and a plain 404 for what is not there", async () => {
       const health = await target().visit({}, { path: "/_ts/health" });
