@@ -38,7 +38,7 @@ import { type Config, sealPartners } from "./config.ts";
 /** How long a response waits for the store before the write goes on behind it, in milliseconds. */
 const STORE_PATIENCE_MS = 250;
 /** How long pulls that are under way may go on at the end, in milliseconds. */
-const CLOSE_PATIENCE_MS = 5000;
+const CLOSE_PATIENCE_MS = 2000;
 /**
  * Where work ends some 30 s after its response at the latest: how long its pulls may begin, in milliseconds, so that the
  * last of them ends before. Those that are left wait for the next request.
