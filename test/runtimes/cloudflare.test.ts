@@ -7,7 +7,7 @@ import { type Origin, startOrigin } from "../support/origin.ts";
 import { startWorker, type Worker } from "../support/workerd.ts";
 import { scenariosOn } from "./left-out.ts";
 import { scenarios } from "./scenarios.ts";
-import { admin, scenarioConfig, type Target, targetOf } from "./target.ts";
+import { admin, expectedHash, PASSPHRASE, scenarioConfig, type Target, targetOf } from "./target.ts";
 
 describe("black box on cloudflare", () => {
   let origin: Origin;
@@ -44,4 +44,97 @@ describe("black box on cloudflare", () => {
     expect(metrics.body).toMatch(/^ec_minted_total [1-9]\d*$/m);
     expect((await target.visit({}, { path: "/_ts/nothing" })).status).toBe(404);
   });
+});
+
+describe("who asks, as Cloudflare tells it", () => {
+  let worker: Worker;
+
+  beforeAll(async () => {
+    worker = await startWorker({
+      entry: `
+        import { ecOf, edgeCookie, Millrace } from "./worker/entries/cloudflare.ts";
+        import { env } from "cloudflare:workers";
+        export { Millrace };
+        const ec = edgeCookie({ publisher: { domain: "publisher.example" }, ec: { passphrases: [env.PASSPHRASE] } });
+        export default { fetch: ec((request) => Response.json(ecOf(request).client)) };`,
+      bindings: { PASSPHRASE },
+    });
+  });
+
+  afterAll(() => worker?.stop());
+
+  const ask = async (address: string, cf: Record<string, string>) => {
+    const answer = await worker.ask("/", address, cf);
+    const client = JSON.parse(await answer.text());
+    return { ...client, id: answer.headers.get("x-ts-ec")?.slice(0, 64) ?? null };
+  };
+
+  test("its address mints, its country and region decide", async () => {
+    const [v4, v6] = [expectedHash("203.0.113.7"), expectedHash("20010db800770001")];
+    expect(await ask("203.0.113.7", { country: "JP" })).toEqual({
+      ip: "203.0.113.7",
+      country: "JP",
+      region: null,
+      id: v4,
+    });
+    expect(await ask("2001:db8:77:1::9", { country: "US", regionCode: "NY" })).toMatchObject({
+      region: "NY",
+      id: v6,
+    });
+    expect(await ask("203.0.113.7", { country: "US", regionCode: "CA" })).toMatchObject({
+      region: "CA",
+      id: null,
+    });
+    expect(await ask("203.0.113.7", { country: "FR" })).toMatchObject({ country: "FR", id: null });
+  });
+
+  test.each<Record<string, string>>([{}, { country: "XX" }, { country: "T1" }])(
+    "%j is nowhere, and nowhere nobody gets an id",
+    async (cf) => {
+      expect(await ask("203.0.113.7", cf)).toEqual({
+        ip: "203.0.113.7",
+        country: null,
+        region: null,
+        id: null,
+      });
+    },
+  );
+});
+
+test("a Worker without the objects, or with a configuration that has a fault, says so", async () => {
+  const answer = async (config: object) => {
+    const worker = await startWorker({
+      entry: `
+        import { Millrace, serve } from "./worker/entries/cloudflare.ts";
+        export { Millrace };
+        let served, fault;
+        try { served = serve(${JSON.stringify(config)}, () => new Response("page")); } catch (error) { fault = error; }
+        export default {
+          async fetch(request, env, ctx) {
+            try { if (fault) throw fault; return await served.fetch(request, env, ctx); } catch (error) { return new Response(error.message); }
+          },
+        };`,
+    });
+    try {
+      return await (await fetch(worker.url)).text();
+    } finally {
+      await worker.stop();
+    }
+  };
+  const sound = {
+    publisher: { domain: "publisher.example" },
+    ec: { passphrases: ["a long secret of ours"] },
+  };
+  expect(await answer({ ...sound, store: "durable-object:OTHER" })).toMatch(
+    /no Durable Objects bound as OTHER: bind the class Millrace/,
+  );
+  expect(await answer({ ...sound, store: "sqlite:./x.db" })).toBe(
+    "cloudflare has no such store; it has durable-object:BINDING",
+  );
+  expect(await answer({ ...sound, limiter: "redis://secret@host" })).toBe(
+    "cloudflare has no such limiter; it has durable-object:BINDING",
+  );
+  expect(await answer({ ...sound, ec: { passphrases: [{ env: "MISSING" }] } })).toMatch(
+    /environment variable MISSING to be set/,
+  );
 });

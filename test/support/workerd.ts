@@ -22,15 +22,17 @@ export interface WorkerSource {
   bindings?: Record<string, string>;
   /** Where the objects are kept; memory if left out. */
   persist?: string;
-  /** What Cloudflare would know of every request. */
-  cf?: Record<string, string>;
 }
 
 /** A running Worker. */
 export interface Worker {
   url: string;
-  /** The same Worker behind miniflare's stand-in for Cloudflare, which adds what Cloudflare knows of a request. */
-  front: string;
+  /** One request as Cloudflare's front passes it on, with what that knows of it: the client's address, the place. */
+  ask(
+    path: string,
+    address: string,
+    cf: Record<string, string>,
+  ): Promise<{ headers: Headers; text(): Promise<string> }>;
   bundle: Bundle;
   /** Everything that it wrote so far. */
   log(): string;
@@ -43,14 +45,13 @@ export async function startWorker({
   className = "Millrace",
   bindings = {},
   persist,
-  cf,
 }: WorkerSource): Promise<Worker> {
   const bundled = await bundle({
     entry: "virtual:entry",
     platform: "cloudflare",
     virtual: { "virtual:entry": entry },
   });
-  return { ...(await runWorker(bundled.code, { className, bindings, persist, cf })), bundle: bundled };
+  return { ...(await runWorker(bundled.code, { className, bindings, persist })), bundle: bundled };
 }
 
 async function runWorker(
@@ -59,8 +60,7 @@ async function runWorker(
     className,
     bindings,
     persist,
-    cf,
-  }: Required<Pick<WorkerSource, "className" | "bindings">> & Pick<WorkerSource, "persist" | "cf">,
+  }: Required<Pick<WorkerSource, "className" | "bindings">> & Pick<WorkerSource, "persist">,
 ): Promise<Omit<Worker, "bundle">> {
   let log = "";
   const options: MiniflareOptions = {
@@ -83,7 +83,7 @@ async function runWorker(
     durableObjects: { MILLRACE: { className, useSQLite: true } },
     durableObjectsPersist: persist ?? false,
     // Else miniflare asks the internet.
-    cf: cf ?? false,
+    cf: false,
     handleRuntimeStdio(out: Readable, err: Readable) {
       for (const stream of [out, err]) {
         stream.setEncoding("utf8").on("data", (text: string) => {
@@ -93,11 +93,18 @@ async function runWorker(
     },
   };
   const miniflare = new Miniflare(options);
-  const front = await miniflare.ready;
+  await miniflare.ready;
   const direct = await miniflare.unsafeGetDirectURL();
   return {
     url: direct.origin,
-    front: front.origin,
+    async ask(path, address, cf) {
+      const headers = { "cf-connecting-ip": address };
+      const { headers: answered, text } = await miniflare.dispatchFetch(`https://publisher.example${path}`, {
+        headers,
+        cf,
+      });
+      return { headers: new Headers([...answered]), text };
+    },
     log: () => log,
     stop: () => miniflare.dispose(),
   };

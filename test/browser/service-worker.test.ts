@@ -1,0 +1,388 @@
+/**
+ * millrace as a site's service worker, in a real browser.
+ * @module
+ */
+import { createHmac } from "node:crypto";
+import { createServer, type IncomingHttpHeaders, type Server } from "node:http";
+import type { AddressInfo } from "node:net";
+import type { Browser } from "playwright-core";
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "vitest";
+import { eventually } from "../runtimes/target.ts";
+import { launchChromium, noChromium } from "../support/chromium.ts";
+import { tcfString } from "../support/consent-strings.ts";
+import {
+  type Device,
+  type DeviceSite,
+  DOMAIN,
+  listening,
+  openDevice,
+  startDeviceSite,
+  storedValue,
+} from "../support/device.ts";
+import { type Origin, startOrigin } from "../support/origin.ts";
+
+const ID = /^[0-9a-f]{64}\.[0-9A-Za-z]{6}$/;
+const JAPAN = { ip: "203.0.113.7", country: "JP" };
+const FRANCE = { ip: "203.0.113.7", country: "FR" };
+
+/** A partner that any page may ask. */
+async function startPublicPartner() {
+  const pulls: { url: URL; headers: IncomingHttpHeaders }[] = [];
+  const partner = { status: 200 };
+  const server: Server = createServer((request, response) => {
+    const url = new URL(request.url ?? "/", "http://partner");
+    pulls.push({ url, headers: request.headers });
+    response.writeHead(partner.status, {
+      "content-type": "application/json",
+      "access-control-allow-origin": "*",
+    });
+    response.end(JSON.stringify({ uid: `uid-${url.searchParams.get("ec_id")?.slice(-6)}` }));
+  });
+  await listening(server);
+  return Object.assign(partner, {
+    url: `http://127.0.0.1:${(server.address() as AddressInfo).port}/pull`,
+    pulls,
+    async close() {
+      server.closeAllConnections();
+      await new Promise((resolve) => server.close(resolve));
+    },
+  });
+}
+
+describe.skipIf(noChromium !== undefined)(noChromium ?? "the service worker", () => {
+  let browser: Browser;
+  let origin: Origin;
+  let partner: Awaited<ReturnType<typeof startPublicPartner>>;
+  let site: DeviceSite;
+  let device: Device;
+
+  beforeAll(async () => {
+    [browser, origin, partner] = await Promise.all([launchChromium(), startOrigin(), startPublicPartner()]);
+    site = await startDeviceSite(origin, () => ({
+      publisher: { domain: DOMAIN },
+      clientUrl: "/client.json",
+      ec: { allowInsecurePartners: true },
+      partners: [
+        {
+          id: "pulled",
+          pullSyncEnabled: true,
+          pullSyncUrl: partner.url,
+          pullSyncAllowedDomains: ["127.0.0.1"],
+          bidstreamEnabled: true,
+          sourceDomain: "pulled.example",
+        },
+        {
+          id: "pixel",
+          allowedReturnDomains: ["partner.example"],
+          bidstreamEnabled: true,
+          sourceDomain: "pixel.example",
+        },
+      ],
+    }));
+  });
+
+  beforeEach(() => {
+    site.client = JAPAN;
+    site.clientCaching = "no-store";
+    site.asked.length = 0;
+    partner.pulls.length = 0;
+    partner.status = 200;
+  });
+
+  afterEach(() => device?.close());
+
+  afterAll(async () => {
+    await browser?.close();
+    await Promise.all([site?.close(), partner?.close(), origin?.close()]);
+  });
+
+  const open = async () => {
+    device = await openDevice(browser, site);
+    return device;
+  };
+  const minted = (it: Device) => eventually("an id", async () => (await it.cookie()) ?? undefined);
+
+  test("has the first page at once, mints, and sets the cookie as everywhere", async () => {
+    const it = await open();
+    const id = await minted(it);
+    expect(id).toMatch(ID);
+    const [cookie] = (await it.context.cookies(site.url)).filter(({ name }) => name === "ts-ec");
+    expect(cookie).toMatchObject({
+      domain: `.${DOMAIN}`,
+      path: "/",
+      secure: true,
+      httpOnly: false,
+      sameSite: "Lax",
+    });
+    expect(Math.abs(cookie!.expires - Date.now() / 1000 - 31_536_000)).toBeLessThan(60);
+    const secret = await it.page.evaluate(storedValue, "device:secret");
+    expect(secret).toMatch(/^[0-9a-f]{64}$/);
+    expect(id.slice(0, 64)).toBe(createHmac("sha256", secret!).update("203.0.113.7").digest("hex"));
+    expect(await it.entry(id)).toMatchObject({ consent: { ok: true }, geo: { country: "JP" } });
+    const kept = await it.page.evaluate(storedValue, "device:place");
+    expect(kept).toBe('{"country":"JP","region":null}');
+    const answer = await it.fetch("/identify");
+    expect(JSON.parse(answer.body)).toMatchObject({ ec: id, consent: "ok", degraded: false });
+    expect(await it.page.evaluate(() => document.cookie)).toContain(`ts-ec=${id}`);
+  });
+
+  test("two devices have two secrets", async () => {
+    const first = (await minted(await open())).slice(0, 64);
+    await device.close();
+    const second = (await minted(await open())).slice(0, 64);
+    expect(first).not.toBe(second);
+  });
+
+  test("many requests at once mint one id", async () => {
+    site.client = { ip: "203.0.113.7", country: null };
+    const it = await open();
+    site.client = JAPAN;
+    const ids = await it.page.evaluate(async () => {
+      const answers = await Promise.all(Array.from({ length: 20 }, (_, n) => fetch(`/page-${n}`)));
+      return answers.map((answer) => answer.headers.get("x-ts-ec"));
+    });
+    const id = await it.cookie();
+    expect(id).toMatch(ID);
+    expect(ids.filter((each) => each !== null)).toEqual([id]);
+  });
+
+  test("consent given makes an id, consent withdrawn takes it away at once, without any request", async () => {
+    site.client = FRANCE;
+    const it = await open();
+    expect((await it.fetch("/identify")).status).toBe(403);
+    expect(await it.cookie()).toBeNull();
+    const consent = (purposes: number[]) =>
+      it.page.evaluate((value) => {
+        // biome-ignore lint/suspicious/noDocumentCookie: as a consent banner does it
+        document.cookie = `euconsent-v2=${value}; Path=/; Max-Age=3600`;
+      }, tcfString({ purposes }));
+    await consent([1]);
+    const id = await minted(it);
+    expect((await it.fetch("/identify")).status).toBe(200);
+    expect((await it.page.evaluate(() => caches.keys())).length).toBe(1);
+    await consent([2]);
+    await eventually("the withdrawal", async () => ((await it.cookie()) === null ? true : undefined));
+    await eventually("the tombstone", async () =>
+      (await it.entry(id))?.consent.ok === false ? true : undefined,
+    );
+    expect(await it.page.evaluate(() => caches.keys())).toEqual([]);
+    expect(await it.fetch("/identify")).toMatchObject({ status: 403, body: '{"consent":"denied"}' });
+    await consent([1]);
+    expect(await minted(it)).not.toBe(id);
+  });
+
+  test("answers /identify from the device while that is fresh, and makes it anew behind", async () => {
+    const it = await open();
+    const id = await minted(it);
+    await eventually("the pulled id", async () => (await it.entry(id))?.ids.pulled);
+    const uids = async () => JSON.parse((await it.fetch("/identify")).body).uids;
+    const own = { pulled: `uid-${id.slice(-6)}` };
+    expect(await uids()).toEqual(own);
+    const back = "https://partner.example/back";
+    // A pixel writes to the graph; where it leads to cannot be reached from here.
+    await it.page.evaluate(
+      (url) => fetch(url, { redirect: "manual" }),
+      `/sync?${new URLSearchParams({ partner: "pixel", uid: "of-the-pixel", return: back })}`,
+    );
+    expect((await it.entry(id))?.ids.pixel?.uid).toBe("of-the-pixel");
+    expect(await uids()).toEqual(own);
+    await eventually("the renewed answer", async () =>
+      (await uids()).pixel === "of-the-pixel" ? true : undefined,
+    );
+    const headers = Object.keys((await it.fetch("/identify")).headers);
+    expect(headers.filter((name) => name.startsWith("millrace"))).toEqual([]);
+  });
+
+  test("asks partners without a token, and without cookies", async () => {
+    const it = await open();
+    const id = await minted(it);
+    const uid = await eventually("the pulled id", async () => (await it.entry(id))?.ids.pulled?.uid);
+    expect(uid).toBe(`uid-${id.slice(-6)}`);
+    expect(partner.pulls).toHaveLength(1);
+    const [{ url, headers }] = partner.pulls as [(typeof partner.pulls)[0]];
+    expect(Object.fromEntries(url.searchParams)).toEqual({
+      ec_id: id,
+      ec_hash: id.slice(0, 64),
+      ip: "203.0.113.7",
+    });
+    expect(headers.authorization).toBeUndefined();
+    expect(headers.cookie).toBeUndefined();
+    expect(headers.origin).toBe(site.url);
+  });
+
+  test("offline nobody is asked; online again the partners are, without any request", async () => {
+    partner.status = 500;
+    // Even if the browser still knows the answer.
+    site.clientCaching = "max-age=600";
+    const it = await open();
+    const id = await minted(it);
+    await eventually("the first pull", async () => (partner.pulls.length > 0 ? true : undefined));
+    partner.status = 200;
+    await it.context.setOffline(true);
+    // More often than the partner may be asked in an hour.
+    for (let n = 0; n < 12; n++) await it.fetch("/page").catch(() => {});
+    expect(partner.pulls).toHaveLength(1);
+    const asked = site.asked.length;
+    await it.context.setOffline(false);
+    const uid = await eventually("the pulled id", async () => (await it.entry(id))?.ids.pulled?.uid);
+    expect(uid).toBe(`uid-${id.slice(-6)}`);
+    expect(partner.pulls).toHaveLength(2);
+    // No page asked for anything meanwhile: only the device asked who it is.
+    expect(site.asked.slice(asked).filter((path) => path !== "/client.json")).toEqual([]);
+  });
+
+  test("where the place was never known there is no id offline, and one as soon as it is known", async () => {
+    site.client = { ip: "203.0.113.7", country: null };
+    const it = await open();
+    site.client = JAPAN;
+    await it.context.setOffline(true);
+    await it.fetch("/page").catch(() => {});
+    expect((await it.fetch("/identify")).status).toBe(403);
+    expect(await it.cookie()).toBeNull();
+    await it.context.setOffline(false);
+    expect(await minted(it)).toMatch(ID);
+  });
+
+  test("offline the last known place decides, and the identity can be read", async () => {
+    const it = await open();
+    const id = await minted(it);
+    await it.context.setOffline(true);
+    expect(JSON.parse((await it.fetch("/identify")).body)).toMatchObject({ ec: id, consent: "ok" });
+    await it.context.setOffline(false);
+  });
+
+  test("a site whose servers do not say who asks keeps what it has and mints nothing", async () => {
+    site.client = null;
+    const it = await open();
+    expect((await it.fetch("/page")).body).toContain("/page");
+    expect(await it.cookie()).toBeNull();
+    expect((await it.fetch("/identify")).status).toBe(403);
+    await eventually("a line in the log", async () =>
+      it.log.find((line) => line.includes("it is not known who asks")),
+    );
+  });
+
+  test("a graph that the browser threw away comes back for the cookie that it kept", async () => {
+    const it = await open();
+    const id = await minted(it);
+    await it.page.evaluate(
+      () =>
+        new Promise((resolve, reject) => {
+          const removal = indexedDB.deleteDatabase("millrace");
+          removal.onsuccess = resolve;
+          removal.onerror = reject;
+        }),
+    );
+    await it.fetch("/page");
+    await eventually("the entry", async () => ((await it.entry(id))?.consent.ok ? true : undefined));
+    await it.fetch("/page");
+    await eventually("the pulled id", async () => (await it.entry(id))?.ids.pulled);
+    expect(await it.cookie()).toBe(id);
+  });
+
+  test("the visitor deletes their identity", async () => {
+    const it = await open();
+    const id = await minted(it);
+    expect((await it.fetch("/_ts/api/v1/identity", { method: "DELETE" })).status).toBe(204);
+    expect(await it.cookie()).toBeNull();
+    expect(await it.entry(id)).toBeNull();
+    expect(await it.page.evaluate(() => caches.keys())).toEqual([]);
+  });
+
+  test("pages come as they are: redirects, streams, errors, forms; what they are made of is left alone", async () => {
+    const it = await open();
+    await minted(it);
+    await it.page.goto(`${site.url}/moved`);
+    expect(it.page.url()).toBe(`${site.url}/landed`);
+    await it.page.goto(site.url);
+    await it.page.waitForFunction(() => navigator.serviceWorker.controller !== null);
+    expect((await it.fetch("/broken")).status).toBe(500);
+    const form = await it.fetch("/form", { method: "POST", body: "x=1" });
+    expect(form.status).toBe(200);
+    expect(origin.seen.findLast(({ url }) => url === "/form")?.method).toBe("POST");
+    const parts = await it.page.evaluate(async () => {
+      const response = await fetch("/stream");
+      const reader = response.body!.pipeThrough(new TextDecoderStream()).getReader();
+      const first = (await reader.read()).value;
+      await fetch("/stream-go");
+      return [first, (await reader.read()).value];
+    });
+    expect(parts).toEqual(["first", "second"]);
+    const before = site.asked.filter((path) => path === "/client.json").length;
+    await it.page.evaluate(
+      () =>
+        new Promise((resolve) => {
+          const image = new Image();
+          image.onerror = resolve;
+          image.src = "/picture.png";
+        }),
+    );
+    expect(site.asked).toContain("/picture.png");
+    expect(site.asked.filter((path) => path === "/client.json").length).toBe(before);
+    // The servers' own routes are not the device's.
+    await it.fetch("/_ts/admin/partners");
+    expect(site.asked).toContain("/_ts/admin/partners");
+  });
+
+  test("a redirect that is a first visit mints all the same", async () => {
+    site.client = { ip: "203.0.113.7", country: null };
+    const it = await open();
+    site.client = JAPAN;
+    await it.page.goto(`${site.url}/moved`);
+    expect(it.page.url()).toBe(`${site.url}/landed`);
+    expect(await minted(it)).toMatch(ID);
+  });
+
+  test("without room for it an answer is given all the same, and what can be made anew is removed", async () => {
+    const it = await open();
+    await minted(it);
+    await it.fetch("/identify");
+    expect(await it.page.evaluate(() => caches.keys())).toEqual(["millrace-identify-v1"]);
+    const session = await it.context.newCDPSession(it.page);
+    await session.send("Storage.overrideQuotaForOrigin", { origin: site.url, quotaSize: 1 });
+    // Another answer than the one that is kept.
+    await it.context.addCookies([{ name: "us_privacy", value: "1YNN", url: site.url }]);
+    expect((await it.fetch("/identify")).status).toBe(200);
+    await eventually("the removal", async () =>
+      (await it.page.evaluate(() => caches.keys())).length === 0 ? true : undefined,
+    );
+    expect((await it.fetch("/page")).status).toBe(200);
+  });
+
+  test("a browser that keeps nothing for the site shows its pages all the same", async () => {
+    const broken = `Object.defineProperty(self, "indexedDB", { value: { open() { throw new Error("refused"); } } });`;
+    site.script(`${broken}\n${site.bundle.code}`);
+    const it = await open();
+    expect((await it.fetch("/page")).body).toBe("<p>/page</p>");
+    expect(await it.fetch("/identify")).toMatchObject({
+      status: 503,
+      headers: { "cache-control": "private, no-store" },
+    });
+    expect(await it.cookie()).toBeNull();
+    site.script(site.bundle.code);
+  });
+
+  test("a browser that lets no service worker at its cookies is left alone", async () => {
+    site.script(`Object.defineProperty(self, "cookieStore", { value: undefined });\n${site.bundle.code}`);
+    const it = await open();
+    expect((await it.fetch("/page")).body).toBe("<p>/page</p>");
+    await it.fetch("/identify");
+    expect(origin.seen.at(-1)?.url).toBe("/identify");
+    expect(site.asked).not.toContain("/client.json");
+    site.script(site.bundle.code);
+  });
+
+  test("caches of other versions are removed, other people's are not", async () => {
+    const it = await open();
+    await it.page.evaluate(() =>
+      Promise.all(["millrace-identify-v0", "theirs"].map((name) => caches.open(name))),
+    );
+    site.script(`${site.bundle.code}\n// a newer version`);
+    await it.page.evaluate(async () => (await navigator.serviceWorker.ready).update());
+    await eventually("the removal", async () => {
+      const names: string[] = await it.page.evaluate(() => caches.keys());
+      return names.includes("millrace-identify-v0") ? undefined : names.includes("theirs");
+    });
+    site.script(site.bundle.code);
+  });
+});

@@ -1,0 +1,14 @@
+/**
+ * The script of a page that puts the browser's store to the test: `runCase(n)` runs case n of the suites.
+ * @module
+ */
+import { indexedDbStore } from "../../runtime/stores/indexeddb.ts";
+import { runCases } from "./case.ts";
+import { indexedDbSuites } from "./indexeddb-suites.ts";
+
+const cases = indexedDbSuites.flatMap(([, suite]) => suite);
+
+Object.assign(globalThis, {
+  runCase: async (n: number) => (await runCases([cases[n]!]))[0],
+  store: indexedDbStore({ name: "shared", clock: Date }),
+});

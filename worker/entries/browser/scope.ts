@@ -1,0 +1,43 @@
+/**
+ * A service worker's globals, as far as they are used here: the DOM's types are those of pages.
+ * @module
+ */
+
+/** An event that keeps the service worker alive for what it began. */
+export interface LongEvent {
+  waitUntil(work: Promise<unknown>): void;
+}
+
+/** A request of a page, or for one. */
+export interface RequestEvent extends LongEvent {
+  readonly request: Request;
+  respondWith(response: Promise<Response>): void;
+}
+
+interface Events {
+  install: LongEvent;
+  activate: LongEvent;
+  fetch: RequestEvent;
+  /** Background Sync: the device is online again. */
+  sync: LongEvent & { readonly tag: string };
+  /** A cookie that was subscribed to has changed. */
+  cookiechange: LongEvent;
+}
+
+interface Scope {
+  addEventListener<Type extends keyof Events>(type: Type, listener: (event: Events[Type]) => void): void;
+  skipWaiting(): Promise<void>;
+  readonly location: URL;
+  readonly navigator: { readonly onLine: boolean; readonly globalPrivacyControl?: boolean };
+  /** Not in every browser. */
+  readonly cookieStore?: CookieStore;
+  readonly registration: {
+    readonly scope: string;
+    /** Not in every browser. */
+    readonly sync?: { register(tag: string): Promise<void> };
+    /** Not in every browser. */
+    readonly cookies?: { subscribe(cookies: { name: string; url: string }[]): Promise<void> };
+  };
+}
+
+export const scope = globalThis as unknown as Scope;
