@@ -2,8 +2,11 @@
  * What `npm start` serves where nothing is configured.
  * @module
  */
+import { createHash } from "node:crypto";
 import process from "node:process";
+import { toHex } from "../../runtime/hex.ts";
 import { createLog } from "../../runtime/observe/log.ts";
+import type { Random } from "../../runtime/platform.ts";
 import { parseConfig } from "../config.ts";
 import { entryHere } from "../entries/here.ts";
 import { isLoopbackHost } from "../operator.ts";
@@ -42,13 +45,19 @@ export async function startDemo(): Promise<void> {
   const level = process.env.MILLRACE_LOG === undefined ? "error" : host.logLevel;
   const log = createLog({ level, write: host.writeLog, clock: host.clock });
   const store = host.openStore(config.store ?? DEFAULTS.store, []);
+  const operator = operatorOf(config.ec.adminTokenHash, host.random);
   const [origin, partners] = await Promise.all([
     entry.serve(createGazette(), { host: "127.0.0.1", port: 0 }, log),
     startPartners(entry, host.random, DOMAIN, log),
   ]);
   const demo = createDemo({
     edgeCookie: entry.edgeCookie,
-    options: { ...config, log, boundTo: config.listen.host },
+    options: {
+      ...config,
+      ec: { ...config.ec, adminTokenHash: operator.tokenHash },
+      log,
+      boundTo: config.listen.host,
+    },
     store,
     clock: host.clock,
     random: host.random,
@@ -68,7 +77,8 @@ export async function startDemo(): Promise<void> {
   const app = {
     handler: demo.answer,
     listen: config.listen,
-    listening: (url: string) => process.stderr.write(welcome(url, config.store ?? DEFAULTS.store)),
+    listening: (url: string) =>
+      process.stderr.write(welcome(url, config.store ?? DEFAULTS.store, operator.token)),
     endStreams: demo.endStreams,
     close: async () => {
       await Promise.all([demo.close(), partners.close(), origin.close(ORIGIN_GRACE_MS)]);
@@ -101,8 +111,17 @@ function onAnyPort(entry: Entry): Entry {
   };
 }
 
+/** The operator's token: a new one for each start, unless the environment has the hash of one. */
+function operatorOf(configured: string | null, random: Random): { token: string | null; tokenHash: string } {
+  if (configured !== null) return { token: null, tokenHash: configured };
+  const bytes = new Uint8Array(16);
+  random.fill(bytes);
+  const token = toHex(bytes);
+  return { token, tokenHash: createHash("sha256").update(token).digest("hex") };
+}
+
 /** What there is to see, and where. */
-function welcome(url: string, store: string): string {
+function welcome(url: string, store: string, token: string | null): string {
   const { port } = new URL(url);
   const page = `http://${DOMAIN}${port === "" ? "" : `:${port}`}`;
   return `
@@ -122,6 +141,7 @@ function welcome(url: string, store: string): string {
 
     curl -si ${url} -H 'Cookie: demo-place=JP' | grep -i ts-ec
 
+  The operator's page is at ${page}/_ts/admin/ (${token === null ? "your own token" : `token ${token}`}).
   The graph is in ${store}. To serve a site of your own: npm start -- --config FILE. Ctrl-C ends this.
 
 `;
