@@ -27,13 +27,13 @@ export interface WorkerSource {
 /** A running Worker. */
 export interface Worker {
   url: string;
+  bundle: Bundle;
   /** One request as Cloudflare's front passes it on, with what that knows of it: the client's address, the place. */
   ask(
     path: string,
     address: string,
     cf: Record<string, string>,
-  ): Promise<{ headers: Headers; text(): Promise<string> }>;
-  bundle: Bundle;
+  ): Promise<{ id: string | null; body: string }>;
   /** Everything that it wrote so far. */
   log(): string;
   stop(): Promise<void>;
@@ -98,12 +98,9 @@ async function runWorker(
   return {
     url: direct.origin,
     async ask(path, address, cf) {
-      const headers = { "cf-connecting-ip": address };
-      const { headers: answered, text } = await miniflare.dispatchFetch(`https://publisher.example${path}`, {
-        headers,
-        cf,
-      });
-      return { headers: new Headers([...answered]), text };
+      const url = `https://publisher.example${path}`;
+      const answer = await miniflare.dispatchFetch(url, { headers: { "cf-connecting-ip": address }, cf });
+      return { id: answer.headers.get("x-ts-ec"), body: await answer.text() };
     },
     log: () => log,
     stop: () => miniflare.dispose(),
