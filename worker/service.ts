@@ -143,6 +143,7 @@ export function createService(given: Parts): Service {
     ...parts,
     // Whoever counts together with others must not ask for an id that one of them is asking for.
     ...(limiter.shared && store.traits.shared ? { lease: { store, holder: instanceName(random) } } : {}),
+    log: oursOnce(log, logOnce),
     context: pullSync.context,
     limits: { maxConcurrent: maxConcurrentPerDomain, maxPerMinute: maxPerMinutePerDomain },
     limitsFor: pullSync.limitsFor,
@@ -321,6 +322,20 @@ export function createService(given: Parts): Service {
       await limiter.close?.();
       await store.close();
     },
+  };
+}
+
+/** A log in which a fault of our own, which strikes every id alike, is told once; what partners do is told each time. */
+function oursOnce(log: Log, logOnce: LogOnce): Log {
+  return {
+    debug: (message, fields) => log.debug(message, fields),
+    info: (message, fields) => log.info(message, fields),
+    warn(message, fields = {}) {
+      const isTheirs = "outcome" in fields || "because" in fields;
+      if (isTheirs) log.warn(message, fields);
+      else logOnce.warn(message, message, fields);
+    },
+    error: (message, fields) => log.error(message, fields),
   };
 }
 

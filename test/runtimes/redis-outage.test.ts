@@ -1,0 +1,151 @@
+/**
+ * A process whose Redis dies, falls silent, and comes back: pages go on, nothing hangs, nobody is told twice.
+ * @module
+ */
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { type Origin, startOrigin } from "../support/origin.ts";
+import { noRedis, type RedisServer, startRedis } from "../support/redis.ts";
+import { type ProcessRuntime, runtimes, type Spawned, spawnServer } from "../support/spawn.ts";
+import { ecCookieOf, eventually, scenarioConfig, type Target, targetOf, type Visitor } from "./target.ts";
+
+const RETURN = "https://partner.example/back";
+const KEY = "the-key-of-the-partner-who-uploads";
+const IP = "198.51.100.7";
+
+describe.skipIf(noRedis !== undefined)(noRedis ?? "an outage of Redis", () => {
+  describe.each(Object.keys(runtimes) as ProcessRuntime[])("on %s", (runtime) => {
+    const folder = mkdtempSync(join(tmpdir(), "millrace-outage-"));
+    let redis: RedisServer;
+    let origin: Origin;
+    let server: Spawned;
+    let target: Target;
+
+    beforeAll(async () => {
+      [redis, origin] = await Promise.all([startRedis(), startOrigin()]);
+      const config = {
+        ...scenarioConfig(origin.url),
+        listen: { port: 0 },
+        store: redis.url,
+        limiter: redis.url,
+        partners: [
+          { id: "brings", allowedReturnDomains: ["partner.example"], apiKey: KEY },
+          {
+            id: "pulled",
+            pullSyncEnabled: true,
+            pullSyncUrl: `${origin.url}/pull`,
+            pullSyncAllowedDomains: ["127.0.0.1"],
+            pullToken: "token",
+          },
+        ],
+      };
+      writeFileSync(join(folder, "config.json"), JSON.stringify(config));
+      server = await spawnServer(runtime, [
+        "worker/cli.ts",
+        "serve",
+        "--config",
+        join(folder, "config.json"),
+      ]);
+      target = targetOf(runtime, server.url, origin, server.log);
+    });
+
+    afterAll(async () => {
+      await server?.stop("SIGKILL");
+      await Promise.all([origin?.close(), redis?.stop()]);
+      rmSync(folder, { recursive: true, force: true });
+    });
+
+    async function newcomer(): Promise<{ id: string; visitor: Visitor }> {
+      const visitor: Visitor = { ip: IP, country: "JP" };
+      const answer = await target.visit(visitor);
+      expect(answer.status).toBe(200);
+      const id = ecCookieOf(answer)!.value;
+      return { id, visitor: { ...visitor, cookies: [["ts-ec", id]] } };
+    }
+
+    async function health(): Promise<{ status: number; down?: string[] }> {
+      const { status, body } = await target.visit({}, { path: "/_ts/health" });
+      const { down } = JSON.parse(body);
+      return { status, down };
+    }
+
+    /** What a page, a partner's pixel, an upload and the graph's own routes answer without Redis. */
+    async function answersWithout(known: { id: string; visitor: Visitor }): Promise<void> {
+      const identity = await target.visit(known.visitor, { path: "/identify" });
+      expect(identity.status).toBe(200);
+      expect(JSON.parse(identity.body)).toMatchObject({ ec: known.id, degraded: true, uids: {} });
+      expect((await target.visit(known.visitor)).status).toBe(200);
+      const pixel = await target.visit(known.visitor, {
+        path: `/sync?${new URLSearchParams({ partner: "brings", uid: "u", return: RETURN })}`,
+      });
+      expect(pixel.headers.location).toBe(`${RETURN}?ts_synced=0&ts_reason=write_failed`);
+      const body = JSON.stringify({ mappings: [{ ec_id: known.id, partner_uid: "u", timestamp: 1 }] });
+      const upload = await target.visit(
+        {},
+        { method: "POST", path: "/_ts/api/v1/sync", headers: [["authorization", `Bearer ${KEY}`]], body },
+      );
+      expect(upload.status).toBe(503);
+      expect(await health()).toEqual({ status: 503, down: ["store", "limiter"] });
+    }
+
+    /** How often each warning and error was logged, from a place in the log on. */
+    function complaints(from: number): Record<string, number> {
+      const counts: Record<string, number> = {};
+      for (const line of server.log().slice(from).split("\n")) {
+        if (line === "") continue;
+        const { level, message } = JSON.parse(line) as { level: string; message: string };
+        if (level !== "info") counts[message] = (counts[message] ?? 0) + 1;
+      }
+      return counts;
+    }
+
+    test("pages and new ids go on without it, each fault is told once, and all is well when it is back", async () => {
+      const known = await newcomer();
+      await eventually("the entry", async () => (await target.entry(known.id)) ?? undefined);
+      expect(await health()).toEqual({ status: 200 });
+      const told = server.log().length;
+
+      await redis.kill();
+      const minted = [];
+      for (let n = 0; n < 40; n++) minted.push(await newcomer());
+      expect(new Set(minted.map(({ id }) => id)).size).toBe(40);
+      await answersWithout(known);
+      const withdrawal = await target.visit({ ...known.visitor, country: "FR" });
+      expect(ecCookieOf(withdrawal)?.value).toBe("");
+
+      await redis.restart();
+      await eventually("health", async () => ((await health()).status === 200 ? true : undefined));
+      expect((await target.entry(known.id))?.consent.ok).toBe(true);
+      const late = minted[0]!;
+      await eventually("the entry of an id that was minted meanwhile", async () => {
+        const identity = await target.visit(late.visitor, { path: "/identify" });
+        expect(JSON.parse(identity.body).degraded).toBe(false);
+        // A visit is looked at once in a while; so somebody else's is taken where one was seen already.
+        const again = await newcomer();
+        return (await target.entry(again.id)) ?? undefined;
+      });
+      for (const [message, count] of Object.entries(complaints(told))) {
+        expect(count, `${message}\n${server.log().slice(told)}`).toBe(1);
+      }
+      expect(Object.keys(complaints(told)).length).toBeGreaterThan(0);
+      expect(server.log()).not.toContain(known.id);
+    });
+
+    test("a silent one holds up nobody for long, and is asked again when it speaks", async () => {
+      const known = await newcomer();
+      await eventually("the entry", async () => (await target.entry(known.id)) ?? undefined);
+      redis.freeze();
+      try {
+        for (let n = 0; n < 5; n++) await newcomer();
+        await answersWithout(known);
+      } finally {
+        redis.unfreeze();
+      }
+      await eventually("health", async () => ((await health()).status === 200 ? true : undefined));
+      expect((await target.entry(known.id))?.consent.ok).toBe(true);
+      expect(await server.stop()).toBe(0);
+    });
+  });
+});
