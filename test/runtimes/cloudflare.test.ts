@@ -2,6 +2,9 @@
  * The black-box suite on Cloudflare's runtime: the service in workerd, its store and its limits in Durable Objects.
  * @module
  */
+import { createServer, get, type IncomingMessage } from "node:http";
+import type { AddressInfo } from "node:net";
+import { gzipSync } from "node:zlib";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { type Origin, startOrigin } from "../support/origin.ts";
 import { startWorker, type Worker } from "../support/workerd.ts";
@@ -97,6 +100,34 @@ describe("who asks, as Cloudflare tells it", () => {
   });
 });
 
+test("compressed pages come byte for byte", async () => {
+  const page = gzipSync("hello ".repeat(1000));
+  const origin = createServer((_request, response) => {
+    response.writeHead(200, { "content-encoding": "gzip", "content-type": "text/plain" }).end(page);
+  });
+  await new Promise<void>((resolve) => origin.listen(0, "127.0.0.1", resolve));
+  const { port } = origin.address() as AddressInfo;
+  const worker = await startWorker({
+    entry: `
+      import { Millrace, serve } from "./worker/entries/cloudflare.ts";
+      export { Millrace };
+      export default serve(${JSON.stringify(scenarioConfig(`http://127.0.0.1:${port}`))});`,
+  });
+  try {
+    const answer = await new Promise<IncomingMessage>((resolve) => {
+      const headers = { "accept-encoding": "gzip", "x-test-ip": "203.0.113.7", "x-test-country": "JP" };
+      get(worker.url, { headers, agent: false }, resolve);
+    });
+    const bytes = Buffer.concat(await answer.toArray());
+    expect([answer.headers["content-encoding"], bytes.equals(page)]).toEqual(["gzip", true]);
+    expect(answer.headers["set-cookie"]).toHaveLength(1);
+  } finally {
+    await worker.stop();
+    origin.closeAllConnections();
+    origin.close();
+  }
+});
+
 test("a Worker without the objects, or with a configuration that has a fault, says so", async () => {
   const answer = async (config: object) => {
     const worker = await startWorker({
@@ -104,7 +135,7 @@ test("a Worker without the objects, or with a configuration that has a fault, sa
         import { Millrace, serve } from "./worker/entries/cloudflare.ts";
         export { Millrace };
         let served, fault;
-        try { served = serve(${JSON.stringify(config)}, () => new Response("page")); } catch (error) { fault = error; }
+        try { served = serve(${JSON.stringify(config)}, { site: () => new Response("page") }); } catch (error) { fault = error; }
         export default {
           async fetch(request, env, ctx) {
             try { if (fault) throw fault; return await served.fetch(request, env, ctx); } catch (error) { return new Response(error.message); }

@@ -22,6 +22,12 @@ const PARTS_OF_PAGES = new Set(
 /** The one route below `/_ts/` that a visitor has a use for; all others are for servers. */
 const DELETION_PATH = "/_ts/api/v1/identity";
 
+/** What may be said beside the configuration. */
+export interface BrowserServeOptions {
+  /** Answers the requests for pages; left out, the network does. */
+  site?: (request: Request) => Promise<Response>;
+}
+
 /**
  * Makes the service worker that calls it the site's identity service. To be called while the worker's script first runs.
  *
@@ -29,7 +35,6 @@ const DELETION_PATH = "/_ts/api/v1/identity";
  * own identity are answered on the device. In a browser that lets no service worker at its cookies it does nothing.
  *
  * @param options the configuration, without secrets: every visitor can read it.
- * @param site answers the requests for pages; left out, the network does.
  * @throws {ConfigError} naming every fault of the configuration at once; {Error} naming a secret in it.
  *
  * @example
@@ -38,7 +43,7 @@ const DELETION_PATH = "/_ts/api/v1/identity";
  * serve({ publisher: { domain: "example.com" }, clientUrl: "/client.json" });
  * ```
  */
-export function serve(options: BrowserOptions, site: (request: Request) => Promise<Response> = fetch): void {
+export function serve(options: BrowserOptions, { site = fetch }: BrowserServeOptions = {}): void {
   parseConfig(configOf(options, randomText()), {});
   const visits = createVisits(options);
   const visit = async (event: LongEvent) => {

@@ -2,37 +2,24 @@
  * millrace on Cloudflare Workers.
  *
  * Isolates come and go and share no memory: what must last, and what must be counted exactly, is in Durable Objects of the
- * class {@link Millrace}. The kernels come compiled, for a Worker may not compile any.
+ * class `Millrace`. The kernels come compiled, for a Worker may not compile any.
  * @module
  */
-import { DurableObject, env, type ObjectState } from "cloudflare:workers";
-import { durableObjectLimiter, type Group, takeFrom } from "../../runtime/limiters/durable-object.ts";
+import { env } from "cloudflare:workers";
+import { durableObjectLimiter } from "../../runtime/limiters/durable-object.ts";
 import { createLog } from "../../runtime/observe/log.ts";
-import type {
-  Client,
-  PutOptions,
-  PutResult,
-  RateLimit,
-  RateLimiter,
-  Store,
-  StoreEntry,
-  TakeResult,
-} from "../../runtime/platform.ts";
-import {
-  durableObjectStore,
-  type Entries,
-  openEntries,
-  spreadOver,
-} from "../../runtime/stores/durable-object.ts";
+import type { Client, RateLimiter, Store } from "../../runtime/platform.ts";
+import { durableObjectStore, spreadOver } from "../../runtime/stores/durable-object.ts";
 import simd from "../../wasm/built/simd.wasm";
 import { createHotPath } from "../../wasm/hotpath.ts";
 import { precompiledKernels } from "../../wasm/precompiled.ts";
 import { readClient } from "../client.ts";
-import { type Config, type ConfigInput, parseConfig } from "../config.ts";
+import { type ConfigInput, parseConfig } from "../config.ts";
 import { createEdgeCookie, type EdgeCookieHandler, type EdgeCookieOptions } from "../edge-cookie.ts";
 import type { FetchHandler, Host } from "../host.ts";
-import { proxyTo } from "../proxy.ts";
+import type { Millrace } from "./cloudflare-object.ts";
 import { clock, keepAlive, objectCalls } from "./cloudflare-request.ts";
+import { originOf } from "./event-host.ts";
 
 /** What Cloudflare hands to a handler beside the request. */
 export type CloudflareArgs = [env?: unknown, ctx?: unknown];
@@ -45,56 +32,6 @@ const GRAPH_OBJECTS = 64;
 const LIMIT_OBJECTS = 64;
 /** The binding of the Durable Objects unless the configuration names another. */
 const BINDING = "MILLRACE";
-
-/**
- * The Durable Object in which millrace keeps the identity graph and counts. A Worker that uses millrace exports it, and
- * binds it as `MILLRACE`, with SQLite storage.
- */
-export class Millrace extends DurableObject {
-  readonly #entries: Entries;
-
-  constructor(state: ObjectState, bindings: unknown) {
-    super(state, bindings);
-    this.#entries = openEntries(state.storage, { now: () => this.now() });
-  }
-
-  /** Milliseconds since the epoch. */
-  protected now(): number {
-    return Date.now();
-  }
-
-  get(key: string): StoreEntry | null {
-    return this.#entries.get(key);
-  }
-
-  async put(key: string, value: string, options: PutOptions): Promise<PutResult> {
-    await this.#entries.arm();
-    return this.#entries.put(key, value, options);
-  }
-
-  delete(key: string): void {
-    this.#entries.delete(key);
-  }
-
-  list(prefix: string, after: string | null, limit: number) {
-    return this.#entries.list(prefix, after, limit);
-  }
-
-  async take(key: string, rate: RateLimit): Promise<TakeResult> {
-    await this.#entries.arm();
-    const stored = this.#entries.get(key);
-    const groups: Group[] = stored === null ? [] : JSON.parse(stored.value);
-    const result = takeFrom(groups, this.now(), rate);
-    if (result.admitted) {
-      this.#entries.put(key, JSON.stringify(groups), { ttlSeconds: rate.windowMs / 1000 });
-    }
-    return result;
-  }
-
-  alarm(): Promise<void> {
-    return this.#entries.sweep();
-  }
-}
 
 /** The objects of a binding. @throws {Error} if there is no such binding. */
 function objectsOf(binding: string) {
@@ -185,11 +122,27 @@ function clientReader(names: ConfigInput["client"] = {}) {
   };
 }
 
+/** A configuration as it is bundled: any text in it may be `{"env": "NAME"}`, a variable or secret of the Worker. */
+export type CloudflareConfig = WithEnv<ConfigInput>;
+
+type WithEnv<T> = T extends string
+  ? T | { env: string }
+  : T extends readonly (infer Item)[]
+    ? WithEnv<Item>[]
+    : T extends object
+      ? { [Key in keyof T]: WithEnv<T[Key]> }
+      : T;
+
+/** What may be said beside the configuration. */
+export interface CloudflareServeOptions {
+  /** The wrapped handler; left out, `publisher.origin` answers. */
+  site?: FetchHandler<CloudflareArgs>;
+}
+
 /**
  * A Worker that answers every request of a site, with an identity.
  *
- * @param config checked when the Worker starts; `{"env": "NAME"}` in it names a variable or a secret of the Worker.
- * @param site the wrapped handler; left out, `publisher.origin` answers.
+ * @param given checked when the Worker starts; `{"env": "NAME"}` in it names a variable or a secret of the Worker.
  * @throws {ConfigError} naming every fault at once.
  *
  * @example
@@ -197,37 +150,19 @@ function clientReader(names: ConfigInput["client"] = {}) {
  * import { Millrace, serve } from "millrace/cloudflare";
  * import config from "./config.json";
  * export { Millrace };
- * export default serve(config);
+ * export default serve(config, { site: (request) => fetch(request) });
  * ```
  */
 export function serve(
-  config: ConfigInput,
-  site?: FetchHandler<CloudflareArgs>,
+  given: CloudflareConfig,
+  { site }: CloudflareServeOptions = {},
 ): { fetch: EdgeCookieHandler<CloudflareArgs> } {
   const texts = Object.entries(env).filter(([, value]) => typeof value === "string");
-  const parsed = parseConfig(config, Object.fromEntries(texts) as Record<string, string>);
-  const origin = parsed.publisher.origin;
-  if (site === undefined && origin === null)
-    throw new Error("publisher.origin is missing: there is no site to serve");
+  const config = parseConfig(given, Object.fromEntries(texts) as Record<string, string>);
   const log = createLog({ level: host.logLevel, write: host.writeLog, clock });
-  return {
-    fetch: edgeCookie({ ...parsed, store: parsed.store ?? host.defaultStore, log })(
-      site ?? siteAt(origin!, parsed),
-    ),
-  };
-
-  function siteAt(from: string, { publisher, client }: Config): FetchHandler<CloudflareArgs> {
-    return proxyTo({
-      origin: from,
-      timeoutMs: publisher.originTimeoutMs,
-      fetch: host.fetch,
-      fetchDecodes: true,
-      clientIp: (request) => readClient(request.headers, host.address(request, []), client).ip,
-      protocolHeader: client.protocolHeader,
-      clock,
-      log,
-    });
-  }
+  const wrap = edgeCookie({ ...config, store: config.store ?? host.defaultStore, log });
+  return { fetch: wrap(site ?? originOf(host, config, host.fetch, log)) };
 }
 
 export { ecOf } from "../service.ts";
+export { Millrace } from "./cloudflare-object.ts";

@@ -63,12 +63,12 @@ export function answerEvents<Event extends ServedEvent>(
  * @param fetch must not decode bodies.
  * @throws {Error} if it names none.
  */
-export function originOf<Event extends ServedEvent>(
-  host: Host<[event: Event]>,
+export function originOf<Args extends unknown[]>(
+  host: Host<Args>,
   { publisher, client }: Config,
   fetch: Fetch,
   log: Log,
-): FetchHandler<[event: Event]> {
+): FetchHandler<Args> {
   const { origin, originTimeoutMs } = publisher;
   if (origin === null) throw new Error("there is no site: name publisher.origin, or give a site of your own");
   return proxyTo({

@@ -1,0 +1,58 @@
+/**
+ * Where millrace keeps things on Cloudflare.
+ * @module
+ */
+import { DurableObject, type ObjectState } from "cloudflare:workers";
+import { type Group, takeFrom } from "../../runtime/limiters/durable-object.ts";
+import type { PutOptions, PutResult, RateLimit, StoreEntry, TakeResult } from "../../runtime/platform.ts";
+import { type Entries, openEntries } from "../../runtime/stores/durable-object.ts";
+
+/**
+ * The Durable Object in which millrace keeps the identity graph and counts. A Worker that uses millrace exports it, and
+ * binds it as `MILLRACE`, with SQLite storage.
+ */
+export class Millrace extends DurableObject {
+  readonly #entries: Entries;
+
+  constructor(state: ObjectState, bindings: unknown) {
+    super(state, bindings);
+    this.#entries = openEntries(state.storage, { now: () => this.now() });
+  }
+
+  /** Milliseconds since the epoch. */
+  protected now(): number {
+    return Date.now();
+  }
+
+  get(key: string): StoreEntry | null {
+    return this.#entries.get(key);
+  }
+
+  async put(key: string, value: string, options: PutOptions): Promise<PutResult> {
+    await this.#entries.arm();
+    return this.#entries.put(key, value, options);
+  }
+
+  delete(key: string): void {
+    this.#entries.delete(key);
+  }
+
+  list(prefix: string, after: string | null, limit: number) {
+    return this.#entries.list(prefix, after, limit);
+  }
+
+  async take(key: string, rate: RateLimit): Promise<TakeResult> {
+    await this.#entries.arm();
+    const stored = this.#entries.get(key);
+    const groups: Group[] = stored === null ? [] : JSON.parse(stored.value);
+    const result = takeFrom(groups, this.now(), rate);
+    if (result.admitted) {
+      this.#entries.put(key, JSON.stringify(groups), { ttlSeconds: rate.windowMs / 1000 });
+    }
+    return result;
+  }
+
+  alarm(): Promise<void> {
+    return this.#entries.sweep();
+  }
+}
