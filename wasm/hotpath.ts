@@ -107,7 +107,7 @@ export interface HotPath {
    * clock never goes back: at an earlier `nowMs` than its newest take, the take counts as made at that one.
    * @param key any text; lone surrogates count as U+FFFD
    * @param nowMs milliseconds since the epoch, from 0 to the year 2109; fractions are dropped
-   * @param windowMs more than 0 and less than 2^31; fractions are rounded up
+   * @param windowMs more than 0 and at most 24 days; fractions are rounded up
    * @param limit takes per window; below 1 every take is refused, and `retryAfterMs` is the window's length
    * @throws {RangeError} a number is not one, or out of range
    */
@@ -248,7 +248,7 @@ export function createHotPath(kernels: Kernels, options: HotPathOptions): HotPat
     if (decided >= 0) return { admitted: true, remaining: decided, retryAfterMs: 0 };
     if (decided < 0) return { admitted: false, remaining: 0, retryAfterMs: -decided };
     throw new RangeError(
-      `a take needs nowMs from 0 to the year 2109, windowMs above 0 and below 2^31, and a limit that is a number, not ` +
+      `a take needs nowMs from 0 to the year 2109, windowMs above 0 and up to 24 days, and a limit that is a number, not ` +
         `nowMs ${nowMs}, windowMs ${windowMs}, limit ${limit}`,
     );
   }

@@ -13,7 +13,10 @@ const EXACT: u32 = 64;
 const GRAIN_SHIFT: u32 = 4;
 /** What the heap has room for: milliseconds since the epoch, until the year 2109. */
 const END_OF_TIME: f64 = 4398046511104 - 2147483648;
-const LONGEST_WINDOW: f64 = 2147483647;
+/**
+ * 24 days. When it is looked at again, a run may be as old as two windows and a grain, which has to fit into 32 bits.
+ */
+const LONGEST_WINDOW: f64 = 2073600000;
 
 /** Takes refused because the table or the log was full. */
 export let refusedFull: f64 = 0;

@@ -182,7 +182,20 @@ export function survivesAnyArguments(kernels: Kernels) {
   const number = fc.oneof(
     fc.double(),
     fc.integer(),
-    fc.constantFrom(0, -0, 1, -1, 2 ** 31 - 1, 2 ** 31, 2 ** 32, 2 ** 42, 2 ** 53, 2 ** 63, 2 ** 64, 1e300),
+    fc.constantFrom(
+      0,
+      -0,
+      1,
+      -1,
+      24 * 86_400_000,
+      2 ** 31,
+      2 ** 32,
+      2 ** 42,
+      2 ** 53,
+      2 ** 63,
+      2 ** 64,
+      1e300,
+    ),
   );
   return fc.property(
     fc.array(fc.tuple(fc.string({ unit: "binary" }), number, number, number), { maxLength: 50 }),
@@ -191,7 +204,11 @@ export function survivesAnyArguments(kernels: Kernels) {
       hotPath.take("witness", 5, 1000, 1);
       for (const [key, now, window, limit] of calls) {
         const valid =
-          now >= 0 && now < 2 ** 42 - 2 ** 31 && window > 0 && window < 2 ** 31 && !Number.isNaN(limit);
+          now >= 0 &&
+          now < 2 ** 42 - 2 ** 31 &&
+          window > 0 &&
+          window <= 24 * 86_400_000 &&
+          !Number.isNaN(limit);
         try {
           const { admitted, remaining, retryAfterMs } = hotPath.take(`fuzz ${key}`, now, window, limit);
           if (!valid) throw new Error(`accepted ${now}, ${window}, ${limit}`);

@@ -86,7 +86,7 @@ describe.each(packagings)("windows, $packaging", (kernels) => {
 
   it("are as exact for a key that slept longer than 2^32 ms", () => {
     const hotPath = hotPathOf(kernels);
-    const [start, window] = [1_750_000_000_000, 2 ** 31 - 1];
+    const [start, window] = [1_750_000_000_000, 24 * 86_400_000];
     expect(hotPath.take("k", start, window, 1).admitted).toBe(true);
     expect(hotPath.take("k", start + window - 1, window, 1)).toMatchObject({
       admitted: false,
@@ -94,6 +94,18 @@ describe.each(packagings)("windows, $packaging", (kernels) => {
     });
     expect(hotPath.take("k", start + 2 ** 32 + 5, window, 1).admitted).toBe(true);
     expect(hotPath.take("k", start + 2 ** 32 + 6, window, 1).admitted).toBe(false);
+  });
+
+  it("know the age of runs that nobody looked at for as long as may be", () => {
+    const hotPath = hotPathOf(kernels);
+    const [day, window] = [86_400_000, 24 * 86_400_000];
+    const start = Math.ceil(1_750_000_000_000 / window) * window; // where a grain begins
+    for (let i = 0; i < 50; i++) hotPath.take("k", start, window, 200);
+    for (let i = 0; i < 50; i++) hotPath.take("k", start + window - 1, window, 200);
+    hotPath.take("k", start + window, window, 200);
+    hotPath.take("k", start + window + 1.5 * day - 1, window, 200);
+    expect(hotPath.peek("k", start + 2 * window + 1.5 * day - 2, window, 200).remaining).toBe(200 - 2);
+    expect(hotPath.peek("k", start + 2 * window + 1.5 * day - 1, window, 200).remaining).toBe(200);
   });
 
   it("keep exact times across a wrap of their low 32 bits", () => {
@@ -140,7 +152,7 @@ describe.each(packagings)("windows, $packaging", (kernels) => {
       [0, nan, 1],
       [0, 0, 1],
       [0, -1, 1],
-      [0, 2 ** 31, 1],
+      [0, 24 * 86_400_000 + 1, 1],
       [0, infinity, 1],
       [0, 1, nan],
     ];
