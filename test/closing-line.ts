@@ -1,9 +1,18 @@
 import type { Reporter, TestModule } from "vitest/node";
+import { leftOut } from "./runtimes/left-out.ts";
+import { type ScenarioResult, scenarioTable } from "./scenario-table.ts";
 
-/** Ends a run with the one line that any reader of test output understands, and names each case left out. */
+/** The full name of a scenario on one runtime, as `test/runtimes/black-box.ts` makes it. */
+const SCENARIO = /^black box on (\w+) > (?:.+ > )?scenarios > /;
+
+/**
+ * Ends a run with a table of scenarios by runtimes, the name of each case that was left out, and the one line that any
+ * reader of test output understands.
+ */
 export default class ClosingLine implements Reporter {
   onTestRunEnd(modules: readonly TestModule[]): void {
     const counts = { passed: 0, failed: 0, skipped: 0 };
+    const scenarios: ScenarioResult[] = [];
     for (const module of modules) {
       if (module.state() === "failed" && module.errors().length > 0) counts.failed++;
       for (const test of module.children.allTests()) {
@@ -14,8 +23,12 @@ export default class ClosingLine implements Reporter {
           counts.skipped++;
           console.log(`left out: ${module.relativeModuleId} > ${test.fullName}`);
         }
+        const runtime = SCENARIO.exec(test.fullName)?.[1];
+        if (runtime !== undefined) scenarios.push({ runtime, scenario: test.name, state });
       }
     }
+    const table = scenarioTable(scenarios, leftOut);
+    if (table !== "") console.log(table);
     console.log(`${counts.passed} passed, ${counts.failed} failed, ${counts.skipped} skipped`);
   }
 }

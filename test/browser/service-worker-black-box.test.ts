@@ -4,9 +4,8 @@
  * @module
  */
 import type { Browser, Cookie } from "playwright-core";
-import { afterAll, beforeAll, describe, test } from "vitest";
-import { scenariosOn } from "../runtimes/left-out.ts";
-import { scenarios } from "../runtimes/scenarios.ts";
+import { afterAll, beforeAll, describe } from "vitest";
+import { blackBox } from "../runtimes/black-box.ts";
 import { DOMAIN as SCENARIO_DOMAIN, type Target, type Visitor } from "../runtimes/target.ts";
 import { launchChromium, noChromium } from "../support/chromium.ts";
 import { type Device, type DeviceSite, DOMAIN, openDevice, startDeviceSite } from "../support/device.ts";
@@ -96,7 +95,7 @@ describe.skipIf(noChromium !== undefined)(noChromium ?? "black box in a browser"
       gpc,
     );
 
-  test.each(scenariosOn("browser", scenarios))("$name", ({ run }) => run(target));
+  blackBox("browser", () => target);
 });
 
 /** The service's own cookie is the domain's, others are the host's. */

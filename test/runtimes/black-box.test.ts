@@ -1,10 +1,10 @@
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { afterAll, beforeAll, describe, test } from "vitest";
+import { afterAll, beforeAll, describe } from "vitest";
 import { type Origin, startOrigin } from "../support/origin.ts";
 import { type ProcessRuntime, type Spawned, spawnServer } from "../support/spawn.ts";
-import { scenarios } from "./scenarios.ts";
+import { blackBox } from "./black-box.ts";
 import { scenarioConfig, type Target, targetOf } from "./target.ts";
 
 const processes: ProcessRuntime[] = ["node", "bun", "deno"];
@@ -36,5 +36,5 @@ describe.each(processes)("black box on %s", (runtime) => {
     rmSync(folder, { recursive: true, force: true });
   });
 
-  test.each(scenarios)("$name", ({ run }) => run(target));
+  blackBox(runtime, () => target);
 });

@@ -8,8 +8,7 @@ import { gzipSync } from "node:zlib";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { type Origin, startOrigin } from "../support/origin.ts";
 import { startWorker, type Worker } from "../support/workerd.ts";
-import { scenariosOn } from "./left-out.ts";
-import { scenarios } from "./scenarios.ts";
+import { blackBox } from "./black-box.ts";
 import { admin, expectedHash, PASSPHRASE, scenarioConfig, type Target, targetOf } from "./target.ts";
 
 describe("black box on cloudflare", () => {
@@ -34,7 +33,7 @@ describe("black box on cloudflare", () => {
     await origin?.close();
   });
 
-  test.each(scenariosOn("cloudflare", scenarios))("$name", ({ run }) => run(target));
+  blackBox("cloudflare", () => target);
 
   test("health, metrics for the operator, and a plain 404 for what is not there", async () => {
     expect(await target.visit({}, { path: "/_ts/health" })).toMatchObject({

@@ -12,9 +12,8 @@ import { buildFastly, startViceroy } from "../support/fastly.ts";
 import { type Origin, startOrigin } from "../support/origin.ts";
 import type { Program } from "../support/program.ts";
 import { visit } from "../support/visit.ts";
-import { scenariosOn } from "./left-out.ts";
+import { blackBox } from "./black-box.ts";
 import { newcomer } from "./scenarios/identity.ts";
-import { scenarios } from "./scenarios.ts";
 import {
   DOMAIN,
   ecCookieOf,
@@ -63,7 +62,7 @@ describe.skipIf(findViceroy() === null)("black box on fastly", () => {
     rmSync(folder, { recursive: true, force: true });
   });
 
-  test.each(scenariosOn("fastly", scenarios))("$name", ({ run }) => run(target));
+  blackBox("fastly", () => target);
 
   test("health, and a plain 404 for what is not there", async () => {
     const health = await target.visit({}, { path: "/_ts/health" });

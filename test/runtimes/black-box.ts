@@ -1,0 +1,21 @@
+import { describe, test } from "vitest";
+import { scenariosOn } from "./left-out.ts";
+import { scenarios } from "./scenarios.ts";
+import type { Target } from "./target.ts";
+
+/**
+ * Makes a test of every scenario that a runtime can have. To be called inside a suite called `black box on <runtime>`:
+ * the table at the end of a run is read off these names.
+ * @param isWanted leaves scenarios to another call.
+ */
+export function blackBox(
+  runtime: string,
+  target: () => Target,
+  isWanted: (scenario: string) => boolean = () => true,
+): void {
+  describe("scenarios", () => {
+    for (const { name, run } of scenariosOn(runtime, scenarios)) {
+      if (isWanted(name)) test(name, () => run(target()));
+    }
+  });
+}
