@@ -1,7 +1,8 @@
 import type { RateLimiter, Store } from "../../runtime/platform.ts";
 import type { ContractCase } from "./case.ts";
+import { graphContract } from "./graph.ts";
 import { limiterContract } from "./limiter.ts";
-import { storeContract } from "./store.ts";
+import { type StoreHarness, storeContract } from "./store.ts";
 
 /** What one case runs in. */
 export interface World {
@@ -12,13 +13,13 @@ export interface World {
 
 /** The suites of what Fastly Compute has, by name. */
 export function fastlySuites(world: () => World): [string, ContractCase[]][] {
-  const store = storeContract({
+  const store: StoreHarness = {
     traits: { name: "fastly-kv", readAfterWrite: false, durable: true, shared: true },
     open() {
       const { open, advance } = world();
       return { store: open(), advance, again: open, dispose() {} };
     },
-  });
+  };
   const limiter = limiterContract({
     clockCanBeSetBack: true,
     open() {
@@ -27,7 +28,8 @@ export function fastlySuites(world: () => World): [string, ContractCase[]][] {
     },
   });
   return [
-    ["fastly-kv store", store],
+    ["fastly-kv store", storeContract(store)],
+    ["graph on the fastly-kv store", graphContract(store)],
     ["limiter in the fastly-kv store", limiter],
   ];
 }
