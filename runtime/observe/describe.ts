@@ -54,6 +54,12 @@ const METRICS: readonly (readonly [name: string, type: MetricType, help: string]
     "Requests to a domain that ended. outcome: obtained, empty, failed, timeout, limited or aborted.",
   ],
   ["domain_wait_seconds", "histogram", "How long identifiers waited in a domain's queue for their turn."],
+  ["window_keys", "gauge", "Keys in this instance's table of throttle windows."],
+  [
+    "window_takes_refused_full",
+    "gauge",
+    "Takes refused so far because that table was full: make throttle.maxKeys larger.",
+  ],
   ["store_seconds", "histogram", "How long the store took, by operation: get, put, delete or list."],
   ["store_errors_total", "counter", "Operations that the store failed, by operation."],
   [

@@ -12,7 +12,7 @@ const ANY_RATE = { limit: 1, windowMs: 1 };
 
 /** `GET /_ts/health` and `GET /_ts/metrics`. */
 export function healthRoutes(services: Services): Hono<RouteBindings> {
-  const { store, limiter, clock, metrics } = services;
+  const { store, limiter, hotPath, clock, metrics } = services;
 
   const parts = {
     store: async () => store.get("health"),
@@ -39,7 +39,10 @@ export function healthRoutes(services: Services): Hono<RouteBindings> {
       const down = await faults();
       return down.length === 0 ? c.json({ status: "ok" }) : c.json({ status: "down", down }, 503);
     })
-    .get("/_ts/metrics", requireOperator(services, "loopback"), (c) =>
-      c.text(metrics.text(), 200, { "content-type": METRICS_CONTENT_TYPE }),
-    );
+    .get("/_ts/metrics", requireOperator(services, "loopback"), (c) => {
+      const { keys, refusedFull } = hotPath.stats();
+      metrics.gauge("window_keys", keys);
+      metrics.gauge("window_takes_refused_full", refusedFull);
+      return c.text(metrics.text(), 200, { "content-type": METRICS_CONTENT_TYPE });
+    });
 }
