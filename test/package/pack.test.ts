@@ -88,7 +88,9 @@ describe.each(Object.keys(runtimes) as ProcessRuntime[])("the packed package on 
   test("every export loads", () => {
     const { exports } = JSON.parse(readFileSync(join(app, "node_modules/millrace/package.json"), "utf8"));
     // These entries load on their own runtime only.
-    const others = [...Object.keys(runtimes), "fastly", "wasi"].filter((name) => name !== runtime);
+    const others = [...Object.keys(runtimes), "fastly", "wasi", "cloudflare", "browser"].filter(
+      (name) => name !== runtime,
+    );
     const paths = Object.keys(exports).filter(
       (path) => path !== "./package.json" && !others.includes(path.slice(2)),
     );

@@ -3,14 +3,9 @@
 declare module "cloudflare:workers" {
   import type { ObjectStorage } from "../../runtime/stores/durable-object.ts";
 
-  export interface ObjectState {
-    readonly storage: ObjectStorage;
-    blockConcurrencyWhile<T>(work: () => Promise<T>): Promise<T>;
-  }
-
   export class DurableObject {
-    protected readonly ctx: ObjectState;
-    constructor(ctx: ObjectState, env: unknown);
+    protected readonly ctx: { readonly storage: ObjectStorage };
+    constructor(ctx: { readonly storage: ObjectStorage }, env: unknown);
   }
 
   /** The Worker's bindings, variables and secrets. */

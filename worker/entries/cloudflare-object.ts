@@ -2,7 +2,7 @@
  * Where millrace keeps things on Cloudflare.
  * @module
  */
-import { DurableObject, type ObjectState } from "cloudflare:workers";
+import { DurableObject } from "cloudflare:workers";
 import { type Group, takeFrom } from "../../runtime/limiters/durable-object.ts";
 import type { PutOptions, PutResult, RateLimit, StoreEntry, TakeResult } from "../../runtime/platform.ts";
 import { type Entries, openEntries } from "../../runtime/stores/durable-object.ts";
@@ -14,9 +14,9 @@ import { type Entries, openEntries } from "../../runtime/stores/durable-object.t
 export class Millrace extends DurableObject {
   readonly #entries: Entries;
 
-  constructor(state: ObjectState, bindings: unknown) {
-    super(state, bindings);
-    this.#entries = openEntries(state.storage, { now: () => this.now() });
+  constructor(...args: ConstructorParameters<typeof DurableObject>) {
+    super(...args);
+    this.#entries = openEntries(this.ctx.storage, { now: () => this.now() });
   }
 
   /** Milliseconds since the epoch. */
