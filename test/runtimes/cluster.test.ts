@@ -126,7 +126,7 @@ async function live(target: Target, ip: string, ledger: Ledger): Promise<void> {
 
 describe.skipIf(noRedis !== undefined)(noRedis ?? "two processes on one Redis", () => {
   describe.each(Object.keys(runtimes) as ProcessRuntime[])("on %s", (runtime) => {
-    const folder = mkdtempSync(join(tmpdir(), "millrace-cluster-"));
+    let folder: string;
     let redis: RedisServer;
     let origin: Origin;
     let hourly: Partner;
@@ -139,6 +139,7 @@ describe.skipIf(noRedis !== undefined)(noRedis ?? "two processes on one Redis", 
     const target = ({ url, log }: Spawned) => targetOf(runtime, url, origin, log);
 
     beforeAll(async () => {
+      folder = mkdtempSync(join(tmpdir(), "millrace-cluster-"));
       [redis, origin, hourly, minutely] = await Promise.all([
         startRedis(),
         startOrigin(),

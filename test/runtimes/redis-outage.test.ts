@@ -17,13 +17,14 @@ const IP = "198.51.100.7";
 
 describe.skipIf(noRedis !== undefined)(noRedis ?? "an outage of Redis", () => {
   describe.each(Object.keys(runtimes) as ProcessRuntime[])("on %s", (runtime) => {
-    const folder = mkdtempSync(join(tmpdir(), "millrace-outage-"));
+    let folder: string;
     let redis: RedisServer;
     let origin: Origin;
     let server: Spawned;
     let target: Target;
 
     beforeAll(async () => {
+      folder = mkdtempSync(join(tmpdir(), "millrace-outage-"));
       [redis, origin] = await Promise.all([startRedis(), startOrigin()]);
       const config = {
         ...scenarioConfig(origin.url),

@@ -20,6 +20,7 @@ export const noRedis =
 export interface RedisServer {
   url: string;
   readonly port: number;
+  readonly pid: number;
   /** Stops it for the time being, without a word to anybody; its connections stay. */
   freeze(): void;
   unfreeze(): void;
@@ -72,6 +73,9 @@ async function startOn(port: number, folder: string, args: readonly string[]): P
   return {
     url: `redis://127.0.0.1:${port}`,
     port,
+    get pid() {
+      return child.pid!;
+    },
     freeze: () => signal("SIGSTOP"),
     unfreeze: () => signal("SIGCONT"),
     kill,

@@ -1,0 +1,73 @@
+/**
+ * What stands around the two processes: a site of one page, and two partners that count how often they are asked.
+ * @module
+ */
+import { createServer, type RequestListener } from "node:http";
+import type { AddressInfo } from "node:net";
+
+/** The page tells who answered it and what is known of the visitor. */
+const PAGE = `<!doctype html>
+<meta charset="utf-8">
+<title>Two processes, one identity</title>
+<style>body { font: 18px/1.5 system-ui; max-width: 40em; margin: 3em auto; padding: 0 1em } pre { white-space: pre-wrap; overflow-wrap: anywhere }</style>
+<h1>Two processes, one identity</h1>
+<p>Reload: the processes answer by turns, and both know who you are.</p>
+<pre id="identity">…</pre>
+<script>
+const show = async () => {
+  const answer = await fetch("/identify");
+  const body = answer.status === 200 ? JSON.stringify(await answer.json(), null, 2) : "no id yet";
+  document.querySelector("#identity").textContent = answer.headers.get("x-answered-by") + " says:\\n" + body;
+};
+show();
+setInterval(show, 2000);
+</script>`;
+
+/** A partner while it runs. */
+export interface CountingPartner {
+  url: string;
+  /** How often it was asked in all, and in the last minute. */
+  asked(): { ever: number; lastMinute: number };
+  close(): void;
+}
+
+const MINUTE_MS = 60_000;
+
+async function listen(answer: RequestListener): Promise<{ url: string; close(): void }> {
+  const server = createServer(answer);
+  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+  return {
+    url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
+    close() {
+      server.closeAllConnections();
+      server.close();
+    },
+  };
+}
+
+/** Starts the site. */
+export function startSite(): Promise<{ url: string; close(): void }> {
+  return listen((_request, response) => {
+    response.writeHead(200, { "content-type": "text/html; charset=utf-8" }).end(PAGE);
+  });
+}
+
+/** Starts a partner that knows an id for everybody. */
+export async function startCountingPartner(name: string): Promise<CountingPartner> {
+  let ever = 0;
+  let lately: number[] = [];
+  const server = await listen((request, response) => {
+    ever++;
+    lately.push(Date.now());
+    const id = new URL(request.url ?? "/", "http://partner.example").searchParams.get("ec_id") ?? "";
+    response.writeHead(200, { "content-type": "application/json" });
+    response.end(JSON.stringify({ uid: `${name}-${id.slice(-6)}` }));
+  });
+  return {
+    ...server,
+    asked() {
+      lately = lately.filter((at) => at > Date.now() - MINUTE_MS);
+      return { ever, lastMinute: lately.length };
+    },
+  };
+}
