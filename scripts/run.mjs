@@ -34,6 +34,7 @@ const tasks = {
     run: [[...vitest, "--project", "unit"]],
   },
   bench: { needs: ["serving", "testing"], run: [["test/bench/run.ts"]] },
+  cluster: { needs: ["serving"], run: [["scripts/cluster/main.ts"]] },
   "demo:sync": { needs: ["serving"], run: [["test/load/sync-demo/demo.ts"]] },
   "simulate:sync": { needs: ["serving"], run: [["--expose-gc", "test/load/sync-simulation.ts"]] },
 };
