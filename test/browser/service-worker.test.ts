@@ -19,6 +19,7 @@ import {
   startDeviceSite,
   storedValue,
 } from "../support/device.ts";
+import { foreignInputs } from "../support/foreign-inputs.ts";
 import { type Origin, startOrigin } from "../support/origin.ts";
 
 const ID = /^[0-9a-f]{64}\.[0-9A-Za-z]{6}$/;
@@ -370,6 +371,14 @@ describe.skipIf(noChromium !== undefined)(noChromium ?? "the service worker", ()
     expect(origin.seen.at(-1)?.url).toBe("/identify");
     expect(site.asked).not.toContain("/client.json");
     site.script(site.bundle.code);
+  });
+
+  test("is below 150 KB compressed, with nothing of other hosts, of the command line, or of the tests", () => {
+    expect(site.bundle.gzipBytes).toBeLessThan(150_000);
+    const ours = (path: string) => !/^(test\/node_modules\/workbox-core\/|virtual:)/.test(path);
+    const { inputs } = site.bundle;
+    expect(inputs.filter(ours).length).toBeLessThan(inputs.length);
+    expect(foreignInputs(inputs.filter(ours), "browser", [], ["indexeddb", "store", "expiry"])).toEqual([]);
   });
 
   test("caches of other versions are removed, other people's are not", async () => {

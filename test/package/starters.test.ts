@@ -3,7 +3,7 @@
  * @module
  */
 import { execFileSync } from "node:child_process";
-import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
@@ -11,31 +11,10 @@ import { findViceroy } from "../../scripts/viceroy.ts";
 import { type Origin, startOrigin } from "../support/origin.ts";
 import { startProgram } from "../support/program.ts";
 import { root } from "../support/spawn.ts";
+import { buildPackage, unpackStarter } from "../support/starter.ts";
 
 const TIMEOUT_MS = 300_000;
 const folder = mkdtempSync(join(tmpdir(), "millrace-starters-"));
-
-/** A copy of a starter, with what `npm install` would have put beside it. */
-function unpack(name: string): string {
-  const starter = join(folder, name);
-  cpSync(join(root, "examples", name), starter, { recursive: true });
-  const { dependencies, devDependencies } = JSON.parse(readFileSync(join(starter, "package.json"), "utf8"));
-  const installed = JSON.parse(readFileSync(join(root, "test/package.json"), "utf8")).dependencies;
-  for (const [dependency, range] of Object.entries({ ...dependencies, ...devDependencies })) {
-    const target = join(starter, "node_modules", dependency);
-    mkdirSync(join(target, ".."), { recursive: true });
-    if (dependency !== "millrace") {
-      expect(range, `the version of ${dependency}`).toBe(installed[dependency]);
-      symlinkSync(join(root, "test/node_modules", dependency), target);
-      continue;
-    }
-    mkdirSync(target);
-    for (const part of ["package.json", "dist"])
-      cpSync(join(root, part), join(target, part), { recursive: true });
-    symlinkSync(join(root, "node_modules"), join(target, "node_modules"));
-  }
-  return starter;
-}
 
 /** Runs the starter's `build`, as npm would. */
 function build(starter: string, command: string, args: string[]): void {
@@ -43,13 +22,7 @@ function build(starter: string, command: string, args: string[]): void {
   execFileSync(process.execPath, [bin, ...args], { cwd: starter, timeout: TIMEOUT_MS, stdio: "pipe" });
 }
 
-beforeAll(() => {
-  execFileSync(process.execPath, [join(root, "scripts/package.ts")], {
-    cwd: root,
-    timeout: TIMEOUT_MS,
-    stdio: "pipe",
-  });
-}, TIMEOUT_MS);
+beforeAll(buildPackage, TIMEOUT_MS);
 
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
@@ -59,7 +32,7 @@ describe("fastly", () => {
 
   beforeAll(async () => {
     origin = await startOrigin();
-    starter = unpack("fastly");
+    starter = unpackStarter("fastly", folder);
     const compiler = "@fastly/js-compute/dist/cli/js-compute-runtime-cli.js";
     expect(JSON.parse(readFileSync(join(starter, "package.json"), "utf8")).scripts.build).toBe(
       "js-compute-runtime src/index.js bin/main.wasm",
@@ -98,7 +71,7 @@ describe("wasi", () => {
   test(
     "builds a component",
     () => {
-      const starter = unpack("wasi");
+      const starter = unpackStarter("wasi", folder);
       execFileSync(process.execPath, ["build.mjs"], { cwd: starter, timeout: TIMEOUT_MS, stdio: "pipe" });
       const component = readFileSync(join(starter, "service.wasm"));
       // The magic number, and the layer that makes it a component and not a module.

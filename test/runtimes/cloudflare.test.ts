@@ -2,11 +2,16 @@
  * The black-box suite on Cloudflare's runtime: the service in workerd, its store and its limits in Durable Objects.
  * @module
  */
+import { readFileSync } from "node:fs";
 import { createServer, get, type IncomingMessage } from "node:http";
 import type { AddressInfo } from "node:net";
+import { join } from "node:path";
 import { gzipSync } from "node:zlib";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { type Bundle, bundle } from "../support/bundle.ts";
+import { foreignInputs } from "../support/foreign-inputs.ts";
 import { type Origin, startOrigin } from "../support/origin.ts";
+import { root } from "../support/spawn.ts";
 import { startWorker, type Worker } from "../support/workerd.ts";
 import { blackBox } from "./black-box.ts";
 import { admin, expectedHash, PASSPHRASE, scenarioConfig, type Target, targetOf } from "./target.ts";
@@ -45,6 +50,25 @@ describe("black box on cloudflare", () => {
     expect(metrics.status).toBe(200);
     expect(metrics.body).toMatch(/^ec_minted_total [1-9]\d*$/m);
     expect((await target.visit({}, { path: "/_ts/nothing" })).status).toBe(404);
+  });
+});
+
+describe("the bundle", () => {
+  let made: Bundle;
+  beforeAll(async () => {
+    made = await bundle({ entry: "worker/entries/cloudflare.ts", platform: "cloudflare" });
+  });
+
+  test("is below 150 KB compressed, the kernels included", () => {
+    const kernels = gzipSync(readFileSync(join(root, "wasm/built/simd.wasm"))).byteLength;
+    expect(made.gzipBytes + kernels).toBeLessThan(150_000);
+  });
+
+  test("has nothing of other hosts, of the command line, or of the tests", () => {
+    expect(made.inputs).toContain("worker/entries/cloudflare.ts");
+    expect(foreignInputs(made.inputs, "cloudflare", ["event-host"], ["durable-object", "expiry"])).toEqual(
+      [],
+    );
   });
 });
 

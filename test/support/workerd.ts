@@ -9,25 +9,31 @@ import { Miniflare, type MiniflareOptions } from "miniflare";
 import { type Bundle, bundle } from "./bundle.ts";
 import { root } from "./spawn.ts";
 
-/** The runtime's behaviours as of this day; the starter under `examples/cloudflare/` names the same. */
-export const COMPATIBILITY_DATE = "2026-07-01";
+/** The runtime's behaviours as of this day. */
+const COMPATIBILITY_DATE = "2026-07-01";
 
-/** A Worker, as text. */
-export interface WorkerSource {
-  /** The entry's TypeScript. It exports the class that the binding `MILLRACE` has. */
-  entry: string;
-  /** The class's name. */
+/** What a Worker runs with. */
+export interface WorkerSettings {
+  /** The class that the binding `MILLRACE` has; `Millrace` if left out. */
   className?: string;
   /** Variables and secrets. */
   bindings?: Record<string, string>;
   /** Where the objects are kept; memory if left out. */
   persist?: string;
+  compatibilityDate?: string;
+  /** The site that the Worker stands in front of. */
+  upstream?: string;
+}
+
+/** A Worker, as text. */
+export interface WorkerSource extends WorkerSettings {
+  /** The entry's TypeScript. It exports the class of the objects. */
+  entry: string;
 }
 
 /** A running Worker. */
 export interface Worker {
   url: string;
-  bundle: Bundle;
   /** One request as Cloudflare's front passes it on, with what that knows of it: the client's address, the place. */
   ask(
     path: string,
@@ -42,26 +48,19 @@ export interface Worker {
 /** Bundles a Worker and starts it. */
 export async function startWorker({
   entry,
-  className = "Millrace",
-  bindings = {},
-  persist,
-}: WorkerSource): Promise<Worker> {
+  ...settings
+}: WorkerSource): Promise<Worker & { bundle: Bundle }> {
   const bundled = await bundle({
     entry: "virtual:entry",
     platform: "cloudflare",
     virtual: { "virtual:entry": entry },
   });
-  return { ...(await runWorker(bundled.code, { className, bindings, persist })), bundle: bundled };
+  return { ...(await runWorker(bundled.code, settings)), bundle: bundled };
 }
 
-async function runWorker(
-  code: string,
-  {
-    className,
-    bindings,
-    persist,
-  }: Required<Pick<WorkerSource, "className" | "bindings">> & Pick<WorkerSource, "persist">,
-): Promise<Omit<Worker, "bundle">> {
+/** Starts a Worker that is one module and imports the kernels. */
+export async function runWorker(code: string, settings: WorkerSettings): Promise<Worker> {
+  const { className = "Millrace", bindings = {}, persist, upstream } = settings;
   let log = "";
   const options: MiniflareOptions = {
     // The paths are those from which the bundle imports the kernels.
@@ -74,7 +73,8 @@ async function runWorker(
         contents: readFileSync(join(root, "wasm/built/simd.wasm")),
       },
     ],
-    compatibilityDate: COMPATIBILITY_DATE,
+    compatibilityDate: settings.compatibilityDate ?? COMPATIBILITY_DATE,
+    ...(upstream === undefined ? {} : { upstream }),
     host: "127.0.0.1",
     port: 0,
     // What miniflare puts in front of a Worker compresses, and thereby holds back, what the Worker streams.

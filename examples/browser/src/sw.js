@@ -1,0 +1,4 @@
+import { serve } from "millrace/browser";
+import config from "./config.json";
+
+serve(config);

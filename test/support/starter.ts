@@ -1,0 +1,50 @@
+/**
+ * A starter from `examples/` as somebody has it who installed it: the package as it is published, and its other
+ * packages from those of the tests.
+ * @module
+ */
+import { execFileSync } from "node:child_process";
+import { cpSync, mkdirSync, readFileSync, symlinkSync } from "node:fs";
+import { join } from "node:path";
+import { root } from "./spawn.ts";
+
+const TIMEOUT_MS = 120_000;
+
+/** Builds what the published package carries. */
+export function buildPackage(): void {
+  execFileSync(process.execPath, [join(root, "scripts/package.ts")], {
+    cwd: root,
+    timeout: TIMEOUT_MS,
+    stdio: "pipe",
+  });
+}
+
+/**
+ * Copies a starter, with what `npm install` would have put beside it.
+ * @param without packages that the tests do not have; what they do is done in another way.
+ * @throws {Error} if the starter names another version than the tests have.
+ */
+export function unpackStarter(name: string, folder: string, without: readonly string[] = []): string {
+  const starter = join(folder, name);
+  cpSync(join(root, "examples", name), starter, { recursive: true });
+  const { dependencies, devDependencies } = JSON.parse(readFileSync(join(starter, "package.json"), "utf8"));
+  const tested = JSON.parse(readFileSync(join(root, "test/package.json"), "utf8")).dependencies;
+  for (const [dependency, range] of Object.entries({ ...dependencies, ...devDependencies })) {
+    if (without.includes(dependency)) continue;
+    const target = join(starter, "node_modules", dependency);
+    mkdirSync(join(target, ".."), { recursive: true });
+    if (dependency !== "millrace") {
+      if (range !== tested[dependency]) {
+        throw new Error(`${name} has ${dependency} ${range}, the tests have ${tested[dependency]}`);
+      }
+      symlinkSync(join(root, "test/node_modules", dependency), target);
+      continue;
+    }
+    mkdirSync(target);
+    for (const part of ["package.json", "dist"]) {
+      cpSync(join(root, part), join(target, part), { recursive: true });
+    }
+    symlinkSync(join(root, "node_modules"), join(target, "node_modules"));
+  }
+  return starter;
+}
