@@ -32,7 +32,9 @@ export class Tested extends Millrace {
   }
 }
 
-const calls = objectCalls<Tested>(env.MILLRACE as Namespace<Remote<Tested>>);
+/** The suites ask for much at once, and a busy machine may take its time. */
+const TIMEOUT_MS = 100_000;
+const calls = objectCalls<Tested>(env.MILLRACE as Namespace<Remote<Tested>>, TIMEOUT_MS);
 
 /** Objects that no other case uses. */
 function world(name: string): World {

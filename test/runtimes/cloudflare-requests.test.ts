@@ -54,9 +54,9 @@ describe("requests on cloudflare", () => {
   });
 
   const objectsTake = async (ms: number) => {
-    await fetch(`${worker.url}/objects?ms=${ms}`);
+    await worker.read(`/objects?ms=${ms}`);
   };
-  const objectCalls = async () => Number(await (await fetch(`${worker.url}/objects`)).text());
+  const objectCalls = async () => Number(await worker.read("/objects"));
 
   const pixel = (partner: string) =>
     `/sync?${new URLSearchParams({ partner, uid: `uid-of-${partner}`, return: "https://partner.example/" })}`;
@@ -111,11 +111,10 @@ describe("requests on cloudflare", () => {
     expect((await target.visit(visitor)).status).toBe(200);
     await objectsTake(0);
     const record = { id: "after", name: "Registered after it", allowed_return_domains: ["partner.example"] };
-    const registered = await eventually("a registration", async () => {
+    await eventually("a registration", async () => {
       const answer = await admin(target, "POST", "/_ts/admin/partners/register", record);
-      return answer.status < 300 ? answer : undefined;
+      return answer.status < 300 ? true : undefined;
     });
-    expect(registered.status).toBe(201);
     const synced = await eventually("a write", async () => {
       const answer = await target.visit(visitor, { path: pixel("after") });
       return answer.headers.location?.endsWith("ts_synced=1") ? true : undefined;

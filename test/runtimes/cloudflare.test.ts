@@ -118,8 +118,7 @@ describe("who asks, as Cloudflare tells it", () => {
   });
 
   test("without a word from Cloudflare neither is known", async () => {
-    const answer = await fetch(worker.url);
-    expect(await answer.json()).toEqual({ ip: null, country: null, region: null });
+    expect(JSON.parse(await worker.read("/"))).toEqual({ ip: null, country: null, region: null });
   });
 });
 
@@ -166,7 +165,7 @@ test("a Worker without the objects, or with a configuration that has a fault, sa
         };`,
     });
     try {
-      return await (await fetch(worker.url)).text();
+      return await worker.read("/");
     } finally {
       await worker.stop();
     }

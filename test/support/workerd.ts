@@ -3,6 +3,7 @@
  * @module
  */
 import { readFileSync } from "node:fs";
+import { get, type IncomingMessage } from "node:http";
 import { join } from "node:path";
 import type { Readable } from "node:stream";
 import { Miniflare, type MiniflareOptions } from "miniflare";
@@ -34,6 +35,8 @@ export interface WorkerSource extends WorkerSettings {
 /** A running Worker. */
 export interface Worker {
   url: string;
+  /** The body of a page, asked for on a connection of its own. Fails unless its status is 200. */
+  read(path: string): Promise<string>;
   /** One request as Cloudflare's front passes it on, with what that knows of it: the client's address, the place. */
   ask(
     path: string,
@@ -97,6 +100,14 @@ export async function runWorker(code: string, settings: WorkerSettings): Promise
   const direct = await miniflare.unsafeGetDirectURL();
   return {
     url: direct.origin,
+    async read(path) {
+      const answer = await new Promise<IncomingMessage>((resolve, reject) => {
+        get(direct.origin + path, { agent: false }, resolve).on("error", reject);
+      });
+      const body = Buffer.concat(await answer.toArray()).toString();
+      if (answer.statusCode === 200) return body;
+      throw new Error(`${path}: ${answer.statusCode} ${body}\n${log.slice(-2000)}`);
+    },
     async ask(path, address, cf) {
       const url = `https://publisher.example${path}`;
       const answer = await miniflare.dispatchFetch(url, { headers: { "cf-connecting-ip": address }, cf });

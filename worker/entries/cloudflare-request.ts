@@ -55,12 +55,18 @@ export type Remote<T> = {
   [K in keyof T]: T[K] extends (...args: infer A) => infer R ? (...args: A) => Promise<Awaited<R>> : T[K];
 };
 
-/** Calls the objects of a namespace by name. */
-export function objectCalls<T>(namespace: Namespace<Remote<T>>): CallObject<Remote<T>> {
+/**
+ * Calls the objects of a namespace by name.
+ * @param timeoutMs how long one call may take, in milliseconds.
+ */
+export function objectCalls<T>(
+  namespace: Namespace<Remote<T>>,
+  timeoutMs = CALL_TIMEOUT_MS,
+): CallObject<Remote<T>> {
   return (name, operation) => {
     // Not kept for the next call: a stub, too, belongs to the request that made it.
     const object = namespace.get(namespace.idFromName(name));
-    const answer = valueWithin(operation(object), CALL_TIMEOUT_MS, clock);
+    const answer = valueWithin(operation(object), timeoutMs, clock);
     keepAlive(answer);
     return answer;
   };
