@@ -6,26 +6,32 @@ import { createLog } from "../runtime/observe/log.ts";
 import { createMetrics } from "../runtime/observe/metrics.ts";
 import type { Client, Clock, Fetch, Log, Random, RateLimiter, Store } from "../runtime/platform.ts";
 import { readClient } from "./client.ts";
-import { type ConfigInput, parseConfig } from "./config.ts";
+import { type Config, type ConfigInput, parseConfig } from "./config.ts";
 import type { FetchHandler, Host } from "./host.ts";
 import { createService, type Service } from "./service.ts";
 
-/**
- * The configuration, as in a configuration file, and instead of what the host would supply, objects of your own.
- */
-export interface EdgeCookieOptions extends Omit<ConfigInput, "store" | "limiter"> {
+/** Objects of your own, instead of what the host would supply. */
+export interface OwnParts {
+  store?: Store | undefined;
+  limiter?: RateLimiter | undefined;
+  log?: Log | undefined;
+  clock?: Clock | undefined;
+  random?: Random | undefined;
+  fetch?: Fetch | undefined;
+  /** Who asks, where neither the socket nor the headers named under `client` tell it. */
+  readClient?: ((request: Request, address: string | null) => Client) | undefined;
+  /** The address that a server of ours is bound to; left out where the host does the listening. */
+  boundTo?: string | undefined;
+}
+
+/** The configuration, as in a configuration file, and objects of your own. */
+export interface EdgeCookieOptions
+  extends Omit<ConfigInput, "store" | "limiter">,
+    Omit<OwnParts, "store" | "limiter"> {
   /** A store's URL, such as `sqlite:./data/millrace.db`, or a store. */
   store?: string | Store;
   /** `local`, another limiter's URL, or a limiter. */
   limiter?: string | RateLimiter;
-  log?: Log;
-  clock?: Clock;
-  random?: Random;
-  fetch?: Fetch;
-  /** Who asks, where neither the socket nor the headers named under `client` tell it. */
-  readClient?: (request: Request, address: string | null) => Client;
-  /** The address that a server of ours is bound to; left out where the host does the listening. */
-  boundTo?: string;
 }
 
 /** A wrapped handler. */
@@ -56,7 +62,7 @@ export function createEdgeCookie<Args extends unknown[]>(host: Host<Args>) {
    * ```
    */
   return function edgeCookie(options: EdgeCookieOptions) {
-    const { store, limiter, log, clock, random, fetch, readClient: ownClient, boundTo, ...input } = options;
+    const { store, limiter, log, clock, random, fetch, readClient, boundTo, ...input } = options;
     const config = parseConfig(
       {
         ...input,
@@ -65,43 +71,55 @@ export function createEdgeCookie<Args extends unknown[]>(host: Host<Args>) {
       },
       {},
     );
-    const clientOf =
-      ownClient ??
-      ((request: Request, address: string | null) => readClient(request.headers, address, config.client));
-    let service: Service | undefined;
+    return withConfig(host, config, {
+      ...(typeof store === "object" ? { store } : {}),
+      ...(typeof limiter === "object" ? { limiter } : {}),
+      ...{ log, clock, random, fetch, readClient, boundTo },
+    });
+  };
+}
 
-    // Not before the first request: some hosts allow neither randomness nor connections while a module loads.
-    function open(args: Args): Service {
-      const time = clock ?? host.clock;
-      const chance = random ?? host.random;
-      const { maxKeys } = config.throttle;
-      const hotPath = host.createHotPath({ random: chance, ...(maxKeys === null ? {} : { maxKeys }) });
-      return createService({
-        config,
-        hotPath,
-        store: typeof store === "object" ? store : host.openStore(config.store ?? host.defaultStore, args),
-        limiter: typeof limiter === "object" ? limiter : host.openLimiter(config.limiter, hotPath, args),
-        clock: time,
-        random: chance,
-        fetch: fetch ?? host.fetch,
-        fetchPublic: fetch ?? host.fetchPublic(config.ec.allowInsecurePartners),
-        livesBetweenRequests: host.livesBetweenRequests,
-        log: log ?? createLog({ level: host.logLevel, write: host.writeLog, clock: time }),
-        metrics: createMetrics(),
-        boundTo: boundTo ?? null,
-      });
-    }
+/**
+ * The same for a configuration that has been parsed: for hosts where parsing would be a good part of every request.
+ * @returns a function that wraps a handler.
+ */
+export function withConfig<Args extends unknown[]>(host: Host<Args>, config: Config, own: OwnParts) {
+  const clientOf =
+    own.readClient ??
+    ((request: Request, address: string | null) => readClient(request.headers, address, config.client));
+  const clock = own.clock ?? host.clock;
+  const random = own.random ?? host.random;
+  let service: Service | undefined;
 
-    return function wrap(handler: FetchHandler<Args>): EdgeCookieHandler<Args> {
-      const answer = async (request: Request, ...args: Args): Promise<Response> => {
-        service ??= open(args);
-        const client = clientOf(request, host.address(request, args));
-        return service.respond(request, client, host.background(args), () => handler(request, ...args));
-      };
-      return Object.assign(answer, {
-        service: (...args: Args) => (service ??= open(args)),
-        close: async () => service?.close(),
-      });
+  // Not before the first request: some hosts allow neither randomness nor connections while a module loads.
+  function open(args: Args): Service {
+    const { maxKeys } = config.throttle;
+    const hotPath = host.createHotPath({ random, ...(maxKeys === null ? {} : { maxKeys }) });
+    return createService({
+      config,
+      hotPath,
+      store: own.store ?? host.openStore(config.store ?? host.defaultStore, args),
+      limiter: own.limiter ?? host.openLimiter(config.limiter, hotPath, args),
+      clock,
+      random,
+      fetch: own.fetch ?? host.fetch,
+      fetchPublic: own.fetch ?? host.fetchPublic(config.ec.allowInsecurePartners),
+      livesBetweenRequests: host.livesBetweenRequests,
+      log: own.log ?? createLog({ level: host.logLevel, write: host.writeLog, clock }),
+      metrics: createMetrics(),
+      boundTo: own.boundTo ?? null,
+    });
+  }
+
+  return function wrap(handler: FetchHandler<Args>): EdgeCookieHandler<Args> {
+    const answer = async (request: Request, ...args: Args): Promise<Response> => {
+      service ??= open(args);
+      const client = clientOf(request, host.address(request, args));
+      return service.respond(request, client, host.background(args), () => handler(request, ...args));
     };
+    return Object.assign(answer, {
+      service: (...args: Args) => (service ??= open(args)),
+      close: async () => service?.close(),
+    });
   };
 }

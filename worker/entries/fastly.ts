@@ -17,14 +17,15 @@ import { fastlyKvStore } from "../../runtime/stores/fastly-kv.ts";
 import { createHotPath } from "../../wasm/hotpath.ts";
 import { portableKernels } from "../../wasm/portable.ts";
 import { readClient } from "../client.ts";
-import { type ConfigInput, parseConfig } from "../config.ts";
-import { createEdgeCookie, type EdgeCookieOptions } from "../edge-cookie.ts";
+import { type Config, type ConfigInput, parseConfig } from "../config.ts";
+import { createEdgeCookie, type EdgeCookieOptions, withConfig } from "../edge-cookie.ts";
 import type { FetchHandler, Host } from "../host.ts";
+import { passphraseFault } from "../passphrase.ts";
 import { installAbort } from "./abort.ts";
 import { cancellable } from "./cancellable.ts";
 import { answerEvents, clock, originOf, type ServedEvent } from "./event-host.ts";
 import { dynamicFetch } from "./fastly-fetch.ts";
-import { replaceSecrets, secretNames, standIn, type WithSecrets } from "./stored-secrets.ts";
+import { replaceSecrets, replaceTexts, secretNames, standIn, type WithSecrets } from "./stored-secrets.ts";
 
 /** As much of Fastly's `FetchEvent` as is used here. */
 export interface FastlyEvent extends ServedEvent {
@@ -156,21 +157,30 @@ export function serve(bundled: FastlyConfig, options: FastlyServeOptions = {}): 
     setReusableSandboxOptions({ maxRequests: options.requestsPerInstance });
   }
   answerEvents(host, async (log) => {
-    const config = await withStoredSecrets(bundled);
-    const site = options.site ?? originOf(host, checked, dynamicFetch, log);
-    return edgeCookie({ ...config, store: config.store ?? host.defaultStore, log })(site);
+    const config = await withStoredSecrets(checked, secretNames(bundled));
+    const site = options.site ?? originOf(host, config, dynamicFetch, log);
+    const store = openStore(config.store ?? host.defaultStore);
+    const limiter = openLimiter(config.limiter, store);
+    return withConfig(host, config, { store, limiter, log, readClient: clientReader(config.client) })(site);
   });
 }
 
-async function withStoredSecrets(config: FastlyConfig): Promise<ConfigInput> {
+/** Puts what the secret store holds in the places that were kept for it when the configuration was checked. */
+async function withStoredSecrets(checked: Config, names: string[]): Promise<Config> {
   const secrets = new Map<string, string>();
-  for (const name of secretNames(config)) {
+  for (const name of names) {
     const secret = await new SecretStore(NAME).get(name);
     if (secret === null)
       throw new Error(`the secret store ${NAME} has no secret ${name}; add it, or mend the name`);
-    secrets.set(name, secret.plaintext());
+    secrets.set(standIn(name), secret.plaintext());
   }
-  return replaceSecrets<ConfigInput>(config, (name) => secrets.get(name)!);
+  const config = replaceTexts(checked, secrets);
+  for (const [index, passphrase] of config.ec.passphrases.entries()) {
+    const fault = passphraseFault(passphrase);
+    if (fault !== null)
+      throw new Error(`ec.passphrases[${index}] in the secret store ${NAME}: expected ${fault}`);
+  }
+  return config;
 }
 
 export { ecOf } from "../service.ts";

@@ -41,6 +41,17 @@ export function secretNames(value: unknown): string[] {
   return [...names];
 }
 
+/** Puts texts in the place of others, wherever they stand in a value; everything else stays. */
+export function replaceTexts<T>(value: T, texts: ReadonlyMap<string, string>): T {
+  const map = (item: unknown): unknown => {
+    if (typeof item === "string") return texts.get(item) ?? item;
+    if (Array.isArray(item)) return item.map(map);
+    if (typeof item !== "object" || item === null) return item;
+    return Object.fromEntries(Object.entries(item).map(([key, each]) => [key, map(each)]));
+  };
+  return map(value) as T;
+}
+
 /** A text of 64 hex digits for each name, so that a configuration can be checked before its secrets are at hand. */
 export function standIn(name: string): string {
   const digits = Array.from(name, (char) => char.codePointAt(0)!.toString(16)).join("");

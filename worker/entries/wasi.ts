@@ -15,7 +15,7 @@ import { httpStore } from "../../runtime/stores/http.ts";
 import { createHotPath } from "../../wasm/hotpath.ts";
 import { portableKernels } from "../../wasm/portable.ts";
 import { type ConfigInput, parseConfig } from "../config.ts";
-import { createEdgeCookie, type EdgeCookieOptions } from "../edge-cookie.ts";
+import { createEdgeCookie, type EdgeCookieOptions, withConfig } from "../edge-cookie.ts";
 import type { FetchHandler, Host } from "../host.ts";
 import { installAbort } from "./abort.ts";
 import { cancellable } from "./cancellable.ts";
@@ -121,7 +121,9 @@ export function serve(bundled: Partial<ConfigInput> = {}, { site }: WasiServeOpt
     const config = parseConfig(bundled, environment());
     if (config.store === null)
       throw new Error("there is no store: set MILLRACE_STORE to http://:TOKEN@HOST:PORT/");
-    return edgeCookie({ ...config, store: config.store, log })(site ?? originOf(host, config, rawFetch, log));
+    const store = openStore(config.store);
+    const limiter = openLimiter(config.limiter, store);
+    return withConfig(host, config, { store, limiter, log })(site ?? originOf(host, config, rawFetch, log));
   });
 }
 
