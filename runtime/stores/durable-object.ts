@@ -61,7 +61,7 @@ export function durableObjectStore({ call, spread }: DurableObjectStoreOptions):
     async put(key, value, options = {}) {
       mustBeUsable(key);
       mustBeText("value", value);
-      expiryMs(0, options.ttlSeconds); // refused here, for an error loses its class on the way
+      expiryMs(0, options.ttlSeconds); // refuses what is no amount of time, before a call is made
       return call(nameOf(key), (object) => object.put(key, value, options));
     },
 
