@@ -73,12 +73,13 @@ const RETRY_MS = 250;
 const MAX_RECONNECT_MS = 1000;
 /** So many commands may wait for their answers; more are refused at once. */
 const MAX_WAITING = 20_000;
+/** The library's own bound on time ends when a command is sent, and costs more than the rest of the command. */
+const UNBOUNDED = { timeout: 0 };
 /** How many keys Redis looks at for each step of a scan. */
 const SCAN_STEP = "1000";
 
 /** What Redis or its client says, and the way out of it. */
 const waysOut: readonly (readonly [RegExp, string])[] = [
-  [/Cannot find (package|module)|Module not found|could not resolve/i, "install it: npm i @redis/client"],
   [/NOAUTH|WRONGPASS|AUTH /, "put the right user and password into the URL"],
   [/NOPERM/, "this user needs the rights to read and write keys, to run scripts and to scan"],
   [
@@ -260,7 +261,7 @@ function socketTo({ host, port }: { host: string; port: number }) {
 
 /** Opens a connection to the first node that answers, and to all of its Cluster if it belongs to one. */
 async function open(address: Address, inTime: <T>(work: Promise<T>) => Promise<T>): Promise<Connection> {
-  const library = (await import("@redis/client")) as unknown as Library;
+  const library = await load();
   const { username, password, tls } = address;
 
   /** What every connection has. @param reconnectStrategy the pause before the next attempt, in milliseconds; false: none */
@@ -271,8 +272,7 @@ async function open(address: Address, inTime: <T>(work: Promise<T>) => Promise<T
     // While there is no connection every command is refused at once.
     disableOfflineQueue: true,
     commandsQueueMaxLength: MAX_WAITING,
-    // The library's own bound ends with the sending of a command, and costs more than all the rest of it.
-    commandOptions: { timeout: 0 },
+    commandOptions: UNBOUNDED,
   });
 
   async function connected<T extends Client | ClusterClient>(client: T): Promise<T> {
@@ -316,11 +316,10 @@ async function open(address: Address, inTime: <T>(work: Promise<T>) => Promise<T
   }
 
   async function openCluster(): Promise<Connection> {
-    if (address.database !== 0)
-      throw new Error("a Cluster has no databases; leave the number out of the URL");
     const cluster = library.createCluster({
       rootNodes: address.nodes.map((node) => ({ socket: socketTo(node) })),
       defaults: options(pauseMs),
+      commandOptions: UNBOUNDED,
     });
     await connected(cluster);
     return {
@@ -335,6 +334,15 @@ async function open(address: Address, inTime: <T>(work: Promise<T>) => Promise<T
   if (address.nodes.length === 1) return server;
   server.destroy();
   throw new Error("that is no Cluster; name one host and no more");
+}
+
+/** @throws {Error} saying what to install, if the library is not there. */
+async function load(): Promise<Library> {
+  try {
+    return (await import("@redis/client")) as unknown as Library;
+  } catch (cause) {
+    throw new Error("its client library cannot be loaded; npm i @redis/client installs it", { cause });
+  }
 }
 
 /** What the first one of them comes to for which the work succeeds. @throws what the last one throws, if none does. */

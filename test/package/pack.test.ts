@@ -101,6 +101,22 @@ describe.each(Object.keys(runtimes) as ProcessRuntime[])("the packed package on 
   });
 });
 
+test.each(Object.keys(runtimes) as ProcessRuntime[])(
+  "a store on Redis without the client library says on %s what to install",
+  (runtime) => {
+    const [command, ...first] = runtimes[runtime];
+    const script = `redis-${runtime}.mjs`;
+    writeFileSync(
+      join(app, script),
+      `import { connectRedis } from "millrace/stores/redis";
+const redis = connectRedis({ url: "redis://127.0.0.1:1" });
+await redis.send("GET", "key").catch(({ message }) => console.log(message));
+await redis.close();`,
+    );
+    expect(run(command, [...first, script], app)).toContain("npm i @redis/client installs it");
+  },
+);
+
 test("the command line runs from the package", () => {
   const millrace = join(app, "node_modules/millrace/dist/worker/cli.js");
   expect(run(process.execPath, [millrace, "--version"], app)).toMatch(/^\S*\d+\.\d+\.\d+\n$/);
