@@ -51,7 +51,7 @@ if count < limit then
   redis.call('PEXPIRE', key, string.format('%.0f', at - now + window + tonumber(ARGV[3])))
   return {1, limit - count - 1, 0}
 end
-local blocking = tonumber(redis.call('LINDEX', key, -limit) or now)
+local blocking = tonumber(redis.call('LINDEX', key, math.floor(count - limit)) or now)
 return {0, 0, blocking + window - now}`;
 
 /**

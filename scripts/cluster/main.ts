@@ -114,7 +114,7 @@ function welcome(port: number, pid: number | undefined, redis: { url: string; pi
   return `
   Two millrace processes on ${redis.url} share one identity graph and one set of limits.
 
-  Open  http://${DOMAIN}:${port}  and reload: they answer by turns, and both know who you are. In a terminal:
+  Open  http://${DOMAIN}:${port}  and watch: they answer by turns, and both know who you are. In a terminal:
 
     Visitors behind one address; "hourly" bears ${PER_HOUR} questions an hour about it, from both together:
       for i in $(seq 40); do curl -so /dev/null ${url} -H '${TRY_IP_HEADER}: 203.0.113.7'; done

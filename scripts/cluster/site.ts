@@ -11,7 +11,7 @@ const PAGE = `<!doctype html>
 <title>Two processes, one identity</title>
 <style>body { font: 18px/1.5 system-ui; max-width: 40em; margin: 3em auto; padding: 0 1em } pre { white-space: pre-wrap; overflow-wrap: anywhere }</style>
 <h1>Two processes, one identity</h1>
-<p>Reload: the processes answer by turns, and both know who you are.</p>
+<p>Every two seconds this page asks who you are. The processes answer by turns, and both know.</p>
 <pre id="identity">…</pre>
 <script>
 const show = async () => {

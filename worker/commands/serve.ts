@@ -61,12 +61,12 @@ async function serveConfigured(entry: Entry, config: ServeConfig): Promise<void>
     boundTo: config.listen.host,
   })(site);
   await opened("store", () => handler.service().services.store.get("start"));
-  await opened("limiter", async () => handler.service().services.limiter.take("start", ANY_RATE));
+  await opened("limiter", async () => handler.service().services.limiter.take("start", NOTHING));
   await serveUntilSignal(entry, { handler, listen: config.listen, close: () => handler.close() }, log);
 }
 
-/** For the limiter's first answer; whether it admits this does not matter. */
-const ANY_RATE = { limit: 1, windowMs: 1 };
+/** Asks the limiter without taking anything. */
+const NOTHING = { limit: 0, windowMs: 1 };
 
 /** Before the first visitor: what cannot be opened is a mistake to mend, not an outage to live through. */
 async function opened(what: string, use: () => Promise<unknown>): Promise<void> {

@@ -7,8 +7,8 @@ import type { Services } from "../service.ts";
 
 /** How long an answer may take before what gives it counts as down, in milliseconds. */
 const PATIENCE_MS = 2000;
-/** For the limiter's answer; whether it admits this does not matter. */
-const ANY_RATE = { limit: 1, windowMs: 1 };
+/** Asks the limiter without taking anything. */
+const NOTHING = { limit: 0, windowMs: 1 };
 
 /** `GET /_ts/health` and `GET /_ts/metrics`. */
 export function healthRoutes(services: Services): Hono<RouteBindings> {
@@ -16,7 +16,7 @@ export function healthRoutes(services: Services): Hono<RouteBindings> {
 
   const parts = {
     store: async () => store.get("health"),
-    limiter: async () => limiter.take("health", ANY_RATE),
+    limiter: async () => limiter.take("health", NOTHING),
   };
 
   async function answers(ask: () => Promise<unknown>): Promise<boolean> {
