@@ -34,6 +34,7 @@ import { settlesWithin } from "../runtime/within.ts";
 import type { HotPath } from "../wasm/hotpath.ts";
 import { createApp, type RouteKind, routeKind } from "./app.ts";
 import { type Config, sealPartners } from "./config.ts";
+import { syncParts } from "./sync-parts.ts";
 
 /** How long a response waits for the store before the write goes on behind it, in milliseconds. */
 const STORE_PATIENCE_MS = 250;
@@ -141,9 +142,7 @@ export function createService(given: Parts): Service {
   const { maxConcurrentPerDomain, maxPerMinutePerDomain, maxQueued } = config.sync;
   const engine = new SyncEngine({
     ...parts,
-    // Whoever counts together with others must not ask for an id that one of them is asking for.
-    ...(limiter.shared && store.traits.shared ? { lease: { store, holder: instanceName(random) } } : {}),
-    log: oursOnce(log, logOnce),
+    ...syncParts(parts, logOnce),
     context: pullSync.context,
     limits: { maxConcurrent: maxConcurrentPerDomain, maxPerMinute: maxPerMinutePerDomain },
     limitsFor: pullSync.limitsFor,
@@ -323,27 +322,6 @@ export function createService(given: Parts): Service {
       await store.close();
     },
   };
-}
-
-/** A log in which a fault of our own, which strikes every id alike, is told once; what partners do is told each time. */
-function oursOnce(log: Log, logOnce: LogOnce): Log {
-  return {
-    debug: (message, fields) => log.debug(message, fields),
-    info: (message, fields) => log.info(message, fields),
-    warn(message, fields = {}) {
-      const isTheirs = "outcome" in fields || "because" in fields;
-      if (isTheirs) log.warn(message, fields);
-      else logOnce.warn(message, message, fields);
-    },
-    error: (message, fields) => log.error(message, fields),
-  };
-}
-
-/** What no other instance is called. */
-function instanceName(random: Random): string {
-  const bytes = new Uint8Array(12);
-  random.fill(bytes);
-  return toHex(bytes);
 }
 
 function policyOf({ consent }: Config): ConsentPolicy {
