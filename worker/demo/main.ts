@@ -142,7 +142,7 @@ function welcome(url: string, store: string, token: string | null): string {
     curl -si ${url} -H 'Cookie: demo-place=JP' | grep -i ts-ec
 
   The operator's page is at ${page}/_ts/admin/ (${token === null ? "your own token" : `token ${token}`}).
-  The graph is in ${store}. To serve a site of your own: npm start -- --config FILE. Ctrl-C ends this.
+  The graph is in ${store.replace(/\/\/[^@/]*@/, "//")}. To serve a site of your own: npm start -- --config FILE. Ctrl-C ends this.
 
 `;
 }
