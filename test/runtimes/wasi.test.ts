@@ -1,5 +1,6 @@
 /**
- * The black-box suite on WASI HTTP: the service as a component, served by jco, its store served by Node.
+ * The black-box suite on WASI HTTP: the service as a component, served by jco, and by wasmtime where that is on the machine;
+ * its store served by Node.
  * @module
  */
 import assert from "node:assert/strict";
@@ -11,7 +12,7 @@ import { afterAll, beforeAll, describe, test } from "vitest";
 import { type Origin, startOrigin } from "../support/origin.ts";
 import type { Program } from "../support/program.ts";
 import { root, type Spawned, spawnServer } from "../support/spawn.ts";
-import { buildWasi, startJco } from "../support/wasi.ts";
+import { buildWasi, findWasmtime, startJco, startWasmtime } from "../support/wasi.ts";
 import { scenariosOn } from "./left-out.ts";
 import { scenarios } from "./scenarios.ts";
 import { scenarioConfig, type Target, targetOf } from "./target.ts";
@@ -31,8 +32,8 @@ describe("black box on wasi", () => {
   let component: string;
   let server: Program;
 
-  const serve = (isolation: "instance" | "worker") =>
-    startJco(component, isolation, { MILLRACE_STORE: store.url.replace("://", `://:${TOKEN}@`) });
+  const storeAt = (url: string) => ({ MILLRACE_STORE: url.replace("://", `://:${TOKEN}@`) });
+  const serve = (isolation: "instance" | "worker") => startJco(component, isolation, storeAt(store.url));
   const target = (): Target => targetOf("wasi", server.url, origin, server.log);
 
   beforeAll(async () => {
@@ -82,6 +83,18 @@ describe("black box on wasi", () => {
 
     test.each(all.filter(({ name }) => severalAtOnce.includes(name)))("$name", ({ run }) => run(target()));
   });
+
+  const wasmtime = findWasmtime();
+  if (wasmtime !== null) {
+    describe("on wasmtime", () => {
+      beforeAll(async () => {
+        server = await startWasmtime(wasmtime, component, storeAt(store.url));
+      });
+      afterAll(() => server?.stop());
+
+      test.each(all)("$name", ({ run }) => run(target()));
+    });
+  }
 
   test("a fault of the configuration is in the log, by field, and no page fails silently", async () => {
     server = await startJco(component, "instance", { MILLRACE_EC_PASSPHRASES: "short" });

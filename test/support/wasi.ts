@@ -3,7 +3,7 @@
  * by jco.
  * @module
  */
-import { execFile } from "node:child_process";
+import { execFile, spawnSync } from "node:child_process";
 import { copyFileSync, mkdirSync, symlinkSync, writeFileSync } from "node:fs";
 import type { AddressInfo } from "node:net";
 import { createServer } from "node:net";
@@ -68,4 +68,26 @@ async function freePort(): Promise<number> {
   const { port } = server.address() as AddressInfo;
   await new Promise((resolve) => server.close(resolve));
   return port;
+}
+
+/** wasmtime, where it is on the machine (`WASMTIME_PATH` names one elsewhere); nothing installs it. */
+export function findWasmtime(): string | null {
+  const command = process.env.WASMTIME_PATH ?? "wasmtime";
+  const found = spawnSync(command, ["--version"], { stdio: "ignore" });
+  return found.status === 0 ? command : null;
+}
+
+/** Serves a component as it would be in production. */
+export function startWasmtime(
+  command: string,
+  component: string,
+  env: Record<string, string>,
+): Promise<Program> {
+  return startProgram({
+    command,
+    args: ["serve", "--addr", "127.0.0.1:0", "-S", "cli=y,inherit-env=y", component],
+    env,
+    ready: /Serving HTTP on (http:\/\/[^/\s]+)/,
+    startTimeoutMs: START_TIMEOUT_MS,
+  });
 }

@@ -128,7 +128,7 @@ export interface FastlyServeOptions {
   site?: FetchHandler<FastlyArgs>;
   /**
    * How many requests an instance serves, one after the other. Fastly's default is 1. With more, most requests are
-   * spared some 10 ms of opening the service, and a partner's registration takes up to 5 s to be known everywhere.
+   * spared some 4 ms of opening the service, and a partner's registration takes up to 5 s to be known everywhere.
    */
   requestsPerInstance?: number;
 }
