@@ -18,7 +18,7 @@ const GPC = "sec-gpc";
 /** How far the jar's end of a cookie may be from the one meant: a visit takes time. */
 const TOLERANCE_SECONDS = 30;
 
-describe.skipIf(noChromium !== undefined)(noChromium ?? "black box in a browser", () => {
+describe.skipIf(noChromium !== undefined)(noChromium ?? "black box on browser", () => {
   let browser: Browser;
   let origin: Origin;
   let site: DeviceSite;

@@ -7,15 +7,17 @@ import type { Target } from "./target.ts";
  * Makes a test of every scenario that a runtime can have. To be called inside a suite called `black box on <runtime>`:
  * the table at the end of a run is read off these names.
  * @param isWanted leaves scenarios to another call.
+ * @param timeoutMs where a scenario may take longer than elsewhere.
  */
 export function blackBox(
   runtime: string,
   target: () => Target,
   isWanted: (scenario: string) => boolean = () => true,
+  timeoutMs?: number,
 ): void {
   describe("scenarios", () => {
     for (const { name, run } of scenariosOn(runtime, scenarios)) {
-      if (isWanted(name)) test(name, () => run(target()));
+      if (isWanted(name)) test(name, () => run(target()), timeoutMs);
     }
   });
 }

@@ -13,6 +13,7 @@ import { type Origin, startOrigin } from "../support/origin.ts";
 import type { Program } from "../support/program.ts";
 import { root, type Spawned, spawnServer } from "../support/spawn.ts";
 import { buildWasi, findWasmtime, startJco, startWasmtime } from "../support/wasi.ts";
+import { blackBox } from "./black-box.ts";
 import { scenariosOn } from "./left-out.ts";
 import { scenarios } from "./scenarios.ts";
 import { scenarioConfig, type Target, targetOf } from "./target.ts";
@@ -54,19 +55,13 @@ describe("black box on wasi", () => {
     rmSync(folder, { recursive: true, force: true });
   });
 
-  const all = scenariosOn("wasi", scenarios);
-
   describe("one request after the other", () => {
     beforeAll(async () => {
       server = await serve("instance");
     });
     afterAll(() => server?.stop());
 
-    test.each(all.filter(({ name }) => !severalAtOnce.includes(name)))(
-      "$name",
-      ({ run }) => run(target()),
-      SCENARIO_TIMEOUT_MS,
-    );
+    blackBox("wasi", target, (name) => !severalAtOnce.includes(name), SCENARIO_TIMEOUT_MS);
 
     test("health, and a plain 404 for what is not there", async () => {
       const health = await target().visit({}, { path: "/_ts/health" });
@@ -81,9 +76,10 @@ describe("black box on wasi", () => {
     });
     afterAll(() => server?.stop());
 
-    test.each(all.filter(({ name }) => severalAtOnce.includes(name)))("$name", ({ run }) => run(target()));
+    blackBox("wasi", target, (name) => severalAtOnce.includes(name));
   });
 
+  // A second proof where somebody has installed it: no package of the registries brings it.
   const wasmtime = findWasmtime();
   if (wasmtime !== null) {
     describe("on wasmtime", () => {
@@ -92,7 +88,7 @@ describe("black box on wasi", () => {
       });
       afterAll(() => server?.stop());
 
-      test.each(all)("$name", ({ run }) => run(target()));
+      test.each(scenariosOn("wasi", scenarios))("$name", ({ run }) => run(target()));
     });
   }
 
