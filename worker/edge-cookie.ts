@@ -36,7 +36,8 @@ export interface EdgeCookieOptions
 
 /** A wrapped handler. */
 export interface EdgeCookieHandler<Args extends unknown[]> {
-  (request: Request, ...host: Args): Promise<Response>;
+  /** Answers at once where nothing has to be waited for, the wrapped handler included. */
+  (request: Request, ...host: Args): Response | Promise<Response>;
   /** The running service; opens the store and the limiter if that has not happened. */
   service(...host: Args): Service;
   /** Finishes background work and closes the store. */
@@ -87,6 +88,8 @@ export function withConfig<Args extends unknown[]>(host: Host<Args>, config: Con
   const clientOf =
     own.readClient ??
     ((request: Request, address: string | null) => readClient(request.headers, address, config.client));
+  // Some hosts make a call of it.
+  const needsAddress = own.readClient !== undefined || config.client.ipHeader === null;
   const clock = own.clock ?? host.clock;
   const random = own.random ?? host.random;
   let service: Service | undefined;
@@ -112,9 +115,9 @@ export function withConfig<Args extends unknown[]>(host: Host<Args>, config: Con
   }
 
   return function wrap(handler: FetchHandler<Args>): EdgeCookieHandler<Args> {
-    const answer = async (request: Request, ...args: Args): Promise<Response> => {
+    const answer = (request: Request, ...args: Args): Response | Promise<Response> => {
       service ??= open(args);
-      const client = clientOf(request, host.address(request, args));
+      const client = clientOf(request, needsAddress ? host.address(request, args) : null);
       return service.respond(request, client, host.background(args), () => handler(request, ...args));
     };
     return Object.assign(answer, {

@@ -4,7 +4,7 @@
  * @module
  */
 import { createAdoption, type MayAdopt } from "../runtime/ec/adoption.ts";
-import { allowsEcCreation, type ConsentPolicy } from "../runtime/ec/consent.ts";
+import { allowsEcCreation, type ConsentPolicy, type Jurisdiction } from "../runtime/ec/consent.ts";
 import { type EcContext, mintIfNeeded, readContext } from "../runtime/ec/context.ts";
 import { isTombstone, LAST_SEEN_DEBOUNCE_SECONDS, newEntry, toSeconds } from "../runtime/ec/entry.ts";
 import { applyFinalization, decideFinalization, type Finalization } from "../runtime/ec/finalize.ts";
@@ -17,7 +17,7 @@ import { countFaults } from "../runtime/observe/count-faults.ts";
 import { describeMetrics } from "../runtime/observe/describe.ts";
 import { createLogOnce, type LogOnce } from "../runtime/observe/log.ts";
 import { meteredStore } from "../runtime/observe/metered-store.ts";
-import type { MetricsRegistry } from "../runtime/observe/metrics.ts";
+import type { Counter, MetricsRegistry } from "../runtime/observe/metrics.ts";
 import type {
   Background,
   Client,
@@ -90,25 +90,41 @@ export interface Services extends Parts {
 /** One running service. */
 export interface Service {
   readonly services: Services;
-  /** Answers one request: by the service's own routes, else by `handle`. */
+  /**
+   * Answers one request: by the service's own routes, else by `handle`; at once where nothing has to be waited for.
+   * @throws what `handle` throws.
+   */
   respond(
     request: Request,
     client: Client,
     background: Background,
     handle: () => Response | Promise<Response>,
-  ): Promise<Response>;
+  ): Response | Promise<Response>;
   /** Waits for the background work that has begun, then closes the store and the limiter. */
   close(): Promise<void>;
 }
 
-const contexts = new WeakMap<Request, EcContext>();
+/** Where a request carries its context: a `WeakMap` would cost more, above all when garbage is collected. */
+const CONTEXT = Symbol("millrace.context");
+
+/** A request as the wrapped handler gets it. */
+interface Accompanied extends Request {
+  [CONTEXT]?: EcContext;
+}
+
+/** One request on its way through the service. */
+interface Visit {
+  context: EcContext;
+  background: Background;
+  route: RouteKind;
+}
 
 /**
  * What the service read of a request and decided on it, for the wrapped handler.
  * @returns `undefined` for a request that did not come through the service.
  */
 export function ecOf(request: Request): Readonly<EcContext> | undefined {
-  return contexts.get(request);
+  return (request as Accompanied)[CONTEXT];
 }
 
 /** Puts a service together. Opens nothing and starts nothing by itself. */
@@ -174,6 +190,12 @@ export function createService(given: Parts): Service {
   const settings = { identity, policy, readEcHeader: config.ec.readEcHeader };
   const domain = config.publisher.domain;
   const pending = new Set<Promise<unknown>>();
+  const requestsOf = counters((route: RouteKind, branch: Finalization["branch"]) =>
+    metrics.counter("ec_requests_total", { route, branch }),
+  );
+  const consentOf = counters((jurisdiction: Jurisdiction, allowed: boolean) =>
+    metrics.counter("ec_consent_total", { jurisdiction, allowed: String(allowed) }),
+  );
 
   /** Hands work to the host, and remembers it for {@link Service.close}. Whoever began it hears of its failure. */
   function keep(background: Background, work: Promise<unknown>): void {
@@ -241,26 +263,31 @@ export function createService(given: Parts): Service {
     if (result === "throttled" && parts.livesBetweenRequests) engine.enqueue(id, DELAYS_MS.immediate);
   }
 
-  /** What may wait until after the response. A visit counts on every route; only organic requests pull. */
-  async function afterResponse(end: Finalization, context: EcContext, organic: boolean): Promise<void> {
-    if (end.branch === "returning" && !seenLately(end.id, context)) await touch(end.id, context);
-    if (organic && (end.branch === "returning" || end.branch === "new")) await pull(context);
+  /**
+   * What may wait until after the response; `null`: nothing. A visit counts on every route; only organic requests pull.
+   */
+  function afterResponse(end: Finalization, { context, route }: Visit): Promise<void> | null {
+    const isKnown = end.branch === "returning";
+    const isUnseen = isKnown && !seenLately(end.id, context);
+    const pulls = route === "organic" && (isKnown || end.branch === "new") && pullSync.mayBegin(context);
+    if (!isUnseen && !pulls) return null;
+    return (async () => {
+      if (isUnseen) await touch(end.id, context);
+      if (pulls) await pull(context);
+    })();
   }
 
-  /** What has to be in the graph before the response. */
-  async function record(end: Finalization, context: EcContext, background: Background): Promise<void> {
+  /** What has to be in the graph before the response; `null`: nothing. */
+  function record(end: Finalization, { context, background }: Visit): Promise<unknown> | null {
     if (end.branch === "new") {
       seenLately(end.id, context);
-      await inForeground(
-        background,
-        "creating a graph entry",
-        graph.createOrRevive(end.id, entryFor(context)),
-      );
-    } else if (end.branch === "withdrawal") {
-      await Promise.all(
-        end.tombstones.map((id) => inForeground(background, "writing a tombstone", withdraw(id, context))),
-      );
+      const work = graph.createOrRevive(end.id, entryFor(context));
+      return inForeground(background, "creating a graph entry", work);
     }
+    if (end.branch !== "withdrawal" || end.tombstones.length === 0) return null;
+    return Promise.all(
+      end.tombstones.map((id) => inForeground(background, "writing a tombstone", withdraw(id, context))),
+    );
   }
 
   function mint(context: EcContext): void {
@@ -278,41 +305,56 @@ export function createService(given: Parts): Service {
     }
   }
 
-  /** Answers, and counts what goes wrong with that. */
-  async function counted(route: RouteKind, answer: () => Response | Promise<Response>): Promise<Response> {
-    let isSound = false;
-    try {
-      const response = await answer();
-      isSound = response.status < 500;
-      return response;
-    } finally {
-      if (!isSound) metrics.count("ec_server_errors_total", { route });
-    }
+  /** Counts an answer that went wrong, and passes the error on. */
+  function failed(route: RouteKind, error: unknown): never {
+    metrics.count("ec_server_errors_total", { route });
+    throw error;
+  }
+
+  /** The end of a request that has been answered. */
+  function finish(visit: Visit, response: Response): Response | Promise<Response> {
+    const { context, route } = visit;
+    if (response.status >= 500) metrics.count("ec_server_errors_total", { route });
+    const end = decideFinalization(context);
+    requestsOf(route, end.branch).add();
+    // Who calls the API is a partner's server or an operator.
+    if (route !== "api") consentOf(context.consent.jurisdiction, allowsEcCreation(context.consent)).add();
+    const recorded = record(end, visit);
+    return recorded === null ? leave(visit, end, response) : recorded.then(() => leave(visit, end, response));
+  }
+
+  /** The response as it leaves; what remains to be done goes on behind it. */
+  function leave(visit: Visit, end: Finalization, response: Response): Response {
+    const work = afterResponse(end, visit);
+    if (work !== null) inBackground(visit.background, "work after a response", work);
+    return applyFinalization(response, end, domain);
   }
 
   return {
     services,
-    async respond(request, client, background, handle) {
+    respond(request, client, background, handle) {
       const context = readContext(request.headers, client, clock.now(), settings);
-      contexts.set(request, context);
+      (request as Accompanied)[CONTEXT] = context;
       if (registry.isDue()) inBackground(background, "reading the partners", registry.refresh());
       const route = routeKind(request.url);
-      const isOrganic = route === "organic";
-      if (isOrganic) mint(context);
-      const bindings = { context, keep: (work: Promise<unknown>) => keep(background, work) };
-      const response = await counted(route, isOrganic ? handle : () => app(request, bindings));
-      const end = decideFinalization(context);
-      metrics.count("ec_requests_total", { route, branch: end.branch });
-      // Who calls the API is a partner's server or an operator.
-      if (route !== "api") {
-        metrics.count("ec_consent_total", {
-          jurisdiction: context.consent.jurisdiction,
-          allowed: String(allowsEcCreation(context.consent)),
-        });
+      const visit = { context, background, route };
+      let answer: Response | Promise<Response>;
+      try {
+        if (route === "organic") {
+          mint(context);
+          answer = handle();
+        } else {
+          answer = app(request, { context, keep: (work) => keep(background, work) });
+        }
+      } catch (error) {
+        failed(route, error);
       }
-      await record(end, context, background);
-      inBackground(background, "work after a response", afterResponse(end, context, isOrganic));
-      return applyFinalization(response, end, domain);
+      // A promise may be another realm's.
+      if (!("then" in answer)) return finish(visit, answer);
+      return answer.then(
+        (response) => finish(visit, response),
+        (error) => failed(route, error),
+      );
     },
     async close() {
       await engine.stop(CLOSE_PATIENCE_MS);
@@ -331,4 +373,15 @@ function policyOf({ consent }: Config): ConsentPolicy {
     maxAgeDays: consent.maxAgeDays,
     assumeCountry: consent.assumeCountry,
   };
+}
+
+/** Counters by two labels, found without making anything; each begins to exist when it is first asked for. */
+function counters<A, B>(create: (a: A, b: B) => Counter): (a: A, b: B) => Counter {
+  const byBoth = new Map<A, Map<B, Counter>>();
+  const add = (a: A, b: B): Counter => {
+    const counter = create(a, b);
+    byBoth.set(a, new Map(byBoth.get(a)).set(b, counter));
+    return counter;
+  };
+  return (a, b) => byBoth.get(a)?.get(b) ?? add(a, b);
 }

@@ -82,7 +82,7 @@ interface Run {
 /** What pull sync is made of. */
 export interface PullSyncParts {
   graph: Graph;
-  registry: Pick<Registry, "ready" | "get" | "pulling">;
+  registry: Pick<Registry, "isKnown" | "ready" | "get" | "pulling">;
   limiter: RateLimiter;
   clock: Clock;
   random: Random;
@@ -99,6 +99,8 @@ export interface PullSyncParts {
 export interface PullSync {
   /** What the engine asks and does; identifiers are EC ids, items are partners. */
   readonly context: SyncContext<string, PulledId>;
+  /** Whether anybody could have to be asked for the visitor of an organic request; decided without waiting. */
+  mayBegin(visit: EcContext): boolean;
   /**
    * Decides which partners the visitor of an organic request is due for, and takes their rate limits.
    * @returns whether any partner may be asked now.
@@ -243,6 +245,12 @@ export function createPullSync(parts: PullSyncParts): PullSync {
         );
       },
     },
+
+    mayBegin: ({ consent, activeId, client }) =>
+      (!registry.isKnown() || registry.pulling().length > 0) &&
+      allowsEcCreation(consent) &&
+      activeId !== null &&
+      client.ip !== null,
 
     async begin({ consent, activeId: id, client, ecGenerated }) {
       // Where an instance lives for one request, the partners are still being read.

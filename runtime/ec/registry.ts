@@ -52,7 +52,9 @@ export interface Registry {
    * @throws if the store fails.
    */
   authenticate(keyHash: string): Promise<Partner | null>;
-  /** Whether the registered partners are known; waits a while for the first look into the store. Never throws. */
+  /** Whether the registered partners are known. */
+  isKnown(): boolean;
+  /** The same, but waits a while for the first look into the store. Never throws. */
   ready(): Promise<boolean>;
   /** Whether it is time to ask for changes. */
   isDue(): boolean;
@@ -242,6 +244,7 @@ export function createRegistry(parts: RegistryParts): Registry {
       const now = stored === null ? null : decode(stored.value);
       return now !== null && isSameHash(hotPath, now.apiKeyHash, keyHash) ? now : null;
     },
+    isKnown: () => knownVersion !== undefined,
     async ready() {
       if (knownVersion !== undefined) return true;
       await settlesWithin(refresh(), FIRST_LOAD_PATIENCE_MS, clock).catch((error) =>

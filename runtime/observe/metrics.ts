@@ -15,10 +15,17 @@ export interface MetricsRegistry extends Metrics {
    * @throws {TypeError} on a malformed name, or if the metric has another type already.
    */
   describe(name: string, help: string, type: MetricType, buckets?: readonly number[]): void;
+  /** One series of a counter, for what every request counts: found once, then counted without a look-up. */
+  counter(name: string, labels?: Labels): Counter;
   /** The whole registry as Prometheus text. */
   text(): string;
   /** The whole registry as data, in the order in which its metrics were first named. */
   snapshot(): MetricSnapshot[];
+}
+
+/** One series of a counter. */
+export interface Counter {
+  add(): void;
 }
 
 /** One metric as data. */
@@ -134,6 +141,14 @@ export function createMetrics(): MetricsRegistry {
       while (i < buckets.length && value > buckets[i]!) i++;
       series.counts[i]!++;
       series.value += value;
+    },
+    counter(name, labels) {
+      const series = seriesOf(name, metricOf(name, "counter"), labels);
+      return {
+        add() {
+          series.value++;
+        },
+      };
     },
     describe(name, help, type, buckets) {
       metricOf(name, type, buckets).help = help;

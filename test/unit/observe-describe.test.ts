@@ -22,7 +22,7 @@ function usedNames(): string[] {
     .filter((file) => file.endsWith(".ts") && !file.includes("/demo/"));
   const used = sources.flatMap((file) => {
     const text = readFileSync(file, "utf8");
-    const direct = text.matchAll(/\b(?:count|gauge|observe)\(\s*"([a-z_]+)"/g);
+    const direct = text.matchAll(/\b(?:count|counter|gauge|observe)\(\s*"([a-z_]+)"/g);
     const prefixed = file.includes("/sync/") ? text.matchAll(/`\$\{[^}]*prefix\}([a-z_]+)`/g) : [];
     return [...direct, ...prefixed].map((match) => match[1]!);
   });
@@ -122,20 +122,20 @@ describe("requests", () => {
   test("that fail are counted, and an exception is passed on", async () => {
     const t = testService();
     const client = { ip: "203.0.113.1", country: "JP", region: null };
-    const respond = (handle: () => Response) =>
+    const respond = (handle: () => Response | Promise<Response>) =>
       t.service.respond(new Request("https://publisher.example/"), client, { waitUntil() {} }, handle);
     await respond(() => new Response("", { status: 404 }));
     await respond(() => new Response("", { status: 502 }));
-    await expect(
-      respond(() => {
-        throw new Error("the site fell over");
-      }),
-    ).rejects.toThrow("the site fell over");
+    const fall = () => {
+      throw new Error("the site fell over");
+    };
+    expect(() => respond(fall)).toThrow("the site fell over");
+    await expect(respond(async () => fall())).rejects.toThrow("the site fell over");
     t.store.mode = "down";
     expect((await t.ask("/_ts/health")).status).toBe(503);
     const text = t.services.metrics.text();
     expect(text).toContain(
-      'ec_server_errors_total{route="organic"} 2\nec_server_errors_total{route="api"} 1\n',
+      'ec_server_errors_total{route="organic"} 3\nec_server_errors_total{route="api"} 1\n',
     );
   });
 });

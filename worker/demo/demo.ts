@@ -90,7 +90,7 @@ export function createDemo<Args extends unknown[]>(parts: DemoParts<Args>): Demo
       graph: services.graph,
       sendCrowd() {
         for (const visit of crowd.visits(new URL("/", request.url).href)) {
-          handler(visit, ...args)
+          Promise.resolve(handler(visit, ...args))
             .then((response) => response.body?.cancel())
             .catch(() => {}); // nobody reads it
         }

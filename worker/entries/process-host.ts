@@ -7,7 +7,7 @@ import { clearTimeout, setTimeout } from "node:timers";
 import { localLimiter } from "../../runtime/limiters/local.ts";
 import { redisLimiter } from "../../runtime/limiters/redis.ts";
 import { LOG_LEVELS, type LogLevel } from "../../runtime/observe/log.ts";
-import type { Clock } from "../../runtime/platform.ts";
+import type { Background, Clock } from "../../runtime/platform.ts";
 import { memoryStore } from "../../runtime/stores/memory.ts";
 import { connectRedis, redisStore } from "../../runtime/stores/redis.ts";
 import { sqliteStore } from "../../runtime/stores/sqlite.ts";
@@ -28,6 +28,9 @@ export const systemClock: Clock = {
     return () => clearTimeout(timer);
   },
 };
+
+/** The process lives on by itself; whoever hands work in has dealt with its failure. */
+const livingProcess: Background = { waitUntil() {} };
 
 /** What differs between the three. */
 export interface ProcessHostOptions<Args extends unknown[]> {
@@ -78,8 +81,7 @@ export function processHost<Args extends unknown[]>(options: ProcessHostOptions<
       if (/^rediss?:/.test(url)) return redisLimiter({ redis: connectRedis({ url }) });
       throw new Error(`${name} has no limiter for "${schemeOf(url)}"; it has local, redis:, rediss:`);
     },
-    // The process lives on by itself; whoever hands work in has dealt with its failure.
-    background: () => ({ waitUntil() {} }),
+    background: () => livingProcess,
   };
 }
 

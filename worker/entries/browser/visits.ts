@@ -142,7 +142,11 @@ export function createVisits(options: BrowserOptions): Visits {
     const { handler } = await opened();
     const endTurn = await complete(request);
     turns.set(request, endTurn);
-    return handler(request, event, page).finally(endTurn);
+    try {
+      return await handler(request, event, page);
+    } finally {
+      endTurn();
+    }
   }
 
   /** What the service itself answers. It never mints, so that its turn is over at once. */
