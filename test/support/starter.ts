@@ -4,7 +4,7 @@
  * @module
  */
 import { execFileSync } from "node:child_process";
-import { cpSync, mkdirSync, readFileSync, symlinkSync } from "node:fs";
+import { cpSync, existsSync, mkdirSync, readFileSync, symlinkSync } from "node:fs";
 import { join } from "node:path";
 import { root } from "./spawn.ts";
 
@@ -27,17 +27,19 @@ export function buildPackage(): void {
 export function unpackStarter(name: string, folder: string, without: readonly string[] = []): string {
   const starter = join(folder, name);
   cpSync(join(root, "examples", name), starter, { recursive: true });
-  const { dependencies, devDependencies } = JSON.parse(readFileSync(join(starter, "package.json"), "utf8"));
-  const tested = JSON.parse(readFileSync(join(root, "test/package.json"), "utf8")).dependencies;
+  const read = (file: string) => JSON.parse(readFileSync(file, "utf8"));
+  const { dependencies, devDependencies } = existsSync(join(starter, "deno.json"))
+    ? { dependencies: read(join(starter, "deno.json")).imports, devDependencies: {} }
+    : read(join(starter, "package.json"));
+  const [served, tested] = ["", "test"].map((part) => read(join(root, part, "package.json")).dependencies);
   for (const [dependency, range] of Object.entries({ ...dependencies, ...devDependencies })) {
     if (without.includes(dependency)) continue;
     const target = join(starter, "node_modules", dependency);
     mkdirSync(join(target, ".."), { recursive: true });
     if (dependency !== "millrace") {
-      if (range !== tested[dependency]) {
-        throw new Error(`${name} has ${dependency} ${range}, the tests have ${tested[dependency]}`);
-      }
-      symlinkSync(join(root, "test/node_modules", dependency), target);
+      const here = served[dependency] ?? tested[dependency];
+      if (range !== here) throw new Error(`${name} has ${dependency} ${range}, the tests have ${here}`);
+      symlinkSync(join(root, dependency in served ? "" : "test", "node_modules", dependency), target);
       continue;
     }
     mkdirSync(target);

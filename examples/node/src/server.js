@@ -1,0 +1,17 @@
+import { serve } from "@hono/node-server";
+import { Hono } from "hono";
+import { ecOf, edgeCookie } from "millrace";
+import { options } from "./options.js";
+
+// Your site. It sees what the service knows with `ecOf`.
+const site = new Hono().get("/", (c) => c.text(`your id: ${ecOf(c.req.raw).activeId}\n`));
+
+const handler = edgeCookie(options(process.env))((request, env) => site.fetch(request, env));
+const server = serve({ fetch: handler, port: Number(process.env.PORT ?? 8787) }, ({ port }) =>
+  console.log(`listening on http://127.0.0.1:${port}`),
+);
+
+// Finishes what is under way, then closes the store.
+for (const signal of ["SIGINT", "SIGTERM"]) {
+  process.once(signal, () => server.close(() => handler.close()));
+}

@@ -1,0 +1,82 @@
+/**
+ * The starters for Node, Bun and Deno, started as their README says, from the package as it is published.
+ * @module
+ */
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { startProgram } from "../support/program.ts";
+import { type ProcessRuntime, root, runtimes } from "../support/spawn.ts";
+import { buildPackage, unpackStarter } from "../support/starter.ts";
+
+const TIMEOUT_MS = 120_000;
+const folder = mkdtempSync(join(tmpdir(), "millrace-starters-"));
+
+const manifests = { node: "package.json", bun: "package.json", deno: "deno.json" } as const;
+
+/** Unpacks a starter; the command line that its `start` stands for. */
+function unpack(runtime: ProcessRuntime): string[] {
+  const file = join(unpackStarter(runtime, folder), manifests[runtime]);
+  const manifest = JSON.parse(readFileSync(file, "utf8"));
+  if (runtime === "deno") {
+    const { version } = JSON.parse(readFileSync(join(root, "package.json"), "utf8"));
+    expect(manifest.imports).toEqual({ millrace: `npm:millrace@^${version}` });
+    // Here the package comes from the checkout, put where `deno install` would have put it.
+    const linked = { ...manifest, imports: {}, nodeModulesDir: "manual" };
+    writeFileSync(file, JSON.stringify(linked));
+  }
+  return (manifest.scripts ?? manifest.tasks).start.split(" ");
+}
+
+beforeAll(buildPackage, TIMEOUT_MS);
+
+afterAll(() => rmSync(folder, { recursive: true, force: true }));
+
+describe.each(Object.keys(runtimes) as ProcessRuntime[])("%s", (runtime) => {
+  test(
+    "serves its site with an identity, and keeps it when it starts anew",
+    async () => {
+      const [command, ...args] = unpack(runtime);
+      expect(command).toBe(runtime);
+      const start = () =>
+        startProgram({
+          command: runtimes[runtime][0],
+          args,
+          cwd: join(folder, runtime),
+          env: {
+            PASSPHRASE: "publisher-chosen-secret",
+            DOMAIN: "publisher.example",
+            COUNTRY_HEADER: "x-country",
+            PORT: "0",
+          },
+          ready: /listening on (http:\S+)/,
+          startTimeoutMs: TIMEOUT_MS / 4,
+        });
+
+      let server = await start();
+      const nobody = await fetch(server.url);
+      expect([await nobody.text(), nobody.headers.getSetCookie()]).toEqual(["your id: null\n", []]);
+      const first = await fetch(server.url, { headers: { "x-country": "JP" } });
+      const id = first.headers.get("x-ts-ec");
+      expect(await first.text()).toBe(`your id: ${id}\n`);
+      expect(first.headers.getSetCookie()).toEqual([
+        `ts-ec=${id}; Domain=.publisher.example; Path=/; Secure; SameSite=Lax; Max-Age=31536000`,
+      ]);
+      await server.stop();
+
+      server = await start();
+      try {
+        const cookie = `ts-ec=${id}`;
+        const again = await fetch(server.url, { headers: { "x-country": "JP", cookie } });
+        expect([await again.text(), again.headers.getSetCookie()]).toEqual([`your id: ${id}\n`, []]);
+        const known = await fetch(`${server.url}/identify`, { headers: { "x-country": "JP", cookie } });
+        expect([known.status, (await known.json()).ec]).toEqual([200, id]);
+        expect(server.log()).not.toMatch(/"level":"(warn|error)"/);
+      } finally {
+        await server.stop();
+      }
+    },
+    TIMEOUT_MS,
+  );
+});
