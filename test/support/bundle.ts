@@ -15,6 +15,8 @@ const SUPPLIED = {
   wasi: ["wasi:*"],
   cloudflare: ["cloudflare:*", "*.wasm"],
   browser: [],
+  /** Node, Bun and Deno; the client of Redis is a package that only its users install. */
+  process: ["node:*", "bun:*", "@redis/client"],
 } as const satisfies Record<string, readonly string[]>;
 
 export type Platform = keyof typeof SUPPLIED;
