@@ -4,6 +4,7 @@
  */
 import { Hono } from "hono";
 import type { EcContext } from "../runtime/ec/context.ts";
+import { problem } from "./problem.ts";
 import { adminIdentityRoutes } from "./routes/admin-identity.ts";
 import { adminPageRoutes } from "./routes/admin-page.ts";
 import { auctionRoutes } from "./routes/auction.ts";
@@ -25,26 +26,6 @@ export interface RouteBindings {
   };
 }
 
-/** Who answers a request: the wrapped handler, a route that visitors' browsers call, or one below `/_ts/`. */
-export type RouteKind = "organic" | "service" | "api";
-
-const SERVICE_PATHS = new Set(["/sync", "/identify", "/auction"]);
-
-/** Who answers a request for this URL. */
-export function routeKind(url: string): RouteKind {
-  const start = url.indexOf("/", url.indexOf("://") + 3);
-  if (start === -1) return "organic";
-  const end = url.slice(start).search(/[?#]/);
-  const path = end === -1 ? url.slice(start) : url.slice(start, start + end);
-  if (path.startsWith("/_ts/")) return "api";
-  return SERVICE_PATHS.has(path) ? "service" : "organic";
-}
-
-/** The error body that every route answers with: a stable code, and what is wrong and how to mend it. */
-export function problem(error: string, message: string): { error: string; message: string } {
-  return { error, message };
-}
-
 /** All routes, as hono has them. */
 export function serviceRoutes(services: Services): Hono<RouteBindings> {
   const app = new Hono<RouteBindings>();
@@ -61,10 +42,11 @@ export function serviceRoutes(services: Services): Hono<RouteBindings> {
   return app;
 }
 
+/** Answers for all routes. */
+export type App = (request: Request, bindings: RouteBindings["Bindings"]) => Promise<Response>;
+
 /** Builds what answers for all routes. */
-export function createApp(
-  services: Services,
-): (request: Request, bindings: RouteBindings["Bindings"]) => Promise<Response> {
+export function createApp(services: Services): App {
   const app = serviceRoutes(services);
   app.notFound((c) => c.json(problem("not_found", `there is no ${c.req.method} ${c.req.path}`), 404));
   app.onError((error, c) => {

@@ -5,7 +5,8 @@
 import type { Context } from "hono";
 import { createMiddleware } from "hono/factory";
 import { parseUrl } from "../runtime/schema.ts";
-import { problem, type RouteBindings } from "./app.ts";
+import type { RouteBindings } from "./app.ts";
+import { problem } from "./problem.ts";
 
 /** Whether an `Origin` is https and of the publisher's domain or a subdomain of it. */
 export function isPublisherOrigin(origin: string, domain: string): boolean {

@@ -1,6 +1,7 @@
 import { createMiddleware } from "hono/factory";
-import { problem, type RouteBindings } from "./app.ts";
+import type { RouteBindings } from "./app.ts";
 import { bearerToken } from "./bearer.ts";
+import { problem } from "./problem.ts";
 import type { Services } from "./service.ts";
 
 /**

@@ -32,8 +32,9 @@ import { SyncEngine, type SyncView } from "../runtime/sync/engine.ts";
 import { DELAYS_MS } from "../runtime/sync/schedule.ts";
 import { settlesWithin } from "../runtime/within.ts";
 import type { HotPath } from "../wasm/hotpath.ts";
-import { createApp, type RouteKind, routeKind } from "./app.ts";
+import type { App } from "./app.ts";
 import { type Config, sealPartners } from "./config.ts";
+import { type RouteKind, routeKind } from "./route-kind.ts";
 import { syncParts } from "./sync-parts.ts";
 
 /** How long a response waits for the store before the write goes on behind it, in milliseconds. */
@@ -71,6 +72,8 @@ export interface Parts {
 
 /** The parts and what is built from them: what the service's own routes work with. */
 export interface Services extends Parts {
+  /** When the service began, in milliseconds since the epoch. */
+  readonly startedMs: number;
   readonly identity: Identity;
   readonly graph: Graph;
   readonly mayAdopt: MayAdopt;
@@ -176,6 +179,7 @@ export function createService(given: Parts): Service {
 
   const services: Services = {
     ...parts,
+    startedMs: clock.now(),
     identity,
     graph,
     mayAdopt,
@@ -186,7 +190,12 @@ export function createService(given: Parts): Service {
     dropQueued,
     inspectSync: () => engine.inspect(),
   };
-  const app = createApp(services);
+  let app: Promise<App> | undefined;
+  // Loaded with the first request for it: visitors' pages do not wait for the router and its routes.
+  const ownAnswer: App = async (...args) => {
+    app ??= import("./app.ts").then(({ createApp }) => createApp(services));
+    return (await app)(...args);
+  };
   const settings = { identity, policy, readEcHeader: config.ec.readEcHeader };
   const domain = config.publisher.domain;
   const pending = new Set<Promise<unknown>>();
@@ -344,7 +353,7 @@ export function createService(given: Parts): Service {
           mint(context);
           answer = handle();
         } else {
-          answer = app(request, { context, keep: (work) => keep(background, work) });
+          answer = ownAnswer(request, { context, keep: (work) => keep(background, work) });
         }
       } catch (error) {
         failed(route, error);

@@ -6,9 +6,9 @@
 import * as v from "valibot";
 import type { Json, Log, Store } from "../runtime/platform.ts";
 import type { StoreCall, StoreRefusal } from "../runtime/stores/http.ts";
-import { problem } from "./app.ts";
 import { bearerToken } from "./bearer.ts";
 import { readJson } from "./body.ts";
+import { problem } from "./problem.ts";
 
 /** The longest call that is read, in bytes: a value of a mebibyte, and what JSON makes of it. */
 const MAX_CALL_BYTES = 8 * 1024 ** 2;

@@ -5,7 +5,6 @@
  * The client library is `@redis/client`, an optional peer of this package that only this file imports.
  * @module
  */
-import { createHash } from "node:crypto";
 import { clearTimeout, setTimeout } from "node:timers";
 
 /** As much of Redis as the store and the limiter use. Every method rejects when Redis does not answer in time. */
@@ -181,8 +180,9 @@ export function connectRedis({ url, timeoutMs = DEFAULT_TIMEOUT_MS }: RedisOptio
       const named = address.prefix + key;
       const rest = ["1", named, ...args];
       return operation(async ({ send }) => {
+        const digest = digests.get(script) ?? (await digestOf(script));
         try {
-          return await inTime(send(named, ["EVALSHA", digestOf(script), ...rest]));
+          return await inTime(send(named, ["EVALSHA", digest, ...rest]));
         } catch (error) {
           if (!/^NOSCRIPT/.test(messageOf(error))) throw error;
           return inTime(send(named, ["EVAL", script, ...rest]));
@@ -389,12 +389,10 @@ function literal(text: string): string {
 
 const digests = new Map<string, string>();
 
-/** A script's name for `EVALSHA`. */
-function digestOf(script: string): string {
-  let digest = digests.get(script);
-  if (digest === undefined) {
-    digest = createHash("sha1").update(script).digest("hex");
-    digests.set(script, digest);
-  }
+/** A script's name for `EVALSHA`. By Web Crypto: `node:crypto` would be loaded whether or not there is a Redis. */
+async function digestOf(script: string): Promise<string> {
+  const hash = new Uint8Array(await crypto.subtle.digest("SHA-1", new TextEncoder().encode(script)));
+  const digest = Array.from(hash, (byte) => byte.toString(16).padStart(2, "0")).join("");
+  digests.set(script, digest);
   return digest;
 }

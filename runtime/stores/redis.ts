@@ -13,7 +13,6 @@
  * (`appendonly`, `appendfsync`), and a failover to a replica may lose what had not reached that yet.
  * @module
  */
-import { randomBytes } from "node:crypto";
 import type { Clock, Json, Store, StoreEntry } from "../platform.ts";
 import { expiryMs, NEVER_MS } from "./expiry.ts";
 import type { Redis } from "./redis-client.ts";
@@ -58,7 +57,7 @@ type Head = [version: string, endsMs: number, metadata: Json];
  * const store = redisStore({ redis: connectRedis({ url: "redis://127.0.0.1:6379" }), clock: { now: Date.now } });
  */
 export function redisStore({ redis, clock }: RedisStoreOptions): Store {
-  const instance = randomBytes(12).toString("base64url");
+  const instance = btoa(String.fromCharCode(...crypto.getRandomValues(new Uint8Array(12))));
   let writes = 0;
   let closed = false;
   /** What the last listing found beyond its page, in order: the keys of the pages after it. */

@@ -3,9 +3,9 @@
  * @module
  */
 import { Ajv2020, type ValidateFunction } from "ajv/dist/2020.js";
-import { routeKind } from "../../worker/app.ts";
 import { description } from "../../worker/openapi/description.ts";
 import type { Answer as Described, Header, Operation, Reference } from "../../worker/openapi/types.ts";
+import { routeKind } from "../../worker/route-kind.ts";
 import type { Answer, Visit } from "./visit.ts";
 
 const DOCUMENT = "openapi.json";

@@ -189,7 +189,7 @@ describe("the status", () => {
       failures: 0,
       rests: 0,
     }));
-    const { sync } = readStatus({ ...services, inspectSync: () => ({ queued: 7, domains }) }, "x", 0);
+    const { sync } = readStatus({ ...services, inspectSync: () => ({ queued: 7, domains }) }, "x");
     expect(sync.queued).toBe(7);
     expect(sync.domains).toHaveLength(50);
     expect(sync.domains[0]).toMatchObject({

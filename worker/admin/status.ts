@@ -52,14 +52,14 @@ export interface StatusDomain {
 }
 
 /** Reads the counters; touches neither the store nor the network. */
-export function readStatus(services: Services, instance: string, startedMs: number): Status {
+export function readStatus(services: Services, instance: string): Status {
   const { config, store, clock, hotPath, metrics, livesBetweenRequests } = services;
   const { queued, domains } = services.inspectSync();
   const busiest = domains.sort((a, b) => b.inFlight + b.waiting - (a.inFlight + a.waiting));
   const { keys, maxKeys, refusedFull, bytes } = hotPath.stats();
   return {
     instance,
-    started_ms: startedMs,
+    started_ms: services.startedMs,
     now_ms: clock.now(),
     publisher: config.publisher.domain,
     store: store.traits.name,

@@ -5,8 +5,8 @@
  */
 import { clientsClaim } from "workbox-core/clientsClaim.js";
 import { toHex } from "../../runtime/hex.ts";
-import { routeKind } from "../app.ts";
 import { parseConfig } from "../config.ts";
+import { routeKind } from "../route-kind.ts";
 import { hasCookies, watchConsent } from "./browser/cookies.ts";
 import { host } from "./browser/host.ts";
 import { type BrowserOptions, configOf } from "./browser/options.ts";

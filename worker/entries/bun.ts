@@ -2,7 +2,6 @@
  * millrace on Bun.
  * @module
  */
-import http from "node:http";
 import { createEdgeCookie } from "../edge-cookie.ts";
 import { type Entry, MAX_HEADER_BYTES, urlOf } from "../server.ts";
 import { processHost } from "./process-host.ts";
@@ -43,6 +42,8 @@ const IDLE_TIMEOUT_SECONDS = 255;
 
 /** Serves with `Bun.serve`. */
 export const serve: Entry<BunArgs>["serve"] = async (handler, listen, log) => {
+  // Not before it is needed: loading it takes longer than all the rest.
+  const { default: http } = await import("node:http");
   // Bun takes the limit for its own server from here, too; the types know it as a constant.
   (http as { maxHeaderSize: number }).maxHeaderSize = MAX_HEADER_BYTES;
   const server = Bun.serve({

@@ -7,15 +7,13 @@ import { clearTimeout, setTimeout } from "node:timers";
 import { localLimiter } from "../../runtime/limiters/local.ts";
 import { redisLimiter } from "../../runtime/limiters/redis.ts";
 import { LOG_LEVELS, type LogLevel } from "../../runtime/observe/log.ts";
-import type { Background, Clock } from "../../runtime/platform.ts";
+import type { Background, Clock, Fetch } from "../../runtime/platform.ts";
 import { memoryStore } from "../../runtime/stores/memory.ts";
 import { connectRedis, redisStore } from "../../runtime/stores/redis.ts";
 import { sqliteStore } from "../../runtime/stores/sqlite.ts";
 import { createHotPath } from "../../wasm/hotpath.ts";
 import { inlineKernels } from "../../wasm/inline.ts";
 import type { Host } from "../host.ts";
-import { createRawFetch } from "../proxy-node.ts";
-import { publicLookup } from "../public-lookup.ts";
 
 /** The longest delay of a timer; a longer one would be taken for none. */
 const MAX_DELAY_MS = 2 ** 31 - 1;
@@ -65,7 +63,7 @@ export function processHost<Args extends unknown[]>(options: ProcessHostOptions<
     clock: systemClock,
     random: { fill: (target) => crypto.getRandomValues(target) },
     fetch: (url, init) => fetch(url, init),
-    fetchPublic: (allowLoopback) => createRawFetch(publicLookup(allowLoopback)),
+    fetchPublic: lateFetchPublic,
     livesBetweenRequests: true,
     createHotPath: (given) => createHotPath(inlineKernels(), given),
     openStore(url) {
@@ -82,6 +80,22 @@ export function processHost<Args extends unknown[]>(options: ProcessHostOptions<
       throw new Error(`${name} has no limiter for "${schemeOf(url)}"; it has local, redis:, rediss:`);
     },
     background: () => livingProcess,
+  };
+}
+
+/** Loads what it takes with the first call: `node:http` alone takes a good part of a cold start. */
+function lateFetchPublic(allowLoopback: boolean): Fetch {
+  let loaded: Promise<Fetch> | undefined;
+  async function load(): Promise<Fetch> {
+    const [{ createRawFetch }, { publicLookup }] = await Promise.all([
+      import("../proxy-node.ts"),
+      import("../public-lookup.ts"),
+    ]);
+    return createRawFetch(publicLookup(allowLoopback));
+  }
+  return async (url, init) => {
+    loaded ??= load();
+    return (await loaded)(url, init);
   };
 }
 

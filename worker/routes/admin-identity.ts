@@ -1,8 +1,9 @@
 import { Hono } from "hono";
 import { entryToWire } from "../../runtime/ec/admin.ts";
 import { valueWithin } from "../../runtime/within.ts";
-import { problem, type RouteBindings } from "../app.ts";
+import type { RouteBindings } from "../app.ts";
 import { requireOperator } from "../operator.ts";
+import { problem } from "../problem.ts";
 import type { Services } from "../service.ts";
 
 /** How long the store may take, in milliseconds. */

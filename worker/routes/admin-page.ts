@@ -22,7 +22,6 @@ const PAGE_HEADERS = {
  * data: its script asks for the admin token and sends it with every request of its own.
  */
 export function adminPageRoutes(services: Services): Hono<RouteBindings> {
-  const startedMs = services.clock.now();
   const bytes = new Uint8Array(4);
   services.random.fill(bytes);
   const instance = toHex(bytes);
@@ -35,6 +34,6 @@ export function adminPageRoutes(services: Services): Hono<RouteBindings> {
       return c.html(html, 200, { ...PAGE_HEADERS, "content-security-policy": contentSecurityPolicy });
     })
     .get("/_ts/admin/status", requireOperator(services), (c) =>
-      c.json(readStatus(services, instance, startedMs), 200, { "cache-control": "no-store" }),
+      c.json(readStatus(services, instance), 200, { "cache-control": "no-store" }),
     );
 }

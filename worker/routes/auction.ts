@@ -13,8 +13,9 @@ import { sharedIds } from "../../runtime/ec/eids.ts";
 import { identityHeaders } from "../../runtime/ec/identify.ts";
 import type { JsonObject } from "../../runtime/json.ts";
 import { TimeoutError, valueWithin } from "../../runtime/within.ts";
-import { problem, type RouteBindings } from "../app.ts";
+import type { RouteBindings } from "../app.ts";
 import { readJson } from "../body.ts";
+import { problem } from "../problem.ts";
 import type { Services } from "../service.ts";
 
 /** The longest bid request, in bytes. */

@@ -4,9 +4,10 @@ import { toSeconds } from "../../runtime/ec/entry.ts";
 import type { Partner } from "../../runtime/ec/partner.ts";
 import type { TakeResult } from "../../runtime/platform.ts";
 import { valueWithin } from "../../runtime/within.ts";
-import { problem, type RouteBindings } from "../app.ts";
+import type { RouteBindings } from "../app.ts";
 import { bearerToken } from "../bearer.ts";
 import { readJson } from "../body.ts";
+import { problem } from "../problem.ts";
 import { retryAfter } from "../retry-after.ts";
 import type { Services } from "../service.ts";
 

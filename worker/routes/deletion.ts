@@ -3,10 +3,11 @@ import { visitorDeletion } from "../../runtime/ec/deletion.ts";
 import { shortId } from "../../runtime/ec/id.ts";
 import { isObject } from "../../runtime/json.ts";
 import { valueWithin } from "../../runtime/within.ts";
-import { problem, type RouteBindings } from "../app.ts";
+import type { RouteBindings } from "../app.ts";
 import { readJson } from "../body.ts";
 import { publisherCors } from "../cors.ts";
 import { requireOperator } from "../operator.ts";
+import { problem } from "../problem.ts";
 import type { Services } from "../service.ts";
 
 const PATH = "/_ts/api/v1/identity";

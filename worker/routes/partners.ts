@@ -2,9 +2,10 @@ import { type Context, Hono } from "hono";
 import { faultToWire, partnerFromWire, partnerToWire } from "../../runtime/ec/admin.ts";
 import { isObject } from "../../runtime/json.ts";
 import { valueWithin } from "../../runtime/within.ts";
-import { problem, type RouteBindings } from "../app.ts";
+import type { RouteBindings } from "../app.ts";
 import { readJson } from "../body.ts";
 import { requireOperator } from "../operator.ts";
+import { problem } from "../problem.ts";
 import type { Services } from "../service.ts";
 
 /** The longest record that may be sent, in bytes. */

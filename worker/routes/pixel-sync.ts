@@ -14,7 +14,8 @@ import {
   withResult,
 } from "../../runtime/ec/pixel-sync.ts";
 import { valueWithin } from "../../runtime/within.ts";
-import { problem, type RouteBindings } from "../app.ts";
+import type { RouteBindings } from "../app.ts";
+import { problem } from "../problem.ts";
 import { retryAfter } from "../retry-after.ts";
 import type { Services } from "../service.ts";
 
