@@ -13,7 +13,7 @@ import { processRig } from "./cold/processes.ts";
 import type { OpenRig } from "./cold/rig.ts";
 import { wasiRig } from "./cold/wasi.ts";
 import type { ColdStart } from "./cold-table.ts";
-import { median } from "./median.ts";
+import { spreadOf } from "./harness.ts";
 
 const ROUNDS = 15;
 /** What an instance does in the background must not be in the next one's time, in milliseconds. */
@@ -48,7 +48,7 @@ async function coldStart(host: string, open: OpenRig): Promise<ColdStart> {
       await rig.close();
     }
     const { bytes, gzipBytes } = rig.size;
-    const [ms, bareMs] = [median(times.millrace), median(times.hono)];
+    const [ms, bareMs] = [spreadOf(times.millrace).median, spreadOf(times.hono).median];
     return { host, bytes, gzipBytes, deployedBytes: rig.deployedBytes, ms, bareMs };
   } finally {
     rmSync(folder, { recursive: true, force: true });

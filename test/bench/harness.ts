@@ -22,6 +22,20 @@ export interface Measured {
   bytesPerKey?: number;
 }
 
+/** The median of some rounds, and where the middle half of them lies. */
+export interface Spread {
+  median: number;
+  low: number;
+  high: number;
+}
+
+/** Sums up rounds. */
+export function spreadOf(rounds: readonly number[]): Spread {
+  const sorted = [...rounds].sort((a, b) => a - b);
+  const at = (share: number) => sorted[Math.floor((sorted.length - 1) * share)]!;
+  return { median: at(0.5), low: at(0.25), high: at(0.75) };
+}
+
 export interface Pace {
   rounds: number;
   /** How long one contender runs before the next has its turn: longer where it matters what the caches hold. */
@@ -70,9 +84,9 @@ export async function measure(
     }
   }
   return contenders.map(({ name }, i) => {
-    const sorted = times[i]!.sort((a, b) => a - b);
-    const at = (share: number) => Math.round(sorted[Math.floor((sorted.length - 1) * share)]! * 10) / 10;
-    return { name, nsPerOp: at(0.5), low: at(0.25), high: at(0.75) };
+    const { median, low, high } = spreadOf(times[i]!);
+    const rounded = (ns: number) => Math.round(ns * 10) / 10;
+    return { name, nsPerOp: rounded(median), low: rounded(low), high: rounded(high) };
   });
 }
 

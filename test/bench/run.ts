@@ -1,21 +1,25 @@
 /**
- * Runs the benches on Node, Bun and Deno in turn, writes what they measured to `test/results/bench.json` and
- * `test/bench/latest.json`, and puts the tables between the marks in README.md.
+ * Runs the benches on Node, Bun and Deno in turn. Writes what they measured to `test/results/bench.json` and
+ * `test/bench/latest.json`, the summary to README.md, the details and a chart to docs/performance.md.
  *
- * Arguments: names of benches; without any, all.
+ * Arguments: names of benches, to measure only those and keep the figures of the others; without any, all.
  * @module
  */
 import { spawnSync } from "node:child_process";
-import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { cpus } from "node:os";
 import { join } from "node:path";
-import { fileURLToPath } from "node:url";
-import type { Measured } from "./harness.ts";
+import process from "node:process";
+import { root } from "../support/spawn.ts";
+import { coldTable } from "./cold-table.ts";
+import { writeBetween } from "./marks.ts";
+import { BENCHES, type Bench, type InProcess, type Results } from "./results.ts";
+import { measureServed } from "./served/measure.ts";
+import { summary, summaryChart } from "./summary.ts";
 import { tables } from "./tables.ts";
 
-const folder = fileURLToPath(new URL(".", import.meta.url));
-const bin = join(folder, "../node_modules/.bin");
-const LIMIT_MS = 300_000;
+const bin = join(root, "test/node_modules/.bin");
+const LIMIT_MS = 600_000;
 
 /** How each host runs a file, with its garbage collector exposed. */
 const hosts: Record<string, string[]> = {
@@ -24,67 +28,79 @@ const hosts: Record<string, string[]> = {
   Deno: [join(bin, "deno"), "run", "--allow-all", "--no-lock", "--v8-flags=--expose-gc"],
 };
 
-export const benches = ["mint", "validate", "take"];
-
-/** What was measured: by bench, by host. */
-export interface Results {
-  date: string;
-  machine: string;
-  hosts: Record<string, string>;
-  benches: Record<string, Record<string, Measured[]>>;
-}
-
-/** Runs a host to its end and returns what it printed. */
-function run(host: string, args: string[]): string {
-  const [command, ...first] = hosts[host]!;
-  const done = spawnSync(command!, [...first, ...args], {
+/** Runs a program to its end; what it printed. */
+function run([command, ...args]: string[]): string {
+  const done = spawnSync(command!, args, {
     encoding: "utf8",
     timeout: LIMIT_MS,
     stdio: ["ignore", "pipe", "inherit"],
   });
   if (done.status !== 0)
-    throw new Error(`${args[0]} failed on ${host}: ${done.error?.message ?? `status ${done.status}`}`);
+    throw new Error(`${args.at(-1)} failed: ${done.error?.message ?? `status ${done.status}`}`);
   return done.stdout;
 }
 
-const wanted = process.argv.slice(2);
-const unknown = wanted.filter((name) => !benches.includes(name));
-if (unknown.length > 0)
-  throw new Error(`there is no bench ${unknown.join(", ")}; there are ${benches.join(", ")}`);
+const script = (bench: Bench) => join(root, "test/bench", `${bench}.ts`);
 
-const latest = join(folder, "latest.json");
+async function measureBench(bench: Bench, results: Results): Promise<void> {
+  if (bench === "cold-start") {
+    results.coldStarts = JSON.parse(run([process.execPath, script(bench)]));
+    return;
+  }
+  for (const [host, command] of Object.entries(hosts)) {
+    console.error(`bench: ${bench} on ${host}`);
+    if (bench === "served") {
+      results.served = { ...results.served, [host]: await measureServed(host.toLowerCase(), command) };
+    } else {
+      const measured = JSON.parse(run([...command, script(bench)]));
+      results.benches[bench as InProcess] = { ...results.benches[bench as InProcess], [host]: measured };
+    }
+  }
+}
+
+const wanted = process.argv.slice(2);
+const unknown = wanted.filter((name) => !(BENCHES as readonly string[]).includes(name));
+if (unknown.length > 0) {
+  console.error(`bench: there is no bench ${unknown.join(", ")}; there are ${BENCHES.join(", ")}`);
+  process.exit(2);
+}
+
+const latest = join(root, "test/bench/latest.json");
+const before: Partial<Results> =
+  wanted.length > 0 && existsSync(latest) ? JSON.parse(readFileSync(latest, "utf8")) : {};
 const results: Results = {
+  benches: {},
+  ...before,
   date: new Date().toISOString().slice(0, 10),
   machine: `${cpus().length} x ${cpus()[0]!.model.trim()}`,
-  hosts: {},
-  benches: {},
+  hosts: Object.fromEntries(
+    Object.entries(hosts).map(([host, [command]]) => [
+      host,
+      run([command!, "--version"]).match(/\d+\.\d+\.\d+/)![0],
+    ]),
+  ),
 };
-for (const host of Object.keys(hosts)) {
-  const [command] = hosts[host]!;
-  const version = spawnSync(command!, ["--version"], { encoding: "utf8", timeout: LIMIT_MS }).stdout;
-  results.hosts[host] = version.match(/\d+\.\d+\.\d+/)![0];
-}
-if (wanted.length > 0) results.benches = (JSON.parse(readFileSync(latest, "utf8")) as Results).benches;
-for (const bench of wanted.length > 0 ? wanted : benches) {
-  const measured: Record<string, Measured[]> = {};
-  for (const host of Object.keys(hosts)) {
-    console.error(`bench: ${bench} on ${host}`);
-    measured[host] = JSON.parse(run(host, [join(folder, `${bench}.ts`)])) as Measured[];
-  }
-  results.benches[bench] = measured;
-}
+for (const bench of wanted.length > 0 ? (wanted as Bench[]) : BENCHES) await measureBench(bench, results);
 
 const json = `${JSON.stringify(results, null, 2)}\n`;
-mkdirSync(join(folder, "../results"), { recursive: true });
-writeFileSync(join(folder, "../results/bench.json"), json);
+mkdirSync(join(root, "test/results"), { recursive: true });
+writeFileSync(join(root, "test/results/bench.json"), json);
 writeFileSync(latest, json);
 
-const markdown = tables(results);
-console.log(markdown);
-
-const readme = join(folder, "../../README.md");
-const [start, end] = ["<!-- bench:start -->", "<!-- bench:end -->"];
-const text = readFileSync(readme, "utf8");
-const [from, to] = [text.indexOf(start), text.indexOf(end)];
-if (from < 0 || to < from) throw new Error(`README.md has no ${start} and ${end} to put the tables between`);
-writeFileSync(readme, `${text.slice(0, from + start.length)}\n${markdown}\n${text.slice(to)}`);
+const chart = "docs/performance/ratios.svg";
+mkdirSync(join(root, "docs/performance"), { recursive: true });
+writeFileSync(join(root, chart), summaryChart(results));
+const note = `Medians of rounds in turn on ${results.machine}, ${results.date}.`;
+writeBetween(join(root, "README.md"), "bench", `${summary(results)}\n\n${note}`);
+writeBetween(
+  join(root, "docs/performance.md"),
+  "bench",
+  `![Measured, as a share of what is to be reached](performance/ratios.svg)\n\n${summary(results)}\n\n${note}\n\n${tables(results)}`,
+);
+if (results.coldStarts !== undefined) {
+  writeBetween(join(root, "docs/performance.md"), "hosts", coldTable(results.coldStarts));
+}
+console.log(`${summary(results)}\n\n${tables(results)}`);
+if (results.coldStarts !== undefined) console.log(`\n${coldTable(results.coldStarts)}`);
+console.error(`bench: written to README.md, docs/performance.md, ${chart} and test/results/bench.json`);
+process.exit(0);

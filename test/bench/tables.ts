@@ -1,14 +1,21 @@
-import type { Measured } from "./harness.ts";
-import type { Results } from "./run.ts";
+import type { Measured, Spread } from "./harness.ts";
+import type { InProcess, Results } from "./results.ts";
+import type { ServedFigures } from "./served/measure.ts";
 
-const titles: Record<string, string> = {
+const titles: Record<InProcess, string> = {
   mint: "Mint an EC id",
   validate: "Validate an EC id",
   take: "Take from a window, 300,000 keys",
+  partners: "A page for a returning visitor, in the process",
+  batch: "1,000 rows on SQLite",
+  engine: "Sync engine: pick, reserve, release",
 };
 
 /** A time in nanoseconds with three digits that matter. */
-const time = (ns: number) => (ns < 1000 ? `${Math.round(ns)} ns` : `${(ns / 1000).toPrecision(3)} µs`);
+function time(ns: number): string {
+  if (ns < 1000) return `${Math.round(ns)} ns`;
+  return ns < 1e6 ? `${(ns / 1000).toPrecision(3)} µs` : `${(ns / 1e6).toPrecision(3)} ms`;
+}
 
 /** How many times as much as ours another's is. */
 const times = (other: number, ours: number) => `${Number((other / ours).toPrecision(2))}x`;
@@ -20,21 +27,50 @@ function cell(measured: Measured, ours: Measured): string {
   return `${time(measured.nsPerOp)}${ratio}, ${measured.bytesPerKey} B a key${memory}`;
 }
 
+const markdown = (rows: string[][]) =>
+  [rows[0]!, rows[0]!.map(() => "---"), ...rows.slice(1)]
+    .map((cells) => `| ${cells.join(" | ")} |`)
+    .join("\n");
+
+function inProcessTable(bench: InProcess, measured: Record<string, Measured[]>, results: Results): string {
+  const hosts = Object.keys(measured);
+  const names = measured[hosts[0]!]!.map(({ name }) => name);
+  return markdown([
+    [titles[bench], ...hosts.map((host) => `${host} ${results.hosts[host]}`)],
+    ...names.map((name, i) => [name, ...hosts.map((host) => cell(measured[host]![i]!, measured[host]![0]!))]),
+  ]);
+}
+
+const range = ({ median, low, high }: Spread, digits: number) =>
+  `${median.toFixed(digits)} (${low.toFixed(digits)} to ${high.toFixed(digits)})`;
+
+function servedTable(host: string, rows: ServedFigures[], results: Results): string {
+  return markdown([
+    [
+      `Over HTTP on ${host} ${results.hosts[host]}`,
+      "requests/s",
+      "the process's µs a request",
+      "p50 ms",
+      "p99 ms",
+    ],
+    ...rows.map(({ name, requestsPerSecond, cpuMicros, p50Ms, p99Ms }) => [
+      name,
+      range(requestsPerSecond, 0),
+      range(cpuMicros, 1),
+      range(p50Ms, 2),
+      range(p99Ms, 2),
+    ]),
+  ]);
+}
+
 /**
- * One Markdown table for each bench: a row for each contender, ours first, and a column for each host. In parentheses is
- * what the others took as a multiple of ours.
+ * Markdown tables of all that was measured: a row for each contender, ours first, and a column for each host; in
+ * parentheses what the others took as a multiple of ours. Over HTTP a table for each host, with the middle half of the rounds.
  */
 export function tables(results: Results): string {
-  const hosts = Object.keys(results.hosts);
-  const parts = Object.entries(results.benches).map(([bench, measured]) => {
-    const head = `| ${titles[bench] ?? bench} | ${hosts.map((host) => `${host} ${results.hosts[host]}`).join(" | ")} |`;
-    const rule = `| --- |${" --- |".repeat(hosts.length)}`;
-    const rows = measured[hosts[0]!]!.map(
-      ({ name }, i) =>
-        `| ${name} | ${hosts.map((host) => cell(measured[host]![i]!, measured[host]![0]!)).join(" | ")} |`,
-    );
-    return [head, rule, ...rows].join("\n");
-  });
-  const note = `Medians of interleaved rounds on ${results.machine}, ${results.date}; in parentheses, the multiple of the first row.`;
-  return `${parts.join("\n\n")}\n\n${note}`;
+  const inProcess = Object.entries(results.benches).map(([bench, measured]) =>
+    inProcessTable(bench as InProcess, measured, results),
+  );
+  const served = Object.entries(results.served ?? {}).map(([host, rows]) => servedTable(host, rows, results));
+  return [...inProcess, ...served].join("\n\n");
 }

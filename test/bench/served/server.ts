@@ -1,0 +1,102 @@
+/**
+ * The servers that are measured over HTTP, all in one process so that only the handlers differ: a bare handler and the
+ * same one wrapped, with either store and with partners that hang; `/identify`, and a handler that returns its bytes.
+ * Argument: the runtime. Prints one line of JSON; ends when its standard input does.
+ * @module
+ */
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import process from "node:process";
+import type { EdgeCookieHandler, EdgeCookieOptions } from "../../../worker/edge-cookie.ts";
+import type { FetchHandler } from "../../../worker/host.ts";
+import type { Entry } from "../../../worker/server.ts";
+
+/** What is served where, and what a returning visitor sends. */
+export interface Served {
+  pid: number;
+  servers: Record<string, { url: string; headers: Record<string, string> }>;
+}
+
+const [runtime] = process.argv.slice(2);
+const { serve, edgeCookie } = (await import(`../../../worker/entries/${runtime}.ts`)) as Entry;
+const silent = { debug() {}, info() {}, warn() {}, error: console.error };
+const folder = mkdtempSync(join(tmpdir(), "millrace-bench-"));
+const visitor = { "x-ip": "203.0.113.1", "x-country": "JP" };
+
+const html = "<!doctype html><p>hello</p>".repeat(40);
+const page = () => new Response(html, { headers: { "content-type": "text/html; charset=utf-8" } });
+
+const partnersOf = (count: number, pulls: boolean) =>
+  Array.from({ length: count }, (_, i) => ({
+    id: `partner-${i}`,
+    bidstreamEnabled: true,
+    sourceDomain: `partner-${i}.example`,
+    ...(pulls && {
+      pullSyncEnabled: true,
+      pullSyncUrl: `https://partner-${i}.example/pull`,
+      pullSyncAllowedDomains: [`partner-${i}.example`],
+      pullToken: "token",
+    }),
+  }));
+
+const wrapped = (options: Partial<EdgeCookieOptions>): EdgeCookieHandler<unknown[]> =>
+  edgeCookie({
+    publisher: { domain: "publisher.example" },
+    client: { ipHeader: "x-ip", countryHeader: "x-country" },
+    ec: { passphrases: ["publisher-chosen-secret"] },
+    log: silent,
+    ...options,
+  })(page);
+
+const servers: Served["servers"] = {};
+
+async function listen(name: string, handler: FetchHandler, headers: Record<string, string>, path = "/") {
+  const { url } = await serve(handler, { host: "127.0.0.1", port: 0 }, silent);
+  servers[name] = { url: url + path, headers };
+  return url;
+}
+
+/** Serves a wrapped page to a visitor who has an id; returns that. */
+async function listenFor(name: string, handler: EdgeCookieHandler<unknown[]>): Promise<string> {
+  const url = await listen(name, handler, visitor);
+  const id = (await fetch(url, { headers: visitor })).headers.get("x-ts-ec")!;
+  servers[name]!.headers = { ...visitor, cookie: `theme=dark; ts-ec=${id}` };
+  return id;
+}
+
+await listen("bare", page, { ...visitor, cookie: `theme=dark; ts-ec=${"0".repeat(64)}.Abc123` });
+await listenFor("memory", wrapped({ store: "memory:" }));
+await listenFor("SQLite", wrapped({ store: `sqlite:${join(folder, "organic.db")}` }));
+await listenFor(
+  "10 hanging partners",
+  wrapped({ store: "memory:", partners: partnersOf(10, true), fetch: () => new Promise(() => {}) }),
+);
+
+const identifying = wrapped({
+  store: `sqlite:${join(folder, "identify.db")}`,
+  partners: partnersOf(20, false),
+});
+const id = await listenFor("identify", identifying);
+const upserts = partnersOf(20, false).map((partner, i) => ({
+  partner: partner.id,
+  uid: `uid-of-the-visitor-${i}`,
+  synced: 1_790_000_000 + i,
+}));
+await identifying.service().services.graph.upsertKnown(id, upserts);
+const { url, headers } = servers.identify!;
+servers.identify = { url: `${url}identify`, headers };
+const answer = await fetch(servers.identify.url, { headers });
+const known = await answer.text();
+if (JSON.parse(known).eids.length !== 20) throw new Error(`expected 20 ids: ${known}`);
+const fields = [...answer.headers].filter(
+  ([name]) => !/^(date|content-length|connection|keep-alive|vary)$/.test(name),
+);
+await listen("the same bytes", () => new Response(known, { headers: fields }), headers, "/identify");
+
+console.log(JSON.stringify({ pid: process.pid, servers } satisfies Served));
+process.stdin.resume();
+process.stdin.once("end", () => {
+  rmSync(folder, { recursive: true, force: true });
+  process.exit(0);
+});

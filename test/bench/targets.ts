@@ -1,0 +1,200 @@
+/**
+ * What is to be reached, and whether it was.
+ * @module
+ */
+import { COLD_START_REACH_MS } from "./cold-table.ts";
+import type { Measured, Spread } from "./harness.ts";
+import type { InProcess, Results } from "./results.ts";
+import type { ServedFigures } from "./served/measure.ts";
+
+/** What came of one target on one host. */
+export interface Verdict {
+  /** What was measured, for people. */
+  figure: string;
+  /** What was measured as a share of what was to be reached: 1 and above is reached. */
+  share: number;
+}
+
+/** One thing to reach. */
+export interface Target {
+  /** A short name for charts. */
+  name: string;
+  what: string;
+  against: string;
+  reach: string;
+  /** @returns `null` where it was not measured. */
+  judge(results: Results, host: string): Verdict | null;
+}
+
+/** A number with two digits that matter. */
+const two = (value: number) => String(Number(value.toPrecision(2)));
+const percent = (share: number) => `${Math.round(share * 100)}%`;
+const millis = (ms: number) => `${ms.toFixed(2)} ms`;
+
+type Rows<T> = (name: string) => T;
+
+/** A judge of what was measured inside a process. */
+const inProcess =
+  (bench: InProcess, judge: (rows: Measured[], host: string) => Verdict): Target["judge"] =>
+  ({ benches }, host) => {
+    const rows = benches[bench]?.[host];
+    return rows === undefined ? null : judge(rows, host);
+  };
+
+/** A judge of what was measured over HTTP. */
+const served =
+  (judge: (row: Rows<ServedFigures>) => Verdict): Target["judge"] =>
+  (results, host) => {
+    const rows = results.served?.[host];
+    return rows === undefined ? null : judge((name) => rows.find((row) => row.name === name)!);
+  };
+
+/** How many times as long as ours another's take. */
+const factor = (rows: Measured[], other: string) =>
+  rows.find(({ name }) => name === other)!.nsPerOp / rows[0]!.nsPerOp;
+
+/** A wrapped handler beside the bare one: the lesser of two shares, of the requests and of the 99th percentile. */
+const besideBare = (name: string): Target["judge"] =>
+  served((row) => {
+    const [ours, bare] = [row(name), row("bare")];
+    const rate = ours.requestsPerSecond.median / bare.requestsPerSecond.median;
+    const later = ours.p99Ms.median - bare.p99Ms.median;
+    return {
+      figure: `${percent(rate)}, p99 ${later < 0 ? "−" : "+"}${millis(Math.abs(later))}`,
+      share: Math.min(rate / 0.85, later <= 0.3 ? Number.POSITIVE_INFINITY : 0.3 / later),
+    };
+  });
+
+/** Within noise: not above the middle half of the other's own rounds, or by less than their width. */
+const noiseShare = (ours: Spread, other: Spread) => (other.high + (other.high - other.low)) / ours.median;
+
+const takeBeside = (other: string): Target["judge"] =>
+  inProcess("take", (rows) => {
+    const faster = factor(rows, other);
+    const [ours, theirs] = [rows[0]!, rows.find(({ name }) => name === other)!];
+    const less = theirs.bytesPerKey! / ours.bytesPerKey!;
+    return {
+      figure: `${two(faster)}x as fast, 1/${two(less)} of the memory`,
+      share: Math.min(faster / 8, less / 10),
+    };
+  });
+
+export const TARGETS: readonly Target[] = [
+  {
+    name: "mint",
+    what: "mint an EC id",
+    against: "node:crypto, Web Crypto, @noble/hashes, hash-wasm",
+    reach: "the fastest; on Node at least 2x node:crypto",
+    judge: inProcess("mint", (rows, host) => {
+      const fastest = Math.min(...rows.slice(1).map(({ name }) => factor(rows, name)));
+      const share = Math.min(fastest, host === "Node" ? factor(rows, "node:crypto") / 2 : fastest);
+      return { figure: `${two(fastest)}x the next, ${two(factor(rows, "node:crypto"))}x node:crypto`, share };
+    }),
+  },
+  {
+    name: "validate",
+    what: "validate an EC id",
+    against: "a compiled regular expression",
+    reach: "not slower",
+    judge: inProcess("validate", (rows) => {
+      const faster = factor(rows, "a compiled regular expression");
+      return { figure: `${two(faster)}x as fast`, share: faster };
+    }),
+  },
+  {
+    name: "take (flexible)",
+    what: "take from a window, 300,000 keys",
+    against: "rate-limiter-flexible in memory",
+    reach: "8x as fast, a tenth of the memory",
+    judge: takeBeside("rate-limiter-flexible"),
+  },
+  {
+    name: "take (hono)",
+    what: "the same",
+    against: "hono-rate-limiter's store",
+    reach: "8x as fast, a tenth of the memory",
+    judge: takeBeside("hono-rate-limiter (its store)"),
+  },
+  {
+    name: "page, memory",
+    what: "a page for a returning visitor, memory store",
+    against: "the same bare handler on the same server",
+    reach: "85% of its requests per second, p99 within 0.3 ms",
+    judge: besideBare("memory"),
+  },
+  {
+    name: "page, SQLite",
+    what: "the same, SQLite",
+    against: "the same",
+    reach: "the same",
+    judge: besideBare("SQLite"),
+  },
+  {
+    name: "hanging partners",
+    what: "a page while ten partners hang",
+    against: "the same with no partners",
+    reach: "within noise at p50 and p99",
+    judge: served((row) => {
+      const [ours, none] = [row("10 hanging partners"), row("memory")];
+      const [p50, p99] = [ours.p50Ms.median / none.p50Ms.median, ours.p99Ms.median / none.p99Ms.median];
+      return {
+        figure: `p50 ${two(p50)}x, p99 ${two(p99)}x`,
+        share: Math.min(noiseShare(ours.p50Ms, none.p50Ms), noiseShare(ours.p99Ms, none.p99Ms)),
+      };
+    }),
+  },
+  {
+    name: "10,000 partners",
+    what: "a page with 10,000 partners, 10 pulling",
+    against: "the same with 10 partners",
+    reach: "within 5%",
+    judge: inProcess("partners", (rows) => {
+      const more = rows[1]!.nsPerOp / rows[0]!.nsPerOp;
+      return { figure: `${more.toFixed(2)}x`, share: 1.05 / more };
+    }),
+  },
+  {
+    name: "identify",
+    what: "/identify with 20 partners, SQLite",
+    against: "a bare handler that returns the same bytes",
+    reach: "60% of its requests per second",
+    judge: served((row) => {
+      const rate = row("identify").requestsPerSecond.median / row("the same bytes").requestsPerSecond.median;
+      return { figure: percent(rate), share: rate / 0.6 };
+    }),
+  },
+  {
+    name: "batch sync",
+    what: "batch sync of 1,000 mappings, SQLite",
+    against: "the store's own transaction of the same rows",
+    reach: "40% of its rows per second",
+    judge: inProcess("batch", (rows) => {
+      const rate = factor(rows, "the store's own transaction");
+      return { figure: percent(rate), share: rate / 0.4 };
+    }),
+  },
+  {
+    name: "sync engine",
+    what: "sync engine: pick, reserve, release",
+    against: "its own cost at 1,000 identifiers",
+    reach: "under 2 µs, flat to 100,000",
+    judge: inProcess("engine", (rows) => {
+      const [first, last] = [rows[0]!, rows.at(-1)!];
+      const figure = `${two(first.nsPerOp / 1000)} µs, ${two(last.nsPerOp / 1000)} µs at 100,000`;
+      return { figure, share: 2000 / last.nsPerOp };
+    }),
+  },
+  {
+    name: "cold start",
+    what: "cold start: import to first response",
+    against: "a bare hono app",
+    reach: `within ${COLD_START_REACH_MS} ms`,
+    judge({ coldStarts }, host) {
+      const start = coldStarts?.find((one) => one.host === host);
+      if (start === undefined || "missing" in start) return null;
+      const more = start.ms - start.bareMs;
+      const share = more <= 0 ? Number.POSITIVE_INFINITY : COLD_START_REACH_MS / more;
+      return { figure: `${more < 0 ? "−" : "+"}${Math.abs(more).toFixed(0)} ms`, share };
+    },
+  },
+];

@@ -1,0 +1,166 @@
+/**
+ * Keeps a server busy with equal requests: by wrk or oha where one is on the machine, because they take little of it for
+ * themselves, else by autocannon.
+ * @module
+ */
+import { execFile, spawnSync } from "node:child_process";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { promisify } from "node:util";
+
+/** What to send, how often at once, and for how long. */
+export interface Load {
+  url: string;
+  headers?: Record<string, string>;
+  /** Default GET. */
+  method?: string;
+  body?: string;
+  connections: number;
+  durationMs: number;
+  /** Ends it early; what was measured until then is lost. */
+  signal?: AbortSignal;
+}
+
+export type GeneratorName = "wrk" | "oha" | "autocannon";
+
+/** What came of it. */
+export interface LoadResult {
+  generator: GeneratorName;
+  requests: number;
+  /** Answers whose status is not 2xx or 3xx, and requests without an answer. */
+  errors: number;
+  seconds: number;
+  p50Ms: number;
+  p90Ms: number;
+  p99Ms: number;
+}
+
+type Figures = Omit<LoadResult, "generator">;
+
+/** How much longer than asked a generator may take before it is ended, in milliseconds. */
+const GRACE_MS = 20_000;
+
+const isHere = (command: string) =>
+  spawnSync(command, ["--version"], { stdio: "ignore" }).error === undefined;
+
+/** The generator that this machine has. */
+export function findGenerator(): GeneratorName {
+  return (["wrk", "oha"] as const).find(isHere) ?? "autocannon";
+}
+
+/**
+ * Sends requests, one after the other on each connection, until the time is up.
+ * @param generator by default the best that is here.
+ * @throws {Error} if the generator fails, or reports nothing that can be read.
+ */
+export async function generate(load: Load, generator = findGenerator()): Promise<LoadResult> {
+  return { generator, ...(await generators[generator](load)) };
+}
+
+const generators: Record<GeneratorName, (load: Load) => Promise<Figures>> = {
+  async wrk(load) {
+    const folder = mkdtempSync(join(tmpdir(), "millrace-wrk-"));
+    try {
+      const script = join(folder, "request.lua");
+      writeFileSync(script, luaOf(load));
+      const seconds = Math.max(1, Math.round(load.durationMs / 1000));
+      const args = ["-t1", `-c${load.connections}`, `-d${seconds}s`, "--latency", "-s", script, load.url];
+      return readWrk(await run("wrk", args, load));
+    } finally {
+      rmSync(folder, { recursive: true });
+    }
+  },
+
+  async oha(load) {
+    const headers = Object.entries(load.headers ?? {}).flatMap(([name, value]) => [
+      "-H",
+      `${name}: ${value}`,
+    ]);
+    const body = load.body === undefined ? [] : ["-d", load.body];
+    const args = ["--no-tui", "--output-format", "json", "-c", `${load.connections}`];
+    const time = ["-z", `${load.durationMs}ms`, "-m", load.method ?? "GET"];
+    return readOha(await run("oha", [...args, ...time, ...headers, ...body, load.url], load));
+  },
+
+  async autocannon({ url, headers = {}, method = "GET", body, connections, durationMs, signal }) {
+    const { default: autocannon } = await import("autocannon");
+    const options = {
+      ...{ url, headers, connections, duration: durationMs / 1000 },
+      method: method as "GET",
+      ...(body === undefined ? {} : { body }),
+    };
+    const result = await new Promise<Awaited<ReturnType<typeof autocannon>>>((resolve, reject) => {
+      const running = autocannon(options, (error, done) => (error ? reject(error) : resolve(done)));
+      signal?.addEventListener("abort", () => running.stop(), { once: true });
+    });
+    signal?.throwIfAborted();
+    const { p50, p90, p99 } = result.latency;
+    return {
+      requests: result.requests.total,
+      errors: result.errors + result.non2xx,
+      seconds: result.duration,
+      ...{ p50Ms: p50, p90Ms: p90, p99Ms: p99 },
+    };
+  },
+};
+
+async function run(command: string, args: string[], { durationMs, signal }: Load): Promise<string> {
+  const { stdout } = await promisify(execFile)(command, args, {
+    timeout: durationMs + GRACE_MS,
+    killSignal: "SIGKILL",
+    ...(signal === undefined ? {} : { signal }),
+  });
+  return stdout;
+}
+
+/** A text as Lua writes it. */
+const quoted = (text: string) => `"${text.replace(/[\\"\n\r]/g, (c) => `\\${c.charCodeAt(0)}`)}"`;
+
+/** wrk's own command line has no method and body, and its own report no 90th percentile to rely on. */
+function luaOf({ headers = {}, method = "GET", body }: Load): string {
+  return [
+    `wrk.method = ${quoted(method)}`,
+    ...Object.entries(headers).map(([name, value]) => `wrk.headers[${quoted(name)}] = ${quoted(value)}`),
+    ...(body === undefined ? [] : [`wrk.body = ${quoted(body)}`]),
+    "done = function(summary, latency)",
+    "  local e = summary.errors",
+    "  local failed = e.connect + e.read + e.write + e.status + e.timeout",
+    `  io.write(string.format("figures %d %d %d %d %d %d\\n", summary.requests, failed, summary.duration,`,
+    "    latency:percentile(50), latency:percentile(90), latency:percentile(99)))",
+    "end",
+    "",
+  ].join("\n");
+}
+
+/** Reads what our script made wrk print: counts, and microseconds. */
+export function readWrk(output: string): Figures {
+  const match = /^figures (\d+) (\d+) (\d+) (\d+) (\d+) (\d+)$/m.exec(output);
+  if (match === null) throw new Error(`wrk reported nothing that can be read:\n${output.slice(0, 500)}`);
+  const [requests, errors, micros, p50, p90, p99] = match.slice(1).map(Number) as [
+    number,
+    number,
+    number,
+    number,
+    number,
+    number,
+  ];
+  return { requests, errors, seconds: micros / 1e6, p50Ms: p50 / 1000, p90Ms: p90 / 1000, p99Ms: p99 / 1000 };
+}
+
+/** Reads oha's JSON. What it cut off when the time was up is no error. */
+export function readOha(output: string): Figures {
+  const { summary, latencyPercentiles, statusCodeDistribution, errorDistribution } = JSON.parse(output);
+  const count = (distribution: Record<string, number>, isCounted: (name: string) => boolean) =>
+    Object.entries(distribution).reduce((sum, [name, times]) => sum + (isCounted(name) ? times : 0), 0);
+  const answered = count(statusCodeDistribution, () => true);
+  const refused = count(statusCodeDistribution, (status) => !/^[23]/.test(status));
+  const failed = count(errorDistribution, (name) => name !== "aborted due to deadline");
+  const ms = (name: string) => latencyPercentiles[name] * 1000;
+  return {
+    requests: answered,
+    errors: refused + failed,
+    seconds: summary.total,
+    ...{ p50Ms: ms("p50"), p90Ms: ms("p90"), p99Ms: ms("p99") },
+  };
+}
