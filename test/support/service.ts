@@ -8,7 +8,7 @@ import { createLog } from "../../runtime/observe/log.ts";
 import { createMetrics } from "../../runtime/observe/metrics.ts";
 import type { Client, Fetch, Random, Store } from "../../runtime/platform.ts";
 import { memoryStore } from "../../runtime/stores/memory.ts";
-import { createHotPath } from "../../wasm/hotpath.ts";
+import { createHotPath, type Kernels } from "../../wasm/hotpath.ts";
 import { inlineKernels } from "../../wasm/inline.ts";
 import { type ConfigInput, parseConfig } from "../../worker/config.ts";
 import { createService, type Service, type Services } from "../../worker/service.ts";
@@ -69,6 +69,8 @@ export interface TestServiceOptions {
   /** Answers the service's own calls (default: none may be made). */
   fetch?: Fetch;
   boundTo?: string | null;
+  /** To see which of them are called. */
+  kernels?: Kernels;
   /** Default true. */
   livesBetweenRequests?: boolean;
 }
@@ -112,7 +114,7 @@ const random: Random = { fill: (target) => crypto.getRandomValues(target) };
 export function testService(options: TestServiceOptions = {}): TestService {
   const clock = options.clock ?? manualClock();
   const store = faultyStore(options.store ?? memoryStore({ clock }));
-  const hotPath = createHotPath(inlineKernels(), { random, maxKeys: 10_000 });
+  const hotPath = createHotPath(options.kernels ?? inlineKernels(), { random, maxKeys: 10_000 });
   const log: string[] = [];
   const calls: OutboundCall[] = [];
   const answer = options.fetch ?? (() => Promise.reject(new Error("no test expected a call")));
