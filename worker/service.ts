@@ -227,7 +227,8 @@ export function createService(given: Parts): Service {
     await settlesWithin(work, STORE_PATIENCE_MS, clock).catch(() => {});
   }
 
-  const seenKey = (id: string) => `seen:${id}`;
+  // The id itself is the key: no other kind of key has its form, and nothing has to be put together.
+  const seenKey = (id: string) => id;
   const seenWindowMs = LAST_SEEN_DEBOUNCE_SECONDS * 1000;
 
   /** Whether a visit needs no look at the graph; if it does, the next ones for a while do not. */

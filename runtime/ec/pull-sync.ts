@@ -3,6 +3,7 @@
  * the decision which partners are due; queues, timers and throttles are the engine's.
  * @module
  */
+import type { HotPath } from "../../wasm/hotpath.ts";
 import { boundedFetch } from "../bounded-fetch.ts";
 import { isObject } from "../json.ts";
 import type { Clock, Fetch, LogFields, Metrics, Random, RateLimiter } from "../platform.ts";
@@ -21,6 +22,8 @@ import type { Registry } from "./registry.ts";
 /** How long a partner may take, and how much it may say. */
 export const PULL_BOUNDS = { timeoutMs: 5000, maxBytes: 65_536 };
 const HOUR_MS = 3_600_000;
+/** How long a visitor for whom nobody can be asked is not looked at again, at most, in milliseconds. */
+const REST_MS = 5000;
 
 /** An id on its way from a partner into the graph. */
 export interface PulledId {
@@ -38,6 +41,16 @@ export function isDue(partner: Partner, entry: GraphEntry | null, nowSeconds: nu
   if (isTombstone(entry)) return false;
   const known = Object.hasOwn(entry.ids, partner.id) ? entry.ids[partner.id] : undefined;
   return known === undefined || nowSeconds - known.synced >= partner.pullSyncTtlSeconds;
+}
+
+/** In how many milliseconds the first of some partners will be due that are not due now. */
+function dueInMs(partners: readonly Partner[], entry: GraphEntry | null, nowSeconds: number): number {
+  if (entry === null || isTombstone(entry)) return 0;
+  const inSeconds = partners.map(({ id, pullSyncTtlSeconds }) => {
+    const known = Object.hasOwn(entry.ids, id) ? entry.ids[id]!.synced : nowSeconds;
+    return known + pullSyncTtlSeconds - nowSeconds;
+  });
+  return Math.min(...inSeconds) * 1000;
 }
 
 /** The URL to pull from: the partner's own, its query parameters kept, with the visitor's id, hash and address. */
@@ -84,6 +97,8 @@ export interface PullSyncParts {
   graph: Graph;
   registry: Pick<Registry, "isKnown" | "ready" | "get" | "pulling">;
   limiter: RateLimiter;
+  /** Remembers for whom nobody can be asked. */
+  hotPath: Pick<HotPath, "take" | "peek" | "forget">;
   clock: Clock;
   random: Random;
   fetch: Fetch;
@@ -114,11 +129,31 @@ export interface PullSync {
 
 /** Puts pull sync together. */
 export function createPullSync(parts: PullSyncParts): PullSync {
-  const { graph, registry, limiter, clock, random, allowInsecure, metrics, log } = parts;
+  const { graph, registry, limiter, hotPath, clock, random, allowInsecure, metrics, log } = parts;
   const runs = new Map<string, Run>();
   const limits = limitsByDomain(registry.pulling);
   const nowSeconds = () => toSeconds(clock.now());
   const count = (partner: string, outcome: string) => metrics.count("pull_sync_total", { partner, outcome });
+
+  let pulling = registry.pulling();
+  let generation = 0;
+
+  /** Another key after every change of a partner, which may make anybody due. */
+  function restKey(id: string): string {
+    if (registry.pulling() !== pulling) {
+      pulling = registry.pulling();
+      generation++;
+    }
+    return `rest:${generation}:${id}`;
+  }
+
+  /** Spares a visitor the next looks: before that time nobody can be asked. */
+  function rest(id: string, forMs: number): void {
+    // Taken so far back that its window ends in time.
+    if (forMs > 0) hotPath.take(restKey(id), clock.now() - REST_MS + Math.min(forMs, REST_MS), REST_MS, 1);
+  }
+
+  const isResting = (id: string) => !hotPath.peek(restKey(id), clock.now(), REST_MS, 1).admitted;
 
   /** The run of an id. Runs that the engine has given up by now are forgotten on the way. */
   function runOf(id: string, ip: string): Run {
@@ -138,16 +173,22 @@ export function createPullSync(parts: PullSyncParts): PullSync {
   function leave(id: string, run: Run, partner: string): void {
     run.partners.delete(partner);
     if (run.partners.size === 0 && runs.get(id) === run) runs.delete(id);
+    hotPath.forget(restKey(id));
   }
 
-  /** Takes one pull out of what a partner allows for everybody behind the EC hash. */
-  async function claim(id: string, run: Run, partner: Partner): Promise<void> {
+  /**
+   * Takes one pull out of what a partner allows for everybody behind the EC hash.
+   * @returns in how many milliseconds it may be tried again, if it was refused.
+   */
+  async function claim(id: string, run: Run, partner: Partner): Promise<number> {
     run.partners.set(partner.id, "claimed");
     let admitted = false;
     try {
       const rate = { limit: partner.pullSyncRateLimit, windowMs: HOUR_MS };
-      admitted = (await limiter.take(`pull:${partner.id}:${ecHash(id)}`, rate)).admitted;
+      const taken = await limiter.take(`pull:${partner.id}:${ecHash(id)}`, rate);
+      admitted = taken.admitted;
       if (!admitted) count(partner.id, "rate_limited");
+      return admitted ? REST_MS : taken.retryAfterMs;
     } finally {
       if (admitted) run.partners.set(partner.id, "waiting");
       else leave(id, run, partner.id);
@@ -250,7 +291,8 @@ export function createPullSync(parts: PullSyncParts): PullSync {
       (!registry.isKnown() || registry.pulling().length > 0) &&
       allowsEcCreation(consent) &&
       activeId !== null &&
-      client.ip !== null,
+      client.ip !== null &&
+      !isResting(activeId),
 
     async begin({ consent, activeId: id, client, ecGenerated }) {
       // Where an instance lives for one request, the partners are still being read.
@@ -262,15 +304,24 @@ export function createPullSync(parts: PullSyncParts): PullSync {
       // An unknown id may be forged. One that may be adopted is in the graph by now.
       if (entry === null && !ecGenerated) return false;
       const due = partners.filter((partner) => isDue(partner, entry, nowSeconds()));
-      if (due.length === 0) return false;
+      if (due.length === 0) {
+        rest(id, dueInMs(partners, entry, nowSeconds()));
+        return false;
+      }
       const run = runOf(id, client.ip);
-      await Promise.all(
-        due.filter(({ id: name }) => !run.partners.has(name)).map((partner) => claim(id, run, partner)),
-      );
-      return [...run.partners.values()].includes("waiting");
+      const anew = due.filter(({ id: name }) => !run.partners.has(name));
+      const againInMs = await Promise.all(anew.map((partner) => claim(id, run, partner)));
+      const progress = [...run.partners.values()];
+      if (progress.includes("waiting")) return true;
+      // All that are due have been asked, or may not be asked yet; what changes that ends the rest.
+      if (!progress.includes("claimed")) rest(id, Math.min(REST_MS, ...againInMs));
+      return false;
     },
 
-    end: (id) => runs.delete(id),
+    end(id) {
+      runs.delete(id);
+      hotPath.forget(restKey(id));
+    },
     limitsFor: (domain) => limits().get(domain),
   };
 }

@@ -91,7 +91,7 @@ const kinds: {
     takes: {
       ...nothing,
       store: { "get ec": 2, "put ec": 1 },
-      kernels: { forget: 1, validate: 1 },
+      kernels: { forget: 2, validate: 1 },
       headers: PAGE_HEADERS,
     },
   },
@@ -102,9 +102,16 @@ const kinds: {
     takes: {
       ...nothing,
       store: { "get ec": 1 },
-      kernels: { peek: 1, validate: 1 },
+      kernels: { peek: 2, take: 1, validate: 1 },
       headers: PAGE_HEADERS,
     },
+  },
+  {
+    kind: "the same once more",
+    partners: Array.from({ length: 10 }, (_, i) => puller(`puller-${i}`)),
+    prepare: ({ service, cookie }) => service.ask("/", { headers: { cookie } }),
+    ask: ({ cookie }) => ({ headers: { cookie } }),
+    takes: { ...nothing, kernels: { peek: 2, validate: 1 }, headers: PAGE_HEADERS },
   },
   {
     kind: "/identify with 20 partners",
@@ -149,6 +156,7 @@ const kinds: {
 test.each(kinds)("$kind", async ({ partners = [], prepare, ask, takes }) => {
   const situation = await prepared(partners);
   await prepare?.(situation);
+  await situation.service.settled();
   const asked = ask(situation);
   expect(await situation.service.count(asked)).toEqual(takes);
 });

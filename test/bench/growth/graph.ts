@@ -1,0 +1,101 @@
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { DatabaseSync } from "node:sqlite";
+import type { Growth } from "./series.ts";
+import { newVisitor, type Page, pageWith, quiet, visit } from "./visit.ts";
+
+const folder = mkdtempSync(join(tmpdir(), "millrace-growth-"));
+/** Ends the folder however the run ends. */
+process.once("exit", () => rmSync(folder, { recursive: true, force: true }));
+
+/** An id of which nothing is known but its number: 64 hexadecimal digits spread over the whole range, and a suffix. */
+const SPREAD = 0x9e3779b97f4a7c15n;
+export function idOf(i: number): string {
+  const start = BigInt.asUintN(64, BigInt(i + 1) * SPREAD)
+    .toString(16)
+    .padStart(16, "0");
+  return `${start.repeat(4)}.${i.toString(36).padStart(6, "0").slice(-6)}`;
+}
+
+/**
+ * Fills a store's file with copies of the entry of a visitor, under other ids. Through SQLite itself: the store would take
+ * an hour for what is only the setting.
+ */
+function fill(path: string, template: string, from: number, to: number): void {
+  const database = new DatabaseSync(path);
+  try {
+    database.exec("PRAGMA synchronous = OFF; PRAGMA cache_size = -400000");
+    const row = database.prepare("SELECT version, expires, metadata, value FROM entries WHERE key = ?");
+    const { version, expires, metadata, value } = row.get(`ec:${template}`) as {
+      version: number;
+      expires: number;
+      metadata: string;
+      value: string;
+    };
+    const insert = database.prepare("INSERT OR IGNORE INTO entries VALUES (?, ?, ?, ?, ?)");
+    database.exec("BEGIN");
+    // In the order of the keys, so that the tree grows at its end and pages are written once.
+    const ids = Array.from({ length: to - from }, (_, i) => idOf(from + i)).sort();
+    for (const id of ids) insert.run(`ec:${id}`, version, expires, metadata, value);
+    database.exec("COMMIT");
+    database.exec("PRAGMA wal_checkpoint(TRUNCATE)");
+  } finally {
+    database.close();
+  }
+}
+
+const pages: Page[] = [];
+
+/** Ids in the graph, in one file of SQLite. @param most ids */
+export const graph = (most: number): Growth => ({
+  name: "graph",
+  title: "A page, by ids in the graph (SQLite)",
+  x: "ids in the graph",
+  explanation:
+    "The tree of keys gets deeper, and from some hundred thousand ids on the rows are no longer in SQLite's own cache: each read then asks the operating system for the pages.",
+  sizes: [1000, 10_000, 100_000, 1_000_000, 10_000_000].filter((size) => size <= most),
+  async open(size) {
+    console.error(`growth: filling a graph with ${size.toLocaleString("en")} ids`);
+    const path = join(folder, `${size}.db`);
+    const page = pageWith({ store: `sqlite:${path}` });
+    pages.push(page);
+    const own = await newVisitor(page);
+    const template = own.slice("ts-ec=".length);
+    // In pieces: sorting ten million texts at once takes more memory than all the rest.
+    const piece = 1_000_000;
+    for (let from = 0; from < size; from += piece) fill(path, template, from, Math.min(size, from + piece));
+    let next = 0;
+    const step = Math.max(1, Math.floor(size / 7919));
+    return {
+      "seen lately": {
+        name: `${size}`,
+        async run(times) {
+          for (let i = 0; i < times; i++) await visit(page, own);
+        },
+      },
+      "read from the graph": {
+        name: `${size}, read`,
+        async run(times) {
+          // Straight from the graph: a visitor is looked up once in five minutes, and not again for the bench's sake.
+          const { graph } = page.service(undefined as never).services;
+          for (let i = 0; i < times; i++) {
+            next = (next + step) % size;
+            if ((await graph.get(idOf(next))) === null) throw new Error(`${idOf(next)} is not there`);
+          }
+        },
+      },
+      "new visitor": {
+        name: `${size}, new`,
+        async run(times) {
+          for (let i = 0; i < times; i++) await visit(page, "");
+          await quiet();
+        },
+      },
+    };
+  },
+  async close() {
+    for (const page of pages) await page.close();
+    rmSync(folder, { recursive: true, force: true });
+  },
+});

@@ -1,0 +1,46 @@
+/**
+ * What one request costs in this process, from the call of the handler to the end of what goes on behind the response.
+ * @module
+ */
+import type { EdgeCookieOptions } from "../../../worker/edge-cookie.ts";
+import { edgeCookie } from "../../../worker/entries/node.ts";
+
+const silent = { debug() {}, info() {}, warn() {}, error: console.error };
+const CLIENT = { "x-ip": "203.0.113.1", "x-country": "JP" };
+
+/** A wrapped page. */
+export function pageWith(options: Partial<EdgeCookieOptions>) {
+  return edgeCookie({
+    publisher: { domain: "publisher.example" },
+    store: "memory:",
+    client: { ipHeader: "x-ip", countryHeader: "x-country" },
+    ec: { passphrases: ["publisher-chosen-secret"] },
+    log: silent,
+    ...options,
+  })(() => new Response("page"));
+}
+
+export type Page = ReturnType<typeof pageWith>;
+
+/** A request for the page. */
+export function requestWith(cookie: string): Request {
+  const headers = cookie === "" ? CLIENT : { ...CLIENT, cookie };
+  return new Request("https://publisher.example/", { headers });
+}
+
+/** Asks for the page; what goes on behind the response may still be under way. */
+export function visit(page: Page, cookie: string): Response | Promise<Response> {
+  return page(requestWith(cookie), undefined as never);
+}
+
+/** The cookie of a visitor who has just come for the first time. */
+export async function newVisitor(page: Page): Promise<string> {
+  const cookie = `ts-ec=${(await visit(page, "")).headers.get("x-ts-ec")}`;
+  await quiet();
+  return cookie;
+}
+
+/** Lets what goes on behind responses come to its end. */
+export async function quiet(): Promise<void> {
+  for (let i = 0; i < 3; i++) await new Promise((resolve) => setImmediate(resolve));
+}

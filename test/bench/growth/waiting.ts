@@ -1,0 +1,45 @@
+import type { Growth } from "./series.ts";
+import { newVisitor, pageWith, quiet, visit } from "./visit.ts";
+
+/** Identifiers that wait for partners in the sync engine: everybody else's, not the visitor's. */
+export const waiting: Growth = {
+  name: "waiting",
+  title: "A page, by identifiers that wait in the sync engine",
+  x: "identifiers waiting (0 is drawn at 1)",
+  explanation: "The engine finds who is next without a search.",
+  sizes: [1, 1000, 10_000, 100_000],
+  async open(size) {
+    const page = pageWith({
+      partners: [
+        {
+          id: "slow",
+          pullSyncEnabled: true,
+          pullSyncUrl: "https://slow.example/pull",
+          pullSyncAllowedDomains: ["slow.example"],
+          pullToken: "token",
+          // One start a minute: whoever comes after the first waits.
+          maxPerMinute: 1,
+          maxConcurrent: 1,
+          pullSyncRateLimit: 1_000_000,
+        },
+      ],
+      fetch: async () => new Response('{"uid":"u"}'),
+      sync: { maxQueued: 200_000 },
+    });
+    const own = await newVisitor(page);
+    for (let i = 1; i < size; i++) {
+      await visit(page, "");
+      if (i % 500 === 0) await quiet();
+    }
+    await quiet();
+    return {
+      "returning visitor": {
+        name: `${size}`,
+        async run(times) {
+          for (let i = 0; i < times; i++) await visit(page, own);
+          await quiet();
+        },
+      },
+    };
+  },
+};

@@ -1,0 +1,80 @@
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { createServer } from "node:http";
+import type { AddressInfo } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { tcfString } from "../../support/consent-strings.ts";
+import { behaviours, startPartnerServer } from "../../support/partner-server.ts";
+import { spawnServer } from "../../support/spawn.ts";
+
+/** Names below localhost are this machine, and a secure context like any https site. */
+const DOMAIN = "publisher.localhost";
+
+/** A newspaper with a consent banner, and millrace before it. */
+export interface Site {
+  /** As a browser asks for it. */
+  url: string;
+  /** The same where names below localhost are not resolved. */
+  plainUrl: string;
+  log(): string;
+  close(): Promise<void>;
+}
+
+const page = (path: string) => `<!doctype html><html lang="en"><title>The Weir</title>
+<h1>The Weir</h1><p>${"Water finds its way. ".repeat(60)}</p><p><a href="/article">${path}</a></p>
+<button id="accept">Accept</button> <button id="withdraw">Withdraw</button>
+<script>
+  const say = (text) => { document.cookie = "euconsent-v2=" + text + "; Path=/; Max-Age=86400"; location.reload(); };
+  accept.onclick = () => say("${tcfString({ purposes: [1, 2, 3, 4] })}");
+  withdraw.onclick = () => say("${tcfString({ purposes: [] })}");
+</script>`;
+
+/** Starts the site, its partners, two that answer and one that hangs, and millrace on Node with SQLite. */
+export async function startSite(): Promise<Site> {
+  const folder = mkdtempSync(join(tmpdir(), "millrace-load-"));
+  const origin = createServer((request, response) => {
+    request.resume();
+    response.writeHead(200, { "content-type": "text/html; charset=utf-8" });
+    response.end(page(request.url ?? "/"));
+  });
+  await new Promise<void>((resolve) => origin.listen(0, "127.0.0.1", resolve));
+  const servers = await Promise.all(
+    [behaviours.prompt, behaviours.prompt, behaviours.hanging].map((behaviour) =>
+      startPartnerServer(behaviour),
+    ),
+  );
+  const config = join(folder, "config.json");
+  writeFileSync(
+    config,
+    JSON.stringify({
+      publisher: { domain: DOMAIN, origin: `http://127.0.0.1:${(origin.address() as AddressInfo).port}` },
+      listen: { port: 0 },
+      store: `sqlite:${join(folder, "graph.db")}`,
+      client: { ipHeader: "x-ip", countryHeader: "x-country" },
+      ec: { passphrases: ["publisher-chosen-secret"], allowInsecurePartners: true },
+      partners: servers.map(({ url, host }, i) => ({
+        id: `partner-${i}`,
+        pullSyncEnabled: true,
+        pullSyncUrl: url,
+        pullSyncAllowedDomains: [host],
+        pullToken: `token-${i}`,
+        maxPerMinute: 100_000,
+      })),
+    }),
+  );
+  const server = await spawnServer("node", ["worker/cli.ts", "serve", "--config", config], {
+    MILLRACE_LOG: "error",
+  });
+  return {
+    url: `http://www.${DOMAIN}:${new URL(server.url).port}`,
+    plainUrl: server.url,
+    log: server.log,
+    async close() {
+      await server.stop();
+      for (const partner of servers) await partner.close();
+      origin.closeAllConnections();
+      await new Promise((resolve) => origin.close(resolve));
+      rmSync(folder, { recursive: true, force: true });
+    },
+  };
+}
