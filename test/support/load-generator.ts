@@ -38,7 +38,7 @@ export interface LoadResult {
 
 type Figures = Omit<LoadResult, "generator">;
 
-/** How much longer than asked a generator may take before it is ended, in milliseconds. */
+/** How long one answer may take, and how much longer than asked a generator, before it is given up, in milliseconds. */
 const GRACE_MS = 20_000;
 
 const isHere = (command: string) =>
@@ -65,7 +65,16 @@ const generators: Record<GeneratorName, (load: Load) => Promise<Figures>> = {
       const script = join(folder, "request.lua");
       writeFileSync(script, luaOf(load));
       const seconds = Math.max(1, Math.round(load.durationMs / 1000));
-      const args = ["-t1", `-c${load.connections}`, `-d${seconds}s`, "--latency", "-s", script, load.url];
+      const args = [
+        "-t1",
+        `-c${load.connections}`,
+        `-d${seconds}s`,
+        "--timeout",
+        `${GRACE_MS / 1000}s`,
+        "-s",
+        script,
+        load.url,
+      ];
       return readWrk(await run("wrk", args, load));
     } finally {
       rmSync(folder, { recursive: true });
@@ -79,14 +88,14 @@ const generators: Record<GeneratorName, (load: Load) => Promise<Figures>> = {
     ]);
     const body = load.body === undefined ? [] : ["-d", load.body];
     const args = ["--no-tui", "--output-format", "json", "-c", `${load.connections}`];
-    const time = ["-z", `${load.durationMs}ms`, "-m", load.method ?? "GET"];
+    const time = ["-z", `${load.durationMs}ms`, "-t", `${GRACE_MS}ms`, "-m", load.method ?? "GET"];
     return readOha(await run("oha", [...args, ...time, ...headers, ...body, load.url], load));
   },
 
   async autocannon({ url, headers = {}, method = "GET", body, connections, durationMs, signal }) {
     const { default: autocannon } = await import("autocannon");
     const options = {
-      ...{ url, headers, connections, duration: durationMs / 1000 },
+      ...{ url, headers, connections, duration: durationMs / 1000, timeout: GRACE_MS / 1000 },
       method: method as "GET",
       ...(body === undefined ? {} : { body }),
     };

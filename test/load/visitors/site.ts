@@ -20,13 +20,15 @@ export interface Site {
   close(): Promise<void>;
 }
 
+const [yes, no] = [tcfString({ purposes: [1, 2, 3, 4] }), tcfString({ purposes: [] })];
+
 const page = (path: string) => `<!doctype html><html lang="en"><title>The Weir</title>
 <h1>The Weir</h1><p>${"Water finds its way. ".repeat(60)}</p><p><a href="/article">${path}</a></p>
 <button id="accept">Accept</button> <button id="withdraw">Withdraw</button>
 <script>
   const say = (text) => { document.cookie = "euconsent-v2=" + text + "; Path=/; Max-Age=86400"; location.reload(); };
-  accept.onclick = () => say("${tcfString({ purposes: [1, 2, 3, 4] })}");
-  withdraw.onclick = () => say("${tcfString({ purposes: [] })}");
+  accept.onclick = () => say("${yes}");
+  withdraw.onclick = () => say("${no}");
 </script>`;
 
 /** Starts the site, its partners, two that answer and one that hangs, and millrace on Node with SQLite. */
@@ -52,11 +54,11 @@ export async function startSite(): Promise<Site> {
       store: `sqlite:${join(folder, "graph.db")}`,
       client: { ipHeader: "x-ip", countryHeader: "x-country" },
       ec: { passphrases: ["publisher-chosen-secret"], allowInsecurePartners: true },
-      partners: servers.map(({ url, host }, i) => ({
+      partners: servers.map(({ url }, i) => ({
         id: `partner-${i}`,
         pullSyncEnabled: true,
         pullSyncUrl: url,
-        pullSyncAllowedDomains: [host],
+        pullSyncAllowedDomains: ["127.0.0.1"],
         pullToken: `token-${i}`,
         maxPerMinute: 100_000,
       })),

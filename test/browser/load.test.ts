@@ -1,0 +1,31 @@
+import { expect, test } from "vitest";
+import { runLoad } from "../load/visitors/load.ts";
+import { countErrors, loadChart, loadTable } from "../load/visitors/report.ts";
+import { STEPS } from "../load/visitors/visitor.ts";
+import { toPng } from "../support/chart.ts";
+import { noChromium } from "../support/chromium.ts";
+
+const VISITORS = 2;
+
+test.skipIf(noChromium !== undefined)(
+  "visitors' browsers go through every step without a fault, alone and under load",
+  async () => {
+    const report = await runLoad({ seconds: 1, visitors: VISITORS, connections: 2, say() {} });
+    for (const seen of [report.quiet, report.busy]) {
+      expect(seen.filter(({ fault }) => fault !== null)).toEqual([]);
+      for (const step of STEPS) {
+        expect(seen.filter((one) => one.step === step).length).toBeGreaterThanOrEqual(VISITORS);
+      }
+    }
+    expect(report.generator.requests).toBeGreaterThan(0);
+    expect(countErrors(report)).toBe(0);
+    expect(report.log).toBe("");
+
+    expect(loadTable(report).split("\n")).toHaveLength(2 + STEPS.length + 2);
+    const png = Buffer.from(await toPng(loadChart(report)));
+    expect(png.subarray(1, 4).toString()).toBe("PNG");
+    expect([png.readUInt32BE(16), png.readUInt32BE(20)]).toEqual([1720, 920]);
+    // A blank picture is a few kilobytes.
+    expect(png.byteLength).toBeGreaterThan(20_000);
+  },
+);
