@@ -1,0 +1,20 @@
+import { expect, test } from "vitest";
+import { faultsOf, soakChart, soakSummary } from "../load/soak/report.ts";
+import { runSoak } from "../load/soak/soak.ts";
+
+test("a short soak: killed and restarted on the way, the server has all that it acknowledged, and nothing withdrawn", async () => {
+  const report = await runSoak({ runtime: "node", seconds: 15, hands: 8, say() {} });
+  expect(faultsOf(report)).toEqual([]);
+  expect(report.endings.filter(({ how }) => how === "killed").length).toBeGreaterThan(0);
+  expect(report.endings.filter(({ how }) => how === "asked to end").length).toBeGreaterThan(0);
+  const { counts, audit } = report;
+  for (const kind of ["minted", "uploaded", "pixels", "withdrawn"] as const) {
+    expect(counts[kind], kind).toBeGreaterThan(0);
+  }
+  expect(audit.expected).toBeGreaterThan(0);
+  expect(audit.live - audit.unacknowledged).toBeGreaterThanOrEqual(audit.expected);
+  expect(audit.live - audit.unacknowledged).toBeLessThanOrEqual(audit.expected + audit.undecided);
+  expect(report.samples.length).toBeGreaterThan(0);
+  expect(soakSummary(report)).toContain("| held against the store | all there |");
+  expect(soakChart(report)).toMatch(/^<svg/);
+});
