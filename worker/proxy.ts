@@ -78,6 +78,8 @@ export function proxyTo<Args extends unknown[]>(options: ProxyOptions<Args>): Fe
       return plain(502, "the origin cannot be reached");
     } finally {
       patience.end();
+      // From here on a client that goes away cancels the body. Node never frees a request whose signal is listened to.
+      request.signal.removeEventListener("abort", leave);
     }
   };
 }
