@@ -70,9 +70,13 @@ export function eidsHeader(ids: readonly SharedId[]): { value: string | null; tr
   return { value: fitting === 0 ? null : encode(fitting), truncated: true };
 }
 
+const encoder = new TextEncoder();
+
 /** Base64 of a text's UTF-8. */
 function base64(text: string): string {
+  const bytes = encoder.encode(text);
+  if (bytes.length === text.length) return btoa(text); // all of it is ASCII
   let binary = "";
-  for (const byte of new TextEncoder().encode(text)) binary += String.fromCharCode(byte);
+  for (const byte of bytes) binary += String.fromCharCode(byte);
   return btoa(binary);
 }

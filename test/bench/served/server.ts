@@ -66,6 +66,17 @@ async function listenFor(name: string, handler: EdgeCookieHandler<unknown[]>): P
 }
 
 await listen("bare", page, { ...visitor, cookie: `theme=dark; ts-ec=${"0".repeat(64)}.Abc123` });
+// What a host takes to hand over what every request is decided by, and nothing else.
+const READ = ["cookie", "x-ts-ec", "sec-gpc", "x-ip", "x-country"];
+let read = 0;
+await listen(
+  "bare, reading five headers",
+  (request) => {
+    for (const name of READ) if (request.headers.get(name) !== null) read++;
+    return page();
+  },
+  servers.bare!.headers,
+);
 await listenFor("memory", wrapped({ store: "memory:" }));
 await listenFor("SQLite", wrapped({ store: `sqlite:${join(folder, "organic.db")}` }));
 await listenFor(
