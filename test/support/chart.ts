@@ -85,11 +85,18 @@ function common({ title, subtitle }: { title: string; subtitle?: string }) {
   };
 }
 
-function render(option: echarts.EChartsCoreOption): string {
+function render(title: string, option: echarts.EChartsCoreOption): string {
   const chart = echarts.init(null, null, { renderer: "svg", ssr: true, width: WIDTH, height: HEIGHT });
   try {
     chart.setOption(option);
-    return `${chart.renderToSVGString({ useViewBox: true })}\n`;
+    const svg = chart
+      .renderToSVGString({ useViewBox: true })
+      // What a pointer does to it, by names that count up: a picture has no pointer, and is to be the same every time.
+      .replace(/<style[\s\S]*?<\/style>\n?/, "")
+      .replace(/ class="zr[^"]*"/g, "")
+      .replace(/zr\d+-/g, "zr-");
+    const escaped = title.replace(/&/g, "&amp;").replace(/</g, "&lt;");
+    return `${svg.replace(/>\n?/, `>\n<title>${escaped}</title>\n`)}\n`;
   } finally {
     chart.dispose();
   }
@@ -106,7 +113,7 @@ export function lineChart(chart: LineChart): string {
   };
   // Hundreds of samples are a curve; a few sizes are points.
   const isDense = chart.series.some(({ points }) => points.length > 60);
-  return render({
+  return render(chart.title, {
     ...common(chart),
     xAxis: axis(chart.x, 38),
     yAxis: { ...axis(chart.y, 58), ...(chart.y.scale === "linear" ? { min: 0 } : {}) },
@@ -132,7 +139,7 @@ export function barChart(chart: BarChart): string {
     label: { ...label, formatter: chart.target.text, position: "insideEndTop" as const },
     data: [{ yAxis: chart.target.at }],
   };
-  return render({
+  return render(chart.title, {
     ...common(chart),
     grid: { ...common(chart).grid, bottom: 84 },
     xAxis: {
