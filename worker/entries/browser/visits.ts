@@ -78,20 +78,28 @@ export function createVisits(options: BrowserOptions): Visits {
     return { handler, services: handler.service(nobody, noPage).services };
   }
 
+  async function introduce(request: Request): Promise<void> {
+    if (!clients.has(request)) clients.set(request, await whoAsks());
+  }
+
+  /** The open service, and a request of which it is known who makes it: neither waits for the other. */
+  async function openedFor(request: Request): Promise<Opened> {
+    const [service] = await Promise.all([opened(), introduce(request)]);
+    return service;
+  }
+
   /**
-   * Gives a request the headers that its browser keeps back, and finds out who makes it. From this look at the cookie
-   * until it is set, requests take turns: two at once would mint two ids.
+   * Gives a request the headers that its browser keeps back. From this look at the cookie until it is set, requests take
+   * turns: two at once would mint two ids.
    * @returns ends the turn.
    */
   async function complete(request: Request): Promise<() => void> {
-    const client = clients.get(request) ?? (await whoAsks());
     const endTurn = await takeTurn();
     try {
       const headers = new Headers(request.headers);
       headers.set("cookie", await cookieHeader());
       if (scope.navigator.globalPrivacyControl) headers.set("sec-gpc", "1");
       Object.defineProperty(request, "headers", { value: headers, configurable: true });
-      clients.set(request, client);
       return endTurn;
     } catch (error) {
       endTurn();
@@ -139,7 +147,7 @@ export function createVisits(options: BrowserOptions): Visits {
     request: Request,
     page: () => Promise<Response>,
   ): Promise<Response> {
-    const { handler } = await opened();
+    const { handler } = await openedFor(request);
     const endTurn = await complete(request);
     turns.set(request, endTurn);
     try {
@@ -151,7 +159,7 @@ export function createVisits(options: BrowserOptions): Visits {
 
   /** What the service itself answers. It never mints, so that its turn is over at once. */
   async function ownAnswer(event: LongEvent, request: Request): Promise<Response> {
-    const { handler } = await opened();
+    const { handler } = await openedFor(request);
     (await complete(request))();
     const response = await handler(request, event, noPage);
     await keepCookie(request);
@@ -167,7 +175,7 @@ export function createVisits(options: BrowserOptions): Visits {
 
   async function identify(event: RequestEvent): Promise<Response> {
     const { request } = event;
-    const { services } = await opened();
+    const { services } = await openedFor(request);
     (await complete(request))();
     const facts = factsOf(request, services);
     const anew = async () => {
