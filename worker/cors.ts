@@ -42,23 +42,28 @@ export function publisherCors({ domain, method, requestHeaders, ownHost = false,
     const origin = c.req.header("origin");
     const permitted = origin === undefined || isPermitted(origin, c.req.url);
     const isPreflight = c.req.method === "OPTIONS";
+
+    // Before there is an answer: hono makes an answer anew, its body a stream, for every header that comes later.
+    c.header("vary", "Origin", { append: true });
+    if (origin !== undefined && permitted) {
+      c.header("access-control-allow-origin", origin);
+      c.header("access-control-allow-credentials", "true");
+      if (isPreflight) {
+        c.header("access-control-allow-methods", method);
+        c.header("access-control-allow-headers", requestHeaders);
+        c.header("access-control-max-age", "600");
+      }
+    }
     const early = isPreflight ? null : (first?.(c) ?? null);
     if (early !== null) c.res = early;
     else if (!permitted) c.res = refusal(c, domain);
     else if (isPreflight) c.res = c.body(null, 204, { allow: `${method}, OPTIONS` });
     else await next();
 
-    c.header("vary", "Origin", { append: true });
     if (origin === undefined || !permitted) return;
-    c.header("access-control-allow-origin", origin);
-    c.header("access-control-allow-credentials", "true");
-    if (isPreflight) {
-      c.header("access-control-allow-methods", method);
-      c.header("access-control-allow-headers", requestHeaders);
-      c.header("access-control-max-age", "600");
-    }
-    const exposed = [...c.res.headers.keys()].filter((name) => name.startsWith("x-ts-"));
-    if (exposed.length > 0) c.header("access-control-expose-headers", exposed.join(", "));
+    const { headers } = c.res;
+    const exposed = [...headers.keys()].filter((name) => name.startsWith("x-ts-"));
+    if (exposed.length > 0) headers.set("access-control-expose-headers", exposed.join(", "));
   });
 }
 

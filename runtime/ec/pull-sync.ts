@@ -18,12 +18,11 @@ import type { Graph } from "./graph.ts";
 import { ecHash, shortId } from "./id.ts";
 import { isUid, type Partner, pullUrlFault } from "./partner.ts";
 import type { Registry } from "./registry.ts";
+import { createRests, REST_MS } from "./rests.ts";
 
 /** How long a partner may take, and how much it may say. */
 export const PULL_BOUNDS = { timeoutMs: 5000, maxBytes: 65_536 };
 const HOUR_MS = 3_600_000;
-/** How long a visitor for whom nobody can be asked is not looked at again, at most, in milliseconds. */
-const REST_MS = 5000;
 
 /** An id on its way from a partner into the graph. */
 export interface PulledId {
@@ -135,25 +134,8 @@ export function createPullSync(parts: PullSyncParts): PullSync {
   const nowSeconds = () => toSeconds(clock.now());
   const count = (partner: string, outcome: string) => metrics.count("pull_sync_total", { partner, outcome });
 
-  let pulling = registry.pulling();
-  let generation = 0;
-
-  /** Another key after every change of a partner, which may make anybody due. */
-  function restKey(id: string): string {
-    if (registry.pulling() !== pulling) {
-      pulling = registry.pulling();
-      generation++;
-    }
-    return `rest:${generation}:${id}`;
-  }
-
-  /** Spares a visitor the next looks: before that time nobody can be asked. */
-  function rest(id: string, forMs: number): void {
-    // Taken so far back that its window ends in time.
-    if (forMs > 0) hotPath.take(restKey(id), clock.now() - REST_MS + Math.min(forMs, REST_MS), REST_MS, 1);
-  }
-
-  const isResting = (id: string) => !hotPath.peek(restKey(id), clock.now(), REST_MS, 1).admitted;
+  // A change of a partner may make anybody due.
+  const rests = createRests(hotPath, clock, registry.pulling);
 
   /** The run of an id. Runs that the engine has given up by now are forgotten on the way. */
   function runOf(id: string, ip: string): Run {
@@ -173,7 +155,7 @@ export function createPullSync(parts: PullSyncParts): PullSync {
   function leave(id: string, run: Run, partner: string): void {
     run.partners.delete(partner);
     if (run.partners.size === 0 && runs.get(id) === run) runs.delete(id);
-    hotPath.forget(restKey(id));
+    rests.end(id);
   }
 
   /**
@@ -292,7 +274,7 @@ export function createPullSync(parts: PullSyncParts): PullSync {
       allowsEcCreation(consent) &&
       activeId !== null &&
       client.ip !== null &&
-      !isResting(activeId),
+      !rests.has(activeId),
 
     async begin({ consent, activeId: id, client, ecGenerated }) {
       // Where an instance lives for one request, the partners are still being read.
@@ -305,7 +287,7 @@ export function createPullSync(parts: PullSyncParts): PullSync {
       if (entry === null && !ecGenerated) return false;
       const due = partners.filter((partner) => isDue(partner, entry, nowSeconds()));
       if (due.length === 0) {
-        rest(id, dueInMs(partners, entry, nowSeconds()));
+        rests.begin(id, dueInMs(partners, entry, nowSeconds()));
         return false;
       }
       const run = runOf(id, client.ip);
@@ -314,13 +296,13 @@ export function createPullSync(parts: PullSyncParts): PullSync {
       const progress = [...run.partners.values()];
       if (progress.includes("waiting")) return true;
       // All that are due have been asked, or may not be asked yet; what changes that ends the rest.
-      if (!progress.includes("claimed")) rest(id, Math.min(REST_MS, ...againInMs));
+      if (!progress.includes("claimed")) rests.begin(id, Math.min(REST_MS, ...againInMs));
       return false;
     },
 
     end(id) {
       runs.delete(id);
-      hotPath.forget(restKey(id));
+      rests.end(id);
     },
     limitsFor: (domain) => limits().get(domain),
   };
