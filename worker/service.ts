@@ -270,7 +270,9 @@ export function createService(given: Parts): Service {
       : clock.after(PULLS_BEGIN_WITHIN_MS, () => pullSync.end(id));
     const result = await engine.tryNow(id);
     cancel();
-    if (result === "throttled" && parts.livesBetweenRequests) engine.enqueue(id, DELAYS_MS.immediate);
+    if (result !== "throttled" || !parts.livesBetweenRequests) return;
+    engine.enqueue(id, DELAYS_MS.immediate);
+    pullSync.leaveToEngine(id);
   }
 
   /**

@@ -120,6 +120,8 @@ export interface PullSync {
    * @returns whether any partner may be asked now.
    */
   begin(visit: EcContext): Promise<boolean>;
+  /** Leaves an id to the engine, which asks by itself as soon as a domain has room: its next visits need not try. */
+  leaveToEngine(id: string): void;
   /** Forgets what is still to be pulled for an id. */
   end(id: string): void;
   /** What the partners of a domain agreed to bear; the least where several share it. */
@@ -300,6 +302,7 @@ export function createPullSync(parts: PullSyncParts): PullSync {
       return false;
     },
 
+    leaveToEngine: (id) => rests.begin(id, REST_MS),
     end(id) {
       runs.delete(id);
       rests.end(id);
