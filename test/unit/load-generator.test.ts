@@ -1,7 +1,14 @@
 import { createServer, type Server } from "node:http";
 import type { AddressInfo } from "node:net";
 import { afterAll, beforeAll, expect, test } from "vitest";
-import { findGenerator, type GeneratorName, generate, readOha, readWrk } from "../support/load-generator.ts";
+import {
+  findGenerator,
+  type GeneratorName,
+  generate,
+  percentilesOf,
+  readOha,
+  readWrk,
+} from "../support/load-generator.ts";
 
 let server: Server;
 let url: string;
@@ -16,7 +23,7 @@ beforeAll(async () => {
     request.on("end", () => {
       const isRight =
         request.method === "POST" && request.headers["x-who"] === 'a "b" \\c' && body === "{}\n";
-      response.writeHead(isRight ? 200 : 400).end();
+      response.writeHead(request.url === "/moved" ? 302 : isRight ? 200 : 400).end();
     });
   });
   await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
@@ -37,10 +44,24 @@ test.each(here)("%s sends what it is told and counts refusals", async (generator
   const good = await generate({ ...load, ...right }, generator);
   expect(good).toMatchObject({ generator, errors: 0 });
   expect(good.requests).toBeGreaterThan(0);
+  expect(good.p50Ms).toBeGreaterThan(0);
   expect(good.p50Ms).toBeLessThanOrEqual(good.p99Ms);
   const bad = await generate(load, generator);
   expect(bad.requests).toBeGreaterThan(0);
   expect(bad.errors).toBe(bad.requests);
+  const moved = await generate({ ...load, url: `${url}moved` }, generator);
+  expect(moved.requests).toBeGreaterThan(0);
+  expect(moved.errors).toBe(0);
+});
+
+test("percentiles of counts, however they are ordered", () => {
+  const counts = new Map([
+    [4, 1],
+    [0.25, 50],
+    [0.5, 49],
+  ]);
+  expect(percentilesOf(counts, [0.5, 0.9, 0.99, 1])).toEqual([0.25, 0.5, 0.5, 4]);
+  expect(percentilesOf(new Map(), [0.5])).toEqual([0]);
 });
 
 test("what wrk's script prints is read", () => {
