@@ -13,8 +13,10 @@ export interface Work {
   store: Record<string, number>;
   /** Calls of the WebAssembly module. */
   kernels: Record<string, number>;
-  /** Header fields read, by name. */
+  /** Header fields read, by name; `*`: all of them gone through. */
   headers: Record<string, number>;
+  /** What a client sent, taken apart: by the function that does it. */
+  parsed: Record<string, number>;
   /** Calls of other servers. */
   calls: number;
   /** Lines of the log, below `debug` none. */
@@ -44,6 +46,33 @@ function countedKernels(counts: Map<string, number>): Kernels {
   };
 }
 
+/** Counts every way of reading a request's headers. */
+function countReads(headers: Headers): Map<string, number> {
+  const counts = new Map<string, number>();
+  const count = (name: string) => counts.set(name, (counts.get(name) ?? 0) + 1);
+  const { get, has } = headers;
+  Object.assign(headers, {
+    get(name: string) {
+      count(name.toLowerCase());
+      return get.call(headers, name);
+    },
+    has(name: string) {
+      count(name.toLowerCase());
+      return has.call(headers, name);
+    },
+  });
+  for (const way of ["forEach", "entries", "keys", "values", Symbol.iterator] as const) {
+    const all = headers[way] as (...args: unknown[]) => unknown;
+    Object.assign(headers, {
+      [way](...args: unknown[]) {
+        count("*");
+        return all.apply(headers, args);
+      },
+    });
+  }
+  return counts;
+}
+
 /** One kind of request, as a visitor or a partner sends it. */
 export interface Asked {
   path?: string;
@@ -51,35 +80,48 @@ export interface Asked {
   headers?: Record<string, string>;
   body?: string;
   country?: string | null;
+  region?: string | null;
 }
 
-/** A service whose work is counted. */
-export function countedService(options: TestServiceOptions = {}) {
+/** A parser that is watched: one of `vi.mock(…, { spy: true })`. */
+export interface Watched {
+  mock: { calls: unknown[] };
+  mockClear(): void;
+}
+
+/**
+ * A service whose work is counted.
+ * @param parsers the functions that take apart what a client sends, by the name under which they are counted.
+ */
+export function countedService(options: TestServiceOptions, parsers: Record<string, Watched>) {
   const kernels = new Map<string, number>();
   const service = testService({ ...options, kernels: countedKernels(kernels) });
   return {
     ...service,
     /** Sends a request and counts until everything behind it has settled. */
-    async count({ path = "/", method = "GET", headers = {}, body, country = "JP" }: Asked): Promise<Work> {
-      const read = new Map<string, number>();
+    async count({
+      path = "/",
+      method = "GET",
+      headers = {},
+      body,
+      country = "JP",
+      region = null,
+    }: Asked): Promise<Work> {
       const request = new Request(`https://publisher.example${path}`, {
         method,
         headers,
         ...(body === undefined ? {} : { body }),
       });
-      const get = request.headers.get.bind(request.headers);
-      request.headers.get = (name) => {
-        read.set(name.toLowerCase(), (read.get(name.toLowerCase()) ?? 0) + 1);
-        return get(name);
-      };
+      const read = countReads(request.headers);
       await service.settled();
+      for (const parser of Object.values(parsers)) parser.mockClear();
       kernels.clear();
       service.store.asked.length = 0;
       const [calls, log] = [service.calls.length, service.log.length];
       const background: Promise<unknown>[] = [];
       const response = await service.service.respond(
         request,
-        { ...VISITOR, country },
+        { ...VISITOR, country, region },
         { waitUntil: (work) => background.push(work) },
         () => new Response("the page"),
       );
@@ -90,10 +132,12 @@ export function countedService(options: TestServiceOptions = {}) {
         const name = `${operation} ${key.split(":")[0]}`;
         store.set(name, (store.get(name) ?? 0) + 1);
       }
+      const parsed = new Map(Object.entries(parsers).map(([name, { mock }]) => [name, mock.calls.length]));
       return {
         store: sorted(store),
         kernels: sorted(kernels),
         headers: sorted(read),
+        parsed: Object.fromEntries(Object.entries(sorted(parsed)).filter(([, times]) => times > 0)),
         calls: service.calls.length - calls,
         log: service.log.slice(log).filter((line) => !line.includes('"level":"debug"')).length,
       };

@@ -1,7 +1,18 @@
 import { createHash } from "node:crypto";
-import { expect, test } from "vitest";
+import { expect, test, vi } from "vitest";
 import { MAX_MAPPINGS } from "../../../runtime/ec/batch-sync.ts";
+import { readCookies } from "../../../runtime/ec/cookie.ts";
+import { minimalEntry, toSeconds } from "../../../runtime/ec/entry.ts";
+import { readGpp } from "../../../runtime/ec/gpp.ts";
+import { readTcf } from "../../../runtime/ec/tcf.ts";
+import { gppString, tcfString } from "../../support/consent-strings.ts";
 import { type Asked, countedService, type Work } from "../../support/count-work.ts";
+
+// Counted, and otherwise as they are.
+vi.mock("../../../runtime/ec/cookie.ts", { spy: true });
+vi.mock("../../../runtime/ec/gpp.ts", { spy: true });
+vi.mock("../../../runtime/ec/tcf.ts", { spy: true });
+const PARSERS = { cookies: vi.mocked(readCookies), gpp: vi.mocked(readGpp), tcf: vi.mocked(readTcf) };
 
 const KEY = "key-of-the-partner";
 const partner = (id: string) => ({
@@ -18,22 +29,24 @@ const puller = (id: string) => ({
   pullToken: "token",
 });
 
-/** What every request for a page reads. */
+/** What every request reads. */
 const PAGE_HEADERS = { cookie: 1, "sec-gpc": 1, "x-ts-ec": 1 };
-/** What a route's own code reads, too. */
-const nothing = { store: {}, kernels: {}, calls: 0, log: 0 };
+const nothing = { store: {}, kernels: {}, parsed: { cookies: 1 }, calls: 0, log: 0 };
 
 type Situation = Awaited<ReturnType<typeof prepared>>;
 
 /** A service, and a visitor whom it knows. */
 async function prepared(partners: object[] = []) {
-  const service = countedService({
-    config: { partners: partners as ReturnType<typeof partner>[] },
-    fetch: async () => new Response('{"uid":"u"}'),
-  });
+  const service = countedService(
+    {
+      config: { partners: partners as ReturnType<typeof partner>[] },
+      fetch: async () => new Response('{"uid":"u"}'),
+    },
+    PARSERS,
+  );
   const id = (await service.ask("/")).headers.get("x-ts-ec")!;
   await service.settled();
-  return { service, id, cookie: `ts-ec=${id}` };
+  return { service, id, cookie: `ts-ec=${id}`, others: [] as string[] };
 }
 
 /** Each kind of request, and exactly what it may take. A change that makes it more has to change this table. */
@@ -151,12 +164,127 @@ const kinds: {
       headers: { ...PAGE_HEADERS, authorization: 1, "content-length": 1 },
     },
   },
+  {
+    kind: "a page with consent by a TC string",
+    ask: ({ cookie, service }) => ({
+      headers: { cookie: `${cookie}; euconsent-v2=${tcfString({ lastUpdatedMs: service.clock.now() })}` },
+      country: "DE",
+    }),
+    takes: {
+      ...nothing,
+      kernels: { peek: 1, validate: 1 },
+      headers: PAGE_HEADERS,
+      parsed: { cookies: 1, tcf: 1 },
+    },
+  },
+  {
+    kind: "a page with consent by a GPP string",
+    ask: ({ cookie }) => ({
+      headers: { cookie: `${cookie}; __gpp=${gppString({ saleOptOut: { usnat: 2 } })}; __gpp_sid=7` },
+      country: "US",
+      region: "CA",
+    }),
+    takes: {
+      ...nothing,
+      kernels: { peek: 1, validate: 1 },
+      headers: PAGE_HEADERS,
+      parsed: { cookies: 1, gpp: 1 },
+    },
+  },
+  {
+    kind: "a page where the same consent strings need no decoding",
+    ask: ({ cookie, service }) => ({
+      headers: { cookie: `${cookie}; euconsent-v2=${tcfString({ lastUpdatedMs: service.clock.now() })}` },
+    }),
+    takes: { ...nothing, kernels: { peek: 1, validate: 1 }, headers: PAGE_HEADERS },
+  },
+  {
+    kind: "a page for a new visitor, and the answers of ten partners",
+    partners: Array.from({ length: 10 }, (_, i) => puller(`puller-${i}`)),
+    ask: () => ({}),
+    // For each answer one write, after a look at the entry; before the next is asked, a look at whether it still has to be.
+    takes: {
+      ...nothing,
+      store: { "get ec": 23, "put ec": 11 },
+      kernels: { forget: 10, mint: 1, peek: 2, take: 22 },
+      headers: PAGE_HEADERS,
+      calls: 10,
+    },
+  },
+  {
+    kind: "a page for a known visitor with ten partners to ask",
+    partners: Array.from({ length: 10 }, (_, i) => puller(`puller-${i}`)),
+    prepare: ({ service }) => service.clock.advance(90_000_000),
+    ask: ({ cookie }) => ({ headers: { cookie } }),
+    takes: {
+      ...nothing,
+      store: { "get ec": 24, "get partners": 1, "put ec": 11 },
+      kernels: { forget: 10, peek: 2, take: 22, validate: 1 },
+      headers: PAGE_HEADERS,
+      calls: 10,
+    },
+  },
+  {
+    kind: "/identify for a visitor without an id",
+    ask: () => ({ path: "/identify" }),
+    takes: { ...nothing, headers: { ...PAGE_HEADERS, origin: 1 } },
+  },
+  {
+    kind: "/sync: a pixel",
+    partners: [{ ...partner("partner"), allowedReturnDomains: ["sync.partner.example"] }],
+    ask: ({ cookie }) => ({
+      path: `/sync?${new URLSearchParams({ partner: "partner", uid: "u", return: "https://sync.partner.example/" })}`,
+      headers: { cookie },
+    }),
+    takes: {
+      ...nothing,
+      store: { "get ec": 1, "put ec": 1 },
+      kernels: { peek: 1, take: 1, validate: 1 },
+      headers: PAGE_HEADERS,
+    },
+  },
+  {
+    kind: "a batch with nobody's key",
+    partners: [partner("partner")],
+    ask: () => ({
+      path: "/_ts/api/v1/sync",
+      method: "POST",
+      headers: { authorization: "Bearer nobody", "content-type": "application/json" },
+      body: "{}",
+    }),
+    takes: { ...nothing, kernels: { sha256: 1 }, headers: { ...PAGE_HEADERS, authorization: 1 } },
+  },
+  {
+    kind: "a batch of 1,000 mappings of 1,000 visitors",
+    partners: [partner("partner")],
+    prepare: async ({ service, others }) => {
+      for (let i = 0; i < MAX_MAPPINGS; i++) {
+        const id = service.mint(`192.0.${i >> 8}.${i & 255}`);
+        others.push(id);
+        await service.services.graph.createOrRevive(id, minimalEntry(toSeconds(service.clock.now())));
+      }
+    },
+    ask: ({ others }) => ({
+      path: "/_ts/api/v1/sync",
+      method: "POST",
+      headers: { authorization: `Bearer ${KEY}partner`, "content-type": "application/json" },
+      body: JSON.stringify({
+        mappings: others.map((ec_id, i) => ({ ec_id, partner_uid: `uid-${i}`, timestamp: i })),
+      }),
+    }),
+    takes: {
+      ...nothing,
+      store: { "get ec": 1000, "put ec": 1000 },
+      kernels: { equal: 1, sha256: 1, take: 1, validate: 1000 },
+      headers: { ...PAGE_HEADERS, authorization: 1, "content-length": 1 },
+    },
+  },
 ];
 
-test.each(kinds)("$kind", async ({ partners = [], prepare, ask, takes }) => {
-  const situation = await prepared(partners);
-  await prepare?.(situation);
+// By `%s`, because `$kind` would be cut short.
+test.each(kinds.map((kind) => [kind.kind, kind] as const))("%s", async (_, kind) => {
+  const situation = await prepared(kind.partners);
+  await kind.prepare?.(situation);
   await situation.service.settled();
-  const asked = ask(situation);
-  expect(await situation.service.count(asked)).toEqual(takes);
+  expect(await situation.service.count(kind.ask(situation))).toEqual(kind.takes);
 });
