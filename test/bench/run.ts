@@ -2,7 +2,8 @@
  * Runs the benches on Node, Bun and Deno in turn. Writes what they measured to `test/results/bench.json` and
  * `test/bench/latest.json`, the summary to README.md, the details and a chart to docs/performance.md.
  *
- * Arguments: names of benches, to measure only those and keep the figures of the others; without any, all.
+ * Arguments: names of benches, to measure only those and keep the figures of the others; without any, all. With
+ * `--render` nothing is measured: the last figures are written and judged anew.
  * @module
  */
 import { spawnSync } from "node:child_process";
@@ -58,7 +59,8 @@ async function measureBench(bench: Bench, results: Results): Promise<void> {
   }
 }
 
-const wanted = process.argv.slice(2);
+const isRender = process.argv.includes("--render");
+const wanted = process.argv.slice(2).filter((argument) => argument !== "--render");
 const unknown = wanted.filter((name) => !(BENCHES as readonly string[]).includes(name));
 if (unknown.length > 0) {
   console.error(`bench: there is no bench ${unknown.join(", ")}; there are ${BENCHES.join(", ")}`);
@@ -66,11 +68,10 @@ if (unknown.length > 0) {
 }
 
 const latest = join(root, "test/bench/latest.json");
+const isAnew = wanted.length === 0 && !isRender;
 const before: Partial<Results> =
-  wanted.length > 0 && existsSync(latest) ? JSON.parse(readFileSync(latest, "utf8")) : {};
-const results: Results = {
-  benches: {},
-  ...before,
+  !isAnew && existsSync(latest) ? JSON.parse(readFileSync(latest, "utf8")) : {};
+const now = (): Omit<Results, "benches"> => ({
   date: new Date().toISOString().slice(0, 10),
   machine: `${cpus().length} x ${cpus()[0]!.model.trim()}`,
   hosts: Object.fromEntries(
@@ -79,8 +80,11 @@ const results: Results = {
       run([command!, "--version"]).match(/\d+\.\d+\.\d+/)![0],
     ]),
   ),
-};
-for (const bench of wanted.length > 0 ? (wanted as Bench[]) : BENCHES) await measureBench(bench, results);
+});
+const results = { benches: {}, ...before, ...(isRender ? {} : now()) } as Results;
+if (!isRender) {
+  for (const bench of wanted.length > 0 ? (wanted as Bench[]) : BENCHES) await measureBench(bench, results);
+}
 
 const json = `${JSON.stringify(results, null, 2)}\n`;
 mkdirSync(join(root, "test/results"), { recursive: true });

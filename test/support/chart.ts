@@ -115,7 +115,7 @@ export function lineChart(chart: LineChart): string {
   const isDense = chart.series.some(({ points }) => points.length > 60);
   return render(chart.title, {
     ...common(chart),
-    xAxis: axis(chart.x, 38),
+    xAxis: { ...axis(chart.x, 38), min: "dataMin", max: "dataMax" },
     yAxis: { ...axis(chart.y, 58), ...(chart.y.scale === "linear" ? { min: 0 } : {}) },
     series: chart.series.map(({ name, points }, i) => ({
       type: "line",

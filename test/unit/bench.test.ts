@@ -85,6 +85,17 @@ describe("verdicts", () => {
     expect(verdictOf(good, "mint")).toEqual({ figure: "2.5x the next, 2.5x node:crypto", share: 1.25 });
   });
 
+  test("the engine has to be quick and flat", () => {
+    const engine = (last: number) => {
+      const results = resultsWith(90_000, 0.21, 40);
+      results.benches.engine = { Node: [row("1,000", 400), row("100,000", last)] };
+      return verdictOf(results, "sync engine")!.share;
+    };
+    expect(engine(480)).toBeGreaterThan(1);
+    expect(engine(600)).toBeLessThan(1);
+    expect(engine(2500)).toBeLessThan(1);
+  });
+
   test("cold starts, and what was not measured", () => {
     expect(verdictOf(good, "cold start")!.share).toBeCloseTo(1.5);
     expect(verdictOf(bad, "cold start")!.share).toBeCloseTo(0.5);
