@@ -1,45 +1,73 @@
 /**
- * Prints how many bytes of heap one request takes, by kind. The process has to be started with so much room for young
- * objects that nothing is collected on the way, and with the garbage collector exposed.
+ * Prints how many bytes of heap one request takes, by kind, and with them what it leaves in the memory store. The
+ * process has to be started with so much room for young objects that nothing is collected on the way, and with the
+ * garbage collector exposed.
  * @module
  */
 import process from "node:process";
 import { testService, VISITOR } from "../../support/service.ts";
 
-const REQUESTS = 4000;
+const PAGES = 4000;
+/** Of those that are not answered at once, or that leave something. */
+const FEWER = 500;
 
-/** Every promise that is handed over is settled when its turn comes: nothing waits here. */
-const background = { waitUntil() {} };
-const { service, ask } = testService();
+interface Kind {
+  path?: string;
+  cookie?: string;
+  country?: string | null;
+}
+
+const partners = Array.from({ length: 20 }, (_, i) => ({
+  id: `partner-${i}`,
+  apiKeyHash: i.toString(16).padStart(64, "0"),
+}));
+const { service, services, ask } = testService({ config: { partners } });
 const id = (await ask("/")).headers.get("x-ts-ec")!;
+const uids = partners.map((partner, i) => ({ partner: partner.id, uid: `uid-${i}`, synced: 1 }));
+await services.graph.upsertKnown(id, uids);
 const page = new Response("the page");
+const handle = () => page;
 
 /** Requests are made beforehand: what they take is the host's. */
-const requests = (headers: Record<string, string>) =>
-  Array.from({ length: REQUESTS }, () => {
-    const request = new Request("https://publisher.example/", { headers });
+function requests({ path = "/", cookie }: Kind, count: number): Request[] {
+  return Array.from({ length: count }, () => {
+    const headers: Record<string, string> = cookie === undefined ? {} : { cookie };
+    const request = new Request(`https://publisher.example${path}`, { headers });
     // What the host makes of them when they are first read is its own, too.
     request.headers.get("cookie");
     return request;
   });
-
-function bytesEach(headers: Record<string, string>, country: string | null): number {
-  const client = { ...VISITOR, country };
-  const handle = () => page;
-  // Until the code is compiled it leaves garbage of its own.
-  for (const request of requests(headers)) service.respond(request, client, background, handle);
-  const made = requests(headers);
-  globalThis.gc!();
-  const before = process.memoryUsage().heapUsed;
-  for (const request of made) service.respond(request, client, background, handle);
-  return Math.round((process.memoryUsage().heapUsed - before) / REQUESTS);
 }
 
+async function bytesEach(kind: Kind, count: number): Promise<number> {
+  const { country = "JP" } = kind;
+  const client = { ...VISITOR, country };
+  const work: Promise<unknown>[] = [];
+  const background = { waitUntil: (promise: Promise<unknown>) => void work.push(promise) };
+  async function answerAll(some: Request[]): Promise<void> {
+    for (const request of some) {
+      const answer = service.respond(request, client, background, handle);
+      if (answer instanceof Promise) await answer;
+      while (work.length > 0) await work.pop();
+    }
+  }
+  // Until the code is compiled it leaves garbage of its own.
+  await answerAll(requests(kind, count));
+  const made = requests(kind, count);
+  globalThis.gc!();
+  const before = process.memoryUsage().heapUsed;
+  await answerAll(made);
+  return Math.round((process.memoryUsage().heapUsed - before) / count);
+}
+
+const cookie = `theme=dark; ts-ec=${id}`;
 console.log(
   JSON.stringify({
-    returning: bytesEach({ cookie: `theme=dark; ts-ec=${id}` }, "JP"),
-    "no consent": bytesEach({}, "DE"),
-    "no jurisdiction": bytesEach({ cookie: `ts-ec=${id}` }, null),
+    returning: await bytesEach({ cookie }, PAGES),
+    "no consent": await bytesEach({ country: "DE" }, PAGES),
+    "no jurisdiction": await bytesEach({ cookie, country: null }, PAGES),
+    new: await bytesEach({}, FEWER),
+    "/identify with 20 partners": await bytesEach({ path: "/identify", cookie }, FEWER),
   }),
 );
 process.exit(0);
