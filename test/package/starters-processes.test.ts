@@ -6,7 +6,7 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { startProgram } from "../support/program.ts";
+import { type Program, startProgram } from "../support/program.ts";
 import { type ProcessRuntime, root, runtimes } from "../support/spawn.ts";
 import { buildPackage, unpackStarter } from "../support/starter.ts";
 
@@ -54,28 +54,38 @@ describe.each(Object.keys(runtimes) as ProcessRuntime[])("%s", (runtime) => {
           startTimeoutMs: TIMEOUT_MS / 4,
         });
 
-      let server = await start();
-      const nobody = await fetch(server.url);
-      expect([await nobody.text(), nobody.headers.getSetCookie()]).toEqual(["your id: null\n", []]);
-      const first = await fetch(server.url, { headers: { "x-country": "JP" } });
-      const id = first.headers.get("x-ts-ec");
-      expect(await first.text()).toBe(`your id: ${id}\n`);
-      expect(first.headers.getSetCookie()).toEqual([
-        `ts-ec=${id}; Domain=.publisher.example; Path=/; Secure; SameSite=Lax; Max-Age=31536000`,
-      ]);
-      await server.stop();
+      /** Starts the starter, lets `visit` see it, and ends it. */
+      const whileServing = async <T>(visit: (server: Program) => Promise<T>): Promise<T> => {
+        const server = await start();
+        try {
+          return await visit(server);
+        } finally {
+          await server.stop();
+        }
+      };
 
-      server = await start();
-      try {
-        const cookie = `ts-ec=${id}`;
-        const again = await fetch(server.url, { headers: { "x-country": "JP", cookie } });
+      const id = await whileServing(async ({ url }) => {
+        const nobody = await fetch(url);
+        expect([await nobody.text(), nobody.headers.getSetCookie()]).toEqual(["your id: null\n", []]);
+        const first = await fetch(url, { headers: { "x-country": "JP" } });
+        const id = first.headers.get("x-ts-ec");
+        expect(await first.text()).toBe(`your id: ${id}\n`);
+        expect(first.headers.getSetCookie()).toEqual([
+          `ts-ec=${id}; Domain=.publisher.example; Path=/; Secure; SameSite=Lax; Max-Age=31536000`,
+        ]);
+        return id;
+      });
+
+      await whileServing(async ({ url, log }) => {
+        const headers = { "x-country": "JP", cookie: `ts-ec=${id}` };
+        const again = await fetch(url, { headers });
         expect([await again.text(), again.headers.getSetCookie()]).toEqual([`your id: ${id}\n`, []]);
-        const known = await fetch(`${server.url}/identify`, { headers: { "x-country": "JP", cookie } });
+        const known = await fetch(`${url}/identify`, { headers });
         expect([known.status, (await known.json()).ec]).toEqual([200, id]);
-        expect(server.log()).not.toMatch(/"level":"(warn|error)"/);
-      } finally {
-        await server.stop();
-      }
+        const health = await fetch(`${url}/_ts/health`);
+        expect([health.status, await health.json()]).toEqual([200, { status: "ok" }]);
+        expect(log()).not.toMatch(/"level":"(warn|error)"/);
+      });
     },
     TIMEOUT_MS,
   );
