@@ -2,6 +2,7 @@
  * The starters for Node, Bun and Deno, started as their README says, from the package as it is published.
  * @module
  */
+import { execFileSync } from "node:child_process";
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -29,6 +30,19 @@ function unpack(runtime: ProcessRuntime): string[] {
   return (manifest.scripts ?? manifest.tasks).start.split(" ");
 }
 
+/** The secret that the package's `millrace keys` prints. */
+function makePassphrase(runtime: ProcessRuntime): string {
+  const [command, ...first] = runtimes[runtime];
+  const printed = execFileSync(command, [...first, "node_modules/millrace/dist/worker/cli.js", "keys"], {
+    cwd: join(folder, runtime),
+    encoding: "utf8",
+    timeout: TIMEOUT_MS / 4,
+  });
+  const secret = /^secret\s+(\S+)$/m.exec(printed)?.[1];
+  if (secret === undefined) throw new Error(`"millrace keys" printed no secret:\n${printed}`);
+  return secret;
+}
+
 beforeAll(buildPackage, TIMEOUT_MS);
 
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
@@ -39,13 +53,14 @@ describe.each(Object.keys(runtimes) as ProcessRuntime[])("%s", (runtime) => {
     async () => {
       const [command, ...args] = unpack(runtime);
       expect(command).toBe(runtime);
+      const passphrase = makePassphrase(runtime);
       const start = () =>
         startProgram({
           command: runtimes[runtime][0],
           args,
           cwd: join(folder, runtime),
           env: {
-            PASSPHRASE: "publisher-chosen-secret",
+            PASSPHRASE: passphrase,
             DOMAIN: "publisher.example",
             COUNTRY_HEADER: "x-country",
             PORT: "0",
