@@ -24,6 +24,8 @@ export interface Grown {
   explanation: string;
   sizes: number[];
   lines: Record<string, number[]>;
+  /** Where the middle half of the rounds lies, in microseconds: what is closer together than this is noise. */
+  middles: Record<string, [low: number, high: number][]>;
 }
 
 /** A line whose largest size costs at most this much more than its smallest is flat: half as much is noise. */
@@ -35,7 +37,7 @@ export function growthOf(micros: readonly number[]): number {
 }
 
 /** What a curve says, in a sentence. */
-export function verdict({ lines, explanation }: Grown): string {
+export function verdict({ lines, explanation }: Pick<Grown, "lines" | "explanation">): string {
   const parts = Object.entries(lines).map(([name, micros]) => {
     const factor = growthOf(micros);
     return `${name} ${factor <= FLAT_FACTOR ? "is flat" : "grows"} (${factor.toFixed(2)}x)`;
