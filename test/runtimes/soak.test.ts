@@ -5,12 +5,13 @@ import { runSoak } from "../load/soak/soak.ts";
 test("a short soak: killed and restarted on the way, the server has all that it acknowledged, and nothing withdrawn", async () => {
   const report = await runSoak({ runtime: "node", seconds: 15, hands: 8, say() {} });
   expect(faultsOf(report)).toEqual([]);
-  expect(report.endings.filter(({ how }) => how === "killed").length).toBeGreaterThan(0);
-  expect(report.endings.filter(({ how }) => how === "asked to end").length).toBeGreaterThan(0);
+  const endings = report.endings.map(({ how }) => how);
+  expect(endings).toEqual(["killed", "asked to end", "killed", "asked to end", "killed", "asked to end"]);
   const { counts, audit } = report;
-  for (const kind of ["minted", "uploaded", "pixels", "withdrawn"] as const) {
+  for (const kind of ["minted", "consented", "uploaded", "pixels", "withdrawn"] as const) {
     expect(counts[kind], kind).toBeGreaterThan(0);
   }
+  expect(report.beside?.requests).toBeGreaterThan(0);
   expect(audit.expected).toBeGreaterThan(0);
   expect(audit.live - audit.unacknowledged).toBeGreaterThanOrEqual(audit.expected);
   expect(audit.live - audit.unacknowledged).toBeLessThanOrEqual(audit.expected + audit.undecided);

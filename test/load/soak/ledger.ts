@@ -8,6 +8,8 @@ import { type GraphEntry, isTombstone } from "../../../runtime/ec/entry.ts";
 /** One visitor as acknowledged. */
 interface Known {
   address: string;
+  /** Lives where consent is asked for, and gave it. */
+  wasAsked: boolean;
   isWithdrawn: boolean;
   /** A withdrawal was sent and not answered. */
   mayBeWithdrawn: boolean;
@@ -20,6 +22,8 @@ interface Known {
 /** How many writes of each kind were acknowledged. */
 export interface Counts {
   minted: number;
+  /** Those of them that were minted for a visitor who was asked, and consented. */
+  consented: number;
   withdrawn: number;
   uploaded: number;
   pixels: number;
@@ -52,6 +56,7 @@ export class Ledger {
   readonly visitors = new Map<string, Known>();
   readonly counts: Counts = {
     minted: 0,
+    consented: 0,
     withdrawn: 0,
     uploaded: 0,
     pixels: 0,
@@ -59,10 +64,11 @@ export class Ledger {
     unansweredMints: 0,
   };
 
-  minted(id: string, address: string): void {
+  minted(id: string, address: string, wasAsked = false): void {
     this.counts.minted++;
+    if (wasAsked) this.counts.consented++;
     this.visitors.set(id, {
-      ...{ address, isWithdrawn: false, mayBeWithdrawn: false },
+      ...{ address, wasAsked, isWithdrawn: false, mayBeWithdrawn: false },
       ...{ uploaded: 0, sent: 0, hasPixel: false },
     });
   }

@@ -30,11 +30,13 @@ export function memoryOf({ samples, endings, startedAt }: SoakReport): Memory | 
 
 /** Everything that should not have been. */
 export function faultsOf(report: SoakReport): string[] {
-  const { audit, counts, faults, log } = report;
+  const { audit, beside, counts, faults, log } = report;
   const all = [...faults, ...audit.faults, ...log];
   if (audit.unacknowledged > counts.unansweredMints) {
     all.push(`${audit.unacknowledged} entries of which nobody was told`);
   }
+  if (beside !== null && beside.errors > 0)
+    all.push(`${beside.errors} of the generator's requests went wrong while the server was up`);
   if (memoryOf(report)?.hasGrown) all.push("the memory grew");
   return all;
 }
@@ -44,7 +46,7 @@ const whole = (value: number) => Math.round(value).toLocaleString("en");
 
 /** A Markdown summary. */
 export function soakSummary(report: SoakReport): string {
-  const { runtime, seconds, requests, endings, counts, audit, samples } = report;
+  const { runtime, seconds, requests, beside, endings, counts, audit, samples } = report;
   const memory = memoryOf(report);
   const count = (how: string) => endings.filter((ending) => ending.how === how).length;
   const delays = samples.map(({ delayMs }) => delayMs);
@@ -54,12 +56,18 @@ export function soakSummary(report: SoakReport): string {
     ["time", `${(seconds / 60).toFixed(1)} min on ${runtime}, SQLite`],
     ["requests", `${whole(requests)}, ${whole(requests / seconds)} a second`],
     [
+      "the generator beside them, after the last restart",
+      beside === null
+        ? "nothing"
+        : `${beside.generator}: ${whole(beside.requests)} pages, ${whole(beside.requests / beside.seconds)} a second, ${beside.errors} errors, p99 ${beside.p99Ms.toFixed(0)} ms`,
+    ],
+    [
       "ended and started again",
       `${count("killed")} times by SIGKILL, ${count("asked to end")} times by SIGTERM`,
     ],
     [
       "acknowledged",
-      `${whole(counts.minted)} ids, ${whole(counts.uploaded)} uploaded mappings, ${whole(counts.pixels)} pixels, ${whole(counts.withdrawn)} withdrawals`,
+      `${whole(counts.minted)} ids (${whole(counts.consented)} of them to visitors who were asked), ${whole(counts.uploaded)} uploaded mappings, ${whole(counts.pixels)} pixels, ${whole(counts.withdrawn)} withdrawals`,
     ],
     ["held against the store", kept],
     [

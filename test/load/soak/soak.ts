@@ -5,7 +5,10 @@ import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { decodeEntry, type GraphEntry } from "../../../runtime/ec/entry.ts";
+import type { Store } from "../../../runtime/platform.ts";
+import { httpStore } from "../../../runtime/stores/http.ts";
 import { sqliteStore } from "../../../runtime/stores/sqlite.ts";
+import { generate, type LoadResult } from "../../support/load-generator.ts";
 import { behaviours, startPartnerServer } from "../../support/partner-server.ts";
 import { type ProcessRuntime, type Spawned, spawnServer } from "../../support/spawn.ts";
 import { type Audit, type Counts, Ledger } from "./ledger.ts";
@@ -33,7 +36,10 @@ export interface SoakReport {
   runtime: string;
   seconds: number;
   startedAt: number;
+  /** What the crowd sent; the generator's are beside them. */
   requests: number;
+  /** The generator beside the crowd, over the long stretch after the last restart. */
+  beside: LoadResult | null;
   endings: Ending[];
   samples: Sample[];
   counts: Counts;
@@ -44,15 +50,22 @@ export interface SoakReport {
   log: string[];
 }
 
-/** When the server ends, as shares of the whole time; what remains is one long stretch, for the memory. */
-const ENDS = [0.08, 0.16, 0.24, 0.32, 0.4];
+/** How many lives of the server are cut short, and how long each is as a share of the whole; one long one follows, for the memory. */
+const LIVES = 6;
+const SHORT_LIFE = 0.07;
+const LONG_LIFE = 1 - LIVES * SHORT_LIFE;
+/** Connections of the generator beside the crowd: few, for it never pauses. */
+const CONNECTIONS_BESIDE = 2;
+/** What a partner that fails or hangs makes the server write. */
+const EXPECTED_LOG = /"(a fetch did not succeed|a domain rests)"/;
 
 /** Runs a soak on a site of its own, in a folder that is gone afterwards. */
 export async function runSoak({ runtime, seconds, hands, say }: SoakOptions): Promise<SoakReport> {
   const folder = mkdtempSync(join(tmpdir(), "millrace-soak-"));
   const [database, samplesFile] = [join(folder, "graph.db"), join(folder, "samples")];
   writeFileSync(samplesFile, "");
-  const origin = createServer((incoming, outgoing) => {
+  // It never closes an idle connection: that could cross with a request, which would then fail through no fault of the server.
+  const origin = createServer({ keepAliveTimeout: 0 }, (incoming, outgoing) => {
     incoming.resume();
     outgoing.writeHead(200, { "content-type": "text/html; charset=utf-8" }).end("<p>page</p>");
   });
@@ -111,50 +124,59 @@ export async function runSoak({ runtime, seconds, hands, say }: SoakOptions): Pr
   const log: string[] = [];
   const startedAt = Date.now();
   let server: Spawned | undefined;
+  let beside: ReturnType<typeof keepBusy> | undefined;
   const work: Promise<void>[] = [];
   try {
     server = await start();
     Object.assign(place, { url: server.url, isUp: true });
+    const visit = await crowd.reserve();
+    beside = keepBusy(server.url, visit, LONG_LIFE * seconds * 1000);
     work.push(...Array.from({ length: hands }, () => crowd.work()));
     // A fault in the crowd ends the soak at once.
     const working = Promise.all(work);
-    const until = (share: number) => {
-      const leftMs = startedAt + share * seconds * 1000 - Date.now();
-      return Promise.race([working, new Promise((resolve) => setTimeout(resolve, Math.max(0, leftMs)))]);
-    };
-    for (const [i, share] of ENDS.entries()) {
-      await until(share);
-      const how: Ending["how"] = i % 2 === 0 ? "killed" : "asked to end";
+    const live = (share: number) =>
+      Promise.race([working, new Promise((resolve) => setTimeout(resolve, share * seconds * 1000))]);
+    for (let life = 0; life < LIVES; life++) {
+      await live(SHORT_LIFE);
+      const how: Ending["how"] = life % 2 === 0 ? "killed" : "asked to end";
       say(`${how} after ${Math.round((Date.now() - startedAt) / 1000)} s and ${crowd.requests} requests`);
       endings.push({ at: Date.now(), how });
       // Killed under way; when it is asked to end, nothing new is begun.
       if (how === "asked to end") place.isUp = false;
       const code = await server.stop(how === "killed" ? "SIGKILL" : "SIGTERM");
       place.isUp = false;
+      await beside.stop();
       if (how === "asked to end" && code !== 0)
         faults.push(`a server that was asked to end ended with ${code}`);
       log.push(...complaints(server));
       server = await start();
       Object.assign(place, { url: server.url, isUp: true });
+      beside = keepBusy(server.url, visit, LONG_LIFE * seconds * 1000);
     }
-    await until(1);
+    await live(LONG_LIFE);
+    const result = await beside.result;
     crowd.stop();
     await working;
+    const lived = (Date.now() - startedAt) / 1000;
     if ((await server.stop()) !== 0) faults.push("the last server did not end with 0");
     log.push(...complaints(server));
     const samples = readFileSync(samplesFile, "utf8").split("\n").filter(Boolean);
     say(`holding ${ledger.visitors.size} visitors against the store`);
+    const entries = await entriesOf(database);
+    const served = await countServed(runtime, database);
+    if (served !== entries.size) faults.push(`millrace store serves ${served} ids of ${entries.size}`);
     return {
-      ...{ runtime, seconds, startedAt, requests: crowd.requests, endings },
+      ...{ runtime, seconds: lived, startedAt, requests: crowd.requests, beside: result, endings },
       samples: samples.map((line) => JSON.parse(line) as Sample),
       counts: ledger.counts,
-      audit: ledger.audit(await entriesOf(database)),
+      audit: ledger.audit(entries),
       faults: [...faults, ...crowd.faults],
       log,
     };
   } finally {
     crowd.stop();
     await Promise.allSettled(work);
+    await beside?.stop();
     crowd.close();
     await server?.stop("SIGKILL");
     for (const partner of pulled) await partner.close();
@@ -164,12 +186,44 @@ export async function runSoak({ runtime, seconds, hands, say }: SoakOptions): Pr
   }
 }
 
+/**
+ * Has the generator send one visitor's page, as fast as it is answered, until the time is up or it is told to stop.
+ * @returns its result, which is `null` if it was told to.
+ */
+function keepBusy(url: string, headers: Record<string, string>, atMostMs: number) {
+  const stopping = new AbortController();
+  const { signal } = stopping;
+  const durationMs = Math.max(1000, atMostMs);
+  const result = generate({ url, headers, connections: CONNECTIONS_BESIDE, durationMs, signal }).catch(
+    (error): null => {
+      if (signal.aborted) return null;
+      throw error;
+    },
+  );
+  // Looked at later, or not at all.
+  result.catch(() => {});
+  const stop = async () => {
+    stopping.abort();
+    await result.catch(() => {});
+  };
+  return { result, stop };
+}
+
 /** What a server complained of; that a partner fails is its part in this. */
 function complaints(server: Spawned): string[] {
   return server
     .log()
     .split("\n")
-    .filter((line) => line !== "" && !/partner|domain|pull/.test(line));
+    .filter((line) => line !== "" && !EXPECTED_LOG.test(line));
+}
+
+async function* keysOf(store: Store): AsyncGenerator<string> {
+  let cursor: string | null = null;
+  do {
+    const page = await store.list("ec:", { limit: 1000, cursor });
+    for (const { key } of page.entries) yield key;
+    cursor = page.cursor;
+  } while (cursor !== null);
 }
 
 /** Reads a graph as the product does: through its own store, by its own decoding. */
@@ -177,17 +231,28 @@ async function entriesOf(path: string): Promise<Map<string, GraphEntry>> {
   const store = sqliteStore({ path, clock: { now: Date.now } });
   const entries = new Map<string, GraphEntry>();
   try {
-    let cursor: string | null = null;
-    do {
-      const page = await store.list("ec:", { limit: 1000, cursor });
-      for (const { key } of page.entries) {
-        const stored = await store.get(key);
-        if (stored !== null) entries.set(key.slice("ec:".length), decodeEntry(stored.value));
-      }
-      cursor = page.cursor;
-    } while (cursor !== null);
+    for await (const key of keysOf(store)) {
+      const stored = await store.get(key);
+      if (stored !== null) entries.set(key.slice("ec:".length), decodeEntry(stored.value));
+    }
   } finally {
     await store.close();
   }
   return entries;
+}
+
+/** How many ids `millrace store` finds in the same file, on the runtime that wrote it. */
+async function countServed(runtime: ProcessRuntime, path: string): Promise<number> {
+  const token = "token-of-the-audit";
+  const hash = createHash("sha256").update(token).digest("hex");
+  const args = ["--port", "0", "--token-hash", hash, "--store", `sqlite:${path}`];
+  const server = await spawnServer(runtime, ["worker/cli.ts", "store", ...args]);
+  try {
+    const store = httpStore({ url: server.url, token, fetch: (to, init) => fetch(to, init) });
+    let count = 0;
+    for await (const _ of keysOf(store)) count++;
+    return count;
+  } finally {
+    await server.stop();
+  }
 }

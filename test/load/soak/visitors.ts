@@ -3,12 +3,25 @@
  * @module
  */
 import { Agent, request } from "node:http";
+import { tcfString } from "../../support/consent-strings.ts";
 import { type Ledger, pixelUid, uploadUid } from "./ledger.ts";
 
 export const UPLOAD_KEY = "key-of-the-uploader";
 export const PIXEL_RETURN = "https://pixel.example/done";
 const TIMEOUT_MS = 30_000;
 const UPLOADED_AT_ONCE = 20;
+/** A country where nobody is asked for consent, and one where everybody is. */
+const [FREE, ASKING] = ["JP", "DE"];
+const CONSENT = `euconsent-v2=${tcfString()}`;
+const REFUSAL = `euconsent-v2=${tcfString({ purposes: [] })}`;
+
+/** One round of what is done; what is rare comes first, so that a slow machine, too, gets to all of it. */
+const ROUND_LENGTH = 200;
+const RARE = [
+  ...["consent", "upload", "pixel", "withdraw", "identify", "arrive"],
+  ...["arrive", "arrive", "arrive", "pixel", "pixel", "pixel", "pixel"],
+  ...["identify", "identify", "identify", "identify", "identify", "identify"],
+] as const;
 
 /** Where the server is now, and whether it was ended on purpose. */
 export interface Place {
@@ -34,6 +47,7 @@ export class Crowd {
   readonly #ledger: Ledger;
   readonly #place: Place;
   #visitors = 0;
+  #steps = 0;
   #uploadSeconds = 1_700_000_000;
   #stopped = false;
   requests = 0;
@@ -61,7 +75,7 @@ export class Crowd {
         continue;
       }
       try {
-        await this.#choose()();
+        await this.#next();
       } catch (error) {
         if (!(error instanceof Unanswered)) throw error;
         this.#ledger.counts.unanswered++;
@@ -69,14 +83,24 @@ export class Crowd {
     }
   }
 
-  #choose(): () => Promise<void> {
-    const dice = Math.random();
-    if (dice < 0.03 || this.#idle.length < 2 * UPLOADED_AT_ONCE) return () => this.#arrive();
-    if (dice < 0.035) return () => this.#upload();
-    if (dice < 0.06) return () => this.#pixel();
-    if (dice < 0.065) return () => this.#withdraw();
-    if (dice < 0.1) return () => this.#identify();
-    return () => this.#comeBack();
+  #next(): Promise<void> {
+    if (this.#idle.length < 2 * UPLOADED_AT_ONCE) return this.#arrive();
+    switch (RARE[this.#steps++ % ROUND_LENGTH]) {
+      case "consent":
+        return this.#consent();
+      case "upload":
+        return this.#upload();
+      case "pixel":
+        return this.#pixel();
+      case "withdraw":
+        return this.#withdraw();
+      case "identify":
+        return this.#identify();
+      case "arrive":
+        return this.#arrive();
+      default:
+        return this.#comeBack();
+    }
   }
 
   #take(): string {
@@ -87,17 +111,44 @@ export class Crowd {
     return id;
   }
 
-  async #arrive(): Promise<void> {
+  #newAddress(): string {
     const n = this.#visitors++;
-    const address = `198.${18 + ((n >> 16) & 1)}.${(n >> 8) & 255}.${n & 255}`;
-    const answer = await this.#ask("/", { address }).catch((error) => {
+    return `198.${18 + ((n >> 16) & 1)}.${(n >> 8) & 255}.${n & 255}`;
+  }
+
+  /** A first visit that has to bring an id. @returns the id, `null` if it brought none. */
+  async #mint(address: string, wasAsked: boolean): Promise<string | null> {
+    const headers: Record<string, string> = wasAsked ? { cookie: CONSENT, "x-country": ASKING } : {};
+    const answer = await this.#ask("/", { address, headers }).catch((error) => {
       this.#ledger.counts.unansweredMints++;
       throw error;
     });
-    const id = /^ts-ec=([^;]+)/.exec(answer.setCookie)?.[1];
-    if (id === undefined) return this.#fault("a new visitor", answer);
-    this.#ledger.minted(id, address);
-    this.#idle.push(id);
+    const id = /^ts-ec=([^;]+)/.exec(answer.setCookie)?.[1] ?? null;
+    if (id === null) this.#fault("a new visitor", answer);
+    else this.#ledger.minted(id, address, wasAsked);
+    return id;
+  }
+
+  async #arrive(): Promise<void> {
+    const id = await this.#mint(this.#newAddress(), false);
+    if (id !== null) this.#idle.push(id);
+  }
+
+  /** From a country that asks: at first without an answer, which must bring no id, then with consent. */
+  async #consent(): Promise<void> {
+    const address = this.#newAddress();
+    const before = await this.#ask("/", { address, headers: { "x-country": ASKING } });
+    if (before.setCookie !== "") return this.#fault("a visitor who has not answered", before);
+    const id = await this.#mint(address, true);
+    if (id !== null) this.#idle.push(id);
+  }
+
+  /** A visitor for somebody else to come back as; does nothing else. @returns what such a visit sends. */
+  async reserve(): Promise<Record<string, string>> {
+    const address = this.#newAddress();
+    const id = await this.#mint(address, false);
+    if (id === null) throw new Error(`no id for a first visitor: ${this.faults.at(-1)}`);
+    return { "x-ip": address, "x-country": FREE, cookie: `ts-ec=${id}` };
   }
 
   async #comeBack(): Promise<void> {
@@ -151,22 +202,28 @@ export class Crowd {
     }
   }
 
-  /** From a country that asks for consent, without any. The visitor does not come back. */
+  /**
+   * Who consented takes it back; who was never asked comes from a country that asks. The visitor does not come back.
+   */
   async #withdraw(): Promise<void> {
     const id = this.#take();
     const visitor = this.#ledger.visitors.get(id)!;
     visitor.mayBeWithdrawn = true;
+    const cookie = visitor.wasAsked ? `ts-ec=${id}; ${REFUSAL}` : `ts-ec=${id}`;
     const answer = await this.#ask("/", {
       address: visitor.address,
-      headers: { cookie: `ts-ec=${id}`, "x-country": "DE" },
+      headers: { cookie, "x-country": ASKING },
     });
     if (/^ts-ec=;.*Max-Age=0/.test(answer.setCookie)) this.#ledger.withdrawn(id);
     else this.#fault("a withdrawal", answer);
   }
 
   #askAs(id: string, path: string): Promise<Answer> {
-    const { address } = this.#ledger.visitors.get(id)!;
-    return this.#ask(path, { address, headers: { cookie: `ts-ec=${id}` } });
+    const { address, wasAsked } = this.#ledger.visitors.get(id)!;
+    const headers: Record<string, string> = wasAsked
+      ? { cookie: `ts-ec=${id}; ${CONSENT}`, "x-country": ASKING }
+      : { cookie: `ts-ec=${id}` };
+    return this.#ask(path, { address, headers });
   }
 
   #fault(what: string, { status, body }: Answer): void {
@@ -184,7 +241,7 @@ export class Crowd {
       const gone = (error: Error) => reject(new Unanswered(error.message));
       const outgoing = request(`${this.#place.url}${path}`, {
         ...{ method, agent: this.#agent, timeout: TIMEOUT_MS },
-        headers: { "x-ip": address, "x-country": "JP", ...headers },
+        headers: { "x-ip": address, "x-country": FREE, ...headers },
       });
       outgoing.on("error", gone);
       outgoing.on("timeout", () => outgoing.destroy(new Error("no answer in time")));
