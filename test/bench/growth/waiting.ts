@@ -34,7 +34,8 @@ export const waiting: Growth = {
     await quiet();
     const { queued } = page.service(undefined as never).services.inspectSync();
     // Where filling takes over a minute, some have had their turn.
-    if (queued > size || queued < size * 0.99) throw new Error(`${queued} identifiers wait where ${size} should`);
+    if (queued > size || queued < size * 0.99)
+      throw new Error(`${queued} identifiers wait where ${size} should`);
     return {
       "returning visitor": {
         name: `${size}`,
