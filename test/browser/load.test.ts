@@ -1,8 +1,10 @@
+import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { expect, test } from "vitest";
 import { runLoad } from "../load/visitors/load.ts";
-import { countErrors, loadChart, loadTable } from "../load/visitors/report.ts";
+import { countErrors, loadTable, writeResults } from "../load/visitors/report.ts";
 import { STEPS } from "../load/visitors/visitor.ts";
-import { toPng } from "../support/chart.ts";
 import { noChromium } from "../support/chromium.ts";
 
 const VISITORS = 2;
@@ -22,10 +24,20 @@ test.skipIf(noChromium !== undefined)(
     expect(report.log).toBe("");
 
     expect(loadTable(report).split("\n")).toHaveLength(2 + STEPS.length + 2);
-    const png = Buffer.from(await toPng(loadChart(report)));
-    expect(png.subarray(1, 4).toString()).toBe("PNG");
-    expect([png.readUInt32BE(16), png.readUInt32BE(20)]).toEqual([1720, 920]);
-    // A blank picture is a few kilobytes.
-    expect(png.byteLength).toBeGreaterThan(20_000);
+    const folder = mkdtempSync(join(tmpdir(), "millrace-load-results-"));
+    try {
+      await writeResults(report, folder);
+      expect(JSON.parse(readFileSync(join(folder, "load.json"), "utf8"))).toEqual(report);
+      mustBeAChart(readFileSync(join(folder, "load.png")));
+    } finally {
+      rmSync(folder, { recursive: true });
+    }
   },
 );
+
+function mustBeAChart(png: Buffer): void {
+  expect(png.subarray(1, 4).toString()).toBe("PNG");
+  expect([png.readUInt32BE(16), png.readUInt32BE(20)]).toEqual([1720, 920]);
+  // A blank picture is a few kilobytes.
+  expect(png.byteLength).toBeGreaterThan(20_000);
+}

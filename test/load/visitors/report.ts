@@ -1,4 +1,6 @@
-import { barChart } from "../../support/chart.ts";
+import { mkdirSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { barChart, toPng } from "../../support/chart.ts";
 import { percentile } from "../percentile.ts";
 import type { LoadReport } from "./load.ts";
 import { type Seen, STEPS, type Step } from "./visitor.ts";
@@ -61,4 +63,11 @@ export function loadChart({ quiet, busy, options, generator }: LoadReport): stri
       values: STEPS.map((step) => Math.round(msOf(seen, step, share) * 10) / 10),
     })),
   });
+}
+
+/** Writes `load.json` and the chart as `load.png` to a folder, which is made if need be. */
+export async function writeResults(report: LoadReport, folder: string): Promise<void> {
+  mkdirSync(folder, { recursive: true });
+  writeFileSync(join(folder, "load.json"), `${JSON.stringify(report, null, 2)}\n`);
+  writeFileSync(join(folder, "load.png"), await toPng(loadChart(report)));
 }

@@ -9,12 +9,11 @@ import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import process from "node:process";
 import { writeBetween } from "../../bench/marks.ts";
-import { toPng } from "../../support/chart.ts";
 import { noChromium } from "../../support/chromium.ts";
 import { root } from "../../support/spawn.ts";
 import { numbersOf } from "../arguments.ts";
 import { runLoad } from "./load.ts";
-import { countErrors, loadChart, loadTable } from "./report.ts";
+import { countErrors, loadChart, loadTable, writeResults } from "./report.ts";
 
 const options = numbersOf("load", { seconds: 45, visitors: 4, connections: 16 });
 if (noChromium !== undefined) {
@@ -24,10 +23,7 @@ if (noChromium !== undefined) {
 const report = await runLoad({ ...options, say: (text) => console.error(`load: ${text}`) });
 const [table, chart] = [loadTable(report), loadChart(report)];
 
-const results = join(root, "test/results");
-mkdirSync(results, { recursive: true });
-writeFileSync(join(results, "load.json"), `${JSON.stringify(report, null, 2)}\n`);
-writeFileSync(join(results, "load.png"), await toPng(chart));
+await writeResults(report, join(root, "test/results"));
 mkdirSync(join(root, "docs/performance"), { recursive: true });
 writeFileSync(join(root, "docs/performance/load.svg"), chart);
 writeBetween(

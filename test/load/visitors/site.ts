@@ -1,3 +1,4 @@
+import { createHash } from "node:crypto";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
@@ -10,12 +11,19 @@ import { spawnServer } from "../../support/spawn.ts";
 /** Names below localhost are this machine, and a secure context like any https site. */
 const DOMAIN = "publisher.localhost";
 
+const ADMIN_TOKEN = "operator-of-the-load";
+
+/** What the graph says of an id: whether it is in use, withdrawn, or not known at all. */
+export type Standing = "live" | "withdrawn" | "absent";
+
 /** A newspaper with a consent banner, and millrace before it. */
 export interface Site {
   /** As a browser asks for it. */
   url: string;
   /** The same where names below localhost are not resolved. */
   plainUrl: string;
+  /** Looks an id up in the graph, as the operator does. */
+  standingOf(id: string): Promise<Standing>;
   log(): string;
   close(): Promise<void>;
 }
@@ -31,7 +39,7 @@ const page = (path: string) => `<!doctype html><html lang="en"><title>The Weir</
   withdraw.onclick = () => say("${no}");
 </script>`;
 
-/** Starts the site, its partners, two that answer and one that hangs, and millrace on Node with SQLite. */
+/** Starts the site, its partners, one that answers, one that is slow and one that hangs, and millrace on Node with SQLite. */
 export async function startSite(): Promise<Site> {
   const folder = mkdtempSync(join(tmpdir(), "millrace-load-"));
   const origin = createServer((request, response) => {
@@ -41,7 +49,7 @@ export async function startSite(): Promise<Site> {
   });
   await new Promise<void>((resolve) => origin.listen(0, "127.0.0.1", resolve));
   const servers = await Promise.all(
-    [behaviours.prompt, behaviours.prompt, behaviours.hanging].map((behaviour) =>
+    [behaviours.prompt, behaviours.dripping, behaviours.hanging].map((behaviour) =>
       startPartnerServer(behaviour),
     ),
   );
@@ -53,7 +61,11 @@ export async function startSite(): Promise<Site> {
       listen: { port: 0 },
       store: `sqlite:${join(folder, "graph.db")}`,
       client: { ipHeader: "x-ip", countryHeader: "x-country" },
-      ec: { passphrases: ["publisher-chosen-secret"], allowInsecurePartners: true },
+      ec: {
+        passphrases: ["publisher-chosen-secret"],
+        adminTokenHash: createHash("sha256").update(ADMIN_TOKEN).digest("hex"),
+        allowInsecurePartners: true,
+      },
       partners: servers.map(({ url }, i) => ({
         id: `partner-${i}`,
         pullSyncEnabled: true,
@@ -70,6 +82,14 @@ export async function startSite(): Promise<Site> {
   return {
     url: `http://www.${DOMAIN}:${new URL(server.url).port}`,
     plainUrl: server.url,
+    async standingOf(id) {
+      const headers = { authorization: `Bearer ${ADMIN_TOKEN}` };
+      const answer = await fetch(`${server.url}/_ts/admin/identity/${id}`, { headers });
+      const body = await answer.text();
+      if (answer.status === 404) return "absent";
+      if (answer.status !== 200) throw new Error(`the look-up of an id answered ${answer.status}: ${body}`);
+      return JSON.parse(body).entry.consent.ok ? "live" : "withdrawn";
+    },
     log: server.log,
     async close() {
       await server.stop();

@@ -23,16 +23,25 @@ async function idOf(context: BrowserContext, site: Site): Promise<string | null>
   return cookies.find(({ name }) => name === "ts-ec")?.value ?? null;
 }
 
-/** How long the page's last navigation took. */
+/** How long the page's last navigation took, and with which status it was answered. */
 const lastLoad = (page: Page) =>
   page.evaluate(() => {
     const [navigation] = performance.getEntriesByType("navigation") as PerformanceNavigationTiming[];
-    return navigation!.loadEventEnd - navigation!.startTime;
+    const { loadEventEnd, startTime, responseStatus } = navigation!;
+    return { ms: loadEventEnd - startTime, status: responseStatus };
   });
 
 /** Presses a button that loads the page anew, and waits until that has happened. */
 async function press(page: Page, id: string): Promise<void> {
   await Promise.all([page.waitForEvent("load"), page.click(`#${id}`)]);
+}
+
+/** The fault in an id that a consent is to have made, or `null`. */
+async function faultOfNew(id: string | null, withdrawn: string | null, site: Site): Promise<string | null> {
+  if (id === null || !ID.test(id)) return "no id after consent";
+  if (id === withdrawn) return "the withdrawn id again";
+  const standing = await site.standingOf(id);
+  return standing === "live" ? null : `an id that is ${standing} in the graph`;
 }
 
 /**
@@ -51,14 +60,15 @@ export async function visitSite(browser: Browser, site: Site, number: number): P
     page.setDefaultTimeout(STEP_TIMEOUT_MS);
     let before: string | null = null;
     let withdrawn: string | null = null;
-    const steps: Record<Step, { go(): Promise<unknown>; faultOf(id: string | null): string | null }> = {
+    type Fault = string | null | Promise<string | null>;
+    const steps: Record<Step, { go(): Promise<unknown>; faultOf(id: string | null): Fault }> = {
       "first visit": {
         go: () => page.goto(site.url),
         faultOf: (id) => (id === null ? null : "an id before any consent"),
       },
       accept: {
         go: () => press(page, "accept"),
-        faultOf: (id) => (id !== null && ID.test(id) ? null : "no id after consent"),
+        faultOf: (id) => faultOfNew(id, null, site),
       },
       return: {
         go: () => page.goto(`${site.url}/article`),
@@ -69,11 +79,15 @@ export async function visitSite(browser: Browser, site: Site, number: number): P
           withdrawn = before;
           return press(page, "withdraw");
         },
-        faultOf: (id) => (id === null ? null : "an id after the withdrawal"),
+        async faultOf(id) {
+          if (id !== null) return "an id after the withdrawal";
+          const standing = await site.standingOf(withdrawn!);
+          return standing === "withdrawn" ? null : `the withdrawn id is ${standing} in the graph`;
+        },
       },
       "re-consent": {
         go: () => press(page, "accept"),
-        faultOf: (id) => (id !== null && id !== withdrawn ? null : "no new id after the second consent"),
+        faultOf: (id) => faultOfNew(id, withdrawn, site),
       },
     };
     for (const step of STEPS) {
@@ -84,8 +98,12 @@ export async function visitSite(browser: Browser, site: Site, number: number): P
           const [navigation] = performance.getEntriesByType("navigation") as PerformanceNavigationTiming[];
           return navigation!.loadEventEnd > 0;
         });
-        const [ms, id] = [await lastLoad(page), await idOf(context, site)];
-        seen.push({ step, ms, fault: steps[step].faultOf(id) });
+        const { ms, status } = await lastLoad(page);
+        const id = await idOf(context, site);
+        const isAnswered = status >= 200 && status < 300;
+        const fault = isAnswered ? await steps[step].faultOf(id) : `the page was answered with ${status}`;
+        seen.push({ step, ms, fault });
+        if (fault !== null) break; // what comes after builds on this step
         before = id;
       } catch (error) {
         seen.push({
@@ -93,7 +111,7 @@ export async function visitSite(browser: Browser, site: Site, number: number): P
           ms: STEP_TIMEOUT_MS,
           fault: error instanceof Error ? error.message : String(error),
         });
-        break; // what comes after builds on this step
+        break;
       }
     }
     return seen;
