@@ -46,7 +46,7 @@ const whole = (value: number) => Math.round(value).toLocaleString("en");
 
 /** A Markdown summary. */
 export function soakSummary(report: SoakReport): string {
-  const { runtime, seconds, requests, beside, endings, counts, audit, samples } = report;
+  const { runtime, seconds, requests, beside, waiting, endings, counts, audit, samples } = report;
   const memory = memoryOf(report);
   const count = (how: string) => endings.filter((ending) => ending.how === how).length;
   const delays = samples.map(({ delayMs }) => delayMs);
@@ -80,6 +80,7 @@ export function soakSummary(report: SoakReport): string {
         ? "too short to say"
         : `${mib(memory.beforeBytes)} at first, ${mib(memory.afterBytes)} at the end`,
     ],
+    ["visitors waiting for partners at the end", whole(waiting)],
     [
       "event-loop delay",
       `median ${percentile(delays, 0.5).toFixed(1)} ms; the longest of a second: median ${percentile(longest, 0.5).toFixed(1)} ms, p99 ${percentile(longest, 0.99).toFixed(0)} ms`,

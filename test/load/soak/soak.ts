@@ -40,6 +40,8 @@ export interface SoakReport {
   requests: number;
   /** The generator beside the crowd, over the long stretch after the last restart. */
   beside: LoadResult | null;
+  /** Visitors who waited at the end for partners to have room; the server remembers each. */
+  waiting: number;
   endings: Ending[];
   samples: Sample[];
   counts: Counts;
@@ -157,6 +159,7 @@ export async function runSoak({ runtime, seconds, hands, say }: SoakOptions): Pr
     const result = await beside.result;
     crowd.stop();
     await working;
+    const waiting = await waitingAt(server.url);
     const lived = (Date.now() - startedAt) / 1000;
     if ((await server.stop()) !== 0) faults.push("the last server did not end with 0");
     log.push(...complaints(server));
@@ -166,7 +169,7 @@ export async function runSoak({ runtime, seconds, hands, say }: SoakOptions): Pr
     const served = await countServed(runtime, database);
     if (served !== entries.size) faults.push(`millrace store serves ${served} ids of ${entries.size}`);
     return {
-      ...{ runtime, seconds: lived, startedAt, requests: crowd.requests, beside: result, endings },
+      ...{ runtime, seconds: lived, startedAt, requests: crowd.requests, beside: result, waiting, endings },
       samples: samples.map((line) => JSON.parse(line) as Sample),
       counts: ledger.counts,
       audit: ledger.audit(entries),
@@ -207,6 +210,14 @@ function keepBusy(url: string, headers: Record<string, string>, atMostMs: number
     await result.catch(() => {});
   };
   return { result, stop };
+}
+
+/** How many visitors wait in a server's pull sync. */
+async function waitingAt(url: string): Promise<number> {
+  const text = await (await fetch(`${url}/_ts/metrics`)).text();
+  const size = /^sync_queue_size (\d+)$/m.exec(text)?.[1];
+  if (size === undefined) throw new Error(`no sync_queue_size in the metrics:\n${text.slice(0, 500)}`);
+  return Number(size);
 }
 
 /** What a server complained of; that a partner fails is its part in this. */
