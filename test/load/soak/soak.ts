@@ -179,7 +179,7 @@ export async function runSoak({ runtime, seconds, hands, say }: SoakOptions): Pr
   } finally {
     crowd.stop();
     await Promise.allSettled(work);
-    await beside?.stop();
+    await beside?.stop().catch(() => {});
     crowd.close();
     await server?.stop("SIGKILL");
     for (const partner of pulled) await partner.close();
@@ -191,23 +191,23 @@ export async function runSoak({ runtime, seconds, hands, say }: SoakOptions): Pr
 
 /**
  * Has the generator send one visitor's page, as fast as it is answered, until the time is up or it is told to stop.
- * @returns its result, which is `null` if it was told to.
+ * @returns its result, which is `null` if it was told to; it and `stop` reject if the generator failed by itself.
  */
 function keepBusy(url: string, headers: Record<string, string>, atMostMs: number) {
   const stopping = new AbortController();
   const { signal } = stopping;
-  const durationMs = Math.max(1000, atMostMs);
+  const durationMs = Math.max(1000, Math.round(atMostMs));
   const result = generate({ url, headers, connections: CONNECTIONS_BESIDE, durationMs, signal }).catch(
     (error): null => {
       if (signal.aborted) return null;
       throw error;
     },
   );
-  // Looked at later, or not at all.
+  // Looked at when the server ends, which may be later.
   result.catch(() => {});
   const stop = async () => {
     stopping.abort();
-    await result.catch(() => {});
+    await result;
   };
   return { result, stop };
 }
