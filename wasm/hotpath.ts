@@ -46,7 +46,7 @@ export interface Kernels {
 }
 
 export interface HotPathOptions {
-  /** How many keys the window table can hold at once, 1 to 3,700,000; one million (the default) takes 64 MiB. */
+  /** How many keys the window table can hold at once, 1 to 3,700,000; one million (the default) takes 48 MiB. */
   maxKeys?: number;
   /** Seeds the hash of window keys and supplies what `mint` draws from. Not called before it is needed. */
   random: { fill(target: Uint8Array<ArrayBuffer>): void };

@@ -1,40 +1,59 @@
-// Which entries have expired: a 4-ary heap of (no earlier than, entry). An entry's expiry only moves on, so what the
-// heap says is put right when it comes to the top and not with every take.
+// Which entries have expired. The lines of the table are taken in groups, and each group has a bound before which none of
+// its entries expires. An entry's expiry only moves on, so a bound is put right when it is due and not with every take. A
+// tree of minima over the groups knows the least.
 
 import { clear } from "./log";
-import { Entry, entryAt, held, isTight, NUMBER_BITS, remove } from "./table";
+import { Entry, entryIn, held, isTight, KEYS_IN_LINE, lineOf, lines, remove } from "./table";
 
-/** Steps that one take spends on a table that is nearly full, so that no single take has to do all the work. */
-const STEPS = 8;
+/** Groups that one take looks at in a table that is nearly full, so that no single take has to do all the work. */
+const STEPS = 2;
+/** Lines to a group; children to a node of the tree. The root is node 0, the children of node n begin at 16 n + 1. */
+const WAYS: u32 = 16;
+const WAYS_SHIFT = 4;
 
-let heap: usize = 0;
+let tree: usize = 0;
+/** Nodes in the tree; the last ones are the groups. */
+let nodes: u32 = 0;
+/** The node of the first group. */
+let groups: u32 = 0;
 /** The latest expiry of an entry that was dropped. A new key's clock starts no earlier: it may be that key again. */
 export let droppedUntil: u64 = 0;
 
-export function heapBytes(keys: u32): usize {
-  return usize(keys) << 3;
+/** Nodes above so many groups. */
+function nodesAbove(groups: u32): u32 {
+  let above: u32 = 0;
+  for (let level: u32 = 1; level < groups; level <<= WAYS_SHIFT) above += level;
+  return above;
 }
 
-export function layHeap(at: usize): void {
-  heap = at;
+function groupsOf(lines: u32): u32 {
+  return (lines + WAYS - 1) >> WAYS_SHIFT;
+}
+
+/** Bytes that the bounds of so many lines take. */
+export function boundsBytes(lines: u32): usize {
+  const groups = groupsOf(lines);
+  return usize(nodesAbove(groups) + groups) << 3;
+}
+
+/** Lays out the bounds of the table. */
+export function layBounds(at: usize): void {
+  tree = at;
+  groups = nodesAbove(groupsOf(lines));
+  nodes = groups + groupsOf(lines);
+  memory.fill(at, 0xff, boundsBytes(lines));
 }
 
 // @ts-ignore: decorator
 @inline
-function itemAt(position: u32): u64 {
-  return load<u64>(heap + (usize(position) << 3));
+function boundOf(node: u32): u64 {
+  return load<u64>(tree + (usize(node) << 3));
 }
 
 // @ts-ignore: decorator
 @inline
-function setItem(position: u32, item: u64): void {
-  store<u64>(heap + (usize(position) << 3), item);
-}
-
-// @ts-ignore: decorator
-@inline
-function itemOf(expiry: u64, number: u32): u64 {
-  return (expiry << NUMBER_BITS) | number;
+function setBound(node: u32, bound: u64): void {
+  store<u64>(tree + (usize(node) << 3), bound);
 }
 
 // @ts-ignore: decorator
@@ -44,79 +63,67 @@ function expiryOf(entry: Entry): u64 {
 }
 
 /** Enters a key that was just added. */
-export function track(number: u32): void {
-  const item = itemOf(expiryOf(entryAt(number)), number);
-  let position = held - 1;
-  while (position > 0) {
-    const parent = (position - 1) >> 2;
-    const above = itemAt(parent);
-    if (above <= item) break;
-    setItem(position, above);
-    position = parent;
+export function track(entry: Entry): void {
+  const expiry = expiryOf(entry);
+  let node = groups + (lineOf(entry) >> WAYS_SHIFT);
+  while (boundOf(node) > expiry) {
+    setBound(node, expiry);
+    if (!node) break;
+    node = (node - 1) >> WAYS_SHIFT;
   }
-  setItem(position, item);
 }
 
-/** Puts an item in at the top and lets it sink. */
-function sink(item: u64, size: u32): void {
-  let position: u32 = 0;
-  for (;;) {
-    const first = (position << 2) + 1;
-    if (first >= size) break;
-    const end = min(first + 4, size);
-    let least = first;
-    let below = itemAt(first);
-    for (let child = first + 1; child < end; child++) {
-      const other = itemAt(child);
-      if (other < below) {
-        below = other;
-        least = child;
+/** Drops what has expired in the group that is the first to be due, and puts its bound right. */
+function settle(now: u64): void {
+  let node: u32 = 0;
+  while (node < groups) {
+    const bound = boundOf(node);
+    node = (node << WAYS_SHIFT) + 1;
+    while (boundOf(node) != bound) node++;
+  }
+  let least = u64.MAX_VALUE;
+  const first = (node - groups) << WAYS_SHIFT;
+  const end = min(first + WAYS, lines);
+  for (let line = first; line < end; line++) {
+    for (let i: u32 = 0; i < KEYS_IN_LINE; i++) {
+      const entry = entryIn(line, i);
+      if (entry.isFree) continue;
+      const expiry = expiryOf(entry);
+      if (expiry > now) {
+        least = min(least, expiry);
+      } else {
+        droppedUntil = max(droppedUntil, expiry);
+        clear(entry);
+        remove(entry);
       }
     }
-    if (item <= below) break;
-    setItem(position, below);
-    position = least;
   }
-  if (size) setItem(position, item);
-}
-
-/** Drops the entry at the top if it has expired, else puts its expiry right. */
-function settle(now: u64): void {
-  const number = u32(itemAt(0)) & ((1 << NUMBER_BITS) - 1);
-  const entry = entryAt(number);
-  const expiry = expiryOf(entry);
-  if (expiry > now) {
-    sink(itemOf(expiry, number), held);
-    return;
+  setBound(node, least);
+  while (node) {
+    node = (node - 1) >> WAYS_SHIFT;
+    const first = (node << WAYS_SHIFT) + 1;
+    const end = min(first + WAYS, nodes);
+    least = boundOf(first);
+    for (let child = first + 1; child < end; child++) least = min(least, boundOf(child));
+    setBound(node, least);
   }
-  droppedUntil = max(droppedUntil, expiry);
-  clear(entry);
-  remove(number);
-  sink(itemAt(held), held);
 }
 
 /** No entry expires before this. */
 export function earliest(): u64 {
-  return held ? itemAt(0) >> NUMBER_BITS : 0;
-}
-
-/** Whether the entry at the top may have expired. */
-// @ts-ignore: decorator
-@inline
-function isDue(now: u64): bool {
-  return held > 0 && earliest() <= now;
+  return boundOf(0);
 }
 
 /** Keeps ahead of a table that fills up. */
 export function tidy(now: u64): void {
   if (!isTight()) return;
-  for (let i = 0; i < STEPS && isDue(now); i++) settle(now);
+  for (let i = 0; i < STEPS && earliest() <= now; i++) settle(now);
 }
 
-/** Drops an expired entry if there is one, and tells whether it did. */
-export function dropOne(now: u64): bool {
+/** Drops expired entries if there are any, and tells whether it did. */
+export function dropSome(now: u64): bool {
   const before = held;
-  while (isDue(now)) {
+  while (earliest() <= now) {
     settle(now);
     if (held < before) return true;
   }

@@ -1,29 +1,38 @@
-// A key's older runs of takes, oldest first: a ring of small nodes out of one shared pool. The entry knows the newest
-// node, whose `next` is the oldest; the newest also repeats when the oldest was, because most takes ask no more of it.
+// A key's takes, in runs that leave the window together. One run is a number in the entry: the newest, which most keys
+// have no other beside. More of them are a ring of small nodes out of one shared pool, from the newest round to the
+// oldest; the newest knows when the oldest was and how many takes there are in all, because most takes ask no more.
 
 import { Entry } from "./table";
 
 /** Runs that one key may keep; no single limit needs more. */
-export const LONGEST: u32 = 64;
+export const LONGEST: u32 = 65;
 /** Bytes of a run. */
 const RUN = 16;
-const TAIL_MASK: u32 = 0x00ffffff;
+/** What says that an entry's takes are a ring: this, its length and its newest run. */
+const RING: u32 = 0x80000000;
 const ONE: u32 = 0x01000000;
+const LENGTH: u32 = RING - ONE;
+const NUMBER: u32 = ONE - 1;
 
 /** Takes that leave the window together. */
 // @ts-ignore: decorator
 @unmanaged
 export class Run {
-  /** When the last of them was: the low 32 bits of milliseconds since the epoch. */
+  /**
+   * When the last of them was: the low 32 bits of milliseconds since the epoch. In the newest, whose own time the entry
+   * knows: when the oldest run was.
+   */
   time: u32;
   count: u32;
+  /** The next newer one; of the newest: the oldest. */
   next: u32;
-  /** In the newest: the time of the oldest. */
-  first: u32;
+  /** In the newest: all takes of the ring. */
+  total: u32;
 }
 
 let runs: usize = 0;
-let capacity: u32 = 0;
+/** How many runs are to be had. */
+let left: u32 = 0;
 let unused: u32 = 0; // runs from this number on were never used
 let freed: u32 = 0; // first of the runs given back
 
@@ -35,13 +44,8 @@ export function logBytes(count: u32): usize {
 /** Lays the empty pool out. */
 export function layLog(at: usize, count: u32): void {
   runs = at;
-  capacity = count;
+  left = count;
   unused = 1;
-}
-
-/** Whether a run can be appended. */
-export function hasRun(): bool {
-  return freed != 0 || unused <= capacity;
 }
 
 // @ts-ignore: decorator
@@ -50,65 +54,125 @@ export function runAt(number: u32): Run {
   return changetype<Run>(runs + usize(number) * RUN);
 }
 
+/** The newest run of several. */
 // @ts-ignore: decorator
 @inline
-export function lengthOf(entry: Entry): u32 {
-  return entry.log >> 24;
+export function newestOf(entry: Entry): Run {
+  return runAt(entry.takes & NUMBER);
 }
 
-/** The oldest run of a log that is not empty. */
+/** Whether there are older runs than the newest. */
 // @ts-ignore: decorator
 @inline
-export function oldest(entry: Entry): Run {
-  return runAt(runAt(entry.log & TAIL_MASK).next);
+export function hasOlder(entry: Entry): bool {
+  return (entry.takes & RING) != 0;
 }
 
-/** When the oldest run of a log that is not empty was. */
+/** Whether the key keeps as many runs as it may. */
+// @ts-ignore: decorator
+@inline
+export function isLongest(entry: Entry): bool {
+  return (entry.takes & ~NUMBER) == (RING | (LONGEST * ONE));
+}
+
+/** When the oldest run of several was. */
 // @ts-ignore: decorator
 @inline
 export function oldestTime(entry: Entry): u32 {
-  return runAt(entry.log & TAIL_MASK).first;
+  return newestOf(entry).time;
 }
 
-/** Appends a run; there has to be one left. */
-export function append(entry: Entry, time: u32, count: u32): void {
-  let number = freed;
-  if (number) freed = runAt(number).next;
-  else number = unused++;
-  const run = runAt(number);
-  run.time = time;
-  run.count = count;
-  run.next = number;
-  run.first = time;
-  if (entry.log) {
-    const tail = runAt(entry.log & TAIL_MASK);
-    run.next = tail.next;
-    run.first = tail.first;
-    tail.next = number;
+/** How many takes are held. */
+// @ts-ignore: decorator
+@inline
+export function totalOf(entry: Entry): u32 {
+  return hasOlder(entry) ? newestOf(entry).total : entry.takes;
+}
+
+/** Counts one take more in the newest run. */
+// @ts-ignore: decorator
+@inline
+export function extend(entry: Entry): void {
+  if (hasOlder(entry)) {
+    const newest = newestOf(entry);
+    newest.count++;
+    newest.total++;
+  } else {
+    entry.takes++;
   }
-  entry.log = ((entry.log & ~TAIL_MASK) + ONE) | number;
 }
 
-/** Takes the oldest run out and tells how many takes it was. */
-export function dropOldest(entry: Entry): u32 {
-  const tail = runAt(entry.log & TAIL_MASK);
-  const number = tail.next;
-  const run = runAt(number);
-  tail.next = run.next;
-  tail.first = runAt(run.next).time;
-  run.next = freed;
+/** Whether the pool has what `begin` needs. */
+export function hasRunFor(entry: Entry): bool {
+  return left >= (hasOlder(entry) ? 1 : 2);
+}
+
+function take(): u32 {
+  left--;
+  const number = freed;
+  if (!number) return unused++;
+  freed = runAt(number).next;
+  return number;
+}
+
+function give(number: u32): void {
+  runAt(number).next = freed;
   freed = number;
-  entry.log -= ONE;
-  if (entry.log < ONE) entry.log = 0;
-  return run.count;
+  left++;
 }
 
-/** Gives the whole log back. */
+/** Begins another run, of one take, behind the one that ended at the entry's clock; the pool has to have room. */
+export function begin(entry: Entry): void {
+  let newest = entry.takes & NUMBER;
+  if (!hasOlder(entry)) {
+    newest = take();
+    const only = runAt(newest);
+    only.count = entry.takes;
+    only.total = entry.takes;
+    only.next = newest;
+    only.time = u32(entry.newest);
+    entry.takes = RING | ONE;
+  }
+  const number = take();
+  const run = runAt(number);
+  const before = runAt(newest);
+  run.time = before.time;
+  run.count = 1;
+  run.next = before.next;
+  run.total = before.total + 1;
+  before.time = u32(entry.newest);
+  before.next = number;
+  entry.takes = ((entry.takes & ~NUMBER) + ONE) | number;
+}
+
+/** Drops the oldest of several runs, with its takes or leaving them to the next. */
+export function dropOldest(entry: Entry, withTakes: bool): void {
+  const newest = newestOf(entry);
+  const number = newest.next;
+  const run = runAt(number);
+  const next = runAt(run.next);
+  if (withTakes) newest.total -= run.count;
+  else next.count += run.count;
+  newest.next = run.next;
+  newest.time = next.time;
+  give(number);
+  if (next != newest) {
+    entry.takes -= ONE;
+  } else {
+    const last = entry.takes & NUMBER;
+    entry.takes = newest.count;
+    give(last);
+  }
+}
+
+/** Forgets all takes. */
 export function clear(entry: Entry): void {
-  if (!entry.log) return;
-  const tail = runAt(entry.log & TAIL_MASK);
-  const first = tail.next;
-  tail.next = freed;
-  freed = first;
-  entry.log = 0;
+  if (hasOlder(entry)) {
+    const newest = newestOf(entry);
+    const oldest = newest.next;
+    newest.next = freed;
+    freed = oldest;
+    left += (entry.takes & LENGTH) / ONE;
+  }
+  entry.takes = 0;
 }

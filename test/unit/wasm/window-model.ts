@@ -23,6 +23,8 @@ export type Decision = { remaining: number } | { waitMs: number } | { fullMs: nu
 const EXACT = 64;
 const MOST_RUNS = 65;
 
+/** Places that so many runs take in the pool: a single one is kept with the key. */
+const placesOf = (runs: number) => (runs > 1 ? runs : 0);
 const sum = (runs: Run[]) => runs.reduce((total, run) => total + run.count, 0);
 
 export class WindowModel {
@@ -32,7 +34,7 @@ export class WindowModel {
 
   constructor(maxKeys: number) {
     this.maxKeys = maxKeys;
-    this.maxRuns = maxKeys + Math.floor(maxKeys / 4) + 64;
+    this.maxRuns = 2 * maxKeys + MOST_RUNS;
   }
 
   take(name: string, now: number, window: number, limit: number): Decision {
@@ -88,11 +90,8 @@ export class WindowModel {
     const held = key.runs.filter((run) => at - run.time < longest);
     if (record) key.window = longest;
     if (last && !joins && key.runs.length < MOST_RUNS) {
-      const inLogs = [...others, { runs: held }].reduce(
-        (total, { runs }) => total + Math.max(0, runs.length - 1),
-        0,
-      );
-      if (inLogs >= this.maxRuns) {
+      const taken = others.reduce((total, { runs }) => total + placesOf(runs.length), 0);
+      if (taken + placesOf(held.length + 1) > this.maxRuns) {
         const expiries = [...others, key].map((other) => other.newest + other.window);
         const own = key.runs.length > 1 ? [key.runs[0]!.time + longest] : [];
         return { fullMs: Math.min(...expiries, ...own) - now };
