@@ -27,6 +27,11 @@ export interface PutOptions {
 /** `ok: false` means that `ifVersion` did not hold: somebody else wrote in between. */
 export type PutResult = { ok: true; version: string } | { ok: false };
 
+/** What {@link Store.update} makes of what is stored. */
+export interface Change extends Pick<PutOptions, "ttlSeconds" | "metadata"> {
+  value: string;
+}
+
 /** One page of {@link Store.list}, keys in ascending order of their UTF-16 code units or the host's own order. */
 export interface ListPage {
   entries: { key: string; metadata: Json }[];
@@ -54,6 +59,13 @@ export interface Store {
   readonly traits: StoreTraits;
   get(key: string): Promise<StoreEntry | null>;
   put(key: string, value: string, options?: PutOptions): Promise<PutResult>;
+  /**
+   * Reads a key, decides and writes in one step that no other writer comes between. Left out where the host has no such
+   * step: there it takes `get`, and `put` with `ifVersion`.
+   * @param decide what to write in place of the stored value (`null`: there is none); `null`: nothing. Runs later, and
+   * must be quick; where it throws, nothing is written and the update rejects.
+   */
+  update?(key: string, decide: (stored: string | null) => Change | null): Promise<void>;
   /** Removes the key; removing an absent key is no error. */
   delete(key: string): Promise<void>;
   /** Live keys that begin with `prefix`, at most `limit` (default 1000) a page. */

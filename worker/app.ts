@@ -11,7 +11,7 @@ import { auctionRoutes } from "./routes/auction.ts";
 import { batchSyncRoutes } from "./routes/batch-sync.ts";
 import { deletionRoutes } from "./routes/deletion.ts";
 import { healthRoutes } from "./routes/health.ts";
-import { identifyRoutes } from "./routes/identify.ts";
+import { identifyOwnPage, identifyRoutes } from "./routes/identify.ts";
 import { openApiRoutes } from "./routes/openapi.ts";
 import { partnerRoutes } from "./routes/partners.ts";
 import { pixelSyncRoutes } from "./routes/pixel-sync.ts";
@@ -53,5 +53,17 @@ export function createApp(services: Services): App {
     services.logOnce.error(`route ${c.req.path}`, "a route failed", { error, path: c.req.path });
     return c.json(problem("internal_error", "the request failed; the log has the cause"), 500);
   });
-  return async (request, bindings) => app.fetch(request, bindings);
+  // Where it fails, the router's way is taken, which tells what went wrong.
+  const identify = identifyOwnPage(services);
+  return async (request, bindings) =>
+    isOwnPageAsking(request)
+      ? identify(bindings.context).catch(() => app.fetch(request, bindings))
+      : app.fetch(request, bindings);
+}
+
+/** Whether a page of the host that it asks wants to know its visitor. */
+function isOwnPageAsking({ method, url, headers }: Request): boolean {
+  return (
+    method === "GET" && /^[^/]+:\/\/[^/]+\/identify(?:[?#]|$)/.test(url) && headers.get("origin") === null
+  );
 }

@@ -2,6 +2,7 @@
  * Batch sync: a partner's server uploads its own ids for many EC ids at once.
  * @module
  */
+import type { UpsertOutcome } from "./entry.ts";
 import { ContentionError, type Graph, type Upsert } from "./graph.ts";
 import { isUid } from "./partner.ts";
 
@@ -61,6 +62,18 @@ function readMapping(
   return { id: ec_id, uid: partner_uid, synced: timestamp };
 }
 
+/** Why the graph did not take an id's mappings; `null`: it did. */
+function refusalOf(outcomes: UpsertOutcome[] | null): BatchReason | null {
+  if (outcomes === null) return "ec_id_not_found";
+  return outcomes[0] === "tombstoned" ? "consent_withdrawn" : null;
+}
+
+/** The mappings of one id: their places in the upload, and what they say. */
+interface Writing {
+  indexes: number[];
+  upserts: Upsert[];
+}
+
 /** What {@link applyMappings} works with. */
 export interface BatchParts {
   graph: Pick<Graph, "upsertKnown">;
@@ -80,7 +93,7 @@ export async function applyMappings(
   { graph, isValidId, nowSeconds, onFailure }: BatchParts,
 ): Promise<BatchAnswer> {
   const reasons = new Array<BatchReason | null>(mappings.length).fill(null);
-  const byId = new Map<string, { indexes: number[]; upserts: Upsert[] }>();
+  const byId = new Map<string, Writing>();
   mappings.forEach((mapping, index) => {
     const read = readMapping(mapping, nowSeconds, isValidId);
     if (typeof read === "string") {
@@ -88,34 +101,31 @@ export async function applyMappings(
       return;
     }
     const { id, uid, synced } = read;
-    const one = byId.get(id) ?? { indexes: [], upserts: [] };
-    one.indexes.push(index);
-    one.upserts.push({ partner, uid, synced });
-    byId.set(id, one);
+    const upsert = { partner, uid, synced };
+    const known = byId.get(id);
+    if (known === undefined) byId.set(id, { indexes: [index], upserts: [upsert] });
+    else {
+      known.indexes.push(index);
+      known.upserts.push(upsert);
+    }
   });
 
   let isDown = false;
-  async function write(id: string, upserts: readonly Upsert[]): Promise<BatchReason | null> {
-    if (isDown) return "kv_unavailable";
+  async function write(id: string, { indexes, upserts }: Writing): Promise<void> {
+    let reason: BatchReason | null = "kv_unavailable";
     try {
-      const outcomes = await graph.upsertKnown(id, upserts);
-      if (outcomes === null) return "ec_id_not_found";
-      return outcomes[0] === "tombstoned" ? "consent_withdrawn" : null;
+      if (!isDown) reason = refusalOf(await graph.upsertKnown(id, upserts));
     } catch (error) {
       // A lost race concerns this id alone.
       if (!(error instanceof ContentionError)) isDown = true;
       onFailure(error);
-      return "kv_unavailable";
     }
+    for (const index of indexes) reasons[index] = reason;
   }
 
   const writes = [...byId];
   for (let at = 0; at < writes.length; at += WRITES_AT_ONCE) {
-    const group = writes.slice(at, at + WRITES_AT_ONCE).map(async ([id, { indexes, upserts }]) => {
-      const reason = await write(id, upserts);
-      for (const index of indexes) reasons[index] = reason;
-    });
-    await Promise.all(group);
+    await Promise.all(writes.slice(at, at + WRITES_AT_ONCE).map(([id, writing]) => write(id, writing)));
   }
 
   const errors = reasons.flatMap((reason, index) => (reason === null ? [] : [{ index, reason }]));

@@ -31,12 +31,12 @@ export function sharedIds(
   partnerOf: (id: string) => Partner | undefined,
 ): SharedId[] {
   if (entry === null || !entry.consent.ok) return [];
-  return Object.entries(entry.ids)
-    .flatMap(([id, { uid, synced }]) => {
-      const partner = partnerOf(id);
-      return partner?.bidstreamEnabled ? [{ partner, uid, synced }] : [];
-    })
-    .sort((a, b) => b.synced - a.synced || (a.partner.id < b.partner.id ? -1 : 1));
+  const shared: SharedId[] = [];
+  for (const [id, { uid, synced }] of Object.entries(entry.ids)) {
+    const partner = partnerOf(id);
+    if (partner?.bidstreamEnabled) shared.push({ partner, uid, synced });
+  }
+  return shared.sort((a, b) => b.synced - a.synced || (a.partner.id < b.partner.id ? -1 : 1));
 }
 
 /** The same ids by source; partners of one source share an object. */
@@ -44,21 +44,26 @@ export function toEids(ids: readonly SharedId[]): Eid[] {
   const bySource = new Map<string, Eid>();
   for (const { partner, uid } of ids) {
     const source = partner.sourceDomain!; // no record is valid that is in the bidstream without one
-    const eid = bySource.get(source) ?? { source, uids: [] };
-    eid.uids.push({ id: uid, atype: partner.openrtbAtype });
-    bySource.set(source, eid);
+    const uids = { id: uid, atype: partner.openrtbAtype };
+    const eid = bySource.get(source);
+    if (eid === undefined) bySource.set(source, { source, uids: [uids] });
+    else eid.uids.push(uids);
   }
   return [...bySource.values()];
 }
 
 /**
  * The value of `x-ts-eids`: base64 of the JSON of as many of the newest ids as fit.
+ * @param all the JSON of all of them, where it has been made already.
  * @returns `value: null` if there is none.
  */
-export function eidsHeader(ids: readonly SharedId[]): { value: string | null; truncated: boolean } {
+export function eidsHeader(
+  ids: readonly SharedId[],
+  all = JSON.stringify(toEids(ids)),
+): { value: string | null; truncated: boolean } {
   if (ids.length === 0) return { value: null, truncated: false };
   const encode = (count: number) => base64(JSON.stringify(toEids(ids.slice(0, count))));
-  const whole = encode(ids.length);
+  const whole = base64(all);
   if (whole.length <= MAX_EIDS_HEADER_BYTES) return { value: whole, truncated: false };
   // By halving: an entry may hold thousands of ids.
   let fitting = 0;

@@ -1,5 +1,5 @@
 /**
- * The identity graph: what is known of each EC id, on any {@link Store}. Every change is a compare-and-swap.
+ * The identity graph: what is known of each EC id, on any {@link Store}. Every change is one step or a compare-and-swap.
  * @module
  */
 import type { Clock, Random, Store } from "../platform.ts";
@@ -66,8 +66,8 @@ export interface Graph {
 }
 
 /**
- * The identity graph on a store. Changes to one id by this process are gathered and written together, so that only
- * other processes can make a write lose its race.
+ * The identity graph on a store. Where the store cannot change an entry in one step, changes to one id by this process are
+ * gathered and written together, so that only other processes can make a write lose its race.
  */
 export function createGraph(store: Store, clock: Clock, random: Random): Graph {
   const waiting = new Map<string, Change[]>();
@@ -80,6 +80,14 @@ export function createGraph(store: Store, clock: Clock, random: Random): Graph {
       clock.after(Math.ceil(FIRST_PAUSE_MS * 2 ** attempt * ((byte[0]! + 1) / 256)), resolve);
     });
 
+  /** What to write in place of what is stored after these changes; `null`: nothing. */
+  function changed(before: GraphEntry | null, changes: readonly Change[]) {
+    let after = before;
+    for (const change of changes) after = change(after) ?? after;
+    if (after === null || after === before) return null;
+    return { value: JSON.stringify(after), ttlSeconds: ttlOf(after), metadata: metadataOf(after) };
+  }
+
   /** Applies the gathered changes of one id in one write, as often as it takes to win the race. */
   async function writeAll(id: string, changes: readonly Change[]): Promise<void> {
     const key = keyOf(id);
@@ -87,14 +95,11 @@ export function createGraph(store: Store, clock: Clock, random: Random): Graph {
       if (attempt > 0) await pause(attempt - 1);
       const stored = await store.get(key);
       const before = stored === null ? null : decodeEntry(stored.value);
-      let after = before;
-      for (const change of changes) after = change(after) ?? after;
-      if (after === null || after === before) return;
-      const put = await store.put(key, JSON.stringify(after), {
-        ifVersion: stored === null ? null : stored.version,
-        ttlSeconds: ttlOf(after),
-        metadata: metadataOf(after),
-      });
+      const after = changed(before, changes);
+      if (after === null) return;
+      const { value, ttlSeconds, metadata } = after;
+      const ifVersion = stored === null ? null : stored.version;
+      const put = await store.put(key, value, { ifVersion, ttlSeconds, metadata });
       if (put.ok) return;
     }
     throw new ContentionError();
@@ -105,11 +110,21 @@ export function createGraph(store: Store, clock: Clock, random: Random): Graph {
     await previous?.catch(() => {});
     const changes = waiting.get(id)!;
     waiting.delete(id);
-    await writeAll(id, changes);
+    try {
+      await writeAll(id, changes);
+    } finally {
+      // Else the batch that has gathered meanwhile is the one that runs.
+      if (!waiting.has(id)) running.delete(id);
+    }
   }
 
-  /** Adds a change to the batch of its id that has not begun yet. Settles when that batch has. */
+  /** Makes a change, at once where the store can, or adds it to the batch of its id that has not begun yet. */
   function update(id: string, change: Change): Promise<void> {
+    if (store.update) {
+      return store.update(keyOf(id), (stored) =>
+        changed(stored === null ? null : decodeEntry(stored), [change]),
+      );
+    }
     const gathered = waiting.get(id);
     if (gathered !== undefined) {
       gathered.push(change);
@@ -118,10 +133,6 @@ export function createGraph(store: Store, clock: Clock, random: Random): Graph {
     waiting.set(id, [change]);
     const batch = nextBatch(id, running.get(id));
     running.set(id, batch);
-    const done = () => {
-      if (running.get(id) === batch) running.delete(id);
-    };
-    batch.then(done, done);
     return batch;
   }
 

@@ -60,7 +60,7 @@ const METRICS: readonly (readonly [name: string, type: MetricType, help: string]
     "gauge",
     "Takes refused so far because that table was full: make throttle.maxKeys larger.",
   ],
-  ["store_seconds", "histogram", "How long the store took, by operation: get, put, delete or list."],
+  ["store_seconds", "histogram", "How long the store took, by operation: get, put, update, delete or list."],
   ["store_errors_total", "counter", "Operations that the store failed, by operation."],
   [
     "faults_total",

@@ -20,10 +20,12 @@ export function meteredStore(store: Store, metrics: Metrics, stopwatch: Stopwatc
     }
   }
 
+  const update = store.update?.bind(store);
   return {
     traits: store.traits,
     get: (key) => measured(GET, () => store.get(key)),
     put: (key, value, options) => measured(PUT, () => store.put(key, value, options)),
+    ...(update && { update: (key, decide) => measured(UPDATE, () => update(key, decide)) }),
     delete: (key) => measured(DELETE, () => store.delete(key)),
     list: (prefix, options) => measured(LIST, () => store.list(prefix, options)),
     close: () => store.close(),
@@ -32,5 +34,6 @@ export function meteredStore(store: Store, metrics: Metrics, stopwatch: Stopwatc
 
 const GET = { operation: "get" };
 const PUT = { operation: "put" };
+const UPDATE = { operation: "update" };
 const DELETE = { operation: "delete" };
 const LIST = { operation: "list" };

@@ -9,9 +9,9 @@
  */
 import { mkdirSync } from "node:fs";
 import { dirname, resolve } from "node:path";
-import { DatabaseSync } from "node:sqlite";
+import { DatabaseSync, type SQLOutputValue, type StatementSync } from "node:sqlite";
 import { setImmediate } from "node:timers";
-import type { Clock, PutResult, Store } from "../platform.ts";
+import type { Change, Clock, PutResult, Store } from "../platform.ts";
 import { expiryMs } from "./expiry.ts";
 
 /** Where the entries are, and where the time comes from. */
@@ -152,6 +152,10 @@ export function sqliteStore({ path, clock }: SqliteStoreOptions): Store {
     begin: db.prepare("BEGIN IMMEDIATE"),
     commit: db.prepare("COMMIT"),
     get: db.prepare("SELECT value, metadata, version FROM entries WHERE key = ?1 AND expires > ?2"),
+    find: db.prepare("SELECT rowid, value FROM entries WHERE key = ?1 AND expires > ?2"),
+    change: db.prepare(
+      "UPDATE entries SET version = ?2, expires = ?3, metadata = ?4, value = ?5 WHERE rowid = ?1",
+    ),
     set: db.prepare(`
       INSERT INTO entries (key, version, expires, metadata, value) VALUES (?1, ?2, ?3, ?4, ?5)
       ON CONFLICT (key) DO UPDATE SET
@@ -174,6 +178,12 @@ export function sqliteStore({ path, clock }: SqliteStoreOptions): Store {
     sweepEnd: db.prepare("SELECT rowid FROM entries WHERE rowid > ?1 ORDER BY rowid LIMIT 1 OFFSET ?2"),
     sweep: db.prepare("DELETE FROM entries WHERE rowid > ?1 AND rowid <= ?2 AND expires <= ?3"),
   };
+
+  // The two that every visitor may need: a row as an array is made in two thirds of the time.
+  sql.get.setReturnArrays(true);
+  sql.find.setReturnArrays(true);
+  const rowOf = (statement: StatementSync, key: string, nowMs: number) =>
+    statement.get(key, nowMs) as unknown as SQLOutputValue[] | undefined;
 
   let closed = false;
   let queue: Queued[] = [];
@@ -227,13 +237,25 @@ export function sqliteStore({ path, clock }: SqliteStoreOptions): Store {
   }
 
   /** Queues one write for the transaction at the end of this turn. */
+  function enqueue(key: string, write: Queued): void {
+    if (queue.length === 0) setImmediate(flush);
+    queue.push(write);
+    queuedKeys.add(key);
+    if (queue.length === MAX_GROUP) flush();
+  }
+
   function write<T>(key: string, run: (nowMs: number) => T): Promise<T> {
     return new Promise<T>((resolve, reject) => {
-      if (queue.length === 0) setImmediate(flush);
-      queue.push({ run, resolve: resolve as Queued["resolve"], reject });
-      queuedKeys.add(key);
-      if (queue.length === MAX_GROUP) flush();
+      enqueue(key, { run, resolve: resolve as Queued["resolve"], reject });
     });
+  }
+
+  /** What to write over what is stored, as columns; `null`: nothing. */
+  function decided(change: Change | null, nowMs: number) {
+    if (change === null) return null;
+    const { value, ttlSeconds, metadata = null } = change;
+    mustBeText("value", value);
+    return [expiryMs(nowMs, ttlSeconds), JSON.stringify(metadata), value] as const;
   }
 
   function mustBeUsable(key: string): void {
@@ -247,13 +269,10 @@ export function sqliteStore({ path, clock }: SqliteStoreOptions): Store {
     async get(key) {
       mustBeUsable(key);
       if (queuedKeys.has(key)) flush(); // a process reads what it wrote
-      const row = explained(file, () => sql.get.get(key, clock.now()));
+      const row = explained(file, () => rowOf(sql.get, key, clock.now()));
       if (row === undefined) return null;
-      return {
-        value: row.value as string,
-        metadata: JSON.parse(row.metadata as string),
-        version: String(row.version),
-      };
+      const [value, metadata, version] = row;
+      return { value: value as string, metadata: JSON.parse(metadata as string), version: String(version) };
     },
 
     async put(key, value, { ifVersion, ttlSeconds, metadata = null } = {}) {
@@ -272,6 +291,29 @@ export function sqliteStore({ path, clock }: SqliteStoreOptions): Store {
         return Number(changes) === 0 ? { ok: false } : { ok: true, version: String(next) };
       });
     },
+
+    update: (key, decide) =>
+      new Promise((resolve, reject) => {
+        mustBeUsable(key);
+        let fault: { reason: unknown } | null = null;
+        enqueue(key, {
+          run(nowMs) {
+            const row = rowOf(sql.find, key, nowMs);
+            let columns: ReturnType<typeof decided>;
+            try {
+              columns = decided(decide(row === undefined ? null : (row[1] as string)), nowMs);
+            } catch (reason) {
+              fault = { reason }; // of this key alone: the others of the group are written
+              return;
+            }
+            if (columns === null) return;
+            if (row === undefined) sql.set.run(key, nextVersion(), ...columns);
+            else sql.change.run(row[0]!, nextVersion(), ...columns);
+          },
+          resolve: () => (fault === null ? resolve() : reject(fault.reason)),
+          reject,
+        });
+      }),
 
     async delete(key) {
       mustBeUsable(key);

@@ -136,6 +136,97 @@ describe("group commit", () => {
   });
 });
 
+describe("an update", () => {
+  const counted = (stored: string | null) => ({ value: String(Number(stored ?? 0) + 1) });
+  const update = (store: Store, key: string, decide: Parameters<NonNullable<Store["update"]>>[1]) =>
+    store.update!(key, decide);
+
+  test("writes what it makes of what is stored, with its metadata and its end", async () => {
+    const store = open();
+    await update(store, "key", () => ({ value: "one", metadata: { n: 1 }, ttlSeconds: 60 }));
+    const first = await store.get("key");
+    expect(first).toMatchObject({ value: "one", metadata: { n: 1 } });
+    await update(store, "key", (stored) => ({ value: `${stored}, two` }));
+    const second = await store.get("key");
+    expect(second).toMatchObject({ value: "one, two", metadata: null });
+    expect(second!.version).not.toBe(first!.version);
+    expect(await store.put("key", "three", { ifVersion: first!.version })).toEqual({ ok: false });
+  });
+
+  test("writes nothing where nothing is to be changed", async () => {
+    const store = open();
+    await update(store, "absent", (stored) => (stored === null ? null : { value: "there" }));
+    expect(await store.get("absent")).toBeNull();
+    await store.put("key", "value");
+    const before = await store.get("key");
+    await update(store, "key", () => null);
+    expect(await store.get("key")).toEqual(before);
+  });
+
+  test("does not see an expired entry, and takes its place", async () => {
+    const store = open();
+    await store.put("key", "old", { ttlSeconds: 1 });
+    clock.advance(1000);
+    await update(store, "key", (stored) => ({ value: String(stored) }));
+    expect((await store.get("key"))?.value).toBe("null");
+  });
+
+  test("loses none of many, by two instances and between puts", async () => {
+    const [one, two] = [open(), open()];
+    const changes = Array.from({ length: 300 }, (_, i) => update(i % 2 ? one : two, "key", counted));
+    await Promise.all([...changes, one.put("other", "value")]);
+    expect((await two.get("key"))?.value).toBe("300");
+  });
+
+  test("comes in order with the writes of its turn, and a read sees it", async () => {
+    const store = open();
+    const done = [
+      store.put("key", "5"),
+      update(store, "key", counted),
+      store.delete("gone"),
+      update(store, "key", counted),
+    ];
+    expect((await store.get("key"))?.value).toBe("7");
+    await Promise.all(done);
+  });
+
+  test("that throws, or makes what cannot be kept, fails alone", async () => {
+    const store = open();
+    await store.put("key", "value");
+    const done = await Promise.allSettled([
+      update(store, "a", counted),
+      update(store, "key", () => {
+        throw new Error("not understood");
+      }),
+      update(store, "key", () => ({ value: "with a \0" })),
+      update(store, "key", () => ({ value: "x", ttlSeconds: Number.NaN })),
+      update(store, "bad \0 key", counted),
+      update(store, "b", counted),
+    ]);
+    expect(done.map((one) => (one.status === "fulfilled" ? "written" : String(one.reason.message)))).toEqual([
+      "written",
+      "not understood",
+      expect.stringMatching(/without NUL/),
+      expect.stringMatching(/ttlSeconds/),
+      expect.stringMatching(/without NUL/),
+      "written",
+    ]);
+    expect((await store.get("key"))?.value).toBe("value");
+    expect((await store.get("b"))?.value).toBe("1");
+  });
+
+  test("is rejected with the others of a transaction that fails", async () => {
+    const store = open();
+    const { db } = beside();
+    db.exec("ALTER TABLE entries RENAME TO moved");
+    const done = await Promise.allSettled([update(store, "a", counted), store.put("b", "2")]);
+    expect(done.map(({ status }) => status)).toEqual(["rejected", "rejected"]);
+    db.exec("ALTER TABLE moved RENAME TO entries");
+    await update(store, "a", counted);
+    expect((await store.get("a"))?.value).toBe("1");
+  });
+});
+
 describe("expired entries", () => {
   test("leave the file as others are written, a few at a time", async () => {
     const store = open();

@@ -45,6 +45,33 @@ test("times each operation, however it ends", async () => {
   expect(text).not.toContain('store_errors_total{operation="put"}');
 });
 
+test("an update is timed and counted where the store has one, and not offered where it has none", async () => {
+  const metrics = createMetrics();
+  const inner = memoryStore({ clock: manualClock() });
+  expect(meteredStore(inner, metrics, () => 0).update).toBeUndefined();
+  let nowMs = 0;
+  const store = meteredStore(
+    {
+      ...inner,
+      async update(key, decide) {
+        nowMs += 40;
+        await inner.put(key, decide(null)!.value);
+      },
+    },
+    metrics,
+    () => nowMs,
+  );
+  await store.update!("a", () => ({ value: "1" }));
+  expect((await inner.get("a"))?.value).toBe("1");
+  const failed = store.update!("a", () => {
+    throw new Error("not understood");
+  });
+  await expect(failed).rejects.toThrow("not understood");
+  const text = metrics.text();
+  expect(text).toContain('store_seconds_count{operation="update"} 2\n');
+  expect(text).toContain('store_errors_total{operation="update"} 1\n');
+});
+
 test("an operation that never ends is not taken for a quick one", async () => {
   const metrics = createMetrics();
   const inner = faultyStore(memoryStore({ clock: manualClock() }));

@@ -1,5 +1,6 @@
 import { type Context, Hono } from "hono";
 import { allowsEcCreation } from "../../runtime/ec/consent.ts";
+import type { EcContext } from "../../runtime/ec/context.ts";
 import { sharedIds } from "../../runtime/ec/eids.ts";
 import { identifyAnswer } from "../../runtime/ec/identify.ts";
 import { valueWithin } from "../../runtime/within.ts";
@@ -10,42 +11,79 @@ import type { Services } from "../service.ts";
 /** How long a page waits for the store before it is answered without, in milliseconds. */
 const STORE_PATIENCE_MS = 1000;
 
+/** An answer of the route, before it is a response. */
+interface Answer {
+  status: 200 | 204 | 403;
+  body: string | null;
+  headers: Record<string, string>;
+}
+
+/** What every answer says to caches. */
+const UNCACHED = { vary: "Origin", "cache-control": "private, no-store" };
+const JSON_TYPE = { ...UNCACHED, "content-type": "application/json" };
+const NOBODY: Answer = { status: 204, body: null, headers: UNCACHED };
+const DENIED: Answer = { status: 403, body: '{"consent":"denied"}', headers: JSON_TYPE };
+
+/** What `/identify` answers to whom. */
+function identify({ graph, registry, clock, metrics, logOnce }: Services) {
+  return {
+    /** Consent's refusal, which goes before everything else; `null`: there is none. */
+    denied({ consent }: EcContext): Answer | null {
+      if (allowsEcCreation(consent)) return null;
+      metrics.count("ec_identify_total", { outcome: "denied" });
+      return DENIED;
+    },
+
+    /** What is known of a visitor whose consent allows it to be told. */
+    async known({ activeId }: EcContext): Promise<Answer> {
+      if (activeId === null) {
+        metrics.count("ec_identify_total", { outcome: "none" });
+        return NOBODY;
+      }
+      const [entry, isComplete] = await Promise.all([
+        valueWithin(graph.get(activeId), STORE_PATIENCE_MS, clock).catch((error) => {
+          logOnce.error("identify", "reading an identity failed", { error });
+          return undefined;
+        }),
+        registry.isKnown() || registry.ready(),
+      ]);
+      const degraded = entry === undefined || !isComplete;
+      metrics.count("ec_identify_total", { outcome: degraded ? "degraded" : "ok" });
+      const ids = sharedIds(entry ?? null, registry.get);
+      const { body, headers } = identifyAnswer(activeId, ids, degraded);
+      return { status: 200, body, headers: Object.assign(headers, JSON_TYPE) };
+    },
+  };
+}
+
 /** `GET /identify`: the visitor's identity, for pages of the publisher. */
 export function identifyRoutes(services: Services): Hono<RouteBindings> {
-  const { config, graph, registry, clock, metrics, logOnce } = services;
-
-  /** Consent's refusal goes before everything else. */
-  function denied(c: Context<RouteBindings>): Response | null {
-    if (allowsEcCreation(c.env.context.consent)) return null;
-    metrics.count("ec_identify_total", { outcome: "denied" });
-    return c.json({ consent: "denied" }, 403, { "cache-control": "private, no-store" });
-  }
-
+  const { denied, known } = identify(services);
+  const sent = (c: Context<RouteBindings>, { body, status, headers }: Answer) =>
+    c.newResponse(body, status, headers);
   const cors = publisherCors({
-    domain: config.publisher.domain,
+    domain: services.config.publisher.domain,
     method: "GET",
     requestHeaders: "content-type",
-    first: denied,
+    first(c) {
+      const refusal = denied(c.env.context);
+      return refusal === null ? null : sent(c, refusal);
+    },
   });
-
   return new Hono<RouteBindings>().on(["GET", "OPTIONS"], "/identify", cors).get("/identify", async (c) => {
-    const { activeId } = c.env.context;
-    c.header("cache-control", "private, no-store");
-    if (activeId === null) {
-      metrics.count("ec_identify_total", { outcome: "none" });
-      return c.body(null, 204);
-    }
-    const [entry, isComplete] = await Promise.all([
-      valueWithin(graph.get(activeId), STORE_PATIENCE_MS, clock).catch((error) => {
-        logOnce.error("identify", "reading an identity failed", { error });
-        return undefined;
-      }),
-      registry.ready(),
-    ]);
-    const degraded = entry === undefined || !isComplete;
-    metrics.count("ec_identify_total", { outcome: degraded ? "degraded" : "ok" });
-    const ids = sharedIds(entry ?? null, registry.get);
-    const { body, headers } = identifyAnswer(activeId, ids, degraded);
-    return c.json(body, 200, headers);
+    c.header("cache-control", UNCACHED["cache-control"]); // of an error, too
+    return sent(c, await known(c.env.context));
   });
+}
+
+/**
+ * The same for a `GET` without `Origin`, as pages send it to their own host: the router, and headers that are checked and
+ * copied on the way, would take longer than the answer.
+ */
+export function identifyOwnPage(services: Services): (context: EcContext) => Promise<Response> {
+  const { denied, known } = identify(services);
+  return async (context) => {
+    const { body, status, headers } = denied(context) ?? (await known(context));
+    return new Response(body, { status, headers });
+  };
 }

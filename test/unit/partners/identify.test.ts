@@ -146,6 +146,26 @@ describe("the answer", () => {
   });
 });
 
+test.each([
+  ["200", "JP", true],
+  ["204", "JP", false],
+  ["403", "FR", true],
+] as const)(
+  "%s is the same with an Origin and without, but for what CORS adds",
+  async (status, country, hasId) => {
+    const t = setUp();
+    const id = hasId ? await newVisitor(t) : null;
+    if (id !== null) await t.services.graph.upsertPartnerId(id, "ssp_x", "ü", 5);
+    const seen = async (headers: Record<string, string>) => {
+      const answer = await identify(t, id, { client: { country }, headers });
+      expect(String(answer.status)).toBe(status);
+      const own = [...answer.headers].filter(([name]) => !name.startsWith("access-control-"));
+      return { own, body: await answer.text() };
+    };
+    expect(await seen({})).toEqual(await seen({ origin: "https://www.publisher.example" }));
+  },
+);
+
 describe("other origins", () => {
   const PERMITTED = [
     "https://publisher.example",

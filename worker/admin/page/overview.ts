@@ -48,6 +48,7 @@ const OUTCOMES: [outcome: string, title: string, look: string][] = [
 const OPERATIONS: [operation: string, look: string][] = [
   ["get", "first"],
   ["put", "second"],
+  ["update", "odd"],
   ["delete", "third"],
   ["list", "fourth"],
 ];
