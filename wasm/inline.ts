@@ -9,10 +9,17 @@ const probe = new Uint8Array([
   11,
 ]);
 
-/** The bytes of a base64 text. */
+/** The bytes of a base64 text. In a process that has just started, `Uint8Array.from` takes five times as long as a loop. */
 function decode(text: string): Uint8Array<ArrayBuffer> {
-  return Uint8Array.from(atob(text), (character) => character.charCodeAt(0));
+  if (fromBase64 !== undefined) return fromBase64(text);
+  const characters = atob(text);
+  const bytes = new Uint8Array(characters.length);
+  for (let i = 0; i < bytes.length; i++) bytes[i] = characters.charCodeAt(i);
+  return bytes;
 }
+
+/** Not in every host, and not in TypeScript's library for ours. */
+const { fromBase64 } = Uint8Array as { fromBase64?: (text: string) => Uint8Array<ArrayBuffer> };
 
 /**
  * The kernels for hosts that may compile at run time; their bytes are in this module.

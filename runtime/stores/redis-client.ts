@@ -5,7 +5,6 @@
  * The client library is `@redis/client`, an optional peer of this package that only this file imports.
  * @module
  */
-import { clearTimeout, setTimeout } from "node:timers";
 
 /** As much of Redis as the store and the limiter use. Every method rejects when Redis does not answer in time. */
 export interface Redis {

@@ -6,10 +6,12 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { localLimiter } from "../../runtime/limiters/local.ts";
+import type { Clock, Store } from "../../runtime/platform.ts";
 import { memoryStore } from "../../runtime/stores/memory.ts";
 import { sqliteStore } from "../../runtime/stores/sqlite.ts";
 import { createHotPath } from "../../wasm/hotpath.ts";
 import { inlineKernels } from "../../wasm/inline.ts";
+import { lateSqliteStore } from "../../worker/entries/process-host.ts";
 import { manualClock } from "../support/manual-clock.ts";
 import type { ContractCase } from "./case.ts";
 import { graphContract } from "./graph.ts";
@@ -24,12 +26,12 @@ const memory: StoreHarness = {
   },
 };
 
-const sqlite: StoreHarness = {
+const sqlite = (openAt: (path: string, clock: Clock) => Store): StoreHarness => ({
   traits: { name: "sqlite", readAfterWrite: true, durable: true, shared: true },
   open() {
     const clock = manualClock();
     const folder = mkdtempSync(join(tmpdir(), "millrace-"));
-    const open = () => sqliteStore({ path: join(folder, "contract.db"), clock });
+    const open = () => openAt(join(folder, "contract.db"), clock);
     const store = open();
     return {
       store,
@@ -41,7 +43,9 @@ const sqlite: StoreHarness = {
       },
     };
   },
-};
+});
+const opened = sqlite((path, clock) => sqliteStore({ path, clock }));
+const openedLate = sqlite(lateSqliteStore);
 
 const random = { fill: (target: Uint8Array<ArrayBuffer>) => void crypto.getRandomValues(target) };
 
@@ -57,8 +61,9 @@ const local: LimiterHarness = {
 /** Every suite by its name. */
 export const suites: Readonly<Record<string, readonly ContractCase[]>> = {
   "memory store": storeContract(memory),
-  "sqlite store": storeContract(sqlite),
+  "sqlite store": storeContract(opened),
+  "sqlite store, opened late": storeContract(openedLate),
   "graph in memory": graphContract(memory),
-  "graph on sqlite": graphContract(sqlite),
+  "graph on sqlite": graphContract(openedLate),
   "local limiter": limiterContract(local),
 };

@@ -2,7 +2,6 @@
  * millrace on Deno and Deno Deploy.
  * @module
  */
-import process from "node:process";
 import { denoKvStore } from "../../runtime/stores/deno-kv.ts";
 import { settlesWithin } from "../../runtime/within.ts";
 import { createEdgeCookie } from "../edge-cookie.ts";
@@ -10,6 +9,8 @@ import { type Entry, urlOf } from "../server.ts";
 import { processHost } from "./process-host.ts";
 
 declare const Deno: {
+  env: { get(name: string): string | undefined };
+  unrefTimer(timer: unknown): void;
   serve(
     options: {
       hostname: string;
@@ -30,10 +31,12 @@ interface DenoInfo {
 export type DenoArgs = [info: DenoInfo];
 
 /** Deno Deploy has no files to keep, but a database. */
-const isOnDeploy = process.env.DENO_DEPLOYMENT_ID !== undefined;
+const isOnDeploy = Deno.env.get("DENO_DEPLOYMENT_ID") !== undefined;
 
 export const host = processHost<DenoArgs>({
   name: "deno",
+  env: (name) => Deno.env.get(name),
+  unref: (timer) => Deno.unrefTimer(timer),
   address: (_request, [info]) => info?.remoteAddr?.hostname ?? null,
   stores: { "deno-kv": (path, clock) => denoKvStore({ path, clock }) },
   ...(isOnDeploy ? { defaultStore: "deno-kv:" } : {}),
