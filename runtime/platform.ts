@@ -57,7 +57,8 @@ export interface StoreTraits {
  */
 export interface Store {
   readonly traits: StoreTraits;
-  get(key: string): Promise<StoreEntry | null>;
+  /** At once where the host can, so that who asks can answer at once, too; a failure is thrown then. */
+  get(key: string): StoreEntry | null | Promise<StoreEntry | null>;
   put(key: string, value: string, options?: PutOptions): Promise<PutResult>;
   /**
    * Reads a key, decides and writes in one step that no other writer comes between. Left out where the host has no such

@@ -1,5 +1,10 @@
 import type { Clock } from "./platform.ts";
 
+/** Whether a value is yet to come. A promise may be another realm's. */
+export function isPending<T>(value: T | Promise<T>): value is Promise<T> {
+  return typeof (value as Promise<T> | null | undefined)?.then === "function";
+}
+
 /**
  * Waits for work, but no longer than `ms` milliseconds; the work goes on all the same.
  * @returns whether the work settled in time.
@@ -34,7 +39,8 @@ export class TimeoutError extends Error {
  * @throws {TimeoutError} if it does not.
  * @throws what the work throws.
  */
-export async function valueWithin<T>(work: Promise<T>, ms: number, clock: Clock): Promise<T> {
+export async function valueWithin<T>(work: T | Promise<T>, ms: number, clock: Clock): Promise<T> {
+  if (!isPending(work)) return work;
   if (await settlesWithin(work, ms, clock)) return work;
   throw new TimeoutError(ms);
 }

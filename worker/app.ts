@@ -43,7 +43,7 @@ export function serviceRoutes(services: Services): Hono<RouteBindings> {
 }
 
 /** Answers for all routes. */
-export type App = (request: Request, bindings: RouteBindings["Bindings"]) => Promise<Response>;
+export type App = (request: Request, bindings: RouteBindings["Bindings"]) => Response | Promise<Response>;
 
 /** Builds what answers for all routes. */
 export function createApp(services: Services): App {
@@ -53,12 +53,9 @@ export function createApp(services: Services): App {
     services.logOnce.error(`route ${c.req.path}`, "a route failed", { error, path: c.req.path });
     return c.json(problem("internal_error", "the request failed; the log has the cause"), 500);
   });
-  // Where it fails, the router's way is taken, which tells what went wrong.
   const identify = identifyOwnPage(services);
-  return async (request, bindings) =>
-    isOwnPageAsking(request)
-      ? identify(bindings.context).catch(() => app.fetch(request, bindings))
-      : app.fetch(request, bindings);
+  return (request, bindings) =>
+    isOwnPageAsking(request) ? identify(bindings.context) : app.fetch(request, bindings);
 }
 
 /** Whether a page of the host that it asks wants to know its visitor. */

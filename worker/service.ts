@@ -30,7 +30,7 @@ import type {
 } from "../runtime/platform.ts";
 import { SyncEngine, type SyncView } from "../runtime/sync/engine.ts";
 import { DELAYS_MS } from "../runtime/sync/schedule.ts";
-import { settlesWithin } from "../runtime/within.ts";
+import { isPending, settlesWithin } from "../runtime/within.ts";
 import type { HotPath } from "../wasm/hotpath.ts";
 import type { App } from "./app.ts";
 import { type Config, sealPartners } from "./config.ts";
@@ -190,12 +190,14 @@ export function createService(given: Parts): Service {
     dropQueued,
     inspectSync: () => engine.inspect(),
   };
-  let app: Promise<App> | undefined;
+  let app: App | undefined;
   // Loaded with the first request for it: visitors' pages do not wait for the router and its routes.
-  const ownAnswer: App = async (...args) => {
-    app ??= import("./app.ts").then(({ createApp }) => createApp(services));
-    return (await app)(...args);
-  };
+  async function loadApp(): Promise<App> {
+    const { createApp } = await import("./app.ts");
+    app ??= createApp(services);
+    return app;
+  }
+  const ownAnswer: App = (...args) => (app ? app(...args) : loadApp().then((loaded) => loaded(...args)));
   const settings = { identity, policy, readEcHeader: config.ec.readEcHeader };
   const domain = config.publisher.domain;
   const pending = new Set<Promise<unknown>>();
@@ -361,8 +363,7 @@ export function createService(given: Parts): Service {
       } catch (error) {
         failed(route, error);
       }
-      // A promise may be another realm's.
-      if (!("then" in answer)) return finish(visit, answer);
+      if (!isPending(answer)) return finish(visit, answer);
       return answer.then(
         (response) => finish(visit, response),
         (error) => failed(route, error),

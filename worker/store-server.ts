@@ -85,7 +85,7 @@ export function serveStore({
   };
 }
 
-function perform(store: Store, call: StoreCall): Promise<unknown> {
+function perform(store: Store, call: StoreCall): unknown {
   switch (call.op) {
     case "get":
       return store.get(call.key);

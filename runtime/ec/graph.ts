@@ -2,7 +2,8 @@
  * The identity graph: what is known of each EC id, on any {@link Store}. Every change is one step or a compare-and-swap.
  * @module
  */
-import type { Clock, Random, Store } from "../platform.ts";
+import type { Clock, Random, Store, StoreEntry } from "../platform.ts";
+import { isPending } from "../within.ts";
 import type { Consent } from "./consent.ts";
 import {
   createdOrRevived,
@@ -41,9 +42,10 @@ export class ContentionError extends Error {
   }
 }
 
-/** The operations of the identity graph. All reject when the store fails. */
+/** The operations of the identity graph. All reject, or throw, when the store fails. */
 export interface Graph {
-  get(id: string): Promise<GraphEntry | null>;
+  /** At once where the store can. */
+  get(id: string): GraphEntry | null | Promise<GraphEntry | null>;
   /** The part that needs no decoding of the entry. */
   metadata(id: string): Promise<EntryMetadata | null>;
   /** Creates a live entry; replaces a tombstone older than `entry.created`; leaves everything else alone. */
@@ -94,7 +96,7 @@ export function createGraph(store: Store, clock: Clock, random: Random): Graph {
     for (let attempt = 0; attempt <= MAX_RETRIES; attempt++) {
       if (attempt > 0) await pause(attempt - 1);
       const stored = await store.get(key);
-      const before = stored === null ? null : decodeEntry(stored.value);
+      const before = decoded(stored);
       const after = changed(before, changes);
       if (after === null) return;
       const { value, ttlSeconds, metadata } = after;
@@ -136,9 +138,10 @@ export function createGraph(store: Store, clock: Clock, random: Random): Graph {
     return batch;
   }
 
-  const get = async (id: string) => {
-    const stored = await store.get(keyOf(id));
-    return stored === null ? null : decodeEntry(stored.value);
+  const decoded = (stored: StoreEntry | null) => (stored === null ? null : decodeEntry(stored.value));
+  const get = (id: string) => {
+    const stored = store.get(keyOf(id));
+    return isPending(stored) ? stored.then(decoded) : decoded(stored);
   };
 
   /** @returns `null` if the id is unknown and must not be created */

@@ -1,4 +1,5 @@
-import type { Metrics, Store } from "../platform.ts";
+import type { Labels, Metrics, Store } from "../platform.ts";
+import { isPending } from "../within.ts";
 
 /** Milliseconds since some moment that stays the same, as finely as the host tells them; never goes back. */
 export type Stopwatch = () => number;
@@ -8,22 +9,42 @@ export type Stopwatch = () => number;
  * `store_errors_total{operation}` how many failed. An operation that never ends is in neither.
  */
 export function meteredStore(store: Store, metrics: Metrics, stopwatch: Stopwatch): Store {
-  async function measured<T>(labels: { operation: string }, run: () => Promise<T>): Promise<T> {
-    const began = stopwatch();
+  function failed(labels: Operation, error: unknown): never {
+    metrics.count("store_errors_total", labels);
+    throw error;
+  }
+
+  const took = (labels: Operation, began: number) =>
+    metrics.observe("store_seconds", (stopwatch() - began) / 1000, labels);
+
+  async function measured<T>(labels: Operation, run: () => Promise<T>, began = stopwatch()): Promise<T> {
     try {
       return await run();
     } catch (error) {
-      metrics.count("store_errors_total", labels);
-      throw error;
+      failed(labels, error);
     } finally {
-      metrics.observe("store_seconds", (stopwatch() - began) / 1000, labels);
+      took(labels, began);
+    }
+  }
+
+  /** What the store answers at once, stays so. */
+  function get(key: string): ReturnType<Store["get"]> {
+    const began = stopwatch();
+    try {
+      const answer = store.get(key);
+      if (isPending(answer)) return measured(GET, () => answer, began);
+      took(GET, began);
+      return answer;
+    } catch (error) {
+      took(GET, began);
+      failed(GET, error);
     }
   }
 
   const update = store.update?.bind(store);
   return {
     traits: store.traits,
-    get: (key) => measured(GET, () => store.get(key)),
+    get,
     put: (key, value, options) => measured(PUT, () => store.put(key, value, options)),
     ...(update && { update: (key, decide) => measured(UPDATE, () => update(key, decide)) }),
     delete: (key) => measured(DELETE, () => store.delete(key)),
@@ -32,6 +53,9 @@ export function meteredStore(store: Store, metrics: Metrics, stopwatch: Stopwatc
   };
 }
 
+interface Operation extends Labels {
+  operation: string;
+}
 const GET = { operation: "get" };
 const PUT = { operation: "put" };
 const UPDATE = { operation: "update" };

@@ -28,12 +28,12 @@ export function lateStore({ traits, updates, open }: LateStore): Store {
     }
   }
 
-  /** Asks the store, at once if it is open. */
-  async function late<T>(ask: (store: Store) => Promise<T>): Promise<T> {
+  async function late<T>(ask: (store: Store) => T): Promise<Awaited<T>> {
     opening ??= opens();
-    return ask(await opening);
+    return await ask(await opening);
   }
-  const asked = <T>(ask: (store: Store) => Promise<T>) => (opened === undefined ? late(ask) : ask(opened));
+  /** Asks the store, at once if it is open. */
+  const asked = <T>(ask: (store: Store) => T) => (opened === undefined ? late(ask) : ask(opened));
 
   return {
     traits,

@@ -68,7 +68,7 @@ export function memoryStore({ clock, maxBytes = 512 * 1024 ** 2 }: MemoryStoreOp
   return {
     traits: { name: "memory", readAfterWrite: true, durable: false, shared: false },
 
-    async get(key) {
+    get(key) {
       mustBeOpen();
       const row = live(key);
       if (row === undefined) return null;

@@ -266,7 +266,7 @@ export function sqliteStore({ path, clock }: SqliteStoreOptions): Store {
   return {
     traits: { name: "sqlite", readAfterWrite: true, durable: true, shared: true },
 
-    async get(key) {
+    get(key) {
       mustBeUsable(key);
       if (queuedKeys.has(key)) flush(); // a process reads what it wrote
       const row = explained(file, () => rowOf(sql.get, key, clock.now()));

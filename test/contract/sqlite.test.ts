@@ -112,7 +112,7 @@ describe("group commit", () => {
       store.put("b", "2"),
     ]);
     expect(writes.map(({ status }) => status)).toEqual(["rejected", "rejected", "rejected"]);
-    await expect(store.get("before")).rejects.toThrow(/SQLite store .*store\.db: no such table/);
+    expect(() => store.get("before")).toThrow(/SQLite store .*store\.db: no such table/);
     await expect(store.list("")).rejects.toThrow(/no such table/);
     db.exec("ALTER TABLE moved RENAME TO entries");
     expect((await store.get("before"))?.value).toBe("value");
@@ -323,7 +323,7 @@ describe("the file", () => {
     const { db } = beside();
     db.exec("DROP TABLE entries");
     const [key, value] = ["a-secret-key", "a-secret-value"];
-    const works = [
+    const works: (() => unknown)[] = [
       () => store.get(key),
       () => store.put(key, value),
       () => store.delete(key),
@@ -334,7 +334,7 @@ describe("the file", () => {
       () => store.put(key, `${value}\ud800`),
     );
     for (const work of works) {
-      const error = await work().then(
+      const error = await (async () => work())().then(
         () => null,
         (reason: Error) => reason,
       );

@@ -513,7 +513,7 @@ export function storeContract(harness: StoreHarness): ContractCase[] {
     await store.close();
     ok((await written).ok, "a put from before the close is carried out");
     await store.close();
-    await rejection(store.get("key"), "get");
+    await rejection((async () => store.get("key"))(), "get");
     await rejection(store.put("key", "value"), "put");
     await rejection(store.delete("key"), "delete");
     await rejection(store.list(""), "list");

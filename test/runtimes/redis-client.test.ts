@@ -106,7 +106,7 @@ describe.skipIf(noRedis !== undefined)(noRedis ?? "a connection to Redis", () =>
       }
       await expect(limiter.take("kept", rate)).rejects.toThrow("Redis at 127.0.0.1:");
       await server.restart();
-      const entry = await recovered(() => store.get("kept"));
+      const entry = await recovered(async () => store.get("kept"));
       expect(entry).toMatchObject({ value: "value", version: put.ok && put.version });
       expect(await store.put("kept", "new", { ifVersion: entry!.version })).toMatchObject({ ok: true });
       expect(await limiter.take("kept", rate)).toMatchObject({ admitted: true, remaining: 1 });

@@ -32,11 +32,11 @@ export interface FaultyStore extends Store {
 
 /** Puts a {@link FaultyStore} in front of a store. */
 export function faultyStore(store: Store): FaultyStore {
-  const through = <T>(operation: "get" | "put" | "delete" | "list", key: string, run: () => Promise<T>) => {
+  const through = <T>(operation: "get" | "put" | "delete" | "list", key: string, run: () => T) => {
     faulty.before(operation, key);
     faulty.asked.push({ operation, key });
-    if (faulty.mode === "down") return Promise.reject<T>(new Error("the store is down"));
-    if (faulty.mode === "hanging") return new Promise<T>(() => {});
+    if (faulty.mode === "down") return Promise.reject<Awaited<T>>(new Error("the store is down"));
+    if (faulty.mode === "hanging") return new Promise<Awaited<T>>(() => {});
     return run();
   };
   const faulty: FaultyStore = {

@@ -60,7 +60,7 @@ async function serveConfigured(entry: Entry, config: ServeConfig): Promise<void>
     log,
     boundTo: config.listen.host,
   })(site);
-  await opened("store", () => handler.service().services.store.get("start"));
+  await opened("store", async () => handler.service().services.store.get("start"));
   await opened("limiter", async () => handler.service().services.limiter.take("start", NOTHING));
   await serveUntilSignal(entry, { handler, listen: config.listen, close: () => handler.close() }, log);
 }

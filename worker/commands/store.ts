@@ -41,11 +41,13 @@ export const store: Command = {
     const isToken = (token: string) =>
       hotPath.equal(hotPath.sha256(encoder.encode(token)), bytesOf(expected));
     const served = host.openStore(textOf(values, "store") ?? host.defaultStore, []);
-    await served.get("start").catch((cause) => {
+    try {
+      await served.get("start");
+    } catch (cause) {
       throw new StartError(`cannot open the store: ${cause instanceof Error ? cause.message : cause}`, {
         cause,
       });
-    });
+    }
     const handler = serveStore({ store: served, isToken, log });
     const listen = { host: textOf(values, "host") ?? HOST, port };
     await serveUntilSignal(entry, { handler, listen, close: () => served.close() }, log);

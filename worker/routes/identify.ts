@@ -2,8 +2,9 @@ import { type Context, Hono } from "hono";
 import { allowsEcCreation } from "../../runtime/ec/consent.ts";
 import type { EcContext } from "../../runtime/ec/context.ts";
 import { sharedIds } from "../../runtime/ec/eids.ts";
+import type { GraphEntry } from "../../runtime/ec/entry.ts";
 import { identifyAnswer } from "../../runtime/ec/identify.ts";
-import { valueWithin } from "../../runtime/within.ts";
+import { isPending, valueWithin } from "../../runtime/within.ts";
 import type { RouteBindings } from "../app.ts";
 import { publisherCors } from "../cors.ts";
 import type { Services } from "../service.ts";
@@ -26,6 +27,27 @@ const DENIED: Answer = { status: 403, body: '{"consent":"denied"}', headers: JSO
 
 /** What `/identify` answers to whom. */
 function identify({ graph, registry, clock, metrics, logOnce }: Services) {
+  function unread(error: unknown): undefined {
+    logOnce.error("identify", "reading an identity failed", { error });
+  }
+
+  /** What the graph has of an id; `undefined`: the store did not answer. */
+  function read(id: string) {
+    try {
+      const entry = graph.get(id);
+      return isPending(entry) ? valueWithin(entry, STORE_PATIENCE_MS, clock).catch(unread) : entry;
+    } catch (error) {
+      return unread(error);
+    }
+  }
+
+  function told(id: string, entry: GraphEntry | null | undefined, isComplete: boolean): Answer {
+    const degraded = entry === undefined || !isComplete;
+    metrics.count("ec_identify_total", { outcome: degraded ? "degraded" : "ok" });
+    const { body, headers } = identifyAnswer(id, sharedIds(entry ?? null, registry.get), degraded);
+    return { status: 200, body, headers: Object.assign(headers, JSON_TYPE) };
+  }
+
   return {
     /** Consent's refusal, which goes before everything else; `null`: there is none. */
     denied({ consent }: EcContext): Answer | null {
@@ -34,24 +56,16 @@ function identify({ graph, registry, clock, metrics, logOnce }: Services) {
       return DENIED;
     },
 
-    /** What is known of a visitor whose consent allows it to be told. */
-    async known({ activeId }: EcContext): Promise<Answer> {
-      if (activeId === null) {
+    /** What is known of a visitor whose consent allows it to be told; at once where the store answers at once. */
+    known({ activeId: id }: EcContext): Answer | Promise<Answer> {
+      if (id === null) {
         metrics.count("ec_identify_total", { outcome: "none" });
         return NOBODY;
       }
-      const [entry, isComplete] = await Promise.all([
-        valueWithin(graph.get(activeId), STORE_PATIENCE_MS, clock).catch((error) => {
-          logOnce.error("identify", "reading an identity failed", { error });
-          return undefined;
-        }),
-        registry.isKnown() || registry.ready(),
-      ]);
-      const degraded = entry === undefined || !isComplete;
-      metrics.count("ec_identify_total", { outcome: degraded ? "degraded" : "ok" });
-      const ids = sharedIds(entry ?? null, registry.get);
-      const { body, headers } = identifyAnswer(activeId, ids, degraded);
-      return { status: 200, body, headers: Object.assign(headers, JSON_TYPE) };
+      const entry = read(id);
+      const isComplete = registry.isKnown();
+      if (isComplete && !isPending(entry)) return told(id, entry, isComplete);
+      return Promise.all([entry, isComplete || registry.ready()]).then((both) => told(id, ...both));
     },
   };
 }
@@ -80,10 +94,11 @@ export function identifyRoutes(services: Services): Hono<RouteBindings> {
  * The same for a `GET` without `Origin`, as pages send it to their own host: the router, and headers that are checked and
  * copied on the way, would take longer than the answer.
  */
-export function identifyOwnPage(services: Services): (context: EcContext) => Promise<Response> {
+export function identifyOwnPage(services: Services): (context: EcContext) => Response | Promise<Response> {
   const { denied, known } = identify(services);
-  return async (context) => {
-    const { body, status, headers } = denied(context) ?? (await known(context));
-    return new Response(body, { status, headers });
+  const sent = ({ body, status, headers }: Answer) => new Response(body, { status, headers });
+  return (context) => {
+    const answer = denied(context) ?? known(context);
+    return isPending(answer) ? answer.then(sent) : sent(answer);
   };
 }
