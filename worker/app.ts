@@ -2,19 +2,10 @@
  * The HTTP routes of the Edge Cookie service itself. Every other path belongs to the wrapped handler.
  * @module
  */
-import { Hono } from "hono";
+import type { Hono } from "hono";
 import type { EcContext } from "../runtime/ec/context.ts";
 import { problem } from "./problem.ts";
-import { adminIdentityRoutes } from "./routes/admin-identity.ts";
-import { adminPageRoutes } from "./routes/admin-page.ts";
-import { auctionRoutes } from "./routes/auction.ts";
-import { batchSyncRoutes } from "./routes/batch-sync.ts";
-import { deletionRoutes } from "./routes/deletion.ts";
-import { healthRoutes } from "./routes/health.ts";
-import { identifyOwnPage, identifyRoutes } from "./routes/identify.ts";
-import { openApiRoutes } from "./routes/openapi.ts";
-import { partnerRoutes } from "./routes/partners.ts";
-import { pixelSyncRoutes } from "./routes/pixel-sync.ts";
+import { identifyOwnPage } from "./routes/identify.ts";
 import type { Services } from "./service.ts";
 
 /** What a route finds in `c.env`. */
@@ -26,28 +17,14 @@ export interface RouteBindings {
   };
 }
 
-/** All routes, as hono has them. */
-export function serviceRoutes(services: Services): Hono<RouteBindings> {
-  const app = new Hono<RouteBindings>();
-  app.route("/", healthRoutes(services));
-  app.route("/", openApiRoutes());
-  app.route("/", partnerRoutes(services));
-  app.route("/", adminIdentityRoutes(services));
-  app.route("/", adminPageRoutes(services));
-  app.route("/", pixelSyncRoutes(services));
-  app.route("/", batchSyncRoutes(services));
-  app.route("/", identifyRoutes(services));
-  app.route("/", auctionRoutes(services));
-  app.route("/", deletionRoutes(services));
-  return app;
-}
-
-/** Answers for all routes. */
+/** Answers for all routes of a host. */
 export type App = (request: Request, bindings: RouteBindings["Bindings"]) => Response | Promise<Response>;
 
-/** Builds what answers for all routes. */
-export function createApp(services: Services): App {
-  const app = serviceRoutes(services);
+/** Loads a host's routes, which visitors' pages do not wait for. */
+export type LoadApp = () => Promise<{ createApp(services: Services): App }>;
+
+/** Completes routes: what they do not know, what fails, and what is quicker without a router. */
+export function answering(services: Services, app: Hono<RouteBindings>): App {
   app.notFound((c) => c.json(problem("not_found", `there is no ${c.req.method} ${c.req.path}`), 404));
   app.onError((error, c) => {
     services.logOnce.error(`route ${c.req.path}`, "a route failed", { error, path: c.req.path });

@@ -110,6 +110,7 @@ export function withConfig<Args extends unknown[]>(host: Host<Args>, config: Con
       livesBetweenRequests: host.livesBetweenRequests,
       log: own.log ?? createLog({ level: host.logLevel, write: host.writeLog, clock }),
       metrics: createMetrics(),
+      loadApp: host.loadApp,
       boundTo: own.boundTo ?? null,
     });
   }

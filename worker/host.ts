@@ -5,6 +5,7 @@
 import type { LogLevel } from "../runtime/observe/log.ts";
 import type { Background, Clock, Fetch, Random, RateLimiter, Store } from "../runtime/platform.ts";
 import type { HotPath, HotPathOptions } from "../wasm/hotpath.ts";
+import type { LoadApp } from "./app.ts";
 
 /** A Web-standard handler; `host` is whatever else the runtime hands to it (`info`, `server`, `env, ctx`, …). */
 export type FetchHandler<Args extends unknown[] = unknown[]> = (
@@ -32,6 +33,8 @@ export interface Host<Args extends unknown[] = unknown[]> {
   fetchPublic(allowLoopback: boolean): Fetch;
   /** True where the process lives on between requests, so that waiting work may stay in memory. */
   readonly livesBetweenRequests: boolean;
+  /** The routes that the service has here. */
+  readonly loadApp: LoadApp;
   createHotPath(options: HotPathOptions): HotPath;
   /**
    * Opens the store that a configuration's `store` names.

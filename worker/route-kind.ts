@@ -1,14 +1,19 @@
 /** Who answers a request: the wrapped handler, a route that visitors' browsers call, or one below `/_ts/`. */
 export type RouteKind = "organic" | "service" | "api";
 
-const SERVICE_PATHS = new Set(["/sync", "/identify", "/auction"]);
+const SERVICE_PATHS = ["/sync", "/identify", "/auction"];
 
 /** Who answers a request for this URL. */
 export function routeKind(url: string): RouteKind {
   const start = url.indexOf("/", url.indexOf("://") + 3);
   if (start === -1) return "organic";
-  const end = url.slice(start).search(/[?#]/);
-  const path = end === -1 ? url.slice(start) : url.slice(start, start + end);
-  if (path.startsWith("/_ts/")) return "api";
-  return SERVICE_PATHS.has(path) ? "service" : "organic";
+  if (url.startsWith("/_ts/", start)) return "api";
+  for (const path of SERVICE_PATHS) {
+    if (url.startsWith(path, start) && isEndOfPath(url[start + path.length])) return "service";
+  }
+  return "organic";
+}
+
+function isEndOfPath(character: string | undefined): boolean {
+  return character === undefined || character === "?" || character === "#";
 }

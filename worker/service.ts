@@ -32,7 +32,7 @@ import { SyncEngine, type SyncView } from "../runtime/sync/engine.ts";
 import { DELAYS_MS } from "../runtime/sync/schedule.ts";
 import { isPending, settlesWithin } from "../runtime/within.ts";
 import type { HotPath } from "../wasm/hotpath.ts";
-import type { App } from "./app.ts";
+import type { App, LoadApp } from "./app.ts";
 import { type Config, sealPartners } from "./config.ts";
 import { type RouteKind, routeKind } from "./route-kind.ts";
 import { syncParts } from "./sync-parts.ts";
@@ -66,6 +66,7 @@ export interface Parts {
   readonly livesBetweenRequests: boolean;
   readonly log: Log;
   readonly metrics: MetricsRegistry;
+  readonly loadApp: LoadApp;
   /** The address that our own server is bound to; `null` where the host does the listening. */
   readonly boundTo: string | null;
 }
@@ -191,13 +192,12 @@ export function createService(given: Parts): Service {
     inspectSync: () => engine.inspect(),
   };
   let app: App | undefined;
-  // Loaded with the first request for it: visitors' pages do not wait for the router and its routes.
-  async function loadApp(): Promise<App> {
-    const { createApp } = await import("./app.ts");
+  async function loaded(): Promise<App> {
+    const { createApp } = await given.loadApp();
     app ??= createApp(services);
     return app;
   }
-  const ownAnswer: App = (...args) => (app ? app(...args) : loadApp().then((loaded) => loaded(...args)));
+  const ownAnswer: App = (...args) => (app ? app(...args) : loaded().then((answer) => answer(...args)));
   const settings = { identity, policy, readEcHeader: config.ec.readEcHeader };
   const domain = config.publisher.domain;
   const pending = new Set<Promise<unknown>>();

@@ -140,6 +140,7 @@ export function testService(options: TestServiceOptions = {}): TestService {
     fetch: call,
     fetchPublic: call,
     livesBetweenRequests: options.livesBetweenRequests ?? true,
+    loadApp: () => import("../../worker/routes/all.ts"),
     log: createLog({ level: "debug", write: (line) => log.push(line), clock }),
     metrics: createMetrics(),
     boundTo: options.boundTo ?? null,

@@ -75,6 +75,7 @@ export const host: Host<CloudflareArgs> = {
   // A Worker reaches the public internet and nothing behind it; the partner's own list of hosts is what guards.
   fetchPublic: () => (url, init) => fetch(url, init),
   livesBetweenRequests: false,
+  loadApp: () => import("../routes/all.ts"),
   createHotPath: ({ random }) => createHotPath(precompiledKernels(simd), { maxKeys: MAX_KEYS, random }),
   openStore,
   openLimiter,

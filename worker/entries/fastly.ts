@@ -71,6 +71,7 @@ export const host: Host<FastlyArgs> = {
   // Fastly resolves names out of our sight; the partner's own list of hosts is what guards.
   fetchPublic: () => safeFetch,
   livesBetweenRequests: false,
+  loadApp: () => import("../routes/all.ts"),
   createHotPath: ({ random }) => createHotPath(portableKernels(), { maxKeys: MAX_KEYS, random }),
   openStore,
   openLimiter: (url) => openLimiter(url, openStore(host.defaultStore)),

@@ -92,6 +92,7 @@ export function processHost<Args extends unknown[]>(options: ProcessHostOptions<
     fetch: (url, init) => fetch(url, init),
     fetchPublic: lateFetchPublic,
     livesBetweenRequests: true,
+    loadApp: () => import("../routes/all.ts"),
     createHotPath: (given) => createHotPath(inlineKernels(), given),
     openStore(url) {
       const colon = url.indexOf(":");

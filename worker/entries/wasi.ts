@@ -69,6 +69,7 @@ export const host: Host<WasiArgs> = {
   // Names are resolved out of our sight here; the partner's own list of hosts is what guards.
   fetchPublic: () => safeFetch,
   livesBetweenRequests: false,
+  loadApp: () => import("../routes/all.ts"),
   createHotPath: ({ random }) => createHotPath(portableKernels(), { maxKeys: MAX_KEYS, random }),
   openStore,
   openLimiter: (url) => openLimiter(url, openStore(host.defaultStore)),

@@ -36,6 +36,7 @@ export const host: Host<WebArgs> = {
   // Names are resolved out of our sight here; the partner's own list of hosts is what guards.
   fetchPublic: () => (url, init) => fetch(url, init),
   livesBetweenRequests: false,
+  loadApp: () => import("../routes/all.ts"),
   createHotPath: (options) => createHotPath(inlineKernels(), { maxKeys: MAX_KEYS, ...options }),
   openStore(url) {
     if (url === "memory:") return memoryStore({ clock });

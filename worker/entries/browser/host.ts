@@ -48,6 +48,7 @@ export const host: Host<BrowserArgs> = {
   fetch: (url, init) => fetch(url, init),
   fetchPublic: () => fetchBare,
   livesBetweenRequests: false,
+  loadApp: () => import("./routes.ts"),
   createHotPath: (options) => createHotPath(inlineKernels(), { maxKeys: MAX_KEYS, ...options }),
   openStore,
   // A service worker ends after half a minute of rest, and what it counted in memory with it.

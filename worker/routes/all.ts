@@ -1,0 +1,38 @@
+/**
+ * Every route of the Edge Cookie service, for hosts that anybody can ask.
+ * @module
+ */
+import { Hono } from "hono";
+import { type App, answering, type RouteBindings } from "../app.ts";
+import type { Services } from "../service.ts";
+import { adminIdentityRoutes } from "./admin-identity.ts";
+import { adminPageRoutes } from "./admin-page.ts";
+import { auctionRoutes } from "./auction.ts";
+import { batchSyncRoutes } from "./batch-sync.ts";
+import { deletionRoutes } from "./deletion.ts";
+import { healthRoutes } from "./health.ts";
+import { identifyRoutes } from "./identify.ts";
+import { openApiRoutes } from "./openapi.ts";
+import { partnerRoutes } from "./partners.ts";
+import { pixelSyncRoutes } from "./pixel-sync.ts";
+
+/** All routes, as hono has them. */
+export function serviceRoutes(services: Services): Hono<RouteBindings> {
+  const app = new Hono<RouteBindings>();
+  app.route("/", healthRoutes(services));
+  app.route("/", openApiRoutes());
+  app.route("/", partnerRoutes(services));
+  app.route("/", adminIdentityRoutes(services));
+  app.route("/", adminPageRoutes(services));
+  app.route("/", pixelSyncRoutes(services));
+  app.route("/", batchSyncRoutes(services));
+  app.route("/", identifyRoutes(services));
+  app.route("/", auctionRoutes(services));
+  app.route("/", deletionRoutes(services));
+  return app;
+}
+
+/** Builds what answers for all routes. */
+export function createApp(services: Services): App {
+  return answering(services, serviceRoutes(services));
+}
