@@ -31,7 +31,7 @@ const tasks = {
   },
   "test:unit": {
     needs: ["serving", "testing"],
-    run: [[...vitest, "--project", "unit"]],
+    run: [[...vitest, "--project", "unit", "--maxWorkers=100%"]],
   },
   bench: { needs: ["serving", "testing"], run: [["test/bench/run.ts"]] },
   growth: { needs: ["serving", "testing"], run: [["test/bench/growth/run.ts"]] },
