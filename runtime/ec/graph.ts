@@ -145,26 +145,22 @@ export function createGraph(store: Store, clock: Clock, random: Random): Graph {
   };
 
   /** @returns `null` if the id is unknown and must not be created */
-  async function merge(
-    id: string,
-    upserts: readonly Upsert[],
-    creates: boolean,
-  ): Promise<UpsertOutcome[] | null> {
+  function merge(id: string, upserts: readonly Upsert[], creates: boolean): Promise<UpsertOutcome[] | null> {
     const nowSeconds = toSeconds(clock.now());
     let outcomes: UpsertOutcome[] | null = null;
-    await update(id, (stored) => {
+    const merged = update(id, (stored) => {
       outcomes = null;
       if (stored === null && !creates) return null;
       outcomes = [];
       let after: GraphEntry | null = null;
       for (const { partner, uid, synced } of upserts) {
-        const merged = withPartnerId(after ?? stored, partner, { uid, synced }, nowSeconds);
-        outcomes.push(merged.outcome);
-        after = merged.entry ?? after;
+        const { outcome, entry } = withPartnerId(after ?? stored, partner, { uid, synced }, nowSeconds);
+        outcomes.push(outcome);
+        after = entry ?? after;
       }
       return after;
     });
-    return outcomes;
+    return merged.then(() => outcomes);
   }
 
   const upsertPartnerIds = async (id: string, upserts: readonly Upsert[]) =>

@@ -9,36 +9,35 @@ export type Stopwatch = () => number;
  * `store_errors_total{operation}` how many failed. An operation that never ends is in neither.
  */
 export function meteredStore(store: Store, metrics: Metrics, stopwatch: Stopwatch): Store {
-  function failed(labels: Operation, error: unknown): never {
-    metrics.count("store_errors_total", labels);
-    throw error;
-  }
-
-  const took = (labels: Operation, began: number) =>
+  function ended(labels: Operation, began: number, isSound: boolean): void {
+    if (!isSound) metrics.count("store_errors_total", labels);
     metrics.observe("store_seconds", (stopwatch() - began) / 1000, labels);
-
-  async function measured<T>(labels: Operation, run: () => Promise<T>, began = stopwatch()): Promise<T> {
-    try {
-      return await run();
-    } catch (error) {
-      failed(labels, error);
-    } finally {
-      took(labels, began);
-    }
   }
+
+  /** The same promise, so that who waits for it does not wait longer. */
+  function watched<T>(labels: Operation, began: number, work: Promise<T>): Promise<T> {
+    work.then(
+      () => ended(labels, began, true),
+      () => ended(labels, began, false),
+    );
+    return work;
+  }
+
+  const measured = <T>(labels: Operation, run: () => Promise<T>) => watched(labels, stopwatch(), run());
 
   /** What the store answers at once, stays so. */
   function get(key: string): ReturnType<Store["get"]> {
     const began = stopwatch();
+    let answer: ReturnType<Store["get"]>;
     try {
-      const answer = store.get(key);
-      if (isPending(answer)) return measured(GET, () => answer, began);
-      took(GET, began);
-      return answer;
+      answer = store.get(key);
     } catch (error) {
-      took(GET, began);
-      failed(GET, error);
+      ended(GET, began, false);
+      throw error;
     }
+    if (isPending(answer)) return watched(GET, began, answer);
+    ended(GET, began, true);
+    return answer;
   }
 
   const update = store.update?.bind(store);
