@@ -6,7 +6,7 @@ import { type HurriedClock, hurriedClock } from "./hurried-clock.ts";
 import { Lease } from "./lease.ts";
 import type { DomainView, EnqueueResult, SyncEngineOptions, SyncView, TryResult } from "./options.ts";
 import { type Entry, Queue } from "./queue.ts";
-import { ABORT_GRACE_MS, EXPIRY_MS, TICK_MS } from "./schedule.ts";
+import { ABORT_GRACE_MS, ATTEMPTS_AT_ONCE, BREATH_MS, EXPIRY_MS, TICK_MS } from "./schedule.ts";
 import { checkSnapshot, type SyncSnapshot } from "./snapshot.ts";
 import { domainOf } from "./source.ts";
 import { steadyClock } from "./steady-clock.ts";
@@ -200,22 +200,27 @@ export class SyncEngine<Need, Item = Need> {
     return { queued: this.#queue.size, domains };
   }
 
-  /** The loop: once a second, while anything waits. */
+  /** The loop: once a second, while anything waits; sooner if more is due than is begun at once. */
   #tick(): void {
     this.#cancelTick = null;
     const now = this.#clock.now();
-    for (let entry = this.#queue.due(now); entry !== undefined; entry = this.#queue.due(now)) {
+    let left = ATTEMPTS_AT_ONCE;
+    let entry = this.#queue.due(now);
+    for (; entry !== undefined && left > 0; entry = this.#queue.due(now)) {
       if (entry.expiresAt <= now) this.#expire(entry);
       else void this.#attempt(entry);
+      left--;
     }
-    this.#throttle.sweep();
-    this.#telemetry.flush();
-    this.#arm();
+    if (entry === undefined) {
+      this.#throttle.sweep();
+      this.#telemetry.flush();
+    }
+    this.#arm(entry === undefined ? TICK_MS : BREATH_MS);
   }
 
-  #arm(): void {
+  #arm(delayMs = TICK_MS): void {
     if (!this.#running || this.#queue.size === 0) return;
-    this.#cancelTick ??= this.#clock.after(TICK_MS, () => this.#tick());
+    this.#cancelTick ??= this.#clock.after(delayMs, () => this.#tick());
   }
 
   /** One attempt of the main path, and what follows from how it ended. */

@@ -12,6 +12,13 @@ export const EXPIRY_MS = 30 * 60_000;
 /** How often the loop looks for identifiers whose time has come. */
 export const TICK_MS = 1_000;
 
+/**
+ * How many it begins with at once, and when it goes on with the others: what else the process does, such as answering
+ * visitors, comes in between.
+ */
+export const ATTEMPTS_AT_ONCE = 100;
+export const BREATH_MS = 5;
+
 /** The span in which a domain's starts are counted. */
 export const WINDOW_MS = 60_000;
 

@@ -183,3 +183,19 @@ test("an engine with nothing to do has no timer", async () => {
   await stage.clock.run(3_000);
   expect(stage.engineClock.timers).toBe(0);
 });
+
+test("of many that are due it begins with a hundred, and with the others after a breath each", async () => {
+  const stage = newStage();
+  for (let i = 0; i < 250; i++) {
+    stage.needsFrom(`i${i}`, ["x"], { [`https://d${i}.test/`]: ["x"] });
+    stage.engine.enqueue(`i${i}`, 0);
+  }
+  const begun: number[] = [];
+  for (const ms of [1_000, 4, 1, 4, 1, 1_000]) {
+    await stage.clock.run(ms);
+    begun.push(stage.starts.length);
+  }
+  expect(begun).toEqual([100, 100, 200, 200, 250, 250]);
+  expect(stage.processed).toHaveLength(250);
+  expect(stage.engineClock.timers).toBe(0);
+});

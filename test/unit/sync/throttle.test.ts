@@ -342,12 +342,12 @@ test("no decision looks at other domains or at those who wait", async () => {
   }
   for (let d = 0; d < 300; d++) stage.behaviours.set(`d${d}.test`, { kind: "hangs" });
   stage.behaviours.set("d7.test", { kind: "serves", latencyMs: 1_500 });
-  await stage.clock.run(1_000);
+  await stage.clock.run(1_200);
   expect(stage.starts.length).toBe(300);
   asked.clear();
   looks = 0;
   // One fetch settles and the next identifier of its domain has its turn.
-  await stage.clock.run(1_500);
+  await stage.clock.run(1_300);
   expect(stage.starts.length).toBe(301);
   expect([...asked.keys()]).toEqual(["d7.test"]);
   expect(asked.get("d7.test")).toBeLessThan(12);
