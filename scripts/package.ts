@@ -6,7 +6,7 @@
  * @module
  */
 import { spawnSync } from "node:child_process";
-import { cpSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { cpSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { build } from "../test/node_modules/esbuild/lib/main.js";
@@ -60,7 +60,8 @@ cpSync(join(root, "worker/demo"), join(root, SHARED), {
   filter: (source) => !source.endsWith(".ts"),
 });
 const licence = (name: string) => {
-  const file = name === "valibot" ? "LICENSE.md" : "LICENSE";
+  const file = readdirSync(join(root, "node_modules", name)).find((entry) => /^licen[cs]e/i.test(entry));
+  if (file === undefined) throw new Error(`${name} has no licence to carry along`);
   return `${name}\n\n${read(`node_modules/${name}/${file}`).trim()}\n`;
 };
 writeFileSync(join(root, "dist/licences.txt"), INSIDE.map(licence).join("\n\n"));

@@ -5,6 +5,7 @@
 import type { Hono } from "hono";
 import type { EcContext } from "../runtime/ec/context.ts";
 import { problem } from "./problem.ts";
+import { hasPath } from "./route-kind.ts";
 import { identifyOwnPage } from "./routes/identify.ts";
 import type { Services } from "./service.ts";
 
@@ -37,7 +38,5 @@ export function answering(services: Services, app: Hono<RouteBindings>): App {
 
 /** Whether a page of the host that it asks wants to know its visitor. */
 function isOwnPageAsking({ method, url, headers }: Request): boolean {
-  return (
-    method === "GET" && /^[^/]+:\/\/[^/]+\/identify(?:[?#]|$)/.test(url) && headers.get("origin") === null
-  );
+  return method === "GET" && hasPath(url, "/identify") && headers.get("origin") === null;
 }

@@ -5,15 +5,24 @@ const SERVICE_PATHS = ["/sync", "/identify", "/auction"];
 
 /** Who answers a request for this URL. */
 export function routeKind(url: string): RouteKind {
-  const start = url.indexOf("/", url.indexOf("://") + 3);
+  const start = startOfPath(url);
   if (start === -1) return "organic";
   if (url.startsWith("/_ts/", start)) return "api";
-  for (const path of SERVICE_PATHS) {
-    if (url.startsWith(path, start) && isEndOfPath(url[start + path.length])) return "service";
-  }
-  return "organic";
+  return SERVICE_PATHS.some((path) => isPathAt(url, start, path)) ? "service" : "organic";
 }
 
-function isEndOfPath(character: string | undefined): boolean {
-  return character === undefined || character === "?" || character === "#";
+/** Whether the path of an absolute URL is this one. */
+export function hasPath(url: string, path: string): boolean {
+  return isPathAt(url, startOfPath(url), path);
+}
+
+/** Where the path begins; -1: there is none. */
+function startOfPath(url: string): number {
+  return url.indexOf("/", url.indexOf("://") + 3);
+}
+
+function isPathAt(url: string, start: number, path: string): boolean {
+  if (!url.startsWith(path, start)) return false;
+  const end = url[start + path.length];
+  return end === undefined || end === "?" || end === "#";
 }

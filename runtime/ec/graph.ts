@@ -96,8 +96,7 @@ export function createGraph(store: Store, clock: Clock, random: Random): Graph {
     for (let attempt = 0; attempt <= MAX_RETRIES; attempt++) {
       if (attempt > 0) await pause(attempt - 1);
       const stored = await store.get(key);
-      const before = decoded(stored);
-      const after = changed(before, changes);
+      const after = changed(entryOf(stored), changes);
       if (after === null) return;
       const { value, ttlSeconds, metadata } = after;
       const ifVersion = stored === null ? null : stored.version;
@@ -123,9 +122,7 @@ export function createGraph(store: Store, clock: Clock, random: Random): Graph {
   /** Makes a change, at once where the store can, or adds it to the batch of its id that has not begun yet. */
   function update(id: string, change: Change): Promise<void> {
     if (store.update) {
-      return store.update(keyOf(id), (stored) =>
-        changed(stored === null ? null : decodeEntry(stored), [change]),
-      );
+      return store.update(keyOf(id), (stored) => changed(decoded(stored), [change]));
     }
     const gathered = waiting.get(id);
     if (gathered !== undefined) {
@@ -138,10 +135,12 @@ export function createGraph(store: Store, clock: Clock, random: Random): Graph {
     return batch;
   }
 
-  const decoded = (stored: StoreEntry | null) => (stored === null ? null : decodeEntry(stored.value));
+  const decoded = (value: string | null | undefined) =>
+    typeof value === "string" ? decodeEntry(value) : null;
+  const entryOf = (stored: StoreEntry | null) => decoded(stored?.value);
   const get = (id: string) => {
     const stored = store.get(keyOf(id));
-    return isPending(stored) ? stored.then(decoded) : decoded(stored);
+    return isPending(stored) ? stored.then(entryOf) : entryOf(stored);
   };
 
   /** @returns `null` if the id is unknown and must not be created */

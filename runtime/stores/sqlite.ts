@@ -250,10 +250,8 @@ export function sqliteStore({ path, clock }: SqliteStoreOptions): Store {
     });
   }
 
-  /** What to write over what is stored, as columns; `null`: nothing. */
-  function decided(change: Change | null, nowMs: number) {
-    if (change === null) return null;
-    const { value, ttlSeconds, metadata = null } = change;
+  /** The columns of an entry but for its key and version. */
+  function columnsOf({ value, ttlSeconds, metadata = null }: Change, nowMs: number) {
     mustBeText("value", value);
     return [expiryMs(nowMs, ttlSeconds), JSON.stringify(metadata), value] as const;
   }
@@ -275,19 +273,17 @@ export function sqliteStore({ path, clock }: SqliteStoreOptions): Store {
       return { value: value as string, metadata: JSON.parse(metadata as string), version: String(version) };
     },
 
-    async put(key, value, { ifVersion, ttlSeconds, metadata = null } = {}) {
+    async put(key, value, { ifVersion, ...rest } = {}) {
       mustBeUsable(key);
-      mustBeText("value", value);
-      const expires = expiryMs(clock.now(), ttlSeconds);
-      const about = JSON.stringify(metadata);
+      const columns = columnsOf({ value, ...rest }, clock.now());
       return write<PutResult>(key, (nowMs) => {
         const next = nextVersion();
         const { changes } =
           ifVersion === undefined
-            ? sql.set.run(key, next, expires, about, value)
+            ? sql.set.run(key, next, ...columns)
             : ifVersion === null
-              ? sql.create.run(key, next, expires, about, value, nowMs)
-              : sql.replace.run(key, next, expires, about, value, nowMs, ifVersion);
+              ? sql.create.run(key, next, ...columns, nowMs)
+              : sql.replace.run(key, next, ...columns, nowMs, ifVersion);
         return Number(changes) === 0 ? { ok: false } : { ok: true, version: String(next) };
       });
     },
@@ -299,14 +295,15 @@ export function sqliteStore({ path, clock }: SqliteStoreOptions): Store {
         enqueue(key, {
           run(nowMs) {
             const row = rowOf(sql.find, key, nowMs);
-            let columns: ReturnType<typeof decided>;
+            let columns: ReturnType<typeof columnsOf>;
             try {
-              columns = decided(decide(row === undefined ? null : (row[1] as string)), nowMs);
+              const change = decide(row === undefined ? null : (row[1] as string));
+              if (change === null) return;
+              columns = columnsOf(change, nowMs);
             } catch (reason) {
               fault = { reason }; // of this key alone: the others of the group are written
               return;
             }
-            if (columns === null) return;
             if (row === undefined) sql.set.run(key, nextVersion(), ...columns);
             else sql.change.run(row[0]!, nextVersion(), ...columns);
           },

@@ -1,4 +1,5 @@
 import type { Clock, Log, RateLimiter, TakeResult } from "../platform.ts";
+import { isPending } from "../within.ts";
 import {
   type Domain,
   hasRoom,
@@ -107,7 +108,7 @@ export class Throttle {
     const rate = { limit: this.limitsOf(domain.name).maxPerMinute, windowMs: WINDOW_MS };
     try {
       const taken = this.#options.limiter.take(`sync:${domain.name}`, rate);
-      if (!("then" in taken)) return this.#decide(domain, taken);
+      if (!isPending(taken)) return this.#decide(domain, taken);
       // While the limiter was asked the domain may have been put to rest.
       return taken.then(
         (late) => this.#decide(domain, late) && this.#mayBegin(slot),

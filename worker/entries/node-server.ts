@@ -6,6 +6,7 @@ import { createServer, type IncomingMessage, ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
 import { getRequestListener } from "@hono/node-server";
 import { isObject } from "../../runtime/json.ts";
+import { isPending } from "../../runtime/within.ts";
 import { type Entry, MAX_HEADER_BYTES, urlOf } from "../server.ts";
 import type { NodeArgs } from "./node.ts";
 
@@ -17,7 +18,7 @@ export const serve: Entry<NodeArgs>["serve"] = async (handler, listen, log) => {
   const listener = getRequestListener((request, env) => {
     const { incoming, outgoing } = env as { incoming: IncomingMessage; outgoing: Outgoing };
     const answer = handler(request, { incoming, outgoing });
-    if (!("then" in answer)) return outgoing.keep(answer);
+    if (!isPending(answer)) return outgoing.keep(answer);
     return answer.then((response) => outgoing.keep(response));
   });
   const server = createServer({ maxHeaderSize: MAX_HEADER_BYTES, ServerResponse: Outgoing }, listener);
