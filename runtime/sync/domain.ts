@@ -16,8 +16,8 @@ export type Outcome = "obtained" | "empty" | "failed" | "timeout" | "limited" | 
 /** What the throttle holds for one identifier, while it holds anything. */
 export interface Subject {
   readonly identifier: string;
-  /** Its fetches, begun or about to begin. */
-  readonly slots: Slot[];
+  /** The newest of its fetches, begun or about to begin, which leads to the older ones. Rarely is there a second. */
+  newest: Slot | null;
   /** Where it is queued, by the domain's name. */
   readonly waiters: Map<string, Waiter>;
 }
@@ -26,6 +26,10 @@ export interface Subject {
 export interface Slot {
   readonly domain: Domain;
   readonly subject: Subject;
+  /** Whose turn it is held for; `null`: the main path's. */
+  readonly waiter: Waiter | null;
+  /** The identifier's next older slot. */
+  older: Slot | null;
   /** True until its start is counted in the window. */
   choosing: boolean;
   released: boolean;
@@ -102,6 +106,15 @@ export function newDomain(name: string, meter: Meter): Domain {
     order: 0,
     heapIndex: -1,
   };
+}
+
+/** Takes a slot out of its identifier's chain. */
+export function letGo(slot: Slot): void {
+  const { subject, older } = slot;
+  let newer: Slot | null = null;
+  for (let at = subject.newest; at !== slot; at = at!.older) newer = at;
+  if (newer === null) subject.newest = older;
+  else newer.older = older;
 }
 
 /** When the domain may be asked again, as far as time alone decides it. */

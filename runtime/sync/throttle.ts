@@ -4,6 +4,7 @@ import {
   type Domain,
   hasRoom,
   learn,
+  letGo,
   mayBegin,
   newDomain,
   type Outcome,
@@ -91,7 +92,7 @@ export class Throttle {
     const domain = this.#use(domainName);
     if (domain.ring.isEmpty && this.#hasRoom(domain)) {
       const subject = this.#subject(identifier);
-      if (this.#isFree(subject, domain)) return this.#hold(domain, subject);
+      if (this.#isFree(subject, domain)) return this.#hold(domain, subject, null);
     }
     this.#tidy(domain);
     return null;
@@ -144,10 +145,13 @@ export class Throttle {
       const restMs = learn(domain, outcome, wasProbe, retryAfterMs, domain.settledAt);
       if (restMs > 0) log.warn("a domain rests", { domain: domain.name, because: outcome, restMs });
     }
-    subject.slots.splice(subject.slots.indexOf(slot), 1);
-    const waiter = subject.waiters.get(domain.name);
-    if (waiter?.state === "parked") this.#takePlace(waiter);
-    this.#forgetSubject(subject);
+    letGo(slot);
+    // A waiter that has its turn is not parked, and stays: most turns are spared the look-up.
+    if (slot.waiter?.state !== "turn") {
+      const waiter = subject.waiters.get(domain.name);
+      if (waiter?.state === "parked") this.#takePlace(waiter);
+      this.#forgetSubject(subject);
+    }
     this.#pump(domain);
     this.#tidy(domain);
   }
@@ -222,7 +226,8 @@ export class Throttle {
 
   /** Ends the identifier's fetches, begun or about to begin. */
   abort(identifier: string, reason: Error): void {
-    for (const slot of [...(this.#subjects.get(identifier)?.slots ?? [])]) {
+    let slot = this.#subjects.get(identifier)?.newest ?? null;
+    for (; slot !== null; slot = slot.older) {
       slot.aborted = reason;
       slot.abort?.(reason);
     }
@@ -297,7 +302,7 @@ export class Throttle {
         continue;
       }
       waiter.state = "turn";
-      const slot = this.#hold(domain, waiter.subject);
+      const slot = this.#hold(domain, waiter.subject, waiter);
       telemetry.waited((clock.now() - waiter.since) / 1000);
       this.#tell("a domain gives a turn", waiter);
       onTurn(waiter, slot);
@@ -323,12 +328,21 @@ export class Throttle {
   }
 
   /** Holds a slot. The one place where capacity is taken. */
-  #hold(domain: Domain, subject: Subject): Slot {
-    const slot: Slot = { domain, subject, choosing: true, released: false, aborted: null, abort: null };
+  #hold(domain: Domain, subject: Subject, waiter: Waiter | null): Slot {
+    const slot: Slot = {
+      domain,
+      subject,
+      waiter,
+      older: subject.newest,
+      choosing: true,
+      released: false,
+      aborted: null,
+      abort: null,
+    };
     domain.slots++;
     domain.choosing++;
     if (domain.rests > 0) domain.probe = slot;
-    subject.slots.push(slot);
+    subject.newest = slot;
     this.#options.telemetry.inFlight(domain.meter, 1);
     return slot;
   }
@@ -346,8 +360,8 @@ export class Throttle {
   }
 
   /** Whether the identifier is not being fetched from the domain already. */
-  #isFree({ slots }: Subject, domain: Domain): boolean {
-    for (const slot of slots) if (slot.domain === domain) return false;
+  #isFree({ newest }: Subject, domain: Domain): boolean {
+    for (let slot = newest; slot !== null; slot = slot.older) if (slot.domain === domain) return false;
     return true;
   }
 
@@ -405,14 +419,14 @@ export class Throttle {
   #subject(identifier: string): Subject {
     let subject = this.#subjects.get(identifier);
     if (subject === undefined) {
-      subject = { identifier, slots: [], waiters: new Map() };
+      subject = { identifier, newest: null, waiters: new Map() };
       this.#subjects.set(identifier, subject);
     }
     return subject;
   }
 
-  #forgetSubject({ identifier, slots, waiters }: Subject): void {
-    if (slots.length === 0 && waiters.size === 0) this.#subjects.delete(identifier);
+  #forgetSubject({ identifier, newest, waiters }: Subject): void {
+    if (newest === null && waiters.size === 0) this.#subjects.delete(identifier);
   }
 
   /** Forgets an idle domain at once, or later if it fails or asked for rest. The window itself is the limiter's. */

@@ -12,7 +12,7 @@ const costs = measureCost(
     [100_000, 1_000],
   ],
   11,
-  100_000, // many: some hosts tell a thread's time in whole milliseconds
+  500_000, // many: some hosts tell a thread's time in steps of 4 ms
 );
 report(
   costs.map(({ identifiers, nanoseconds }) => ({

@@ -58,8 +58,8 @@ const mutants: Mutant[] = [
     edits: [
       [
         "throttle.ts",
-        "    this.#forgetSubject(subject);\n    this.#pump(domain);\n    this.#tidy(domain);\n  }\n\n  /** Hands",
-        "    this.#forgetSubject(subject);\n    this.#tidy(domain);\n  }\n\n  /** Hands",
+        "    }\n    this.#pump(domain);\n    this.#tidy(domain);\n  }\n\n  /** Hands",
+        "    }\n    this.#tidy(domain);\n  }\n\n  /** Hands",
       ],
     ],
     breaks: /lost wake-up/,
@@ -79,6 +79,11 @@ const mutants: Mutant[] = [
     name: "an identifier that the main path was fetching never lined up again",
     edits: [["throttle.ts", 'if (waiter?.state === "parked") this.#takePlace(waiter);', ""]],
     breaks: /not complete|lost wake-up/,
+  },
+  {
+    name: "an identifier's older fetches forgotten with its newest",
+    edits: [["domain.ts", "subject.newest = older;", "subject.newest = null;"]],
+    breaks: /./,
   },
   {
     name: "a turn that the window did not allow lost",

@@ -1,6 +1,11 @@
 import { expect, test } from "vitest";
+import { createMetrics } from "../../../runtime/observe/metrics.ts";
+import type { Slot } from "../../../runtime/sync/domain.ts";
 import type { DomainLimits } from "../../../runtime/sync/schedule.ts";
 import { FAILURES_TO_REST, restMs } from "../../../runtime/sync/schedule.ts";
+import { Telemetry } from "../../../runtime/sync/telemetry.ts";
+import { Throttle } from "../../../runtime/sync/throttle.ts";
+import { quiet } from "../../load/sync-quiet.ts";
 import { code } from "./code.ts";
 import { hotPathLimiter } from "./hot-path-limiter.ts";
 import { plainLimiter, Stage, type StageOptions } from "./stage.ts";
@@ -142,6 +147,24 @@ test("whoever comes new lines up behind those who wait, even at the very moment 
   stage.engine.enqueue("new", 0);
   await stage.clock.run(4 * 60_000);
   expect(served(stage)).toEqual(["i0", "i1", "i2", "new"]);
+});
+
+test("an identifier that was dropped and comes back lines up again when its old fetch has ended", () => {
+  const turns: Slot[] = [];
+  const throttle = new Throttle({
+    clock: { now: () => 0, after: () => () => {} },
+    limiter: hotPathLimiter(() => 0),
+    limits: { maxConcurrent: 2 },
+    log: quiet,
+    telemetry: new Telemetry(createMetrics(), ""),
+    onTurn: (_, slot) => turns.push(slot),
+  });
+  throttle.join("a", "one.test", new Set());
+  throttle.leaveAll("a");
+  throttle.join("a", "one.test", new Set());
+  expect(turns.length).toBe(1);
+  throttle.release(turns[0]!, "aborted");
+  expect(turns.length).toBe(2);
 });
 
 test("tryNow waits its turn as well: it takes no room that somebody waits for", async () => {
