@@ -14,13 +14,13 @@ export const KEYS_IN_LINE: u32 = 4;
 // the high bits of its clock, the high bits of its key's hash.
 const ON: u64 = 15;
 const FAR_SHIFT = 4;
-const FAR: u64 = 0xff << FAR_SHIFT;
-const WINDOW_SHIFT = 12;
+const FAR: u64 = 0x3ff << FAR_SHIFT;
+const WINDOW_SHIFT = 14;
 const WINDOW: u64 = 0xff << WINDOW_SHIFT;
-const CLOCK_SHIFT = 20;
+const CLOCK_SHIFT = 22;
 const CLOCK: u64 = 0x3ff << CLOCK_SHIFT;
-const HASH_SHIFT = 30;
-const REST: u64 = (1 << HASH_SHIFT) - 1;
+const HASH_SHIFT = 32;
+const REST: u64 = (<u64>1 << HASH_SHIFT) - 1;
 
 /** What is held of one key, if any. */
 // @ts-ignore: decorator
@@ -80,7 +80,7 @@ export class Entry {
 let base: usize = 0;
 export let lines: u32 = 0;
 let capacity: u32 = 0;
-/** How far from its home a key may live. */
+/** How far from its home a key may live: in a full table, one in forty has a key that lives 256 lines away or farther. */
 let reach: u32 = 0;
 export let held: u32 = 0;
 

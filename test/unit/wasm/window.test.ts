@@ -1,6 +1,7 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { hotPathOf, packagings } from "./packagings.ts";
+import { createHotPath } from "../../../wasm/hotpath.ts";
+import { hotPathOf, packagings, repeatable } from "./packagings.ts";
 import { WindowModel } from "./window-model.ts";
 import * as properties from "./window-properties.ts";
 
@@ -187,6 +188,19 @@ describe.each(packagings)("windows, $packaging", (kernels) => {
     expect(hotPath.take("newer", 1009, 1000, 1)).toMatchObject({ admitted: false, retryAfterMs: 1 });
     expect(hotPath.take("k0", 1009, 1000, 1).admitted).toBe(false);
     expect(hotPath.take("newer", 1010, 1000, 1).admitted).toBe(true);
+  });
+
+  it("hold as many keys as they have room for, even where these crowd so that some live 256 lines from home", () => {
+    const maxKeys = 40_000;
+    // One seed of a few hundred under which they do.
+    const hotPath = createHotPath(kernels, { maxKeys, random: repeatable(245) });
+    for (let i = 0; i < maxKeys; i++) hotPath.take(`key ${i}`, 0, 1000, 1);
+    expect(hotPath.stats()).toMatchObject({ keys: maxKeys, refusedFull: 0 });
+    for (let i = 0; i < maxKeys; i++) hotPath.take(`key ${i}`, 1000, 1000, 1);
+    expect(hotPath.stats()).toMatchObject({ keys: maxKeys, refusedFull: 0 });
+    let admitted = 0;
+    for (let i = 0; i < maxKeys; i++) if (hotPath.take(`key ${i}`, 1999, 1000, 1).admitted) admitted++;
+    expect(admitted).toBe(0);
   });
 
   it("answer the same for windows of more lengths than the table can tell apart", () => {
