@@ -136,16 +136,16 @@ export function barChart(chart: BarChart): string {
     symbol: "none",
     silent: true,
     lineStyle: { color: INK, type: "dashed" as const, width: 2 },
-    label: { ...label, formatter: chart.target.text, position: "insideEndTop" as const },
+    label: { ...label, formatter: chart.target.text, position: "end" as const },
     data: [{ yAxis: chart.target.at }],
   };
   return render(chart.title, {
     ...common(chart),
-    grid: { ...common(chart).grid, bottom: 84 },
+    grid: { ...common(chart).grid, right: chart.target ? 84 : 36, bottom: 84 },
     xAxis: {
       type: "category",
       data: [...chart.groups],
-      axisLabel: { ...label, interval: 0, width: (WIDTH - 140) / chart.groups.length, overflow: "break" },
+      axisLabel: { ...label, interval: 0, width: (WIDTH - 180) / chart.groups.length, overflow: "break" },
       axisLine: { lineStyle: { color: INK } },
     },
     yAxis: axis(chart.y, 58),
