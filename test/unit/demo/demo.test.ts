@@ -255,7 +255,8 @@ describe("the demonstration's panel", () => {
     // No more come than anybody could see.
     for (let n = 0; n < 4; n++) await ask("/_demo/crowd", page(), { method: "POST" });
     await clock.settle(2000);
-    expect((await panel.gates(({ mossgate }) => mossgate.waiting > 30)).mossgate.waiting).toBe(39);
+    // The panel looks by the clock on the wall, and may have looked while they came.
+    expect((await panel.gates(({ mossgate }) => mossgate.waiting >= 39)).mossgate.waiting).toBe(39);
     expect((await ask("/_demo/crowd", page(), { method: "POST" })).status).toBe(429);
     await clock.settle(6000);
     const moving = await panel.gates(({ mossgate }) => mossgate.inFlight === 1);
