@@ -204,12 +204,11 @@ export class SyncEngine<Need, Item = Need> {
   #tick(): void {
     this.#cancelTick = null;
     const now = this.#clock.now();
-    let left = ATTEMPTS_AT_ONCE;
     let entry = this.#queue.due(now);
-    for (; entry !== undefined && left > 0; entry = this.#queue.due(now)) {
+    for (let begun = 0; entry !== undefined && begun < ATTEMPTS_AT_ONCE; begun++) {
       if (entry.expiresAt <= now) this.#expire(entry);
       else void this.#attempt(entry);
-      left--;
+      entry = this.#queue.due(now);
     }
     if (entry === undefined) {
       this.#throttle.sweep();

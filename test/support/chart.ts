@@ -141,7 +141,7 @@ export function barChart(chart: BarChart): string {
   };
   return render(chart.title, {
     ...common(chart),
-    grid: { ...common(chart).grid, right: chart.target ? 84 : 36, bottom: 84 },
+    grid: { ...common(chart).grid, bottom: 84, ...(chart.target && { right: 84 }) },
     xAxis: {
       type: "category",
       data: [...chart.groups],

@@ -1,5 +1,6 @@
 import { localLimiter } from "../../../runtime/limiters/local.ts";
 import type { Clock, RateLimiter } from "../../../runtime/platform.ts";
+import { isPending } from "../../../runtime/within.ts";
 import { createHotPath, type HotPath } from "../../../wasm/hotpath.ts";
 import { inlineKernels } from "../../../wasm/inline.ts";
 
@@ -33,7 +34,7 @@ export function keepAccount(clock: Clock): Account {
     take(key, rate) {
       now = clock.now();
       const taken = windows.take(key, rate);
-      if (!("then" in taken) && taken.admitted) takes.push({ domain: key.slice("sync:".length), at: now });
+      if (!isPending(taken) && taken.admitted) takes.push({ domain: key.slice("sync:".length), at: now });
       return taken;
     },
   };
