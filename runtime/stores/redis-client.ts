@@ -122,11 +122,16 @@ export function connectRedis({ url, timeoutMs = DEFAULT_TIMEOUT_MS }: RedisOptio
     });
   }
 
+  /** Ends a connection when all that waits for its answers has them, or has waited long enough. */
+  function leave(old: Connection): void {
+    void Promise.all(underWay).then(() => old.destroy());
+  }
+
   /** Opens a connection and puts it in the place of the one before, if there was one. */
   function connect(): Promise<Connection> {
     connecting ??= open(address, inTime)
       .then((fresh) => {
-        current?.destroy();
+        if (current !== null) leave(current);
         current = fresh;
         failure = null;
         return fresh;

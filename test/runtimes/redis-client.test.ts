@@ -19,6 +19,8 @@ const clock = { now: Date.now };
 const SCRIPT = "return {KEYS[1], ARGV[1]}";
 /** Shorter than anything lasts here. */
 const SHORT_MS = 300;
+/** Longer than a connection takes to come about, on a busy machine too. */
+const PATIENT_MS = 3000;
 /** Longer than anything lasts here. */
 const LONG_MS = 60_000;
 
@@ -35,9 +37,14 @@ async function recovered<T>(work: () => Promise<T>): Promise<T> {
   }
 }
 
-/** A way to a server that can forget its connections: they stay open, and nothing comes through any more. */
+/**
+ * A way to a server. It can forget its connections: they stay open, and nothing comes through any more. And it can hold
+ * their answers back for a while.
+ */
 async function startWay(port: number) {
   const sockets = new Set<Socket>();
+  const answering = new Map<Socket, Socket>();
+  let held: [Socket, Socket][] = [];
   const way = createServer((near) => {
     const far = connect(port, "127.0.0.1");
     for (const [from, to] of [
@@ -48,12 +55,20 @@ async function startWay(port: number) {
       from.pipe(to).on("error", () => {});
       from.on("close", () => to.destroy());
     }
+    answering.set(far, near);
   });
   await new Promise<void>((resolve) => way.listen(0, "127.0.0.1", resolve));
   return {
     port: (way.address() as AddressInfo).port,
     forget() {
       for (const socket of sockets) socket.unpipe();
+    },
+    hold() {
+      held = [...answering];
+      for (const [far] of held) far.unpipe();
+    },
+    release() {
+      for (const [far, near] of held) far.pipe(near);
     },
     async close() {
       for (const socket of sockets) socket.destroy();
@@ -170,6 +185,35 @@ describe.skipIf(noRedis !== undefined)(noRedis ?? "a connection to Redis", () =>
     }
   });
 
+  test("waits for the answers of a connection that it leaves", async () => {
+    const way = await startWay(server.port);
+    try {
+      await using(
+        async (redis) => {
+          await redis.send("SET", "key", "value");
+          way.hold();
+          await expect(redis.send("GET", "key")).rejects.toThrow(`no answer within ${PATIENT_MS} ms`);
+          const late = redis.send("GET", "key");
+          let isLeft = false;
+          while (!isLeft) {
+            redis.send("GET", "key").then(
+              () => {
+                isLeft = true;
+              },
+              () => {},
+            );
+            await Promise.race([late, new Promise((resolve) => setTimeout(resolve, 5))]);
+          }
+          way.release();
+          expect(await late).toBe("value");
+        },
+        { url: `redis://127.0.0.1:${way.port}`, timeoutMs: PATIENT_MS },
+      );
+    } finally {
+      await way.close();
+    }
+  });
+
   test("refuses when too much waits for answers", () =>
     using(
       async (redis) => {
@@ -191,7 +235,7 @@ describe.skipIf(noRedis !== undefined)(noRedis ?? "a connection to Redis", () =>
         }
         expect(await recovered(() => redis.send("GET", "key"))).toBe("value");
       },
-      { timeoutMs: 3000 },
+      { timeoutMs: PATIENT_MS },
     ));
 
   test("keeps from a full server what it cannot hold", async () => {
