@@ -77,7 +77,7 @@ function listIds(header: string): number[] | number {
   return ids;
 }
 
-/** The least number whose Fibonacci code, without the one that ends it, has its last bit at the 32nd place. */
+/** The least number whose Fibonacci code, with the one that ends it, has 33 bits. */
 const FIRST_OF_33_BITS = 3_524_578;
 
 const seen = { read: 0, absentForBoth: 0, differences: new Set<string>() };
@@ -129,7 +129,7 @@ function compare(text: string): void {
     return;
   }
   if (ours === null && !text.startsWith("C")) {
-    // Characters of no alphabet behind a dot; numbers whose code has more than 32 bits, of which the last is an end.
+    // Characters of no alphabet behind a dot; numbers whose code has more than 32 bits.
     const steps = ids.map((id, index) => id - (ids[index - 1] ?? 0));
     expect(header.includes(".") || steps.some((step) => step >= FIRST_OF_33_BITS)).toBe(true);
     seen.differences.add("header");
@@ -361,7 +361,7 @@ describe("the reader of GPP strings agrees with the IAB's library", () => {
   test("on numbers with codes of every length", () => {
     forget();
     for (let digits = 1; digits <= 14; digits++) {
-      for (const zeros of ["", "E", "V", "q"]) compare(`DBAB${"A".repeat(digits - 1)}${zeros}G~1YNN`);
+      for (const middle of ["", "E", "V", "q"]) compare(`DBAB${"A".repeat(digits - 1)}${middle}G~1YNN`);
     }
     compare("DBABAAAAVA5~A");
     expect(seen.differences).toContain("header");

@@ -42,40 +42,41 @@ async function recovered<T>(work: () => Promise<T>): Promise<T> {
  * their answers back for a while.
  */
 async function startWay(port: number) {
-  const sockets = new Set<Socket>();
-  const answering = new Map<Socket, Socket>();
-  let held: [Socket, Socket][] = [];
+  const passages: { near: Socket; far: Socket }[] = [];
+  const sockets = () => passages.flatMap(({ near, far }) => [near, far]);
   const way = createServer((near) => {
     const far = connect(port, "127.0.0.1");
     for (const [from, to] of [
       [near, far],
       [far, near],
     ] as const) {
-      sockets.add(from);
       from.pipe(to).on("error", () => {});
       from.on("close", () => to.destroy());
     }
-    answering.set(far, near);
+    passages.push({ near, far });
   });
   await new Promise<void>((resolve) => way.listen(0, "127.0.0.1", resolve));
   return {
     port: (way.address() as AddressInfo).port,
     forget() {
-      for (const socket of sockets) socket.unpipe();
+      for (const socket of sockets()) socket.unpipe();
     },
-    hold() {
-      held = [...answering];
-      for (const [far] of held) far.unpipe();
-    },
-    release() {
-      for (const [far, near] of held) far.pipe(near);
+    /** Holds the answers of all connections that there are. @returns what lets them through again */
+    hold(): () => void {
+      const held = [...passages];
+      for (const { far } of held) far.unpipe();
+      return () => {
+        for (const { near, far } of held) far.pipe(near);
+      };
     },
     async close() {
-      for (const socket of sockets) socket.destroy();
+      for (const socket of sockets()) socket.destroy();
       await new Promise((resolve) => way.close(resolve));
     },
   };
 }
+
+type Way = Awaited<ReturnType<typeof startWay>>;
 
 describe.skipIf(noRedis !== undefined)(noRedis ?? "a connection to Redis", () => {
   let server: RedisServer;
@@ -95,6 +96,19 @@ describe.skipIf(noRedis !== undefined)(noRedis ?? "a connection to Redis", () =>
       await work(redis);
     } finally {
       await redis.close();
+    }
+  }
+
+  /** The same by a way that may fail. */
+  async function usingWay(
+    timeoutMs: number,
+    work: (redis: ReturnType<typeof connectRedis>, way: Way) => Promise<void>,
+  ): Promise<void> {
+    const way = await startWay(server.port);
+    try {
+      await using((redis) => work(redis, way), { url: `redis://127.0.0.1:${way.port}`, timeoutMs });
+    } finally {
+      await way.close();
     }
   }
 
@@ -168,51 +182,32 @@ describe.skipIf(noRedis !== undefined)(noRedis ?? "a connection to Redis", () =>
       { timeoutMs: SHORT_MS },
     ));
 
-  test("leaves a connection that leads nowhere any longer for a new one", async () => {
-    const way = await startWay(server.port);
-    try {
-      await using(
-        async (redis) => {
-          await redis.send("SET", "key", "value");
-          way.forget();
-          await expect(redis.send("GET", "key")).rejects.toThrow(`no answer within ${SHORT_MS} ms`);
-          expect(await recovered(() => redis.send("GET", "key"))).toBe("value");
-        },
-        { url: `redis://127.0.0.1:${way.port}`, timeoutMs: SHORT_MS },
-      );
-    } finally {
-      await way.close();
-    }
-  });
+  test("leaves a connection that leads nowhere any longer for a new one", () =>
+    usingWay(SHORT_MS, async (redis, way) => {
+      await redis.send("SET", "key", "value");
+      way.forget();
+      await expect(redis.send("GET", "key")).rejects.toThrow(`no answer within ${SHORT_MS} ms`);
+      expect(await recovered(() => redis.send("GET", "key"))).toBe("value");
+    }));
 
-  test("waits for the answers of a connection that it leaves", async () => {
-    const way = await startWay(server.port);
-    try {
-      await using(
-        async (redis) => {
-          await redis.send("SET", "key", "value");
-          way.hold();
-          await expect(redis.send("GET", "key")).rejects.toThrow(`no answer within ${PATIENT_MS} ms`);
-          const late = redis.send("GET", "key");
-          let isLeft = false;
-          while (!isLeft) {
-            redis.send("GET", "key").then(
-              () => {
-                isLeft = true;
-              },
-              () => {},
-            );
-            await Promise.race([late, new Promise((resolve) => setTimeout(resolve, 5))]);
-          }
-          way.release();
-          expect(await late).toBe("value");
-        },
-        { url: `redis://127.0.0.1:${way.port}`, timeoutMs: PATIENT_MS },
-      );
-    } finally {
-      await way.close();
-    }
-  });
+  test("waits for the answers of a connection that it leaves", () =>
+    usingWay(PATIENT_MS, async (redis, way) => {
+      await redis.send("SET", "key", "value");
+      const release = way.hold();
+      await expect(redis.send("GET", "key")).rejects.toThrow(`no answer within ${PATIENT_MS} ms`);
+      const late = redis.send("GET", "key");
+      // As long as answers are held back, one that comes is the new connection's.
+      let isLeft = false;
+      const left = () => {
+        isLeft = true;
+      };
+      while (!isLeft) {
+        redis.send("GET", "key").then(left, () => {});
+        await Promise.race([late, new Promise((resolve) => setTimeout(resolve, 5))]);
+      }
+      release();
+      expect(await late).toBe("value");
+    }));
 
   test("refuses when too much waits for answers", () =>
     using(
