@@ -50,9 +50,9 @@ const MAX_VALUE_BYTES = 65_536;
 const LINGER_MS = 60_000;
 /** The most entries that Deno KV reads at once. */
 const MAX_BATCH = 500;
-/** While another process writes to the file a write is tried again after so long, in milliseconds, and so often. */
+/** While another process holds the file, work is tried again for so long, with such pauses between, in milliseconds. */
+const BUSY_MS = 5000;
 const BUSY_PAUSE_MS = 10;
-const BUSY_TRIES = 500;
 
 const encoder = new TextEncoder();
 const decoder = new TextDecoder("utf-8", { ignoreBOM: true });
@@ -83,11 +83,9 @@ export function denoKvStore({ path, clock }: DenoKvStoreOptions): Store {
   /** Runs one operation, which `close` waits for. */
   function operation<T>(work: (kv: Kv) => Promise<T>): Promise<T> {
     if (closed) return Promise.reject(new Error("the Deno KV store is closed"));
-    const result = open()
-      .then((kv) => unlocked(() => work(kv)))
-      .catch((cause) => {
-        throw new Error(`Deno KV: ${cause instanceof Error ? cause.message : String(cause)}`, { cause });
-      });
+    const result = unlocked(async () => work(await open())).catch((cause) => {
+      throw new Error(`Deno KV: ${cause instanceof Error ? cause.message : String(cause)}`, { cause });
+    });
     const settled: Promise<unknown> = result.then(
       () => underWay.delete(settled),
       () => underWay.delete(settled),
@@ -175,15 +173,16 @@ export function denoKvStore({ path, clock }: DenoKvStoreOptions): Store {
 }
 
 /**
- * Tries again while another process writes to the file: Deno KV then fails at once, with nothing written. Its own
- * service is never locked.
+ * Tries again while another process writes to the file or sets up a new one: Deno KV may then fail at once, with nothing
+ * written. Its own service is never locked.
  */
 async function unlocked<T>(work: () => Promise<T>): Promise<T> {
-  for (let left = BUSY_TRIES; ; left--) {
+  const endMs = performance.now() + BUSY_MS;
+  for (;;) {
     try {
       return await work();
     } catch (error) {
-      if (left === 0 || !/database is locked/.test(String(error))) throw error;
+      if (performance.now() > endMs || !/database is locked/.test(String(error))) throw error;
       await new Promise((resolve) => setTimeout(resolve, BUSY_PAUSE_MS));
     }
   }

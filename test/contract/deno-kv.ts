@@ -5,9 +5,10 @@
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { DatabaseSync } from "node:sqlite";
 import { denoKvStore } from "../../runtime/stores/deno-kv.ts";
 import { manualClock } from "../support/manual-clock.ts";
-import type { ContractCase } from "./case.ts";
+import { type ContractCase, same } from "./case.ts";
 import { graphContract } from "./graph.ts";
 import { type StoreHarness, storeContract } from "./store.ts";
 
@@ -31,8 +32,43 @@ const denoKv: StoreHarness = {
   },
 };
 
+declare const Deno: { openKv(path?: string): Promise<unknown> };
+
+const files: readonly ContractCase[] = [
+  {
+    name: "a new file that another process holds is opened once that lets it go",
+    async run() {
+      const folder = mkdtempSync(join(tmpdir(), "millrace-"));
+      const path = join(folder, "new.kv");
+      const store = denoKvStore({ path, clock: manualClock() });
+      const other = new DatabaseSync(path);
+      other.exec("BEGIN IMMEDIATE");
+      const { openKv } = Deno;
+      const useInstead = (value: typeof openKv) =>
+        Object.defineProperty(Deno, "openKv", { configurable: true, value });
+      let faults = 0;
+      useInstead((given) =>
+        openKv(given).catch((error) => {
+          if (++faults === 2) other.exec("ROLLBACK");
+          throw error;
+        }),
+      );
+      try {
+        same(await store.get("a"), null, "what is read of it");
+        same(faults, 2, "how often it could not be opened");
+      } finally {
+        useInstead(openKv);
+        other.close();
+        await store.close();
+        rmSync(folder, { recursive: true });
+      }
+    },
+  },
+];
+
 /** Every suite by its name. */
 export const denoKvSuites: Readonly<Record<string, readonly ContractCase[]>> = {
   "deno-kv store": storeContract(denoKv),
   "graph on deno-kv": graphContract(denoKv),
+  "deno-kv file": files,
 };
