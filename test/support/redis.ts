@@ -44,8 +44,10 @@ const PATIENCE_MS = 20_000;
 /** How often a port that was free a moment ago may turn out to be taken. */
 const PORT_TRIES = 5;
 const SLOTS = 16_384;
+/** By its default Redis answers before it has written, while the disk is busy with what came before. */
+const WRITTEN_BEFORE_THE_ANSWER = ["--appendonly", "yes", "--appendfsync", "no"];
 
-/** Starts a server that writes down everything at once. @param args further settings of Redis. */
+/** Starts a server that has written down what it answers to. @param args further settings of Redis. */
 export async function startRedis(args: readonly string[] = []): Promise<RedisServer> {
   const folder = mkdtempSync(join(tmpdir(), "millrace-redis-"));
   for (let left = PORT_TRIES; ; left--) {
@@ -95,7 +97,7 @@ async function launch(port: number, folder: string, args: readonly string[]): Pr
   if (path === null) throw new Error(`there is no ${redisServer.package} on this machine`);
   mkdirSync(folder, { recursive: true });
   const settings = ["--port", `${port}`, "--bind", "127.0.0.1", "--dir", folder, "--save", ""];
-  const child = spawn(path, [...settings, "--appendonly", "yes", ...args], {
+  const child = spawn(path, [...settings, ...WRITTEN_BEFORE_THE_ANSWER, ...args], {
     stdio: ["ignore", "pipe", "pipe"],
   });
   const end = () => void child.kill("SIGKILL");
