@@ -18,6 +18,7 @@ import {
   DOMAIN,
   ecCookieOf,
   expectedHash,
+  logged,
   PASSPHRASE,
   scenarioConfig,
   type Target,
@@ -142,7 +143,7 @@ describe.skipIf(findViceroy() === null)("what Fastly itself knows and keeps", ()
     try {
       const answer = await visit(without.url, {});
       assert.deepEqual([answer.status, answer.setCookies], [500, []]);
-      assert.match(without.log(), /the secret store millrace has no secret forgotten/);
+      await logged(without, /the secret store millrace has no secret forgotten/);
     } finally {
       await without.stop();
     }

@@ -7,6 +7,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { type Origin, startOrigin } from "../support/origin.ts";
+import { behaviours, type PartnerServer, startPartnerServer } from "../support/partner-server.ts";
 import { noRedis, type RedisServer, startRedis } from "../support/redis.ts";
 import { type ProcessRuntime, runtimes, type Spawned, spawnServer } from "../support/spawn.ts";
 import { ecCookieOf, eventually, scenarioConfig, type Target, targetOf, type Visitor } from "./target.ts";
@@ -20,12 +21,17 @@ describe.skipIf(noRedis !== undefined)(noRedis ?? "an outage of Redis", () => {
     let folder: string;
     let redis: RedisServer;
     let origin: Origin;
+    let pulled: PartnerServer;
     let server: Spawned;
     let target: Target;
 
     beforeAll(async () => {
       folder = mkdtempSync(join(tmpdir(), "millrace-outage-"));
-      [redis, origin] = await Promise.all([startRedis(), startOrigin()]);
+      [redis, origin, pulled] = await Promise.all([
+        startRedis(),
+        startOrigin(),
+        startPartnerServer(behaviours.prompt),
+      ]);
       const config = {
         ...scenarioConfig(origin.url),
         listen: { port: 0 },
@@ -36,7 +42,7 @@ describe.skipIf(noRedis !== undefined)(noRedis ?? "an outage of Redis", () => {
           {
             id: "pulled",
             pullSyncEnabled: true,
-            pullSyncUrl: `${origin.url}/pull`,
+            pullSyncUrl: pulled.url,
             pullSyncAllowedDomains: ["127.0.0.1"],
             pullToken: "token",
           },
@@ -54,7 +60,7 @@ describe.skipIf(noRedis !== undefined)(noRedis ?? "an outage of Redis", () => {
 
     afterAll(async () => {
       await server?.stop("SIGKILL");
-      await Promise.all([origin?.close(), redis?.stop()]);
+      await Promise.all([pulled?.close(), origin?.close(), redis?.stop()]);
       rmSync(folder, { recursive: true, force: true });
     });
 

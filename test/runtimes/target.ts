@@ -3,6 +3,7 @@
  * look into the graph. The same for every runtime.
  * @module
  */
+import assert from "node:assert/strict";
 import { createHash, createHmac } from "node:crypto";
 import type { GraphEntry } from "../../runtime/ec/entry.ts";
 import { mustBeDescribed } from "../support/openapi.ts";
@@ -108,6 +109,12 @@ export function ecCookieOf(answer: Answer): { value: string; attributes: string 
   if (lines.length === 0) return null;
   const [pair, ...attributes] = lines[0]!.split("; ");
   return { value: pair!.slice("ts-ec=".length), attributes: attributes.join("; ") };
+}
+
+/** Waits for words in the log of a process. An answer may be here before them: they come by a way of their own. */
+export async function logged({ log }: { log(): string }, words: RegExp): Promise<void> {
+  const what = `${words} in the log`;
+  await eventually(what, async () => words.test(log()) || undefined).catch(() => assert.match(log(), words));
 }
 
 /** Asks again until an answer comes that is not `undefined`; background work has no other sign of its end. */

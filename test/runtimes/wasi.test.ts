@@ -16,7 +16,7 @@ import { buildWasi, findWasmtime, startJco, startWasmtime } from "../support/was
 import { blackBox } from "./black-box.ts";
 import { scenariosOn } from "./left-out.ts";
 import { scenarios } from "./scenarios.ts";
-import { scenarioConfig, type Target, targetOf } from "./target.ts";
+import { logged, scenarioConfig, type Target, targetOf } from "./target.ts";
 
 const TOKEN = "the-token-of-the-store";
 
@@ -97,7 +97,7 @@ describe("black box on wasi", () => {
     try {
       const answer = await target().visit({});
       assert.equal(answer.status, 500);
-      assert.match(server.log(), /ec\.passphrases/);
+      await logged(server, /ec\.passphrases/);
     } finally {
       await server.stop();
     }

@@ -38,7 +38,8 @@ export async function startProgram(options: ProgramOptions): Promise<Program> {
     detached: true,
   });
   let log = "";
-  const exited = once(child, "exit");
+  // It has ended when all that it wrote was read.
+  const ended = once(child, "close");
   const url = await new Promise<string>((resolve, reject) => {
     const give = (why: string) => reject(new Error(`${command} ${args.join(" ")} ${why}\n${log}`));
     const timer = setTimeout(() => {
@@ -67,7 +68,7 @@ export async function startProgram(options: ProgramOptions): Promise<Program> {
       if (child.exitCode === null && child.signalCode === null) {
         kill(child, "SIGTERM");
         const timer = setTimeout(() => kill(child, "SIGKILL"), STOP_TIMEOUT_MS);
-        await exited;
+        await ended;
         clearTimeout(timer);
       }
     },

@@ -53,7 +53,8 @@ export async function spawnServer(
   child.stderr.setEncoding("utf8").on("data", (text) => {
     log += text;
   });
-  const exited = once(child, "exit");
+  // It has ended when all that it wrote was read.
+  const ended = once(child, "close");
   const url = await new Promise<string>((resolve, reject) => {
     const give = (why: string) => reject(new Error(`${runtime} ${args.join(" ")} ${why}\n${output}${log}`));
     const timer = setTimeout(() => {
@@ -78,10 +79,9 @@ export async function spawnServer(
     log: () => log,
     output: () => output,
     async stop(signal = "SIGTERM") {
-      if (child.exitCode !== null || child.signalCode !== null) return child.exitCode;
       child.kill(signal);
       const timer = setTimeout(() => child.kill("SIGKILL"), STOP_TIMEOUT_MS);
-      const [code] = await exited;
+      const [code] = await ended;
       clearTimeout(timer);
       return code;
     },
