@@ -15,8 +15,8 @@ export default defineConfig({
     projects: [
       project("unit", ["test/unit/**/*.test.ts", "test/contract/**/*.test.ts"], 20_000),
       project("fuzz", ["test/fuzz/**/*.test.ts"], 300_000),
-      project("runtimes", ["test/runtimes/**/*.test.ts"], 120_000, false),
-      project("browser", ["test/browser/**/*.test.ts"], 120_000, false),
+      project("runtimes", ["test/runtimes/**/*.test.ts"], 300_000, false),
+      project("browser", ["test/browser/**/*.test.ts"], 300_000, false),
       project("package", ["test/package/**/*.test.ts"], 300_000, false),
     ],
   },

@@ -16,7 +16,7 @@ const suites = fastlySuites(() => {
 });
 const cases = suites.flatMap(([suite, list]) => list.map(({ name }) => ({ suite, name })));
 
-const CASE_TIMEOUT_MS = 110_000;
+const CASE_TIMEOUT_MS = 280_000;
 
 describe.skipIf(findViceroy() === null)("contract suites on fastly", () => {
   const folder = mkdtempSync(join(tmpdir(), "millrace-"));
