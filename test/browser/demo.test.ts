@@ -117,7 +117,9 @@ describe.skipIf(noChromium !== undefined)(noChromium ?? "the demonstration", () 
     await visitor.page.getByRole("link", { name: "Play the partner" }).click();
     await visitor.page.getByLabel("The partner’s id").first().fill("customer-8");
     await visitor.click("Send the browser by");
-    await visitor.page.waitForURL("**/_demo/partner?ts_synced=1#pixel");
+    await expect
+      .poll(() => visitor.page.url(), { timeout: 20_000 })
+      .toBe(`${visitor.base}/_demo/partner?ts_synced=1#pixel`);
     await visitor.sees("#pixel-result", "ts_synced=1");
     await visitor.sees(NEWEST, "A partner’s pixel");
     await visitor.sees(".p-partners", "customer-8");
