@@ -98,8 +98,7 @@ describe.skipIf(noChromium !== undefined)(noChromium ?? "the demonstration", () 
     await visitor.stepsDone(["Visit", "Accept"]);
     await visitor.picture(`${pictures}-2-accept`);
 
-    await visitor.page.getByRole("link", { name: "Read about the wheel" }).click();
-    await visitor.page.waitForURL("**/the-wheel-turns");
+    await visitor.follows("Read about the wheel", "/the-wheel-turns");
     await visitor.sees(NEWEST, "Back, with the same id");
     await visitor.page.reload();
     await visitor.stepsDone(["Visit", "Accept", "Return"]);
@@ -114,7 +113,7 @@ describe.skipIf(noChromium !== undefined)(noChromium ?? "the demonstration", () 
     await visitor.looksAt("#p-partners");
     await visitor.picture(`${pictures}-4-partners`);
 
-    await visitor.page.getByRole("link", { name: "Play the partner" }).click();
+    await visitor.follows("Play the partner", "/_demo/partner");
     await visitor.page.getByLabel("The partner’s id").first().fill("customer-8");
     await visitor.click("Send the browser by");
     await expect
@@ -355,7 +354,7 @@ describe.skipIf(noChromium !== undefined)(noChromium ?? "the demonstration", () 
   it("plays every part of a partner", async () => {
     const visitor = await newcomer();
     await visitor.open("/");
-    await visitor.page.getByRole("link", { name: "Play a partner" }).click();
+    await visitor.follows("Play a partner", "/_demo/partner");
     await visitor.sees("#visitor", "nobody yet");
     await visitor.click("Send the browser by");
     await visitor.sees("#pixel-result", "ts_reason=no_ec");
@@ -521,6 +520,12 @@ class Visitor {
   /** Waits until what `selector` finds has this text. */
   async sees(selector: string, text: string | RegExp): Promise<void> {
     await this.page.locator(selector).filter({ hasText: text }).first().waitFor({ state: "attached" });
+  }
+
+  /** Follows a link until its page is there: where that scrolls to a heading meanwhile, a click goes beside its button. */
+  async follows(link: string, path: string): Promise<void> {
+    await this.page.getByRole("link", { name: link }).click();
+    await this.page.waitForURL(({ pathname }) => pathname === path);
   }
 
   async click(name: string): Promise<void> {
