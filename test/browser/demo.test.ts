@@ -522,7 +522,7 @@ class Visitor {
     await this.page.locator(selector).filter({ hasText: text }).first().waitFor({ state: "attached" });
   }
 
-  /** Follows a link until its page is there: where that scrolls to a heading meanwhile, a click goes beside its button. */
+  /** Follows a link until its page is there: while that scrolls to a heading, a click may miss its button. */
   async follows(link: string, path: string): Promise<void> {
     await this.page.getByRole("link", { name: link }).click();
     await this.page.waitForURL(({ pathname }) => pathname === path);
