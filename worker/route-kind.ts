@@ -5,7 +5,15 @@ const SERVICE_PATHS = ["/sync", "/identify", "/auction"];
 
 /** Who answers a request for this URL. */
 export function routeKind(url: string): RouteKind {
-  const start = startOfPath(url);
+  return routeAt(url, startOfPath(url));
+}
+
+/** Who answers a request for this path and query, as they were sent. */
+export function routeKindOfPath(path: string): RouteKind {
+  return routeAt(path, 0);
+}
+
+function routeAt(url: string, start: number): RouteKind {
   if (start === -1) return "organic";
   if (url.startsWith("/_ts/", start)) return "api";
   return SERVICE_PATHS.some((path) => isPathAt(url, start, path)) ? "service" : "organic";

@@ -7,7 +7,13 @@ import { createAdoption, type MayAdopt } from "../runtime/ec/adoption.ts";
 import { allowsEcCreation, type ConsentPolicy, type Jurisdiction } from "../runtime/ec/consent.ts";
 import { type EcContext, mintIfNeeded, readContext } from "../runtime/ec/context.ts";
 import { isTombstone, LAST_SEEN_DEBOUNCE_SECONDS, newEntry, toSeconds } from "../runtime/ec/entry.ts";
-import { applyFinalization, decideFinalization, type Finalization } from "../runtime/ec/finalize.ts";
+import {
+  changedResponse,
+  decideFinalization,
+  type Finalization,
+  type HeaderChange,
+  headerChange,
+} from "../runtime/ec/finalize.ts";
 import { createGraph, type Graph } from "../runtime/ec/graph.ts";
 import { createIdentity, type Identity, shortId } from "../runtime/ec/id.ts";
 import { createPullSync, PULL_BOUNDS } from "../runtime/ec/pull-sync.ts";
@@ -104,6 +110,18 @@ export interface Service {
     background: Background,
     handle: () => Response | Promise<Response>,
   ): Response | Promise<Response>;
+  /**
+   * Begins a request that a host answers without `Request` and `Response`: reads it, and mints an id where one is due.
+   * Each visit must be ended by {@link Service.end}, or given up.
+   */
+  begin(request: RequestHead, route: RouteKind, client: Client, background: Background): Visit;
+  /**
+   * Ends a visit that is answered with this status.
+   * @returns what changes in the answer's header fields; `null`: nothing. At once where the store need not be waited for.
+   */
+  end(visit: Visit, status: number): HeaderChange | null | Promise<HeaderChange | null>;
+  /** Counts a visit that could not be answered. */
+  giveUp(visit: Visit): void;
   /** Waits for the background work that has begun, then closes the store and the limiter. */
   close(): Promise<void>;
 }
@@ -116,11 +134,17 @@ interface Accompanied extends Request {
   [CONTEXT]?: EcContext;
 }
 
+/** As much of a request as the service reads; a `Request` has it, and so has what a host parsed by itself. */
+export interface RequestHead {
+  readonly method: string;
+  readonly headers: { get(name: string): string | null };
+}
+
 /** One request on its way through the service. */
-interface Visit {
-  context: EcContext;
-  background: Background;
-  route: RouteKind;
+export interface Visit {
+  readonly context: EcContext;
+  readonly background: Background;
+  readonly route: RouteKind;
 }
 
 /**
@@ -319,54 +343,70 @@ export function createService(given: Parts): Service {
     }
   }
 
-  /** Counts an answer that went wrong, and passes the error on. */
-  function failed(route: RouteKind, error: unknown): never {
-    metrics.count("ec_server_errors_total", { route });
-    throw error;
+  function begin(request: RequestHead, route: RouteKind, client: Client, background: Background): Visit {
+    const context = readContext(request.headers, client, clock.now(), settings);
+    if (registry.isDue()) inBackground(background, "reading the partners", registry.refresh());
+    if (route === "organic") mint(context);
+    return { context, background, route };
   }
 
-  /** The end of a request that has been answered. */
-  function finish(visit: Visit, response: Response): Response | Promise<Response> {
+  function giveUp({ route }: Visit): void {
+    metrics.count("ec_server_errors_total", { route });
+  }
+
+  function end(visit: Visit, status: number): HeaderChange | null | Promise<HeaderChange | null> {
     const { context, route } = visit;
-    if (response.status >= 500) metrics.count("ec_server_errors_total", { route });
-    const end = decideFinalization(context);
-    requestsOf(route, end.branch).add();
+    if (status >= 500) giveUp(visit);
+    const finalization = decideFinalization(context);
+    requestsOf(route, finalization.branch).add();
     // Who calls the API is a partner's server or an operator.
     if (route !== "api") consentOf(context.consent.jurisdiction, allowsEcCreation(context.consent)).add();
-    const recorded = record(end, visit);
-    return recorded === null ? leave(visit, end, response) : recorded.then(() => leave(visit, end, response));
+    const recorded = record(finalization, visit);
+    return recorded === null ? leave(visit, finalization) : recorded.then(() => leave(visit, finalization));
   }
 
-  /** The response as it leaves; what remains to be done goes on behind it. */
-  function leave(visit: Visit, end: Finalization, response: Response): Response {
-    const work = afterResponse(end, visit);
+  /** Lets what remains to be done go on behind the answer. */
+  function leave(visit: Visit, finalization: Finalization): HeaderChange | null {
+    const work = afterResponse(finalization, visit);
     if (work !== null) inBackground(visit.background, "work after a response", work);
-    return applyFinalization(response, end, domain);
+    return headerChange(finalization, domain);
+  }
+
+  function finish(visit: Visit, response: Response): Response | Promise<Response> {
+    const change = end(visit, response.status);
+    return isPending(change)
+      ? change.then((known) => changedResponse(response, known))
+      : changedResponse(response, change);
+  }
+
+  /** Counts an answer that went wrong, and passes the error on. */
+  function failed(visit: Visit, error: unknown): never {
+    giveUp(visit);
+    throw error;
   }
 
   return {
     services,
+    begin,
+    end,
+    giveUp,
     respond(request, client, background, handle) {
-      const context = readContext(request.headers, client, clock.now(), settings);
+      const visit = begin(request, routeKind(request.url), client, background);
+      const { context, route } = visit;
       (request as Accompanied)[CONTEXT] = context;
-      if (registry.isDue()) inBackground(background, "reading the partners", registry.refresh());
-      const route = routeKind(request.url);
-      const visit = { context, background, route };
       let answer: Response | Promise<Response>;
       try {
-        if (route === "organic") {
-          mint(context);
-          answer = handle();
-        } else {
-          answer = ownAnswer(request, { context, keep: (work) => keep(background, work) });
-        }
+        answer =
+          route === "organic"
+            ? handle()
+            : ownAnswer(request, { context, keep: (work) => keep(background, work) });
       } catch (error) {
-        failed(route, error);
+        failed(visit, error);
       }
       if (!isPending(answer)) return finish(visit, answer);
       return answer.then(
         (response) => finish(visit, response),
-        (error) => failed(route, error),
+        (error) => failed(visit, error),
       );
     },
     async close() {

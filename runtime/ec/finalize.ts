@@ -39,37 +39,94 @@ export function decideFinalization(context: EcContext): Finalization {
 /** Response headers that begin like the service's own but belong to the publisher's infrastructure. */
 const FOREIGN = new Set(["x-ts-version", "x-ts-env", "x-ts-ts"]);
 
+/** What a finalization changes in a response's header fields. Bodies are never read and keep streaming. */
+export interface HeaderChange {
+  /** The response carries an identity or takes one away, so shared caches must not store it. */
+  readonly isPrivate: boolean;
+  /** Fields of the service's own go. */
+  readonly stripsEcFields: boolean;
+  /** Fields to add, name and value. A field other than `set-cookie` takes the place of one with its name. */
+  readonly adds: readonly (readonly [name: string, value: string])[];
+}
+
 /**
- * The response with the finalization's headers. A response that needs none is returned as it is; a body is never
- * read and keeps streaming.
+ * What a finalization changes in the response; `null`: nothing.
  * @param domain the publisher's domain, for the cookie.
  */
-export function applyFinalization(response: Response, finalization: Finalization, domain: string): Response {
+export function headerChange(finalization: Finalization, domain: string): HeaderChange | null {
   switch (finalization.branch) {
     case "anonymous":
-      return response;
+      return null;
     case "denied":
-      return hasEcHeader(response.headers) ? withHeaders(response, stripEcHeaders) : response;
+      return STRIPS;
     case "withdrawal":
     case "erasure":
-      return withHeaders(response, (headers) => {
-        stripEcHeaders(headers);
-        headers.append("set-cookie", deleteCookieHeader(domain));
-        forbidSharedCaching(headers);
-      });
+      return {
+        isPrivate: true,
+        stripsEcFields: true,
+        adds: [["set-cookie", deleteCookieHeader(domain)]],
+      };
     case "returning":
-      if (!finalization.restoreCookie) return response;
-      return withHeaders(response, (headers) => {
-        headers.append("set-cookie", setCookieHeader(finalization.id, domain));
-        forbidSharedCaching(headers);
-      });
+      if (!finalization.restoreCookie) return null;
+      return {
+        isPrivate: true,
+        stripsEcFields: false,
+        adds: [["set-cookie", setCookieHeader(finalization.id, domain)]],
+      };
     case "new":
-      return withHeaders(response, (headers) => {
-        headers.append("set-cookie", setCookieHeader(finalization.id, domain));
-        headers.set(EC_HEADER, finalization.id);
-        forbidSharedCaching(headers);
-      });
+      return {
+        isPrivate: true,
+        stripsEcFields: false,
+        adds: [
+          ["set-cookie", setCookieHeader(finalization.id, domain)],
+          [EC_HEADER, finalization.id],
+        ],
+      };
   }
+}
+
+const STRIPS: HeaderChange = { isPrivate: false, stripsEcFields: true, adds: [] };
+
+/** The response with changed headers: the same one if nothing changes, else a copy around the same body. */
+export function changedResponse(response: Response, change: HeaderChange | null): Response {
+  if (change === null) return response;
+  if (!change.isPrivate && !hasEcHeader(response.headers)) return response;
+  return withHeaders(response, (headers) => changeHeaders(headers, change));
+}
+
+function changeHeaders(headers: Headers, { isPrivate, stripsEcFields, adds }: HeaderChange): void {
+  if (stripsEcFields) stripEcHeaders(headers);
+  for (const [name, value] of adds) {
+    if (name === "set-cookie") headers.append(name, value);
+    else headers.set(name, value);
+  }
+  if (isPrivate) forbidSharedCaching(headers);
+}
+
+/**
+ * A list of fields with the same changes, for hosts that write responses without `Response`.
+ * @param list flat, name and value in turn; names in any case
+ */
+export function changedFields(list: readonly string[], change: HeaderChange | null): readonly string[] {
+  if (change === null) return list;
+  const { isPrivate, stripsEcFields, adds } = change;
+  const kept: string[] = [];
+  let cacheControl: string | null = null;
+  for (let i = 0; i < list.length; i += 2) {
+    const [given, value] = [list[i]!, list[i + 1]!];
+    const name = given.toLowerCase();
+    if (stripsEcFields && isEcHeader(name)) continue;
+    if (isPrivate && isForSharedCaches(name)) continue;
+    if (isPrivate && name === "cache-control") {
+      cacheControl = cacheControl === null ? value : `${cacheControl}, ${value}`;
+      continue;
+    }
+    if (adds.some(([added]) => added === name && added !== "set-cookie")) continue;
+    kept.push(given, value);
+  }
+  for (const [name, value] of adds) kept.push(name, value);
+  if (isPrivate) kept.push("cache-control", privateCacheControl(cacheControl));
+  return kept;
 }
 
 function isEcHeader(name: string): boolean {
@@ -85,20 +142,27 @@ function stripEcHeaders(headers: Headers): void {
   for (const name of [...headers.keys()]) if (isEcHeader(name)) headers.delete(name);
 }
 
-/**
- * Keeps a response that sets a cookie out of shared caches (RFC 9111): `private` instead of what allows them, and
- * none of the header fields that only shared caches obey.
- */
+/** Fields that only shared caches obey. */
+function isForSharedCaches(name: string): boolean {
+  return name === "surrogate-control" || name === "cdn-cache-control";
+}
+
+/** Keeps a response that sets a cookie out of shared caches. */
 function forbidSharedCaching(headers: Headers): void {
-  for (const name of ["surrogate-control", "cdn-cache-control"]) headers.delete(name);
-  const directives = ((headers.get("cache-control") ?? "").match(/(?:[^,"]|"[^"]*")+/g) ?? [])
+  for (const name of [...headers.keys()]) if (isForSharedCaches(name)) headers.delete(name);
+  headers.set("cache-control", privateCacheControl(headers.get("cache-control")));
+}
+
+/** A `Cache-Control` with `private` in the place of what allows shared caches (RFC 9111); `no-store` stays as it is. */
+export function privateCacheControl(value: string | null): string {
+  const directives = ((value ?? "").match(/(?:[^,"]|"[^"]*")+/g) ?? [])
     .map((directive) => directive.trim())
     .filter((directive) => directive !== "");
   const names = directives.map((directive) => directive.split("=")[0]!.trim().toLowerCase());
-  if (names.includes("no-store")) return;
+  if (names.includes("no-store")) return value!;
   const shared = new Set(["public", "s-maxage", "proxy-revalidate", "private"]);
   const kept = directives.filter((_, index) => !shared.has(names[index]!));
-  headers.set("cache-control", ["private", ...kept].join(", "));
+  return ["private", ...kept].join(", ");
 }
 
 /** A copy with changed headers around the same body: a response that came from the network has immutable ones. */

@@ -1,7 +1,13 @@
 import { describe, expect, test } from "vitest";
 import type { Consent } from "../../../runtime/ec/consent.ts";
 import type { EcContext } from "../../../runtime/ec/context.ts";
-import { applyFinalization, decideFinalization } from "../../../runtime/ec/finalize.ts";
+import {
+  changedFields,
+  changedResponse,
+  decideFinalization,
+  type Finalization,
+  headerChange,
+} from "../../../runtime/ec/finalize.ts";
 
 const A = `${"a".repeat(64)}.AAAAAA`;
 const B = `${"b".repeat(64)}.BBBBBB`;
@@ -68,8 +74,11 @@ describe("decideFinalization", () => {
   });
 });
 
-describe("applyFinalization", () => {
-  const apply = (headers: [string, string][], branch: Parameters<typeof applyFinalization>[1]) =>
+const applyFinalization = (response: Response, finalization: Finalization, domain: string) =>
+  changedResponse(response, headerChange(finalization, domain));
+
+describe("a response's headers", () => {
+  const apply = (headers: [string, string][], branch: Finalization) =>
     applyFinalization(new Response("body", { headers }), branch, "publisher.example");
 
   test("a response that needs nothing is the same object", () => {
@@ -122,5 +131,49 @@ describe("applyFinalization", () => {
     expect((await reader.read()).value).toEqual(new Uint8Array([1]));
     void writer.close();
     expect((await reader.read()).done).toBe(true);
+  });
+});
+
+describe("a list of fields changes as a response's headers do", () => {
+  const id = `${"ab".repeat(32)}.Abc123`;
+  const finalizations: Finalization[] = [
+    { branch: "anonymous" },
+    { branch: "denied" },
+    { branch: "withdrawal", tombstones: [] },
+    { branch: "erasure" },
+    { branch: "returning", id, restoreCookie: false },
+    { branch: "returning", id, restoreCookie: true },
+    { branch: "new", id },
+  ];
+  const lists: string[][] = [
+    ["Content-Type", "text/html"],
+    ["Cache-Control", "public", "cache-control", "s-maxage=5, max-age=60", "Surrogate-Control", "max-age=9"],
+    [
+      "Set-Cookie",
+      "a=1",
+      "set-cookie",
+      "b=2",
+      "X-TS-EC",
+      "forged",
+      "x-ts-version",
+      "7",
+      "CDN-Cache-Control",
+      "x",
+    ],
+  ];
+
+  test.each(finalizations)("$branch", (finalization) => {
+    const change = headerChange(finalization, "publisher.example");
+    for (const list of lists) {
+      const pairs = list.flatMap((name, i) =>
+        i % 2 === 0 ? [[name, list[i + 1]!] as [string, string]] : [],
+      );
+      const response = changedResponse(new Response(null, { headers: pairs }), change);
+      const fields = changedFields(list, change);
+      const changed = new Headers(
+        fields.flatMap((name, i) => (i % 2 === 0 ? [[name, fields[i + 1]!] as [string, string]] : [])),
+      );
+      expect([...changed]).toEqual([...response.headers]);
+    }
   });
 });
