@@ -50,7 +50,7 @@ export interface ContextSettings {
  * @param client as the host's adapter has it; the address not yet normalised.
  */
 export function readContext(
-  headers: Headers,
+  headers: { get(name: string): string | null },
   client: Client,
   nowMs: number,
   { identity, policy, readEcHeader }: ContextSettings,
