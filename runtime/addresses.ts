@@ -30,3 +30,21 @@ export function isInternalHost(host: string): boolean {
   if (isLoopbackHost(name) || METADATA_HOSTS.has(name)) return true;
   return ipaddr.isValid(name) && ipaddr.parse(name).range() !== "unicast";
 }
+
+/** Whether a text is an address range such as `10.0.0.0/8`, or one address. */
+export function isRange(text: string): boolean {
+  return text.includes("/") ? ipaddr.isValidCIDR(text) : ipaddr.isValid(text);
+}
+
+/** Whether an address is in one of these ranges. An IPv4 address in IPv6 form counts as IPv4. */
+export function isInRanges(address: string, ranges: readonly string[]): boolean {
+  if (!ipaddr.isValid(address)) return false;
+  const parsed = ipaddr.process(address);
+  return ranges.some((range) => {
+    const [base, bits] = range.includes("/")
+      ? ipaddr.parseCIDR(range)
+      : [ipaddr.process(range), parsed.kind() === "ipv4" ? 32 : 128];
+    if (base.kind() !== parsed.kind()) return false;
+    return (parsed as ipaddr.IPv4).match(base as ipaddr.IPv4, bits);
+  });
+}

@@ -3,7 +3,7 @@
  * @module
  */
 import * as v from "valibot";
-import { isLoopbackHost } from "../runtime/addresses.ts";
+import { isLoopbackHost, isRange } from "../runtime/addresses.ts";
 import { type Partner, partnerSchema, sealPartner } from "../runtime/ec/partner.ts";
 import {
   describeFault,
@@ -91,6 +91,32 @@ function originUrl() {
   return v.pipe(v.string(expected), v.transform(originOf), v.string(expected));
 }
 
+/** What the site is asked by: the visitor's host, or a name of its own. */
+function originHost() {
+  return text(
+    "preserve, or a host with or without a port, such as www.example.com",
+    (given) => given === "preserve" || /^(?:[a-z0-9.-]+|\[[0-9a-f:.]+\])(?::\d{1,5})?$/i.test(given),
+  );
+}
+
+/** How many proxies are in front, or which addresses they have. */
+function trustedProxies() {
+  const expected = "a number of proxies from 0 to 20, or a list of address ranges such as 10.0.0.0/8";
+  return v.union(
+    [
+      whole(0, 20, expected),
+      v.array(
+        v.pipe(
+          v.string(expected),
+          v.check((given) => isRange(given), expected),
+        ),
+        expected,
+      ),
+    ],
+    expected,
+  );
+}
+
 function httpUrl(given: string): URL | null {
   const url = parseUrl(given);
   return url !== null && /^https?:$/.test(url.protocol) && url.username === "" && url.password === ""
@@ -133,6 +159,7 @@ function configSchema(allowInsecure: boolean) {
     publisher: section({
       domain: cookieDomain(),
       origin: v.nullish(originUrl(), null),
+      originHost: v.optional(originHost(), "preserve"),
       originTimeoutMs: v.optional(whole(1, 600_000, "a whole number of milliseconds"), 30_000),
     }),
     client: section({
@@ -140,6 +167,7 @@ function configSchema(allowInsecure: boolean) {
       countryHeader: headerName(),
       regionHeader: headerName(),
       protocolHeader: headerName(),
+      trustedProxies: v.optional(trustedProxies(), 0),
     }),
     ec: section({
       passphrases: passphraseList(),

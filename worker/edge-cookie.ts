@@ -5,7 +5,7 @@
 import { createLog } from "../runtime/observe/log.ts";
 import { createMetrics } from "../runtime/observe/metrics.ts";
 import type { Client, Clock, Fetch, Log, Random, RateLimiter, Store } from "../runtime/platform.ts";
-import { readClient } from "./client.ts";
+import { needsSocketAddress, readClient } from "./client.ts";
 import { type Config, type ConfigInput, parseConfig } from "./config.ts";
 import type { FetchHandler, Host } from "./host.ts";
 import { createService, type Service } from "./service.ts";
@@ -89,7 +89,7 @@ export function withConfig<Args extends unknown[]>(host: Host<Args>, config: Con
     own.readClient ??
     ((request: Request, address: string | null) => readClient(request.headers, address, config.client));
   // Some hosts make a call of it.
-  const needsAddress = own.readClient !== undefined || config.client.ipHeader === null;
+  const needsAddress = own.readClient !== undefined || needsSocketAddress(config.client);
   const clock = own.clock ?? host.clock;
   const random = own.random ?? host.random;
   let service: Service | undefined;

@@ -80,7 +80,8 @@ function typed(given: string, { type, nullable }: Field): unknown {
   if (nullable && (given === "" || given === "null")) return null;
   if (type === "boolean") return given === "true" ? true : given === "false" ? false : given;
   if (type === "number") return /^-?\d+(\.\d+)?$/.test(given) ? Number(given) : given;
-  if (type !== "array") return given;
+  if (type === "union" && /^\d+$/.test(given)) return Number(given);
+  if (type !== "array" && type !== "union") return given;
   if (given.trim() === "") return [];
   if (!given.trim().startsWith("[")) return given.split(",").map((item) => item.trim());
   try {

@@ -8,7 +8,8 @@ import https from "node:https";
 import type { LookupFunction } from "node:net";
 import { Readable } from "node:stream";
 import type { Fetch } from "../runtime/platform.ts";
-import { MAX_HEADER_BYTES } from "./server.ts";
+import { MAX_HEADER_BYTES } from "./http/clocks.ts";
+import { isIdempotent } from "./http/request-head.ts";
 
 /** Statuses whose responses have no body, whatever their headers say. */
 const BODILESS = new Set([204, 205, 304]);
@@ -32,8 +33,8 @@ export function createRawFetch(lookup?: LookupFunction): Fetch {
     try {
       return await send();
     } catch (error) {
-      // The server closed an idle connection just as it was used again. What has no body can be sent once more.
-      if (body === null && error instanceof StaleConnection) return send();
+      // The server closed an idle connection just as it was used again (RFC 9110, section 9.2.2).
+      if (body === null && isIdempotent(method) && error instanceof StaleConnection) return send();
       throw error;
     }
   };

@@ -5,6 +5,7 @@
 import type { Log } from "../runtime/platform.ts";
 import type { createEdgeCookie } from "./edge-cookie.ts";
 import type { FetchHandler, Host } from "./host.ts";
+import type { ReverseProxy } from "./http/proxy.ts";
 
 /** Where to listen. */
 export interface Listen {
@@ -28,13 +29,11 @@ export interface Entry<Args extends unknown[] = any> {
   edgeCookie: ReturnType<typeof createEdgeCookie<Args>>;
   /**
    * Starts a server.
+   * @param proxy answers for a site behind the server, before the handler is asked
    * @throws what the runtime throws if it cannot listen there.
    */
-  serve(handler: FetchHandler<Args>, listen: Listen, log: Log): Promise<Server>;
+  serve(handler: FetchHandler<Args>, listen: Listen, log: Log, proxy?: ReverseProxy): Promise<Server>;
 }
-
-/** The largest head of a message, in bytes: cookies of 64 KiB and what goes with them. */
-export const MAX_HEADER_BYTES = 128 * 1024;
 
 /** A URL's host and port; an IPv6 address gets its brackets. */
 export function urlOf({ host, port }: Listen): string {

@@ -40,6 +40,11 @@ const METRICS: readonly (readonly [name: string, type: MetricType, help: string]
     "counter",
     "Pulls, by partner and outcome: obtained, none (the partner has no id), failed, limited (by the partner), rate_limited (by us), misconfigured.",
   ],
+  [
+    "proxy_faults_total",
+    "counter",
+    "Requests that the proxy could not bring to their end. fault: unreachable, timeout or broken_off (the origin), upload_stalled, download_stalled or client_left (the client).",
+  ],
   ["sync_queue_size", "gauge", "Identifiers that wait in the sync engine or are being worked on."],
   ["sync_attempts_total", "counter", "Attempts of the sync engine to get what identifiers lack."],
   ["sync_completed_total", "counter", "Identifiers that left the sync engine with nothing lacking."],

@@ -1,13 +1,12 @@
 import process from "node:process";
 import { createLog } from "../../runtime/observe/log.ts";
-import { readClient } from "../client.ts";
 import { configWarnings } from "../config.ts";
 import { entryHere } from "../entries/here.ts";
+import { problem } from "../problem.ts";
 import { configPath, readConfig, type ServeConfig } from "../process/configured.ts";
 import { StartError, serveUntilSignal } from "../process/serve.ts";
-import { proxyTo } from "../proxy.ts";
-import { rawFetch } from "../proxy-node.ts";
 import type { Entry } from "../server.ts";
+import { createSite } from "../site.ts";
 import { type Command, configOption, textOf } from "./command.ts";
 
 export const serve: Command = {
@@ -40,29 +39,26 @@ function isConfiguredByEnvironment(): boolean {
 
 async function serveConfigured(entry: Entry, config: ServeConfig): Promise<void> {
   const { host } = entry;
-  const { clock } = host;
-  const log = createLog({ level: host.logLevel, write: host.writeLog, clock });
+  const log = createLog({ level: host.logLevel, write: host.writeLog, clock: host.clock });
   for (const warning of configWarnings(config)) log.warn(warning);
-  const { origin, originTimeoutMs } = config.publisher;
-  const site = proxyTo({
-    origin,
-    timeoutMs: originTimeoutMs,
-    fetch: rawFetch,
-    fetchDecodes: false,
-    clientIp: (request, args) => readClient(request.headers, host.address(request, args), config.client).ip,
-    protocolHeader: config.client.protocolHeader,
-    clock,
-    log,
-  });
   const handler = entry.edgeCookie({
     ...config,
     store: config.store ?? host.defaultStore,
     log,
     boundTo: config.listen.host,
-  })(site);
-  await opened("store", async () => handler.service().services.store.get("start"));
-  await opened("limiter", async () => handler.service().services.limiter.take("start", NOTHING));
-  await serveUntilSignal(entry, { handler, listen: config.listen, close: () => handler.close() }, log);
+  })(notFound);
+  const service = handler.service();
+  const { store, limiter } = service.services;
+  await opened("store", async () => store.get("start"));
+  await opened("limiter", async () => limiter.take("start", NOTHING));
+  const site = createSite(service, config, host.clock, log);
+  const app = { handler, listen: config.listen, proxy: site, close: () => handler.close() };
+  await serveUntilSignal(entry, app, log);
+}
+
+/** What is behind the proxy has been answered by it; a path of ours that turns out to be none is left. */
+function notFound(): Response {
+  return Response.json(problem("not_found", "there is no such path"), { status: 404 });
 }
 
 /** Asks the limiter without taking anything. */

@@ -13,7 +13,7 @@ import { durableObjectStore, spreadOver } from "../../runtime/stores/durable-obj
 import simd from "../../wasm/built/simd.wasm";
 import { createHotPath } from "../../wasm/hotpath.ts";
 import { precompiledKernels } from "../../wasm/precompiled.ts";
-import { readClient } from "../client.ts";
+import { NO_HEADERS, readClient } from "../client.ts";
 import { type ConfigInput, parseConfig } from "../config.ts";
 import { createEdgeCookie, type EdgeCookieHandler, type EdgeCookieOptions } from "../edge-cookie.ts";
 import type { FetchHandler, Host } from "../host.ts";
@@ -113,7 +113,7 @@ interface Place {
 const NOWHERE = ["XX", "T1"];
 
 function clientReader(names: ConfigInput["client"] = {}) {
-  const headers = { ipHeader: null, countryHeader: null, regionHeader: null, ...names };
+  const headers = { ...NO_HEADERS, ...names };
   return (request: Request, address: string | null): Client => {
     const client = readClient(request.headers, address, headers);
     if (headers.countryHeader !== null) return client;

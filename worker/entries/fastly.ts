@@ -16,7 +16,7 @@ import type { Client, RateLimiter, Store } from "../../runtime/platform.ts";
 import { fastlyKvStore } from "../../runtime/stores/fastly-kv.ts";
 import { createHotPath } from "../../wasm/hotpath.ts";
 import { portableKernels } from "../../wasm/portable.ts";
-import { readClient } from "../client.ts";
+import { NO_HEADERS, readClient } from "../client.ts";
 import { type Config, type ConfigInput, parseConfig } from "../config.ts";
 import { createEdgeCookie, type EdgeCookieOptions, withConfig } from "../edge-cookie.ts";
 import type { FetchHandler, Host } from "../host.ts";
@@ -103,7 +103,7 @@ export function edgeCookie(options: EdgeCookieOptions): ReturnType<typeof withHo
 }
 
 function clientReader(names: ConfigInput["client"] = {}) {
-  const headers = { ipHeader: null, countryHeader: null, regionHeader: null, ...names };
+  const headers = { ...NO_HEADERS, ...names };
   return (request: Request, address: string | null): Client => {
     const client = readClient(request.headers, address, headers);
     if (headers.countryHeader !== null || client.ip === null) return client;

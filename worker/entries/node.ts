@@ -19,6 +19,6 @@ export const host = processHost<NodeArgs>({
 export const edgeCookie = createEdgeCookie(host);
 export { ecOf } from "../service.ts";
 
-/** Serves with `@hono/node-server`, which replaces the global `Request` and `Response` by faster ones. */
+/** Serves with `node:http`; `@hono/node-server` replaces the global `Request` and `Response` by faster ones. */
 export const serve: Entry<NodeArgs>["serve"] = async (...args) =>
-  (await import("./node-server.ts")).serve(...args);
+  (await import("../http/server.ts")).serveHttp(...args);

@@ -22,6 +22,20 @@ export interface Target {
   host: string | null;
 }
 
+/** A request's head that may be answered. */
+export interface RequestHead extends Target {
+  readonly fields: Fields;
+  readonly framing: Framing;
+}
+
+/** Reads the head of a request: its target, and how its body is framed. */
+export function readHead(line: RequestLine, fields: Fields): RequestHead | Refusal {
+  const target = readTarget(line, fields);
+  if ("status" in target) return target;
+  const framing = readFraming(line, fields);
+  return "status" in framing ? framing : { ...target, fields, framing };
+}
+
 /** As much of a request as is judged here. */
 export interface RequestLine {
   method: string;

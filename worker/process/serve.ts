@@ -7,6 +7,7 @@ import { inspect } from "node:util";
 import type { Log } from "../../runtime/platform.ts";
 import { settlesWithin } from "../../runtime/within.ts";
 import type { FetchHandler } from "../host.ts";
+import type { ReverseProxy } from "../http/proxy.ts";
 import { type Entry, type Listen, type Server, urlOf } from "../server.ts";
 
 /** How long what is in flight may take to finish, in milliseconds. */
@@ -19,6 +20,8 @@ export interface App {
   // biome-ignore lint/suspicious/noExplicitAny: the host's arguments pass through unread.
   handler: FetchHandler<any>;
   listen: Listen;
+  /** Answers for a site behind the server, before the handler is asked. */
+  proxy?: ReverseProxy;
   /** Told the address once the server listens and has said so. */
   listening?(url: string): void;
   /** Ends responses that have no end of their own, once nothing more is accepted. */
@@ -39,6 +42,7 @@ export class StartError extends Error {
  */
 export async function serveUntilSignal(entry: Entry, app: App, log: Log): Promise<void> {
   logStrayOutput(log);
+  stayOnHangup(log);
   // Well before anybody can know that there is something to stop: Deno takes a moment to begin listening to signals.
   const told = firstSignal();
   const server = await listen(entry, app, log);
@@ -64,6 +68,11 @@ export async function serveUntilSignal(entry: Entry, app: App, log: Log): Promis
 
 const SIGNALS = ["SIGTERM", "SIGINT"] as const;
 
+/** A terminal that is closed, or a tool that has rotated logs, does not end work that is under way. */
+function stayOnHangup(log: Log): void {
+  process.on("SIGHUP", () => log.info("SIGHUP changes nothing: restart to read the configuration again"));
+}
+
 function firstSignal(): Promise<string> {
   return new Promise((resolve) => {
     const onSignal = (name: string) => {
@@ -74,7 +83,7 @@ function firstSignal(): Promise<string> {
   });
 }
 
-async function listen(entry: Entry, { handler, listen }: App, log: Log): Promise<Server> {
+async function listen(entry: Entry, { handler, listen, proxy }: App, log: Log): Promise<Server> {
   const guarded = async (request: Request, ...args: unknown[]): Promise<Response> => {
     try {
       return await handler(request, ...args);
@@ -86,7 +95,7 @@ async function listen(entry: Entry, { handler, listen }: App, log: Log): Promise
     }
   };
   try {
-    return await entry.serve(guarded, listen, log);
+    return await entry.serve(guarded, listen, log, proxy);
   } catch (error) {
     throw new StartError(`cannot listen on ${urlOf(listen)}: ${listenFault(error)}`, { cause: error });
   }

@@ -1,0 +1,55 @@
+/**
+ * The connections to the site behind a proxy: a pool of undici's, which frames requests and reads answers.
+ * @module
+ */
+import type { Dispatcher } from "undici";
+import buildConnector from "undici/lib/core/connect.js";
+import Pool from "undici/lib/dispatcher/pool.js";
+import { MAX_HEADER_BYTES, ORIGIN_CLOCKS } from "./clocks.ts";
+import { readsDespiteFailedWrites } from "./origin-socket.ts";
+
+/** A pool of connections to one origin. */
+export interface Origin {
+  /** Scheme, host and port, such as `http://127.0.0.1:9000`. */
+  readonly url: URL;
+  /** Sends one request; `handler` hears of what comes back. */
+  dispatch(options: Dispatcher.DispatchOptions, handler: Dispatcher.DispatchHandler): void;
+  /** Ends every connection, whatever is under way. */
+  destroy(): Promise<void>;
+}
+
+/**
+ * Opens a pool. Each connection carries one request at a time; an idle one is closed after 4 s, or earlier where the
+ * origin's `Keep-Alive` says so. The number of connections is the number of requests under way.
+ * @param origin scheme, host and port
+ */
+export function openOrigin(origin: string): Origin {
+  const connector = buildConnector({
+    timeout: ORIGIN_CLOCKS.connectMs,
+    allowH2: false,
+    autoSelectFamily: true,
+  } as Parameters<typeof buildConnector>[0]);
+  const pool = new Pool(origin, {
+    connections: null,
+    pipelining: 1,
+    allowH2: false,
+    maxHeaderSize: MAX_HEADER_BYTES,
+    keepAliveTimeout: ORIGIN_CLOCKS.idleMs,
+    keepAliveMaxTimeout: ORIGIN_CLOCKS.idleMaxMs,
+    // The exchange has the other clocks.
+    headersTimeout: 0,
+    bodyTimeout: 0,
+    connect(options, callback) {
+      connector(options, (error, socket) => {
+        if (socket === null) return callback(error!, null);
+        readsDespiteFailedWrites(socket);
+        callback(null, socket);
+      });
+    },
+  });
+  return {
+    url: new URL(origin),
+    dispatch: (options, handler) => void pool.dispatch(options, handler),
+    destroy: () => pool.destroy(),
+  };
+}

@@ -1,0 +1,143 @@
+/**
+ * The HTTP server of Node, Bun and Deno: all three have `node:http`, and it reads requests alike on each.
+ * @module
+ */
+import { readFileSync } from "node:fs";
+import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
+import type { AddressInfo, Socket } from "node:net";
+import type { Duplex } from "node:stream";
+import type { Log } from "../../runtime/platform.ts";
+import { type Listen, type Server, urlOf } from "../server.ts";
+import { CLIENT_CLOCKS, MAX_HEADER_BYTES } from "./clocks.ts";
+import { fetchListener, type ServedHandler, TypedAsGiven } from "./fetch-listener.ts";
+import { Fields } from "./fields.ts";
+import type { ReverseProxy } from "./proxy.ts";
+import { refuse, refuseOnSocket } from "./refuse.ts";
+import { readHead } from "./request-head.ts";
+
+/** How often a closing server looks for connections that have become idle, in milliseconds. */
+const IDLE_CHECK_MS = 50;
+/** How often it is looked for heads that take too long, in milliseconds. */
+const HEAD_CHECK_MS = 5_000;
+/** Descriptors that are left for the store, the log, partners and what a runtime opens for itself. */
+const RESERVED_DESCRIPTORS = 64;
+
+/**
+ * Starts a server.
+ * @param handler answers what the proxy does not
+ * @param proxy answers for a site behind; left out: the handler answers everything
+ * @throws what the runtime throws if it cannot listen there.
+ */
+export async function serveHttp(
+  handler: ServedHandler,
+  listen: Listen,
+  log: Log,
+  proxy?: ReverseProxy,
+): Promise<Server> {
+  const own = fetchListener(handler, listen.host);
+  const upgraded = new Set<Duplex>();
+
+  function answer(request: IncomingMessage, response: ServerResponse, expectsContinue: boolean): void {
+    response.on("error", () => {}); // a client that is gone
+    const head = headOf(request);
+    if ("status" in head) {
+      refuse(request, response, head);
+    } else if (head.path === "*") {
+      response.writeHead(204, { allow: METHODS }).end();
+    } else if (!proxy?.request(request, response, head, expectsContinue)) {
+      if (expectsContinue) response.writeContinue();
+      own(request, response);
+    }
+  }
+
+  const server = createServer(
+    {
+      maxHeaderSize: MAX_HEADER_BYTES,
+      keepAliveTimeout: CLIENT_CLOCKS.idleMs,
+      headersTimeout: CLIENT_CLOCKS.headMs,
+      // A request may take as long as its body makes progress: exchanges have clocks for that.
+      requestTimeout: 0,
+      connectionsCheckingInterval: HEAD_CHECK_MS,
+      // Other protocols are not switched to: such a request is answered as any other (RFC 9110, section 7.8).
+      shouldUpgradeCallback: (request: IncomingMessage) =>
+        proxy !== undefined && /^websocket$/i.test(request.headers.upgrade ?? ""),
+      ServerResponse: TypedAsGiven,
+    } as Parameters<typeof createServer>[0] & object,
+    (request, response) => answer(request, response, false),
+  );
+  server.on("checkContinue", (request, response) => answer(request, response, true));
+  server.on("upgrade", (request: IncomingMessage, socket: Socket, head: Buffer) => {
+    upgraded.add(socket);
+    socket.on("close", () => upgraded.delete(socket));
+    socket.on("error", () => {});
+    const parsed = headOf(request);
+    if ("status" in parsed) refuseOnSocket(socket, parsed);
+    else proxy!.upgrade(request, socket, parsed, head);
+  });
+  server.on("connect", (_request, socket) =>
+    refuseOnSocket(socket, { status: 501, message: "CONNECT is not passed on to the origin" }),
+  );
+  server.on("clientError", onClientError);
+
+  const limit = descriptorLimit();
+  // Each request may need a connection to the origin. A server that runs out of descriptors can stop accepting.
+  if (limit !== null) server.maxConnections = Math.max(1, Math.floor((limit - RESERVED_DESCRIPTORS) / 2));
+  server.on("drop", () => server.closeIdleConnections());
+
+  await new Promise<void>((resolve, reject) => {
+    server.once("error", reject);
+    server.listen(listen.port, listen.host, () => {
+      server.off("error", reject);
+      resolve();
+    });
+  });
+  server.on("error", (error) => log.error("the server failed", { error }));
+  const { port } = server.address() as AddressInfo;
+  return {
+    url: urlOf({ host: listen.host, port }),
+    async close(graceMs) {
+      const idle = setInterval(() => server.closeIdleConnections(), IDLE_CHECK_MS);
+      const end = setTimeout(() => {
+        server.closeAllConnections();
+        for (const socket of upgraded) socket.destroy();
+      }, graceMs);
+      await new Promise((resolve) => server.close(resolve));
+      clearInterval(idle);
+      clearTimeout(end);
+      await proxy?.close();
+    },
+  };
+}
+
+/** What `OPTIONS *` is told. */
+const METHODS = "GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS";
+
+function headOf({ method, url, httpVersion, rawHeaders }: IncomingMessage) {
+  return readHead({ method: method!, url: url!, httpVersion }, new Fields(rawHeaders));
+}
+
+/** What is no request in HTTP/1 gets a status, and its connection ends. */
+function onClientError(error: NodeJS.ErrnoException & { rawPacket?: Buffer }, socket: Duplex): void {
+  if (error.code === "ECONNRESET" || !socket.writable) {
+    socket.destroy();
+    return;
+  }
+  // Bun's parser does not know the target `*`.
+  if (error.rawPacket?.subarray(0, 17).toString("latin1").startsWith("OPTIONS * HTTP/1.")) {
+    socket.end(`HTTP/1.1 204 No Content\r\nallow: ${METHODS}\r\nconnection: close\r\n\r\n`);
+    return;
+  }
+  const status =
+    error.code === "HPE_HEADER_OVERFLOW" ? 431 : error.code === "ERR_HTTP_REQUEST_TIMEOUT" ? 408 : 400;
+  refuseOnSocket(socket, { status, message: "the request cannot be read" });
+}
+
+/** How many descriptors this process may open; `null`: the system does not tell. */
+function descriptorLimit(): number | null {
+  try {
+    const line = /^Max open files\s+(\d+)/m.exec(readFileSync("/proc/self/limits", "utf8"));
+    return line === null ? null : Number(line[1]);
+  } catch {
+    return null;
+  }
+}

@@ -1,0 +1,140 @@
+/**
+ * WebSockets on their way to the origin (RFC 6455 over RFC 9110, section 7.8): the request goes on, and once the origin has
+ * switched protocols the two connections are one.
+ * @module
+ */
+import { STATUS_CODES } from "node:http";
+import type { Socket } from "node:net";
+import type { Duplex } from "node:stream";
+import type { Dispatcher } from "undici";
+import type { Clock } from "../../runtime/platform.ts";
+import { CLIENT_CLOCKS } from "./clocks.ts";
+import { type ExchangeParts, rawFields } from "./exchange.ts";
+import { responseFields } from "./fields.ts";
+import { refuseOnSocket } from "./refuse.ts";
+
+type Controller = Dispatcher.DispatchController;
+
+/** What is sent to the origin. */
+interface Outgoing {
+  path: string;
+  host: string;
+  /** Flat, without those of the connection. */
+  fields: string[];
+}
+
+/**
+ * Passes an upgrade on. An origin that answers otherwise is heard, too; the connection ends with its answer.
+ * @param head bytes that came behind the request
+ */
+export function passUpgrade(parts: ExchangeParts, outgoing: Outgoing, client: Socket, head: Buffer): void {
+  const passage = new UpgradePassage(parts, client, head);
+  const { path, host, fields } = outgoing;
+  try {
+    parts.origin.dispatch(
+      { method: "GET", path, headers: ["host", host, ...fields], upgrade: "websocket" },
+      passage,
+    );
+  } catch (error) {
+    passage.onResponseError(null, error as Error);
+  }
+}
+
+class UpgradePassage implements Dispatcher.DispatchHandler {
+  readonly #parts: ExchangeParts;
+  readonly #client: Socket;
+  readonly #head: Buffer;
+  readonly #cancelTimeout: () => void;
+  #controller: Controller | null = null;
+  #isAnswered = false;
+
+  constructor(parts: ExchangeParts, client: Socket, head: Buffer) {
+    this.#parts = parts;
+    this.#client = client;
+    this.#head = head;
+    this.#cancelTimeout = parts.clock.after(parts.timeoutMs, () => {
+      this.#refuse(504, "the origin did not answer in time", "timeout", null);
+    });
+    client.on("error", () => {}).on("close", this.#leave);
+  }
+
+  onRequestStart(controller: Controller): void {
+    this.#controller = controller;
+    if (this.#client.destroyed) controller.abort(new Error("the client went away"));
+  }
+
+  onRequestUpgrade(controller: Controller, status: number, _headers: unknown, origin: Duplex): void {
+    this.#begin();
+    this.#client.off("close", this.#leave);
+    const fields = rawFields(controller);
+    this.#client.write(
+      headOf(status, [...responseFields(fields), "connection", "Upgrade", "upgrade", "websocket"]),
+      "latin1",
+    );
+    if (this.#head.length > 0) origin.write(this.#head);
+    join(this.#client, origin, this.#parts.clock);
+  }
+
+  onResponseStart(controller: Controller, status: number): void {
+    if (status < 200) return;
+    this.#begin();
+    const fields = responseFields(rawFields(controller));
+    this.#client.write(headOf(status, [...fields, "connection", "close"]), "latin1");
+  }
+
+  onResponseData(controller: Controller, part: Buffer): void {
+    if (this.#client.write(part)) return;
+    controller.pause();
+    this.#client.once("drain", () => controller.resume());
+  }
+
+  onResponseEnd(): void {
+    this.#client.end();
+  }
+
+  onResponseError(_controller: Controller | null, error: Error): void {
+    if (this.#isAnswered) this.#client.destroy();
+    else this.#refuse(502, "the origin cannot be reached", "unreachable", error);
+  }
+
+  #begin(): void {
+    this.#isAnswered = true;
+    this.#cancelTimeout();
+  }
+
+  #refuse(status: 502 | 504, message: string, fault: "unreachable" | "timeout", error: unknown): void {
+    if (this.#isAnswered || this.#client.destroyed) return;
+    this.#begin();
+    this.#parts.onFault(fault, error);
+    refuseOnSocket(this.#client, { status, message });
+    this.#leave();
+  }
+
+  readonly #leave = (): void => {
+    this.#cancelTimeout();
+    this.#controller?.abort(new Error("the client's side is over"));
+  };
+}
+
+/** Makes one connection of two. When either ends, the other does as soon as it has sent what it has, or after a while. */
+function join(one: Duplex, other: Duplex, clock: Clock): void {
+  one.pipe(other);
+  other.pipe(one);
+  for (const [from, to] of [[one, other] as const, [other, one] as const]) {
+    from.on("error", () => {});
+    from.on("close", () => {
+      if (to.destroyed) return;
+      to.end(() => to.destroy());
+      to.once(
+        "close",
+        clock.after(CLIENT_CLOCKS.lingerMs, () => to.destroy()),
+      );
+    });
+  }
+}
+
+function headOf(status: number, fields: readonly string[]): string {
+  let head = `HTTP/1.1 ${status} ${STATUS_CODES[status] ?? ""}\r\n`;
+  for (let i = 0; i < fields.length; i += 2) head += `${fields[i]}: ${fields[i + 1]}\r\n`;
+  return `${head}\r\n`;
+}
