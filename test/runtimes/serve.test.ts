@@ -219,7 +219,7 @@ describe.each(processes)("serve on %s", (runtime) => {
       ]);
       const seen = origin.last.request!.headers;
       expect(seen).toMatchObject({
-        host: new URL(originUrl).host,
+        host: new URL(url).host,
         "x-forwarded-for": "127.0.0.1",
         "x-forwarded-host": new URL(url).host,
         "x-forwarded-proto": "http",
@@ -279,9 +279,7 @@ describe.each(processes)("serve on %s", (runtime) => {
           `5\r\nhello\r\n6\r\n world\r\n0\r\n${trailer}\r\n`,
         "answer",
       );
-      // Bun's parser refuses trailers.
-      if (runtime === "bun" && trailer !== "") expect(answer).toMatch(/^HTTP\/1\.1 400 /);
-      else expect(answer).toContain(createHash("sha256").update("hello world").digest("hex"));
+      expect(answer).toContain(createHash("sha256").update("hello world").digest("hex"));
     });
 
     test("a body that breaks off at the origin breaks off here", async () => {
@@ -307,16 +305,6 @@ describe.each(processes)("serve on %s", (runtime) => {
       const cookie = `a=${"x".repeat(63_998)}`;
       expect((await get(url, "/", { headers: { cookie } })).status).toBe(200);
       expect(origin.last.request!.headers.cookie).toHaveLength(64_000);
-    });
-
-    test("a WebSocket is refused plainly", async () => {
-      const answer = await raw(
-        url,
-        "GET / HTTP/1.1\r\nHost: a.example\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n" +
-          "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n",
-        "head",
-      );
-      expect(answer).toMatch(/^HTTP\/1\.1 501 /);
     });
 
     test.each([

@@ -41,8 +41,17 @@ export const redisServer: Program = {
   },
 };
 
+export const nginx: Program = {
+  package: "nginx-light",
+  usedFor: "the tests behind nginx (NGINX_PATH names one elsewhere)",
+  find: () => {
+    const named = process.env.NGINX_PATH;
+    return named === undefined ? (inPath("nginx") ?? executable("/usr/sbin/nginx")) : executable(named);
+  },
+};
+
 /** All of them. */
-export const programs: readonly Program[] = [chromium, git, curl, redisServer];
+export const programs: readonly Program[] = [chromium, git, curl, redisServer, nginx];
 
 function inPath(name: string): string | null {
   for (const folder of (process.env.PATH ?? "").split(delimiter)) {

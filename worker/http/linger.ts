@@ -9,6 +9,7 @@ import type { Socket } from "node:net";
  */
 export function lingerAtEnd(request: IncomingMessage, ms: number): void {
   const socket = request.socket as Socket & { destroySoon(): void };
+  ending.add(socket);
   // What the server calls after the last answer of a connection.
   socket.destroySoon = () => {
     socket.end();
@@ -17,4 +18,11 @@ export function lingerAtEnd(request: IncomingMessage, ms: number): void {
     const timer = setTimeout(() => socket.destroy(), ms);
     socket.once("close", () => clearTimeout(timer));
   };
+}
+
+const ending = new WeakSet<object>();
+
+/** Whether a connection has had its last answer: what still comes on it is not read as a request. */
+export function isEnding(socket: object): boolean {
+  return ending.has(socket);
 }

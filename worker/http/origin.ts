@@ -41,9 +41,9 @@ export function openOrigin(origin: string): Origin {
     bodyTimeout: 0,
     connect(options, callback) {
       connector(options, (error, socket) => {
-        if (socket === null) return callback(error!, null);
-        readsDespiteFailedWrites(socket);
-        callback(null, socket);
+        if (error) return callback(error, null);
+        readsDespiteFailedWrites(socket!);
+        callback(null, socket!);
       });
     },
   });

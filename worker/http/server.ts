@@ -11,6 +11,7 @@ import { type Listen, type Server, urlOf } from "../server.ts";
 import { CLIENT_CLOCKS, MAX_HEADER_BYTES } from "./clocks.ts";
 import { fetchListener, type ServedHandler, TypedAsGiven } from "./fetch-listener.ts";
 import { Fields } from "./fields.ts";
+import { isEnding } from "./linger.ts";
 import type { ReverseProxy } from "./proxy.ts";
 import { refuse, refuseOnSocket } from "./refuse.ts";
 import { readHead } from "./request-head.ts";
@@ -38,6 +39,7 @@ export async function serveHttp(
   const upgraded = new Set<Duplex>();
 
   function answer(request: IncomingMessage, response: ServerResponse, expectsContinue: boolean): void {
+    if (isEnding(request.socket)) return void request.resume();
     response.on("error", () => {}); // a client that is gone
     const head = headOf(request);
     if ("status" in head) {
@@ -67,6 +69,7 @@ export async function serveHttp(
   );
   server.on("checkContinue", (request, response) => answer(request, response, true));
   server.on("upgrade", (request: IncomingMessage, socket: Socket, head: Buffer) => {
+    if (isEnding(socket)) return void socket.destroy();
     upgraded.add(socket);
     socket.on("close", () => upgraded.delete(socket));
     socket.on("error", () => {});
@@ -118,18 +121,19 @@ function headOf({ method, url, httpVersion, rawHeaders }: IncomingMessage) {
 
 /** What is no request in HTTP/1 gets a status, and its connection ends. */
 function onClientError(error: NodeJS.ErrnoException & { rawPacket?: Buffer }, socket: Duplex): void {
-  if (error.code === "ECONNRESET" || !socket.writable) {
+  // It has its answer; what follows is dropped.
+  if (isEnding(socket)) return;
+  const { _httpMessage: answer } = socket as { _httpMessage?: ServerResponse | null };
+  if (error.code === "ECONNRESET" || !socket.writable || answer?.headersSent) {
     socket.destroy();
-    return;
-  }
-  // Bun's parser does not know the target `*`.
-  if (error.rawPacket?.subarray(0, 17).toString("latin1").startsWith("OPTIONS * HTTP/1.")) {
+  } else if (error.rawPacket?.subarray(0, 17).toString("latin1").startsWith("OPTIONS * HTTP/1.")) {
+    // Bun's parser does not know the target `*`.
     socket.end(`HTTP/1.1 204 No Content\r\nallow: ${METHODS}\r\nconnection: close\r\n\r\n`);
-    return;
+  } else {
+    const isLate = error.code === "ERR_HTTP_REQUEST_TIMEOUT";
+    const status = error.code === "HPE_HEADER_OVERFLOW" ? 431 : isLate ? 408 : 400;
+    refuseOnSocket(socket, { status, message: "the request cannot be read" });
   }
-  const status =
-    error.code === "HPE_HEADER_OVERFLOW" ? 431 : error.code === "ERR_HTTP_REQUEST_TIMEOUT" ? 408 : 400;
-  refuseOnSocket(socket, { status, message: "the request cannot be read" });
 }
 
 /** How many descriptors this process may open; `null`: the system does not tell. */

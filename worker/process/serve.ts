@@ -119,7 +119,7 @@ function listenFault(error: unknown): string {
   if (/EACCES|EPERM|PermissionDenied/.test(said)) {
     return "this user may not; choose a listen.port of 1024 or more";
   }
-  if (/EADDRNOTAVAIL|AddrNotAvailable|ENOTFOUND|EAI_|lookup|resolve/i.test(said)) {
+  if (/EADDRNOTAVAIL|AddrNotAvailable|EINVAL|ENOTFOUND|EAI_|lookup|resolve/i.test(said)) {
     return "this machine has no such address; look at listen.host";
   }
   return message;

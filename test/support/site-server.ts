@@ -1,0 +1,33 @@
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { type ProcessRuntime, type Spawned, spawnServer } from "./spawn.ts";
+
+/** Starts `millrace serve` on a runtime in front of an origin, with a store that ends with it. */
+export async function serveSite(
+  runtime: ProcessRuntime,
+  origin: string,
+  config: Record<string, Record<string, unknown>> = {},
+): Promise<Spawned & { port: number }> {
+  const folder = mkdtempSync(join(tmpdir(), "millrace-site-"));
+  const file = join(folder, "config.json");
+  const whole = {
+    listen: { port: 0, ...config.listen },
+    store: "memory:",
+    publisher: { domain: "site.example", origin, ...config.publisher },
+    client: { ...config.client },
+    ec: { passphrases: ["publisher-chosen-secret"], ...config.ec },
+    consent: { assumeCountry: "JP", ...config.consent },
+  };
+  writeFileSync(file, JSON.stringify(whole));
+  const server = await spawnServer(runtime, ["worker/cli.ts", "serve", "--config", file]);
+  return {
+    ...server,
+    port: Number(new URL(server.url).port),
+    async stop(signal) {
+      const code = await server.stop(signal);
+      rmSync(folder, { recursive: true, force: true });
+      return code;
+    },
+  };
+}
