@@ -6,6 +6,7 @@ import {
   bidRequestFault,
   withIdentity,
   withoutIdentity,
+  withoutSecondPlace,
 } from "../../runtime/ec/auction.ts";
 import { allowsEcCreation } from "../../runtime/ec/consent.ts";
 import type { EcContext } from "../../runtime/ec/context.ts";
@@ -85,11 +86,15 @@ export function auctionRoutes(services: Services): Hono<RouteBindings> {
 
     const allowed = allowsEcCreation(context.consent);
     const known = allowed ? await identityOf(context) : null;
-    const outgoing = known !== null ? withIdentity(request, known) : allowed ? request : stripped(request);
+    /** @throws {RangeError} as `send`. */
+    const outgoing = () => {
+      if (known !== null) return withIdentity(request, known);
+      return allowed ? withoutSecondPlace(request) : stripped(request);
+    };
     const outcome = (name: string) => metrics.count("ec_auctions_total", { outcome: name });
     let answer: Response;
     try {
-      answer = await send(endpoint, outgoing, c.req.raw.headers);
+      answer = await send(endpoint, outgoing(), c.req.raw.headers);
     } catch (error) {
       if (error instanceof RangeError) {
         return c.json(problem("invalid_bid_request", "the bid request is nested too deeply"), 400);
