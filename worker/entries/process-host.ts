@@ -115,11 +115,12 @@ export function processHost<Args extends unknown[]>(options: ProcessHostOptions<
 function lateFetchPublic(allowLoopback: boolean): Fetch {
   let loaded: Promise<Fetch> | undefined;
   async function load(): Promise<Fetch> {
-    const [{ createRawFetch }, { publicLookup }] = await Promise.all([
+    const [{ createRawFetch }, { publicLookup }, { decodingFetch }] = await Promise.all([
       import("../proxy-node.ts"),
       import("../public-lookup.ts"),
+      import("../codings.ts"),
     ]);
-    return createRawFetch(publicLookup(allowLoopback));
+    return decodingFetch(createRawFetch(publicLookup(allowLoopback)));
   }
   return async (url, init) => {
     loaded ??= load();

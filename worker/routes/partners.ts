@@ -3,7 +3,7 @@ import { faultToWire, partnerFromWire, partnerToWire } from "../../runtime/ec/ad
 import { isObject } from "../../runtime/json.ts";
 import { valueWithin } from "../../runtime/within.ts";
 import type { RouteBindings } from "../app.ts";
-import { readJson } from "../body.ts";
+import { bodyRefusal, readJson } from "../body.ts";
 import { requireOperator } from "../operator.ts";
 import { problem } from "../problem.ts";
 import type { Services } from "../service.ts";
@@ -47,8 +47,9 @@ export function partnerRoutes(services: Services): Hono<RouteBindings> {
 
     .post("/_ts/admin/partners/register", async (c) => {
       const body = await readJson(c.req.raw, MAX_BODY_BYTES);
-      if ("fault" in body && body.fault === "too_large") {
-        return c.json(problem("body_too_large", `send at most ${MAX_BODY_BYTES} bytes`), 413);
+      if ("fault" in body && body.fault !== "malformed") {
+        const refusal = bodyRefusal(body.fault, MAX_BODY_BYTES);
+        return c.json(refusal.body, refusal.status, refusal.headers);
       }
       if ("fault" in body || !isObject(body.value)) {
         return c.json(problem("invalid_json", "the body must be a JSON object: a partner's record"), 400);
