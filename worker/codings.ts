@@ -126,8 +126,9 @@ function formatOf([first = 0, second = 0]: Uint8Array, coding: Coding): "gzip" |
 /**
  * A fetch that decodes, as the Fetch standard has it, over one that hands on the bytes as they came. Asks for what is
  * understood. An answer in another coding cannot be read: a success fails, of any other answer the body is dropped.
+ * @param alreadyDecoded codings that the given fetch decodes itself, though the answer's headers still name them.
  */
-export function decodingFetch(fetch: Fetch): Fetch {
+export function decodingFetch(fetch: Fetch, alreadyDecoded: readonly string[] = []): Fetch {
   return async (url, init = {}) => {
     const asked = new Headers(init.headers);
     if (!asked.has("accept-encoding")) asked.set("accept-encoding", ACCEPT_ENCODING);
@@ -135,6 +136,7 @@ export function decodingFetch(fetch: Fetch): Fetch {
     const contentEncoding = response.headers.get("content-encoding");
     const coding = codingOf(contentEncoding);
     if (coding === "identity" || response.body === null) return response;
+    if (alreadyDecoded.includes(contentEncoding!.trim().toLowerCase())) return response;
 
     const headers = new Headers(response.headers);
     headers.delete("content-encoding");

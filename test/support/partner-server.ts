@@ -31,8 +31,6 @@ const json = (response: ServerResponse, status: number, body: unknown, headers =
   response.end(JSON.stringify(body));
 };
 
-const BOMB = gzipSync(`{"uid":"${" ".repeat(64 * 1024 ** 2)}"}`);
-
 /** The ways partners behave, good and bad. */
 export const behaviours = {
   prompt: (response, { ecId }) => json(response, 200, { uid: `uid-${ecId.slice(-6)}` }),
@@ -62,6 +60,18 @@ export const behaviours = {
     more();
   },
   invalid: (response) => response.end('{"uid":'),
+  control: (response) => json(response, 200, { uid: "a\u0007b" }),
+  redirecting(response) {
+    response.writeHead(302, { location: "http://10.0.0.1/steal" });
+    response.end();
+  },
+  closing: (response) => response.destroy(),
+} satisfies Record<string, Behaviour>;
+
+const BOMB = gzipSync(`{"uid":"${" ".repeat(64 * 1024 ** 2)}"}`);
+
+/** The ways partners compress what they answer, good and bad. */
+export const compressions = {
   /** Compresses only for those who say that they understand it. */
   compressing(response, { ecId, headers }) {
     const body = JSON.stringify({ uid: `uid-${ecId.slice(-6)}` });
@@ -90,12 +100,6 @@ export const behaviours = {
     response.writeHead(200, { "content-encoding": "x-own" });
     response.end("what nobody can read");
   },
-  control: (response) => json(response, 200, { uid: "a\u0007b" }),
-  redirecting(response) {
-    response.writeHead(302, { location: "http://10.0.0.1/steal" });
-    response.end();
-  },
-  closing: (response) => response.destroy(),
 } satisfies Record<string, Behaviour>;
 
 /** Starts a partner's server on a free port. */

@@ -190,6 +190,14 @@ describe("decodingFetch", () => {
     expect((await answer.text()) === TEXT).toBe(true);
   });
 
+  test("decodes nothing twice", async () => {
+    const fetch = decodingFetch(
+      async () => new Response("decoded", { headers: { "content-encoding": "GZip" } }),
+      ["gzip", "br"],
+    );
+    expect(await (await fetch("https://x.example/")).text()).toBe("decoded");
+  });
+
   test("leaves a plain answer and one without a body as they are", async () => {
     const plain = answering("plain", { headers: { "content-encoding": "identity" } });
     expect(await (await plain.fetch("https://x.example/")).text()).toBe("plain");

@@ -3,6 +3,7 @@ import { tcfString } from "../../support/consent-strings.ts";
 import {
   type Behaviour,
   behaviours,
+  compressions,
   type PartnerServer,
   startPartnerServer,
 } from "../../support/partner-server.ts";
@@ -56,11 +57,11 @@ export const pullSyncScenarios: Scenario[] = [
   {
     name: "pull: a compressed answer is read, and one that unpacks to far too much is not",
     async run(target) {
-      const good = { zipper: behaviours.compressing, deflater: behaviours.deflating };
+      const good = { zipper: compressions.compressing, deflater: compressions.deflating };
       const bad = {
-        bomber: behaviours.bomb,
-        liar: behaviours.notGzip,
-        stranger: behaviours.unknownCoding,
+        bomber: compressions.bomb,
+        liar: compressions.notGzip,
+        stranger: compressions.unknownCoding,
       };
       const partners = Object.entries({ ...good, ...bad }).map(([id, behave]) => [id, { behave }]);
       await withPartners(target, Object.fromEntries(partners), async (servers) => {
