@@ -107,6 +107,7 @@ export function processHost<Args extends unknown[]>(options: ProcessHostOptions<
       if (/^rediss?:/.test(url)) return redisLimiter({ redis: connectRedis({ url }) });
       throw new Error(`${name} has no limiter for "${schemeOf(url)}"; it has local, redis:, rediss:`);
     },
+    isPublicSuffix: async (domain) => (await import("../process/public-suffix.ts")).isPublicSuffix(domain),
     background: () => livingProcess,
   };
 }
