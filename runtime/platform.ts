@@ -125,7 +125,7 @@ export interface Random {
   fill(target: Uint8Array<ArrayBuffer>): void;
 }
 
-/** The network, as the Fetch standard has it. */
+/** The network, as the Fetch standard has it: a body that was compressed on its way comes decoded. */
 export type Fetch = (url: string, init?: RequestInit) => Promise<Response>;
 
 /** Facts that go with a log line. */

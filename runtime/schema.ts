@@ -79,7 +79,7 @@ export function listOf<Item extends v.GenericSchema<unknown, string>>(item: Item
 
 /** A host name or address as in a URL, without scheme, port and path; lower case, without the root's dot. */
 export function hostName() {
-  const expected = "a host name such as cdn.example.com, without scheme, port and path";
+  const expected = "a host name such as cdn.example.com, without scheme, port, path and wildcard";
   return v.pipe(v.string(expected), v.transform(plainHost), v.string(expected));
 }
 
@@ -92,10 +92,14 @@ export function parseUrl(given: string): URL | null {
   }
 }
 
+/** A name of labels (RFC 1123, section 2.1; some have underscores) or an address. A URL's host may have other characters. */
+const HOST = /^(?=.{1,253}$)(?:[a-z0-9_-]{1,63}(?:\.[a-z0-9_-]{1,63})*|\[[0-9a-f:.]+\])$/;
+
 function plainHost(given: string): string | null {
   const url = parseUrl(`https://${given}/`);
   const isPlain = url !== null && url.port === "" && url.username === "" && !/[/?#@\\\s]|:\d+$/.test(given);
-  return isPlain ? url.hostname.replace(/\.$/, "") : null;
+  const host = isPlain ? url.hostname.replace(/\.$/, "") : "";
+  return HOST.test(host) ? host : null;
 }
 
 /** Fields whose values are never shown. A store's and a limiter's URL may hold a password. */

@@ -2,31 +2,58 @@
  * Request bodies, read no further than they may be long.
  * @module
  */
+import { ACCEPT_ENCODING, codingOf, decoded, isGzip } from "./codings.ts";
+import { problem } from "./problem.ts";
 
-/** A body that was read as JSON, or why it was not. */
-export type JsonBody = { value: unknown } | { fault: "too_large" | "malformed" };
+/** Why a body cannot be used. */
+export type BodyFault = "too_large" | "malformed" | "unsupported_encoding";
+
+/** A body that was read as JSON, with its text, or why it was not. */
+export type JsonBody = { value: unknown; text: string } | { fault: BodyFault };
+
+/** How a body is read. */
+export interface ReadOptions {
+  /** Take a body that begins as gzip does for that, though `Content-Encoding` does not say so. Default: false. */
+  sniffGzip?: boolean;
+}
 
 /**
- * Reads a body as JSON in UTF-8. Stops reading at the limit, whatever the request says of its length.
- * @param maxBytes the longest body that is read
+ * Reads a body as JSON in UTF-8, decoded as its `Content-Encoding` says. Stops reading at the limit, whatever the request
+ * says of its length.
+ * @param maxBytes of the longest body that is read, both as it is sent and decoded
  */
-export async function readJson(request: Request, maxBytes: number): Promise<JsonBody> {
-  const bytes = await readBytes(request, maxBytes);
-  if (bytes === null) return { fault: "too_large" };
+export async function readJson(
+  request: Request,
+  maxBytes: number,
+  { sniffGzip = false }: ReadOptions = {},
+): Promise<JsonBody> {
+  const told = codingOf(request.headers.get("content-encoding"));
+  if (told === null) return { fault: "unsupported_encoding" };
+  if (Number(request.headers.get("content-length") ?? 0) > maxBytes) return { fault: "too_large" };
+  const sent = await readBytes(request.body, maxBytes);
+  if (sent === null) return { fault: "too_large" };
+  const coding = told === "identity" && sniffGzip && isGzip(sent) ? codingOf("gzip") : told;
+  if (coding === null) return { fault: "unsupported_encoding" };
   try {
-    return { value: JSON.parse(new TextDecoder("utf-8", { fatal: true }).decode(bytes)) };
+    const bytes =
+      coding === "identity" ? sent : await readBytes(decoded(new Response(sent).body!, coding), maxBytes);
+    if (bytes === null) return { fault: "too_large" };
+    const text = new TextDecoder("utf-8", { fatal: true }).decode(bytes);
+    return { value: JSON.parse(text), text };
   } catch {
     return { fault: "malformed" };
   }
 }
 
 /** @returns `null` if the body is longer than `maxBytes` */
-async function readBytes(request: Request, maxBytes: number): Promise<Uint8Array | null> {
-  if (Number(request.headers.get("content-length") ?? 0) > maxBytes) return null;
-  if (request.body === null) return new Uint8Array();
+async function readBytes(
+  body: ReadableStream<Uint8Array<ArrayBuffer>> | null,
+  maxBytes: number,
+): Promise<Uint8Array<ArrayBuffer> | null> {
+  if (body === null) return new Uint8Array();
   const chunks: Uint8Array[] = [];
   let length = 0;
-  const reader = request.body.getReader();
+  const reader = body.getReader();
   for (;;) {
     const { done, value } = await reader.read();
     if (done) break;
@@ -45,4 +72,29 @@ async function readBytes(request: Request, maxBytes: number): Promise<Uint8Array
     at += chunk.byteLength;
   }
   return bytes;
+}
+
+/** The parts of the answer to a body that cannot be used. */
+export interface Refusal {
+  status: 400 | 413 | 415;
+  body: { error: string; message: string };
+  headers: Record<string, string>;
+}
+
+/** How a body that cannot be used is answered. 415 tells what would be understood (RFC 9110, section 15.5.16). */
+export function bodyRefusal(fault: BodyFault, maxBytes: number): Refusal {
+  switch (fault) {
+    case "too_large":
+      return { status: 413, body: problem("body_too_large", `send at most ${maxBytes} bytes`), headers: {} };
+    case "malformed":
+      return { status: 400, body: problem("invalid_json", "the body must be JSON in UTF-8"), headers: {} };
+    case "unsupported_encoding": {
+      const message = `the body's Content-Encoding is not understood; send it plain or as one of: ${ACCEPT_ENCODING}`;
+      return {
+        status: 415,
+        body: problem("unsupported_encoding", message),
+        headers: { "accept-encoding": ACCEPT_ENCODING },
+      };
+    }
+  }
 }

@@ -18,6 +18,7 @@ import {
   text,
   whole,
 } from "../runtime/schema.ts";
+import { COUNTRIES, US_REGIONS } from "./codes.ts";
 import { type Environment, overrideByEnvironment } from "./environment.ts";
 import { passphraseFault } from "./passphrase.ts";
 import { type ReadFile, resolveSecrets } from "./secrets.ts";
@@ -31,7 +32,8 @@ const US_STATES = "CA VA CO CT UT MT OR TX FL DE IA NE NH NJ TN MN MD IN KY RI".
 
 const MAX_PASSPHRASES = 16;
 const DOMAIN = /^(?=.{1,253}$)(?:[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z](?:[a-z0-9-]{0,61}[a-z0-9])?$/;
-const HEADER_NAME = /^[\w!#$%&'*+.^`|~-]{1,100}$/;
+/** Fewer characters than a name may have (RFC 9110, section 5.6.2): others are mistakes, such as a wildcard. */
+const HEADER_NAME = /^[A-Za-z0-9][\w-]{0,99}$/;
 
 /** A part of the configuration that may be left out as far as all of its fields may. */
 function section<Entries extends v.ObjectEntries>(entries: Entries) {
@@ -39,7 +41,7 @@ function section<Entries extends v.ObjectEntries>(entries: Entries) {
 }
 
 function headerName() {
-  const expected = "a header's name, or null";
+  const expected = "a header's name such as x-real-ip, or null";
   return v.nullish(
     v.pipe(
       text(expected, (name) => HEADER_NAME.test(name)),
@@ -49,26 +51,38 @@ function headerName() {
   );
 }
 
-/** Two letters, in either case. */
-function code(expected: string) {
+/** One of these codes, in either case. */
+function code(known: ReadonlySet<string>, expected: string) {
   return v.pipe(
     v.string(expected),
     v.toUpperCase(),
-    v.check((value) => /^[A-Z]{2}$/.test(value), expected),
+    v.check((value) => known.has(value), expected),
   );
 }
 
-const country = () => code("a country code of two letters (ISO 3166-1), such as DE");
-const state = () => code("a state code of two letters, such as CA");
+const country = () => code(COUNTRIES, "a country code of two letters (ISO 3166-1), such as DE or GB");
+const state = () => code(US_REGIONS, "a US state's code of two letters (ISO 3166-2:US), such as CA");
 
-function cookieDomain() {
+/** Whether a domain is a public suffix, for which browsers keep no cookie. */
+export type IsPublicSuffix = (domain: string) => boolean;
+
+function cookieDomain(isPublicSuffix: IsPublicSuffix) {
   const expected =
     "a domain that a cookie can be set for, such as example.com (international names in punycode)";
   return v.pipe(
     v.string(expected),
     v.toLowerCase(),
     v.check((value) => DOMAIN.test(value), expected),
+    v.check(
+      (value) => !DOMAIN.test(value) || !isPublicSuffix(value),
+      ({ input }) => publicSuffixExpected(input),
+    ),
   );
+}
+
+/** What should stand in the place of a public suffix. */
+export function publicSuffixExpected(suffix: string): string {
+  return `a domain of your own below ${suffix}, such as example.${suffix}: browsers keep no cookie for a public suffix`;
 }
 
 /** Where to listen: a host name or address; IPv6 with or without brackets, kept without. */
@@ -140,7 +154,7 @@ function passphraseList() {
   );
 }
 
-function configSchema(allowInsecure: boolean) {
+function configSchema(allowInsecure: boolean, isPublicSuffix: IsPublicSuffix) {
   const store = "a store such as sqlite:./data/millrace.db, memory:, redis://host:6379 or deno-kv:PATH";
   const limiter = "local, or a limiter such as redis://host:6379";
   const sections = fields({
@@ -157,7 +171,7 @@ function configSchema(allowInsecure: boolean) {
       "local",
     ),
     publisher: section({
-      domain: cookieDomain(),
+      domain: cookieDomain(isPublicSuffix),
       origin: v.nullish(originUrl(), null),
       originHost: v.optional(originHost(), "preserve"),
       originTimeoutMs: v.optional(whole(1, 600_000, "a whole number of milliseconds"), 30_000),
@@ -260,13 +274,19 @@ export class ConfigError extends Error {
  * @param input as parsed from JSON, or written in code.
  * @param env environment variables: `MILLRACE_…` override the input, any may be named by `{"env": …}`.
  * @param readFile reads what `{"file": …}` names; left out where there are no files.
+ * @param isPublicSuffix left out where the list of public suffixes is not at hand.
  * @returns the configuration with its defaults. Parsing that again changes nothing.
  * @throws {ConfigError} if anything is wrong.
  */
-export function parseConfig(input: unknown, env: Environment, readFile?: ReadFile): Config {
-  const overridden = overrideByEnvironment(input ?? {}, env, configSchema(false));
+export function parseConfig(
+  input: unknown,
+  env: Environment,
+  readFile?: ReadFile,
+  isPublicSuffix: IsPublicSuffix = () => false,
+): Config {
+  const overridden = overrideByEnvironment(input ?? {}, env, configSchema(false, isPublicSuffix));
   const { value, faults: unresolved, fields: secret } = resolveSecrets(overridden.value, env, readFile);
-  const parsed = v.safeParse(configSchema(allowsInsecure(value)), value);
+  const parsed = v.safeParse(configSchema(allowsInsecure(value), isPublicSuffix), value);
   const alreadySaid = new Set(unresolved.map(({ field }) => field));
   const faults = [
     ...overridden.faults,

@@ -6,9 +6,12 @@ import { createLog } from "../runtime/observe/log.ts";
 import { createMetrics } from "../runtime/observe/metrics.ts";
 import type { Client, Clock, Fetch, Log, Random, RateLimiter, Store } from "../runtime/platform.ts";
 import { needsSocketAddress, readClient } from "./client.ts";
-import { type Config, type ConfigInput, parseConfig } from "./config.ts";
+import { type Config, type ConfigInput, parseConfig, publicSuffixExpected } from "./config.ts";
 import type { FetchHandler, Host } from "./host.ts";
 import { createService, type Service } from "./service.ts";
+
+/** When a running service looks `publisher.domain` up in the list of public suffixes, in milliseconds. */
+const DOMAIN_CHECK_AFTER_MS = 1000;
 
 /** Objects of your own, instead of what the host would supply. */
 export interface OwnParts {
@@ -93,10 +96,26 @@ export function withConfig<Args extends unknown[]>(host: Host<Args>, config: Con
   const clock = own.clock ?? host.clock;
   const random = own.random ?? host.random;
   let service: Service | undefined;
+  let cancelCheck = () => {};
+
+  /** Says in the log what `millrace check` would have refused. */
+  async function checkDomain(log: Log): Promise<void> {
+    const { domain } = config.publisher;
+    if (await host.isPublicSuffix?.(domain)) {
+      log.error(`publisher.domain: "${domain}"; expected ${publicSuffixExpected(domain)}`);
+    }
+  }
 
   // Not before the first request: some hosts allow neither randomness nor connections while a module loads.
   function open(args: Args): Service {
     const { maxKeys } = config.throttle;
+    const log = own.log ?? createLog({ level: host.logLevel, write: host.writeLog, clock });
+    // Loading the list takes some 30 ms, which the first visitors need not wait for.
+    if (host.isPublicSuffix !== undefined) {
+      cancelCheck = clock.after(DOMAIN_CHECK_AFTER_MS, () => {
+        checkDomain(log).catch((error) => log.warn("publisher.domain could not be checked", { error }));
+      });
+    }
     const hotPath = host.createHotPath({ random, ...(maxKeys === null ? {} : { maxKeys }) });
     return createService({
       config,
@@ -108,7 +127,7 @@ export function withConfig<Args extends unknown[]>(host: Host<Args>, config: Con
       fetch: own.fetch ?? host.fetch,
       fetchPublic: own.fetch ?? host.fetchPublic(config.ec.allowInsecurePartners),
       livesBetweenRequests: host.livesBetweenRequests,
-      log: own.log ?? createLog({ level: host.logLevel, write: host.writeLog, clock }),
+      log,
       metrics: createMetrics(),
       loadApp: host.loadApp,
       boundTo: own.boundTo ?? null,
@@ -123,7 +142,10 @@ export function withConfig<Args extends unknown[]>(host: Host<Args>, config: Con
     };
     return Object.assign(answer, {
       service: (...args: Args) => (service ??= open(args)),
-      close: async () => service?.close(),
+      async close() {
+        cancelCheck();
+        await service?.close();
+      },
     });
   };
 }

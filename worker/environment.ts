@@ -4,6 +4,7 @@
  */
 import { nearest } from "../runtime/nearest.ts";
 import { type Fault, fieldName } from "../runtime/schema.ts";
+import { repeatedFields } from "./json-fault.ts";
 
 /** Environment variables. */
 export type Environment = Readonly<Record<string, string | undefined>>;
@@ -45,7 +46,10 @@ export function overrideByEnvironment(input: unknown, env: Environment, schema: 
     if (given === undefined || !name.startsWith("MILLRACE_") || OTHERS.includes(name)) continue;
     const field = known.get(name);
     if (field !== undefined) {
-      value = withValue(value, field.path, typed(given, field));
+      const found = typed(given, field);
+      value = withValue(value, field.path, found);
+      if (Array.isArray(found) && given.trim().startsWith("["))
+        faults.push(...repetitionsIn(given, field, name));
       variables.set(fieldName(field.path), name);
     } else if (!isServiceLink(name, given)) {
       const near = nearest(name, [...known.keys(), ...OTHERS]);
@@ -55,6 +59,15 @@ export function overrideByEnvironment(input: unknown, env: Environment, schema: 
     }
   }
   return { value, faults, variables };
+}
+
+/** Fields that stand twice in a list's JSON. */
+function repetitionsIn(json: string, { path }: Field, variable: string): Fault[] {
+  return [...repeatedFields(json)].map((repeated) => ({
+    field: `${fieldName([...path, ...repeated.path])} (from ${variable})`,
+    found: "given twice",
+    expected: "one value",
+  }));
 }
 
 /** What Kubernetes sets for a service called `millrace` or `millrace-…`, in every container of its namespace. */

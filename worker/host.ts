@@ -48,6 +48,11 @@ export interface Host<Args extends unknown[] = unknown[]> {
   openLimiter(url: string, hotPath: HotPath, args: Args): RateLimiter;
   /** The peer's address as the socket has it; `null` where the host does not tell. */
   address(request: Request, args: Args): string | null;
+  /**
+   * Whether a domain is a public suffix, for which browsers keep no cookie. Left out on hosts whose bundles the list would
+   * make too large.
+   */
+  isPublicSuffix?(domain: string): Promise<boolean>;
   /** Where work that outlives the response goes. */
   background(args: Args): Background;
 }

@@ -147,12 +147,29 @@ export interface Visit {
   readonly route: RouteKind;
 }
 
+/** What has a request, such as hono's `Context`. */
+export interface HasRequest {
+  readonly req: { readonly raw: Request };
+}
+
 /**
  * What the service read of a request and decided on it, for the wrapped handler.
+ *
+ * It belongs to the very object that the wrapped handler got: a copy, by `new Request(request)` or `request.clone()`, has
+ * nothing of it. Read it before you make one. Behind `edgeCookieMiddleware` it stays where other middleware replaces the
+ * request.
+ *
+ * @param source the request, or hono's `Context`.
  * @returns `undefined` for a request that did not come through the service.
  */
-export function ecOf(request: Request): Readonly<EcContext> | undefined {
-  return (request as Accompanied)[CONTEXT];
+export function ecOf(source: Request | HasRequest): Readonly<EcContext> | undefined {
+  return (("req" in source ? source.req.raw : source) as Accompanied)[CONTEXT];
+}
+
+/** Gives a request what belongs to the one that it replaces. */
+export function replaceRequest(before: Request, after: Request): void {
+  const context = (before as Accompanied)[CONTEXT];
+  if (context !== undefined) (after as Accompanied)[CONTEXT] = context;
 }
 
 /** Puts a service together. Opens nothing and starts nothing by itself. */

@@ -7,7 +7,7 @@ import * as v from "valibot";
 import type { Json, Log, Store } from "../runtime/platform.ts";
 import type { StoreCall, StoreRefusal } from "../runtime/stores/http.ts";
 import { bearerToken } from "./bearer.ts";
-import { readJson } from "./body.ts";
+import { bodyRefusal, readJson } from "./body.ts";
 import { problem } from "./problem.ts";
 
 /** The longest call that is read, in bytes: a value of a mebibyte, and what JSON makes of it. */
@@ -68,9 +68,8 @@ export function serveStore({
       return answer(405, problem("method_not_allowed", "operations are sent by POST"));
     const body = await readJson(request, MAX_CALL_BYTES);
     if ("fault" in body) {
-      return body.fault === "too_large"
-        ? answer(413, problem("too_large", `a call may have ${MAX_CALL_BYTES} bytes`))
-        : answer(400, problem("malformed", "the body is not JSON in UTF-8"));
+      const { status, body: message, headers } = bodyRefusal(body.fault, MAX_CALL_BYTES);
+      return answer(status, message, headers);
     }
     const parsed = v.safeParse(callSchema, body.value);
     if (!parsed.success) return answer(400, problem("malformed", "the body is none of the operations"));
@@ -107,6 +106,6 @@ function refusal(type: StoreRefusal["type"], { message }: Error): StoreRefusal {
   return { error: "refused", type, message };
 }
 
-function answer(status: number, body: unknown): Response {
-  return Response.json(body ?? null, { status, headers: { "cache-control": "no-store" } });
+function answer(status: number, body: unknown, headers: Record<string, string> = {}): Response {
+  return Response.json(body ?? null, { status, headers: { ...headers, "cache-control": "no-store" } });
 }

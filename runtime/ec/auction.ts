@@ -4,6 +4,7 @@
  */
 import { isObject, type JsonObject } from "../json.ts";
 import { type Eid, type SharedId, toEids } from "./eids.ts";
+import { mergeEids } from "./merge-eids.ts";
 
 /** What an auction may know of the visitor. */
 export interface AuctionIdentity {
@@ -22,21 +23,49 @@ export function bidRequestFault(body: unknown): string | null {
 }
 
 /**
- * The request with `user.id`, `user.eids` and `user.consent`. Whatever else it says of the user stays; of ids that it
- * has already none is doubled.
+ * The request with `user.id`, `user.eids` and `user.consent`. Our EIDs come first, then those that the request has. What
+ * else it says of the user stays, except for what would contradict: a TC string of ours replaces `user.ext.consent`, where
+ * OpenRTB 2.5 had it, as well.
  */
 export function withIdentity(request: JsonObject, { ec, ids, tcf }: AuctionIdentity): JsonObject {
-  const user = isObject(request.user) ? request.user : {};
-  const eids = mergeEids(toEids(ids), Array.isArray(user.eids) ? user.eids : []);
+  const user = withEidsInOnePlace(isObject(request.user) ? request.user : {}, toEids(ids));
   return {
     ...request,
     user: {
-      ...user,
+      ...(tcf === null ? user : withoutExt(user, "consent")),
       id: ec,
-      ...(eids.length === 0 ? {} : { eids }),
       ...(tcf === null ? {} : { consent: tcf }),
     },
   };
+}
+
+/**
+ * The request with its EIDs where OpenRTB 2.6 has them. A server that is given both `user.eids` and `user.ext.eids`, the
+ * place of OpenRTB 2.5, may read one and drop the other.
+ */
+export function withoutSecondPlace(request: JsonObject): JsonObject {
+  return isObject(request.user) ? { ...request, user: withEidsInOnePlace(request.user, []) } : request;
+}
+
+/** The user with everything of `ours`, of `user.eids` and of `user.ext.eids` in `user.eids`. */
+function withEidsInOnePlace(user: JsonObject, ours: readonly Eid[]): JsonObject {
+  const older = isObject(user.ext) ? user.ext.eids : undefined;
+  const eids = mergeEids(ours, listIn(user.eids), listIn(older));
+  // A member that is no list holds no EIDs: it is the endpoint's to judge, unless there are some to put in its place.
+  return {
+    ...(Array.isArray(older) ? withoutExt(user, "eids") : user),
+    ...(eids.length === 0 ? {} : { eids }),
+  };
+}
+
+const listIn = (value: unknown): readonly unknown[] => (Array.isArray(value) ? value : []);
+
+/** The user without one member of its `ext`, and without an `ext` that has no other. */
+function withoutExt(user: JsonObject, name: string): JsonObject {
+  if (!isObject(user.ext) || !Object.hasOwn(user.ext, name)) return user;
+  const { ext, ...rest } = user;
+  const { [name]: _, ...others } = ext as JsonObject;
+  return Object.keys(others).length === 0 ? rest : { ...rest, ext: others };
 }
 
 /**
@@ -63,23 +92,4 @@ export function withoutIdentity(
       ...(isObject(user.ext) ? { ext: cleaned(user.ext) } : {}),
     },
   };
-}
-
-/** Ours first; what the request has of the same source joins ours, unless it is the same id. */
-function mergeEids(ours: readonly Eid[], theirs: readonly unknown[]): unknown[] {
-  const merged: unknown[] = [...ours];
-  for (const eid of theirs) {
-    const at = isObject(eid) ? ours.findIndex(({ source }) => source === eid.source) : -1;
-    if (at === -1) {
-      merged.push(eid);
-      continue;
-    }
-    const { uids, ...rest } = eid as JsonObject;
-    const first = merged[at] as JsonObject & Eid;
-    const more = (Array.isArray(uids) ? uids : []).filter(
-      (uid) => !first.uids.some((known) => isObject(uid) && known.id === uid.id),
-    );
-    merged[at] = { ...rest, ...first, uids: [...first.uids, ...more] };
-  }
-  return merged;
 }

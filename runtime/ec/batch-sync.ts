@@ -4,7 +4,7 @@
  */
 import type { UpsertOutcome } from "./entry.ts";
 import { ContentionError, type Graph, type Upsert } from "./graph.ts";
-import { isUid } from "./partner.ts";
+import { isUid } from "./uid.ts";
 
 /** The most mappings of one upload. */
 export const MAX_MAPPINGS = 1000;

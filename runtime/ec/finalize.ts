@@ -2,6 +2,7 @@
  * The one place that writes identity to a response.
  * @module
  */
+import { copyResponse } from "../copy-response.ts";
 import { allowsEcCreation } from "./consent.ts";
 import { EC_HEADER, type EcContext } from "./context.ts";
 import { deleteCookieHeader, setCookieHeader } from "./cookie.ts";
@@ -165,9 +166,8 @@ export function privateCacheControl(value: string | null): string {
   return ["private", ...kept].join(", ");
 }
 
-/** A copy with changed headers around the same body: a response that came from the network has immutable ones. */
 function withHeaders(response: Response, change: (headers: Headers) => void): Response {
-  const copy = new Response(response.body, response);
+  const copy = copyResponse(response);
   change(copy.headers);
   return copy;
 }

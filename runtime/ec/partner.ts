@@ -39,17 +39,8 @@ export function isPartnerId(text: string): boolean {
   return PARTNER_ID.test(text);
 }
 
-// No control characters (`\p{Cc}`) and no halves of surrogate pairs (`\p{Cs}`), written out: not every engine of ours
-// knows them by those names.
-// biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what it keeps out.
-const UID = /^[^\u0000-\u001f\u007f-\u009f\ud800-\udfff]{1,256}$/u;
 // biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what it keeps out.
 const NAME = /^[^\u0000-\u001f\u007f-\u009f]{1,100}$/u;
-
-/** Whether a text may be a partner's own id for a visitor: 1 to 256 characters, none of them a control character. */
-export function isUid(text: unknown): text is string {
-  return typeof text === "string" && text.length <= 512 && UID.test(text);
-}
 
 /** What the operator of the service allows. */
 export interface PartnerRules {

@@ -8,7 +8,8 @@ import { isLoopbackHost } from "../addresses.ts";
 import { parseUrl } from "../schema.ts";
 import { allowsEcCreation, type Consent, type ConsentSignals, hasAnySignal } from "./consent.ts";
 import type { EcContext } from "./context.ts";
-import { isUid, type Partner, type PartnerRules } from "./partner.ts";
+import type { Partner, PartnerRules } from "./partner.ts";
+import { isUid, UID_RULE } from "./uid.ts";
 
 /** The parameters of one request. */
 export interface PixelQuery {
@@ -39,7 +40,7 @@ export function readPixelQuery(query: URLSearchParams): PixelQuery | { fault: st
   const uid = query.get("uid");
   const back = query.get("return");
   if (!partner) return { fault: "partner is missing; send your partner id" };
-  if (!isUid(uid)) return { fault: "uid must have 1 to 256 characters, none of them a control character" };
+  if (!isUid(uid)) return { fault: `uid must have ${UID_RULE}` };
   if (!back) return { fault: "return is missing; send the percent-encoded URL to go back to" };
   return { partner, uid, return: back, consent: query.get("consent") };
 }

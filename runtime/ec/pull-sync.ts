@@ -16,9 +16,10 @@ import type { EcContext } from "./context.ts";
 import { type GraphEntry, isTombstone, toSeconds } from "./entry.ts";
 import type { Graph } from "./graph.ts";
 import { ecHash, shortId } from "./id.ts";
-import { isUid, type Partner, pullUrlFault } from "./partner.ts";
+import { type Partner, pullUrlFault } from "./partner.ts";
 import type { Registry } from "./registry.ts";
 import { createRests, REST_MS } from "./rests.ts";
+import { isUid } from "./uid.ts";
 
 /** How long a partner may take, and how much it may say. */
 export const PULL_BOUNDS = { timeoutMs: 5000, maxBytes: 65_536 };

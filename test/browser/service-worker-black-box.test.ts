@@ -76,7 +76,7 @@ describe.skipIf(noChromium !== undefined)(noChromium ?? "black box on browser", 
       method,
       headers,
       redirect: "manual",
-      ...(body === undefined ? {} : { body: String(body) }),
+      ...(body === undefined ? {} : { body: typeof body === "string" ? body : [...body] }),
     });
     const after = await jar();
     const seen = { ...answer, setCookies: setCookiesFor(before, after) };

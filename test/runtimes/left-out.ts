@@ -47,6 +47,7 @@ export const leftOut: Readonly<Record<string, LeftOut>> = {
     "identify: CORS for the publisher's own pages only": OWN_HEADERS,
     "identify: x-ts-eids and x-ts-<partner> stay within their bounds, the newest kept": PARTNERS,
     "deletion: the visitor's own browser, or the operator, and nobody else": OPERATOR,
+    "pull: a compressed answer is read, and one that unpacks to far too much is not": PARTNERS,
     "pull: a partner is asked once, as agreed, and its id lands in the graph": PARTNERS,
     "pull: partners that fail, hang, flood, redirect or lie cost the page and the others nothing": PARTNERS,
     "pull: never more often than the partner's limit for a hash allows": PARTNERS,

@@ -118,10 +118,10 @@ export interface Device {
   page: Page;
   /** What the service worker wrote to the console. */
   log: string[];
-  /** A request of the page's script, and what it may see of the answer. */
+  /** A request of the page's script, and what it may see of the answer. Bytes are a list of numbers: no others get there. */
   fetch(
     path: string,
-    init?: RequestInit,
+    init?: Omit<RequestInit, "body"> & { body?: BodyInit | number[] },
   ): Promise<{ status: number; headers: Record<string, string>; body: string }>;
   /** The cookie as the browser holds it. */
   cookie(): Promise<string | null>;
@@ -146,7 +146,9 @@ export async function openDevice(browser: Browser, site: DeviceSite): Promise<De
     fetch: (path, init) =>
       page.evaluate(
         async ([to, how]) => {
-          const response = await fetch(to as string, how as RequestInit);
+          const { body } = how as { body?: unknown };
+          const bytes = Array.isArray(body) ? { body: new Uint8Array(body) } : {};
+          const response = await fetch(to as string, { ...(how as RequestInit), ...bytes });
           const headers = Object.fromEntries(response.headers);
           return { status: response.status, headers, body: await response.text() };
         },

@@ -2,6 +2,7 @@
  * Answers of a running service, held against the description that it serves.
  * @module
  */
+import { gunzipSync } from "node:zlib";
 import { Ajv2020, type ValidateFunction } from "ajv/dist/2020.js";
 import { description } from "../../worker/openapi/description.ts";
 import type { Answer as Described, Header, Operation, Reference } from "../../worker/openapi/types.ts";
@@ -99,7 +100,8 @@ function requestFault(operation: string, { body }: Visit, status: number): strin
   const isTaken = status === 200 || status === 201;
   const { requestBody } = at<Operation>(operation).value;
   if (!isTaken || requestBody === undefined || body === undefined) return null;
-  const text = typeof body === "string" ? body : new TextDecoder().decode(body);
+  const isZipped = body[0] === 0x1f && typeof body !== "string";
+  const text = isZipped ? gunzipSync(body).toString() : Buffer.from(body).toString();
   const schema = `${operation}/requestBody/content/application~1json/schema`;
   const fault = schemaFault(JSON.parse(text), schema);
   return fault === null ? null : `the request was taken: ${fault}`;

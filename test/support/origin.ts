@@ -1,5 +1,6 @@
 import { createServer, type IncomingHttpHeaders } from "node:http";
 import type { AddressInfo } from "node:net";
+import { gzipSync } from "node:zlib";
 
 /** One request as the origin saw it. */
 export interface SeenRequest {
@@ -12,7 +13,7 @@ export interface SeenRequest {
 export interface Origin {
   url: string;
   seen: SeenRequest[];
-  /** The bodies of the bid requests that `/openrtb2/auction` got. */
+  /** The bodies of the bid requests that `/openrtb2/auction` got; it compresses its answers where that is understood. */
   bids: string[];
   close(): Promise<void>;
 }
@@ -42,8 +43,13 @@ export async function startOrigin(): Promise<Origin> {
       });
       request.on("end", () => {
         bids.push(body);
-        response.writeHead(200, { "content-type": "application/json" });
-        response.end(JSON.stringify({ id: JSON.parse(body).id, seatbid: [] }));
+        const answer = JSON.stringify({ id: JSON.parse(body).id, seatbid: [] });
+        const isZipped = /\bgzip\b/.test(headers["accept-encoding"] ?? "");
+        response.writeHead(200, {
+          "content-type": "application/json",
+          ...(isZipped ? { "content-encoding": "gzip" } : {}),
+        });
+        response.end(isZipped ? gzipSync(answer) : answer);
       });
       return;
     }

@@ -1,5 +1,6 @@
 import { createServer, type IncomingHttpHeaders, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
+import { deflateSync, gzipSync } from "node:zlib";
 
 /** One pull as the partner saw it. */
 export interface Pull {
@@ -65,6 +66,40 @@ export const behaviours = {
     response.end();
   },
   closing: (response) => response.destroy(),
+} satisfies Record<string, Behaviour>;
+
+const BOMB = gzipSync(`{"uid":"${" ".repeat(64 * 1024 ** 2)}"}`);
+
+/** The ways partners compress what they answer, good and bad. */
+export const compressions = {
+  /** Compresses only for those who say that they understand it. */
+  compressing(response, { ecId, headers }) {
+    const body = JSON.stringify({ uid: `uid-${ecId.slice(-6)}` });
+    const isAsked = /\bgzip\b/.test(headers["accept-encoding"] ?? "");
+    response.writeHead(200, {
+      "content-type": "application/json; charset=utf-8",
+      ...(isAsked ? { "content-encoding": "gzip" } : {}),
+    });
+    response.end(isAsked ? gzipSync(body) : body);
+  },
+  /** Compresses whatever it is asked for. */
+  deflating(response, { ecId }) {
+    response.writeHead(200, { "content-encoding": "Deflate" });
+    response.end(deflateSync(JSON.stringify({ uid: `uid-${ecId.slice(-6)}` })));
+  },
+  /** 64 KiB that unpack to 64 MiB. */
+  bomb(response) {
+    response.writeHead(200, { "content-encoding": "gzip" });
+    response.end(BOMB);
+  },
+  notGzip(response) {
+    response.writeHead(200, { "content-encoding": "gzip" });
+    response.end('{"uid":"not-gzip"}');
+  },
+  unknownCoding(response) {
+    response.writeHead(200, { "content-encoding": "x-own" });
+    response.end("what nobody can read");
+  },
 } satisfies Record<string, Behaviour>;
 
 /** Starts a partner's server on a free port. */

@@ -50,8 +50,14 @@ export const nginx: Program = {
   },
 };
 
+export const python: Program = {
+  package: "python3",
+  usedFor: "the test that Python reads the API's description",
+  find: () => inPath("python3"),
+};
+
 /** All of them. */
-export const programs: readonly Program[] = [chromium, git, curl, redisServer, nginx];
+export const programs: readonly Program[] = [chromium, git, curl, redisServer, nginx, python];
 
 function inPath(name: string): string | null {
   for (const folder of (process.env.PATH ?? "").split(delimiter)) {

@@ -100,6 +100,32 @@ describe("check", () => {
     expect(stderr).not.toContain("short!");
   });
 
+  // Safe first, section 7: what was "valid" and is not.
+  test("refuses fields that stand twice, a public suffix, and entries that can never match", async () => {
+    const text = `{
+      "publisher": { "domain": "co.uk", "origin": "http://127.0.0.1:9" },
+      "ec": {
+        "passphrases": ["the-first-secret"],
+        "passphrases": ["publisher-chosen-secret"]
+      },
+      "consent": { "assumeCountry": "DE", "assumeCountry": "FR" },
+      "partners": [{ "id": "a", "allowedReturnDomains": ["*"], "apiKey": "a-key-of-the-ssp-partner" }],
+      "publisher": { "domain": "co.uk", "origin": "http://127.0.0.1:9" }
+    }`;
+    const { code, stdout, stderr } = await run(["check", "--config", file("twice.json", text)]);
+    expect([code, stdout]).toEqual([1, ""]);
+    expect(stderr.split("\n").slice(1, -1)).toEqual([
+      "  ec.passphrases: given in line 4 and again in line 5; expected one value",
+      "  consent.assumeCountry: given twice in line 7; expected one value",
+      "  publisher: given in line 2 and again in line 9; expected one value",
+      expect.stringMatching(/^ {2}publisher\.domain: "co\.uk"; expected a domain of your own below co\.uk/),
+      expect.stringMatching(
+        /^ {2}partners\[0\]\.allowedReturnDomains\[0\]: "\*"; expected a host name .* wildcard$/,
+      ),
+    ]);
+    expect(stderr).not.toContain("secret");
+  });
+
   test("says where a file is no JSON, without showing it", async () => {
     const { code, stderr } = await run([
       "check",

@@ -1,6 +1,9 @@
-import { describe, expect, test } from "vitest";
+import { describe, expect, test, vi } from "vitest";
+import { COUNTRIES, US_REGIONS } from "../../worker/codes.ts";
 import { ConfigError, configWarnings, parseConfig, sealPartners } from "../../worker/config.ts";
 import { edgeCookie } from "../../worker/entries/node.ts";
+import { isPublicSuffix } from "../../worker/process/public-suffix.ts";
+import { manualClock } from "../support/manual-clock.ts";
 
 const SECRET = "publisher-chosen-secret";
 const minimal = { publisher: { domain: "millrace.localhost" }, ec: { passphrases: [SECRET] } };
@@ -251,6 +254,63 @@ describe("faults", () => {
       withPartners({ id: "a", allowedReturnDomains: ["a.example/x"] }),
       "partners[0].allowedReturnDomains[0]",
       /without scheme/,
+    ],
+    // Safe first, section 7: entries of lists that could never match.
+    ...[
+      "*",
+      "*.a.example",
+      "a.*",
+      "%2a.example",
+      "a..example",
+      "a example",
+      "https://a.example",
+      "a.example:443",
+    ].flatMap((host): (typeof cases)[number][] => [
+      [
+        `the return domain ${host}`,
+        withPartners({ id: "a", allowedReturnDomains: ["b.example", host] }),
+        "partners[0].allowedReturnDomains[1]",
+        /wildcard/,
+      ],
+      [
+        `the pull domain ${host}`,
+        withPartners({ id: "a", pullSyncAllowedDomains: [host] }),
+        "partners[0].pullSyncAllowedDomains[0]",
+        /wildcard/,
+      ],
+    ]),
+    [
+      "a source that is a wildcard",
+      withPartners({ id: "a", sourceDomain: "*" }),
+      "partners[0].sourceDomain",
+      /wildcard/,
+    ],
+    ["all countries", withPart({ consent: { gdprCountries: ["*"] } }), "consent.gdprCountries[0]", /GB/],
+    [
+      "the United Kingdom by a wrong code",
+      withPart({ consent: { gdprCountries: ["FR", "UK"] } }),
+      "consent.gdprCountries[1]",
+      /GB/,
+    ],
+    [
+      "a union for a country",
+      withPart({ consent: { assumeCountry: "EU" } }),
+      "consent.assumeCountry",
+      /ISO 3166-1/,
+    ],
+    ["all states", withPart({ consent: { usStates: ["*"] } }), "consent.usStates[0]", /such as CA/],
+    [
+      "a state of another country",
+      withPart({ consent: { usStates: ["ON"] } }),
+      "consent.usStates[0]",
+      /such as CA/,
+    ],
+    ["every header", withPart({ client: { ipHeader: "*" } }), "client.ipHeader", /x-real-ip/],
+    [
+      "a header with its colon",
+      withPart({ client: { countryHeader: "x-country:" } }),
+      "client.countryHeader",
+      /x-real-ip/,
     ],
   ];
 
@@ -593,4 +653,93 @@ test("a start without any source of countries warns", () => {
   expect(configWarnings(parseConfig(withPart({ client: { countryHeader: "cf-ipcountry" } }), {}))).toEqual(
     [],
   );
+});
+
+// Safe first, section 7: "co.uk" is no domain of anybody's.
+describe("with the list of public suffixes at hand", () => {
+  const domainFault = (domain: string, env = {}) => {
+    try {
+      parseConfig({ ...minimal, publisher: { domain } }, env, undefined, isPublicSuffix);
+      return null;
+    } catch (error) {
+      return (error as ConfigError).faults.map(({ field, found, expected }) => [field, found, expected]);
+    }
+  };
+
+  test.each([
+    "co.uk",
+    "CO.UK",
+    "com.au",
+    "github.io",
+    "kobe.jp",
+    "a.kobe.jp",
+    "s3.amazonaws.com",
+    "uk.com",
+    "anything.ck",
+  ])("%s is refused", (domain) => {
+    expect(domainFault(domain)).toEqual([
+      [
+        "publisher.domain",
+        JSON.stringify(domain),
+        expect.stringContaining(`such as example.${domain.toLowerCase()}: browsers keep no cookie`),
+      ],
+    ]);
+  });
+
+  test.each([
+    "example.co.uk",
+    "a.example.co.uk",
+    "me.github.io",
+    "city.kobe.jp",
+    "www.ck",
+    "millrace.localhost",
+    "a.internal",
+    "a.example",
+    "xn--bcher-kva.example",
+  ])("%s is valid", (domain) => {
+    expect(domainFault(domain)).toBeNull();
+  });
+
+  test.each(["com", "localhost", "127.0.0.1", "[::1]", "co.uk.", ".co.uk", "*.co.uk"])(
+    "%s is refused as before",
+    (domain) => {
+      expect(domainFault(domain)).toEqual([
+        ["publisher.domain", JSON.stringify(domain), expect.stringContaining("such as example.com")],
+      ]);
+    },
+  );
+
+  test("a program of one's own learns of it from its log", async () => {
+    const clock = manualClock();
+    const log: string[] = [];
+    const write = (message: string) => log.push(message);
+    const handler = edgeCookie({
+      ...minimal,
+      publisher: { domain: "co.uk" },
+      store: "memory:",
+      clock,
+      log: { debug() {}, info() {}, warn: write, error: write },
+    })(() => new Response("page"));
+    await handler(new Request("https://co.uk/"), {} as never);
+    await clock.settle(1000);
+    await vi.waitFor(() =>
+      expect(log).toContainEqual(expect.stringMatching(/^publisher\.domain: "co\.uk"; expected/)),
+    );
+    await handler.close();
+  });
+});
+
+test("a field that stands twice in a variable's JSON is a fault", () => {
+  const faults = faultsOf(minimal, {
+    MILLRACE_PARTNERS: '[{"id": "a"}, {"id": "b", "name": "x", "name": "y"}]',
+  });
+  expect(faults).toEqual(["partners[1].name (from MILLRACE_PARTNERS): given twice; one value"]);
+});
+
+test("the codes of countries are those that the platform knows", () => {
+  const names = new Intl.DisplayNames("en", { type: "region", fallback: "none" });
+  expect(COUNTRIES.size).toBe(250);
+  for (const country of COUNTRIES) expect(names.of(country), country).toBeDefined();
+  for (const country of ["UK", "EU", "XX", "T1"]) expect(COUNTRIES.has(country)).toBe(false);
+  expect(US_REGIONS.size).toBe(57);
 });

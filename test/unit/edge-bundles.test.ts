@@ -26,6 +26,15 @@ test.each([
   },
 );
 
+// Safe first, section 7: the list of public suffixes is for processes.
+test.each(["fastly", "wasi", "cloudflare", "browser"] as const)(
+  "the bundle of %s has no list of public suffixes",
+  async (name) => {
+    const { inputs } = await bundle({ entry: `worker/entries/${name}.ts`, platform: name });
+    expect(inputs.filter((path) => /tldts|public-suffix/.test(path))).toEqual([]);
+  },
+);
+
 test("a bundle that needs what its host does not have is refused, by name", async () => {
   await expect(bundle({ entry: "worker/entries/node.ts", platform: "fastly" })).rejects.toThrow(
     '"node:http"',

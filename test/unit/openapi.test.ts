@@ -1,3 +1,4 @@
+import { spawnSync } from "node:child_process";
 import { Validator } from "@seriousme/openapi-schema-validator";
 import { describe, expect, test } from "vitest";
 import { WIRE_NAMES } from "../../runtime/ec/admin.ts";
@@ -5,8 +6,21 @@ import { type PartnerInput, parsePartner } from "../../runtime/ec/partner.ts";
 import { description } from "../../worker/openapi/description.ts";
 import { serviceRoutes } from "../../worker/routes/all.ts";
 import { mustBeDescribed, schemaFault, Undescribed } from "../support/openapi.ts";
+import { python } from "../support/programs.ts";
 import { testService } from "../support/service.ts";
 import type { Answer } from "../support/visit.ts";
+
+/** What the engines of JavaScript, Python, Java, Go and .NET read alike: no `\\p`, no look-around, no named groups. */
+const COMMON_PATTERN =
+  /^(?!.*\(\?)(?:[\w /:;,.<>@&=~#%!"'`$^|()*+?-]|\\[.?+*()[\]{}|/^$-]|\\x[0-9a-f]{2}|\[\^?(?:[^\\\]]|\\(?:u[0-9a-f]{4}|x[0-9a-f]{2}|s|\\|-))+\]|\{\d+(?:,\d*)?\})*$/;
+
+/** Every `pattern` of a document. */
+function patternsIn(value: unknown): string[] {
+  if (typeof value !== "object" || value === null) return [];
+  return Object.entries(value).flatMap(([key, item]) =>
+    key === "pattern" && typeof item === "string" ? [item] : patternsIn(item),
+  );
+}
 
 describe("the description", () => {
   test("is valid OpenAPI 3.1 by the official schema, every reference resolved", async () => {
@@ -37,6 +51,44 @@ describe("the description", () => {
       Object.keys(item).map((method) => `${method.toUpperCase()} ${path}`),
     );
     expect(described.sort()).toEqual([...new Set(served)].sort());
+  });
+
+  // Safe first, section 7: what tools in other languages make of the description.
+  test("says of every operation who may call it", () => {
+    const operations = [description.paths, description.webhooks].flatMap((paths) =>
+      Object.values(paths).flatMap((item) => Object.values(item)),
+    );
+    const open = operations.filter(({ security }) => security.length === 0).map((each) => each.operationId);
+    expect(JSON.parse(JSON.stringify(operations)).every((each: object) => "security" in each)).toBe(true);
+    expect(open.sort()).toEqual([
+      "adminPage",
+      "adminPageWithoutSlash",
+      "auction",
+      "deleteIdentityPreflight",
+      "health",
+      "identify",
+      "identifyPreflight",
+      "openapi",
+      "pixelSync",
+    ]);
+  });
+
+  test("has patterns that mean the same in JavaScript, with the flag u and without, and in Python", () => {
+    const patterns = patternsIn(JSON.parse(JSON.stringify(description)));
+    expect(patterns.length).toBeGreaterThan(10);
+    for (const pattern of patterns) {
+      expect(() => [new RegExp(pattern), new RegExp(pattern, "u")], pattern).not.toThrow();
+      expect(pattern).toMatch(COMMON_PATTERN);
+    }
+    expect("^\\P{Cc}$").not.toMatch(COMMON_PATTERN);
+    expect("^(?<name>a)$").not.toMatch(COMMON_PATTERN);
+  });
+
+  test.skipIf(python.find() === null)("has patterns that Python takes", () => {
+    const patterns = patternsIn(JSON.parse(JSON.stringify(description)));
+    const script = "import json, re, sys\nfor p in json.load(sys.stdin): re.compile(p)";
+    const { status, stderr } = spawnSync(python.find()!, ["-c", script], { input: JSON.stringify(patterns) });
+    expect([status, String(stderr)]).toEqual([0, ""]);
   });
 
   test("uses every component", () => {
@@ -105,7 +157,7 @@ describe("a partner's record", () => {
   const hash = "0123456789abcdef".repeat(4);
   const texts: [keyof PartnerInput, string[]][] = [
     ["id", ["a", "A", "", "a".repeat(32), "a".repeat(33), "a b", "eids", "ts", "env"]],
-    ["name", ["A name", "", "n".repeat(100), "n".repeat(101), "a\u0007"]],
+    ["name", ["A name", "", "n".repeat(100), "n".repeat(101), "a\u0007", "  ", " a "]],
     ["apiKey", ["k".repeat(16), "k".repeat(15), "k".repeat(4096), "k".repeat(4097), `${"k".repeat(16)} `]],
     ["apiKeyHash", [hash, hash.toUpperCase(), hash.slice(1), `${hash}0`]],
     ["pullToken", ["t", "", "t".repeat(4096), "t".repeat(4097), "t t"]],

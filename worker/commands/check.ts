@@ -8,7 +8,7 @@ export const check: Command = {
   details: "Opens and starts nothing. Ends with 0 if serve would accept the configuration, else with 1.",
   options: configOption,
   async run(values) {
-    const config = readConfig(configPath(textOf(values, "config")));
+    const config = await readConfig(configPath(textOf(values, "config")));
     for (const warning of configWarnings(config)) process.stdout.write(`warning: ${warning}\n`);
     process.stdout.write("the configuration is valid\n");
   },

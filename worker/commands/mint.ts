@@ -14,7 +14,7 @@ export const mint: Command = {
     if (given === undefined) throw new UsageError("mint needs --ip ADDRESS");
     const ip = normaliseIp(given);
     if (ip === null) throw new UsageError(`"${given}" is no IP address`);
-    const config = readConfig(configPath(textOf(values, "config")));
+    const config = await readConfig(configPath(textOf(values, "config")));
     const { host } = await entryHere();
     const hotPath = host.createHotPath({ random: host.random });
     process.stdout.write(`${createIdentity(hotPath, config.ec.passphrases).mint(ip)}\n`);

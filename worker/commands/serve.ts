@@ -26,7 +26,7 @@ export const serve: Command = {
       await startDemo();
       return;
     }
-    const config = readConfig(path);
+    const config = await readConfig(path);
     await serveConfigured(await entryHere(), config);
   },
 };

@@ -8,12 +8,13 @@
 import { env } from "cloudflare:workers";
 import { durableObjectLimiter } from "../../runtime/limiters/durable-object.ts";
 import { createLog } from "../../runtime/observe/log.ts";
-import type { Client, RateLimiter, Store } from "../../runtime/platform.ts";
+import type { Client, Fetch, RateLimiter, Store } from "../../runtime/platform.ts";
 import { durableObjectStore, spreadOver } from "../../runtime/stores/durable-object.ts";
 import simd from "../../wasm/built/simd.wasm";
 import { createHotPath } from "../../wasm/hotpath.ts";
 import { precompiledKernels } from "../../wasm/precompiled.ts";
 import { NO_HEADERS, readClient } from "../client.ts";
+import { decodingFetch } from "../codings.ts";
 import { type ConfigInput, parseConfig } from "../config.ts";
 import { createEdgeCookie, type EdgeCookieHandler, type EdgeCookieOptions } from "../edge-cookie.ts";
 import type { FetchHandler, Host } from "../host.ts";
@@ -64,6 +65,11 @@ function openLimiter(url: string): RateLimiter {
   });
 }
 
+const rawFetch: Fetch = (url, init) => fetch(url, init);
+
+/** A Worker's own fetch decodes gzip and Brotli, and no deflate. */
+const decoding = decodingFetch(rawFetch, ["gzip", "br"]);
+
 export const host: Host<CloudflareArgs> = {
   name: "cloudflare",
   logLevel: "info",
@@ -71,9 +77,9 @@ export const host: Host<CloudflareArgs> = {
   defaultStore: `durable-object:${BINDING}`,
   clock,
   random: { fill: (target) => crypto.getRandomValues(target) },
-  fetch: (url, init) => fetch(url, init),
+  fetch: decoding,
   // A Worker reaches the public internet and nothing behind it; the partner's own list of hosts is what guards.
-  fetchPublic: () => (url, init) => fetch(url, init),
+  fetchPublic: () => decoding,
   livesBetweenRequests: false,
   loadApp: () => import("../routes/all.ts"),
   createHotPath: ({ random }) => createHotPath(precompiledKernels(simd), { maxKeys: MAX_KEYS, random }),
@@ -162,7 +168,7 @@ export function serve(
   const config = parseConfig(given, Object.fromEntries(texts) as Record<string, string>);
   const log = createLog({ level: host.logLevel, write: host.writeLog, clock });
   const wrap = edgeCookie({ ...config, store: config.store ?? host.defaultStore, log });
-  return { fetch: wrap(site ?? originOf(host, config, host.fetch, log)) };
+  return { fetch: wrap(site ?? originOf(host, config, rawFetch, log)) };
 }
 
 export { ecOf } from "../service.ts";

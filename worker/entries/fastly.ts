@@ -17,6 +17,7 @@ import { fastlyKvStore } from "../../runtime/stores/fastly-kv.ts";
 import { createHotPath } from "../../wasm/hotpath.ts";
 import { portableKernels } from "../../wasm/portable.ts";
 import { NO_HEADERS, readClient } from "../client.ts";
+import { decodingFetch } from "../codings.ts";
 import { type Config, type ConfigInput, parseConfig } from "../config.ts";
 import { createEdgeCookie, type EdgeCookieOptions, withConfig } from "../edge-cookie.ts";
 import type { FetchHandler, Host } from "../host.ts";
@@ -41,7 +42,7 @@ const MAX_KEYS = 1000;
 const NAME = "millrace";
 installAbort();
 
-const safeFetch = cancellable(dynamicFetch);
+const safeFetch = decodingFetch(cancellable(dynamicFetch));
 
 function openStore(url: string): Store {
   if (!/^fastly-kv:./.test(url)) throw new Error("fastly has no such store; it has fastly-kv:NAME");

@@ -107,6 +107,7 @@ export function processHost<Args extends unknown[]>(options: ProcessHostOptions<
       if (/^rediss?:/.test(url)) return redisLimiter({ redis: connectRedis({ url }) });
       throw new Error(`${name} has no limiter for "${schemeOf(url)}"; it has local, redis:, rediss:`);
     },
+    isPublicSuffix: async (domain) => (await import("../process/public-suffix.ts")).isPublicSuffix(domain),
     background: () => livingProcess,
   };
 }
@@ -115,11 +116,12 @@ export function processHost<Args extends unknown[]>(options: ProcessHostOptions<
 function lateFetchPublic(allowLoopback: boolean): Fetch {
   let loaded: Promise<Fetch> | undefined;
   async function load(): Promise<Fetch> {
-    const [{ createRawFetch }, { publicLookup }] = await Promise.all([
+    const [{ createRawFetch }, { publicLookup }, { decodingFetch }] = await Promise.all([
       import("../proxy-node.ts"),
       import("../public-lookup.ts"),
+      import("../codings.ts"),
     ]);
-    return createRawFetch(publicLookup(allowLoopback));
+    return decodingFetch(createRawFetch(publicLookup(allowLoopback)));
   }
   return async (url, init) => {
     loaded ??= load();

@@ -14,6 +14,7 @@ import type { Fetch, RateLimiter, Store } from "../../runtime/platform.ts";
 import { httpStore } from "../../runtime/stores/http.ts";
 import { createHotPath } from "../../wasm/hotpath.ts";
 import { portableKernels } from "../../wasm/portable.ts";
+import { decodingFetch } from "../codings.ts";
 import { type ConfigInput, parseConfig } from "../config.ts";
 import { createEdgeCookie, type EdgeCookieOptions, withConfig } from "../edge-cookie.ts";
 import type { FetchHandler, Host } from "../host.ts";
@@ -32,7 +33,7 @@ const STORE_BOUNDS = { timeoutMs: 5000, maxBytes: 8 * 1024 ** 2 };
 installAbort();
 
 const rawFetch: Fetch = (url, init) => fetch(url, init);
-const safeFetch = cancellable(rawFetch);
+const safeFetch = decodingFetch(cancellable(rawFetch));
 
 function openStore(url: string): Store {
   if (!/^https?:/.test(url)) {

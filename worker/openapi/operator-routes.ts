@@ -2,8 +2,8 @@
  * What the operator and the operator's tools call.
  * @module
  */
-import { json, object, problem, problemOf, response, schema } from "./schemas.ts";
-import { noStore } from "./shared.ts";
+import { anybody, json, object, problem, problemOf, response, schema } from "./schemas.ts";
+import { COMPRESSED, noStore } from "./shared.ts";
 import type { Paths } from "./types.ts";
 
 const security = [{ adminToken: [] }];
@@ -18,6 +18,7 @@ export const operatorPaths: Paths = {
     get: {
       operationId: "adminPageWithoutSlash",
       tags,
+      security: anybody,
       summary: "Leads to `/_ts/admin/`.",
       responses: {
         "308": {
@@ -34,6 +35,7 @@ export const operatorPaths: Paths = {
     get: {
       operationId: "adminPage",
       tags,
+      security: anybody,
       summary: "The operator's page. It holds no data; its script asks for the admin token.",
       responses: {
         "200": {
@@ -81,7 +83,7 @@ export const operatorPaths: Paths = {
       operationId: "registerPartner",
       tags,
       summary: "Adds a partner, or changes one.",
-      description: "At most 64 KiB. The token is checked before the body is read.",
+      description: `At most 64 KiB, ${COMPRESSED} The token is checked before the body is read.`,
       security,
       requestBody: { required: true, content: { "application/json": { schema: schema("PartnerInput") } } },
       responses: {
@@ -93,6 +95,7 @@ export const operatorPaths: Paths = {
         "401": response("Unauthorized"),
         "409": isConfigured,
         "413": response("TooLarge"),
+        "415": response("UnsupportedEncoding"),
         "500": response("InternalError"),
         "503": response("StoreUnavailable"),
       },
@@ -152,6 +155,7 @@ export const operatorPaths: Paths = {
     get: {
       operationId: "health",
       tags,
+      security: anybody,
       summary: "Whether the service works.",
       responses: {
         "200": json("It does.", object({ status: { const: "ok" } })),
@@ -187,6 +191,7 @@ export const operatorPaths: Paths = {
     get: {
       operationId: "openapi",
       tags,
+      security: anybody,
       summary: "This description.",
       responses: {
         "200": json("OpenAPI 3.1.", {

@@ -3,8 +3,8 @@
  * @module
  */
 import { MAX_MAPPINGS } from "../../runtime/ec/batch-sync.ts";
-import { header, json, problem, response, schema } from "./schemas.ts";
-import { noStore, visitor } from "./shared.ts";
+import { anybody, header, json, problem, response, schema } from "./schemas.ts";
+import { COMPRESSED, noStore, visitor } from "./shared.ts";
 import type { Paths } from "./types.ts";
 
 const query = (name: string, description: string, required = true) => ({
@@ -20,6 +20,7 @@ export const partnerPaths: Paths = {
     get: {
       operationId: "pixelSync",
       tags: ["partners"],
+      security: anybody,
       summary: "Pixel sync: tell your id for this visitor, by way of the visitor's browser.",
       description: "No parameters but these; each at most once.",
       parameters: [
@@ -74,7 +75,8 @@ export const partnerPaths: Paths = {
       tags: ["partners"],
       summary: `Batch sync: tell your ids for up to ${MAX_MAPPINGS} visitors at once.`,
       description:
-        "At most 1 MiB. You write under your own partner id only. Of several mappings for one EC id the newest stays. " +
+        `At most 1 MiB, ${COMPRESSED} ` +
+        "You write under your own partner id only. Of several mappings for one EC id the newest stays. " +
         "Sending a mapping again is harmless.",
       security: [{ partnerKey: [] }],
       requestBody: {
@@ -100,6 +102,7 @@ export const partnerPaths: Paths = {
         ]),
         "401": response("Unauthorized"),
         "413": response("TooLarge"),
+        "415": response("UnsupportedEncoding"),
         "429": response("TooManyRequests"),
         "500": response("InternalError"),
         "503": response("StoreUnavailable"),
@@ -116,7 +119,8 @@ export const partnerWebhooks: Paths = {
       tags: ["partners"],
       summary: "Pull sync: we ask your server for its id, after a page was served.",
       description:
-        "Sent to your `pull_sync_url`, whose own query is kept. The whole answer has 5 seconds and 64 KiB. Redirects are not " +
+        "Sent to your `pull_sync_url`, whose own query is kept. The whole answer has 5 seconds and 64 KiB, both before and " +
+        "after decompression; `Accept-Encoding` says what is understood. Redirects are not " +
         "followed. Any other answer than these counts as a failure; we ask again on a later visit.",
       security: [{ pullToken: [] }],
       parameters: [

@@ -6,7 +6,7 @@
 import { SECRET_FIELDS, WIRE_NAMES } from "../../runtime/ec/admin.ts";
 import { type PartnerInput, partnerSchema, RESERVED_PARTNER_IDS } from "../../runtime/ec/partner.ts";
 import type { Json } from "../../runtime/platform.ts";
-import { object } from "./schemas.ts";
+import { object, PRINTABLE } from "./schemas.ts";
 import type { Schema } from "./types.ts";
 
 type Field = keyof Required<PartnerInput>;
@@ -23,7 +23,8 @@ const MEANINGS: Readonly<Record<Field, Schema>> = {
   },
   name: {
     description: "For people; the id if there is none.",
-    pattern: "^\\P{Cc}{1,100}$",
+    maxLength: 100,
+    pattern: `^${PRINTABLE}*${PRINTABLE.replace("[^", "[^\\s")}${PRINTABLE}*$`,
   },
   allowedReturnDomains: {
     description: "Hosts that a pixel may send the browser back to; exactly these.",

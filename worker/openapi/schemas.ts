@@ -4,6 +4,7 @@
  */
 import type { BatchReason } from "../../runtime/ec/batch-sync.ts";
 import { MAX_MAPPINGS } from "../../runtime/ec/batch-sync.ts";
+import { UID_RULE } from "../../runtime/ec/uid.ts";
 import type { Answer, Reference, Schema } from "./types.ts";
 
 /** Points to one of `components.schemas`. */
@@ -36,6 +37,9 @@ export function problem(description: string, codes: readonly string[], headers?:
   return json(description, problemOf(...codes), headers);
 }
 
+/** The `security` of an operation for which no credential is needed. Left out, tools take it for forgotten. */
+export const anybody: readonly [] = [];
+
 /** One of `components.responses`. */
 export const response = (name: string): Reference => ({ $ref: `#/components/responses/${name}` });
 
@@ -45,7 +49,7 @@ export const header = (name: string): Reference => ({ $ref: `#/components/header
 /** Why a mapping was not accepted. */
 export const BATCH_REASONS: Readonly<Record<BatchReason, string>> = {
   invalid_ec_id: "`ec_id` has not the form of an EC id",
-  invalid_uid: "`partner_uid` is not 1 to 256 characters without control characters",
+  invalid_uid: `\`partner_uid\` must have ${UID_RULE}`,
   invalid_timestamp: "`timestamp` is no whole number of seconds, or over an hour ahead",
   ec_id_not_found: "nobody has this EC id, or no longer",
   consent_withdrawn: "the visitor withdrew consent; drop the EC id",
@@ -58,11 +62,18 @@ const seconds = (description: string): Schema => ({
   description: `${description}, in seconds since the Unix epoch.`,
 });
 
+/**
+ * Any character but a control character, for patterns. Written out: Python and other languages do not know `\\P{Cc}`, and
+ * JavaScript knows it only with the flag `u`.
+ */
+export const PRINTABLE = "[^\\u0000-\\u001f\\u007f-\\u009f]";
+
 const uid: Schema = {
   type: "string",
   minLength: 1,
   maxLength: 256,
-  description: "The partner's own id for the visitor: 1 to 256 characters, none of them a control character.",
+  pattern: `^${PRINTABLE}+$`,
+  description: `The partner's own id for the visitor: ${UID_RULE}.`,
 };
 
 export const schemas = {

@@ -40,12 +40,21 @@ export const headers = {
     description: "Not all EIDs fitted into `x-ts-eids`.",
     schema: { const: "true" },
   },
+  AcceptEncoding: {
+    description: "What a body may be compressed with (RFC 9110, section 12.5.3).",
+    required: true,
+    schema: { type: "string", pattern: "^(identity|gzip, deflate)$" },
+  },
   AllowOrigin: {
     description:
       "The `Origin` that came, if it is https and of the publisher's domain or a subdomain; cookies are allowed.",
     schema: { type: "string" },
   },
 } satisfies Record<string, Header>;
+
+/** How a body may be sent; the end of a sentence on its size. */
+export const COMPRESSED =
+  "plain or with `Content-Encoding: gzip` or `deflate`; the size counts before and after decompression.";
 
 export const noStore: Readonly<Record<string, Reference>> = { "cache-control": header("NoStore") };
 
@@ -58,6 +67,11 @@ export const responses = {
     "retry-after": header("RetryAfter"),
   }),
   TooLarge: problem("The body is too long.", ["body_too_large"]),
+  UnsupportedEncoding: problem(
+    "The body is compressed in a way that is not understood; `Accept-Encoding` says what is.",
+    ["unsupported_encoding"],
+    { "accept-encoding": header("AcceptEncoding") },
+  ),
   InternalError: problem("A fault of the service; its log has the cause.", ["internal_error"]),
   OriginNotAllowed: problem("A page of another site may not ask.", ["origin_not_allowed"]),
   Preflight: {

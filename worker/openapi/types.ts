@@ -40,8 +40,8 @@ export interface Operation {
   readonly tags: readonly string[];
   readonly summary: string;
   readonly description?: string;
-  /** Left out: whoever asks. Several: any one of them. */
-  readonly security?: readonly Readonly<Record<string, readonly string[]>>[];
+  /** Empty: anybody may ask. Several: any one of them. */
+  readonly security: readonly Readonly<Record<string, readonly string[]>>[];
   readonly parameters?: readonly (Parameter | Reference)[];
   readonly requestBody?: {
     readonly required: boolean;

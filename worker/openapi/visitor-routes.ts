@@ -2,13 +2,14 @@
  * What the publisher's pages call.
  * @module
  */
-import { header, json, problem, problemOf, response, schema } from "./schemas.ts";
-import { noStore, parameter, visitor } from "./shared.ts";
+import { anybody, header, json, problem, problemOf, response, schema } from "./schemas.ts";
+import { COMPRESSED, noStore, parameter, visitor } from "./shared.ts";
 import type { Answer, Paths } from "./types.ts";
 
 const preflight = (operationId: string, summary: string) => ({
   operationId,
   tags: ["pages"],
+  security: anybody,
   summary,
   parameters: [parameter("Origin")],
   responses: {
@@ -40,6 +41,7 @@ export const visitorPaths: Paths = {
     get: {
       operationId: "identify",
       tags: ["pages"],
+      security: anybody,
       summary: "The visitor's identity, as far as pages and auctions may know it.",
       description:
         "Beside the headers below there is one `x-ts-<partner>` for each of the 20 partners that gave an id last, if the id " +
@@ -70,11 +72,22 @@ export const visitorPaths: Paths = {
     post: {
       operationId: "auction",
       tags: ["pages"],
+      security: anybody,
       summary: "Sends a bid request to the configured auction endpoint, with the visitor's identity in it.",
       description:
-        "At most 1 MiB. Adds `user.id`, `user.eids` and `user.consent` if consent allows and the store answers; takes out what " +
-        "an earlier visit may have left of them if consent does not allow. The endpoint has 10 seconds.",
-      parameters: visitor,
+        `At most 1 MiB, ${COMPRESSED} As Prebid.js does it, gzip may also be told by \`?gzip=1\`. ` +
+        "Adds `user.id`, `user.eids` and `user.consent` if consent allows and the store answers; takes out what " +
+        "an earlier visit may have left of them if consent does not allow. What is in `user.ext.eids` moves to `user.eids`. " +
+        "The endpoint has 10 seconds.",
+      parameters: [
+        ...visitor,
+        {
+          name: "gzip",
+          in: "query",
+          description: "`1`: a body that begins as gzip does is compressed, though no header says so.",
+          schema: { type: "string" },
+        },
+      ],
       requestBody: { required: true, content: { "application/json": { schema: bidRequest } } },
       responses: {
         "2XX": {
@@ -85,6 +98,10 @@ export const visitorPaths: Paths = {
         "400": oursOrTheirs("The body is no bid request.", "invalid_json", "invalid_bid_request"),
         "404": oursOrTheirs("No auction endpoint is configured.", "no_auction"),
         "413": oursOrTheirs("The body is too long.", "body_too_large"),
+        "415": {
+          ...oursOrTheirs("The body is compressed in a way that is not understood.", "unsupported_encoding"),
+          headers: { "accept-encoding": header("AcceptEncoding") },
+        },
         "4XX": {
           description: "What the endpoint answered, as it came.",
           content: { "*/*": { schema: {} } },
@@ -105,7 +122,7 @@ export const visitorPaths: Paths = {
       summary: "Forgets an identity.",
       description:
         "With an `Authorization` header: as the operator, for the EC id in the body or in the query. Without: for the visitor " +
-        "whose cookie it is; the cookie is deleted, too.",
+        `whose cookie it is; the cookie is deleted, too. A body has at most 4 KiB, ${COMPRESSED}`,
       security: [{ visitorCookie: [] }, { adminToken: [] }],
       parameters: [
         {
@@ -134,6 +151,7 @@ export const visitorPaths: Paths = {
         "400": problem("The operator named no valid EC id.", ["invalid_ec_id"]),
         "401": response("Unauthorized"),
         "403": response("OriginNotAllowed"),
+        "415": response("UnsupportedEncoding"),
         "500": response("InternalError"),
         "503": response("StoreUnavailable"),
       },

@@ -5,9 +5,9 @@
 import { readFileSync } from "node:fs";
 import process from "node:process";
 import { LOG_LEVELS } from "../../runtime/observe/log.ts";
-import type { Fault } from "../../runtime/schema.ts";
+import { type Fault, fieldName } from "../../runtime/schema.ts";
 import { type Config, ConfigError, type ConfigInput, parseConfig } from "../config.ts";
-import { jsonFault } from "./json-fault.ts";
+import { jsonFault, type RepeatedField, repeatedFields } from "../json-fault.ts";
 
 /** Where the configuration file is, if there is one. */
 export function configPath(option: string | undefined): string | undefined {
@@ -22,10 +22,10 @@ export type ServeConfig = Config & { publisher: { origin: string } };
  * @param path of a JSON file; `undefined`: the environment alone.
  * @throws {ConfigError} naming every fault at once.
  */
-export function readConfig(path: string | undefined): ServeConfig {
-  const input = path === undefined ? {} : readJson(path);
+export async function readConfig(path: string | undefined): Promise<ServeConfig> {
+  const { isPublicSuffix } = await import("./public-suffix.ts");
+  const { input, faults } = path === undefined ? { input: {}, faults: [] } : readJson(path);
   const level = process.env.MILLRACE_LOG;
-  const faults: Fault[] = [];
   if (level !== undefined && !LOG_LEVELS.some((known) => known === level)) {
     const expected = `one of ${LOG_LEVELS.join(", ")}`;
     faults.push({ field: "MILLRACE_LOG", found: JSON.stringify(level), expected });
@@ -38,7 +38,7 @@ export function readConfig(path: string | undefined): ServeConfig {
   }
   let config: Config | undefined;
   try {
-    config = parseConfig(input, process.env, (file) => readFileSync(file, "utf8"));
+    config = parseConfig(input, process.env, (file) => readFileSync(file, "utf8"), isPublicSuffix);
   } catch (error) {
     if (!(error instanceof ConfigError)) throw error;
     faults.push(...error.faults);
@@ -47,7 +47,8 @@ export function readConfig(path: string | undefined): ServeConfig {
   return config as ServeConfig;
 }
 
-function readJson(path: string): unknown {
+/** What a file holds, and the fields that stand in it twice. */
+function readJson(path: string): { input: unknown; faults: Fault[] } {
   let text: string;
   try {
     // An editor may have put a byte order mark there.
@@ -57,7 +58,13 @@ function readJson(path: string): unknown {
     throw new ConfigError([{ field: path, found: "not readable", expected: `a JSON file (${reason})` }]);
   }
   const fault = jsonFault(text);
-  if (fault === null) return JSON.parse(text);
+  if (fault === null)
+    return { input: JSON.parse(text), faults: [...repeatedFields(text)].map(repetitionFault) };
   const { line, column, expected } = fault;
   throw new ConfigError([{ field: path, found: `not JSON at line ${line}, column ${column}`, expected }]);
+}
+
+function repetitionFault({ path, lines: [first, second] }: RepeatedField): Fault {
+  const where = first === second ? `twice in line ${first}` : `in line ${first} and again in line ${second}`;
+  return { field: fieldName(path), found: `given ${where}`, expected: "one value" };
 }

@@ -6,6 +6,7 @@ import {
   bidRequestFault,
   withIdentity,
   withoutIdentity,
+  withoutSecondPlace,
 } from "../../runtime/ec/auction.ts";
 import { allowsEcCreation } from "../../runtime/ec/consent.ts";
 import type { EcContext } from "../../runtime/ec/context.ts";
@@ -14,7 +15,7 @@ import { identityHeaders } from "../../runtime/ec/identify.ts";
 import type { JsonObject } from "../../runtime/json.ts";
 import { TimeoutError, valueWithin } from "../../runtime/within.ts";
 import type { RouteBindings } from "../app.ts";
-import { readJson } from "../body.ts";
+import { bodyRefusal, readJson } from "../body.ts";
 import { problem } from "../problem.ts";
 import type { Services } from "../service.ts";
 
@@ -73,11 +74,12 @@ export function auctionRoutes(services: Services): Hono<RouteBindings> {
     if (endpoint === null) {
       return c.json(problem("no_auction", "no auction endpoint is configured: set auction.endpoint"), 404);
     }
-    const body = await readJson(c.req.raw, MAX_REQUEST_BYTES);
+    // Prebid.js compresses without a header, which would cost a preflight, and says so in the query.
+    const sniffGzip = c.req.query("gzip") === "1";
+    const body = await readJson(c.req.raw, MAX_REQUEST_BYTES, { sniffGzip });
     if ("fault" in body) {
-      return body.fault === "too_large"
-        ? c.json(problem("body_too_large", `send at most ${MAX_REQUEST_BYTES} bytes`), 413)
-        : c.json(problem("invalid_json", "the body must be JSON in UTF-8"), 400);
+      const refusal = bodyRefusal(body.fault, MAX_REQUEST_BYTES);
+      return c.json(refusal.body, refusal.status, refusal.headers);
     }
     const fault = bidRequestFault(body.value);
     if (fault !== null) return c.json(problem("invalid_bid_request", fault), 400);
@@ -85,11 +87,15 @@ export function auctionRoutes(services: Services): Hono<RouteBindings> {
 
     const allowed = allowsEcCreation(context.consent);
     const known = allowed ? await identityOf(context) : null;
-    const outgoing = known !== null ? withIdentity(request, known) : allowed ? request : stripped(request);
+    /** @throws {RangeError} as `send`. */
+    const outgoing = () => {
+      if (known !== null) return withIdentity(request, known);
+      return allowed ? withoutSecondPlace(request) : stripped(request);
+    };
     const outcome = (name: string) => metrics.count("ec_auctions_total", { outcome: name });
     let answer: Response;
     try {
-      answer = await send(endpoint, outgoing, c.req.raw.headers);
+      answer = await send(endpoint, outgoing(), c.req.raw.headers);
     } catch (error) {
       if (error instanceof RangeError) {
         return c.json(problem("invalid_bid_request", "the bid request is nested too deeply"), 400);

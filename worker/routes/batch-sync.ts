@@ -6,7 +6,7 @@ import type { TakeResult } from "../../runtime/platform.ts";
 import { valueWithin } from "../../runtime/within.ts";
 import type { RouteBindings } from "../app.ts";
 import { bearerToken } from "../bearer.ts";
-import { readJson } from "../body.ts";
+import { bodyRefusal, readJson } from "../body.ts";
 import { problem } from "../problem.ts";
 import { retryAfter } from "../retry-after.ts";
 import type { Services } from "../service.ts";
@@ -54,9 +54,8 @@ export function batchSyncRoutes(services: Services): Hono<RouteBindings> {
 
     const body = await readJson(c.req.raw, MAX_BODY_BYTES);
     if ("fault" in body) {
-      return body.fault === "too_large"
-        ? c.json(problem("body_too_large", `send at most ${MAX_BODY_BYTES} bytes at a time`), 413)
-        : c.json(problem("invalid_json", "the body must be JSON in UTF-8"), 400);
+      const refusal = bodyRefusal(body.fault, MAX_BODY_BYTES);
+      return c.json(refusal.body, refusal.status, refusal.headers);
     }
     const mappings = readMappings(body.value);
     if (!Array.isArray(mappings)) return c.json(problem("invalid_request", mappings.fault), 400);

@@ -4,7 +4,7 @@ import { shortId } from "../../runtime/ec/id.ts";
 import { isObject } from "../../runtime/json.ts";
 import { valueWithin } from "../../runtime/within.ts";
 import type { RouteBindings } from "../app.ts";
-import { readJson } from "../body.ts";
+import { bodyRefusal, readJson } from "../body.ts";
 import { publisherCors } from "../cors.ts";
 import { requireOperator } from "../operator.ts";
 import { problem } from "../problem.ts";
@@ -55,8 +55,16 @@ export function deletionRoutes(services: Services): Hono<RouteBindings> {
     );
 
   async function forOperator(c: Context<RouteBindings>): Promise<Response> {
-    const id = c.req.query("ec_id") ?? (await idInBody(c.req.raw));
-    if (id === null || !identity.isValid(id)) {
+    let id = c.req.query("ec_id");
+    if (id === undefined) {
+      const body = await readJson(c.req.raw, MAX_BODY_BYTES);
+      if ("fault" in body && body.fault === "unsupported_encoding") {
+        const refusal = bodyRefusal(body.fault, MAX_BODY_BYTES);
+        return c.json(refusal.body, refusal.status, refusal.headers);
+      }
+      if ("value" in body && isObject(body.value)) id = textOf(body.value.ec_id);
+    }
+    if (id === undefined || !identity.isValid(id)) {
       const message = 'name the EC id to delete as {"ec_id": "…"} in the body or as ?ec_id=';
       return c.json(problem("invalid_ec_id", message), 400);
     }
@@ -90,10 +98,4 @@ export function deletionRoutes(services: Services): Hono<RouteBindings> {
   });
 }
 
-/** The `ec_id` of a JSON body; `null` if there is none. */
-async function idInBody(request: Request): Promise<string | null> {
-  const body = await readJson(request, MAX_BODY_BYTES);
-  return "value" in body && isObject(body.value) && typeof body.value.ec_id === "string"
-    ? body.value.ec_id
-    : null;
-}
+const textOf = (value: unknown): string | undefined => (typeof value === "string" ? value : undefined);

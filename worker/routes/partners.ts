@@ -1,9 +1,11 @@
 import { type Context, Hono } from "hono";
-import { faultToWire, partnerFromWire, partnerToWire } from "../../runtime/ec/admin.ts";
+import { faultToWire, partnerFromWire, partnerToWire, type WireFault } from "../../runtime/ec/admin.ts";
 import { isObject } from "../../runtime/json.ts";
+import { fieldName } from "../../runtime/schema.ts";
 import { valueWithin } from "../../runtime/within.ts";
 import type { RouteBindings } from "../app.ts";
-import { readJson } from "../body.ts";
+import { bodyRefusal, readJson } from "../body.ts";
+import { repeatedFields } from "../json-fault.ts";
 import { requireOperator } from "../operator.ts";
 import { problem } from "../problem.ts";
 import type { Services } from "../service.ts";
@@ -12,6 +14,19 @@ import type { Services } from "../service.ts";
 const MAX_BODY_BYTES = 65_536;
 /** How long the store may take, in milliseconds. */
 const STORE_PATIENCE_MS = 5000;
+
+/** How many fields that are given twice are told at once. */
+const MAX_REPETITIONS = 20;
+
+/** A fault for each field that is given twice: it is not for us to choose which one is meant. */
+function repetitionsIn(text: string): WireFault[] {
+  const found: WireFault[] = [];
+  for (const { path } of repeatedFields(text)) {
+    found.push({ field: fieldName(path).slice(0, 80), reason: "given twice; expected one value" });
+    if (found.length === MAX_REPETITIONS) break;
+  }
+  return found;
+}
 
 /** `POST /_ts/admin/partners/register`, `GET /_ts/admin/partners` and `DELETE /_ts/admin/partners/{id}`. */
 export function partnerRoutes(services: Services): Hono<RouteBindings> {
@@ -47,13 +62,15 @@ export function partnerRoutes(services: Services): Hono<RouteBindings> {
 
     .post("/_ts/admin/partners/register", async (c) => {
       const body = await readJson(c.req.raw, MAX_BODY_BYTES);
-      if ("fault" in body && body.fault === "too_large") {
-        return c.json(problem("body_too_large", `send at most ${MAX_BODY_BYTES} bytes`), 413);
+      if ("fault" in body && body.fault !== "malformed") {
+        const refusal = bodyRefusal(body.fault, MAX_BODY_BYTES);
+        return c.json(refusal.body, refusal.status, refusal.headers);
       }
       if ("fault" in body || !isObject(body.value)) {
         return c.json(problem("invalid_json", "the body must be a JSON object: a partner's record"), 400);
       }
       const { input, faults } = partnerFromWire(body.value);
+      faults.push(...repetitionsIn(body.text));
       try {
         const result = await valueWithin(
           registry.register(input, faults.length > 0),

@@ -2,7 +2,7 @@ import { ecOf, edgeCookie } from "millrace";
 import { options } from "./options.js";
 
 // Your site. It sees what the service knows with `ecOf`.
-const site = (request) => new Response(`your id: ${ecOf(request).activeId}\n`);
+const site = (request) => new Response(`your id: ${ecOf(request)?.activeId}\n`);
 
 const handler = edgeCookie(options(Deno.env.toObject()))(site);
 const server = Deno.serve(

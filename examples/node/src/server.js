@@ -4,7 +4,7 @@ import { ecOf, edgeCookie } from "millrace";
 import { options } from "./options.js";
 
 // Your site. It sees what the service knows with `ecOf`.
-const site = new Hono().get("/", (c) => c.text(`your id: ${ecOf(c.req.raw).activeId}\n`));
+const site = new Hono().get("/", (c) => c.text(`your id: ${ecOf(c)?.activeId}\n`));
 
 const handler = edgeCookie(options(process.env))((request, env) => site.fetch(request, env));
 const server = serve({ fetch: handler, port: Number(process.env.PORT ?? 8787) }, ({ port }) =>

@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { gzipSync } from "node:zlib";
 import { tcfString } from "../../support/consent-strings.ts";
 import type { Scenario, Target, Visitor } from "../target.ts";
 import { freshIp, newcomer } from "./identity.ts";
@@ -50,6 +51,37 @@ export const auctionScenarios: Scenario[] = [
       assert.equal(refusing.status, 200);
       assert.equal(refusing.headers["x-ts-ec"], undefined);
       assert.deepEqual(lastBid(target), request);
+    },
+  },
+  // Safe first, section 7: compression, and EIDs in one place.
+  {
+    name: "auction: a compressed bid request is understood, by its header or as Prebid.js sends it; 415 otherwise",
+    async run(target) {
+      const eids = [{ source: "page.example", uids: [{ id: "p" }] }];
+      const body = gzipSync(JSON.stringify({ id: "zipped", imp: [], user: { ext: { eids } } }));
+      const ask = (path: string, headers: [string, string][]) =>
+        target.visit({ ip: freshIp(), country: "JP" }, { method: "POST", path, body, headers });
+      for (const [path, headers] of [
+        ["/auction", [["content-encoding", "gzip"]]],
+        ["/auction?gzip=1", [["content-type", "text/plain"]]],
+      ] as [string, [string, string][]][]) {
+        const answer = await ask(path, headers);
+        assert.equal(answer.status, 200, answer.body);
+        assert.deepEqual(JSON.parse(answer.body), { id: "zipped", seatbid: [] });
+        assert.equal(answer.headers["content-encoding"], undefined);
+        assert.deepEqual(lastBid(target), { id: "zipped", imp: [], user: { eids } });
+      }
+      const seen = target.origin.bids.length;
+      const refused = await ask("/auction", [["content-encoding", "compress"]]);
+      assert.equal(refused.status, 415);
+      assert.equal(refused.headers["accept-encoding"], "gzip, deflate");
+      const bomb = gzipSync(Buffer.alloc(64 * 1024 ** 2, " "));
+      const large = await target.visit(
+        { ip: freshIp(), country: "JP" },
+        { method: "POST", path: "/auction", body: bomb, headers: [["content-encoding", "gzip"]] },
+      );
+      assert.equal(large.status, 413);
+      assert.equal(target.origin.bids.length, seen);
     },
   },
   {

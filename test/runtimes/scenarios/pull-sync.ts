@@ -3,6 +3,7 @@ import { tcfString } from "../../support/consent-strings.ts";
 import {
   type Behaviour,
   behaviours,
+  compressions,
   type PartnerServer,
   startPartnerServer,
 } from "../../support/partner-server.ts";
@@ -52,6 +53,31 @@ const called = (server: PartnerServer, times: number) =>
   eventually(`${times} pulls`, async () => (server.pulls.length >= times ? true : undefined));
 
 export const pullSyncScenarios: Scenario[] = [
+  // Safe first, section 7: compression.
+  {
+    name: "pull: a compressed answer is read, and one that unpacks to far too much is not",
+    async run(target) {
+      const good = { zipper: compressions.compressing, deflater: compressions.deflating };
+      const bad = {
+        bomber: compressions.bomb,
+        liar: compressions.notGzip,
+        stranger: compressions.unknownCoding,
+      };
+      const partners = Object.entries({ ...good, ...bad }).map(([id, behave]) => [id, { behave }]);
+      await withPartners(target, Object.fromEntries(partners), async (servers) => {
+        const { id } = await newcomer(target, { ip: freshIp(), ...JAPAN });
+        const entry = await eventually("the uids", async () => {
+          const now = await target.entry(id);
+          return now?.ids.zipper && now.ids.deflater ? now : undefined;
+        });
+        for (const name of Object.keys(bad)) await called(servers[name]!, 1);
+        assert.equal(entry.ids.zipper?.uid, `uid-${id.slice(-6)}`);
+        assert.equal(entry.ids.deflater?.uid, `uid-${id.slice(-6)}`);
+        const later = await target.entry(id);
+        assert.deepEqual(Object.keys(later!.ids).sort(), Object.keys(good).sort());
+      });
+    },
+  },
   {
     name: "pull: a partner is asked once, as agreed, and its id lands in the graph",
     async run(target) {

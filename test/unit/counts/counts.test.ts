@@ -161,7 +161,7 @@ const kinds: {
       ...nothing,
       store: { "get ec": 1, "put ec": 1 },
       kernels: { equal: 1, sha256: 1, take: 1, validate: 1000 },
-      headers: { ...PAGE_HEADERS, authorization: 1, "content-length": 1 },
+      headers: { ...PAGE_HEADERS, authorization: 1, "content-encoding": 1, "content-length": 1 },
     },
   },
   {
@@ -276,7 +276,7 @@ const kinds: {
       ...nothing,
       store: { "get ec": 1000, "put ec": 1000 },
       kernels: { equal: 1, sha256: 1, take: 1, validate: 1000 },
-      headers: { ...PAGE_HEADERS, authorization: 1, "content-length": 1 },
+      headers: { ...PAGE_HEADERS, authorization: 1, "content-encoding": 1, "content-length": 1 },
     },
   },
 ];

@@ -1,5 +1,11 @@
 import { describe, expect, test } from "vitest";
-import { bidRequestFault, withIdentity, withoutIdentity } from "../../../runtime/ec/auction.ts";
+import {
+  bidRequestFault,
+  withIdentity,
+  withoutIdentity,
+  withoutSecondPlace,
+} from "../../../runtime/ec/auction.ts";
+import { mergeEids } from "../../../runtime/ec/merge-eids.ts";
 import type { Partner } from "../../../runtime/ec/partner.ts";
 import { tcfString } from "../../support/consent-strings.ts";
 import { type Ask, type TestService, type TestServiceOptions, testService } from "../../support/service.ts";
@@ -204,12 +210,12 @@ describe("the pure part", () => {
       eids: [
         { source: "b.example", uids: [{ id: "9" }] },
         {
-          source: "a.example",
+          source: "A.example",
           uids: [
             { id: "1", atype: 1 },
             { id: "2", ext: {} },
           ],
-          inserter: "x",
+          ext: { x: 1 },
         },
         "nonsense",
       ],
@@ -225,7 +231,7 @@ describe("the pure part", () => {
             { id: "1", atype: 3 },
             { id: "2", ext: {} },
           ],
-          inserter: "x",
+          ext: { x: 1 },
         },
         { source: "b.example", uids: [{ id: "9" }] },
         "nonsense",
@@ -254,5 +260,124 @@ describe("the pure part", () => {
     expect(bidRequestFault({ user: null })).toBeNull();
     expect(bidRequestFault({})).toBeNull();
     expect(bidRequestFault({ user: "x" })).toContain("user");
+  });
+
+  // Safe first, section 7: EIDs in one place.
+  describe("EIDs that a page has in user.ext.eids, as Prebid.js writes them", () => {
+    const page = { source: "page.example", uids: [{ id: "p-1", atype: 1 }] };
+    const others = { data: { x: 1 } };
+
+    test("move to user.eids behind ours, and what else is in ext stays", () => {
+      const user = { ext: { eids: [page], ...others }, yob: 1980 };
+      expect(withIdentity({ user }, { ec: "ours", ids, tcf: null }).user).toEqual({
+        id: "ours",
+        yob: 1980,
+        ext: others,
+        eids: [{ source: "a.example", uids: [{ id: "1", atype: 3 }] }, page],
+      });
+      expect(user.ext.eids).toEqual([page]);
+    });
+
+    test("move without an identity of ours, too; an ext without anything else goes", () => {
+      expect(withoutSecondPlace({ user: { ext: { eids: [page] } } })).toEqual({ user: { eids: [page] } });
+      expect(withoutSecondPlace({ user: { eids: [page], ext: { eids: [page] } } })).toEqual({
+        user: { eids: [page] },
+      });
+      for (const request of [{}, { user: null }, { user: {} }, { user: { eids: [], ext: {} } }]) {
+        expect(withoutSecondPlace(request)).toEqual(request);
+      }
+    });
+
+    test("reach the endpoint in one place, with an identity and without", async () => {
+      const t = setUp();
+      const request = { id: "1", user: { ext: { eids: [page] } } };
+      await auction(t, request);
+      expect(sent(t)).toEqual({ id: "1", user: { eids: [page] } });
+      const id = await newVisitor(t);
+      await auction(t, request, { cookies: { "ts-ec": id } });
+      expect(sent(t)).toEqual({ id: "1", user: { id, eids: [page] } });
+    });
+
+    test("that are no list stay where they are", () => {
+      const user = { eids: "odd", ext: { eids: { source: "x" } } };
+      expect(withoutSecondPlace({ user })).toEqual({ user });
+      expect(withoutSecondPlace({ user: { eids: "odd", ext: { eids: [page] } } })).toEqual({
+        user: { eids: [page] },
+      });
+    });
+  });
+
+  test("a TC string of ours leaves no other one in user.ext.consent", () => {
+    const user = { ext: { consent: "old", x: 1 } };
+    const { user: outgoing } = withIdentity({ user }, { ec: "ours", ids: [], tcf: "TC" });
+    expect(outgoing).toEqual({ id: "ours", consent: "TC", ext: { x: 1 } });
+    const { user: kept } = withIdentity({ user }, { ec: "ours", ids: [], tcf: null });
+    expect(kept).toEqual({ id: "ours", ext: { consent: "old", x: 1 } });
+  });
+});
+
+describe("mergeEids", () => {
+  const eid = (members: object, ...uids: unknown[]) => ({
+    source: "a.example",
+    uids: uids.map((id) => (typeof id === "string" ? { id } : id)),
+    ...members,
+  });
+
+  test.each<[string, object, object]>([
+    ["inserter", { inserter: "i" }, { inserter: "j" }],
+    ["inserter on one side", {}, { inserter: "j" }],
+    ["matcher", { matcher: "m" }, { matcher: "n" }],
+    ["mm", { mm: 1 }, { mm: 2 }],
+    ["mm on one side", { mm: 0 }, {}],
+    ["source", {}, { source: "b.example" }],
+    ["ext", { ext: { a: 1 } }, { ext: { a: 2 } }],
+  ])("keeps those apart that differ in %s", (_, one, other) => {
+    const both = [eid(one, "1"), eid(other, "1")];
+    expect(mergeEids(both)).toEqual(both);
+    expect(mergeEids([both[0]], [both[1]])).toEqual(both);
+  });
+
+  test.each<[object, object, object]>([
+    [{}, { source: "A.EXAMPLE" }, {}],
+    [
+      { inserter: "i", matcher: "m", mm: 3 },
+      { mm: 3, matcher: "m", inserter: "i" },
+      { inserter: "i", matcher: "m", mm: 3 },
+    ],
+    [{ inserter: null }, {}, { inserter: null }],
+    [{}, { ext: { a: 1 } }, { ext: { a: 1 } }],
+    [{ ext: { a: 1 } }, {}, { ext: { a: 1 } }],
+    [{ ext: { a: 1 } }, { ext: { a: 1 } }, { ext: { a: 1 } }],
+  ])("joins %j and %j, the first of each id", (one, other, merged) => {
+    const given = [eid(one, "1", "1", "2"), eid(other, { id: "2", atype: 9 }, "3")];
+    expect(mergeEids(given)).toEqual([eid(merged, "1", "2", "3")]);
+    expect(given[0]!.uids).toHaveLength(3);
+  });
+
+  test("keeps what is no EID, and uids that are none, in their places", () => {
+    const odd = [
+      "x",
+      null,
+      7,
+      [],
+      {},
+      { source: 1, uids: [] },
+      { source: "a.example" },
+      { source: "a", uids: {} },
+    ];
+    expect(mergeEids(odd, odd)).toEqual([...odd, ...odd]);
+    const uids = [null, "u", { id: 1 }, { id: 1 }, {}];
+    expect(mergeEids([{ source: "a", uids }])).toEqual([{ source: "a", uids }]);
+  });
+
+  test("takes work in proportion to what it is given", () => {
+    let written = 0;
+    const many = Array.from({ length: 2000 }, (_, n) => ({
+      source: "a.example",
+      uids: [{ id: String(n) }],
+      ext: { n, toJSON: () => `${written++}` && n },
+    }));
+    expect(mergeEids(many)).toHaveLength(2000);
+    expect(written).toBeLessThan(3 * 2000);
   });
 });

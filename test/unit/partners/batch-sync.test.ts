@@ -1,3 +1,4 @@
+import { gzipSync } from "node:zlib";
 import { describe, expect, test } from "vitest";
 import { applyMappings } from "../../../runtime/ec/batch-sync.ts";
 import { createGraph } from "../../../runtime/ec/graph.ts";
@@ -202,6 +203,22 @@ describe("limits", () => {
     expect(sent()).toBe(17);
     const exact = JSON.stringify({ mappings: [] }).padEnd(1_048_576);
     expect((await t.ask("/_ts/api/v1/sync", { method: "POST", headers, body: exact })).status).toBe(200);
+  });
+
+  // Safe first, section 7: compression.
+  test("takes a compressed upload, and 415 for one that is compressed otherwise", async () => {
+    const t = setUp();
+    const [id] = await known(t, 1);
+    const mappings = [{ ec_id: id, partner_uid: "u", timestamp: nowSeconds(t) }];
+    const send = (coding: string) =>
+      t.ask("/_ts/api/v1/sync", {
+        method: "POST",
+        headers: { authorization: `Bearer ${KEY}`, "content-encoding": coding },
+        body: gzipSync(JSON.stringify({ mappings })),
+      });
+    expect(await (await send("gzip")).json()).toEqual({ accepted: 1, rejected: 0, errors: [] });
+    const refused = await send("zstd");
+    expect([refused.status, await refused.json()]).toMatchObject([415, { error: "unsupported_encoding" }]);
   });
 
   test("400 for what is malformed, and for over 1000 mappings", async () => {

@@ -1,3 +1,4 @@
+import { gzipSync } from "node:zlib";
 import { describe, expect, test } from "vitest";
 import { type Ask, DOMAIN, type TestService, testService } from "../../support/service.ts";
 import { newVisitor, operator } from "./support.ts";
@@ -99,6 +100,22 @@ describe("by the visitor", () => {
 });
 
 describe("by an operator", () => {
+  // Safe first, section 7: compression.
+  test("the body may be compressed; 415 where it is otherwise, and then nothing is deleted", async () => {
+    const t = testService();
+    const id = await newVisitor(t);
+    const send = (coding: string) =>
+      remove(t, {
+        headers: { ...operator, "content-encoding": coding },
+        body: gzipSync(JSON.stringify({ ec_id: id })),
+      });
+    const refused = await send("br");
+    expect([refused.status, refused.headers.get("accept-encoding")]).toEqual([415, "gzip, deflate"]);
+    expect(await t.entry(id)).not.toBeNull();
+    expect((await send("gzip")).status).toBe(204);
+    expect(await t.entry(id)).toBeNull();
+  });
+
   test("204 for the id in the body or in the query, known or not", async () => {
     const t = testService();
     const [a, b] = [await newVisitor(t), await newVisitor(t)];

@@ -170,6 +170,41 @@ describe("registration", () => {
     expect((await register(testService({ config: { ec } }), { ...PARTNER, ...pull })).status).toBe(201);
   });
 
+  // Safe first, section 7: what was taken and did nothing.
+  test("400 for a field that is given twice, and for a domain that can never match", async () => {
+    const t = testService();
+    const twice = '{"id": "a", "name": "x", "pull_token": "s3cr3t",\n"pull_token": "t0k3n", "name": "y"}';
+    const answer = await register(t, twice);
+    const body = await answer.json();
+    expect([answer.status, body]).toEqual([
+      400,
+      {
+        error: "invalid_partner",
+        message: expect.stringContaining("pull_token: given twice"),
+        faults: [
+          { field: "pull_token", reason: "given twice; expected one value" },
+          { field: "name", reason: "given twice; expected one value" },
+        ],
+      },
+    ]);
+    expect(JSON.stringify(body)).not.toMatch(/s3cr3t|t0k3n/);
+    const wildcard = await register(t, { id: "a", allowed_return_domains: ["*"] });
+    expect([wildcard.status, await wildcard.json()]).toMatchObject([
+      400,
+      { faults: [{ field: "allowed_return_domains[0]", reason: expect.stringContaining("wildcard") }] },
+    ]);
+    expect(t.services.registry.all()).toEqual([]);
+    const deep = `{"id": "a", "name": ${"[".repeat(30_000)}${"]".repeat(30_000)}}`;
+    expect((await register(t, deep)).status).toBe(400);
+    const many = `{"id": "a", ${'"name": "x", '.repeat(5000)}"name": "x"}`;
+    expect(((await (await register(t, many)).json()) as { faults: [] }).faults).toHaveLength(20);
+  });
+
+  test("415 for a body that is compressed otherwise", async () => {
+    const answer = await register(testService(), "?", { headers: { ...operator, "content-encoding": "br" } });
+    expect([answer.status, answer.headers.get("accept-encoding")]).toEqual([415, "gzip, deflate"]);
+  });
+
   test("400 for another partner's key", async () => {
     const t = testService();
     await register(t, PARTNER);

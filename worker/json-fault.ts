@@ -1,3 +1,8 @@
+/**
+ * What is wrong with the text of a JSON document that a person wrote.
+ * @module
+ */
+
 /** Where a text stops being JSON. */
 export interface JsonFault {
   /** From 1. */
@@ -59,4 +64,50 @@ export function jsonFault(text: string): JsonFault | null {
   if (expected === null) return null;
   const before = text.slice(0, at).split("\n");
   return { line: before.length, column: before.at(-1)!.length + 1, expected };
+}
+
+/** A field that an object of a JSON text has twice. RFC 8259, section 4, leaves open what that means. */
+export interface RepeatedField {
+  /** The names and places that lead to it. */
+  path: (string | number)[];
+  /** The line of the one before, and its own; from 1. */
+  lines: [number, number];
+}
+
+/** An object or a list that a place in the text is inside of. */
+type Frame = { fields: Map<string, number>; key: string; isKeyNext: boolean } | { index: number };
+
+const TOKEN = /"(?:[^"\\]|\\.)*"|[{}[\],\n]/g;
+
+/**
+ * Finds fields that stand twice in one object, at any depth; `JSON.parse` drops the first without a word.
+ * @param text valid JSON.
+ */
+export function* repeatedFields(text: string): Generator<RepeatedField> {
+  const frames: Frame[] = [];
+  let line = 1;
+  for (const [token] of text.matchAll(TOKEN)) {
+    const frame = frames.at(-1);
+    if (token === "\n") line++;
+    else if (token === "{") frames.push({ fields: new Map(), key: "", isKeyNext: true });
+    else if (token === "[") frames.push({ index: 0 });
+    else if (token === "}" || token === "]") frames.pop();
+    else if (frame === undefined) continue;
+    else if ("index" in frame) {
+      if (token === ",") frame.index++;
+    } else if (token === ",") {
+      frame.isKeyNext = true;
+    } else if (frame.isKeyNext) {
+      frame.key = JSON.parse(token);
+      frame.isKeyNext = false;
+      const before = frame.fields.get(frame.key);
+      frame.fields.set(frame.key, line);
+      if (before !== undefined) {
+        yield {
+          path: frames.map((each) => ("index" in each ? each.index : each.key)),
+          lines: [before, line],
+        };
+      }
+    }
+  }
 }
