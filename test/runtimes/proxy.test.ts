@@ -539,8 +539,9 @@ describe.each(processes)("the proxy on %s", (runtime) => {
         const switched = await answers.next();
         expect(switched.status).toBe(101);
         expect(fieldOf(switched.fields, "sec-websocket-accept")).toBe("s3pPLMBiTxaQ9kYGzzhZRbK+xOo=");
+        expect(await answers.bytes(15)).toBe("behind the head");
         socket.write("end");
-        expect(await answers.rest()).toBe("behind the headbye");
+        expect(await answers.rest()).toBe("bye");
         socket.end();
         await until(() => ended.length === 1);
         // The client breaks it off.
@@ -553,12 +554,6 @@ describe.each(processes)("the proxy on %s", (runtime) => {
     );
 
     test("an origin that does not switch is heard", async () => {
-      const answer = await ask(
-        straight,
-        request("GET /no-ws", ["Connection: Upgrade", "Upgrade: websocket", "Sec-WebSocket-Key: x"]),
-      );
-      // The test's site hands upgrades to the listener above or, without one, ignores them.
-      expect([101, 200]).toContain(answer.status);
       const silent = await rawOrigin((socket) => {
         socket.once("data", () => socket.write("HTTP/1.1 403 Forbidden\r\nContent-Length: 2\r\n\r\nno"));
       });
@@ -683,9 +678,23 @@ describe.each(processes)("the proxy on %s", (runtime) => {
   });
 });
 
-test.each(processes)("%s accepts again after it ran out of connections", async (runtime) => {
-  const site = await startSite();
-  const server = await serveSite(runtime, site.url, {});
-  await server.stop();
-  await site.stop();
-});
+/** Section 5: on Deno a listener that runs out of descriptors never accepts again. */
+test.each(processes)(
+  "%s, with 256 descriptors and 400 idle connections, answers again when they end",
+  async (runtime) => {
+    const site = await startSite();
+    const server = await serveSite(runtime, site.url, {}, 256);
+    const where = { host: "127.0.0.1", port: server.port };
+    for (let round = 0; round < 2; round++) {
+      const idle = Array.from({ length: 400 }, () => open(where));
+      await Promise.all(idle.map((socket) => Promise.race([once(socket, "connect"), once(socket, "close")])));
+      for (const socket of idle) socket.destroy();
+      // Each look has a connection of its own; the first ones may still meet the end of the crowd.
+      let answer: RawAnswer | null = null;
+      while (answer === null) answer = await ask(where, request("GET /after")).catch(() => null);
+      expect(answer.status).toBe(200);
+    }
+    await server.stop();
+    await site.stop();
+  },
+);

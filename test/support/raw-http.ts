@@ -105,6 +105,8 @@ export function answersOf(socket: Socket) {
       }
       return { status, fields, body, interim };
     },
+    /** As many bytes, whatever they are. */
+    bytes: (count: number) => until(() => (buffered.length >= count ? take(count) : null)),
     /** Everything that is left once the other side has ended. */
     async rest(): Promise<string> {
       while (!isEnded) {

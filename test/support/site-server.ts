@@ -3,11 +3,15 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { type ProcessRuntime, type Spawned, spawnServer } from "./spawn.ts";
 
-/** Starts `millrace serve` on a runtime in front of an origin, with a store that ends with it. */
+/**
+ * Starts `millrace serve` on a runtime in front of an origin, with a store that ends with it.
+ * @param descriptors how many the process may have at most; left out: as many as the tests'
+ */
 export async function serveSite(
   runtime: ProcessRuntime,
   origin: string,
   config: Record<string, Record<string, unknown>> = {},
+  descriptors?: number,
 ): Promise<Spawned & { port: number }> {
   const folder = mkdtempSync(join(tmpdir(), "millrace-site-"));
   const file = join(folder, "config.json");
@@ -20,7 +24,7 @@ export async function serveSite(
     consent: { assumeCountry: "JP", ...config.consent },
   };
   writeFileSync(file, JSON.stringify(whole));
-  const server = await spawnServer(runtime, ["worker/cli.ts", "serve", "--config", file]);
+  const server = await spawnServer(runtime, ["worker/cli.ts", "serve", "--config", file], {}, descriptors);
   return {
     ...server,
     port: Number(new URL(server.url).port),

@@ -32,15 +32,19 @@ export interface Spawned {
 
 /**
  * Runs a script on a runtime and waits for its readiness line.
+ * @param descriptors how many descriptors the process may have at most; left out: as many as the tests'
  * @throws {Error} with what the script wrote, if it ends or takes too long instead.
  */
 export async function spawnServer(
   runtime: ProcessRuntime,
   args: readonly string[],
   env: Record<string, string> = {},
+  descriptors?: number,
 ): Promise<Spawned> {
-  const [command, ...first] = runtimes[runtime];
-  const child = spawn(command, [...first, ...args], {
+  const whole = [...runtimes[runtime], ...args];
+  const limited = ["sh", "-c", `ulimit -n ${descriptors} && exec "$@"`, "sh", ...whole];
+  const [command, ...rest] = descriptors === undefined ? whole : limited;
+  const child = spawn(command!, rest, {
     cwd: root,
     env: { ...process.env, ...env },
     stdio: ["ignore", "pipe", "pipe"],

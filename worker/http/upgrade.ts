@@ -116,20 +116,25 @@ class UpgradePassage implements Dispatcher.DispatchHandler {
   };
 }
 
-/** Makes one connection of two. When either ends, the other does as soon as it has sent what it has, or after a while. */
+/**
+ * Makes one connection of two. When either ends, the other is ended as soon as it has sent what it has; where the two sides
+ * do not close then, both are closed after a while.
+ */
 function join(one: Duplex, other: Duplex, clock: Clock): void {
-  one.pipe(other);
-  other.pipe(one);
+  let cancel: (() => void) | null = null;
+  const closeBoth = () => {
+    one.destroy();
+    other.destroy();
+  };
   for (const [from, to] of [[one, other] as const, [other, one] as const]) {
+    const over = () => {
+      to.end();
+      cancel ??= clock.after(CLIENT_CLOCKS.lingerMs, closeBoth);
+      if (one.destroyed && other.destroyed) cancel();
+    };
+    from.pipe(to, { end: false });
     from.on("error", () => {});
-    from.on("close", () => {
-      if (to.destroyed) return;
-      to.end(() => to.destroy());
-      to.once(
-        "close",
-        clock.after(CLIENT_CLOCKS.lingerMs, () => to.destroy()),
-      );
-    });
+    from.on("end", over).on("close", over);
   }
 }
 
