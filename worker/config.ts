@@ -4,7 +4,9 @@
  */
 import * as v from "valibot";
 import { isLoopbackHost, isRange } from "../runtime/addresses.ts";
+import { DEFAULT_GDPR_COUNTRIES, DEFAULT_US_STATES, type WithdrawalRule } from "../runtime/ec/consent.ts";
 import { type Partner, partnerSchema, sealPartner } from "../runtime/ec/partner.ts";
+import { readCountry } from "../runtime/ec/places.ts";
 import {
   describeFault,
   type Fault,
@@ -21,13 +23,6 @@ import {
 import { type Environment, overrideByEnvironment } from "./environment.ts";
 import { passphraseFault } from "./passphrase.ts";
 import { type ReadFile, resolveSecrets } from "./secrets.ts";
-
-/** EU 27, the other three of the EEA, and the United Kingdom. */
-const GDPR_COUNTRIES =
-  "AT BE BG HR CY CZ DK EE FI FR DE GR HU IE IT LV LT LU MT NL PL PT RO SK SI ES SE IS LI NO GB".split(" ");
-
-/** The states with a comprehensive privacy law in force. */
-const US_STATES = "CA VA CO CT UT MT OR TX FL DE IA NE NH NJ TN MN MD IN KY RI".split(" ");
 
 const MAX_PASSPHRASES = 16;
 const DOMAIN = /^(?=.{1,253}$)(?:[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z](?:[a-z0-9-]{0,61}[a-z0-9])?$/;
@@ -49,8 +44,19 @@ function headerName() {
   );
 }
 
+/** A country's code in either case; kept as requests are read, so that `UK` here and `GB` there are one country. */
+function country() {
+  const expected = "a country code of two letters (ISO 3166-1), such as DE";
+  return v.pipe(
+    v.string(expected),
+    v.transform((given: string) => readCountry(given)),
+    v.string(expected),
+  );
+}
+
 /** Two letters, in either case. */
-function code(expected: string) {
+function state() {
+  const expected = "a state code of two letters, such as CA";
   return v.pipe(
     v.string(expected),
     v.toUpperCase(),
@@ -58,8 +64,9 @@ function code(expected: string) {
   );
 }
 
-const country = () => code("a country code of two letters (ISO 3166-1), such as DE");
-const state = () => code("a state code of two letters, such as CA");
+function withdrawalRule() {
+  return v.picklist(["any", "explicit"] satisfies WithdrawalRule[], "any or explicit");
+}
 
 function cookieDomain() {
   const expected =
@@ -177,10 +184,11 @@ function configSchema(allowInsecure: boolean) {
       allowInsecurePartners: v.optional(flag(), false),
     }),
     consent: section({
-      gdprCountries: v.optional(listOf(country(), "country codes"), GDPR_COUNTRIES),
-      usStates: v.optional(listOf(state(), "state codes"), US_STATES),
+      gdprCountries: v.optional(listOf(country(), "country codes"), [...DEFAULT_GDPR_COUNTRIES]),
+      usStates: v.optional(listOf(state(), "state codes"), [...DEFAULT_US_STATES]),
       maxAgeDays: v.optional(whole(1, 3650, "a whole number of days"), 395),
       assumeCountry: v.nullish(country(), null),
+      withdrawal: v.optional(withdrawalRule(), "any"),
     }),
     auction: section({
       endpoint: v.nullish(
@@ -326,10 +334,17 @@ export function sealPartners(config: Config, sha256Hex: (text: string) => string
 
 /** What an operator ought to know of a configuration that is valid all the same. */
 export function configWarnings({ client, consent }: Config): string[] {
-  return client.countryHeader === null && consent.assumeCountry === null
-    ? [
-        "every visitor's jurisdiction will be unknown and no EC id will be minted: " +
-          "set client.countryHeader to the header in which your proxy tells the country, or consent.assumeCountry",
-      ]
-    : [];
+  if (client.countryHeader === null && consent.assumeCountry === null) {
+    return [
+      "every visitor's jurisdiction will be unknown and no EC id will be minted: " +
+        "set client.countryHeader to the header in which your proxy tells the country, or consent.assumeCountry",
+    ];
+  }
+  if (client.countryHeader !== null && client.regionHeader === null && consent.usStates.length > 0) {
+    return [
+      "every visitor from the US will be treated as in a state with a privacy law: " +
+        "set client.regionHeader to the header in which your proxy tells the region",
+    ];
+  }
+  return [];
 }

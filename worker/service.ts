@@ -425,6 +425,7 @@ function policyOf({ consent }: Config): ConsentPolicy {
     usStates: new Set(consent.usStates),
     maxAgeDays: consent.maxAgeDays,
     assumeCountry: consent.assumeCountry,
+    withdrawal: consent.withdrawal,
   };
 }
 

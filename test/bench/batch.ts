@@ -41,6 +41,7 @@ const consent = {
   signals: { tcf: null, gpp: null, gppSid: null, usPrivacy: null, gpc: false },
   allowed: true,
   reason: "non_regulated" as const,
+  withdrawal: "any" as const,
 };
 const { newEntry } = await import("../../runtime/ec/entry.ts");
 await Promise.all(
