@@ -6,6 +6,7 @@
  * judged by the clock that the store was given; Deno KV's own expiry, a minute later, only gives the space back.
  * @module
  */
+import { parseJson } from "../json.ts";
 import type { Clock, Json, PutOptions, Store, StoreEntry } from "../platform.ts";
 import { expiryMs, NEVER_MS } from "./expiry.ts";
 
@@ -197,7 +198,10 @@ interface Stored {
 function decode(bytes: Uint8Array): Stored {
   const text = decoder.decode(bytes);
   const end = text.indexOf("\n");
-  const [endsMs, metadata] = JSON.parse(text.slice(0, end)) as [number, Json];
+  const [endsMs, metadata] = parseJson(text.slice(0, end), "the head of a value in Deno KV") as [
+    number,
+    Json,
+  ];
   return { endsMs, metadata, value: text.slice(end + 1) };
 }
 

@@ -6,6 +6,7 @@
  * few others are together in one, where they are listed with a single call.
  * @module
  */
+import { parseJson } from "../json.ts";
 import type { Clock, Json, ListPage, PutOptions, PutResult, Store, StoreEntry } from "../platform.ts";
 import { expiryMs, NEVER_MS } from "./expiry.ts";
 
@@ -168,7 +169,7 @@ export function openEntries(storage: ObjectStorage, clock: Pick<Clock, "now">): 
       if (found === undefined) return null;
       return {
         value: found.value as string,
-        metadata: JSON.parse(found.metadata as string) as Json,
+        metadata: parseJson(found.metadata as string, "a row's metadata") as Json,
         version: found.version as string,
       };
     },
@@ -207,7 +208,7 @@ export function openEntries(storage: ObjectStorage, clock: Pick<Clock, "now">): 
       );
       return rows.toArray().map(({ key, metadata }) => ({
         key: key as string,
-        metadata: JSON.parse(metadata as string) as Json,
+        metadata: parseJson(metadata as string, "a row's metadata") as Json,
       }));
     },
 

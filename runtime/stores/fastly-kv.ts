@@ -14,6 +14,7 @@
  * gone, because the host may remove expired entries up to a day late and numbers must never start anew before that.
  * @module
  */
+import { parseJson } from "../json.ts";
 import type { Clock, Json, PutOptions, Store } from "../platform.ts";
 import { expiryMs, NEVER_MS } from "./expiry.ts";
 
@@ -266,7 +267,8 @@ function factsOf(entry: FastlyKvEntry): Omit<State, "value"> {
       "the Fastly KV store has an entry that millrace did not write; give millrace a store of its own",
     );
   }
-  const [number, expiresMs, metadata] = JSON.parse(text);
+  const facts = parseJson(text, "an entry's metadata in the Fastly KV store");
+  const [number, expiresMs, metadata] = facts as [number, number, Json];
   return { number, expiresMs, metadata };
 }
 

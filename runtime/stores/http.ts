@@ -3,6 +3,7 @@
  * nothing that lasts. Every operation is one POST with a JSON body.
  * @module
  */
+import { parseJson } from "../json.ts";
 import type { Fetch, ListPage, PutOptions, PutResult, Store, StoreEntry } from "../platform.ts";
 import { expiryMs } from "./expiry.ts";
 
@@ -51,7 +52,7 @@ export function httpStore({ url, token, fetch }: HttpStoreOptions): Store {
       body: JSON.stringify(operation),
     });
     const text = await response.text();
-    if (response.status === 200) return JSON.parse(text);
+    if (response.status === 200) return parseJson(text, `the answer of the store at ${host}`) as Result;
     throw faultOf(host, response.status, text);
   }
 

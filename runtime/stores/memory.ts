@@ -1,4 +1,5 @@
-import type { Clock, Store } from "../platform.ts";
+import { parseJson } from "../json.ts";
+import type { Clock, Json, Store } from "../platform.ts";
 import { expiryMs } from "./expiry.ts";
 
 /** Where the time comes from, and how much may be kept. */
@@ -72,7 +73,11 @@ export function memoryStore({ clock, maxBytes = 512 * 1024 ** 2 }: MemoryStoreOp
       mustBeOpen();
       const row = live(key);
       if (row === undefined) return null;
-      return { value: row.value, metadata: JSON.parse(row.metadata), version: row.version };
+      return {
+        value: row.value,
+        metadata: parseJson(row.metadata, "a row's metadata") as Json,
+        version: row.version,
+      };
     },
 
     async put(key, value, { ifVersion, ttlSeconds, metadata = null } = {}) {
@@ -104,7 +109,9 @@ export function memoryStore({ clock, maxBytes = 512 * 1024 ** 2 }: MemoryStoreOp
       }
       keys.sort();
       return {
-        entries: keys.slice(0, limit).map((key) => ({ key, metadata: JSON.parse(rows.get(key)!.metadata) })),
+        entries: keys
+          .slice(0, limit)
+          .map((key) => ({ key, metadata: parseJson(rows.get(key)!.metadata, "a row's metadata") as Json })),
         cursor: keys[limit] ?? null,
       };
     },

@@ -7,11 +7,13 @@
  * one, and never damages the file. `FULL` would make each commit wait for the disk, and every visitor with it.
  * @module
  */
+
 import { mkdirSync } from "node:fs";
 import { dirname, resolve } from "node:path";
 import { DatabaseSync, type SQLOutputValue, type StatementSync } from "node:sqlite";
 import { setImmediate } from "node:timers";
-import type { Change, Clock, PutResult, Store } from "../platform.ts";
+import { parseJson } from "../json.ts";
+import type { Change, Clock, Json, PutResult, Store } from "../platform.ts";
 import { expiryMs } from "./expiry.ts";
 
 /** Where the entries are, and where the time comes from. */
@@ -270,7 +272,11 @@ export function sqliteStore({ path, clock }: SqliteStoreOptions): Store {
       const row = explained(file, () => rowOf(sql.get, key, clock.now()));
       if (row === undefined) return null;
       const [value, metadata, version] = row;
-      return { value: value as string, metadata: JSON.parse(metadata as string), version: String(version) };
+      return {
+        value: value as string,
+        metadata: parseJson(metadata as string, "a row's metadata") as Json,
+        version: String(version),
+      };
     },
 
     async put(key, value, { ifVersion, ...rest } = {}) {
@@ -323,9 +329,10 @@ export function sqliteStore({ path, clock }: SqliteStoreOptions): Store {
       // One row more than asked for: its key is where the next page begins.
       const rows = explained(file, () => sql.list.all(prefix, cursor ?? prefix, clock.now(), limit + 1));
       return {
-        entries: rows
-          .slice(0, limit)
-          .map((row) => ({ key: row.key as string, metadata: JSON.parse(row.metadata as string) })),
+        entries: rows.slice(0, limit).map((row) => ({
+          key: row.key as string,
+          metadata: parseJson(row.metadata as string, "a row's metadata") as Json,
+        })),
         cursor: (rows[limit]?.key as string | undefined) ?? null,
       };
     },

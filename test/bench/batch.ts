@@ -45,7 +45,7 @@ const consent = {
 };
 const { newEntry } = await import("../../runtime/ec/entry.ts");
 await Promise.all(
-  ids.map((id) => graph.createOrRevive(id, newEntry(consent, Math.floor(Date.now() / 1000)))),
+  ids.map((id) => graph.createOrRevive(id, newEntry(consent, {}, Math.floor(Date.now() / 1000)))),
 );
 
 // Each upload is newer than the one before, so that every mapping is written.

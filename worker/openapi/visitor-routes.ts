@@ -2,6 +2,7 @@
  * What the publisher's pages call.
  * @module
  */
+import { FOREIGN_ENDINGS } from "../../runtime/ec/ending.ts";
 import { header, json, problem, problemOf, response, schema } from "./schemas.ts";
 import { noStore, parameter, visitor } from "./shared.ts";
 import type { Answer, Paths } from "./types.ts";
@@ -105,7 +106,8 @@ export const visitorPaths: Paths = {
       summary: "Forgets an identity.",
       description:
         "With an `Authorization` header: as the operator, for the EC id in the body or in the query. Without: for the visitor " +
-        "whose cookie it is; the cookie is deleted, too.",
+        "whose cookie it is; the cookie is deleted, too. For an hour nothing that was under way brings the id back. One " +
+        `address may delete ${FOREIGN_ENDINGS.limit} ids an hour that other addresses minted.`,
       security: [{ visitorCookie: [] }, { adminToken: [] }],
       parameters: [
         {
@@ -134,6 +136,7 @@ export const visitorPaths: Paths = {
         "400": problem("The operator named no valid EC id.", ["invalid_ec_id"]),
         "401": response("Unauthorized"),
         "403": response("OriginNotAllowed"),
+        "429": response("TooManyRequests"),
         "500": response("InternalError"),
         "503": response("StoreUnavailable"),
       },
