@@ -83,7 +83,7 @@ function faultOf(host: string, status: number, text: string): Error {
 
 function refusalIn(text: string): StoreRefusal | null {
   try {
-    const body = JSON.parse(text) as StoreRefusal | null;
+    const body = parseJson(text, "a refusal") as StoreRefusal | null;
     return body?.error === "refused" ? body : null;
   } catch {
     return null;

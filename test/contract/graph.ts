@@ -80,9 +80,13 @@ export function graphContract(harness: StoreHarness): ContractCase[] {
         try {
           await graph.createOrRevive(ID, fresh());
           await Promise.all([
-            ...Array.from({ length: 40 }, (_, i) => graphs[i % 2]!.upsertPartnerId(ID, `before-${i}`, "uid", 1)),
+            ...Array.from({ length: 40 }, (_, i) =>
+              graphs[i % 2]!.upsertPartnerId(ID, `before-${i}`, "uid", 1),
+            ),
             graph.delete(ID),
-            ...Array.from({ length: 40 }, (_, i) => graphs[i % 2]!.upsertPartnerId(ID, `after-${i}`, "uid", 1)),
+            ...Array.from({ length: 40 }, (_, i) =>
+              graphs[i % 2]!.upsertPartnerId(ID, `after-${i}`, "uid", 1),
+            ),
             other.createOrRevive(ID, fresh()),
           ]);
           await Promise.all([
@@ -94,7 +98,11 @@ export function graphContract(harness: StoreHarness): ContractCase[] {
           for (const each of graphs) {
             same(await each.get(ID), null, "the entry");
             same(await each.metadata(ID), null, "its metadata");
-            same(await each.upsertKnown(ID, [{ partner: "later", uid: "uid", synced: 1 }]), ["deleted"], "a write");
+            same(
+              await each.upsertKnown(ID, [{ partner: "later", uid: "uid", synced: 1 }]),
+              ["deleted"],
+              "a write",
+            );
           }
           ok(!(await store.get(keyOf(ID)))!.value.includes("uid"), "no partner's id is left");
         } finally {

@@ -117,22 +117,25 @@ test("what is refused keeps its queued work, too", async () => {
 });
 
 // Safe first, section 6: two valid cookies, then withdrawal or deletion.
-test.each(["withdrawal", "deletion"])("%s: the entries of all of a request's ids go, whatever their order", async (how) => {
-  for (const reversed of [false, true]) {
-    const t = testService();
-    const ids = [await newVisitor(t), await newVisitor(t), await newVisitor(t)];
-    const sent = reversed ? ids.toReversed() : ids;
-    const cookie = ["ts-ec=malformed", ...sent.map((id) => `ts-ec=${id}`), `ts-ec=${ids[0]}`].join("; ");
-    const answer =
-      how === "deletion"
-        ? await t.ask("/_ts/api/v1/identity", { method: "DELETE", headers: { cookie } })
-        : await t.ask("/", { headers: { ...GPC, cookie } });
-    await t.settled();
-    expect(answer.headers.get("set-cookie")).toContain("Max-Age=0");
-    expect(await alive(t, ids)).toBe(0);
-    expect((await t.entry(ids[0]!)) === null).toBe(how === "deletion");
-  }
-});
+test.each(["withdrawal", "deletion"])(
+  "%s: the entries of all of a request's ids go, whatever their order",
+  async (how) => {
+    for (const reversed of [false, true]) {
+      const t = testService();
+      const ids = [await newVisitor(t), await newVisitor(t), await newVisitor(t)];
+      const sent = reversed ? ids.toReversed() : ids;
+      const cookie = ["ts-ec=malformed", ...sent.map((id) => `ts-ec=${id}`), `ts-ec=${ids[0]}`].join("; ");
+      const answer =
+        how === "deletion"
+          ? await t.ask("/_ts/api/v1/identity", { method: "DELETE", headers: { cookie } })
+          : await t.ask("/", { headers: { ...GPC, cookie } });
+      await t.settled();
+      expect(answer.headers.get("set-cookie")).toContain("Max-Age=0");
+      expect(await alive(t, ids)).toBe(0);
+      expect((await t.entry(ids[0]!)) === null).toBe(how === "deletion");
+    }
+  },
+);
 
 test("a header's id beside two cookies' goes with them", async () => {
   const t = testService();

@@ -1,7 +1,7 @@
 import { describe, expect, test } from "vitest";
-import { type Ask, DOMAIN, type TestService, testService } from "../../support/service.ts";
 import { memoryStore } from "../../../runtime/stores/memory.ts";
 import { manualClock } from "../../support/manual-clock.ts";
+import { type Ask, DOMAIN, type TestService, testService } from "../../support/service.ts";
 import { CONFIGURED, KEY, newVisitor, operator, upload } from "./support.ts";
 
 const PATH = "/_ts/api/v1/identity";
@@ -18,7 +18,12 @@ describe("by the visitor", () => {
     expect(answer.status).toBe(204);
     expect(answer.headers.get("set-cookie")).toBe(DELETED);
     expect(await t.entry(id)).toBeNull();
-    expect((await t.store.get(`ec:${id}`))!.metadata).toEqual({ ok: false, country: null, v: 1, deleted: true });
+    expect((await t.store.get(`ec:${id}`))!.metadata).toEqual({
+      ok: false,
+      country: null,
+      v: 1,
+      deleted: true,
+    });
   });
 
   test("whether consent allows or not: no tombstone takes the entry's place", async () => {
@@ -29,7 +34,12 @@ describe("by the visitor", () => {
     expect(answer.status).toBe(204);
     expect(answer.headers.getSetCookie()).toEqual([DELETED]);
     expect(await t.entry(id)).toBeNull();
-    expect((await t.store.get(`ec:${id}`))!.metadata).toEqual({ ok: false, country: null, v: 1, deleted: true });
+    expect((await t.store.get(`ec:${id}`))!.metadata).toEqual({
+      ok: false,
+      country: null,
+      v: 1,
+      deleted: true,
+    });
   });
 
   test("a tombstone may be deleted, too", async () => {
@@ -113,7 +123,9 @@ describe("what is under way", () => {
     pullToken: "token",
   };
   const pixel = (t: TestService, id: string) =>
-    t.ask(`/sync?${new URLSearchParams({ partner: "ssp_x", uid: "u", return: BACK })}`, { cookies: { "ts-ec": id } });
+    t.ask(`/sync?${new URLSearchParams({ partner: "ssp_x", uid: "u", return: BACK })}`, {
+      cookies: { "ts-ec": id },
+    });
   const page = (t: TestService, id: string) => t.ask("/", { cookies: { "ts-ec": id } });
 
   /** Two instances on one store, and what lets writes that lost a race be tried again. */
