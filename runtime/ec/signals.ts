@@ -124,7 +124,8 @@ function rankGpp(text: string, { nowMs, maxAgeDays }: SignalsAt): number {
   if (facts.tcf !== null && tcfInvalidity(facts.tcf, nowMs, maxAgeDays) === null) {
     return facts.tcf.purpose1 ? 3 : 4;
   }
-  const permits = facts.usPrivacyOptOut === false || facts.us.some((section) => section.optedOutOfSale === false);
+  const permits =
+    facts.usPrivacyOptOut === false || facts.us.some((section) => section.optedOutOfSale === false);
   return permits ? 2 : 1;
 }
 
