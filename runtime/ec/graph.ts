@@ -205,6 +205,8 @@ export function createGraph(store: Store, clock: Clock, random: Random): Graph {
       // Not decoded: what cannot be read is deleted all the same.
       const isKnown = isRunning || (await store.get(keyOf(id))) !== null;
       if (!isKnown && !(await mayAdopt())) return;
+      // First, because a store may keep more of an entry than its value, and promises to forget it with the key.
+      await store.delete(keyOf(id));
       const mark = deletionMark(toSeconds(clock.now()));
       // On no condition: of two writers this one wins, since every other writes over nothing that it has not read.
       const options = { ttlSeconds: ttlOf(mark), metadata: metadataOf(mark) };

@@ -6,9 +6,10 @@
  * judged by the clock that the store was given; Deno KV's own expiry, a minute later, only gives the space back.
  * @module
  */
-import { parseJson } from "../json.ts";
+
 import type { Clock, Json, PutOptions, Store, StoreEntry } from "../platform.ts";
 import { expiryMs, NEVER_MS } from "./expiry.ts";
+import { parseStored } from "./parse-stored.ts";
 
 export interface DenoKvStoreOptions {
   /** A file, which is created if absent; left out or empty: the database that Deno Deploy has for this project. */
@@ -198,7 +199,7 @@ interface Stored {
 function decode(bytes: Uint8Array): Stored {
   const text = decoder.decode(bytes);
   const end = text.indexOf("\n");
-  const [endsMs, metadata] = parseJson(text.slice(0, end), "the head of a value in Deno KV") as [
+  const [endsMs, metadata] = parseStored(text.slice(0, end), "the head of a value in Deno KV") as [
     number,
     Json,
   ];

@@ -6,9 +6,10 @@
  * few others are together in one, where they are listed with a single call.
  * @module
  */
-import { parseJson } from "../json.ts";
+
 import type { Clock, Json, ListPage, PutOptions, PutResult, Store, StoreEntry } from "../platform.ts";
 import { expiryMs, NEVER_MS } from "./expiry.ts";
+import { parseStored } from "./parse-stored.ts";
 
 /** The entries of one object, as they are called from outside. */
 export interface EntriesObject {
@@ -169,7 +170,7 @@ export function openEntries(storage: ObjectStorage, clock: Pick<Clock, "now">): 
       if (found === undefined) return null;
       return {
         value: found.value as string,
-        metadata: parseJson(found.metadata as string, "a row's metadata") as Json,
+        metadata: parseStored(found.metadata as string, "a row's metadata") as Json,
         version: found.version as string,
       };
     },
@@ -208,7 +209,7 @@ export function openEntries(storage: ObjectStorage, clock: Pick<Clock, "now">): 
       );
       return rows.toArray().map(({ key, metadata }) => ({
         key: key as string,
-        metadata: parseJson(metadata as string, "a row's metadata") as Json,
+        metadata: parseStored(metadata as string, "a row's metadata") as Json,
       }));
     },
 

@@ -3,9 +3,10 @@
  * nothing that lasts. Every operation is one POST with a JSON body.
  * @module
  */
-import { parseJson } from "../json.ts";
+
 import type { Fetch, ListPage, PutOptions, PutResult, Store, StoreEntry } from "../platform.ts";
 import { expiryMs } from "./expiry.ts";
+import { parseStored } from "./parse-stored.ts";
 
 /** One operation, as it goes over the wire. */
 export type StoreCall =
@@ -52,7 +53,7 @@ export function httpStore({ url, token, fetch }: HttpStoreOptions): Store {
       body: JSON.stringify(operation),
     });
     const text = await response.text();
-    if (response.status === 200) return parseJson(text, `the answer of the store at ${host}`) as Result;
+    if (response.status === 200) return parseStored(text, `the answer of the store at ${host}`) as Result;
     throw faultOf(host, response.status, text);
   }
 
@@ -83,7 +84,7 @@ function faultOf(host: string, status: number, text: string): Error {
 
 function refusalIn(text: string): StoreRefusal | null {
   try {
-    const body = parseJson(text, "a refusal") as StoreRefusal | null;
+    const body = parseStored(text, "a refusal") as StoreRefusal | null;
     return body?.error === "refused" ? body : null;
   } catch {
     return null;

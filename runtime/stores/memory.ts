@@ -1,6 +1,6 @@
-import { parseJson } from "../json.ts";
 import type { Clock, Json, Store } from "../platform.ts";
 import { expiryMs } from "./expiry.ts";
+import { parseStored } from "./parse-stored.ts";
 
 /** Where the time comes from, and how much may be kept. */
 export interface MemoryStoreOptions {
@@ -75,7 +75,7 @@ export function memoryStore({ clock, maxBytes = 512 * 1024 ** 2 }: MemoryStoreOp
       if (row === undefined) return null;
       return {
         value: row.value,
-        metadata: parseJson(row.metadata, "a row's metadata") as Json,
+        metadata: parseStored(row.metadata, "a row's metadata") as Json,
         version: row.version,
       };
     },
@@ -111,7 +111,10 @@ export function memoryStore({ clock, maxBytes = 512 * 1024 ** 2 }: MemoryStoreOp
       return {
         entries: keys
           .slice(0, limit)
-          .map((key) => ({ key, metadata: parseJson(rows.get(key)!.metadata, "a row's metadata") as Json })),
+          .map((key) => ({
+            key,
+            metadata: parseStored(rows.get(key)!.metadata, "a row's metadata") as Json,
+          })),
         cursor: keys[limit] ?? null,
       };
     },

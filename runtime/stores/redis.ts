@@ -13,9 +13,10 @@
  * (`appendonly`, `appendfsync`), and a failover to a replica may lose what had not reached that yet.
  * @module
  */
-import { parseJson } from "../json.ts";
+
 import type { Clock, Json, Store, StoreEntry } from "../platform.ts";
 import { expiryMs, NEVER_MS } from "./expiry.ts";
+import { parseStored } from "./parse-stored.ts";
 import type { Redis } from "./redis-client.ts";
 
 export { connectRedis, type Redis, type RedisOptions } from "./redis-client.ts";
@@ -164,7 +165,7 @@ export function redisStore({ redis, clock }: RedisStoreOptions): Store {
 /** @returns `null` if there is no line. */
 function headOf(text: string): Head | null {
   const end = text.indexOf("\n");
-  return end <= 0 ? null : (parseJson(text.slice(0, end), "the head of a value in Redis") as Head);
+  return end <= 0 ? null : (parseStored(text.slice(0, end), "the head of a value in Redis") as Head);
 }
 
 /** Redis gets UTF-8, in which half of a surrogate pair cannot be written: refused, not altered. */

@@ -12,9 +12,9 @@ import { mkdirSync } from "node:fs";
 import { dirname, resolve } from "node:path";
 import { DatabaseSync, type SQLOutputValue, type StatementSync } from "node:sqlite";
 import { setImmediate } from "node:timers";
-import { parseJson } from "../json.ts";
 import type { Change, Clock, Json, PutResult, Store } from "../platform.ts";
 import { expiryMs } from "./expiry.ts";
+import { parseStored } from "./parse-stored.ts";
 
 /** Where the entries are, and where the time comes from. */
 export interface SqliteStoreOptions {
@@ -274,7 +274,7 @@ export function sqliteStore({ path, clock }: SqliteStoreOptions): Store {
       const [value, metadata, version] = row;
       return {
         value: value as string,
-        metadata: parseJson(metadata as string, "a row's metadata") as Json,
+        metadata: parseStored(metadata as string, "a row's metadata") as Json,
         version: String(version),
       };
     },
@@ -331,7 +331,7 @@ export function sqliteStore({ path, clock }: SqliteStoreOptions): Store {
       return {
         entries: rows.slice(0, limit).map((row) => ({
           key: row.key as string,
-          metadata: parseJson(row.metadata as string, "a row's metadata") as Json,
+          metadata: parseStored(row.metadata as string, "a row's metadata") as Json,
         })),
         cursor: (rows[limit]?.key as string | undefined) ?? null,
       };

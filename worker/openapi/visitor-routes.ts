@@ -73,8 +73,10 @@ export const visitorPaths: Paths = {
       tags: ["pages"],
       summary: "Sends a bid request to the configured auction endpoint, with the visitor's identity in it.",
       description:
-        "At most 1 MiB. Adds `user.id`, `user.eids` and `user.consent` if consent allows and the store answers; takes out what " +
-        "an earlier visit may have left of them if consent does not allow. The endpoint has 10 seconds.",
+        "At most 1 MiB. Adds `user.id`, `user.eids` and `user.consent` if consent allows and the store answers. If consent " +
+        "does not allow, takes out what identifies the visitor or the device (`user.id`, `user.buyeruid`, `user.customdata`, " +
+        "`user.eids`, `user.ext.eids`, `device.ifa` and the device's other ids) and cuts `device.ip` to its first 24 bits, " +
+        "`device.ipv6` to its first 64. The endpoint has 10 seconds.",
       parameters: visitor,
       requestBody: { required: true, content: { "application/json": { schema: bidRequest } } },
       responses: {
