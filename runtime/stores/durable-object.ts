@@ -6,10 +6,8 @@
  * few others are together in one, where they are listed with a single call.
  * @module
  */
-
 import type { Clock, Json, ListPage, PutOptions, PutResult, Store, StoreEntry } from "../platform.ts";
 import { expiryMs, NEVER_MS } from "./expiry.ts";
-import { parseStored } from "./parse-stored.ts";
 
 /** The entries of one object, as they are called from outside. */
 export interface EntriesObject {
@@ -170,7 +168,7 @@ export function openEntries(storage: ObjectStorage, clock: Pick<Clock, "now">): 
       if (found === undefined) return null;
       return {
         value: found.value as string,
-        metadata: parseStored(found.metadata as string, "a row's metadata") as Json,
+        metadata: JSON.parse(found.metadata as string) as Json,
         version: found.version as string,
       };
     },
@@ -209,7 +207,7 @@ export function openEntries(storage: ObjectStorage, clock: Pick<Clock, "now">): 
       );
       return rows.toArray().map(({ key, metadata }) => ({
         key: key as string,
-        metadata: parseStored(metadata as string, "a row's metadata") as Json,
+        metadata: JSON.parse(metadata as string) as Json,
       }));
     },
 

@@ -14,10 +14,8 @@
  * gone, because the host may remove expired entries up to a day late and numbers must never start anew before that.
  * @module
  */
-
 import type { Clock, Json, PutOptions, Store } from "../platform.ts";
 import { expiryMs, NEVER_MS } from "./expiry.ts";
-import { parseStored } from "./parse-stored.ts";
 
 /** As much of the SDK's `KVStoreEntry` as is used here. */
 export interface FastlyKvEntry {
@@ -268,8 +266,7 @@ function factsOf(entry: FastlyKvEntry): Omit<State, "value"> {
       "the Fastly KV store has an entry that millrace did not write; give millrace a store of its own",
     );
   }
-  const facts = parseStored(text, "an entry's metadata in the Fastly KV store");
-  const [number, expiresMs, metadata] = facts as [number, number, Json];
+  const [number, expiresMs, metadata] = JSON.parse(text);
   return { number, expiresMs, metadata };
 }
 

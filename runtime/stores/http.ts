@@ -3,10 +3,8 @@
  * nothing that lasts. Every operation is one POST with a JSON body.
  * @module
  */
-
 import type { Fetch, ListPage, PutOptions, PutResult, Store, StoreEntry } from "../platform.ts";
 import { expiryMs } from "./expiry.ts";
-import { parseStored } from "./parse-stored.ts";
 
 /** One operation, as it goes over the wire. */
 export type StoreCall =
@@ -53,7 +51,7 @@ export function httpStore({ url, token, fetch }: HttpStoreOptions): Store {
       body: JSON.stringify(operation),
     });
     const text = await response.text();
-    if (response.status === 200) return parseStored(text, `the answer of the store at ${host}`) as Result;
+    if (response.status === 200) return resultIn(text, host);
     throw faultOf(host, response.status, text);
   }
 
@@ -82,9 +80,18 @@ function faultOf(host: string, status: number, text: string): Error {
   return new Error(`the store at ${host} answered with status ${status}${why}`);
 }
 
+/** @throws {Error} without a word of the text, which may hold what the store holds: what `JSON.parse` throws quotes it. */
+function resultIn<Result>(text: string, host: string): Result {
+  try {
+    return JSON.parse(text);
+  } catch {
+    throw new Error(`the store at ${host} answered with what is not JSON`);
+  }
+}
+
 function refusalIn(text: string): StoreRefusal | null {
   try {
-    const body = parseStored(text, "a refusal") as StoreRefusal | null;
+    const body = JSON.parse(text) as StoreRefusal | null;
     return body?.error === "refused" ? body : null;
   } catch {
     return null;

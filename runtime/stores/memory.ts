@@ -1,6 +1,5 @@
-import type { Clock, Json, Store } from "../platform.ts";
+import type { Clock, Store } from "../platform.ts";
 import { expiryMs } from "./expiry.ts";
-import { parseStored } from "./parse-stored.ts";
 
 /** Where the time comes from, and how much may be kept. */
 export interface MemoryStoreOptions {
@@ -73,11 +72,7 @@ export function memoryStore({ clock, maxBytes = 512 * 1024 ** 2 }: MemoryStoreOp
       mustBeOpen();
       const row = live(key);
       if (row === undefined) return null;
-      return {
-        value: row.value,
-        metadata: parseStored(row.metadata, "a row's metadata") as Json,
-        version: row.version,
-      };
+      return { value: row.value, metadata: JSON.parse(row.metadata), version: row.version };
     },
 
     async put(key, value, { ifVersion, ttlSeconds, metadata = null } = {}) {
@@ -109,12 +104,7 @@ export function memoryStore({ clock, maxBytes = 512 * 1024 ** 2 }: MemoryStoreOp
       }
       keys.sort();
       return {
-        entries: keys
-          .slice(0, limit)
-          .map((key) => ({
-            key,
-            metadata: parseStored(rows.get(key)!.metadata, "a row's metadata") as Json,
-          })),
+        entries: keys.slice(0, limit).map((key) => ({ key, metadata: JSON.parse(rows.get(key)!.metadata) })),
         cursor: keys[limit] ?? null,
       };
     },

@@ -13,10 +13,8 @@
  * (`appendonly`, `appendfsync`), and a failover to a replica may lose what had not reached that yet.
  * @module
  */
-
 import type { Clock, Json, Store, StoreEntry } from "../platform.ts";
 import { expiryMs, NEVER_MS } from "./expiry.ts";
-import { parseStored } from "./parse-stored.ts";
 import type { Redis } from "./redis-client.ts";
 
 export { connectRedis, type Redis, type RedisOptions } from "./redis-client.ts";
@@ -162,10 +160,18 @@ export function redisStore({ redis, clock }: RedisStoreOptions): Store {
   };
 }
 
-/** @returns `null` if there is no line. */
+/**
+ * @returns `null` if there is no line.
+ * @throws {Error} without a word of a value that millrace did not write: what `JSON.parse` throws quotes it.
+ */
 function headOf(text: string): Head | null {
   const end = text.indexOf("\n");
-  return end <= 0 ? null : (parseStored(text.slice(0, end), "the head of a value in Redis") as Head);
+  if (end <= 0) return null;
+  try {
+    return JSON.parse(text.slice(0, end)) as Head;
+  } catch {
+    throw new Error("Redis has a value that millrace did not write; give millrace a prefix of its own");
+  }
 }
 
 /** Redis gets UTF-8, in which half of a surrogate pair cannot be written: refused, not altered. */

@@ -7,14 +7,12 @@
  * one, and never damages the file. `FULL` would make each commit wait for the disk, and every visitor with it.
  * @module
  */
-
 import { mkdirSync } from "node:fs";
 import { dirname, resolve } from "node:path";
 import { DatabaseSync, type SQLOutputValue, type StatementSync } from "node:sqlite";
 import { setImmediate } from "node:timers";
-import type { Change, Clock, Json, PutResult, Store } from "../platform.ts";
+import type { Change, Clock, PutResult, Store } from "../platform.ts";
 import { expiryMs } from "./expiry.ts";
-import { parseStored } from "./parse-stored.ts";
 
 /** Where the entries are, and where the time comes from. */
 export interface SqliteStoreOptions {
@@ -272,11 +270,7 @@ export function sqliteStore({ path, clock }: SqliteStoreOptions): Store {
       const row = explained(file, () => rowOf(sql.get, key, clock.now()));
       if (row === undefined) return null;
       const [value, metadata, version] = row;
-      return {
-        value: value as string,
-        metadata: parseStored(metadata as string, "a row's metadata") as Json,
-        version: String(version),
-      };
+      return { value: value as string, metadata: JSON.parse(metadata as string), version: String(version) };
     },
 
     async put(key, value, { ifVersion, ...rest } = {}) {
@@ -329,10 +323,9 @@ export function sqliteStore({ path, clock }: SqliteStoreOptions): Store {
       // One row more than asked for: its key is where the next page begins.
       const rows = explained(file, () => sql.list.all(prefix, cursor ?? prefix, clock.now(), limit + 1));
       return {
-        entries: rows.slice(0, limit).map((row) => ({
-          key: row.key as string,
-          metadata: parseStored(row.metadata as string, "a row's metadata") as Json,
-        })),
+        entries: rows
+          .slice(0, limit)
+          .map((row) => ({ key: row.key as string, metadata: JSON.parse(row.metadata as string) })),
         cursor: (rows[limit]?.key as string | undefined) ?? null,
       };
     },
