@@ -1,28 +1,15 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import {
-  type ConsentPolicy,
-  type ConsentSignals,
-  DEFAULT_GDPR_COUNTRIES,
-  DEFAULT_US_STATES,
-  decideConsent,
-  hasAnySignal,
-} from "../../runtime/ec/consent.ts";
+import { type ConsentSignals, decideConsent, hasAnySignal } from "../../runtime/ec/consent.ts";
 import { readCookies } from "../../runtime/ec/cookie.ts";
 import { readSignals, SIGNAL_COOKIES } from "../../runtime/ec/signals.ts";
 import { bitsOf, fibonacciBits, fromBits, NO_VENDORS, tcfCoreBits } from "../support/bit-strings.ts";
+import { POLICY } from "../support/consent-policy.ts";
 import { gppString, type TcfChoice, tcfString, US_SECTIONS } from "../support/consent-strings.ts";
 import { countLooks } from "../support/count-looks.ts";
 
 const NOW = Date.UTC(2026, 5, 1);
 const DAY = 86_400_000;
-const POLICY: ConsentPolicy = {
-  gdprCountries: new Set(DEFAULT_GDPR_COUNTRIES),
-  usStates: new Set(DEFAULT_US_STATES),
-  maxAgeDays: 395,
-  assumeCountry: null,
-  withdrawal: "any",
-};
 
 /** What a visitor chose, before any of it is written in bits. */
 interface Choices {

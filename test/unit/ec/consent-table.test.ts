@@ -3,26 +3,14 @@
  * the documentation written down once more, in terms of what a visitor said rather than of strings.
  */
 import { describe, expect, test } from "vitest";
-import {
-  allowsEcCreation,
-  type ConsentPolicy,
-  DEFAULT_GDPR_COUNTRIES,
-  DEFAULT_US_STATES,
-  decideConsent,
-} from "../../../runtime/ec/consent.ts";
+import { allowsEcCreation, decideConsent } from "../../../runtime/ec/consent.ts";
 import { readCookies } from "../../../runtime/ec/cookie.ts";
 import { readSignals, SIGNAL_COOKIES } from "../../../runtime/ec/signals.ts";
+import { POLICY } from "../../support/consent-policy.ts";
 import { gppString, type TcfChoice, tcfString } from "../../support/consent-strings.ts";
 
 const NOW = Date.UTC(2026, 10, 27);
 const DAY = 86_400_000;
-const POLICY: ConsentPolicy = {
-  gdprCountries: new Set(DEFAULT_GDPR_COUNTRIES),
-  usStates: new Set(DEFAULT_US_STATES),
-  maxAgeDays: 395,
-  assumeCountry: null,
-  withdrawal: "any",
-};
 
 const PLACES = {
   "under GDPR": { country: "RE", region: null, rules: "gdpr" },

@@ -9,17 +9,11 @@ import {
   hasAnySignal,
   isWithdrawal,
 } from "../../../runtime/ec/consent.ts";
+import { POLICY } from "../../support/consent-policy.ts";
 import { gppString, type TcfChoice, tcfString, US_SECTIONS } from "../../support/consent-strings.ts";
 
 const NOW = Date.UTC(2026, 5, 1);
 const DAY = 86_400_000;
-const POLICY: ConsentPolicy = {
-  gdprCountries: new Set(DEFAULT_GDPR_COUNTRIES),
-  usStates: new Set(DEFAULT_US_STATES),
-  maxAgeDays: 395,
-  assumeCountry: null,
-  withdrawal: "any",
-};
 const SILENT: ConsentSignals = { tcf: null, gpp: null, gppSid: null, usPrivacy: null, gpc: false };
 const GERMANY = { country: "DE", region: null };
 const CALIFORNIA = { country: "US", region: "CA" };

@@ -228,7 +228,16 @@ describe("a list of fields changes as a response's headers do", () => {
   ];
   const lists: string[][] = [
     ["Content-Type", "text/html"],
-    ["Cloudflare-CDN-Cache-Control", "max-age=9", "X-Accel-Expires", "9", "Edge-Control", "x", "Expires", "0"],
+    [
+      "Cloudflare-CDN-Cache-Control",
+      "max-age=9",
+      "X-Accel-Expires",
+      "9",
+      "Edge-Control",
+      "x",
+      "Expires",
+      "0",
+    ],
     ["Cache-Control", "public", "cache-control", "s-maxage=5, max-age=60", "Surrogate-Control", "max-age=9"],
     [
       "Set-Cookie",
