@@ -52,7 +52,7 @@ const DEVICE_IDS = ["ifa", "didsha1", "didmd5", "dpidsha1", "dpidmd5", "macsha1"
 const DEVICE_EXT_IDS = ["ifv"];
 
 /**
- * The request without what identifies the visitor or the device, whoever put it there, for a visitor whose consent does not
+ * The request without what identifies the visitor or the device, also what the page put there, for a visitor whose consent does not
  * allow it: ids of the page's own, of exchanges (`buyeruid`, `customdata`, Prebid's `ext.prebid.buyeruids`), of others
  * (`eids`, where OpenRTB 2.6 has them and where 2.5 had them) and of the device, also in what Prebid keeps for single bidders
  * (`ext.prebid.bidderconfig`). Addresses keep their network: the first 24 bits of IPv4 and 64 of IPv6. What describes rather

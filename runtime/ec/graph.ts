@@ -48,7 +48,7 @@ export class ContentionError extends Error {
 export interface Graph {
   /** At once where the store can. A deleted id is unknown. */
   get(id: string): GraphEntry | null | Promise<GraphEntry | null>;
-  /** The same, but a deletion mark is answered as it stands, for whoever would go on with what was deleted. */
+  /** The same, but a deletion mark is returned as an entry, for work that must not continue after a deletion. */
   getOrMark(id: string): GraphEntry | null | Promise<GraphEntry | null>;
   /** The part that needs no decoding of the entry. */
   metadata(id: string): Promise<EntryMetadata | null>;

@@ -53,7 +53,7 @@ export const auctionScenarios: Scenario[] = [
     },
   },
   {
-    name: "auction: without consent nothing that identifies the visitor goes on, whoever put it in",
+    name: "auction: without consent nothing that identifies the visitor goes on, not even what the page put in",
     async run(target) {
       const eids = [{ source: "x.example", uids: [{ id: "x" }] }];
       const device = { ip: "203.0.113.77", ipv6: "2001:db8:1:2:3::4", ifa: "a", ua: "u" };

@@ -104,7 +104,7 @@ describe("without one", () => {
   });
 
   // Safe first, section 6: no consent, `/auction`.
-  test("consent denied: nothing that identifies the visitor or the device goes out, whoever put it in", async () => {
+  test("consent denied: nothing that identifies the visitor or the device goes out, not even what the page put in", async () => {
     const t = setUp();
     const id = await newVisitor(t);
     const eids = [{ source: "other.example", uids: [{ id: "o" }] }];
