@@ -5,3 +5,16 @@ export type JsonObject = Record<string, unknown>;
 export function isObject(value: unknown): value is JsonObject {
   return typeof value === "object" && value !== null && !Array.isArray(value);
 }
+
+/**
+ * Parses JSON from outside.
+ * @param what it is, for the error
+ * @throws {Error} if it is none. The error says nothing of the text: what `JSON.parse` throws quotes it, and so would a log.
+ */
+export function parseJson(text: string, what: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    throw new Error(`${what} is not JSON`);
+  }
+}

@@ -4,7 +4,9 @@
  */
 import * as v from "valibot";
 import { isLoopbackHost, isRange } from "../runtime/addresses.ts";
+import { DEFAULT_GDPR_COUNTRIES, DEFAULT_US_STATES, type WithdrawalRule } from "../runtime/ec/consent.ts";
 import { type Partner, partnerSchema, sealPartner } from "../runtime/ec/partner.ts";
+import { readCountry } from "../runtime/ec/places.ts";
 import {
   describeFault,
   type Fault,
@@ -22,13 +24,6 @@ import { COUNTRIES, US_REGIONS } from "./codes.ts";
 import { type Environment, overrideByEnvironment } from "./environment.ts";
 import { passphraseFault } from "./passphrase.ts";
 import { type ReadFile, resolveSecrets } from "./secrets.ts";
-
-/** EU 27, the other three of the EEA, and the United Kingdom. */
-const GDPR_COUNTRIES =
-  "AT BE BG HR CY CZ DK EE FI FR DE GR HU IE IT LV LT LU MT NL PL PT RO SK SI ES SE IS LI NO GB".split(" ");
-
-/** The states with a comprehensive privacy law in force. */
-const US_STATES = "CA VA CO CT UT MT OR TX FL DE IA NE NH NJ TN MN MD IN KY RI".split(" ");
 
 const MAX_PASSPHRASES = 16;
 const DOMAIN = /^(?=.{1,253}$)(?:[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z](?:[a-z0-9-]{0,61}[a-z0-9])?$/;
@@ -51,17 +46,30 @@ function headerName() {
   );
 }
 
-/** One of these codes, in either case. */
-function code(known: ReadonlySet<string>, expected: string) {
+/** A country's code in either case; kept as requests are read, so that `UK` here and `GB` there are one country. */
+function country() {
+  const expected = "a country code of two letters (ISO 3166-1), such as DE or GB";
   return v.pipe(
     v.string(expected),
-    v.toUpperCase(),
-    v.check((value) => known.has(value), expected),
+    v.transform((given: string) => readCountry(given)),
+    v.string(expected),
+    v.check((code) => COUNTRIES.has(code), expected),
   );
 }
 
-const country = () => code(COUNTRIES, "a country code of two letters (ISO 3166-1), such as DE or GB");
-const state = () => code(US_REGIONS, "a US state's code of two letters (ISO 3166-2:US), such as CA");
+/** One of the United States' codes, in either case. */
+function state() {
+  const expected = "a US state's code of two letters (ISO 3166-2:US), such as CA";
+  return v.pipe(
+    v.string(expected),
+    v.toUpperCase(),
+    v.check((value) => US_REGIONS.has(value), expected),
+  );
+}
+
+function withdrawalRule() {
+  return v.picklist(["any", "explicit"] satisfies WithdrawalRule[], "any or explicit");
+}
 
 /** Whether a domain is a public suffix, for which browsers keep no cookie. */
 export type IsPublicSuffix = (domain: string) => boolean;
@@ -191,10 +199,11 @@ function configSchema(allowInsecure: boolean, isPublicSuffix: IsPublicSuffix) {
       allowInsecurePartners: v.optional(flag(), false),
     }),
     consent: section({
-      gdprCountries: v.optional(listOf(country(), "country codes"), GDPR_COUNTRIES),
-      usStates: v.optional(listOf(state(), "state codes"), US_STATES),
+      gdprCountries: v.optional(listOf(country(), "country codes"), [...DEFAULT_GDPR_COUNTRIES]),
+      usStates: v.optional(listOf(state(), "state codes"), [...DEFAULT_US_STATES]),
       maxAgeDays: v.optional(whole(1, 3650, "a whole number of days"), 395),
       assumeCountry: v.nullish(country(), null),
+      withdrawal: v.optional(withdrawalRule(), "any"),
     }),
     auction: section({
       endpoint: v.nullish(
@@ -346,10 +355,17 @@ export function sealPartners(config: Config, sha256Hex: (text: string) => string
 
 /** What an operator ought to know of a configuration that is valid all the same. */
 export function configWarnings({ client, consent }: Config): string[] {
-  return client.countryHeader === null && consent.assumeCountry === null
-    ? [
-        "every visitor's jurisdiction will be unknown and no EC id will be minted: " +
-          "set client.countryHeader to the header in which your proxy tells the country, or consent.assumeCountry",
-      ]
-    : [];
+  if (client.countryHeader === null && consent.assumeCountry === null) {
+    return [
+      "every visitor's jurisdiction will be unknown and no EC id will be minted: " +
+        "set client.countryHeader to the header in which your proxy tells the country, or consent.assumeCountry",
+    ];
+  }
+  if (client.countryHeader !== null && client.regionHeader === null && consent.usStates.length > 0) {
+    return [
+      "every visitor from the US will be treated as in a state with a privacy law: " +
+        "set client.regionHeader to the header in which your proxy tells the region",
+    ];
+  }
+  return [];
 }

@@ -6,7 +6,16 @@
 import { createAdoption, type MayAdopt } from "../runtime/ec/adoption.ts";
 import { allowsEcCreation, type ConsentPolicy, type Jurisdiction } from "../runtime/ec/consent.ts";
 import { type EcContext, mintIfNeeded, readContext } from "../runtime/ec/context.ts";
-import { isTombstone, LAST_SEEN_DEBOUNCE_SECONDS, newEntry, toSeconds } from "../runtime/ec/entry.ts";
+import { createMayEnd, type MayEnd } from "../runtime/ec/ending.ts";
+import {
+  type GraphEntry,
+  isDeletionMark,
+  isTombstone,
+  LAST_SEEN_DEBOUNCE_SECONDS,
+  newEntry,
+  toSeconds,
+} from "../runtime/ec/entry.ts";
+import { evidenceOf } from "../runtime/ec/evidence.ts";
 import {
   changedResponse,
   decideFinalization,
@@ -84,6 +93,7 @@ export interface Services extends Parts {
   readonly identity: Identity;
   readonly graph: Graph;
   readonly mayAdopt: MayAdopt;
+  readonly mayEnd: MayEnd;
   /** For faults that every request would repeat. */
   readonly logOnce: LogOnce;
   readonly registry: Registry;
@@ -91,6 +101,8 @@ export interface Services extends Parts {
   readonly policy: ConsentPolicy;
   /** SHA-256 of a text in UTF-8, as lower-case hex. */
   sha256Hex(text: string): string;
+  /** The graph entry of a visitor seen now for the first time. */
+  newEntryFor(context: EcContext): GraphEntry;
   /** Drops the work that waits for an id. */
   dropQueued(id: string): void;
   /** What the sync engine is doing now. */
@@ -182,6 +194,7 @@ export function createService(given: Parts): Service {
   const identity = createIdentity(hotPath, config.ec.passphrases);
   const graph = createGraph(store, clock, random);
   const mayAdopt = createAdoption(identity, limiter);
+  const mayEnd = createMayEnd(identity, graph, limiter);
   const logOnce = countFaults(createLogOnce(log, clock, LOG_ONCE_MS), metrics);
   const policy = policyOf(config);
   const encoder = new TextEncoder();
@@ -219,16 +232,22 @@ export function createService(given: Parts): Service {
     engine.drop(id);
   }
 
+  const evidenceIn = ({ consent }: EcContext) => evidenceOf(consent.signals, sha256Hex);
+  const newEntryFor = (context: EcContext) =>
+    newEntry(context.consent, evidenceIn(context), toSeconds(context.nowMs));
+
   const services: Services = {
     ...parts,
     startedMs: clock.now(),
     identity,
     graph,
     mayAdopt,
+    mayEnd,
     logOnce,
     registry,
     policy,
     sha256Hex,
+    newEntryFor,
     dropQueued,
     inspectSync: () => engine.inspect(),
   };
@@ -283,21 +302,23 @@ export function createService(given: Parts): Service {
     return !hotPath.take(seenKey(id), nowMs, seenWindowMs, 1).admitted;
   }
 
-  const entryFor = (context: EcContext) => newEntry(context.consent, toSeconds(context.nowMs));
-
   /** What a visit with a known or adoptable id leaves in the graph. */
   async function touch(id: string, context: EcContext): Promise<void> {
-    const stored = await graph.get(id);
+    const stored = await graph.getOrMark(id);
     if (stored === null) {
-      if (await mayAdopt(id, context)) await graph.createOrRevive(id, entryFor(context));
+      if (await mayAdopt(id, context)) await graph.createOrRevive(id, newEntryFor(context));
     } else if (isTombstone(stored)) {
-      await graph.createOrRevive(id, entryFor(context));
+      if (!isDeletionMark(stored)) await graph.createOrRevive(id, newEntryFor(context));
     } else {
-      await graph.updateLastSeen(id, context.nowMs, context.consent);
+      await graph.updateLastSeen(id, context.nowMs, evidenceIn(context));
     }
   }
 
+  /** The cookie goes whatever comes of this. */
   async function withdraw(id: string, context: EcContext): Promise<void> {
+    const { outcome } = await mayEnd(id, context);
+    if (outcome === "refused") metrics.count("ec_endings_refused_total", { what: "withdrawal" });
+    if (outcome !== "may") return;
     dropQueued(id);
     // A visitor who consents again is to be seen again at once.
     hotPath.forget(seenKey(id));
@@ -336,7 +357,7 @@ export function createService(given: Parts): Service {
   function record(end: Finalization, { context, background }: Visit): Promise<unknown> | null {
     if (end.branch === "new") {
       seenLately(end.id, context);
-      const work = graph.createOrRevive(end.id, entryFor(context));
+      const work = graph.createOrRevive(end.id, newEntryFor(context));
       return inForeground(background, "creating a graph entry", work);
     }
     if (end.branch !== "withdrawal" || end.tombstones.length === 0) return null;
@@ -442,6 +463,7 @@ function policyOf({ consent }: Config): ConsentPolicy {
     usStates: new Set(consent.usStates),
     maxAgeDays: consent.maxAgeDays,
     assumeCountry: consent.assumeCountry,
+    withdrawal: consent.withdrawal,
   };
 }
 

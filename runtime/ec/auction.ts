@@ -4,6 +4,7 @@
  */
 import { isObject, type JsonObject } from "../json.ts";
 import { type Eid, type SharedId, toEids } from "./eids.ts";
+import { networkOfIp } from "./ip.ts";
 import { mergeEids } from "./merge-eids.ts";
 
 /** What an auction may know of the visitor. */
@@ -17,9 +18,13 @@ export interface AuctionIdentity {
 /** What keeps a body from being a bid request that we can add to; `null`: nothing. */
 export function bidRequestFault(body: unknown): string | null {
   if (!isObject(body)) return "the body must be a JSON object, an OpenRTB 2.6 bid request";
-  const { user } = body;
-  if (user === undefined || user === null || isObject(user)) return null;
-  return "user must be an object (OpenRTB 2.6, object User)";
+  for (const name of ["user", "device"]) {
+    const value = body[name];
+    if (value !== undefined && value !== null && !isObject(value)) {
+      return `${name} must be an object (OpenRTB 2.6)`;
+    }
+  }
+  return null;
 }
 
 /**
@@ -68,28 +73,61 @@ function withoutExt(user: JsonObject, name: string): JsonObject {
   return Object.keys(others).length === 0 ? rest : { ...rest, ext: others };
 }
 
-/**
- * The request without anything of ours that a page may have put in on an earlier visit: an EC id as `user.id`, and the
- * ids of our partners' sources, where OpenRTB 2.6 has them and where 2.5 had them.
- */
-export function withoutIdentity(
-  request: JsonObject,
-  isEcId: (text: string) => boolean,
-  isOurSource: (source: string) => boolean,
-): JsonObject {
-  if (!isObject(request.user)) return request;
-  const isOurs = (eid: unknown) => isObject(eid) && typeof eid.source === "string" && isOurSource(eid.source);
-  const cleaned = (holder: JsonObject): JsonObject =>
-    Array.isArray(holder.eids) ? { ...holder, eids: holder.eids.filter((eid) => !isOurs(eid)) } : holder;
+/** Fields of OpenRTB 2.6's User, and of its ext, that identify a visitor to somebody. */
+const USER_IDS = ["id", "buyeruid", "eids", "customdata"];
+const USER_EXT_IDS = ["eids", "prebid"];
+/** Fields of its Device that identify the device, and of its ext. */
+const DEVICE_IDS = ["ifa", "didsha1", "didmd5", "dpidsha1", "dpidmd5", "macsha1", "macmd5"];
+const DEVICE_EXT_IDS = ["ifv"];
 
-  const { id, ...user } = cleaned(request.user);
-  const isOurId = typeof id === "string" && isEcId(id);
-  return {
-    ...request,
-    user: {
-      ...user,
-      ...(id === undefined || isOurId ? {} : { id }),
-      ...(isObject(user.ext) ? { ext: cleaned(user.ext) } : {}),
-    },
-  };
+/**
+ * The request without what identifies the visitor or the device, also what the page put there, for a visitor whose consent does not
+ * allow it: ids of the page's own, of exchanges (`buyeruid`, `customdata`, Prebid's `ext.prebid.buyeruids`), of others
+ * (`eids`, where OpenRTB 2.6 has them and where 2.5 had them) and of the device, also in what Prebid keeps for single bidders
+ * (`ext.prebid.bidderconfig`). Addresses keep their network: the first 24 bits of IPv4 and 64 of IPv6. What describes rather
+ * than identifies (`yob`, `data`, `geo`, `ua`) and the consent that was said stay.
+ */
+export function withoutIdentity(request: JsonObject): JsonObject {
+  return withEach(anonymous(request), "ext", (ext) =>
+    withEach(ext, "prebid", (prebid) =>
+      Array.isArray(prebid.bidderconfig)
+        ? { ...prebid, bidderconfig: prebid.bidderconfig.map(anonymousConfig) }
+        : prebid,
+    ),
+  );
+}
+
+/** One bidder's part of the request, as Prebid Server reads it: `config.ortb2` is laid over the request for that bidder. */
+function anonymousConfig(entry: unknown): unknown {
+  if (!isObject(entry)) return entry;
+  return withEach(entry, "config", (config) => withEach(config, "ortb2", anonymous));
+}
+
+function anonymous(request: JsonObject): JsonObject {
+  const withoutUser = withEach(request, "user", (user) =>
+    withEach(without(user, USER_IDS), "ext", (ext) => without(ext, USER_EXT_IDS)),
+  );
+  return withEach(withoutUser, "device", (device) => {
+    const { ip, ipv6, ...rest } = without(device, DEVICE_IDS);
+    return withEach({ ...rest, ...networkOf("ip", ip), ...networkOf("ipv6", ipv6) }, "ext", (ext) =>
+      without(ext, DEVICE_EXT_IDS),
+    );
+  });
+}
+
+/** A copy of an object with one of its objects changed. */
+function withEach(holder: JsonObject, name: string, change: (value: JsonObject) => JsonObject): JsonObject {
+  const value = holder[name];
+  return isObject(value) ? { ...holder, [name]: change(value) } : holder;
+}
+
+function without(holder: JsonObject, names: readonly string[]): JsonObject {
+  return Object.fromEntries(Object.entries(holder).filter(([name]) => !names.includes(name)));
+}
+
+/** An address's network under the same name; nothing for what is no address. */
+function networkOf(name: string, address: unknown): JsonObject {
+  const network = typeof address === "string" ? networkOfIp(address) : null;
+  if (network === null) return {};
+  return { [name]: name === "ipv6" && network.includes(".") ? `::ffff:${network}` : network };
 }

@@ -2,8 +2,9 @@
  * Batch sync: a partner's server uploads its own ids for many EC ids at once.
  * @module
  */
-import type { UpsertOutcome } from "./entry.ts";
+import { generationOf, type UpsertOutcome } from "./entry.ts";
 import { ContentionError, type Graph, type Upsert } from "./graph.ts";
+import type { Partner } from "./partner.ts";
 import { isUid } from "./uid.ts";
 
 /** The most mappings of one upload. */
@@ -64,7 +65,7 @@ function readMapping(
 
 /** Why the graph did not take an id's mappings; `null`: it did. */
 function refusalOf(outcomes: UpsertOutcome[] | null): BatchReason | null {
-  if (outcomes === null) return "ec_id_not_found";
+  if (outcomes === null || outcomes[0] === "deleted") return "ec_id_not_found";
   return outcomes[0] === "tombstoned" ? "consent_withdrawn" : null;
 }
 
@@ -89,7 +90,7 @@ export interface BatchParts {
  */
 export async function applyMappings(
   mappings: readonly unknown[],
-  partner: string,
+  { id: partner, generation }: Pick<Partner, "id" | "generation">,
   { graph, isValidId, nowSeconds, onFailure }: BatchParts,
 ): Promise<BatchAnswer> {
   const reasons = new Array<BatchReason | null>(mappings.length).fill(null);
@@ -101,7 +102,7 @@ export async function applyMappings(
       return;
     }
     const { id, uid, synced } = read;
-    const upsert = { partner, uid, synced };
+    const upsert = { partner, uid, synced, ...generationOf({ generation }) };
     const known = byId.get(id);
     if (known === undefined) byId.set(id, { indexes: [index], upserts: [upsert] });
     else {

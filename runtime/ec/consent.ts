@@ -2,15 +2,30 @@
  * Whether an Edge Cookie may exist for a visitor, from where they are and what they said.
  * @module
  */
-import { type GppFacts, readGpp, readSectionsInForce, TCF_EU, US_PRIVACY } from "./gpp.ts";
+import {
+  type GppFacts,
+  type GppOptOut,
+  gppOptOut,
+  readGpp,
+  readSectionsInForce,
+  TCF_EU,
+  US_PRIVACY,
+} from "./gpp.ts";
+import { readCountry, readRegion } from "./places.ts";
 import { boundSignals, type ConsentSignals, hasAnySignal, readSignal } from "./signals.ts";
-import { readTcf } from "./tcf.ts";
+import { readTcf, type TcfInvalidity, tcfInvalidity } from "./tcf.ts";
 import { readUsPrivacy } from "./us-privacy.ts";
 
 export { type ConsentSignals, hasAnySignal };
 
 /** Whose rules apply. */
 export type Jurisdiction = "gdpr" | "us-state" | "non-regulated" | "unknown";
+
+/**
+ * What withdraws consent from a visitor who has an id: `any` decision that does not allow one, or only an `explicit`
+ * refusal or opt-out that can be read. Otherwise the response tells nothing of the id, and the id stays.
+ */
+export type WithdrawalRule = "any" | "explicit";
 
 /** Which rules an operator applies where. Codes are upper case. */
 export interface ConsentPolicy {
@@ -22,19 +37,24 @@ export interface ConsentPolicy {
   maxAgeDays: number;
   /** The country to assume where none is known; `null`: such visitors' jurisdiction is unknown. */
   assumeCountry: string | null;
+  withdrawal: WithdrawalRule;
 }
 
-/** The EU's 27, the rest of the European Economic Area, and the United Kingdom. */
+/**
+ * The EU's 27; its territories that have country codes of their own (TFEU Article 355: Réunion, Guadeloupe, Martinique,
+ * French Guiana, Mayotte, Saint Martin, the Åland Islands); the rest of the European Economic Area; the United Kingdom and
+ * Gibraltar, which have kept the regulation.
+ */
 export const DEFAULT_GDPR_COUNTRIES: readonly string[] = [
   ..."AT BE BG CY CZ DE DK EE ES FI FR GR HR HU IE IT LT LU LV MT NL PL PT RO SE SI SK".split(" "),
-  ..."IS LI NO GB".split(" "),
+  ..."RE GP MQ GF YT MF AX".split(" "),
+  ..."IS LI NO".split(" "),
+  ..."GB GI".split(" "),
 ];
 
 /** The states with a privacy law in force that lets people opt out of the sale of their data. */
 export const DEFAULT_US_STATES: readonly string[] =
   "CA VA CO CT UT MT OR TX FL DE IA NE NH NJ TN MN MD IN KY RI".split(" ");
-
-const DAY_MS = 86_400_000;
 
 /** What decided: a short code that never changes its meaning, for logs, metrics and people. */
 export type ConsentReason = Permission | Refusal | Absence;
@@ -50,16 +70,14 @@ type Permission =
   /** A US Privacy string is there and does not opt out of sale. */
   | "us_privacy_not_opted_out";
 
-/** The visitor said no. */
+/** The visitor said no, in a way that can be read. */
 type Refusal =
   /** TCF Purpose 1 is not consented to. */
   | "tcf_no_purpose1"
   /** The browser sends Global Privacy Control. */
   | "gpc"
-  /** A GPP section records Global Privacy Control. */
-  | "gpp_gpc"
-  /** A GPP section opts out of sale. */
-  | "gpp_sale_opt_out"
+  /** A GPP section opts out of sale, sharing or targeted advertising, or records Global Privacy Control. */
+  | GppOptOut
   /** A US Privacy string opts out of sale. */
   | "us_privacy_opt_out";
 
@@ -67,8 +85,8 @@ type Refusal =
 type Absence =
   /** The country, and so the jurisdiction, is not known. */
   | "no_country"
-  /** The only TC string is too old. */
-  | "tcf_expired"
+  /** The only TC string does not count. */
+  | TcfInvalidity
   /** There are signals, but none that decodes, applies here and says anything. */
   | "no_usable_signal"
   | "no_signal";
@@ -78,6 +96,16 @@ const PERMISSIONS: ReadonlySet<ConsentReason> = new Set<Permission>([
   "tcf_purpose1",
   "gpp_not_opted_out",
   "us_privacy_not_opted_out",
+]);
+
+const REFUSALS: ReadonlySet<ConsentReason> = new Set<Refusal>([
+  "tcf_no_purpose1",
+  "gpc",
+  "gpp_gpc",
+  "gpp_sale_opt_out",
+  "gpp_sharing_opt_out",
+  "gpp_targeted_ads_opt_out",
+  "us_privacy_opt_out",
 ]);
 
 /** What was decided for one request, and why. */
@@ -92,6 +120,8 @@ export interface Consent {
   /** Ask {@link allowsEcCreation} instead. */
   readonly allowed: boolean;
   readonly reason: ConsentReason;
+  /** What withdraws consent under the operator's policy. */
+  readonly withdrawal: WithdrawalRule;
 }
 
 /**
@@ -111,7 +141,16 @@ export function decideConsent(
   const kept = boundSignals(signals);
   const jurisdiction = jurisdictionOf(country, region, policy);
   const reason = reasonFor(jurisdiction, kept, policy, nowMs);
-  return { jurisdiction, country, region, signals: kept, allowed: PERMISSIONS.has(reason), reason };
+  const { withdrawal } = policy;
+  return {
+    jurisdiction,
+    country,
+    region,
+    signals: kept,
+    allowed: PERMISSIONS.has(reason),
+    reason,
+    withdrawal,
+  };
 }
 
 /** Whether an Edge Cookie may be made, kept, shown or passed on. The one gate: nothing else decides this. */
@@ -119,11 +158,26 @@ export function allowsEcCreation(consent: Consent): boolean {
   return consent.allowed;
 }
 
+/**
+ * Whether a decision that does not allow an id takes one away that is there.
+ *
+ * An unknown jurisdiction is a fault of geography, not a choice: an outage must not erase an audience. What the visitor
+ * said counts even then.
+ */
+export function isWithdrawal({ jurisdiction, reason, withdrawal }: Consent): boolean {
+  return REFUSALS.has(reason) || (withdrawal !== "explicit" && jurisdiction !== "unknown");
+}
+
+/**
+ * A visitor in the US whose region is not known may be in any state, so that the strictest of the configured ones counts;
+ * the states' rules are the same here.
+ */
 function jurisdictionOf(country: string | null, region: string | null, policy: ConsentPolicy): Jurisdiction {
   if (country === null) return "unknown";
   if (policy.gdprCountries.has(country)) return "gdpr";
-  if (country === "US" && region !== null && policy.usStates.has(region)) return "us-state";
-  return "non-regulated";
+  if (country !== "US") return "non-regulated";
+  const isRegulated = region === null ? policy.usStates.size > 0 : policy.usStates.has(region);
+  return isRegulated ? "us-state" : "non-regulated";
 }
 
 function reasonFor(
@@ -132,81 +186,58 @@ function reasonFor(
   policy: ConsentPolicy,
   nowMs: number,
 ): ConsentReason {
+  if (signals.gpc) return "gpc";
+  const gpp = readSignal(signals.gpp, readGpp);
+  const usPrivacyOptOut = readSignal(signals.usPrivacy, readUsPrivacy);
+  // An opt-out counts wherever the visitor is, and whether its section is in force or not.
+  const optOut = gpp === null ? null : gppOptOut(gpp);
+  if (optOut !== null) return optOut;
+  if (usPrivacyOptOut === true) return "us_privacy_opt_out";
   if (jurisdiction === "unknown") return "no_country";
   if (jurisdiction === "non-regulated") return "non_regulated";
-  if (jurisdiction === "us-state" && signals.gpc) return "gpc";
 
-  const gpp = readSignal(signals.gpp, readGpp);
   const sections = readSignal(signals.gppSid, readSectionsInForce);
   const isInForce = (section: number) => sections === null || sections.has(section);
-  const tcf = tcfReason(signals, gpp, isInForce, nowMs - policy.maxAgeDays * DAY_MS);
-  const reason = jurisdiction === "gdpr" ? tcf : usStateReason(signals, gpp, isInForce, tcf);
+  const tcf = tcfReason(signals, gpp, isInForce, nowMs, policy.maxAgeDays);
+  const reason = jurisdiction === "gdpr" ? tcf : usStateReason(gpp, usPrivacyOptOut, isInForce, tcf);
   return reason ?? (hasAnySignal(signals) ? "no_usable_signal" : "no_signal");
 }
 
-type TcfReason = "tcf_purpose1" | "tcf_no_purpose1" | "tcf_expired";
+type TcfReason = "tcf_purpose1" | "tcf_no_purpose1" | TcfInvalidity;
 
 /** What the TC strings say together, the cookie's and that of the GPP section; `null`: there is none. */
 function tcfReason(
   signals: ConsentSignals,
   gpp: GppFacts | null,
   isInForce: (section: number) => boolean,
-  oldestMs: number,
+  nowMs: number,
+  maxAgeDays: number,
 ): TcfReason | null {
   let reason: TcfReason | null = null;
   const cookie = readSignal(signals.tcf, readTcf);
   for (const tcf of [cookie, gpp?.tcf ?? null]) {
     if (tcf === null) continue;
-    if (tcf.lastUpdatedMs < oldestMs) reason ??= "tcf_expired";
+    const invalidity = tcfInvalidity(tcf, nowMs, maxAgeDays);
+    if (invalidity !== null) reason ??= invalidity;
     else if (!tcf.purpose1) return "tcf_no_purpose1";
     else if (tcf === cookie || isInForce(TCF_EU)) reason = "tcf_purpose1";
   }
   return reason;
 }
 
-/** The rules of the states, Global Privacy Control's header aside. A refusal counts wherever it stands. */
+/** The rules of the states for visitors who did not opt out. */
 function usStateReason(
-  signals: ConsentSignals,
   gpp: GppFacts | null,
+  usPrivacyOptOut: boolean | null,
   isInForce: (section: number) => boolean,
   tcf: TcfReason | null,
 ): ConsentReason | null {
-  const sections = gpp?.us ?? [];
-  if (gpp?.usPrivacyOptOut === true || sections.some((section) => section.optedOutOfSale === true)) {
-    return "gpp_sale_opt_out";
-  }
-  if (sections.some((section) => section.gpc)) return "gpp_gpc";
-  const usPrivacyOptOut = readSignal(signals.usPrivacy, readUsPrivacy);
-  if (usPrivacyOptOut === true) return "us_privacy_opt_out";
-
   if (tcf === "tcf_purpose1" || tcf === "tcf_no_purpose1") return tcf;
+  const sections = gpp?.us ?? [];
   if (sections.some(({ optedOutOfSale, section }) => optedOutOfSale === false && isInForce(section))) {
     return "gpp_not_opted_out";
   }
   const isInGpp = gpp?.usPrivacyOptOut === false && isInForce(US_PRIVACY);
   if (usPrivacyOptOut === false || isInGpp) return "us_privacy_not_opted_out";
   return tcf;
-}
-
-/** Codes that geography services use for "somewhere": no country at all, or a part of the world. */
-const NO_COUNTRY = new Set(["XX", "ZZ", "EU", "AP"]);
-/** Codes in use beside ISO 3166's own. */
-const ALIASES = new Map([
-  ["UK", "GB"],
-  ["EL", "GR"],
-]);
-
-function readCountry(text: string | null): string | null {
-  if (text === null || !/^[A-Za-z]{2}$/.test(text)) return null;
-  const code = text.toUpperCase();
-  return NO_COUNTRY.has(code) ? null : (ALIASES.get(code) ?? code);
-}
-
-/** `CA`, `ca` and `US-CA` are one region. */
-function readRegion(text: string | null, country: string | null): string | null {
-  if (text === null) return null;
-  const match = /^(?:([a-z]{2})-)?([a-z0-9]{1,3})$/i.exec(text);
-  if (match === null) return null;
-  const [, prefix, code] = match as unknown as [string, string | undefined, string];
-  return prefix === undefined || readCountry(prefix) === country ? code.toUpperCase() : null;
 }

@@ -14,6 +14,9 @@ export const EC_HEADER = "x-ts-ec";
 
 const COOKIE_NAMES = [EC_COOKIE, ...SIGNAL_COOKIES];
 
+/** How many ids of one request's cookies are read: cookies of one name differ by domain and path, so that few are real. */
+export const MAX_COOKIE_IDS = 8;
+
 /** What everything after {@link readContext} knows of a request. */
 export interface EcContext {
   /** When the request was read, in milliseconds since the epoch. */
@@ -24,6 +27,8 @@ export interface EcContext {
   readonly cookieWasPresent: boolean;
   /** The cookie's id if it is a valid one. */
   readonly cookieId: string | null;
+  /** Other valid ids, from further `ts-ec` cookies; left out where there are none. */
+  readonly otherCookieIds?: readonly string[];
   /** The header's id if it is a valid one. */
   readonly headerId: string | null;
   /** Replaced only by a request that carries no consent of its own and states it in another way. */
@@ -57,21 +62,32 @@ export function readContext(
 ): EcContext {
   const cookies = readCookies(headers.get("cookie"), COOKIE_NAMES);
   const ecCookies = cookies.get(EC_COOKIE) ?? [];
-  const cookieId = ecCookies.find((value) => identity.isValid(value)) ?? null;
+  const [cookieId = null, ...otherCookieIds] = validIds(ecCookies, identity);
   const header = readEcHeader ? headers.get(EC_HEADER) : null;
   const headerId = header !== null && identity.isValid(header) ? header : null;
-  const signals = readSignals(cookies, headers.get("sec-gpc"));
+  const signals = readSignals(cookies, headers.get("sec-gpc"), { nowMs, maxAgeDays: policy.maxAgeDays });
   return {
     nowMs,
     client: { ...client, ip: client.ip === null ? null : normaliseIp(client.ip) },
     cookieWasPresent: ecCookies.length > 0,
     cookieId,
+    ...(otherCookieIds.length === 0 ? {} : { otherCookieIds }),
     headerId,
     consent: decideConsent(signals, client, policy, nowMs),
     activeId: headerId ?? cookieId,
     ecGenerated: false,
     erased: false,
   };
+}
+
+/** The valid ids of some cookies, each once, the first of them at most. */
+function validIds(values: readonly string[], identity: Identity): string[] {
+  const ids = new Set<string>();
+  for (const value of values) {
+    if (identity.isValid(value)) ids.add(value);
+    if (ids.size === MAX_COOKIE_IDS) break;
+  }
+  return [...ids];
 }
 
 /** What came of {@link mintIfNeeded}. */

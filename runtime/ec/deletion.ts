@@ -6,18 +6,22 @@ import type { EcContext } from "./context.ts";
 
 /** Whose identity a visitor's own browser may have forgotten. */
 export type VisitorDeletion =
-  /** The cookie's id: its entry and the cookie go. */
-  | { outcome: "entry"; id: string }
+  /** The ids of the cookies: their entries and the cookie go. */
+  | { outcome: "entries"; ids: string[] }
   /** A cookie that holds no id: only the cookie goes. */
   | { outcome: "cookie" }
   /** No cookie: nothing shows that there is anything of this visitor's. */
   | { outcome: "unproven" };
 
 /**
- * What a visitor's request for deletion comes to. The cookie alone proves that an id is the visitor's: browsers send it
- * on their own, and never across sites. An id in the header proves nothing.
+ * What a visitor's request for deletion comes to. A cookie shows that an id is the visitor's, as far as anything in a
+ * request does: browsers send it on their own, and never across sites. An id in the header shows nothing.
  */
-export function visitorDeletion({ cookieId, cookieWasPresent }: EcContext): VisitorDeletion {
-  if (cookieId !== null) return { outcome: "entry", id: cookieId };
+export function visitorDeletion({
+  cookieId,
+  otherCookieIds = [],
+  cookieWasPresent,
+}: EcContext): VisitorDeletion {
+  if (cookieId !== null) return { outcome: "entries", ids: [cookieId, ...otherCookieIds] };
   return { outcome: cookieWasPresent ? "cookie" : "unproven" };
 }

@@ -32,9 +32,10 @@ export function sharedIds(
 ): SharedId[] {
   if (entry === null || !entry.consent.ok) return [];
   const shared: SharedId[] = [];
-  for (const [id, { uid, synced }] of Object.entries(entry.ids)) {
+  for (const [id, { uid, synced, generation }] of Object.entries(entry.ids)) {
     const partner = partnerOf(id);
-    if (partner?.bidstreamEnabled) shared.push({ partner, uid, synced });
+    // What another partner gave under the same id is not this one's.
+    if (partner?.bidstreamEnabled && partner.generation === generation) shared.push({ partner, uid, synced });
   }
   return shared.sort((a, b) => b.synced - a.synced || (a.partner.id < b.partner.id ? -1 : 1));
 }

@@ -3,7 +3,7 @@
  * @module
  */
 import { copyResponse } from "../copy-response.ts";
-import { allowsEcCreation } from "./consent.ts";
+import { allowsEcCreation, isWithdrawal } from "./consent.ts";
 import { EC_HEADER, type EcContext } from "./context.ts";
 import { deleteCookieHeader, setCookieHeader } from "./cookie.ts";
 
@@ -11,7 +11,7 @@ import { deleteCookieHeader, setCookieHeader } from "./cookie.ts";
 export type Finalization =
   /** Consent does not allow and a cookie was there: delete it, and let tombstones take the place of these ids. */
   | { branch: "withdrawal"; tombstones: string[] }
-  /** Consent does not allow: no trace of an identity in the response, nothing else. */
+  /** Consent does not allow, and nothing is taken away: no trace of an identity in the response, nothing else. */
   | { branch: "denied" }
   /** Consent allows and the visitor has an id; `restoreCookie` if their cookie holds another one. */
   | { branch: "returning"; id: string; restoreCookie: boolean }
@@ -24,16 +24,15 @@ export type Finalization =
 
 /** Decides how a request ends, from what was read and minted alone. */
 export function decideFinalization(context: EcContext): Finalization {
-  const { consent, cookieWasPresent, cookieId, headerId, activeId, ecGenerated, erased } = context;
-  if (erased) return { branch: "erasure" };
+  const { consent, cookieWasPresent, cookieId, otherCookieIds = [], headerId, activeId } = context;
+  if (context.erased) return { branch: "erasure" };
   if (!allowsEcCreation(consent)) {
-    // An unknown jurisdiction is a fault of geography, not a choice: an outage must not erase an audience.
-    if (!cookieWasPresent || consent.jurisdiction === "unknown") return { branch: "denied" };
-    const tombstones = [...new Set([cookieId, headerId])].filter((id) => id !== null);
+    if (!cookieWasPresent || !isWithdrawal(consent)) return { branch: "denied" };
+    const tombstones = [...new Set([cookieId, ...otherCookieIds, headerId])].filter((id) => id !== null);
     return { branch: "withdrawal", tombstones };
   }
   if (activeId === null) return { branch: "anonymous" };
-  if (ecGenerated) return { branch: "new", id: activeId };
+  if (context.ecGenerated) return { branch: "new", id: activeId };
   return { branch: "returning", id: activeId, restoreCookie: cookieWasPresent && cookieId !== activeId };
 }
 
@@ -117,7 +116,7 @@ export function changedFields(list: readonly string[], change: HeaderChange | nu
     const [given, value] = [list[i]!, list[i + 1]!];
     const name = given.toLowerCase();
     if (stripsEcFields && isEcHeader(name)) continue;
-    if (isPrivate && isForSharedCaches(name)) continue;
+    if (isPrivate && isSharedCacheField(name)) continue;
     if (isPrivate && name === "cache-control") {
       cacheControl = cacheControl === null ? value : `${cacheControl}, ${value}`;
       continue;
@@ -143,29 +142,42 @@ function stripEcHeaders(headers: Headers): void {
   for (const name of [...headers.keys()]) if (isEcHeader(name)) headers.delete(name);
 }
 
-/** Fields that only shared caches obey. */
-function isForSharedCaches(name: string): boolean {
-  return name === "surrogate-control" || name === "cdn-cache-control";
+/** Fields that some shared caches obey before `Cache-Control`, and whose names do not end like the others'. */
+const SHARED_CACHE_FIELDS = new Set(["surrogate-control", "edge-control", "x-accel-expires"]);
+/** Directives that permit or bind shared caches alone, and `private`, which is written anew. */
+const SHARED_CACHE_DIRECTIVES = new Set(["public", "s-maxage", "proxy-revalidate", "private"]);
+
+/**
+ * Whether a header field addresses shared caches alone, so that `Cache-Control: private` would not bind them: the targeted
+ * fields of RFC 9213, every name that ends in `-cache-control`, and those that some caches had before it. `Expires` and
+ * `Pragma` are none of them: `Cache-Control` overrides both (RFC 9111, 5.3 and 5.4).
+ * @param name in lower case
+ */
+export function isSharedCacheField(name: string): boolean {
+  return name.endsWith("-cache-control") || SHARED_CACHE_FIELDS.has(name);
 }
 
-/** Keeps a response that sets a cookie out of shared caches. */
-function forbidSharedCaching(headers: Headers): void {
-  for (const name of [...headers.keys()]) if (isForSharedCaches(name)) headers.delete(name);
-  headers.set("cache-control", privateCacheControl(headers.get("cache-control")));
-}
-
-/** A `Cache-Control` with `private` in the place of what allows shared caches (RFC 9111); `no-store` stays as it is. */
+/**
+ * The `Cache-Control` that keeps a response out of shared caches (RFC 9111, 5.2.2): `private` in place of what allows them.
+ * `no-store` forbids more and stays alone as it is.
+ * @param value the response's own; of several fields, their values with commas between them; `null`: there is none
+ */
 export function privateCacheControl(value: string | null): string {
   const directives = ((value ?? "").match(/(?:[^,"]|"[^"]*")+/g) ?? [])
     .map((directive) => directive.trim())
     .filter((directive) => directive !== "");
   const names = directives.map((directive) => directive.split("=")[0]!.trim().toLowerCase());
   if (names.includes("no-store")) return value!;
-  const shared = new Set(["public", "s-maxage", "proxy-revalidate", "private"]);
-  const kept = directives.filter((_, index) => !shared.has(names[index]!));
+  const kept = directives.filter((_, index) => !SHARED_CACHE_DIRECTIVES.has(names[index]!));
   return ["private", ...kept].join(", ");
 }
 
+function forbidSharedCaching(headers: Headers): void {
+  for (const name of [...headers.keys()]) if (isSharedCacheField(name)) headers.delete(name);
+  headers.set("cache-control", privateCacheControl(headers.get("cache-control")));
+}
+
+/** A copy with changed headers around the same body: a response that came from the network has immutable ones. */
 function withHeaders(response: Response, change: (headers: Headers) => void): Response {
   const copy = copyResponse(response);
   change(copy.headers);

@@ -1,6 +1,6 @@
 /**
- * The IAB Global Privacy Platform, version 1: what a GPP string's sections say of Purpose 1 and of the sale of
- * personal data. A section that does not decode counts as absent, and so does one of a kind or version unknown here.
+ * The IAB Global Privacy Platform, version 1: what a GPP string's sections say of Purpose 1, and of the sale and
+ * sharing of personal data and its use for targeted advertising. A section that does not decode counts as absent, and so does one of a kind or version unknown here.
  * @module
  */
 import { bitLength, isBase64Url, readBits } from "./bits.ts";
@@ -18,6 +18,10 @@ export interface UsFacts {
   readonly section: number;
   /** `null`: sale is not applicable. */
   readonly optedOutOfSale: boolean | null;
+  /** `null`: sharing is not applicable, or the section has no such field. */
+  readonly optedOutOfSharing: boolean | null;
+  /** `null`: targeted advertising is not applicable, or the section has no such field. */
+  readonly optedOutOfTargetedAds: boolean | null;
   /** Its subsection records that the browser sent Global Privacy Control. */
   readonly gpc: boolean;
 }
@@ -32,8 +36,10 @@ export interface GppFacts {
 
 /** A section's layout in bits; every core begins with a version of six. */
 interface UsLayout {
-  /** Where SaleOptOut stands, two bits: 0 not applicable, 1 opted out, 2 did not opt out. */
+  /** Where SaleOptOut begins, two bits: 0 not applicable, 1 opted out, 2 did not opt out. */
   saleOptOut: number;
+  /** SaleOptOut and the fields that follow it, each of the same form. */
+  optOuts: readonly OptOut[];
   core: number;
   /** What may follow the core; the kind is its length. */
   subsection: typeof NONE | typeof GPC | typeof SENSITIVE;
@@ -45,13 +51,23 @@ const GPC = 3;
 /** Consents to sensitive data. */
 const SENSITIVE = 16;
 
-function layout(saleOptOut: number, core: number, subsection: UsLayout["subsection"]): UsLayout {
-  return { saleOptOut, core, subsection };
+type OptOut = "sale" | "sharing" | "targetedAds";
+/** What the sections of most states have. California's has sharing in place of targeted advertising. */
+const STATE: readonly OptOut[] = ["sale", "targetedAds"];
+
+function layout(
+  saleOptOut: number,
+  core: number,
+  subsection: UsLayout["subsection"],
+  optOuts: readonly OptOut[] = STATE,
+): UsLayout {
+  return { saleOptOut, optOuts, core, subsection };
 }
 
 const US_LAYOUTS: ReadonlyMap<number, UsLayout> = new Map([
-  [US_NATIONAL, layout(18, 60, GPC)], // of version 1; version 2 has ten more bits at the end
-  [8, layout(12, 46, GPC)], // California
+  // Version 2 has ten more bits at the end.
+  [US_NATIONAL, layout(18, 60, GPC, ["sale", "sharing", "targetedAds"])],
+  [8, layout(12, 46, GPC, ["sale", "sharing"])], // California
   [9, layout(12, 40, NONE)], // Virginia
   [10, layout(12, 38, GPC)], // Colorado
   [11, layout(14, 42, NONE)], // Utah
@@ -109,6 +125,17 @@ export function readGpp(text: string): GppFacts | null {
   return { tcf, usPrivacyOptOut, us };
 }
 
+/** What a GPP string opts out of. */
+export type GppOptOut = "gpp_sale_opt_out" | "gpp_sharing_opt_out" | "gpp_targeted_ads_opt_out" | "gpp_gpc";
+
+/** The opt-out in a GPP string, in force or not; `null`: there is none. A refusal of TCF Purpose 1 is no opt-out. */
+export function gppOptOut({ usPrivacyOptOut, us }: GppFacts): GppOptOut | null {
+  if (usPrivacyOptOut === true || us.some((section) => section.optedOutOfSale)) return "gpp_sale_opt_out";
+  if (us.some((section) => section.optedOutOfSharing)) return "gpp_sharing_opt_out";
+  if (us.some((section) => section.optedOutOfTargetedAds)) return "gpp_targeted_ads_opt_out";
+  return us.some((section) => section.gpc) ? "gpp_gpc" : null;
+}
+
 /**
  * Reads which sections apply to this visit, from a `__gpp_sid` cookie: numbers with commas or underscores between
  * them; -1 and 0 say that none does, or none yet.
@@ -127,14 +154,25 @@ function readUsSection(section: number, text: string): UsFacts | null {
   if (!isBase64Url(core) || bitLength(core) < form.core) return null;
   const version = readBits(core, 0, 6);
   if (version !== 1 && !(version === 2 && section === US_NATIONAL)) return null;
-  const sale = readBits(core, form.saleOptOut, 2);
-  if (sale === 3) return null;
-  const optedOutOfSale = sale === 0 ? null : sale === 1;
+  const said: Record<OptOut, boolean | null> = { sale: null, sharing: null, targetedAds: null };
+  let isBroken = false;
+  for (let i = 0; i < form.optOuts.length; i++) {
+    const value = readBits(core, form.saleOptOut + 2 * i, 2);
+    isBroken ||= value === 3;
+    said[form.optOuts[i]!] = value === 1 ? true : value === 2 ? false : null;
+  }
+  // A field that means nothing spoils the section's permission, not the opt-out in the field beside it.
+  if (isBroken && !Object.values(said).includes(true)) return null;
+  const facts = {
+    section,
+    optedOutOfSale: said.sale,
+    optedOutOfSharing: said.sharing,
+    optedOutOfTargetedAds: said.targetedAds,
+  };
 
-  if (subsection === undefined || form.subsection === NONE) return { section, optedOutOfSale, gpc: false };
+  if (subsection === undefined || form.subsection === NONE) return { ...facts, gpc: false };
   if (!isBase64Url(subsection) || bitLength(subsection) < form.subsection) return null;
-  const gpc = form.subsection === GPC && readBits(subsection, 0, 3) === 0b011;
-  return { section, optedOutOfSale, gpc };
+  return { ...facts, gpc: form.subsection === GPC && readBits(subsection, 0, 3) === 0b011 };
 }
 
 /**

@@ -4,10 +4,10 @@
  */
 import type { Clock, Random, Store, StoreEntry } from "../platform.ts";
 import { isPending } from "../within.ts";
-import type { Consent } from "./consent.ts";
 import {
   createdOrRevived,
   decodeEntry,
+  deletionMark,
   type EntryMetadata,
   type GraphEntry,
   isTombstone,
@@ -18,8 +18,10 @@ import {
   toSeconds,
   ttlOf,
   type UpsertOutcome,
+  unlessDeleted,
   withPartnerId,
 } from "./entry.ts";
+import type { ConsentEvidence } from "./evidence.ts";
 
 /** How often a write that lost a race is tried again. */
 const MAX_RETRIES = 8;
@@ -44,27 +46,33 @@ export class ContentionError extends Error {
 
 /** The operations of the identity graph. All reject, or throw, when the store fails. */
 export interface Graph {
-  /** At once where the store can. */
+  /** At once where the store can. A deleted id is unknown. */
   get(id: string): GraphEntry | null | Promise<GraphEntry | null>;
+  /** The same, but a deletion mark is returned as an entry, for work that must not continue after a deletion. */
+  getOrMark(id: string): GraphEntry | null | Promise<GraphEntry | null>;
   /** The part that needs no decoding of the entry. */
   metadata(id: string): Promise<EntryMetadata | null>;
   /** Creates a live entry; replaces a tombstone older than `entry.created`; leaves everything else alone. */
   createOrRevive(id: string, entry: GraphEntry): Promise<void>;
   /** Writes `lastSeen` if the stored one is over 300 s old. Neither creates nor revives. */
-  updateLastSeen(id: string, nowMs: number, consent: Consent): Promise<void>;
+  updateLastSeen(id: string, nowMs: number, evidence: ConsentEvidence): Promise<void>;
   /** Merges one partner's id unless the stored one is as new. Creates a minimal entry, never revives a tombstone. */
   upsertPartnerId(id: string, partner: string, uid: string, syncedSeconds: number): Promise<UpsertOutcome>;
   /** The same for several at once, in one write; outcomes in the order given. */
   upsertPartnerIds(id: string, upserts: readonly Upsert[]): Promise<UpsertOutcome[]>;
-  /** The same, but creates nothing. `null`: the graph does not know the id. */
+  /** The same, but creates nothing. `null`: the graph does not know the id; one that was deleted is `deleted`. */
   upsertKnown(id: string, upserts: readonly Upsert[]): Promise<UpsertOutcome[] | null>;
   /**
    * Withdraws consent: empties `ids` and stands for 24 hours. A second one changes nothing.
    * @param mayAdopt asked only if the graph does not know the id; `false`: it gets no tombstone.
    */
   tombstone(id: string, mayAdopt: () => boolean | Promise<boolean>): Promise<void>;
-  /** Forgets the id altogether; for data-deletion requests only. */
-  delete(id: string): Promise<void>;
+  /**
+   * Forgets the id altogether; for data-deletion requests only. For an hour a mark stands in its place, so that nothing that
+   * was under way, on any instance, brings the id back.
+   * @param mayAdopt asked only if the graph does not know the id; `false`: nothing is under way and it gets no mark.
+   */
+  delete(id: string, mayAdopt?: () => boolean | Promise<boolean>): Promise<void>;
 }
 
 /**
@@ -138,9 +146,13 @@ export function createGraph(store: Store, clock: Clock, random: Random): Graph {
   const decoded = (value: string | null | undefined) =>
     typeof value === "string" ? decodeEntry(value) : null;
   const entryOf = (stored: StoreEntry | null) => decoded(stored?.value);
-  const get = (id: string) => {
+  const getOrMark = (id: string) => {
     const stored = store.get(keyOf(id));
     return isPending(stored) ? stored.then(entryOf) : entryOf(stored);
+  };
+  const get = (id: string) => {
+    const stored = getOrMark(id);
+    return isPending(stored) ? stored.then(unlessDeleted) : unlessDeleted(stored);
   };
 
   /** @returns `null` if the id is unknown and must not be created */
@@ -152,8 +164,8 @@ export function createGraph(store: Store, clock: Clock, random: Random): Graph {
       if (stored === null && !creates) return null;
       outcomes = [];
       let after: GraphEntry | null = null;
-      for (const { partner, uid, synced } of upserts) {
-        const { outcome, entry } = withPartnerId(after ?? stored, partner, { uid, synced }, nowSeconds);
+      for (const { partner, ...given } of upserts) {
+        const { outcome, entry } = withPartnerId(after ?? stored, partner, given, nowSeconds);
         outcomes.push(outcome);
         after = entry ?? after;
       }
@@ -167,12 +179,13 @@ export function createGraph(store: Store, clock: Clock, random: Random): Graph {
 
   return {
     get,
+    getOrMark,
     async metadata(id) {
-      const stored = await store.get(keyOf(id));
-      return stored === null ? null : (stored.metadata as unknown as EntryMetadata);
+      const metadata = (await store.get(keyOf(id)))?.metadata as unknown as EntryMetadata | undefined;
+      return metadata === undefined || metadata.deleted ? null : metadata;
     },
     createOrRevive: (id, entry) => update(id, (stored) => createdOrRevived(stored, entry)),
-    updateLastSeen: (id, nowMs, consent) => update(id, (stored) => seen(stored, toSeconds(nowMs), consent)),
+    updateLastSeen: (id, nowMs, evidence) => update(id, (stored) => seen(stored, toSeconds(nowMs), evidence)),
     async upsertPartnerId(id, partner, uid, synced) {
       const [outcome] = await upsertPartnerIds(id, [{ partner, uid, synced }]);
       return outcome!;
@@ -180,15 +193,24 @@ export function createGraph(store: Store, clock: Clock, random: Random): Graph {
     upsertPartnerIds,
     upsertKnown: (id, upserts) => merge(id, upserts, false),
     async tombstone(id, mayAdopt) {
-      const stored = await get(id);
+      const stored = await getOrMark(id);
       if (stored !== null && isTombstone(stored)) return;
       if (stored === null && !running.has(id) && !(await mayAdopt())) return;
       const nowSeconds = toSeconds(clock.now());
       await update(id, (current) => tombstoned(current, nowSeconds));
     },
-    async delete(id) {
+    async delete(id, mayAdopt = () => true) {
+      const isRunning = running.has(id);
       await running.get(id)?.catch(() => {});
+      // Not decoded: what cannot be read is deleted all the same.
+      const isKnown = isRunning || (await store.get(keyOf(id))) !== null;
+      if (!isKnown && !(await mayAdopt())) return;
+      // First, because a store may keep more of an entry than its value, and promises to forget it with the key.
       await store.delete(keyOf(id));
+      const mark = deletionMark(toSeconds(clock.now()));
+      // On no condition: of two writers this one wins, since every other writes over nothing that it has not read.
+      const options = { ttlSeconds: ttlOf(mark), metadata: metadataOf(mark) };
+      await store.put(keyOf(id), JSON.stringify(mark), options);
     },
   };
 }

@@ -40,6 +40,26 @@ export function normaliseIp(text: string): string | null {
   return isMapped ? `${g >> 8}.${g & 255}.${h >> 8}.${h & 255}` : hex4(a) + hex4(b) + hex4(c) + hex4(d);
 }
 
+/**
+ * The network of an address, too coarse to tell a household from its neighbours: the first 24 bits of IPv4, the first 64 of
+ * IPv6, and of a 6to4 address (RFC 3056), which holds an IPv4 address in those, the part of the first 24.
+ *
+ * @example
+ * networkOfIp("203.0.113.77"); // "203.0.113.0"
+ * networkOfIp("2001:db8:85a3::8a2e:370:7334"); // "2001:db8:85a3:0::"
+ *
+ * @param text as for {@link normaliseIp}
+ * @returns `null` if `text` is no IP address
+ */
+export function networkOfIp(text: string): string | null {
+  const ip = normaliseIp(text);
+  if (ip === null) return null;
+  if (ip.includes(".")) return ip.replace(/\d+$/, "0");
+  const [a, b, c, d] = ip.match(/.{4}/g)!.map((group) => Number.parseInt(group, 16)) as unknown as Groups;
+  const kept = a === 0x2002 ? [a, b, c & 0xff00, 0] : [a, b, c, d];
+  return `${kept.map((group) => group.toString(16)).join(":")}::`;
+}
+
 type Groups = [number, number, number, number, number, number, number, number];
 
 /** The eight 16-bit groups of an IPv6 address; `::` stands for one zero group or more, an IPv4 address for the last two. */

@@ -141,7 +141,13 @@ export type PartnerInput = v.InferInput<PartnerSchema>;
 export type PartnerSpec = v.InferOutput<PartnerSchema>;
 
 /** A valid record: what the registry holds and the store keeps. The plain API key is never in it. */
-export type Partner = Omit<PartnerSpec, "apiKey">;
+export type Partner = Omit<PartnerSpec, "apiKey"> & {
+  /**
+   * How many partners were removed from under this id before; left out for none. The graph's ids of earlier ones are not
+   * this partner's. The registry alone sets it.
+   */
+  generation?: number;
+};
 
 /**
  * Reads one record.

@@ -5,7 +5,7 @@
  */
 import type { HotPath } from "../../wasm/hotpath.ts";
 import { boundedFetch } from "../bounded-fetch.ts";
-import { isObject } from "../json.ts";
+import { isObject, parseJson } from "../json.ts";
 import type { Clock, Fetch, LogFields, Metrics, Random, RateLimiter } from "../platform.ts";
 import type { SyncContext } from "../sync/context.ts";
 import { RateLimited, retryAfterMs } from "../sync/rate-limited.ts";
@@ -13,7 +13,7 @@ import { type DomainLimits, EXPIRY_MS } from "../sync/schedule.ts";
 import { domainOf } from "../sync/source.ts";
 import { allowsEcCreation } from "./consent.ts";
 import type { EcContext } from "./context.ts";
-import { type GraphEntry, isTombstone, toSeconds } from "./entry.ts";
+import { type GraphEntry, generationOf, isTombstone, partnerIdIn, toSeconds } from "./entry.ts";
 import type { Graph } from "./graph.ts";
 import { ecHash, shortId } from "./id.ts";
 import { type Partner, pullUrlFault } from "./partner.ts";
@@ -29,6 +29,8 @@ const HOUR_MS = 3_600_000;
 export interface PulledId {
   partner: string;
   uid: string;
+  /** Of the partner that was asked. */
+  generation?: number;
 }
 
 /**
@@ -39,16 +41,16 @@ export function isDue(partner: Partner, entry: GraphEntry | null, nowSeconds: nu
   if (!partner.pullSyncEnabled) return false;
   if (entry === null) return true;
   if (isTombstone(entry)) return false;
-  const known = Object.hasOwn(entry.ids, partner.id) ? entry.ids[partner.id] : undefined;
+  const known = partnerIdIn(entry, partner);
   return known === undefined || nowSeconds - known.synced >= partner.pullSyncTtlSeconds;
 }
 
 /** In how many milliseconds the first of some partners will be due that are not due now. */
 function dueInMs(partners: readonly Partner[], entry: GraphEntry | null, nowSeconds: number): number {
   if (entry === null || isTombstone(entry)) return 0;
-  const inSeconds = partners.map(({ id, pullSyncTtlSeconds }) => {
-    const known = Object.hasOwn(entry.ids, id) ? entry.ids[id]!.synced : nowSeconds;
-    return known + pullSyncTtlSeconds - nowSeconds;
+  const inSeconds = partners.map((partner) => {
+    const known = partnerIdIn(entry, partner)?.synced ?? nowSeconds;
+    return known + partner.pullSyncTtlSeconds - nowSeconds;
   });
   return Math.min(...inSeconds) * 1000;
 }
@@ -69,7 +71,7 @@ export function pullUrl(base: string, id: string, normalisedIp: string): string 
  * @throws {Error} if it says neither.
  */
 export function readAnswer(body: string): string | null {
-  const value: unknown = JSON.parse(body);
+  const value = parseJson(body, "the partner's answer");
   if (isObject(value) && (value.uid === null || isUid(value.uid))) return value.uid;
   throw new Error('the partner\'s answer is neither {"uid": "…"} nor {"uid": null}');
 }
@@ -209,7 +211,7 @@ export function createPullSync(parts: PullSyncParts): PullSync {
     try {
       const uid = await ask(partner, id, ip, signal);
       count(partner.id, uid === null ? "none" : "obtained");
-      if (uid !== null) return [{ partner: partner.id, uid }];
+      if (uid !== null) return [{ partner: partner.id, uid, ...generationOf(partner) }];
       log.debug("a partner has no id for a visitor", { partner: partner.id, ec: shortId(id) });
       return [];
     } catch (error) {
@@ -226,7 +228,7 @@ export function createPullSync(parts: PullSyncParts): PullSync {
       async neededItems(id) {
         const run = runs.get(id);
         if (run === undefined) return [];
-        const entry = await graph.get(id);
+        const entry = await graph.getOrMark(id);
         run.due = new Map();
         for (const [name, progress] of [...run.partners]) {
           if (progress !== "waiting") continue;
@@ -267,7 +269,7 @@ export function createPullSync(parts: PullSyncParts): PullSync {
         // An entry that is gone by now was deleted, here or on another instance, and stays so.
         await graph.upsertKnown(
           id,
-          pulled.map(({ partner, uid }) => ({ partner, uid, synced })),
+          pulled.map((given) => ({ ...given, synced })),
         );
       },
     },
@@ -285,7 +287,7 @@ export function createPullSync(parts: PullSyncParts): PullSync {
       const partners = registry.pulling();
       if (partners.length === 0 || !allowsEcCreation(consent) || id === null || client.ip === null)
         return false;
-      const entry = await graph.get(id);
+      const entry = await graph.getOrMark(id);
       // An unknown id may be forged. One that may be adopted is in the graph by now.
       if (entry === null && !ecGenerated) return false;
       const due = partners.filter((partner) => isDue(partner, entry, nowSeconds()));

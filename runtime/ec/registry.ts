@@ -5,7 +5,7 @@
  */
 import type { HotPath } from "../../wasm/hotpath.ts";
 import { toHex } from "../hex.ts";
-import type { JsonObject } from "../json.ts";
+import { type JsonObject, parseJson } from "../json.ts";
 import type { Clock, LogFields, Random, Store } from "../platform.ts";
 import type { Fault } from "../schema.ts";
 import { settlesWithin } from "../within.ts";
@@ -15,6 +15,8 @@ import { createPartnerIndex } from "./partner-index.ts";
 /** Changes with every registration and removal, whoever made it. */
 const VERSION_KEY = "partners:version";
 const PREFIX = "partner:";
+/** How many partners were removed from under an id. Kept for good: the graph may hold uids of theirs for a year or more. */
+const REMOVED_PREFIX = "partners:removed:";
 /** How old the answer to "did anything change?" may be, in milliseconds. */
 const CHECK_EVERY_MS = 5000;
 /** How long an answer waits for the first look into the store, in milliseconds. */
@@ -187,6 +189,11 @@ export function createRegistry(parts: RegistryParts): Registry {
     await store.put(VERSION_KEY, version);
   }
 
+  /** How many partners were removed from under an id. */
+  async function removals(id: string): Promise<number> {
+    return Number((await store.get(REMOVED_PREFIX + id))?.value ?? 0);
+  }
+
   function keyFaults({ id, apiKeyHash }: Partner): Fault[] {
     const other = apiKeyHash === null ? undefined : index.byKeyHash(apiKeyHash);
     if (other === undefined || other.id === id) return [];
@@ -201,9 +208,13 @@ export function createRegistry(parts: RegistryParts): Registry {
     await check();
     for (let attempt = 0; attempt <= MAX_RETRIES; attempt++) {
       const stored = id === null ? null : await store.get(PREFIX + id);
-      const parsed = parsePartner(stored === null ? input : changed(decode(stored.value), input), rules);
+      const { generation: own, ...known } = stored === null ? { generation: 0 } : decode(stored.value);
+      const parsed = parsePartner(stored === null ? input : changed(known as Partner, input), rules);
       if ("faults" in parsed) return { outcome: "invalid", faults: parsed.faults };
-      const partner = sealPartner(parsed.partner, sha256Hex);
+      // Read after the look at the record: a removal counts itself before it takes the record away.
+      const generation = stored === null ? await removals(parsed.partner.id) : own;
+      const sealed = sealPartner(parsed.partner, sha256Hex);
+      const partner = generation === undefined || generation === 0 ? sealed : { ...sealed, generation };
       const faults = keyFaults(partner);
       if (checkOnly || faults.length > 0) return { outcome: "invalid", faults };
       const revision = freshRevision();
@@ -222,6 +233,7 @@ export function createRegistry(parts: RegistryParts): Registry {
   async function remove(id: string): Promise<Removal> {
     if (configuredIds.has(id)) return "configured";
     if (!isPartnerId(id) || (await store.get(PREFIX + id)) === null) return "unknown";
+    await store.put(REMOVED_PREFIX + id, String((await removals(id)) + 1));
     await store.delete(PREFIX + id);
     drop(id);
     await announce();
@@ -267,8 +279,8 @@ function changed(stored: Partner, input: JsonObject): JsonObject {
 
 /** @throws {Error} if the record is not one of version 1. */
 function decode(text: string): Partner {
-  const { v, ...partner } = JSON.parse(text) as Partner & { v: unknown };
-  if (v !== 1) throw new Error(`a partner's record has version ${String(v)}, expected 1`);
+  const { v, ...partner } = parseJson(text, "a partner's record") as Partner & { v: unknown };
+  if (v !== 1) throw new Error("a partner's record is of another version than 1");
   return partner;
 }
 

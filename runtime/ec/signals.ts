@@ -2,8 +2,8 @@
  * The consent signals of a request, as they came: cookies of the IAB's frameworks, and Global Privacy Control.
  * @module
  */
-import { readGpp, readSectionsInForce } from "./gpp.ts";
-import { readTcf } from "./tcf.ts";
+import { gppOptOut, readGpp, readSectionsInForce } from "./gpp.ts";
+import { readTcf, tcfInvalidity } from "./tcf.ts";
 import { readUsPrivacy } from "./us-privacy.ts";
 
 /** What a visitor's browser says of consent, undecoded; `null` where it says nothing. */
@@ -26,9 +26,17 @@ export const SIGNAL_COOKIES = ["euconsent-v2", "__gpp", "__gpp_sid", "us_privacy
 /** The longest signal that is read or kept, in characters; a longer one counts as absent. */
 export const MAX_SIGNAL_LENGTH = 16_384;
 
+/** When a request is read, and how old a TC string may be then: what decides which of several strings counts. */
+export interface SignalsAt {
+  /** Milliseconds since the epoch. */
+  nowMs: number;
+  maxAgeDays: number;
+}
+
 /**
- * The signals of one request. Where a cookie came more than once, a value that does not decode never hides one that
- * does: of several TC strings the newest counts, and otherwise, as everywhere, a refusal.
+ * The signals of one request. Where a cookie came more than once, a value that does not count never hides one that does:
+ * neither one that does not decode, nor a TC string that is too old, dated ahead or incomplete. Of several TC strings that
+ * count the newest is taken, of GPP and US Privacy strings a refusal, of lists of sections the one that permits least.
  *
  * @param cookies as `readCookies` answers for {@link SIGNAL_COOKIES}
  * @param secGpc the value of the header `Sec-GPC`
@@ -36,14 +44,23 @@ export const MAX_SIGNAL_LENGTH = 16_384;
 export function readSignals(
   cookies: ReadonlyMap<string, readonly string[]>,
   secGpc: string | null,
+  at: SignalsAt,
 ): ConsentSignals {
   return {
-    tcf: choose(cookies.get("euconsent-v2"), rankTcf),
-    gpp: choose(cookies.get("__gpp"), rankGpp),
-    gppSid: choose(cookies.get("__gpp_sid"), (text) => (readSectionsInForce(text) === null ? 0 : 1)),
+    tcf: choose(cookies.get("euconsent-v2"), (text) => rankTcf(text, at)),
+    gpp: choose(cookies.get("__gpp"), (text) => rankGpp(text, at)),
+    gppSid: choose(cookies.get("__gpp_sid"), rankSections),
     usPrivacy: choose(cookies.get("us_privacy"), rankUsPrivacy),
-    gpc: secGpc === "1",
+    gpc: secGpc !== null && !isPlainlyOff(secGpc),
   };
+}
+
+/**
+ * Whether a `Sec-GPC` header says no: the specification knows `1` alone, and some clients send `0` or `?0`. Anything else,
+ * such as the same header twice (`1, 1`) or with parameters, may well mean yes and counts as that.
+ */
+function isPlainlyOff(secGpc: string): boolean {
+  return secGpc.split(",").every((item) => /^\??0$/.test(item.trim()));
 }
 
 /** The same signals without those that count as absent for being empty or too long. */
@@ -91,20 +108,33 @@ function choose(values: readonly string[] | undefined, rank: (text: string) => n
   return best;
 }
 
-/** The newest; of equals, the refusal. */
-function rankTcf(text: string): number {
+/** The newest of those that count; of equals, the refusal. */
+function rankTcf(text: string, { nowMs, maxAgeDays }: SignalsAt): number {
   const facts = readTcf(text);
-  return facts === null ? 0 : 1 + facts.lastUpdatedMs + (facts.purpose1 ? 0 : 1);
+  if (facts === null) return 0;
+  if (tcfInvalidity(facts, nowMs, maxAgeDays) !== null) return 1;
+  return 2 + facts.lastUpdatedMs + (facts.purpose1 ? 0 : 1);
 }
 
-function rankGpp(text: string): number {
+/** An opt-out counts everywhere, a refusal of Purpose 1 where TCF does; a string that says nothing hides none that does. */
+function rankGpp(text: string, { nowMs, maxAgeDays }: SignalsAt): number {
   const facts = readGpp(text);
   if (facts === null) return 0;
-  const refuses =
-    facts.tcf?.purpose1 === false ||
-    facts.usPrivacyOptOut === true ||
-    facts.us.some((section) => section.optedOutOfSale === true || section.gpc);
-  return refuses ? 2 : 1;
+  if (gppOptOut(facts) !== null) return 5;
+  if (facts.tcf !== null && tcfInvalidity(facts.tcf, nowMs, maxAgeDays) === null) {
+    return facts.tcf.purpose1 ? 3 : 4;
+  }
+  const permits =
+    facts.usPrivacyOptOut === false || facts.us.some((section) => section.optedOutOfSale === false);
+  return permits ? 2 : 1;
+}
+
+/** The fewer sections are in force, the less is permitted: a section not in force can only refuse. */
+function rankSections(text: string): number {
+  const sections = readSectionsInForce(text);
+  if (sections === null) return 0;
+  const inForce = [...sections].filter((section) => section > 0).length;
+  return 1 / (1 + inForce);
 }
 
 function rankUsPrivacy(text: string): number {

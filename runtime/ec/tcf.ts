@@ -1,6 +1,6 @@
 /**
- * The IAB Europe Transparency and Consent Framework, version 2: what a TC string says of Purpose 1, and when it was
- * said. The whole string is checked against its format, so that half a string is no consent.
+ * The IAB Europe Transparency and Consent Framework, version 2: what a TC string says of Purpose 1, when it was said, and
+ * whether the string counts now. The whole string is checked against its format, so that half a string is no consent.
  * @module
  */
 import { bitLength, isBase64Url, readBits } from "./bits.ts";
@@ -9,11 +9,29 @@ import { bitLength, isBase64Url, readBits } from "./bits.ts";
 export interface TcfFacts {
   /** Consent to Purpose 1, "store and/or access information on a device". */
   readonly purpose1: boolean;
+  /** When the string was first made, in milliseconds since the epoch. */
+  readonly createdMs: number;
   /** When the visitor last chose, in milliseconds since the epoch. */
   readonly lastUpdatedMs: number;
+  /** The string has a disclosed-vendors segment. */
+  readonly disclosesVendors: boolean;
 }
 
+/** Why a TC string that decodes counts as absent all the same. */
+export type TcfInvalidity =
+  /** It is older than the operator allows. */
+  | "tcf_expired"
+  /** It is dated more than a day ahead of now. */
+  | "tcf_future"
+  /** It needs a disclosed-vendors segment (TCF 2.3) and has none. */
+  | "tcf_no_disclosed_vendors";
+
+const DAY_MS = 86_400_000;
+/** Strings written from here on need the disclosed-vendors segment: TCF 2.3 binds after 28 February 2026. */
+const DISCLOSED_VENDORS_FROM_MS = Date.UTC(2026, 2, 1);
+
 // Where the core segment's fields begin, in bits.
+const CREATED = 6;
 const LAST_UPDATED = 42;
 const CMP_ID = 78;
 const PURPOSE_CONSENTS = 152;
@@ -38,8 +56,26 @@ export function readTcf(text: string): TcfFacts | null {
   if (!isCore(core!) || !others.every(isOther)) return null;
   return {
     purpose1: readBits(core!, PURPOSE_CONSENTS, 1) === 1,
+    createdMs: readTimeMs(core!, CREATED),
     lastUpdatedMs: readTimeMs(core!, LAST_UPDATED),
+    disclosesVendors: others.some((segment) => readBits(segment, 0, 3) === VENDORS_DISCLOSED),
   };
+}
+
+/**
+ * Whether a TC string counts at a time. It does not if it is too old, dated more than a day ahead (clocks differ, but not
+ * that much), or written after 28 February 2026 without the disclosed-vendors segment. Since TCF 2.2 a platform writes the
+ * same time into `Created` and `LastUpdated`; where they differ, the later one tells when the string was written.
+ *
+ * @param nowMs milliseconds since the epoch
+ * @returns `null` if it counts
+ */
+export function tcfInvalidity(tcf: TcfFacts, nowMs: number, maxAgeDays: number): TcfInvalidity | null {
+  const writtenMs = Math.max(tcf.createdMs, tcf.lastUpdatedMs);
+  if (writtenMs > nowMs + DAY_MS) return "tcf_future";
+  if (tcf.lastUpdatedMs < nowMs - maxAgeDays * DAY_MS) return "tcf_expired";
+  if (writtenMs >= DISCLOSED_VENDORS_FROM_MS && !tcf.disclosesVendors) return "tcf_no_disclosed_vendors";
+  return null;
 }
 
 /** A time of 36 bits, in tenths of a second since the epoch. */

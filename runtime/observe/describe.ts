@@ -36,6 +36,11 @@ const METRICS: readonly (readonly [name: string, type: MetricType, help: string]
   ],
   ["ec_deletions_total", "counter", "Identities deleted, by who asked: operator or visitor."],
   [
+    "ec_endings_refused_total",
+    "counter",
+    "Ids that other addresses minted and that were not ended for a sender who ended too many. what: withdrawal or deletion.",
+  ],
+  [
     "pull_sync_total",
     "counter",
     "Pulls, by partner and outcome: obtained, none (the partner has no id), failed, limited (by the partner), rate_limited (by us), misconfigured.",

@@ -194,11 +194,16 @@ interface Stored {
   value: string;
 }
 
+/** @throws {Error} without a word of a value that millrace did not write: what `JSON.parse` throws quotes it. */
 function decode(bytes: Uint8Array): Stored {
   const text = decoder.decode(bytes);
   const end = text.indexOf("\n");
-  const [endsMs, metadata] = JSON.parse(text.slice(0, end)) as [number, Json];
-  return { endsMs, metadata, value: text.slice(end + 1) };
+  try {
+    const [endsMs, metadata] = JSON.parse(text.slice(0, end)) as [number, Json];
+    return { endsMs, metadata, value: text.slice(end + 1) };
+  } catch {
+    throw new Error("Deno KV has a value that millrace did not write; give millrace a database of its own");
+  }
 }
 
 function keyOf(key: string): KvKey {

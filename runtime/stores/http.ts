@@ -51,7 +51,7 @@ export function httpStore({ url, token, fetch }: HttpStoreOptions): Store {
       body: JSON.stringify(operation),
     });
     const text = await response.text();
-    if (response.status === 200) return JSON.parse(text);
+    if (response.status === 200) return resultIn(text, host);
     throw faultOf(host, response.status, text);
   }
 
@@ -78,6 +78,15 @@ function faultOf(host: string, status: number, text: string): Error {
   if (refusal?.type === "RangeError") return new RangeError(refusal.message);
   const why = status === 401 ? "; is its token the one whose hash the server has?" : "";
   return new Error(`the store at ${host} answered with status ${status}${why}`);
+}
+
+/** @throws {Error} without a word of the text, which may hold what the store holds: what `JSON.parse` throws quotes it. */
+function resultIn<Result>(text: string, host: string): Result {
+  try {
+    return JSON.parse(text);
+  } catch {
+    throw new Error(`the store at ${host} answered with what is not JSON`);
+  }
 }
 
 function refusalIn(text: string): StoreRefusal | null {

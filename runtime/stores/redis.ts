@@ -160,10 +160,18 @@ export function redisStore({ redis, clock }: RedisStoreOptions): Store {
   };
 }
 
-/** @returns `null` if there is no line. */
+/**
+ * @returns `null` if there is no line.
+ * @throws {Error} without a word of a value that millrace did not write: what `JSON.parse` throws quotes it.
+ */
 function headOf(text: string): Head | null {
   const end = text.indexOf("\n");
-  return end <= 0 ? null : (JSON.parse(text.slice(0, end)) as Head);
+  if (end <= 0) return null;
+  try {
+    return JSON.parse(text.slice(0, end)) as Head;
+  } catch {
+    throw new Error("Redis has a value that millrace did not write; give millrace a prefix of its own");
+  }
 }
 
 /** Redis gets UTF-8, in which half of a surrogate pair cannot be written: refused, not altered. */

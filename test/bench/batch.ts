@@ -41,10 +41,11 @@ const consent = {
   signals: { tcf: null, gpp: null, gppSid: null, usPrivacy: null, gpc: false },
   allowed: true,
   reason: "non_regulated" as const,
+  withdrawal: "any" as const,
 };
 const { newEntry } = await import("../../runtime/ec/entry.ts");
 await Promise.all(
-  ids.map((id) => graph.createOrRevive(id, newEntry(consent, Math.floor(Date.now() / 1000)))),
+  ids.map((id) => graph.createOrRevive(id, newEntry(consent, {}, Math.floor(Date.now() / 1000)))),
 );
 
 // Each upload is newer than the one before, so that every mapping is written.

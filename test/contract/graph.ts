@@ -3,7 +3,7 @@
  * @module
  */
 import { minimalEntry } from "../../runtime/ec/entry.ts";
-import { createGraph } from "../../runtime/ec/graph.ts";
+import { createGraph, keyOf } from "../../runtime/ec/graph.ts";
 import type { Clock, Random } from "../../runtime/platform.ts";
 import { type ContractCase, ok, same } from "./case.ts";
 import type { StoreHarness } from "./store.ts";
@@ -65,6 +65,48 @@ export function graphContract(harness: StoreHarness): ContractCase[] {
           same(entry.ids, {}, "its ids");
           same(await graph.metadata(ID), { ok: false, country: null, v: 1 }, "its metadata");
         } finally {
+          await dispose();
+        }
+      },
+    },
+    {
+      name: "a deletion among many writers of two instances holds, whatever comes before and after it",
+      async run() {
+        const { store, again, dispose } = await harness.open();
+        const second = again === undefined ? store : await again();
+        const graphs = [createGraph(store, clock, random), createGraph(second, clock, random)] as const;
+        const [graph, other] = graphs;
+        const fresh = () => minimalEntry(1_800_000_000);
+        try {
+          await graph.createOrRevive(ID, fresh());
+          await Promise.all([
+            ...Array.from({ length: 40 }, (_, i) =>
+              graphs[i % 2]!.upsertPartnerId(ID, `before-${i}`, "uid", 1),
+            ),
+            graph.delete(ID),
+            ...Array.from({ length: 40 }, (_, i) =>
+              graphs[i % 2]!.upsertPartnerId(ID, `after-${i}`, "uid", 1),
+            ),
+            other.createOrRevive(ID, fresh()),
+          ]);
+          await Promise.all([
+            graph.createOrRevive(ID, { ...fresh(), created: 1_800_000_100 }),
+            other.upsertPartnerIds(ID, [{ partner: "late", uid: "uid", synced: 2_000_000_000 }]),
+            graph.updateLastSeen(ID, 1_800_001_000_000, {}),
+            other.tombstone(ID, () => true),
+          ]);
+          for (const each of graphs) {
+            same(await each.get(ID), null, "the entry");
+            same(await each.metadata(ID), null, "its metadata");
+            same(
+              await each.upsertKnown(ID, [{ partner: "later", uid: "uid", synced: 1 }]),
+              ["deleted"],
+              "a write",
+            );
+          }
+          ok(!(await store.get(keyOf(ID)))!.value.includes("uid"), "no partner's id is left");
+        } finally {
+          if (second !== store) await second.close();
           await dispose();
         }
       },

@@ -165,14 +165,27 @@ function ourSection(name: string, ours: GppFacts | null): unknown {
 function librarySection(name: string, fields: Fields, text: string): unknown {
   if (name === "tcfeuv2") {
     const [purpose1] = fields.PurposeConsents as boolean[];
-    return { purpose1, lastUpdatedMs: (fields.LastUpdated as Date).getTime() };
+    const disclosesVendors = text.split(".").some((segment) => /^[I-P]/.test(segment));
+    const [createdMs, lastUpdatedMs] = [fields.Created, fields.LastUpdated].map((time) =>
+      (time as Date).getTime(),
+    );
+    return { purpose1, createdMs, lastUpdatedMs, disclosesVendors };
   }
   if (name === "uspv1") return (fields.OptOutSale as string).toUpperCase() === "Y";
-  const optedOutOfSale = [null, true, false][fields.SaleOptOut as number];
+  // A value that means nothing says nothing, beside an opt-out that counts all the same.
+  const said = (field: string) => [null, true, false, null][(fields[field] as number | undefined) ?? 0];
   // The library gives a section without a GPC subsection the values of one, and does not look at its type.
   const gpc = text.includes(".") && fields.GpcSegmentType === 1 && fields.Gpc === true;
-  return { section: SECTIONS.get(name), optedOutOfSale, gpc };
+  return {
+    section: SECTIONS.get(name),
+    optedOutOfSale: said("SaleOptOut"),
+    optedOutOfSharing: said("SharingOptOut"),
+    optedOutOfTargetedAds: said("TargetedAdvertisingOptOut"),
+    gpc,
+  };
 }
+
+const OPT_OUTS = ["SaleOptOut", "SharingOptOut", "TargetedAdvertisingOptOut"];
 
 /** Why a section that the library reads is absent here. */
 function whyAbsent(name: string, fields: Fields, text: string): string | null {
@@ -184,7 +197,7 @@ function whyAbsent(name: string, fields: Fields, text: string): string | null {
   if (name === "uspv1") return /^1[yn-]{3}$/i.test(text) ? null : "us privacy form";
   const version = (fields.Version ?? fields.MspaVersion) as number;
   if (version !== 1 && !(version === 2 && name === "usnat")) return "section version";
-  if (fields.SaleOptOut === 3) return "no such value";
+  if (OPT_OUTS.some((field) => fields[field] === 3)) return "no such value";
   return null;
 }
 
@@ -226,13 +239,24 @@ const sound = choice.map(({ tcfeuv2, uspv1, us }) => {
     fillUsSection(model, name, values, gpc, nationalVersion);
 
   const facts: GppFacts = {
-    tcf: tcfeuv2 && { purpose1: tcfeuv2.purposes[0]!, lastUpdatedMs: tcfeuv2.lastUpdated * 100 },
+    tcf: tcfeuv2 && {
+      purpose1: tcfeuv2.purposes[0]!,
+      createdMs: tcfeuv2.lastUpdated * 100,
+      lastUpdatedMs: tcfeuv2.lastUpdated * 100,
+      disclosesVendors: true,
+    },
     usPrivacyOptOut: uspv1 === null ? null : uspv1[2] === "Y",
-    us: us.map(([name, { gpc }]) => ({
-      section: SECTIONS.get(name)!,
-      optedOutOfSale: [null, true, false][model.getFieldValue(name, "SaleOptOut") as number]!,
-      gpc: gpc === true && model.hasField(name, "Gpc"),
-    })),
+    us: us.map(([name, { gpc }]) => {
+      const said = (field: string) =>
+        model.hasField(name, field) ? [null, true, false][model.getFieldValue(name, field) as number]! : null;
+      return {
+        section: SECTIONS.get(name)!,
+        optedOutOfSale: said("SaleOptOut"),
+        optedOutOfSharing: said("SharingOptOut"),
+        optedOutOfTargetedAds: said("TargetedAdvertisingOptOut"),
+        gpc: gpc === true && model.hasField(name, "Gpc"),
+      };
+    }),
   };
   return { text: model.encode(), facts };
 });

@@ -2,7 +2,7 @@ import { PurposeRestriction, Segment, SegmentEncoder, type TCModel, TCString } f
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { readTcf, type TcfFacts } from "../../runtime/ec/tcf.ts";
-import { bitsOf, fromBits, tcfCoreBits } from "../support/bit-strings.ts";
+import { bitsOf, fromBits, tcfCoreBits, toBits } from "../support/bit-strings.ts";
 import { tcfModel } from "../support/consent-strings.ts";
 import { damage } from "../support/mutate.ts";
 import { slowTcf, type TcfFault } from "../support/slow-tcf.ts";
@@ -15,7 +15,13 @@ function libraryTcf(text: string): TcfFacts | null {
   } catch {
     return null;
   }
-  return { purpose1: model.purposeConsents.has(1), lastUpdatedMs: model.lastUpdated?.getTime() };
+  return {
+    purpose1: model.purposeConsents.has(1),
+    createdMs: model.created?.getTime(),
+    lastUpdatedMs: model.lastUpdated?.getTime(),
+    // The library keeps no note of a segment that lists nobody.
+    disclosesVendors: text.split(".").some((segment) => toBits(segment).startsWith("001")),
+  };
 }
 
 /**
@@ -114,7 +120,12 @@ const sound = fc
     }
     const segments = [Segment.CORE, ...fields.segments];
     const text = segments.map((segment) => SegmentEncoder.encode(model, segment)).join(".");
-    const facts = { purpose1: fields.purposes.includes(1), lastUpdatedMs: fields.lastUpdated * 100 };
+    const facts = {
+      purpose1: fields.purposes.includes(1),
+      createdMs: fields.created * 100,
+      lastUpdatedMs: fields.lastUpdated * 100,
+      disclosesVendors: fields.segments.includes(Segment.VENDORS_DISCLOSED),
+    };
     return { text, facts };
   });
 

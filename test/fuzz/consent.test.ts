@@ -1,33 +1,22 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import {
-  type ConsentPolicy,
-  type ConsentSignals,
-  DEFAULT_GDPR_COUNTRIES,
-  DEFAULT_US_STATES,
-  decideConsent,
-  hasAnySignal,
-} from "../../runtime/ec/consent.ts";
+import { type ConsentSignals, decideConsent, hasAnySignal } from "../../runtime/ec/consent.ts";
 import { readCookies } from "../../runtime/ec/cookie.ts";
 import { readSignals, SIGNAL_COOKIES } from "../../runtime/ec/signals.ts";
 import { bitsOf, fibonacciBits, fromBits, NO_VENDORS, tcfCoreBits } from "../support/bit-strings.ts";
+import { POLICY } from "../support/consent-policy.ts";
 import { gppString, type TcfChoice, tcfString, US_SECTIONS } from "../support/consent-strings.ts";
 import { countLooks } from "../support/count-looks.ts";
 
 const NOW = Date.UTC(2026, 5, 1);
 const DAY = 86_400_000;
-const POLICY: ConsentPolicy = {
-  gdprCountries: new Set(DEFAULT_GDPR_COUNTRIES),
-  usStates: new Set(DEFAULT_US_STATES),
-  maxAgeDays: 395,
-  assumeCountry: null,
-};
 
 /** What a visitor chose, before any of it is written in bits. */
 interface Choices {
   tcf: TcfState;
   gppTcf: TcfState;
-  sales: [section: number, value: 0 | 1 | 2][];
+  /** What each of the sections for the United States says; those that have no such field do not say it. */
+  sales: [section: number, sale: Choice, sharing: Choice, targetedAds: Choice][];
   gppGpc: boolean;
   gppUsPrivacy: UsPrivacyState;
   isGppBroken: boolean;
@@ -36,26 +25,31 @@ interface Choices {
   usPrivacy: UsPrivacyState;
   gpc: boolean;
 }
+type Choice = 0 | 1 | 2;
 type TcfState = "none" | "yes" | "no" | "old yes" | "old no";
 type UsPrivacyState = "none" | "Y" | "N" | "-";
 
 /** The table of jurisdictions, said in terms of choices. */
 function expected(choices: Choices, jurisdiction: string): boolean {
-  if (jurisdiction === "unknown") return false;
-  if (jurisdiction === "non-regulated") return true;
   const gpp = choices.isGppBroken
     ? { gppTcf: "none", sales: [], gppGpc: false, gppUsPrivacy: "none" }
     : choices;
   const applies = (section: number) => choices.inForce === null || choices.inForce.includes(section);
 
+  const hasGpcSection = gpp.sales.some(([section]) => ![9, 11, 13, 25, 26, 27].includes(section));
+  const optsOut = gpp.sales.some(
+    ([section, sale, sharing, targetedAds]) =>
+      sale === 1 || (sharing === 1 && section <= 8) || (targetedAds === 1 && section !== 8),
+  );
+  if (choices.gpc || (gpp.gppGpc && hasGpcSection) || optsOut) return false;
+  if (choices.usPrivacy === "Y" || gpp.gppUsPrivacy === "Y") return false;
+  if (jurisdiction === "unknown") return false;
+  if (jurisdiction === "non-regulated") return true;
+
   const refusesPurpose1 = choices.tcf === "no" || gpp.gppTcf === "no";
   const grantsPurpose1 = choices.tcf === "yes" || (gpp.gppTcf === "yes" && applies(2));
   if (jurisdiction === "gdpr") return grantsPurpose1 && !refusesPurpose1;
 
-  const hasGpcSection = gpp.sales.some(([section]) => ![9, 11, 13, 25, 26, 27].includes(section));
-  if (choices.gpc || (gpp.gppGpc && hasGpcSection)) return false;
-  if (gpp.sales.some(([, value]) => value === 1)) return false;
-  if (choices.usPrivacy === "Y" || gpp.gppUsPrivacy === "Y") return false;
   if (refusesPurpose1) return false;
   if (grantsPurpose1) return true;
   if (gpp.sales.some(([section, value]) => value === 2 && applies(section))) return true;
@@ -75,13 +69,21 @@ const TCF_CHOICES: Record<Exclude<TcfState, "none">, TcfChoice> = {
 /** Made once: the library takes its time. */
 const TCF_STRINGS = new Map(Object.entries(TCF_CHOICES).map(([state, choice]) => [state, tcfString(choice)]));
 
+const nameOf = (section: number) => US_SECTIONS[section - 7]!;
+
 /** The same choices as a browser would send them. */
 function write(choices: Choices): ConsentSignals {
   const { tcf, gppTcf, sales, gppGpc, gppUsPrivacy, isGppBroken, inForce, usPrivacy, gpc } = choices;
   const gpp = gppString({
     ...(gppTcf === "none" ? {} : { tcf: TCF_CHOICES[gppTcf] }),
     ...(gppUsPrivacy === "none" ? {} : { usPrivacy: `1Y${gppUsPrivacy}N` }),
-    saleOptOut: Object.fromEntries(sales.map(([section, value]) => [US_SECTIONS[section - 7], value])),
+    saleOptOut: Object.fromEntries(sales.map(([section, sale]) => [nameOf(section), sale])),
+    sharingOptOut: Object.fromEntries(
+      sales.flatMap(([section, , sharing]) => (section <= 8 ? [[nameOf(section), sharing]] : [])),
+    ),
+    targetedAdsOptOut: Object.fromEntries(
+      sales.flatMap(([section, , , targetedAds]) => (section === 8 ? [] : [[nameOf(section), targetedAds]])),
+    ),
     gpc: gppGpc,
   });
   return {
@@ -96,11 +98,12 @@ function write(choices: Choices): ConsentSignals {
 const tcfState = fc.constantFrom<TcfState>("none", "none", "yes", "yes", "no", "old yes", "old no");
 const usPrivacyState = fc.constantFrom<UsPrivacyState>("none", "none", "N", "-", "Y");
 const section = fc.integer({ min: 7, max: 27 });
+const optOut = fc.constantFrom<Choice>(0, 0, 0, 2, 2, 2, 1);
 const rarely = fc.nat({ max: 7 }).map((value) => value === 0);
 const choices: fc.Arbitrary<Choices> = fc.record({
   tcf: tcfState,
   gppTcf: tcfState,
-  sales: fc.uniqueArray(fc.tuple(section, fc.constantFrom(0, 0, 2, 2, 1)), {
+  sales: fc.uniqueArray(fc.tuple(section, optOut, optOut, optOut), {
     selector: ([id]) => id,
     maxLength: 3,
   }),
@@ -118,6 +121,8 @@ const place = fc.constantFrom(
   { country: "gb", region: "ENG", jurisdiction: "gdpr" },
   { country: "US", region: "CA", jurisdiction: "us-state" },
   { country: "US", region: "us-ri", jurisdiction: "us-state" },
+  { country: "US", region: null, jurisdiction: "us-state" },
+  { country: "RE", region: null, jurisdiction: "gdpr" },
   { country: "US", region: "NY", jurisdiction: "non-regulated" },
   { country: "JP", region: "13", jurisdiction: "non-regulated" },
   { country: null, region: "CA", jurisdiction: "unknown" },
@@ -141,7 +146,8 @@ describe("decideConsent", () => {
     );
     // Every reason was met except the one for silence: there is always a GPP string here.
     expect([...counts.keys()].sort()).toEqual([
-      ...["gpc", "gpp_gpc", "gpp_not_opted_out", "gpp_sale_opt_out", "no_country", "no_usable_signal"],
+      ...["gpc", "gpp_gpc", "gpp_not_opted_out", "gpp_sale_opt_out", "gpp_sharing_opt_out"],
+      ...["gpp_targeted_ads_opt_out", "no_country", "no_usable_signal"],
       ...["non_regulated", "tcf_expired", "tcf_no_purpose1", "tcf_purpose1"],
       ...["us_privacy_not_opted_out", "us_privacy_opt_out"],
     ]);
@@ -155,7 +161,9 @@ describe("decideConsent", () => {
       (chosen) => ({ ...chosen, gppTcf: "no" }),
       (chosen) => ({ ...chosen, usPrivacy: "Y" }),
       (chosen) => ({ ...chosen, gppUsPrivacy: "Y" }),
-      (chosen) => ({ ...chosen, sales: [[7, 1], ...chosen.sales.filter(([id]) => id !== 7)] }),
+      (chosen) => ({ ...chosen, sales: [[7, 1, 0, 0], ...chosen.sales.filter(([id]) => id !== 7)] }),
+      (chosen) => ({ ...chosen, sales: [[7, 2, 1, 2], ...chosen.sales.filter(([id]) => id !== 7)] }),
+      (chosen) => ({ ...chosen, sales: [[7, 2, 2, 1], ...chosen.sales.filter(([id]) => id !== 7)] }),
     ];
     fc.assert(
       fc.property(choices, place, fc.constantFrom(...refusals), (chosen, client, refuse) => {
@@ -181,7 +189,7 @@ describe("decideConsent", () => {
     fc.assert(
       fc.property(signals, code, code, (sent, country, region) => {
         const consent = decideConsent(sent, { country, region }, POLICY, NOW);
-        expect(consent.allowed).toBe(consent.jurisdiction === "non-regulated");
+        expect(consent.allowed).toBe(consent.jurisdiction === "non-regulated" && !sent.gpc);
         expect(typeof hasAnySignal(sent)).toBe("boolean");
       }),
       { numRuns: 10_000 },
@@ -194,7 +202,8 @@ describe("decideConsent", () => {
       .map((parts) => parts.join("="));
     fc.assert(
       fc.property(fc.array(pair, { maxLength: 20 }), (pairs) => {
-        const signals = readSignals(readCookies(pairs.join(";"), SIGNAL_COOKIES), "1");
+        const at = { nowMs: NOW, maxAgeDays: POLICY.maxAgeDays };
+        const signals = readSignals(readCookies(pairs.join(";"), SIGNAL_COOKIES), "1", at);
         expect(decideConsent(signals, { country: "US", region: "CA" }, POLICY, NOW).reason).toBe("gpc");
       }),
       { numRuns: 3000 },

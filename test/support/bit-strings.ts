@@ -42,6 +42,8 @@ export function gppHeader(ids: readonly number[]): string {
 /** The core segment of a TC string of version 2 up to the vendors, with Purpose 1 and without restrictions. */
 export interface CoreFields {
   version?: number;
+  /** Default: the same as `lastUpdatedMs`. */
+  createdMs?: number;
   lastUpdatedMs?: number;
   cmpId?: number;
   purposes?: string;
@@ -51,10 +53,11 @@ export interface CoreFields {
 /** The first 213 bits of a TC string's core: all that stands before the vendors. */
 export function tcfCoreBits(fields: CoreFields = {}): string {
   const { version = 2, lastUpdatedMs = 0, cmpId = 31, purposes = "1", country = "000000000000" } = fields;
-  const time = bitsOf(Math.round(lastUpdatedMs / 100), 36);
+  const time = (ms: number) => bitsOf(Math.round(ms / 100), 36);
+  const times = time(fields.createdMs ?? lastUpdatedMs) + time(lastUpdatedMs);
   const software = bitsOf(cmpId, 12) + bitsOf(1, 12) + bitsOf(1, 6) + bitsOf(0, 12) + bitsOf(100, 12);
   const choices = `${bitsOf(5, 6)}10${"0".repeat(12)}${purposes.padEnd(24, "0")}${"0".repeat(24)}0`;
-  return bitsOf(version, 6) + time + time + software + choices + country;
+  return bitsOf(version, 6) + times + software + choices + country;
 }
 
 /** A field of vendors that is empty. */

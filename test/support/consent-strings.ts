@@ -54,7 +54,18 @@ export interface TcfChoice {
   purposes?: number[];
   /** When the visitor chose, in milliseconds since the epoch (default: now). */
   lastUpdatedMs?: number;
+  /** When the string was first made (default: when the visitor chose). In GPP sections the library knows one time only. */
+  createdMs?: number;
+  /** Whether there is a disclosed-vendors segment (default: yes). */
+  disclosesVendors?: boolean;
 }
+
+/** A TC string without its disclosed-vendors segment: segments begin with their type in three bits. */
+const withoutDisclosedVendors = (text: string) =>
+  text
+    .split(".")
+    .filter((segment) => !/^[I-P]/.test(segment))
+    .join(".");
 
 /**
  * The value of an `euconsent-v2` cookie.
@@ -62,12 +73,19 @@ export interface TcfChoice {
  * @example
  * tcfString({ purposes: [1, 2, 3], lastUpdatedMs: Date.UTC(2026, 0, 1) });
  */
-export function tcfString({ purposes = [1], lastUpdatedMs = Date.now() }: TcfChoice = {}): string {
+export function tcfString({
+  purposes = [1],
+  lastUpdatedMs = Date.now(),
+  createdMs = lastUpdatedMs,
+  disclosesVendors = true,
+}: TcfChoice = {}): string {
   const model = tcfModel();
   model.purposeConsents.set(purposes);
   model.vendorConsents.set([2, 5, 755]);
-  model.created = model.lastUpdated = new Date(lastUpdatedMs);
-  return TCString.encode(model);
+  model.created = new Date(createdMs);
+  model.lastUpdated = new Date(lastUpdatedMs);
+  const text = TCString.encode(model);
+  return disclosesVendors ? text : withoutDisclosedVendors(text);
 }
 
 /** The GPP sections of the United States, by the library's names. */
@@ -78,11 +96,15 @@ export const US_SECTIONS = [
 
 /** What a GPP string says; a section that is not named is not in it. */
 export interface GppChoice {
-  tcf?: TcfChoice;
+  tcf?: Omit<TcfChoice, "createdMs">;
   /** Four characters, such as `1YNN`. */
   usPrivacy?: string;
   /** By section name: 0 not applicable, 1 opted out, 2 did not opt out. */
   saleOptOut?: Record<string, 0 | 1 | 2>;
+  /** The same for sharing, in sections that are named under `saleOptOut` too. */
+  sharingOptOut?: Record<string, 0 | 1 | 2>;
+  /** The same for targeted advertising. */
+  targetedAdsOptOut?: Record<string, 0 | 1 | 2>;
   /** What the GPC subsection says, in every section that has one (default: no such subsection). */
   gpc?: boolean;
 }
@@ -93,7 +115,14 @@ export interface GppChoice {
  * @example
  * gppString({ saleOptOut: { usnat: 2, usca: 1 } });
  */
-export function gppString({ tcf, usPrivacy, saleOptOut = {}, gpc }: GppChoice): string {
+export function gppString({
+  tcf,
+  usPrivacy,
+  saleOptOut = {},
+  sharingOptOut = {},
+  targetedAdsOptOut = {},
+  gpc,
+}: GppChoice): string {
   const model = new GppModel();
   if (tcf !== undefined) {
     const purposes = tcf.purposes ?? [1];
@@ -111,9 +140,17 @@ export function gppString({ tcf, usPrivacy, saleOptOut = {}, gpc }: GppChoice): 
   }
   for (const [section, value] of Object.entries(saleOptOut)) {
     model.setFieldValue(section, "SaleOptOut", value);
+    const sharing = sharingOptOut[section];
+    if (sharing !== undefined) model.setFieldValue(section, "SharingOptOut", sharing);
+    const targetedAds = targetedAdsOptOut[section];
+    if (targetedAds !== undefined) model.setFieldValue(section, "TargetedAdvertisingOptOut", targetedAds);
     if (!model.hasField(section, "Gpc")) continue;
     model.setFieldValue(section, "GpcSegmentIncluded", gpc !== undefined);
     if (gpc !== undefined) model.setFieldValue(section, "Gpc", gpc);
   }
-  return model.encode();
+  const text = model.encode();
+  if (tcf?.disclosesVendors !== false) return text;
+  // The European section is the first.
+  const [header, european, ...others] = text.split("~");
+  return [header, withoutDisclosedVendors(european!), ...others].join("~");
 }

@@ -3,6 +3,7 @@
  * and able to say which rule a string breaks.
  * @module
  */
+import type { TcfFacts } from "../../runtime/ec/tcf.ts";
 import { toBits } from "./bit-strings.ts";
 
 /** What makes a string no TC string. */
@@ -45,7 +46,7 @@ function walk(bits: string) {
 function core(bits: string) {
   const { take, ranges, vendors } = walk(bits);
   if (take(6) !== 2) throw "version" satisfies TcfFault;
-  take(36);
+  const createdMs = take(36) * 100;
   const lastUpdatedMs = take(36) * 100;
   if (take(12) < 2) throw "platform" satisfies TcfFault;
   for (const count of [12, 6, 12, 12, 6, 1, 1, 12]) take(count);
@@ -59,7 +60,7 @@ function core(bits: string) {
     if (take(6) === 0 || take(2) === 3) throw "restriction for nothing" satisfies TcfFault;
     ranges();
   }
-  return { purpose1, lastUpdatedMs };
+  return { purpose1, createdMs, lastUpdatedMs };
 }
 
 function other(bits: string): void {
@@ -75,7 +76,7 @@ function other(bits: string): void {
 }
 
 /** Reads a TC string, or names the first rule that it breaks. */
-export function slowTcf(text: string): { purpose1: boolean; lastUpdatedMs: number } | TcfFault {
+export function slowTcf(text: string): TcfFacts | TcfFault {
   const segments = text.split(".");
   if (segments.some((segment) => !/^[A-Za-z0-9_-]+$/.test(segment))) return "alphabet";
   try {
@@ -83,7 +84,7 @@ export function slowTcf(text: string): { purpose1: boolean; lastUpdatedMs: numbe
     if (first!.startsWith("000") === false) return "segments";
     const facts = core(first!);
     rest.forEach(other);
-    return facts;
+    return { ...facts, disclosesVendors: rest.some((bits) => bits.startsWith("001")) };
   } catch (fault) {
     if (typeof fault !== "string") throw fault;
     return fault as TcfFault;

@@ -1,4 +1,5 @@
 import { describe, expect, test, vi } from "vitest";
+import { DEFAULT_GDPR_COUNTRIES } from "../../runtime/ec/consent.ts";
 import { COUNTRIES, US_REGIONS } from "../../worker/codes.ts";
 import { ConfigError, configWarnings, parseConfig, sealPartners } from "../../worker/config.ts";
 import { edgeCookie } from "../../worker/entries/node.ts";
@@ -50,7 +51,7 @@ describe("defaults", () => {
       sync: { maxConcurrentPerDomain: 20, maxPerMinutePerDomain: 1200, maxQueued: 100_000 },
       partners: [],
     });
-    expect(config.consent.gdprCountries).toHaveLength(31);
+    expect(config.consent.gdprCountries).toEqual(DEFAULT_GDPR_COUNTRIES);
     expect(config.consent.usStates).toHaveLength(20);
   });
 
@@ -189,6 +190,19 @@ describe("faults", () => {
       withPart({ consent: { gdprCountries: ["DE", "de"] } }),
       "consent.gdprCountries",
       /none of them twice/,
+    ],
+    [
+      "a country twice, under two codes",
+      withPart({ consent: { gdprCountries: ["GB", "UK"] } }),
+      "consent.gdprCountries",
+      /none of them twice/,
+    ],
+    ["no country", withPart({ consent: { assumeCountry: "XX" } }), "consent.assumeCountry", /DE/],
+    [
+      "an unknown rule of withdrawal",
+      withPart({ consent: { withdrawal: "always" } }),
+      "consent.withdrawal",
+      /any or explicit/,
     ],
     ["an age of no days", withPart({ consent: { maxAgeDays: 0 } }), "consent.maxAgeDays", /days/],
     [
@@ -650,9 +664,25 @@ test("a start without any source of countries warns", () => {
     expect.stringMatching(/no EC id will be minted/),
   ]);
   expect(configWarnings(parseConfig(withPart({ consent: { assumeCountry: "DE" } }), {}))).toEqual([]);
-  expect(configWarnings(parseConfig(withPart({ client: { countryHeader: "cf-ipcountry" } }), {}))).toEqual(
-    [],
-  );
+  const headers = { countryHeader: "cf-ipcountry", regionHeader: "cf-region-code" };
+  expect(configWarnings(parseConfig(withPart({ client: headers }), {}))).toEqual([]);
+});
+
+// Safe first, section 6: US visitors whose region is never known.
+test("a start with a source of countries and none of regions warns, unless no state counts", () => {
+  const client = { countryHeader: "cf-ipcountry" };
+  expect(configWarnings(parseConfig(withPart({ client }), {}))).toEqual([
+    expect.stringMatching(/client\.regionHeader/),
+  ]);
+  expect(configWarnings(parseConfig(withPart({ client, consent: { usStates: [] } }), {}))).toEqual([]);
+});
+
+test("countries are kept under the codes by which requests are read", () => {
+  const consent = { gdprCountries: ["uk", "el", "fr"], assumeCountry: "UK" };
+  expect(parseConfig(withPart({ consent }), {}).consent).toMatchObject({
+    gdprCountries: ["GB", "GR", "FR"],
+    assumeCountry: "GB",
+  });
 });
 
 // Safe first, section 7: "co.uk" is no domain of anybody's.

@@ -6,7 +6,7 @@
 import { allowsEcCreation } from "../../runtime/ec/consent.ts";
 import type { EcContext } from "../../runtime/ec/context.ts";
 import { readCookies } from "../../runtime/ec/cookie.ts";
-import { decodeEntry, type GraphEntry } from "../../runtime/ec/entry.ts";
+import { decodeEntry, type GraphEntry, unlessDeleted } from "../../runtime/ec/entry.ts";
 import { keyOf } from "../../runtime/ec/graph.ts";
 import { toHex } from "../../runtime/hex.ts";
 import type { Clock, Random } from "../../runtime/platform.ts";
@@ -121,14 +121,14 @@ export function createVisitors(random: Random, clock: Clock, companies: readonly
       read(key, value) {
         for (const visitor of known.values()) {
           if (visitor.entry !== undefined || visitor.id === null || keyOf(visitor.id) !== key) continue;
-          sawEntry(visitor, value === null ? null : decodeEntry(value));
+          sawEntry(visitor, value === null ? null : unlessDeleted(decodeEntry(value)));
         }
       },
       written(key, value) {
         for (const visitor of known.values()) {
           const isUnder = (id: string | null) => id !== null && keyOf(id) === key;
           if (isUnder(visitor.id)) {
-            const entry = value === null ? null : decodeEntry(value);
+            const entry = value === null ? null : unlessDeleted(decodeEntry(value));
             visitor.pulls = withWritten(visitor.pulls, visitor.entry ?? null, entry, nameOf, clock.now());
             sawEntry(visitor, entry);
           }

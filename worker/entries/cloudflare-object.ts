@@ -2,7 +2,9 @@
  * Where millrace keeps things on Cloudflare.
  * @module
  */
+
 import { DurableObject } from "cloudflare:workers";
+import { parseJson } from "../../runtime/json.ts";
 import { type Group, takeFrom } from "../../runtime/limiters/durable-object.ts";
 import type { PutOptions, PutResult, RateLimit, StoreEntry, TakeResult } from "../../runtime/platform.ts";
 import { type Entries, openEntries } from "../../runtime/stores/durable-object.ts";
@@ -44,7 +46,7 @@ export class Millrace extends DurableObject {
   async take(key: string, rate: RateLimit): Promise<TakeResult> {
     await this.#entries.arm();
     const stored = this.#entries.get(key);
-    const groups: Group[] = stored === null ? [] : JSON.parse(stored.value);
+    const groups: Group[] = stored === null ? [] : (parseJson(stored.value, "a stored window") as Group[]);
     const result = takeFrom(groups, this.now(), rate);
     if (result.admitted) {
       this.#entries.put(key, JSON.stringify(groups), { ttlSeconds: rate.windowMs / 1000 });

@@ -76,6 +76,13 @@ const uid: Schema = {
   description: `The partner's own id for the visitor: ${UID_RULE}.`,
 };
 
+const evidence = (kind: string): Schema => ({
+  type: "string",
+  description:
+    `SHA-256 of the ${kind} string that the visitor sent, percent-encoding taken off, as lower-case hex; left out if there ` +
+    "was none that decodes. In older entries the string itself.",
+});
+
 export const schemas = {
   Problem: {
     type: "object",
@@ -167,8 +174,8 @@ export const schemas = {
     consent: {
       ...object(
         {
-          tcf: { type: "string", description: "The TC string as it came." },
-          gpp: { type: "string", description: "The GPP string as it came." },
+          tcf: evidence("TC"),
+          gpp: evidence("GPP"),
           ok: { type: "boolean", description: "False: consent was withdrawn, and this is a tombstone." },
           updated: seconds("When it was last said or withdrawn"),
         },
@@ -185,7 +192,19 @@ export const schemas = {
     ids: {
       type: "object",
       description: "Partners' own ids by partner id.",
-      additionalProperties: object({ uid, synced: seconds("When the partner gave it") }),
+      additionalProperties: object(
+        {
+          uid,
+          synced: seconds("When the partner gave it"),
+          generation: {
+            type: "integer",
+            minimum: 1,
+            description:
+              "How many partners were removed from under this id before the one that gave it. What an earlier one gave is not used.",
+          },
+        },
+        ["generation"],
+      ),
     },
   }),
 } satisfies Record<string, Schema>;

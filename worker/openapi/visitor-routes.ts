@@ -2,6 +2,7 @@
  * What the publisher's pages call.
  * @module
  */
+import { FOREIGN_ENDINGS } from "../../runtime/ec/ending.ts";
 import { anybody, header, json, problem, problemOf, response, schema } from "./schemas.ts";
 import { COMPRESSED, noStore, parameter, visitor } from "./shared.ts";
 import type { Answer, Paths } from "./types.ts";
@@ -76,9 +77,10 @@ export const visitorPaths: Paths = {
       summary: "Sends a bid request to the configured auction endpoint, with the visitor's identity in it.",
       description:
         `At most 1 MiB, ${COMPRESSED} As Prebid.js does it, gzip may also be told by \`?gzip=1\`. ` +
-        "Adds `user.id`, `user.eids` and `user.consent` if consent allows and the store answers; takes out what " +
-        "an earlier visit may have left of them if consent does not allow. What is in `user.ext.eids` moves to `user.eids`. " +
-        "The endpoint has 10 seconds.",
+        "Adds `user.id`, `user.eids` and `user.consent` if consent allows and the store answers; what is in `user.ext.eids` " +
+        "moves to `user.eids`. If consent does not allow, takes out what identifies the visitor or the device (`user.id`, " +
+        "`user.buyeruid`, `user.customdata`, `user.eids`, `user.ext.eids`, `device.ifa` and the device's other ids) and cuts " +
+        "`device.ip` to its first 24 bits, `device.ipv6` to its first 64. The endpoint has 10 seconds.",
       parameters: [
         ...visitor,
         {
@@ -122,7 +124,8 @@ export const visitorPaths: Paths = {
       summary: "Forgets an identity.",
       description:
         "With an `Authorization` header: as the operator, for the EC id in the body or in the query. Without: for the visitor " +
-        `whose cookie it is; the cookie is deleted, too. A body has at most 4 KiB, ${COMPRESSED}`,
+        "whose cookie it is; the cookie is deleted, too. For an hour nothing that was under way brings the id back. One " +
+        `address may delete ${FOREIGN_ENDINGS.limit} ids an hour that other addresses minted. A body has at most 4 KiB, ${COMPRESSED}`,
       security: [{ visitorCookie: [] }, { adminToken: [] }],
       parameters: [
         {
@@ -152,6 +155,7 @@ export const visitorPaths: Paths = {
         "401": response("Unauthorized"),
         "403": response("OriginNotAllowed"),
         "415": response("UnsupportedEncoding"),
+        "429": response("TooManyRequests"),
         "500": response("InternalError"),
         "503": response("StoreUnavailable"),
       },

@@ -32,7 +32,7 @@ const RETURNED = ["content-type", "x-openrtb-version"];
 
 /** `POST /auction`: sends a bid request on with the visitor's identity in it. */
 export function auctionRoutes(services: Services): Hono<RouteBindings> {
-  const { config, graph, identity, registry, clock, metrics, logOnce } = services;
+  const { config, graph, registry, clock, metrics, logOnce } = services;
   const { endpoint } = config.auction;
 
   /** The identity that goes into an auction; `null`: there is none, or the store does not answer. */
@@ -45,15 +45,6 @@ export function auctionRoutes(services: Services): Hono<RouteBindings> {
       logOnce.error("auction", "an auction runs without identity because reading it failed", { error });
       return null;
     }
-  }
-
-  function stripped(request: JsonObject): JsonObject {
-    let sources: Set<string | null> | undefined;
-    const isOurSource = (source: string) => {
-      sources ??= new Set(registry.all().map(({ partner }) => partner.sourceDomain));
-      return sources.has(source);
-    };
-    return withoutIdentity(request, identity.isValid, isOurSource);
   }
 
   /** @throws {RangeError} if the request is nested deeper than the host can write. */
@@ -90,7 +81,7 @@ export function auctionRoutes(services: Services): Hono<RouteBindings> {
     /** @throws {RangeError} as `send`. */
     const outgoing = () => {
       if (known !== null) return withIdentity(request, known);
-      return allowed ? withoutSecondPlace(request) : stripped(request);
+      return allowed ? withoutSecondPlace(request) : withoutIdentity(request);
     };
     const outcome = (name: string) => metrics.count("ec_auctions_total", { outcome: name });
     let answer: Response;

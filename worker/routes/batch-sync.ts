@@ -60,7 +60,7 @@ export function batchSyncRoutes(services: Services): Hono<RouteBindings> {
     const mappings = readMappings(body.value);
     if (!Array.isArray(mappings)) return c.json(problem("invalid_request", mappings.fault), 400);
 
-    const applied = applyMappings(mappings, partner.id, {
+    const applied = applyMappings(mappings, partner, {
       graph,
       isValidId: identity.isValid,
       nowSeconds: toSeconds(clock.now()),

@@ -1,4 +1,5 @@
 import { type Context, Hono } from "hono";
+import type { EcContext } from "../../runtime/ec/context.ts";
 import { visitorDeletion } from "../../runtime/ec/deletion.ts";
 import { shortId } from "../../runtime/ec/id.ts";
 import { isObject } from "../../runtime/json.ts";
@@ -8,6 +9,7 @@ import { bodyRefusal, readJson } from "../body.ts";
 import { publisherCors } from "../cors.ts";
 import { requireOperator } from "../operator.ts";
 import { problem } from "../problem.ts";
+import { retryAfter } from "../retry-after.ts";
 import type { Services } from "../service.ts";
 
 const PATH = "/_ts/api/v1/identity";
@@ -17,31 +19,36 @@ const STORE_PATIENCE_MS = 5000;
 
 /** `DELETE /_ts/api/v1/identity`: forgets an identity, for an operator or for the visitor whose it is. */
 export function deletionRoutes(services: Services): Hono<RouteBindings> {
-  const { config, graph, identity, clock, log, logOnce, metrics, dropQueued } = services;
+  const { config, graph, identity, mayAdopt, mayEnd, clock, log, logOnce, metrics, dropQueued } = services;
   const operator = requireOperator(services);
 
   /** Queued work goes first, so that none of it begins while the entry goes. */
-  async function erase(id: string): Promise<void> {
-    await dropQueued(id);
-    await graph.delete(id);
+  async function erase(id: string, by: "operator" | "visitor", mayMark: () => boolean | Promise<boolean>) {
+    dropQueued(id);
+    await graph.delete(id, mayMark);
+    metrics.count("ec_deletions_total", { by });
+    log.info("deleted an identity", { ec: shortId(id), by });
   }
 
-  /** @returns whether the entry is gone. */
-  async function eraseFor(
-    c: Context<RouteBindings>,
-    by: "operator" | "visitor",
-    id: string,
-  ): Promise<boolean> {
+  /** Deletes an id for the visitor. @returns in how many milliseconds it may be tried again, if it was refused. */
+  async function eraseForVisitor(id: string, context: EcContext): Promise<number> {
+    const ending = await mayEnd(id, context);
+    if (ending.outcome === "refused") {
+      metrics.count("ec_endings_refused_total", { what: "deletion" });
+      return ending.retryAfterMs;
+    }
+    if (ending.outcome === "may") await erase(id, "visitor", () => mayAdopt(id, context));
+    return 0;
+  }
+
+  /** What some work comes to; `null`: the store does not answer. It goes on behind the response. */
+  async function outcomeOf<T>(c: Context<RouteBindings>, work: Promise<T>): Promise<T | null> {
     try {
-      const erased = erase(id);
-      c.env.keep(erased);
-      await valueWithin(erased, STORE_PATIENCE_MS, clock);
-      metrics.count("ec_deletions_total", { by });
-      log.info("deleted an identity", { ec: shortId(id), by });
-      return true;
+      c.env.keep(work);
+      return await valueWithin(work, STORE_PATIENCE_MS, clock);
     } catch (error) {
       logOnce.error("deletion", "deleting an identity failed", { error });
-      return false;
+      return null;
     }
   }
 
@@ -68,7 +75,11 @@ export function deletionRoutes(services: Services): Hono<RouteBindings> {
       const message = 'name the EC id to delete as {"ec_id": "…"} in the body or as ?ec_id=';
       return c.json(problem("invalid_ec_id", message), 400);
     }
-    return (await eraseFor(c, "operator", id)) ? c.body(null, 204) : storeIsDown(c);
+    const erased = await outcomeOf(
+      c,
+      erase(id, "operator", () => true).then(() => true),
+    );
+    return erased === null ? storeIsDown(c) : c.body(null, 204);
   }
 
   async function forVisitor(c: Context<RouteBindings>): Promise<Response> {
@@ -78,7 +89,16 @@ export function deletionRoutes(services: Services): Hono<RouteBindings> {
       const message = "send the ts-ec cookie of the identity to delete, or the admin token and an ec_id";
       return c.json(problem("unauthorized", message), 401, { "www-authenticate": "Bearer" });
     }
-    if (deletion.outcome === "entry" && !(await eraseFor(c, "visitor", deletion.id))) return storeIsDown(c);
+    if (deletion.outcome === "entries") {
+      const erased = Promise.all(deletion.ids.map((id) => eraseForVisitor(id, context)));
+      const waits = await outcomeOf(c, erased);
+      if (waits === null) return storeIsDown(c);
+      const retryAfterMs = Math.max(...waits);
+      if (retryAfterMs > 0) {
+        const message = "too many identities of other addresses were deleted from yours; try again later";
+        return c.json(problem("rate_limit_exceeded", message), 429, retryAfter({ retryAfterMs }));
+      }
+    }
     context.erased = true;
     return c.body(null, 204);
   }

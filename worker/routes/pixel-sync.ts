@@ -1,7 +1,7 @@
 import { Hono } from "hono";
 import { decideConsent } from "../../runtime/ec/consent.ts";
 import type { EcContext } from "../../runtime/ec/context.ts";
-import { newEntry, toSeconds, type UpsertOutcome } from "../../runtime/ec/entry.ts";
+import { generationOf, toSeconds, type UpsertOutcome } from "../../runtime/ec/entry.ts";
 import { ecHash } from "../../runtime/ec/id.ts";
 import type { Partner } from "../../runtime/ec/partner.ts";
 import {
@@ -25,23 +25,24 @@ const STORE_PATIENCE_MS = 2000;
 
 /** `GET /sync`: pixel sync. */
 export function pixelSyncRoutes(services: Services): Hono<RouteBindings> {
-  const { config, registry, graph, limiter, mayAdopt, policy, clock, metrics, logOnce } = services;
+  const { config, registry, graph, limiter, mayAdopt, newEntryFor, policy, clock, metrics, logOnce } =
+    services;
   const rules = { allowInsecure: config.ec.allowInsecurePartners };
 
   /** Writes the id; one that the graph does not know only if it may be adopted. */
   async function write(partner: Partner, uid: string, context: EcContext): Promise<PixelResult> {
     const id = context.activeId!;
-    const upserts = [{ partner: partner.id, uid, synced: toSeconds(context.nowMs) }];
+    const synced = toSeconds(context.nowMs);
+    const upserts = [{ partner: partner.id, uid, synced, ...generationOf(partner) }];
     let outcomes: UpsertOutcome[] | null = await graph.upsertKnown(id, upserts);
     if (outcomes === null && (await mayAdopt(id, context))) {
-      const entry = newEntry(context.consent, toSeconds(context.nowMs));
       // Begun together, so that the graph writes them as one.
       [, outcomes] = await Promise.all([
-        graph.createOrRevive(id, entry),
+        graph.createOrRevive(id, newEntryFor(context)),
         graph.upsertPartnerIds(id, upserts),
       ]);
     }
-    if (outcomes === null) return "write_failed";
+    if (outcomes === null || outcomes[0] === "deleted") return "write_failed";
     return outcomes[0] === "tombstoned" ? "no_consent" : "synced";
   }
 

@@ -4,6 +4,10 @@ export const options = (env) => ({
   ec: { passphrases: [env.PASSPHRASE] },
   // The headers in which your proxy says who asks and from where, such as x-real-ip and x-country. Without an `ipHeader` it
   // is the socket's address; without a `countryHeader` nobody is given an id, unless you assume a country.
-  client: { ipHeader: env.IP_HEADER ?? null, countryHeader: env.COUNTRY_HEADER ?? null },
+  client: {
+    ipHeader: env.IP_HEADER ?? null,
+    countryHeader: env.COUNTRY_HEADER ?? null,
+    regionHeader: env.REGION_HEADER ?? null,
+  },
   store: env.STORE ?? "sqlite:./data/millrace.db",
 });

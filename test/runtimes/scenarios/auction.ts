@@ -85,6 +85,20 @@ export const auctionScenarios: Scenario[] = [
     },
   },
   {
+    name: "auction: without consent nothing that identifies the visitor goes on, not even what the page put in",
+    async run(target) {
+      const eids = [{ source: "x.example", uids: [{ id: "x" }] }];
+      const device = { ip: "203.0.113.77", ipv6: "2001:db8:1:2:3::4", ifa: "a", ua: "u" };
+      const user = { id: "a", buyeruid: "b", eids, ext: { eids }, yob: 1980 };
+      await auction(target, { ip: freshIp(), country: "FR" }, { id: "r3", user, device });
+      assert.deepEqual(lastBid(target), {
+        id: "r3",
+        user: { yob: 1980, ext: {} },
+        device: { ip: "203.0.113.0", ipv6: "2001:db8:1:2::", ua: "u" },
+      });
+    },
+  },
+  {
     name: "auction: a body that is no bid request is refused",
     async run(target) {
       for (const body of ["", "[]", "{", '{"user":5}']) {

@@ -101,13 +101,88 @@ const CASES: [string, Visitor, boolean, [string, string][]?][] = [
     false,
   ],
   ["US: a state without such a law", { country: "US", region: "NY" }, true],
-  ["US: no region", { country: "US" }, true],
+  // Safe first, section 6.
+  ["GDPR: Réunion is in it", { country: "RE" }, false],
+  ["GDPR: Martinique, lower case", { country: "mq" }, false],
+  ["GDPR: the Åland Islands, with consent", { country: "AX", cookies: [YES] }, true],
+  [
+    "GDPR: a string made after 28 February 2026 without disclosed vendors is absent",
+    { country: "FR", cookies: [["euconsent-v2", tcfString({ purposes: [1], disclosesVendors: false })]] },
+    false,
+  ],
+  [
+    "GDPR: the same inside GPP",
+    { country: "FR", cookies: [["__gpp", gpp({ tcf: { purposes: [1], disclosesVendors: false } })]] },
+    false,
+  ],
+  [
+    "GDPR: a string of the day after tomorrow is absent",
+    { country: "FR", cookies: [["euconsent-v2", tcf([1], -2.5)]] },
+    false,
+  ],
+  [
+    "GDPR: it does not outrank a refusal",
+    { country: "FR", cookies: [["euconsent-v2", tcf([1], -2.5)], NO] },
+    false,
+  ],
+  ["GDPR: us_privacy opts out here, too", { country: "FR", cookies: [YES, ["us_privacy", "1YYN"]] }, false],
+  [
+    "US: GPP opts out of sharing",
+    {
+      country: "US",
+      region: "CA",
+      cookies: [["__gpp", gpp({ saleOptOut: { usnat: 2 }, sharingOptOut: { usnat: 1 } })]],
+    },
+    false,
+  ],
+  [
+    "US: GPP opts out of targeted advertising",
+    {
+      country: "US",
+      region: "TX",
+      cookies: [["__gpp", gpp({ saleOptOut: { ustx: 2 }, targetedAdsOptOut: { ustx: 1 } })]],
+    },
+    false,
+  ],
+  ["US: no region, no signal", { country: "US" }, false],
+  ["US: no region, us_privacy without opt-out", { country: "US", cookies: [["us_privacy", "1YNN"]] }, true],
+  ["US: a region that is none", { country: "US", region: "California" }, false],
+  ["US: no region, us_privacy opt-out", { country: "US", cookies: [["us_privacy", "1YYN"]] }, false],
+  [
+    "US: a state without such a law, us_privacy opt-out",
+    { country: "US", region: "NY", cookies: [["us_privacy", "1YYN"]] },
+    false,
+  ],
   ["elsewhere: no signal needed", { country: "JP" }, true],
-  ["elsewhere: GPC does not matter", { country: "BR" }, true, [["sec-gpc", "1"]]],
+  ["elsewhere: GPC opts out", { country: "BR" }, false, [["sec-gpc", "1"]]],
+  ["elsewhere: us_privacy opts out", { country: "JP", cookies: [["us_privacy", "1YYN"]] }, false],
   ["nowhere: no country, no id", { cookies: [YES] }, false],
 ];
 
 export const consentScenarios: Scenario[] = [
+  {
+    name: "consent: Sec-GPC counts in whatever form it comes, unless it is plainly off",
+    async run(target) {
+      const forms: [[string, string][], boolean][] = [
+        [[["sec-gpc", "?1"]], false],
+        [[["sec-gpc", "1;x=1"]], false],
+        [
+          [
+            ["sec-gpc", "1"],
+            ["sec-gpc", "1"],
+          ],
+          false,
+        ],
+        [[["sec-gpc", "0"]], true],
+        [[["sec-gpc", "?0"]], true],
+      ];
+      for (const [headers, allowed] of forms) {
+        const visitor = { ip: freshIp(), country: "US", region: "CA", cookies: [["us_privacy", "1YNN"]] };
+        const answer = await target.visit(visitor as Visitor, { headers });
+        assert.equal(ecCookieOf(answer) !== null, allowed, JSON.stringify(headers));
+      }
+    },
+  },
   {
     name: "consent: who may have an id, by jurisdiction and signal",
     async run(target) {

@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { createHash } from "node:crypto";
 import { tcfString } from "../../support/consent-strings.ts";
 import {
   DOMAIN,
@@ -74,7 +75,8 @@ export const identityScenarios: Scenario[] = [
       assert.equal(entry.v, 1);
       assert.equal(entry.created, entry.lastSeen);
       assert.ok(Math.abs(entry.created - Date.now() / 1000) < 120);
-      assert.deepEqual(entry.consent, { tcf, ok: true, updated: entry.created });
+      const evidence = createHash("sha256").update(tcf).digest("hex");
+      assert.deepEqual(entry.consent, { tcf: evidence, ok: true, updated: entry.created });
       assert.deepEqual(entry.geo, { country: "FR" });
       assert.deepEqual(entry.ids, {});
       assert.ok(!JSON.stringify(entry).includes(ip));
@@ -211,6 +213,44 @@ export const identityScenarios: Scenario[] = [
       assert.deepEqual(ecCookieOf(answer), DELETION);
       assert.equal((await target.entry(first))?.consent.ok, false);
       assert.equal((await target.entry(second))?.consent.ok, false);
+    },
+  },
+  {
+    name: "withdrawal and deletion with several cookies: the entries of all their ids go",
+    async run(target) {
+      for (const how of ["withdrawal", "deletion"]) {
+        const ids: string[] = [];
+        for (let i = 0; i < 3; i++) ids.push((await newcomer(target)).id);
+        const cookies = ids.map((id): [string, string] => ["ts-ec", id]);
+        const answer =
+          how === "deletion"
+            ? await target.visit(
+                { ip: freshIp(), cookies },
+                { method: "DELETE", path: "/_ts/api/v1/identity" },
+              )
+            : await target.visit({ ip: freshIp(), country: "FR", cookies: [...cookies, ...purpose1(false)] });
+        assert.deepEqual(ecCookieOf(answer), DELETION, how);
+        for (const id of ids) {
+          const entry = await target.entry(id);
+          assert.equal(how === "deletion" ? entry : entry?.consent.ok, how === "deletion" ? null : false);
+        }
+      }
+    },
+  },
+  {
+    name: "withdrawal: one address ends no more than 20 ids of others in an hour, and always its own",
+    async run(target) {
+      const ip = freshIp();
+      const refuse = (id: string) =>
+        target.visit({ ip, country: "FR", cookies: [["ts-ec", id], ...purpose1(false)] });
+      const { id: own } = await newcomer(target, { ip, country: "JP" });
+      const ids: string[] = [];
+      for (let i = 0; i < 25; i++) ids.push((await newcomer(target)).id);
+      for (const id of ids) assert.deepEqual(ecCookieOf(await refuse(id)), DELETION);
+      const entries = await Promise.all(ids.map((id) => target.entry(id)));
+      assert.equal(entries.filter((entry) => entry?.consent.ok).length, 5);
+      await refuse(own);
+      assert.equal((await target.entry(own))?.consent.ok, false);
     },
   },
   {

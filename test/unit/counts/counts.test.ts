@@ -104,7 +104,8 @@ const kinds: {
     takes: {
       ...nothing,
       store: { "get ec": 2, "put ec": 1 },
-      kernels: { forget: 2, validate: 1 },
+      // Whether this address minted the id.
+      kernels: { forget: 2, hashHex: 1, validate: 1 },
       headers: PAGE_HEADERS,
     },
   },

@@ -2,6 +2,7 @@ import { GppModel } from "@iabgpp/cmpapi";
 import { TCString } from "@iabtechlabtcf/core";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
+import { readTcf, tcfInvalidity } from "../../../runtime/ec/tcf.ts";
 import {
   isGranted,
   tcString,
@@ -26,6 +27,17 @@ describe("the TC string that the demonstration's banner writes", () => {
     expect(read.policyVersion).toBe(5);
     expect(read.vendorConsents.size).toBe(0);
   });
+
+  it.each([true, false])(
+    "counts after 28 February 2026: it discloses vendors, none of them (granted: %s)",
+    (granted) => {
+      const written = tcString({ granted, country: "FR", nowMs: NOW_MS });
+      expect(TCString.decode(written).vendorsDisclosed.size).toBe(0);
+      const facts = readTcf(written)!;
+      expect(facts).toMatchObject({ purpose1: granted, disclosesVendors: true });
+      expect(tcfInvalidity(facts, NOW_MS, 395)).toBeNull();
+    },
+  );
 
   it("has the day of the choice, and no finer time, as created and as last updated", () => {
     const read = TCString.decode(tcString({ granted: true, country: "DE", nowMs: NOW_MS }));

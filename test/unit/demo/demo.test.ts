@@ -391,7 +391,7 @@ describe("the demonstration's panel", () => {
     expect(await panel.next()).toBeNull();
   });
 
-  it("starts over without a trace", async () => {
+  it("starts over with nothing left but the mark of the deletion", async () => {
     const { store, ask } = start();
     const id = idOf(await ask("/", page("demo-place=JP")));
     const answer = await ask("/_demo/reset", page(), { method: "POST" });
@@ -400,7 +400,7 @@ describe("the demonstration's panel", () => {
     for (const name of ["ts-ec", "euconsent-v2", "__gpp", "__gpp_sid", "us_privacy", "demo-place"]) {
       expect(setCookie(answer, name)).toContain("Max-Age=0");
     }
-    expect(await store.get(keyOf(id))).toBeNull();
+    expect((await store.get(keyOf(id)))!.metadata).toMatchObject({ deleted: true });
     expect((await (await watch(ask)).next())!.steps).toEqual([]);
   });
 });

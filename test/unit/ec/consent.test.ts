@@ -7,17 +7,13 @@ import {
   DEFAULT_US_STATES,
   decideConsent,
   hasAnySignal,
+  isWithdrawal,
 } from "../../../runtime/ec/consent.ts";
-import { gppString, tcfString } from "../../support/consent-strings.ts";
+import { POLICY } from "../../support/consent-policy.ts";
+import { gppString, type TcfChoice, tcfString, US_SECTIONS } from "../../support/consent-strings.ts";
 
 const NOW = Date.UTC(2026, 5, 1);
 const DAY = 86_400_000;
-const POLICY: ConsentPolicy = {
-  gdprCountries: new Set(DEFAULT_GDPR_COUNTRIES),
-  usStates: new Set(DEFAULT_US_STATES),
-  maxAgeDays: 395,
-  assumeCountry: null,
-};
 const SILENT: ConsentSignals = { tcf: null, gpp: null, gppSid: null, usPrivacy: null, gpc: false };
 const GERMANY = { country: "DE", region: null };
 const CALIFORNIA = { country: "US", region: "CA" };
@@ -45,19 +41,39 @@ describe("jurisdiction", () => {
   const jurisdiction = (country: string | null, region: string | null = null, policy = POLICY) =>
     decideConsent(SILENT, { country, region }, policy, NOW).jurisdiction;
 
-  test("GDPR holds in the EU's 27, the EEA's other three and the United Kingdom", () => {
-    expect(new Set(DEFAULT_GDPR_COUNTRIES).size).toBe(31);
-    for (const country of ["AT", "FR", "SE", "IS", "LI", "NO", "GB"])
+  test("GDPR holds in the EU's 27, the EEA's other three, the United Kingdom and Gibraltar", () => {
+    expect(new Set(DEFAULT_GDPR_COUNTRIES).size).toBe(39);
+    for (const country of ["AT", "FR", "SE", "IS", "LI", "NO", "GB", "GI"])
       expect(jurisdiction(country)).toBe("gdpr");
-    for (const country of ["CH", "TR", "US", "BR"]) expect(jurisdiction(country)).toBe("non-regulated");
+    for (const country of ["CH", "TR", "BR", "NC", "GL"]) expect(jurisdiction(country)).toBe("non-regulated");
   });
+
+  // Safe first, section 6: territories of the Union with codes of their own.
+  test.each(["RE", "GP", "MQ", "GF", "YT", "MF", "AX", "re", "FX", "IC", "EA", "XI"])(
+    "%s, a part of a country under GDPR, is under GDPR",
+    (country) => {
+      expect(jurisdiction(country)).toBe("gdpr");
+      expect(reason({}, { country, region: null })).toBe("no: no_signal");
+    },
+  );
 
   test("twenty states have their own law", () => {
     expect(new Set(DEFAULT_US_STATES).size).toBe(20);
     for (const state of DEFAULT_US_STATES) expect(jurisdiction("US", state)).toBe("us-state");
-    for (const state of ["NY", "WA", "", null]) expect(jurisdiction("US", state)).toBe("non-regulated");
+    for (const state of ["NY", "WA"]) expect(jurisdiction("US", state)).toBe("non-regulated");
     expect(jurisdiction("CA", "TX")).toBe("non-regulated");
   });
+
+  // Safe first, section 6: a US visitor without a readable region falls under the strictest configured state.
+  test.each([null, "", "California", "MX-CA", "US-", "?"])(
+    "without a readable region (%j) a state's law holds",
+    (region) => {
+      expect(jurisdiction("US", region)).toBe("us-state");
+      expect(reason({}, { country: "US", region })).toBe("no: no_signal");
+      expect(reason({ usPrivacy: "1YNN" }, { country: "US", region })).toBe("yes: us_privacy_not_opted_out");
+      expect(jurisdiction("US", region, { ...POLICY, usStates: new Set() })).toBe("non-regulated");
+    },
+  );
 
   test.each(["CA", "ca", "US-CA", "us-ca"])("the region may be written %s", (region) => {
     expect(jurisdiction("US", region)).toBe("us-state");
@@ -141,7 +157,9 @@ describe("under GDPR", () => {
       { gpp: gppString({ saleOptOut: { usnat: 2 } }), usPrivacy: "1YNN" },
       "no: no_usable_signal",
     ],
-    ["Global Privacy Control, of no weight here", { tcf: YES, gpc: true }, "yes: tcf_purpose1"],
+    ["Global Privacy Control", { tcf: YES, gpc: true }, "no: gpc"],
+    ["an opt-out in GPP", { tcf: YES, gpp: gppString({ saleOptOut: { usnat: 1 } }) }, "no: gpp_sale_opt_out"],
+    ["an opt-out in us_privacy", { tcf: YES, usPrivacy: "1YYN" }, "no: us_privacy_opt_out"],
   ])("%s", (_, signals, expected) => {
     expect(reason(signals, GERMANY)).toBe(expected);
   });
@@ -253,10 +271,107 @@ describe("under the law of a US state", () => {
 });
 
 test("where no rules apply, nobody is asked", () => {
-  const signals = { tcf: NO, gpp: gppString({ saleOptOut: { usnat: 1 } }), usPrivacy: "1YYN", gpc: true };
+  const signals = { tcf: NO, gpp: gppString({ saleOptOut: { usnat: 2 } }), usPrivacy: "1YNN" };
   for (const country of ["BR", "CH"])
     expect(reason(signals, { country, region: null })).toBe("yes: non_regulated");
   expect(reason(signals, { country: "US", region: "NY" })).toBe("yes: non_regulated");
+});
+
+// Safe first, section 6: an explicit opt-out is honoured wherever the visitor is.
+describe.each<[string, Client]>([
+  ["a country without rules", { country: "JP", region: null }],
+  ["a US state without such a law", { country: "US", region: "NY" }],
+  ["the US, region unknown", { country: "US", region: null }],
+  ["the US, region unreadable", { country: "US", region: "California" }],
+  ["no country at all", { country: null, region: null }],
+  ["a country under GDPR", GERMANY],
+  ["California", CALIFORNIA],
+])("in %s", (_, client) => {
+  test.each<[string, Partial<ConsentSignals>, string]>([
+    ["Sec-GPC", { gpc: true }, "gpc"],
+    ["us_privacy", { usPrivacy: "1YYN" }, "us_privacy_opt_out"],
+    ["a US Privacy string in GPP", { gpp: gppString({ usPrivacy: "1YYN" }) }, "gpp_sale_opt_out"],
+    ["GPP, sale", { gpp: gppString({ saleOptOut: { usva: 1 } }) }, "gpp_sale_opt_out"],
+    ["GPC recorded in GPP", { gpp: gppString({ saleOptOut: { usco: 2 }, gpc: true }) }, "gpp_gpc"],
+  ])("%s opts out, whatever else is said", (_name, optOut, code) => {
+    expect(reason({ tcf: YES, ...optOut }, client)).toBe(`no: ${code}`);
+    expect(reason({ tcf: YES, gppSid: "2", ...optOut }, client)).toBe(`no: ${code}`);
+  });
+});
+
+// Safe first, section 6: sharing and targeted advertising count as sale does.
+describe("the opt-outs of a GPP section", () => {
+  test.each(US_SECTIONS.filter((name) => name !== "usca"))("%s: targeted advertising", (name) => {
+    const gpp = gppString({ saleOptOut: { [name]: 2 }, targetedAdsOptOut: { [name]: 1 } });
+    expect(reason({ gpp }, CALIFORNIA)).toBe("no: gpp_targeted_ads_opt_out");
+    const not = gppString({ saleOptOut: { [name]: 2 }, targetedAdsOptOut: { [name]: 2 } });
+    expect(reason({ gpp: not }, CALIFORNIA)).toBe("yes: gpp_not_opted_out");
+  });
+
+  test.each(["usnat", "usca"])("%s: sharing", (name) => {
+    const gpp = gppString({ saleOptOut: { [name]: 2 }, sharingOptOut: { [name]: 1 } });
+    expect(reason({ gpp }, CALIFORNIA)).toBe("no: gpp_sharing_opt_out");
+  });
+});
+
+// Safe first, section 6: TCF 2.3, and strings dated ahead.
+describe("a TC string's dates", () => {
+  const [LAST_DAY, FIRST_DAY] = [Date.UTC(2026, 2, 1) - 100, Date.UTC(2026, 2, 1)];
+  test.each<[string, TcfChoice, string]>([
+    ["made before the deadline, without disclosed vendors", { lastUpdatedMs: LAST_DAY }, "yes: tcf_purpose1"],
+    ["made after it", { lastUpdatedMs: FIRST_DAY }, "no: tcf_no_disclosed_vendors"],
+    [
+      "made after it, last updated before",
+      { createdMs: FIRST_DAY, lastUpdatedMs: LAST_DAY },
+      "no: tcf_no_disclosed_vendors",
+    ],
+    [
+      "made before it, last updated after",
+      { createdMs: LAST_DAY, lastUpdatedMs: FIRST_DAY },
+      "no: tcf_no_disclosed_vendors",
+    ],
+    ["made after it, with them", { lastUpdatedMs: FIRST_DAY, disclosesVendors: true }, "yes: tcf_purpose1"],
+    ["of tomorrow", { lastUpdatedMs: NOW + DAY, disclosesVendors: true }, "yes: tcf_purpose1"],
+    [
+      "of more than a day ahead",
+      { lastUpdatedMs: NOW + DAY + 100, disclosesVendors: true },
+      "no: tcf_future",
+    ],
+    [
+      "made more than a day ahead, last updated now",
+      { createdMs: NOW + DAY + 100, lastUpdatedMs: NOW, disclosesVendors: true },
+      "no: tcf_future",
+    ],
+    ["of the year 2187", { lastUpdatedMs: (2 ** 36 - 1) * 100, disclosesVendors: true }, "no: tcf_future"],
+  ])("%s", (_, dates, expected) => {
+    const choice = { purposes: [1], disclosesVendors: false, ...dates };
+    expect(reason({ tcf: tcfString(choice) }, GERMANY)).toBe(expected);
+    if (dates.createdMs === undefined)
+      expect(reason({ gpp: gppString({ tcf: choice }) }, GERMANY)).toBe(expected);
+  });
+
+  test("a refusal that does not count refuses nothing where others permit", () => {
+    const refusal = tcfString({ purposes: [2], lastUpdatedMs: NOW + 2 * DAY });
+    expect(reason({ tcf: refusal, usPrivacy: "1YNN" }, CALIFORNIA)).toBe("yes: us_privacy_not_opted_out");
+  });
+});
+
+describe("what withdraws", () => {
+  const decide = (signals: Partial<ConsentSignals>, client: Client, withdrawal: "any" | "explicit") =>
+    isWithdrawal(decideConsent({ ...SILENT, ...signals }, client, { ...POLICY, withdrawal }, NOW));
+  test.each<[string, Partial<ConsentSignals>, Client, boolean, boolean]>([
+    ["a refusal of Purpose 1", { tcf: NO }, GERMANY, true, true],
+    ["GPC", { gpc: true }, CALIFORNIA, true, true],
+    ["us_privacy opting out", { usPrivacy: "1YYN" }, CALIFORNIA, true, true],
+    ["silence", {}, GERMANY, true, false],
+    ["garbage", { tcf: "garbage", gpp: "garbage" }, CALIFORNIA, true, false],
+    ["an old string", { tcf: tcf([1], OLD) }, GERMANY, true, false],
+    ["no geography", {}, { country: null, region: null }, false, false],
+    ["no geography, and GPC", { gpc: true }, { country: null, region: null }, true, true],
+    ["no geography, and a refusal by TCF", { tcf: NO }, { country: null, region: null }, false, false],
+  ])("%s", (_, signals, client, any, explicit) => {
+    expect([decide(signals, client, "any"), decide(signals, client, "explicit")]).toEqual([any, explicit]);
+  });
 });
 
 test("signals may be percent-encoded, once", () => {

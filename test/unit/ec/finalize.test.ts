@@ -7,9 +7,12 @@ import {
   decideFinalization,
   type Finalization,
   headerChange,
+  isSharedCacheField,
+  privateCacheControl,
 } from "../../../runtime/ec/finalize.ts";
 
 const A = `${"a".repeat(64)}.AAAAAA`;
+const C = `${"c".repeat(64)}.CCCCCC`;
 const B = `${"b".repeat(64)}.BBBBBB`;
 
 const allowed = { allowed: true, jurisdiction: "non-regulated" } as Consent;
@@ -68,6 +71,25 @@ describe("decideFinalization", () => {
       { consent: refused, cookieWasPresent: true },
       { branch: "withdrawal", tombstones: [] },
     ],
+    [
+      "refused, several cookies and a header",
+      { consent: refused, cookieWasPresent: true, cookieId: A, otherCookieIds: [B, C], headerId: B },
+      { branch: "withdrawal", tombstones: [A, B, C] },
+    ],
+    [
+      "no geography, but an opt-out, cookie",
+      { consent: { ...unknown, reason: "gpc" }, cookieWasPresent: true, cookieId: A },
+      { branch: "withdrawal", tombstones: [A] },
+    ],
+    [
+      "nothing said where only a refusal withdraws, cookie",
+      {
+        consent: { ...refused, reason: "no_signal", withdrawal: "explicit" },
+        cookieWasPresent: true,
+        cookieId: A,
+      },
+      { branch: "denied" },
+    ],
     ["no geography, cookie", { consent: unknown, cookieWasPresent: true, cookieId: A }, { branch: "denied" }],
   ])("%s", (_name, part, expected) => {
     expect(decideFinalization(context(part))).toEqual(expected);
@@ -100,6 +122,65 @@ describe("a response's headers", () => {
   ])("cache-control %s becomes %s", (before, after) => {
     const headers: [string, string][] = before === null ? [] : [["cache-control", before]];
     expect(apply(headers, { branch: "new", id: A }).headers.get("cache-control")).toBe(after);
+  });
+
+  // Safe first, section 6: every targeted cache field (RFC 9213) of a response that sets or deletes the cookie.
+  test.each([
+    "CDN-Cache-Control",
+    "Cloudflare-CDN-Cache-Control",
+    "Vercel-CDN-Cache-Control",
+    "Netlify-CDN-Cache-Control",
+    "Fastly-Cache-Control",
+    "X-Any-Cache-Control",
+    "Surrogate-Control",
+    "Edge-Control",
+    "X-Accel-Expires",
+  ])("%s goes wherever the cookie is set or deleted, and only there", (name) => {
+    const changing: Finalization[] = [
+      { branch: "new", id: A },
+      { branch: "returning", id: A, restoreCookie: true },
+      { branch: "withdrawal", tombstones: [] },
+      { branch: "erasure" },
+    ];
+    for (const branch of changing) {
+      const { headers } = apply(
+        [
+          [name, "max-age=86400"],
+          ["cache-control", "public, max-age=5"],
+        ],
+        branch,
+      );
+      expect(headers.get(name)).toBeNull();
+      expect(headers.get("cache-control")).toBe("private, max-age=5");
+    }
+    for (const branch of [
+      { branch: "returning", id: A, restoreCookie: false },
+      { branch: "anonymous" },
+      { branch: "denied" },
+    ] as const) {
+      expect(apply([[name, "max-age=86400"]], branch).headers.get(name)).toBe("max-age=86400");
+    }
+  });
+
+  test("other fields that begin or end alike stay, as do Expires and Pragma", () => {
+    const names = ["expires", "pragma", "age", "x-cache-control-was", "surrogate-key", "cdn-loop", "vary"];
+    for (const name of [...names, "cache-control"]) expect(isSharedCacheField(name)).toBe(false);
+    const kept = apply(
+      names.map((name) => [name, "x"]),
+      { branch: "new", id: A },
+    ).headers;
+    for (const name of names) expect(kept.get(name)).toBe("x");
+  });
+
+  test.each([
+    ["s-maxage=5", "private"],
+    ["PUBLIC, S-MaxAge=5, stale-while-revalidate=9", "private, stale-while-revalidate=9"],
+    ["public, public", "private"],
+    ['x="public, s-maxage=1", max-age=1', 'private, x="public, s-maxage=1", max-age=1'],
+    [" , ,", "private"],
+    ["max-age=1, no-store, public", "max-age=1, no-store, public"],
+  ])("privateCacheControl(%j) is %j", (before, after) => {
+    expect(privateCacheControl(before)).toBe(after);
   });
 
   test("the handler's own cookies survive", () => {
@@ -147,6 +228,16 @@ describe("a list of fields changes as a response's headers do", () => {
   ];
   const lists: string[][] = [
     ["Content-Type", "text/html"],
+    [
+      "Cloudflare-CDN-Cache-Control",
+      "max-age=9",
+      "X-Accel-Expires",
+      "9",
+      "Edge-Control",
+      "x",
+      "Expires",
+      "0",
+    ],
     ["Cache-Control", "public", "cache-control", "s-maxage=5, max-age=60", "Surrogate-Control", "max-age=9"],
     [
       "Set-Cookie",

@@ -4,6 +4,9 @@ import { bitsOf, fibonacciBits, fromBits, gppHeader, toBits } from "../../suppor
 import { gppString, tcfString, US_SECTIONS } from "../../support/consent-strings.ts";
 
 const lastUpdatedMs = Date.UTC(2026, 2, 1);
+const PURPOSE1 = { purpose1: true, createdMs: lastUpdatedMs, lastUpdatedMs, disclosesVendors: true };
+/** What a section says that says nothing. */
+const SILENT = { optedOutOfSale: null, optedOutOfSharing: null, optedOutOfTargetedAds: null, gpc: false };
 /** A national section that did not opt out, and one that did. */
 const NO_OPT_OUT = "BAAgAAAAAQA";
 const OPT_OUT = "BAAQAAAAAQA";
@@ -11,7 +14,7 @@ const OPT_OUT = "BAAQAAAAAQA";
 describe("readGpp reads", () => {
   test("the European section", () => {
     const facts = readGpp(gppString({ tcf: { purposes: [1, 2], lastUpdatedMs } }));
-    expect(facts).toEqual({ tcf: { purpose1: true, lastUpdatedMs }, usPrivacyOptOut: null, us: [] });
+    expect(facts).toEqual({ tcf: PURPOSE1, usPrivacyOptOut: null, us: [] });
     expect(readGpp(gppString({ tcf: { purposes: [2], lastUpdatedMs } }))?.tcf?.purpose1).toBe(false);
   });
 
@@ -32,11 +35,57 @@ describe("readGpp reads", () => {
         expect(facts).toEqual({
           tcf: null,
           usPrivacyOptOut: null,
-          us: [{ section, optedOutOfSale, gpc: false }],
+          us: [{ ...SILENT, section, optedOutOfSale }],
         });
       }
     },
   );
+
+  // Safe first, section 6: sharing and targeted advertising are read, each from its place.
+  test.each(US_SECTIONS.map((name, index) => [name, index + 7] as const))(
+    "sharing and targeted advertising in the section %s, where it has them",
+    (name, section) => {
+      const [hasSharing, hasTargetedAds] = [name === "usnat" || name === "usca", name !== "usca"];
+      for (const [value, said] of [
+        [0, null],
+        [1, true],
+        [2, false],
+      ] as const) {
+        const saleOptOut = { [name]: 2 as const };
+        if (hasSharing) {
+          expect(readGpp(gppString({ saleOptOut, sharingOptOut: { [name]: value } }))?.us).toEqual([
+            { ...SILENT, section, optedOutOfSale: false, optedOutOfSharing: said },
+          ]);
+        }
+        if (hasTargetedAds) {
+          expect(readGpp(gppString({ saleOptOut, targetedAdsOptOut: { [name]: value } }))?.us).toEqual([
+            { ...SILENT, section, optedOutOfSale: false, optedOutOfTargetedAds: said },
+          ]);
+        }
+      }
+    },
+  );
+
+  test("the national section of version 1 as of version 2", () => {
+    const core = (...optOuts: number[]) =>
+      fromBits(
+        bitsOf(1, 6) + "0".repeat(12) + optOuts.map((value) => bitsOf(value, 2)).join("") + "0".repeat(36),
+      );
+    expect(readGpp(`${gppHeader([7])}~${core(2, 1, 2)}`)?.us).toMatchObject([
+      { optedOutOfSale: false, optedOutOfSharing: true, optedOutOfTargetedAds: false },
+    ]);
+  });
+
+  test("an opt-out beside a value that means nothing, but no permission", () => {
+    const core = (...optOuts: number[]) =>
+      fromBits(
+        bitsOf(2, 6) + "0".repeat(12) + optOuts.map((value) => bitsOf(value, 2)).join("") + "0".repeat(48),
+      );
+    expect(readGpp(`${gppHeader([7])}~${core(2, 3, 2)}`)?.us).toEqual([]);
+    expect(readGpp(`${gppHeader([7])}~${core(3, 2, 1)}`)?.us).toMatchObject([
+      { optedOutOfTargetedAds: true },
+    ]);
+  });
 
   test("all sections at once", () => {
     const text = gppString({
@@ -45,12 +94,12 @@ describe("readGpp reads", () => {
       saleOptOut: Object.fromEntries(US_SECTIONS.map((name, index) => [name, (index % 3) as 0 | 1 | 2])),
     });
     expect(readGpp(text)).toEqual({
-      tcf: { purpose1: true, lastUpdatedMs },
+      tcf: PURPOSE1,
       usPrivacyOptOut: false,
       us: US_SECTIONS.map((_, index) => ({
+        ...SILENT,
         section: index + 7,
         optedOutOfSale: [null, true, false][index % 3],
-        gpc: false,
       })),
     });
   });
@@ -68,7 +117,7 @@ describe("readGpp reads", () => {
   test("the national section of version 1, whether filled up to bytes or not", () => {
     for (const core of [NO_OPT_OUT, NO_OPT_OUT.slice(0, 10)]) {
       expect(readGpp(`${gppHeader([7])}~${core}`)?.us).toEqual([
-        { section: 7, optedOutOfSale: false, gpc: false },
+        { ...SILENT, section: 7, optedOutOfSale: false },
       ]);
     }
   });
@@ -79,12 +128,12 @@ describe("readGpp reads", () => {
 
   test("past sections that it does not know", () => {
     const text = `${gppHeader([5, 7, 30, 900])}~anything~${OPT_OUT}~???~x`;
-    expect(readGpp(text)?.us).toEqual([{ section: 7, optedOutOfSale: true, gpc: false }]);
+    expect(readGpp(text)?.us).toEqual([{ ...SILENT, section: 7, optedOutOfSale: true }]);
   });
 
   test("a TC string alone", () => {
     expect(readGpp(tcfString({ lastUpdatedMs }))).toEqual({
-      tcf: { purpose1: true, lastUpdatedMs },
+      tcf: PURPOSE1,
       usPrivacyOptOut: null,
       us: [],
     });
@@ -102,7 +151,7 @@ describe("a section that does not decode is absent, and the others are not", () 
     ["a broken subsection", `${NO_OPT_OUT}.*`],
   ])("%s", (_, broken) => {
     expect(readGpp(`${gppHeader([7, 8])}~${broken}~BAgAAABA`)?.us).toEqual([
-      { section: 8, optedOutOfSale: false, gpc: false },
+      { ...SILENT, section: 8, optedOutOfSale: false },
     ]);
   });
 

@@ -1,5 +1,4 @@
 import { describe, expect, test } from "vitest";
-import type { Consent } from "../../../runtime/ec/consent.ts";
 import { type GraphEntry, minimalEntry, newEntry } from "../../../runtime/ec/entry.ts";
 import { createGraph, type Graph, keyOf } from "../../../runtime/ec/graph.ts";
 import type { Random, Store } from "../../../runtime/platform.ts";
@@ -8,7 +7,8 @@ import { manualClock } from "../../support/manual-clock.ts";
 
 const ID = `${"a".repeat(64)}.Abc123`;
 const random: Random = { fill: (target) => crypto.getRandomValues(target) };
-const consent = { country: "US", region: "CA", signals: { tcf: "TCF", gpp: null } } as Consent;
+const place = { country: "US", region: "CA" };
+const evidence = { tcf: "hash" };
 
 function setUp() {
   const clock = manualClock();
@@ -23,13 +23,13 @@ const no = () => false;
 describe("createOrRevive", () => {
   test("creates what is absent, with metadata that needs no decoding", async () => {
     const { graph, nowSeconds } = setUp();
-    const entry = newEntry(consent, nowSeconds());
+    const entry = newEntry(place, evidence, nowSeconds());
     await graph.createOrRevive(ID, entry);
     expect(await graph.get(ID)).toEqual({
       v: 1,
       created: nowSeconds(),
       lastSeen: nowSeconds(),
-      consent: { tcf: "TCF", ok: true, updated: nowSeconds() },
+      consent: { tcf: "hash", ok: true, updated: nowSeconds() },
       geo: { country: "US", region: "CA" },
       ids: {},
     });
@@ -102,10 +102,10 @@ describe("updateLastSeen", () => {
     const created = nowSeconds();
     const version = (await store.get(keyOf(ID)))!.version;
     clock.advance(300_000);
-    await graph.updateLastSeen(ID, clock.now(), consent);
+    await graph.updateLastSeen(ID, clock.now(), evidence);
     expect((await store.get(keyOf(ID)))!.version).toBe(version);
     clock.advance(1000);
-    await graph.updateLastSeen(ID, clock.now(), consent);
+    await graph.updateLastSeen(ID, clock.now(), evidence);
     expect(await graph.get(ID)).toMatchObject({
       created,
       lastSeen: created + 301,
@@ -115,7 +115,7 @@ describe("updateLastSeen", () => {
 
   test("creates nothing and revives nothing", async () => {
     const { graph, clock } = setUp();
-    await graph.updateLastSeen(ID, clock.now(), consent);
+    await graph.updateLastSeen(ID, clock.now(), evidence);
     expect(await graph.get(ID)).toBeNull();
   });
 });

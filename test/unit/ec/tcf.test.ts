@@ -20,24 +20,35 @@ describe("readTcf reads", () => {
     ["COvFyGBOvFyGBAbAAAENAPCAAOAAAAAAAAAAAEEUACCKAAA", true, "2020-02-20T23:57:39.300Z"],
     ["CPXxRfAPXxRfAAfKABENB-CgAAAAAAAAAAYgAAAAAAAA", false, "2022-04-20T22:00:00.000Z"],
   ])("the published example %s", (text, purpose1, time) => {
-    expect(readTcf(text)).toEqual({ purpose1, lastUpdatedMs: Date.parse(time) });
+    expect(readTcf(text)).toMatchObject({
+      purpose1,
+      lastUpdatedMs: Date.parse(time),
+      disclosesVendors: false,
+    });
   });
 
   test("Purpose 1, and no other purpose in its stead", () => {
     const lastUpdatedMs = Date.UTC(2026, 2, 1);
-    expect(readTcf(tcfString({ purposes: [1], lastUpdatedMs }))).toEqual({ purpose1: true, lastUpdatedMs });
+    const createdMs = lastUpdatedMs - 5000;
+    expect(readTcf(tcfString({ purposes: [1], createdMs, lastUpdatedMs }))).toEqual({
+      purpose1: true,
+      createdMs,
+      lastUpdatedMs,
+      disclosesVendors: true,
+    });
     const others = [2, 3, 4, 5, 6, 7, 8, 9, 10, 11];
     expect(readTcf(tcfString({ purposes: others, lastUpdatedMs }))?.purpose1).toBe(false);
   });
 
   test("times of 36 bits", () => {
-    const lastUpdatedMs = (2 ** 36 - 1) * 100;
-    expect(
-      readTcf(fromBits(tcfCoreBits({ lastUpdatedMs }) + NO_VENDORS + NO_VENDORS + NO_RESTRICTIONS)),
-    ).toEqual({
-      purpose1: true,
-      lastUpdatedMs,
-    });
+    const latestMs = (2 ** 36 - 1) * 100;
+    for (const [createdMs, lastUpdatedMs] of [
+      [latestMs, 0],
+      [0, latestMs],
+    ] as const) {
+      const bits = tcfCoreBits({ createdMs, lastUpdatedMs }) + NO_VENDORS + NO_VENDORS + NO_RESTRICTIONS;
+      expect(readTcf(fromBits(bits))).toMatchObject({ createdMs, lastUpdatedMs });
+    }
   });
 
   test.each([
@@ -60,8 +71,9 @@ describe("readTcf reads", () => {
       "all segments in any order",
       `${SOUND}.${fromBits(`011${"0".repeat(54)}`)}.${fromBits(`001${NO_VENDORS}`)}`,
     ],
-  ])("a string with %s", (_, text) => {
-    expect(readTcf(text)).toEqual({ purpose1: true, lastUpdatedMs: 0 });
+  ])("a string with %s", (name, text) => {
+    const disclosesVendors = name === "disclosed vendors" || name === "all segments in any order";
+    expect(readTcf(text)).toEqual({ purpose1: true, createdMs: 0, lastUpdatedMs: 0, disclosesVendors });
   });
 });
 

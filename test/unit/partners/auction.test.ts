@@ -109,17 +109,56 @@ describe("without one", () => {
     expect(sent(t)).toEqual(BID_REQUEST);
   });
 
-  test("consent denied: without it, and without anything of ours that the page has put in", async () => {
+  // Safe first, section 6: no consent, `/auction`.
+  test("consent denied: nothing that identifies the visitor or the device goes out, not even what the page put in", async () => {
     const t = setUp();
     const id = await newVisitor(t);
-    const foreign = { source: "other.example", uids: [{ id: "o" }] };
-    const ours = { source: "ssp.example", uids: [{ id: "u-1" }] };
-    const user = { id, eids: [ours, foreign], yob: 1980, ext: { eids: [ours], x: 1 } };
+    const eids = [{ source: "other.example", uids: [{ id: "o" }] }];
     const denied: Ask = { cookies: { "ts-ec": id }, client: { country: "FR" } };
-    const answer = await auction(t, { id: "1", user }, denied);
-    expect(sent(t)).toEqual({ id: "1", user: { yob: 1980, eids: [foreign], ext: { eids: [], x: 1 } } });
+    const answer = await auction(
+      t,
+      {
+        id: "1",
+        imp: [],
+        user: {
+          id: "crm-7",
+          buyeruid: "b",
+          customdata: "c",
+          eids,
+          yob: 1980,
+          consent: "TC",
+          ext: { eids, x: 1 },
+        },
+        device: {
+          ip: "203.0.113.77",
+          ipv6: "2001:db8:85a3:1::9",
+          ifa: "AAAA",
+          ua: "Browser/1",
+          ext: { ifv: "V" },
+        },
+      },
+      denied,
+    );
+    expect(sent(t)).toEqual({
+      id: "1",
+      imp: [],
+      user: { yob: 1980, consent: "TC", ext: { x: 1 } },
+      device: { ip: "203.0.113.0", ipv6: "2001:db8:85a3:1::", ua: "Browser/1", ext: {} },
+    });
     expect(answer.headers.get("x-ts-ec")).toBeNull();
     expect(answer.headers.get("set-cookie")).toContain("Max-Age=0");
+  });
+
+  test("no country, or an opt-out anywhere: the same", async () => {
+    const t = setUp();
+    for (const ask of [
+      { client: { country: null } },
+      { client: { country: "US", region: null }, headers: { "sec-gpc": "1" } },
+      { client: { country: "JP" }, cookies: { us_privacy: "1YYN" } },
+    ]) {
+      await auction(t, { id: "1", user: { id: "crm-7", buyeruid: "b" }, device: { ifa: "A" } }, ask);
+      expect(sent(t)).toEqual({ id: "1", user: {}, device: {} });
+    }
   });
 });
 
@@ -245,21 +284,58 @@ describe("the pure part", () => {
     expect(added).toEqual({ id: "1", user: { id: "ours", consent: "TC" } });
   });
 
-  test("an id of the publisher's own stays when ours must not go out", () => {
-    const request = { user: { id: "crm-7", eids: "odd" } };
-    expect(
-      withoutIdentity(
-        request,
-        () => false,
-        () => true,
-      ),
-    ).toEqual(request);
+  test("withoutIdentity takes ids out of a bidder's own part, too, and changes nothing in what it was given", () => {
+    const ortb2 = {
+      user: { id: "a", buyeruid: "b", keywords: "k" },
+      device: { macsha1: "m", ip: "198.51.100.9" },
+    };
+    const request = {
+      user: { id: "c", ext: { prebid: { buyeruids: { x: "1" } } } },
+      ext: { prebid: { bidderconfig: [{ bidders: ["x"], config: { ortb2 } }, "odd"], debug: 1 } },
+    };
+    const before = structuredClone(request);
+    expect(withoutIdentity(request)).toEqual({
+      user: { ext: {} },
+      ext: {
+        prebid: {
+          bidderconfig: [
+            {
+              bidders: ["x"],
+              config: { ortb2: { user: { keywords: "k" }, device: { ip: "198.51.100.0" } } },
+            },
+            "odd",
+          ],
+          debug: 1,
+        },
+      },
+    });
+    expect(request).toEqual(before);
+  });
+
+  test.each(["ifa", "didsha1", "didmd5", "dpidsha1", "dpidmd5", "macsha1", "macmd5"])(
+    "device.%s goes",
+    (field) => {
+      expect(withoutIdentity({ device: { [field]: "x", model: "m" } })).toEqual({ device: { model: "m" } });
+    },
+  );
+
+  test.each([
+    [{ ip: "203.0.113.77" }, { ip: "203.0.113.0" }],
+    [{ ip: "::ffff:203.0.113.77" }, { ip: "203.0.113.0" }],
+    [{ ip: "2001:DB8::1" }, { ip: "2001:db8:0:0::" }],
+    [{ ipv6: "2001:db8:85a3:8d3:1319:8a2e:370:7344" }, { ipv6: "2001:db8:85a3:8d3::" }],
+    [{ ipv6: "::ffff:203.0.113.77" }, { ipv6: "::ffff:203.0.113.0" }],
+    [{ ipv6: "2002:cb00:714d:1::1" }, { ipv6: "2002:cb00:7100:0::" }],
+    [{ ip: "somebody's", ipv6: 7 }, {}],
+  ])("the addresses %j become %j", (device, network) => {
+    expect(withoutIdentity({ device })).toEqual({ device: network });
   });
 
   test("bidRequestFault", () => {
     expect(bidRequestFault({ user: null })).toBeNull();
     expect(bidRequestFault({})).toBeNull();
     expect(bidRequestFault({ user: "x" })).toContain("user");
+    expect(bidRequestFault({ device: ["203.0.113.7"] })).toContain("device");
   });
 
   // Safe first, section 7: EIDs in one place.

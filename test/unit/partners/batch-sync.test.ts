@@ -286,7 +286,7 @@ describe("a store that fails part-way", () => {
     const failures: unknown[] = [];
     const answer = applyMappings(
       ids.map((ec_id) => ({ ec_id, partner_uid: "u", timestamp: 7 })),
-      "ssp_x",
+      { id: "ssp_x" },
       { graph, isValidId: () => true, nowSeconds: 10, onFailure: (error) => failures.push(error) },
     );
     await clock.settle(60_000);

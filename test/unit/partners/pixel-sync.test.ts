@@ -173,6 +173,32 @@ describe("the consent parameter", () => {
     ["US Privacy, not opted out", CALIFORNIA, () => "1YNN", true],
     ["US Privacy, opted out", CALIFORNIA, () => "1YYN", false],
     ["nothing known", FRANCE, () => "yes", false],
+    // Safe first, section 6: the parameter's string counts by its dates and segments, too.
+    [
+      "TCF without disclosed vendors",
+      FRANCE,
+      (t) => tcfString({ purposes: [1], lastUpdatedMs: t.clock.now(), disclosesVendors: false }),
+      false,
+    ],
+    [
+      "TCF dated two days ahead",
+      FRANCE,
+      (t) => tcfString({ purposes: [1], lastUpdatedMs: t.clock.now() + 172_800_000 }),
+      false,
+    ],
+    [
+      "GPP with such TCF in it",
+      FRANCE,
+      (t) => gppString({ tcf: { purposes: [1], lastUpdatedMs: t.clock.now(), disclosesVendors: false } }),
+      false,
+    ],
+    [
+      "GPP, opted out of sharing",
+      CALIFORNIA,
+      () => gppString({ saleOptOut: { usnat: 2 }, sharingOptOut: { usnat: 1 } }),
+      false,
+    ],
+    ["US Privacy, opted out, elsewhere", {}, () => "1YYN", false],
   ])("%s", async (_, place, consent, allowed) => {
     const t = setUp();
     const id = await newVisitor(t);

@@ -76,6 +76,21 @@ test.each(["", "[]", "{}", '{"uid":""}', '{"uid":5}', '{"uid":"a\\u0000b"}', `{"
   },
 );
 
+// Safe first, section 6: a partner answers plain text.
+test.each([
+  "uid-of-the-visitor-4711",
+  '{"uid":"uid-of-the-visitor-4711"',
+  '["uid-of-the-visitor-4711"]',
+  '{"uid":"uid-of-the-visitor-4711\\u0000"}',
+])("of the answer %s nothing reaches the log", async (body) => {
+  const t = testService({ config: { partners: [puller("one")] }, fetch: async () => new Response(body) });
+  await visit(t);
+  await t.clock.settle(120_000);
+  await t.settled();
+  expect(t.log.filter((line) => line.includes('"level":"warn"'))).not.toEqual([]);
+  for (const piece of ["uid-of", "4711", "visitor-4", "uid-o"]) expect(t.log.join("\n")).not.toContain(piece);
+});
+
 describe("an organic visit", () => {
   test("asks each partner once, with its token, and keeps what it answers", async () => {
     const service = testService({

@@ -1,7 +1,8 @@
 import { describe, expect, test } from "vitest";
 import type { Clock } from "../../../runtime/platform.ts";
 import { fastlyKvStore } from "../../../runtime/stores/fastly-kv.ts";
-import { storeContract } from "../../contract/store.ts";
+import { graphContract } from "../../contract/graph.ts";
+import { type StoreHarness, storeContract } from "../../contract/store.ts";
 import { type FakeFastlyKv, fakeFastlyKv } from "../../support/fake-fastly-kv.ts";
 import { manualClock } from "../../support/manual-clock.ts";
 
@@ -23,14 +24,14 @@ function world() {
 const HOUR_MS = 3_600_000;
 
 describe("the contract, on a host like the documented one", () => {
-  const cases = storeContract({
+  const harness: StoreHarness = {
     traits: { name: "fastly-kv", readAfterWrite: false, durable: true, shared: true },
     open() {
       const { open, advance } = world();
       return { store: open(), advance, again: open, dispose() {} };
     },
-  });
-  test.each(cases)("$name", ({ run }) => run());
+  };
+  test.each([...storeContract(harness), ...graphContract(harness)])("$name", ({ run }) => run());
 });
 
 /** The numbers that claims hold, of one key. */

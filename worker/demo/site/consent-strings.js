@@ -25,7 +25,7 @@ function base64Url(text) {
 /** GPP fills up whole bytes before it writes sixes. */
 const gppBase64Url = (text) => base64Url(padded(text, 8));
 
-/** The core segment of a TC string, version 2: consent to all purposes or to none. */
+/** The core and disclosed-vendors segments of a TC string, version 2: consent to all purposes or to none. */
 export function tcString({ granted, country, nowMs }) {
   // Both times are the same day's start: a finer time would itself tell visitors apart.
   const time = bits(Math.floor(nowMs / DAY_MS) * (DAY_MS / 100), 36);
@@ -52,7 +52,9 @@ export function tcString({ granted, country, nowMs }) {
     noVendors,
     bits(0, 12), // publisher restrictions
   ];
-  return base64Url(core.join(""));
+  // The segment is needed since TCF 2.3; no vendor is disclosed, since no partner here is on the vendor list.
+  const disclosedVendors = bits(1, 3) + noVendors;
+  return `${base64Url(core.join(""))}.${base64Url(disclosedVendors)}`;
 }
 
 /** Whether a TC string consents to Purpose 1, which is bit 152 of it. */

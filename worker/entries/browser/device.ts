@@ -2,9 +2,10 @@
  * What a device knows of itself, and what it has to be told.
  * @module
  */
+
 import { boundedFetch } from "../../../runtime/bounded-fetch.ts";
 import { toHex } from "../../../runtime/hex.ts";
-import { isObject } from "../../../runtime/json.ts";
+import { isObject, parseJson } from "../../../runtime/json.ts";
 import type { Client, Clock, Fetch, Random, Store } from "../../../runtime/platform.ts";
 import { scope } from "./scope.ts";
 
@@ -64,12 +65,17 @@ export function createClientReader({
       response.body?.cancel().catch(() => {});
       throw new Error(`clientUrl answered with status ${response.status}`);
     }
-    return clientIn(await response.json());
+    return clientIn(parseJson(await response.text(), "the answer of clientUrl"));
   }
 
   async function lastPlace(): Promise<Client> {
     const known = await store.get(PLACE_KEY);
-    return known === null ? NOWHERE : { ...NOWHERE, ...(JSON.parse(known.value) as Omit<Client, "ip">) };
+    return known === null
+      ? NOWHERE
+      : {
+          ...NOWHERE,
+          ...(parseJson(known.value, "the place that this browser was last in") as Omit<Client, "ip">),
+        };
   }
 
   /** The address itself is kept nowhere. */

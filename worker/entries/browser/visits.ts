@@ -3,7 +3,6 @@
  * it before, what a server writes to headers is done after it.
  * @module
  */
-import { newEntry, toSeconds } from "../../../runtime/ec/entry.ts";
 import { decideFinalization } from "../../../runtime/ec/finalize.ts";
 import { createLog, createLogOnce } from "../../../runtime/observe/log.ts";
 import type { Client } from "../../../runtime/platform.ts";
@@ -137,9 +136,9 @@ export function createVisits(options: BrowserOptions): Visits {
     const context = ecOf(request)!;
     const end = decideFinalization(context);
     if (end.branch !== "returning") return;
-    const { graph } = (await opened()).services;
-    if ((await graph.get(end.id)) !== null) return;
-    await graph.createOrRevive(end.id, newEntry(context.consent, toSeconds(context.nowMs)));
+    const { graph, newEntryFor } = (await opened()).services;
+    if ((await graph.getOrMark(end.id)) !== null) return;
+    await graph.createOrRevive(end.id, newEntryFor(context));
   }
 
   async function organic(

@@ -1,0 +1,10 @@
+import { type ConsentPolicy, DEFAULT_GDPR_COUNTRIES, DEFAULT_US_STATES } from "../../runtime/ec/consent.ts";
+
+/** The policy of a configuration that says nothing of consent. */
+export const POLICY: ConsentPolicy = {
+  gdprCountries: new Set(DEFAULT_GDPR_COUNTRIES),
+  usStates: new Set(DEFAULT_US_STATES),
+  maxAgeDays: 395,
+  assumeCountry: null,
+  withdrawal: "any",
+};
