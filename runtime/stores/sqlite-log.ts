@@ -82,7 +82,6 @@ export function keepLog(file: string): LogKeeper {
       eval: true,
       workerData: { file, patienceMs: THREAD_PATIENCE_MS },
     });
-    started.unref();
     // Without the thread a commit moves the log as the last resort.
     const lost = () => {
       if (thread === started) thread = null;
@@ -95,6 +94,8 @@ export function keepLog(file: string): LogKeeper {
       isWorking = false;
       if (answer === false) later();
     });
+    // After the listeners: they would keep the process alive again.
+    started.unref();
     thread = started;
     return started;
   }
