@@ -40,8 +40,9 @@ import { isPending, settlesWithin } from "../runtime/within.ts";
 import type { HotPath } from "../wasm/hotpath.ts";
 import type { App, LoadApp } from "./app.ts";
 import { type Config, sealPartners } from "./config.ts";
+import { createReadiness, type Readiness } from "./readiness.ts";
 import { type RouteKind, routeKind } from "./route-kind.ts";
-import { syncParts } from "./sync-parts.ts";
+import { instanceName, syncParts } from "./sync-parts.ts";
 
 /** How long a response waits for the store before the write goes on behind it, in milliseconds. */
 const STORE_PATIENCE_MS = 250;
@@ -95,6 +96,8 @@ export interface Services extends Parts {
   dropQueued(id: string): void;
   /** What the sync engine is doing now. */
   inspectSync(): SyncView;
+  /** Whether this instance can do its work. */
+  readonly readiness: Readiness;
 }
 
 /** One running service. */
@@ -231,6 +234,11 @@ export function createService(given: Parts): Service {
     sha256Hex,
     dropQueued,
     inspectSync: () => engine.inspect(),
+    readiness: createReadiness({
+      ...parts,
+      nameInstance: () => instanceName(random),
+      tables: () => [{ family: "windows", ...hotPath.stats() }],
+    }),
   };
   let app: App | undefined;
   async function loaded(): Promise<App> {

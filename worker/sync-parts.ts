@@ -51,7 +51,7 @@ function faultsOnce(log: Log, logOnce: LogOnce): Log {
 }
 
 /** What no other instance is called. */
-function instanceName(random: Random): string {
+export function instanceName(random: Random): string {
   const bytes = new Uint8Array(12);
   random.fill(bytes);
   return toHex(bytes);
