@@ -42,7 +42,7 @@ import type { App, LoadApp } from "./app.ts";
 import { type Config, sealPartners } from "./config.ts";
 import { createReadiness, type Readiness } from "./readiness.ts";
 import { type RouteKind, routeKind } from "./route-kind.ts";
-import { instanceName, syncParts } from "./sync-parts.ts";
+import { faultsOnce, instanceName, syncParts } from "./sync-parts.ts";
 
 /** How long a response waits for the store before the write goes on behind it, in milliseconds. */
 const STORE_PATIENCE_MS = 250;
@@ -199,6 +199,7 @@ export function createService(given: Parts): Service {
   const pullSync = createPullSync({
     ...parts,
     fetch: parts.fetchPublic,
+    log: faultsOnce(log, logOnce),
     graph,
     registry,
     allowInsecure: config.ec.allowInsecurePartners,

@@ -37,7 +37,7 @@ export function deletionRoutes(services: Services): Hono<RouteBindings> {
       c.env.keep(erased);
       await valueWithin(erased, STORE_PATIENCE_MS, clock);
       metrics.count("ec_deletions_total", { by });
-      log.info("deleted an identity", { ec: shortId(id), by });
+      log[by === "operator" ? "info" : "debug"]("deleted an identity", { ec: shortId(id), by });
       return true;
     } catch (error) {
       logOnce.error("deletion", "deleting an identity failed", { error });
