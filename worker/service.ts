@@ -48,6 +48,8 @@ import { faultsOnce, instanceName, syncParts } from "./sync-parts.ts";
 const STORE_PATIENCE_MS = 250;
 /** How long pulls that are under way may go on at the end, in milliseconds. */
 const CLOSE_PATIENCE_MS = 2000;
+/** How long other background work may, in milliseconds: a little longer than any store makes a write wait. */
+const BACKGROUND_PATIENCE_MS = 4500;
 /**
  * Where work ends some 30 s after its response at the latest: how long its pulls may begin, in milliseconds, so that the
  * last of them ends before. Those that are left wait for the next request.
@@ -437,7 +439,7 @@ export function createService(given: Parts): Service {
     },
     async close() {
       await engine.stop(CLOSE_PATIENCE_MS);
-      await Promise.allSettled([...pending]);
+      await settlesWithin(Promise.allSettled([...pending]), BACKGROUND_PATIENCE_MS, clock);
       logOnce.flush();
       await limiter.close?.();
       await store.close();

@@ -2,11 +2,12 @@
  * Another process holds the write lock of the SQLite file: pages, health and readiness go on.
  * Safe first, section 5: the whole process stands still in steps of 5 s, returning visitors and health too.
  */
-import { spawn } from "node:child_process";
+import { execFile, spawn } from "node:child_process";
 import { once } from "node:events";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { promisify } from "node:util";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { type Origin, startOrigin } from "../support/origin.ts";
 import { type ProcessRuntime, root, runtimes, type Spawned, spawnServer } from "../support/spawn.ts";
@@ -108,3 +109,19 @@ describe.each(Object.keys(runtimes) as ProcessRuntime[])("a locked store on %s",
     expect(await server.stop()).toBe(0);
   });
 });
+
+test.each(Object.keys(runtimes) as ProcessRuntime[])(
+  "the thread that empties the log does not keep a process alive on %s",
+  async (runtime) => {
+    const folder = mkdtempSync(join(tmpdir(), "millrace-once-"));
+    try {
+      const [command, ...args] = runtimes[runtime];
+      const script = join(root, "test/runtimes/write-once.ts");
+      const path = join(folder, "store.db");
+      const { stdout } = await promisify(execFile)(command, [...args, script, path], { timeout: 60_000 });
+      expect(stdout).toBe("emptied\n");
+    } finally {
+      rmSync(folder, { recursive: true });
+    }
+  },
+);
