@@ -187,7 +187,8 @@ export function connectRedis({ url, timeoutMs = DEFAULT_TIMEOUT_MS }: RedisOptio
     if (closed) return false;
     refusedMs.set(name, performance.now());
     if (used.healsItself) {
-      if (performance.now() - used.sinceMs >= RETRY_MS) connect().catch(() => {});
+      const lastTryMs = Math.max(used.sinceMs, failure?.atMs ?? 0);
+      if (performance.now() - lastTryMs >= RETRY_MS) connect().catch(() => {});
       return false;
     }
     if (current !== used) return true;

@@ -119,7 +119,7 @@ test.each(Object.keys(runtimes) as ProcessRuntime[])(
       const script = join(root, "test/runtimes/write-once.ts");
       const path = join(folder, "store.db");
       const { stdout } = await promisify(execFile)(command, [...args, script, path], { timeout: 60_000 });
-      expect(stdout).toBe("emptied\n");
+      expect(stdout).toBe("emptied, and still there: value\n");
     } finally {
       rmSync(folder, { recursive: true });
     }

@@ -10,4 +10,5 @@ const path = process.argv[2]!;
 const store = sqliteStore({ path, clock: { now: Date.now } });
 await store.put("key", "value");
 while (statSync(`${path}-wal`).size > 0) await new Promise((resolve) => setTimeout(resolve, 50));
-console.log("emptied");
+// A store that nothing refers to any more may be collected, and its file closed.
+console.log("emptied, and still there:", (await store.get("key"))?.value);
