@@ -51,8 +51,8 @@ const LINGER_MS = 60_000;
 /** The most entries that Deno KV reads at once. */
 const MAX_BATCH = 500;
 /**
- * How long an operation may take, in milliseconds. While another process holds the file, it is tried again for so long, with
- * such pauses between.
+ * How long an operation may take, in milliseconds. While another process holds the file, it is tried again for that time,
+ * with these pauses between.
  */
 const BUSY_MS = 5000;
 const BUSY_PAUSE_MS = 10;

@@ -69,7 +69,7 @@ interface Connection {
 const DEFAULT_PORT = 6379;
 const DEFAULT_PREFIX = "millrace:";
 const DEFAULT_TIMEOUT_MS = 2000;
-/** Where no usable connection comes about the next attempt waits so long, in milliseconds. */
+/** How long the next attempt waits where no usable connection could be opened, in milliseconds. */
 const RETRY_MS = 250;
 /** A Cluster's lost connections are tried again at first at once, then after pauses that double up to this, in milliseconds. */
 const MAX_RECONNECT_MS = 1000;

@@ -21,7 +21,7 @@ import {
   type Visitor,
 } from "./target.ts";
 
-/** The pages that must be answered while one write waits its 4 s. A process that stands still answers none. */
+/** The pages that must be answered while one write waits its 4 s. A process that waits inside of SQLite answers none. */
 const PAGES = 10;
 
 /** Holds the lock until its result is called. */

@@ -125,7 +125,7 @@ describe("a server that refuses", () => {
     const redis = connectRedis({ url: fake.url, timeoutMs: LONG_MS });
     try {
       await redis.send("SET", "key", "value");
-      // A connection that has just come about is not left for another one at once.
+      // A connection that was opened just now is not left for another one at once.
       await new Promise((resolve) => setTimeout(resolve, RETRY_MS));
       refuses = true;
       const many = Array.from({ length: 20 }, () => redis.send("SET", "key", "value"));
@@ -303,7 +303,7 @@ describe.skipIf(noRedis !== undefined)(noRedis ?? "a failover behind one address
       expect((await upload(ids)).body).toContain("ec_id_not_found");
       const port = await failOver();
       const old = master === one ? other : one;
-      // From now on the old master has nothing of what comes about.
+      // From now on the old master gets nothing of what is written.
       await ask(old.port, "REPLICAOF", "127.0.0.1", "1");
       const entry = { v: 1, created: 1, consent: { ok: true, updated: 1 }, geo: { country: "JP" }, ids: {} };
       const writer = redisStore({ redis: connectRedis({ url: master.url, timeoutMs: LONG_MS }), clock });
