@@ -24,15 +24,19 @@ const EMPTIED_AFTER_MS = 1000;
 /** How long the thread may take to end, in milliseconds. */
 const END_PATIENCE_MS = 1000;
 
+/** How often the thread tries to cut the log off before it answers, and the pause between, in milliseconds. */
+const TRIES = 100;
+const PAUSE_MS = 2;
+
 /**
  * What the thread runs. It answers `true` if the log is empty. Most of the log is moved without a lock on writers
- * (`PASSIVE`); they are locked out only while the rest is moved and the log is cut off (`TRUNCATE`). A text and not a file:
- * a bundle has no file beside it.
+ * (`PASSIVE`); they are locked out only while the rest is moved and the log is cut off (`TRUNCATE`). SQLite does not wait for
+ * that: it would keep writers out while it waits for a reader. A text and not a file: a bundle has no file beside it.
  */
 const THREAD = `
 const { parentPort, workerData } = require("node:worker_threads");
 const { DatabaseSync } = require("node:sqlite");
-const db = new DatabaseSync(workerData.file, { timeout: workerData.patienceMs });
+const db = new DatabaseSync(workerData.file, { timeout: 0 });
 parentPort.on("message", (message) => {
   if (message === "end") {
     db.close();
@@ -40,15 +44,16 @@ parentPort.on("message", (message) => {
     return;
   }
   let isEmpty = false;
-  try {
-    db.exec("PRAGMA wal_checkpoint(PASSIVE)");
-    isEmpty = db.prepare("PRAGMA wal_checkpoint(TRUNCATE)").get().busy === 0;
-  } catch {}
+  const pause = new Int32Array(new SharedArrayBuffer(4));
+  for (let left = workerData.tries; left > 0 && !isEmpty; left--) {
+    try {
+      db.exec("PRAGMA wal_checkpoint(PASSIVE)");
+      isEmpty = db.prepare("PRAGMA wal_checkpoint(TRUNCATE)").get().busy === 0;
+    } catch {}
+    if (!isEmpty) Atomics.wait(pause, 0, 0, workerData.pauseMs);
+  }
   parentPort.postMessage(isEmpty);
 });`;
-
-/** How long the thread itself waits for other programs, in milliseconds. */
-const THREAD_PATIENCE_MS = 500;
 
 /** Keeps the log of one open database short, and free of what was deleted. */
 export interface LogKeeper {
@@ -80,7 +85,7 @@ export function keepLog(file: string): LogKeeper {
     const { Worker } = await import("node:worker_threads");
     const started = new Worker(THREAD, {
       eval: true,
-      workerData: { file, patienceMs: THREAD_PATIENCE_MS },
+      workerData: { file, tries: TRIES, pauseMs: PAUSE_MS },
     });
     // Without the thread a commit moves the log as the last resort.
     const lost = () => {
@@ -116,15 +121,18 @@ export function keepLog(file: string): LogKeeper {
     );
   }
 
-  function isLong(): boolean {
-    return (statSync(`${file}-wal`, { throwIfNoEntry: false })?.size ?? 0) > MAX_LOG_BYTES;
+  function logBytes(): number {
+    return statSync(`${file}-wal`, { throwIfNoEntry: false })?.size ?? 0;
   }
+
+  // What a process that was killed has left there.
+  if (logBytes() > 0) later();
 
   return {
     committed(writes) {
       later();
       if (writes < BIG_COMMIT && ++commits % COMMITS_PER_LOOK !== 0) return;
-      if (!isWorking && isLong()) empty();
+      if (!isWorking && logBytes() > MAX_LOG_BYTES) empty();
     },
 
     async close() {

@@ -7,7 +7,9 @@
  */
 import {
   chmodSync,
+  copyFileSync,
   existsSync,
+  mkdirSync,
   mkdtempSync,
   readdirSync,
   readFileSync,
@@ -269,6 +271,41 @@ export function sqliteLockContract(): ContractCase[] {
         "the log is empty after the last write",
         () => statSync(`${world.path}-wal`).size === 0,
       );
+    }),
+
+    promise("writes on while another program reads, and empties its log afterwards", async (world) => {
+      const store = world.open();
+      await store.put("key", "a-uid-of-a-partner");
+      const release = world.hold("BEGIN; SELECT count(*) FROM entries");
+      await store.delete("key");
+      for (let n = 0; n < 100; n++) ok((await store.put("other", `${n}`)).ok, "a write");
+      // The reader sees what was there: the log cannot be emptied.
+      ok(filesWith(world.folder, "a-uid-of-a-partner").length > 0, "what the reader may still see");
+      release();
+      await store.put("other", "last");
+      await eventually(
+        "no file contains what was deleted",
+        () => filesWith(world.folder, "a-uid-of-a-partner").length === 0,
+      );
+    }),
+
+    promise("empties a log that an earlier process has left, though nothing is written", async (world) => {
+      const store = world.open();
+      await store.put("key", "a-uid-of-a-partner");
+      await store.delete("key");
+      // As if that process had been killed before its log was emptied.
+      const left = join(world.folder, "left");
+      mkdirSync(left);
+      for (const suffix of ["", "-wal"]) copyFileSync(world.path + suffix, join(left, `store.db${suffix}`));
+      ok(filesWith(left, "a-uid-of-a-partner").length > 0, "what was left");
+      const next = sqliteStore({ path: join(left, "store.db"), clock: { now: Date.now } });
+      try {
+        same(await next.get("key"), null, "the entry");
+        await eventually("the log is emptied", () => filesWith(left, "a-uid-of-a-partner").length === 0);
+      } finally {
+        await next.close();
+        rmSync(left, { recursive: true });
+      }
     }),
 
     promise("makes its files readable for their owner only", async (world) => {
