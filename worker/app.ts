@@ -28,7 +28,7 @@ export type LoadApp = () => Promise<{ createApp(services: Services): App }>;
 export function answering(services: Services, app: Hono<RouteBindings>): App {
   app.notFound((c) => c.json(problem("not_found", `there is no ${c.req.method} ${c.req.path}`), 404));
   app.onError((error, c) => {
-    services.logOnce.error(`route ${c.req.path}`, "a route failed", { error, path: c.req.path });
+    services.logOnce.error("route", "a route failed", { error, path: c.req.path });
     return c.json(problem("internal_error", "the request failed; the log has the cause"), 500);
   });
   const identify = identifyOwnPage(services);

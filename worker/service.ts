@@ -49,13 +49,16 @@ import { isPending, settlesWithin } from "../runtime/within.ts";
 import type { HotPath } from "../wasm/hotpath.ts";
 import type { App, LoadApp } from "./app.ts";
 import { type Config, sealPartners } from "./config.ts";
+import { createReadiness, type Readiness } from "./readiness.ts";
 import { type RouteKind, routeKind } from "./route-kind.ts";
-import { syncParts } from "./sync-parts.ts";
+import { faultsOnce, instanceName, syncParts } from "./sync-parts.ts";
 
 /** How long a response waits for the store before the write goes on behind it, in milliseconds. */
 const STORE_PATIENCE_MS = 250;
 /** How long pulls that are under way may go on at the end, in milliseconds. */
 const CLOSE_PATIENCE_MS = 2000;
+/** How long other background work may, in milliseconds: a little longer than any store makes a write wait. */
+const BACKGROUND_PATIENCE_MS = 4500;
 /**
  * Where work ends some 30 s after its response at the latest: how long its pulls may begin, in milliseconds, so that the
  * last of them ends before. Those that are left wait for the next request.
@@ -107,6 +110,8 @@ export interface Services extends Parts {
   dropQueued(id: string): void;
   /** What the sync engine is doing now. */
   inspectSync(): SyncView;
+  /** Whether this instance can do its work. */
+  readonly readiness: Readiness;
 }
 
 /** One running service. */
@@ -209,6 +214,7 @@ export function createService(given: Parts): Service {
   const pullSync = createPullSync({
     ...parts,
     fetch: parts.fetchPublic,
+    log: faultsOnce(log, logOnce),
     graph,
     registry,
     allowInsecure: config.ec.allowInsecurePartners,
@@ -250,6 +256,11 @@ export function createService(given: Parts): Service {
     newEntryFor,
     dropQueued,
     inspectSync: () => engine.inspect(),
+    readiness: createReadiness({
+      ...parts,
+      nameInstance: () => instanceName(random),
+      tables: () => [{ family: "windows", ...hotPath.stats() }],
+    }),
   };
   let app: App | undefined;
   async function loaded(): Promise<App> {
@@ -449,7 +460,7 @@ export function createService(given: Parts): Service {
     },
     async close() {
       await engine.stop(CLOSE_PATIENCE_MS);
-      await Promise.allSettled([...pending]);
+      await settlesWithin(Promise.allSettled([...pending]), BACKGROUND_PATIENCE_MS, clock);
       logOnce.flush();
       await limiter.close?.();
       await store.close();

@@ -4,7 +4,8 @@
  * @module
  */
 import * as v from "valibot";
-import type { Json, Log, Store } from "../runtime/platform.ts";
+import type { LogOnce } from "../runtime/observe/log.ts";
+import type { Json, Store } from "../runtime/platform.ts";
 import type { StoreCall, StoreRefusal } from "../runtime/stores/http.ts";
 import { bearerToken } from "./bearer.ts";
 import { bodyRefusal, readJson } from "./body.ts";
@@ -44,7 +45,7 @@ export interface StoreServerOptions {
   store: Store;
   /** Whether this is the token that every call has to bring. */
   isToken(token: string): boolean;
-  log: Log;
+  log: Pick<LogOnce, "error">;
 }
 
 /**
@@ -78,7 +79,7 @@ export function serveStore({
     } catch (error) {
       if (error instanceof TypeError) return answer(400, refusal("TypeError", error));
       if (error instanceof RangeError) return answer(400, refusal("RangeError", error));
-      log.error("the store failed", { error });
+      log.error("store", "the store failed", { error });
       return answer(503, problem("store_failed", "the store failed; the log has the cause"));
     }
   };

@@ -4,7 +4,7 @@
  */
 import { toHex } from "../runtime/hex.ts";
 import type { LogOnce } from "../runtime/observe/log.ts";
-import type { Log, Random, RateLimiter, Store } from "../runtime/platform.ts";
+import type { Log, LogFields, Random, RateLimiter, Store } from "../runtime/platform.ts";
 
 /** As much of a service's parts as is looked at here. */
 interface SyncParts {
@@ -36,22 +36,22 @@ function longerWindows(limiter: RateLimiter): RateLimiter {
   return { take: (key, { limit, windowMs }) => limiter.take(key, { limit, windowMs: windowMs + LATE_MS }) };
 }
 
-/** A log in which a fault of our own, which strikes every id alike, is told once; what partners do is told each time. */
-function faultsOnce(log: Log, logOnce: LogOnce): Log {
+/**
+ * A log for what happens to every visitor alike: a fault is written once for each domain or partner, then counted; what the
+ * engine says of single visitors is for `debug`.
+ */
+export function faultsOnce(log: Log, logOnce: LogOnce): Log {
+  const keyOf = (message: string, { domain, partner }: LogFields) => `${message} ${domain ?? partner ?? ""}`;
   return {
     debug: (message, fields) => log.debug(message, fields),
-    info: (message, fields) => log.info(message, fields),
-    warn(message, fields = {}) {
-      const isTheirs = "outcome" in fields || "because" in fields;
-      if (isTheirs) log.warn(message, fields);
-      else logOnce.warn(message, message, fields);
-    },
-    error: (message, fields) => log.error(message, fields),
+    info: (message, fields) => log.debug(message, fields),
+    warn: (message, fields = {}) => logOnce.warn(keyOf(message, fields), message, fields),
+    error: (message, fields = {}) => logOnce.error(keyOf(message, fields), message, fields),
   };
 }
 
 /** What no other instance is called. */
-function instanceName(random: Random): string {
+export function instanceName(random: Random): string {
   const bytes = new Uint8Array(12);
   random.fill(bytes);
   return toHex(bytes);

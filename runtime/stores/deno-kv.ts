@@ -50,9 +50,14 @@ const MAX_VALUE_BYTES = 65_536;
 const LINGER_MS = 60_000;
 /** The most entries that Deno KV reads at once. */
 const MAX_BATCH = 500;
-/** While another process holds the file, work is tried again for so long, with such pauses between, in milliseconds. */
+/**
+ * How long an operation may take, in milliseconds. While another process holds the file, it is tried again for that time,
+ * with these pauses between.
+ */
 const BUSY_MS = 5000;
 const BUSY_PAUSE_MS = 10;
+/** The most operations that wait for an answer. */
+const MAX_UNDER_WAY = 20_000;
 
 const encoder = new TextEncoder();
 const decoder = new TextDecoder("utf-8", { ignoreBOM: true });
@@ -65,15 +70,12 @@ const decoder = new TextDecoder("utf-8", { ignoreBOM: true });
  * const store = denoKvStore({ clock: { now: Date.now } });
  */
 export function denoKvStore({ path, clock }: DenoKvStoreOptions): Store {
-  let opening: Promise<Kv> | null = null;
+  let opening: Promise<Handles> | null = null;
   const underWay = new Set<Promise<unknown>>();
   let closed = false;
 
-  async function open(): Promise<Kv> {
-    if (Deno.openKv === undefined) {
-      throw new Error('start Deno with --unstable-kv, or put "unstable": ["kv"] into deno.json');
-    }
-    opening ??= Deno.openKv(path || undefined).catch((error) => {
+  function open(): Promise<Handles> {
+    opening ??= openHandles(path).catch((error) => {
       opening = null;
       throw error;
     });
@@ -81,9 +83,12 @@ export function denoKvStore({ path, clock }: DenoKvStoreOptions): Store {
   }
 
   /** Runs one operation, which `close` waits for. */
-  function operation<T>(work: (kv: Kv) => Promise<T>): Promise<T> {
+  function operation<T>(work: (handles: Handles) => Promise<T>): Promise<T> {
     if (closed) return Promise.reject(new Error("the Deno KV store is closed"));
-    const result = unlocked(async () => work(await open())).catch((cause) => {
+    if (underWay.size >= MAX_UNDER_WAY) {
+      return Promise.reject(new Error(`Deno KV: ${MAX_UNDER_WAY} operations wait for it already`));
+    }
+    const result = inTime(unlocked(async () => work(await open()))).catch((cause) => {
       throw new Error(`Deno KV: ${cause instanceof Error ? cause.message : String(cause)}`, { cause });
     });
     const settled: Promise<unknown> = result.then(
@@ -104,7 +109,7 @@ export function denoKvStore({ path, clock }: DenoKvStoreOptions): Store {
 
     async get(key): Promise<StoreEntry | null> {
       const name = keyOf(key);
-      const { value, versionstamp } = await operation((kv) => kv.get(name));
+      const { value, versionstamp } = await operation(({ reader }) => reader.get(name));
       const stored = live(value);
       if (stored === null) return null;
       return { value: stored.value, metadata: stored.metadata, version: versionstamp! };
@@ -122,16 +127,16 @@ export function denoKvStore({ path, clock }: DenoKvStoreOptions): Store {
       }
       const expireIn = Math.max(0, Math.ceil(endsMs - clock.now())) + LINGER_MS;
       const options = endsMs === NEVER_MS ? {} : { expireIn };
-      return operation(async (kv) => {
+      return operation(async ({ writer }) => {
         if (ifVersion === undefined) {
-          const { versionstamp } = await kv.set(name, bytes, options);
+          const { versionstamp } = await writer.set(name, bytes, options);
           return { ok: true, version: versionstamp };
         }
-        const stored = await kv.get(name);
+        const stored = await writer.get(name);
         const version = live(stored.value) === null ? null : stored.versionstamp;
         if (version !== ifVersion) return { ok: false };
         const { versionstamp } = stored;
-        const written = await kv
+        const written = await writer
           .atomic()
           .check({ key: name, versionstamp })
           .set(name, bytes, options)
@@ -142,7 +147,7 @@ export function denoKvStore({ path, clock }: DenoKvStoreOptions): Store {
 
     async delete(key) {
       const name = keyOf(key);
-      await operation((kv) => kv.delete(name));
+      await operation(({ writer }) => writer.delete(name));
     },
 
     async list(prefix, { limit = 1000, cursor } = {}) {
@@ -150,9 +155,9 @@ export function denoKvStore({ path, clock }: DenoKvStoreOptions): Store {
       const start = cursor ? keyOf(cursor)[1] : end;
       // A byte FF occurs in no UTF-8 text: with it behind the prefix comes after all that begins with the prefix.
       const range = { start: [SPACE, start], end: [SPACE, Uint8Array.of(...end, 0xff)] } as const;
-      return operation(async (kv) => {
+      return operation(async ({ reader }) => {
         const entries: { key: string; metadata: Json }[] = [];
-        for await (const entry of kv.list(range, { batchSize: Math.min(limit + 1, MAX_BATCH) })) {
+        for await (const entry of reader.list(range, { batchSize: Math.min(limit + 1, MAX_BATCH) })) {
           const stored = live(entry.value);
           if (stored === null) continue;
           const key = decoder.decode(entry.key[1]);
@@ -166,10 +171,46 @@ export function denoKvStore({ path, clock }: DenoKvStoreOptions): Store {
     async close() {
       closed = true;
       while (underWay.size > 0) await Promise.all(underWay);
-      (await opening)?.close();
+      const handles = await opening?.catch(() => null);
       opening = null;
+      for (const kv of new Set(Object.values(handles ?? {}))) kv.close();
     },
   };
+}
+
+/** The same database twice. */
+interface Handles {
+  writer: Kv;
+  /** Reads do not wait behind writes: Deno KV does one thing after the other for each handle to a file. */
+  reader: Kv;
+}
+
+async function openHandles(path: string | undefined): Promise<Handles> {
+  if (Deno.openKv === undefined) {
+    throw new Error('start Deno with --unstable-kv, or put "unstable": ["kv"] into deno.json');
+  }
+  // Neither Deno Deploy's own database, nor one at a URL or in memory.
+  const isFile = path !== undefined && path !== "" && !/^(https?:|:)/.test(path);
+  if (isFile) {
+    const { makePrivate } = await import("./private-file.ts");
+    makePrivate(path, ["-wal", "-shm"]);
+  }
+  const writer = await Deno.openKv(path || undefined);
+  if (!isFile) return { writer, reader: writer };
+  try {
+    return { writer, reader: await Deno.openKv(path) };
+  } catch (error) {
+    writer.close();
+    throw error;
+  }
+}
+
+/** Waits for an answer, but no longer than it may take; what was asked may come to pass all the same. */
+function inTime<T>(work: Promise<T>): Promise<T> {
+  return new Promise((resolve, reject) => {
+    const timer = setTimeout(() => reject(new Error(`no answer within ${BUSY_MS} ms`)), BUSY_MS);
+    work.then(resolve, reject).finally(() => clearTimeout(timer));
+  });
 }
 
 /**

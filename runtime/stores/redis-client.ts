@@ -58,23 +58,41 @@ interface Library {
 /** One connection that has come about. */
 interface Connection {
   send(key: string, args: string[]): Promise<unknown>;
-  masters(): Promise<Client[]>;
+  masters(): Promise<Pick<Client, "sendCommand">[]>;
   destroy(): void;
+  /** Goes on by itself where a part of it fails: a Cluster, of which other parts may work. */
+  readonly healsItself: boolean;
+  /** When it came about, by `performance.now()`. */
+  readonly sinceMs: number;
 }
 
 const DEFAULT_PORT = 6379;
 const DEFAULT_PREFIX = "millrace:";
 const DEFAULT_TIMEOUT_MS = 2000;
-/** Where no connection comes about the next attempt waits so long, in milliseconds. */
+/** How long the next attempt waits where no usable connection could be opened, in milliseconds. */
 const RETRY_MS = 250;
-/** A lost connection is tried again at first at once, then after pauses that double up to this, in milliseconds. */
+/** A Cluster's lost connections are tried again at first at once, then after pauses that double up to this, in milliseconds. */
 const MAX_RECONNECT_MS = 1000;
+/** How long a server that was a master is taken for one, in milliseconds: a replica answers reads too, and old values. */
+const MASTER_FOR_MS = 250;
 /** So many commands may wait for their answers; more are refused at once. */
 const MAX_WAITING = 20_000;
 /** The library's own bound on time ends when a command is sent, and costs more than the rest of the command. */
 const UNBOUNDED = { timeout: 0 };
 /** How many keys Redis looks at for each step of a scan. */
 const SCAN_STEP = "1000";
+
+/**
+ * The server refuses before it does anything, and another server may be at the address by now: after a failover the old
+ * master keeps its connections and answers so. Redis 6 puts it behind a script's name.
+ */
+const REFUSED = /(?:^|-)(?:READONLY|LOADING|MASTERDOWN|CLUSTERDOWN|NOAUTH|UNBLOCKED|TRYAGAIN)\b/;
+
+/** The connection has ended; nothing was sent. */
+const ENDED = /client is (?:offline|closed)/;
+
+/** When a server refused last, by its name: other connections to it then ask again whether it is a master. */
+const refusedMs = new Map<string, number>();
 
 /** What Redis or its client says, and the way out of it. */
 const waysOut: readonly (readonly [RegExp, string])[] = [
@@ -90,6 +108,7 @@ const waysOut: readonly (readonly [RegExp, string])[] = [
   [/^OOM/, "raise its maxmemory; it must not evict keys either, so maxmemory-policy is to be noeviction"],
   [/WRONGTYPE/, "other software uses keys with this prefix; choose another one with ?prefix="],
   [/LOADING/, "it is still reading its data"],
+  [/MASTERDOWN/, "this is a replica that has lost its master; name the master"],
 ];
 
 /**
@@ -127,9 +146,16 @@ export function connectRedis({ url, timeoutMs = DEFAULT_TIMEOUT_MS }: RedisOptio
     void Promise.all(underWay).then(() => old.destroy());
   }
 
+  /** A connection that is no good any more: the next operation opens another one. */
+  function drop(old: Connection): void {
+    if (current !== old) return;
+    current = null;
+    leave(old);
+  }
+
   /** Opens a connection and puts it in the place of the one before, if there was one. */
   function connect(): Promise<Connection> {
-    connecting ??= open(address, inTime)
+    connecting ??= open(address, name, inTime, drop)
       .then((fresh) => {
         if (current !== null) leave(current);
         current = fresh;
@@ -152,20 +178,45 @@ export function connectRedis({ url, timeoutMs = DEFAULT_TIMEOUT_MS }: RedisOptio
     return connect();
   }
 
-  async function attempt<T>(work: (connection: Connection) => Promise<T>): Promise<T> {
+  /**
+   * Leaves a connection whose server refuses.
+   * @returns whether it is worth to try again now. A connection that is refused as soon as it is open is not: then all
+   * operations fail for a while.
+   */
+  function leaveRefused(used: Connection, error: unknown): boolean {
+    if (closed) return false;
+    refusedMs.set(name, performance.now());
+    if (used.healsItself) {
+      const lastTryMs = Math.max(used.sinceMs, failure?.atMs ?? 0);
+      if (performance.now() - lastTryMs >= RETRY_MS) connect().catch(() => {});
+      return false;
+    }
+    if (current !== used) return true;
+    drop(used);
+    if (performance.now() - used.sinceMs >= RETRY_MS) return true;
+    failure = { error, atMs: performance.now() };
+    return false;
+  }
+
+  async function attempt<T>(work: (connection: Connection) => Promise<T>, isAgain = false): Promise<T> {
+    const used = await connection();
     try {
-      return await work(await connection());
+      return await work(used);
     } catch (error) {
       // A silent server, or one that a connection no longer leads to: only a new connection can tell.
       if (error instanceof NoAnswer && current !== null && !closed) connect().catch(() => {});
-      throw explained(name, error);
+      const isRefused = REFUSED.test(messageOf(error)) || ENDED.test(messageOf(error));
+      if (isRefused && leaveRefused(used, error) && !isAgain) return attempt(work, true);
+      throw error;
     }
   }
 
   /** Runs one operation, which {@link Redis.close} waits for. */
   function operation<T>(work: (connection: Connection) => Promise<T>): Promise<T> {
     if (closed) return Promise.reject(new Error(`${name}: the connection is closed`));
-    const result = attempt(work);
+    const result = attempt(work).catch((error) => {
+      throw explained(name, error);
+    });
     const settled: Promise<unknown> = result.then(
       () => underWay.delete(settled),
       () => underWay.delete(settled),
@@ -263,8 +314,27 @@ function socketTo({ host, port }: { host: string; port: number }) {
   return { host: host.replace(/^\[(.*)\]$/, "$1"), port };
 }
 
-/** Opens a connection to the first node that answers, and to all of its Cluster if it belongs to one. */
-async function open(address: Address, inTime: <T>(work: Promise<T>) => Promise<T>): Promise<Connection> {
+/** What a server says of itself. */
+interface Hello {
+  mode?: string;
+  role?: string;
+}
+
+/** @throws {Error} if a server is no master. */
+function mustBeMaster({ role }: Hello): void {
+  if (role === "replica" || role === "slave") throw new Error("READONLY the server is a replica");
+}
+
+/**
+ * Opens a connection to the first node that answers, and to all of its Cluster if it belongs to one.
+ * @param lost called with a connection to one server when that has ended.
+ */
+async function open(
+  address: Address,
+  name: string,
+  inTime: <T>(work: Promise<T>) => Promise<T>,
+  lost: (connection: Connection) => void,
+): Promise<Connection> {
   const library = await load();
   const { username, password, tls } = address;
 
@@ -292,25 +362,61 @@ async function open(address: Address, inTime: <T>(work: Promise<T>) => Promise<T
   }
 
   async function openNode(node: Address["nodes"][number]): Promise<Client> {
-    let wasReady = false;
-    const shared = options((retries) => wasReady && pauseMs(retries));
+    // A lost connection is not restored by the library: another server may be there by now, which is asked who it is.
+    const shared = options(() => false);
     const socket = { ...shared.socket, ...socketTo(node) };
-    const client = await connected(library.createClient({ ...shared, socket, database: address.database }));
-    wasReady = true;
-    return client;
+    return connected(library.createClient({ ...shared, socket, database: address.database }));
+  }
+
+  /** A connection to a server that is a master, and stays one. */
+  function toMaster(client: Client): Connection {
+    let knownMs = performance.now();
+    let fault: unknown = null;
+
+    /** Asks the server what it is, every now and then; its answer comes before those of later commands. */
+    function check(): void {
+      const isKnown = performance.now() - knownMs < MASTER_FOR_MS;
+      if (isKnown && (refusedMs.get(name) ?? 0) < knownMs) return;
+      knownMs = performance.now();
+      client.sendCommand(["HELLO"]).then(
+        (hello) => {
+          try {
+            mustBeMaster(hello as Hello);
+          } catch (error) {
+            fault = error;
+          }
+        },
+        () => {},
+      );
+    }
+
+    async function sendCommand(args: string[]): Promise<unknown> {
+      check();
+      const answer = await client.sendCommand(args);
+      if (fault !== null) throw fault;
+      return answer;
+    }
+
+    const connection: Connection = {
+      healsItself: false,
+      sinceMs: performance.now(),
+      send: (_key, args) => sendCommand(args),
+      masters: async () => [{ sendCommand }],
+      destroy: () => client.destroy(),
+    };
+    client.on("error", () => lost(connection));
+    return connection;
   }
 
   /** @returns `null` if the node belongs to a Cluster. */
   async function openServer(node: Address["nodes"][number]): Promise<Connection | null> {
     const client = await openNode(node);
-    const connection = {
-      send: (_key: string, args: string[]) => client.sendCommand(args),
-      masters: async () => [client],
-      destroy: () => client.destroy(),
-    };
     try {
-      const { mode } = (await inTime(client.sendCommand(["HELLO"]))) as { mode?: string };
-      if (mode !== "cluster") return connection;
+      const hello = (await inTime(client.sendCommand(["HELLO"]))) as Hello;
+      if (hello.mode !== "cluster") {
+        mustBeMaster(hello);
+        return toMaster(client);
+      }
     } catch (error) {
       client.destroy();
       throw error;
@@ -327,6 +433,8 @@ async function open(address: Address, inTime: <T>(work: Promise<T>) => Promise<T
     });
     await connected(cluster);
     return {
+      healsItself: true,
+      sinceMs: performance.now(),
       send: (key, args) => cluster.sendCommand(key, false, args),
       masters: () => Promise.all(cluster.masters.map((master) => cluster.nodeClient(master))),
       destroy: () => cluster.destroy(),

@@ -5,124 +5,39 @@
  * The journal is a write-ahead log with `synchronous = NORMAL`: what was committed is with the operating system,
  * so the death of the process loses none of it. A loss of power may take back the newest commits, never part of
  * one, and never damages the file. `FULL` would make each commit wait for the disk, and every visitor with it.
+ *
+ * `node:sqlite` is synchronous: whatever waits inside of it stops the whole process. So nothing does. Where another
+ * program holds the file, SQLite refuses at once, and what was refused waits in a queue and is tried again by a timer.
  * @module
  */
-import { mkdirSync } from "node:fs";
-import { dirname, resolve } from "node:path";
-import { DatabaseSync, type SQLOutputValue, type StatementSync } from "node:sqlite";
-import { setImmediate } from "node:timers";
+import { resolve } from "node:path";
+import type { DatabaseSync, SQLOutputValue, StatementSync } from "node:sqlite";
 import type { Change, Clock, PutResult, Store } from "../platform.ts";
 import { expiryMs } from "./expiry.ts";
+import { explanation, isLocked, openFile } from "./sqlite-file.ts";
+import { keepLog } from "./sqlite-log.ts";
+import { createQueue, type Write } from "./sqlite-queue.ts";
 
 /** Where the entries are, and where the time comes from. */
 export interface SqliteStoreOptions {
-  /** The file; it is created, with its folders, if absent. Processes of one machine may share it. */
+  /**
+   * The file; it is created, with its folders, if absent. Processes of one machine may share it. Only its owner may read
+   * and write it.
+   */
   path: string;
   clock: Pick<Clock, "now">;
+  /**
+   * How long an operation waits while another program holds the file, in milliseconds; then it rejects. Default 4000.
+   * Reads are held up only by an exclusive lock.
+   */
+  timeoutMs?: number;
 }
 
-/** Marks the file as a store of ours: "mill" in ASCII. */
-const APPLICATION_ID = 0x6d696c6c;
-/** The layout below; a file with another one is not opened. */
-const LAYOUT = 1;
-/** How long a write waits for another process's transaction, in milliseconds. This process stands still meanwhile. */
-const BUSY_TIMEOUT_MS = 5000;
-/** The longest transaction, in writes. */
-const MAX_GROUP = 1000;
+const DEFAULT_TIMEOUT_MS = 4000;
 /** How many entries are looked at for each write, to remove the expired: these cannot outnumber the living for long. */
 const SWEPT_PER_WRITE = 2;
-/**
- * How long the write-ahead log may get before it is moved into the file, in pages of 4 KiB. A move waits for the disk;
- * at 16 MiB writes cost about half of what they do at SQLite's own 4 MiB.
- */
-const CHECKPOINT_PAGES = 4000;
 /** How many versions a process sets aside for itself at once. */
 const VERSIONS_AT_ONCE = 1000;
-
-/**
- * With rows found by `rowid` and not in the key's own tree: measured two to three times faster to fill for values of
- * 600 to 2000 bytes. No index on `expires`: every write would pay for it, and the sweep needs none. Values come last,
- * for their tails lie on pages of their own.
- */
-const SCHEMA = `
-  CREATE TABLE IF NOT EXISTS entries (
-    key TEXT NOT NULL PRIMARY KEY,
-    version INTEGER NOT NULL,
-    expires INTEGER NOT NULL,
-    metadata TEXT NOT NULL,
-    value TEXT NOT NULL
-  ) STRICT;
-  CREATE TABLE IF NOT EXISTS versions (reserved INTEGER NOT NULL) STRICT;
-  INSERT INTO versions SELECT 0 WHERE NOT EXISTS (SELECT 1 FROM versions);
-  PRAGMA application_id = ${APPLICATION_ID};
-  PRAGMA user_version = ${LAYOUT};
-`;
-
-/** SQLite's words for a fault, and the way out of it. Deno passes on no error codes, so the words have to do. */
-const waysOut: readonly (readonly [RegExp, string])[] = [
-  [/not a database/, "that file is something else; name another one"],
-  [
-    /unable to open|readonly|ENOTDIR|EEXIST|EACCES|EPERM|EROFS/,
-    "this user must be able to write the file and its folder",
-  ],
-  [/full|ENOSPC|disk I\/O/, "look after the disk that it is on, and the space left there"],
-  [
-    /locked/,
-    `another program has kept it locked for ${BUSY_TIMEOUT_MS / 1000} s; end that program or its transaction`,
-  ],
-  [/malformed/, "the file is damaged; restore it from a backup"],
-];
-
-/** Runs one step; what SQLite says if it fails gets the file's name and a way out. Neither ever holds a key or value. */
-function explained<T>(file: string, step: () => T): T {
-  try {
-    return step();
-  } catch (cause) {
-    const what = cause instanceof Error ? cause.message : String(cause);
-    const wayOut = waysOut.find(([words]) => words.test(what))?.[1];
-    throw new Error(`SQLite store ${file}: ${what}${wayOut === undefined ? "" : ` (${wayOut})`}`, { cause });
-  }
-}
-
-/**
- * Another process that opens the same new file can make the change of journal fail at once, without the usual wait;
- * an empty transaction is that wait.
- */
-function useWriteAheadLog(db: DatabaseSync): void {
-  for (let attempt = 1; ; attempt++) {
-    try {
-      db.exec("PRAGMA journal_mode = WAL");
-      return;
-    } catch (error) {
-      if (attempt === 100 || !/locked/.test(String(error))) throw error;
-      db.exec("BEGIN IMMEDIATE; ROLLBACK");
-    }
-  }
-}
-
-function open(file: string): DatabaseSync {
-  mkdirSync(dirname(file), { recursive: true, mode: 0o700 });
-  const db = new DatabaseSync(file, { timeout: BUSY_TIMEOUT_MS });
-  try {
-    const number = (sql: string) => Number(Object.values(db.prepare(sql).get()!)[0]);
-    const isNew = number("SELECT count(*) FROM sqlite_schema") === 0;
-    if (!isNew && number("PRAGMA application_id") !== APPLICATION_ID) {
-      throw new Error("the file is another application's database; name another one");
-    }
-    if (!isNew && number("PRAGMA user_version") !== LAYOUT) {
-      throw new Error(
-        `the file has layout ${number("PRAGMA user_version")}, this version of millrace reads ${LAYOUT}`,
-      );
-    }
-    useWriteAheadLog(db);
-    db.exec(`PRAGMA synchronous = NORMAL; PRAGMA wal_autocheckpoint = ${CHECKPOINT_PAGES}`);
-    if (isNew) db.exec(`BEGIN IMMEDIATE; ${SCHEMA} COMMIT`);
-    return db;
-  } catch (error) {
-    db.close();
-    throw error;
-  }
-}
 
 /** Deno reads a text up to its first NUL only, and no host keeps half of a surrogate pair: refused, not altered. */
 function mustBeText(what: string, text: string): void {
@@ -131,23 +46,8 @@ function mustBeText(what: string, text: string): void {
   }
 }
 
-/** One write that waits for the group's transaction. */
-interface Queued {
-  run(nowMs: number): unknown;
-  resolve(result: unknown): void;
-  reject(reason: unknown): void;
-}
-
-/**
- * Opens the store.
- * @throws {Error} naming the file and the way out if it cannot be opened, created or understood.
- *
- * @example
- * const store = sqliteStore({ path: "./data/millrace.db", clock: { now: Date.now } });
- */
-export function sqliteStore({ path, clock }: SqliteStoreOptions): Store {
-  const file = resolve(path);
-  const db = explained(file, () => open(file));
+/** The statements of one connection, prepared once. */
+function statementsOf(db: DatabaseSync) {
   const sql = {
     begin: db.prepare("BEGIN IMMEDIATE"),
     commit: db.prepare("COMMIT"),
@@ -182,20 +82,59 @@ export function sqliteStore({ path, clock }: SqliteStoreOptions): Store {
   // The two that every visitor may need: a row as an array is made in two thirds of the time.
   sql.get.setReturnArrays(true);
   sql.find.setReturnArrays(true);
-  const rowOf = (statement: StatementSync, key: string, nowMs: number) =>
-    statement.get(key, nowMs) as unknown as SQLOutputValue[] | undefined;
+  return sql;
+}
 
+/** The first row of one of the two statements that return arrays. */
+function rowOf(statement: StatementSync, key: string, nowMs: number) {
+  return statement.get(key, nowMs) as unknown as SQLOutputValue[] | undefined;
+}
+
+/**
+ * Opens the store.
+ * Where another program holds the file, the operations wait for that.
+ * @throws {Error} naming the file and the way out if it cannot be opened, created or understood.
+ *
+ * @example
+ * const store = sqliteStore({ path: "./data/millrace.db", clock: { now: Date.now } });
+ */
+export function sqliteStore({ path, clock, timeoutMs = DEFAULT_TIMEOUT_MS }: SqliteStoreOptions): Store {
+  const file = resolve(path);
+  const explain = (cause: unknown) => explanation(file, cause);
+  let opened: ReturnType<typeof connect> | null = null;
   let closed = false;
-  let queue: Queued[] = [];
-  const queuedKeys = new Set<string>();
   let version = 0;
   let lastReserved = 0;
   let sweptTo = 0;
 
+  function connect() {
+    const db = openFile(file);
+    try {
+      return { db, sql: statementsOf(db), log: keepLog(file) };
+    } catch (error) {
+      db.close();
+      throw error;
+    }
+  }
+
+  /** The open file. @throws what SQLite says if it cannot be opened now. */
+  function open() {
+    opened ??= connect();
+    return opened;
+  }
+
+  try {
+    open();
+  } catch (error) {
+    if (!isLocked(error)) throw explain(error);
+  }
+
+  const queue = createQueue({ timeoutMs, commit, explain });
+
   /** A number that no entry of this file has had before, whoever wrote it. */
   function nextVersion(): number {
     if (version === lastReserved) {
-      lastReserved = Number(sql.reserve.get(VERSIONS_AT_ONCE)!.reserved);
+      lastReserved = Number(open().sql.reserve.get(VERSIONS_AT_ONCE)!.reserved);
       version = lastReserved - VERSIONS_AT_ONCE;
     }
     return ++version;
@@ -203,18 +142,21 @@ export function sqliteStore({ path, clock }: SqliteStoreOptions): Store {
 
   /** Goes round and round through all entries, a few for each write, and removes the expired. */
   function sweep(rows: number, nowMs: number): void {
+    const { sql } = open();
     const end = sql.sweepEnd.get(sweptTo, rows - 1)?.rowid;
     sql.sweep.run(sweptTo, end ?? Number.MAX_SAFE_INTEGER, nowMs);
     sweptTo = end === undefined ? 0 : Number(end);
   }
 
-  function transaction(group: readonly Queued[]): unknown[] {
+  function commit(group: readonly Write[]): unknown[] {
+    const { db, sql, log } = open();
     sql.begin.run();
     try {
       const nowMs = clock.now();
       const results = group.map((write) => write.run(nowMs));
       sweep(group.length * SWEPT_PER_WRITE, nowMs);
       sql.commit.run();
+      log.committed(group.length);
       return results;
     } catch (error) {
       version = lastReserved; // what was reserved in this transaction is not
@@ -223,30 +165,9 @@ export function sqliteStore({ path, clock }: SqliteStoreOptions): Store {
     }
   }
 
-  function flush(): void {
-    if (queue.length === 0) return;
-    const group = queue;
-    queue = [];
-    queuedKeys.clear();
-    try {
-      const results = explained(file, () => transaction(group));
-      for (let i = 0; i < group.length; i++) group[i]!.resolve(results[i]);
-    } catch (error) {
-      for (const write of group) write.reject(error);
-    }
-  }
-
-  /** Queues one write for the transaction at the end of this turn. */
-  function enqueue(key: string, write: Queued): void {
-    if (queue.length === 0) setImmediate(flush);
-    queue.push(write);
-    queuedKeys.add(key);
-    if (queue.length === MAX_GROUP) flush();
-  }
-
-  function write<T>(key: string, run: (nowMs: number) => T): Promise<T> {
+  function write<T>(key: string, characters: number, run: (nowMs: number) => T): Promise<T> {
     return new Promise<T>((resolve, reject) => {
-      enqueue(key, { run, resolve: resolve as Queued["resolve"], reject });
+      queue.write({ key, characters, run, resolve: resolve as Write["resolve"], reject });
     });
   }
 
@@ -266,17 +187,20 @@ export function sqliteStore({ path, clock }: SqliteStoreOptions): Store {
 
     get(key) {
       mustBeUsable(key);
-      if (queuedKeys.has(key)) flush(); // a process reads what it wrote
-      const row = explained(file, () => rowOf(sql.get, key, clock.now()));
-      if (row === undefined) return null;
-      const [value, metadata, version] = row;
-      return { value: value as string, metadata: JSON.parse(metadata as string), version: String(version) };
+      queue.flushKey(key); // a process reads what it wrote
+      return queue.read(() => {
+        const row = rowOf(open().sql.get, key, clock.now());
+        if (row === undefined) return null;
+        const [value, metadata, version] = row;
+        return { value: value as string, metadata: JSON.parse(metadata as string), version: String(version) };
+      });
     },
 
     async put(key, value, { ifVersion, ...rest } = {}) {
       mustBeUsable(key);
       const columns = columnsOf({ value, ...rest }, clock.now());
-      return write<PutResult>(key, (nowMs) => {
+      return write<PutResult>(key, value.length, (nowMs) => {
+        const { sql } = open();
         const next = nextVersion();
         const { changes } =
           ifVersion === undefined
@@ -292,8 +216,12 @@ export function sqliteStore({ path, clock }: SqliteStoreOptions): Store {
       new Promise((resolve, reject) => {
         mustBeUsable(key);
         let fault: { reason: unknown } | null = null;
-        enqueue(key, {
+        queue.write({
+          key,
+          characters: 0,
           run(nowMs) {
+            const { sql } = open();
+            fault = null;
             const row = rowOf(sql.find, key, nowMs);
             let columns: ReturnType<typeof columnsOf>;
             try {
@@ -314,14 +242,16 @@ export function sqliteStore({ path, clock }: SqliteStoreOptions): Store {
 
     async delete(key) {
       mustBeUsable(key);
-      await write(key, () => sql.delete.run(key));
+      await write(key, 0, () => open().sql.delete.run(key));
     },
 
     async list(prefix, { limit = 1000, cursor } = {}) {
       mustBeUsable(prefix);
-      flush();
+      queue.flush();
       // One row more than asked for: its key is where the next page begins.
-      const rows = explained(file, () => sql.list.all(prefix, cursor ?? prefix, clock.now(), limit + 1));
+      const rows = await queue.read(() =>
+        open().sql.list.all(prefix, cursor ?? prefix, clock.now(), limit + 1),
+      );
       return {
         entries: rows
           .slice(0, limit)
@@ -333,8 +263,14 @@ export function sqliteStore({ path, clock }: SqliteStoreOptions): Store {
     async close() {
       if (closed) return;
       closed = true;
-      flush();
-      explained(file, () => db.close());
+      await queue.end();
+      if (opened === null) return;
+      await opened.log.close();
+      try {
+        opened.db.close();
+      } catch (error) {
+        throw explain(error);
+      }
     },
   };
 }

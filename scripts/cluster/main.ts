@@ -128,8 +128,8 @@ ${
   redis.pid === null
     ? ""
     : `
-    A Redis that falls silent and wakes up; pages and new ids go on, /_ts/health says what is down:
-      kill -STOP ${redis.pid}; curl -s ${url}/_ts/health; kill -CONT ${redis.pid}
+    A Redis that falls silent and wakes up; pages and new ids go on, /_ts/ready says what is down:
+      kill -STOP ${redis.pid}; curl -s ${url}/_ts/ready; kill -CONT ${redis.pid}
 `
 }
   Ctrl-C ends all of it.

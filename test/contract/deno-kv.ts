@@ -2,7 +2,7 @@
  * The suites of Deno KV, in files of this machine: the store and the graph on it. For Deno alone.
  * @module
  */
-import { mkdtempSync, rmSync } from "node:fs";
+import { mkdtempSync, readdirSync, rmSync, statSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
@@ -59,6 +59,59 @@ const files: readonly ContractCase[] = [
       } finally {
         useInstead(openKv);
         other.close();
+        await store.close();
+        rmSync(folder, { recursive: true });
+      }
+    },
+  },
+  {
+    name: "reads do not wait for writes that another process holds up, and those are given up in time",
+    async run() {
+      // Safe first, section 5: another process holds the write lock.
+      const folder = mkdtempSync(join(tmpdir(), "millrace-"));
+      const path = join(folder, "locked.kv");
+      const store = denoKvStore({ path, clock: manualClock() });
+      await store.put("a", "1");
+      const other = new DatabaseSync(path);
+      other.exec("BEGIN IMMEDIATE");
+      try {
+        let over = 0;
+        const puts = Array.from({ length: 20 }, (_, n) => store.put(`b${n}`, "2"));
+        for (const put of puts) {
+          put.then(
+            () => over++,
+            () => over++,
+          );
+        }
+        for (let n = 0; n < 50; n++) same((await store.get("a"))?.value, "1", "what is read");
+        same(over, 0, "how many writes are over");
+        const results = await Promise.allSettled(puts);
+        same(
+          results.map(({ status }) => status),
+          puts.map(() => "rejected"),
+          "how the writes end",
+        );
+      } finally {
+        other.exec("ROLLBACK");
+        other.close();
+        await store.close();
+        rmSync(folder, { recursive: true });
+      }
+    },
+  },
+  {
+    name: "the file is readable for its owner only",
+    async run() {
+      const folder = mkdtempSync(join(tmpdir(), "millrace-"));
+      const path = join(folder, "private.kv");
+      const store = denoKvStore({ path, clock: manualClock() });
+      try {
+        await store.put("a", "1");
+        const modes = readdirSync(folder).map((name) =>
+          (statSync(join(folder, name)).mode & 0o777).toString(8),
+        );
+        same(new Set(modes).size === 1 && modes[0], "600", `the modes ${modes}`);
+      } finally {
         await store.close();
         rmSync(folder, { recursive: true });
       }

@@ -16,6 +16,7 @@ import { manualClock } from "../support/manual-clock.ts";
 import type { ContractCase } from "./case.ts";
 import { graphContract } from "./graph.ts";
 import { type LimiterHarness, limiterContract } from "./limiter.ts";
+import { sqliteLockContract } from "./sqlite-lock.ts";
 import { type StoreHarness, storeContract } from "./store.ts";
 
 const memory: StoreHarness = {
@@ -63,6 +64,7 @@ export const suites: Readonly<Record<string, readonly ContractCase[]>> = {
   "memory store": storeContract(memory),
   "sqlite store": storeContract(opened),
   "sqlite store, opened late": storeContract(openedLate),
+  "sqlite store and other programs": sqliteLockContract(),
   "graph in memory": graphContract(memory),
   "graph on sqlite": graphContract(openedLate),
   "local limiter": limiterContract(local),

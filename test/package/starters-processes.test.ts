@@ -97,7 +97,7 @@ describe.each(Object.keys(runtimes) as ProcessRuntime[])("%s", (runtime) => {
         expect([await again.text(), again.headers.getSetCookie()]).toEqual([`your id: ${id}\n`, []]);
         const known = await fetch(`${url}/identify`, { headers });
         expect([known.status, (await known.json()).ec]).toEqual([200, id]);
-        const health = await fetch(`${url}/_ts/health`);
+        const health = await fetch(`${url}/_ts/ready`);
         expect([health.status, await health.json()]).toEqual([200, { status: "ok" }]);
         expect(log()).not.toMatch(/"level":"(warn|error)"/);
       });

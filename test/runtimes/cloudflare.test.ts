@@ -41,10 +41,9 @@ describe("black box on cloudflare", () => {
   blackBox("cloudflare", () => target);
 
   test("health, metrics for the operator, and a plain 404 for what is not there", async () => {
-    expect(await target.visit({}, { path: "/_ts/health" })).toMatchObject({
-      status: 200,
-      body: '{"status":"ok"}',
-    });
+    for (const path of ["/_ts/health", "/_ts/ready"]) {
+      expect(await target.visit({}, { path })).toMatchObject({ status: 200, body: '{"status":"ok"}' });
+    }
     expect((await target.visit({}, { path: "/_ts/metrics" })).status).toBe(401);
     const metrics = await admin(target, "GET", "/_ts/metrics");
     expect(metrics.status).toBe(200);

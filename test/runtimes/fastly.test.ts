@@ -68,6 +68,8 @@ describe.skipIf(findViceroy() === null)("black box on fastly", () => {
   test("health, and a plain 404 for what is not there", async () => {
     const health = await target.visit({}, { path: "/_ts/health" });
     assert.deepEqual([health.status, JSON.parse(health.body)], [200, { status: "ok" }]);
+    const ready = await target.visit({}, { path: "/_ts/ready" });
+    assert.deepEqual([ready.status, JSON.parse(ready.body)], [200, { status: "ok" }]);
     assert.equal((await target.visit({}, { path: "/_ts/nothing" })).status, 404);
   });
 

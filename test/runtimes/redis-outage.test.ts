@@ -72,8 +72,8 @@ describe.skipIf(noRedis !== undefined)(noRedis ?? "an outage of Redis", () => {
       return { id, visitor: { ...visitor, cookies: [["ts-ec", id]] } };
     }
 
-    async function health(): Promise<{ status: number; down?: string[] }> {
-      const { status, body } = await target.visit({}, { path: "/_ts/health" });
+    async function ready(): Promise<{ status: number; down?: string[] }> {
+      const { status, body } = await target.visit({}, { path: "/_ts/ready" });
       const { down } = JSON.parse(body);
       return { status, down };
     }
@@ -94,7 +94,13 @@ describe.skipIf(noRedis !== undefined)(noRedis ?? "an outage of Redis", () => {
         { method: "POST", path: "/_ts/api/v1/sync", headers: [["authorization", `Bearer ${KEY}`]], body },
       );
       expect(upload.status).toBe(503);
-      expect(await health()).toEqual({ status: 503, down: ["store", "limiter"] });
+      expect(
+        await eventually("what is down", async () => {
+          const answer = await ready();
+          return answer.status === 503 ? answer : undefined;
+        }),
+      ).toEqual({ status: 503, down: ["store", "limiter"] });
+      expect((await target.visit({}, { path: "/_ts/health" })).status).toBe(200);
     }
 
     /** How often each warning and error was logged, from a place in the log on. */
@@ -111,7 +117,7 @@ describe.skipIf(noRedis !== undefined)(noRedis ?? "an outage of Redis", () => {
     test("pages and new ids go on without it, each fault is told once, and all is well when it is back", async () => {
       const known = await newcomer();
       await eventually("the entry", async () => (await target.entry(known.id)) ?? undefined);
-      expect(await health()).toEqual({ status: 200 });
+      expect(await ready()).toEqual({ status: 200 });
       const told = server.log().length;
 
       await redis.kill();
@@ -123,7 +129,7 @@ describe.skipIf(noRedis !== undefined)(noRedis ?? "an outage of Redis", () => {
       expect(ecCookieOf(withdrawal)?.value).toBe("");
 
       await redis.restart();
-      await eventually("health", async () => ((await health()).status === 200 ? true : undefined));
+      await eventually("readiness", async () => ((await ready()).status === 200 ? true : undefined));
       expect((await target.entry(known.id))?.consent.ok).toBe(true);
       const late = minted[0]!;
       await eventually("the entry of an id that was minted meanwhile", async () => {
@@ -150,7 +156,7 @@ describe.skipIf(noRedis !== undefined)(noRedis ?? "an outage of Redis", () => {
       } finally {
         redis.unfreeze();
       }
-      await eventually("health", async () => ((await health()).status === 200 ? true : undefined));
+      await eventually("readiness", async () => ((await ready()).status === 200 ? true : undefined));
       expect((await target.entry(known.id))?.consent.ok).toBe(true);
       expect(await server.stop()).toBe(0);
     });

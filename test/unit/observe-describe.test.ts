@@ -132,7 +132,7 @@ describe("requests", () => {
     expect(() => respond(fall)).toThrow("the site fell over");
     await expect(respond(async () => fall())).rejects.toThrow("the site fell over");
     t.store.mode = "down";
-    expect((await t.ask("/_ts/health")).status).toBe(503);
+    expect((await t.ask("/_ts/ready")).status).toBe(503);
     const text = t.services.metrics.text();
     expect(text).toContain(
       'ec_server_errors_total{route="organic"} 3\nec_server_errors_total{route="api"} 1\n',

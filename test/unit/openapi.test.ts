@@ -70,6 +70,7 @@ describe("the description", () => {
       "identifyPreflight",
       "openapi",
       "pixelSync",
+      "ready",
     ]);
   });
 
@@ -110,8 +111,8 @@ describe("what seldom happens", () => {
     expect((await ask("/_ts/api/v1/identity", { method: "OPTIONS", ...elsewhere })).status).toBe(403);
     expect((await ask("/auction", { method: "POST", body: "{}" })).status).toBe(404);
     store.mode = "down";
-    const health = await ask("/_ts/health");
-    expect([health.status, await health.json()]).toEqual([503, { status: "down", down: ["store"] }]);
+    const ready = await ask("/_ts/ready");
+    expect([ready.status, await ready.json()]).toEqual([503, { status: "down", down: ["store"] }]);
   });
 
   test("a bid request that is too long", async () => {

@@ -3,7 +3,7 @@ import { testService } from "../support/service.ts";
 
 const WAITING = 50;
 
-test("an outage of the store that strikes every waiting id is told once; what a partner does, each time", async () => {
+test("an outage of the store that strikes every waiting id is told once; so is what one partner does", async () => {
   let status = 200;
   const partner = {
     id: "slow",

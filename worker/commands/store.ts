@@ -1,4 +1,4 @@
-import { createLog } from "../../runtime/observe/log.ts";
+import { createLog, createLogOnce } from "../../runtime/observe/log.ts";
 import { createHotPath } from "../../wasm/hotpath.ts";
 import { inlineKernels } from "../../wasm/inline.ts";
 import { entryHere } from "../entries/here.ts";
@@ -9,6 +9,8 @@ import { type Command, textOf, UsageError } from "./command.ts";
 /** Where it listens unless told otherwise. */
 const HOST = "127.0.0.1";
 const PORT = "8788";
+/** A fault that repeats is logged once in this time, with a count, in milliseconds. */
+const LOG_ONCE_MS = 60_000;
 
 export const store: Command = {
   summary: "serve a store to instances elsewhere that have none",
@@ -48,9 +50,14 @@ export const store: Command = {
         cause,
       });
     }
-    const handler = serveStore({ store: served, isToken, log });
+    const logOnce = createLogOnce(log, host.clock, LOG_ONCE_MS);
+    const handler = serveStore({ store: served, isToken, log: logOnce });
+    async function close(): Promise<void> {
+      logOnce.flush();
+      await served.close();
+    }
     const listen = { host: textOf(values, "host") ?? HOST, port };
-    await serveUntilSignal(entry, { handler, listen, close: () => served.close() }, log);
+    await serveUntilSignal(entry, { handler, listen, close }, log);
   },
 };
 

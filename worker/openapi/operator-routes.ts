@@ -4,7 +4,7 @@
  */
 import { anybody, json, object, problem, problemOf, response, schema } from "./schemas.ts";
 import { COMPRESSED, noStore } from "./shared.ts";
-import type { Paths } from "./types.ts";
+import type { Paths, Schema } from "./types.ts";
 
 const security = [{ adminToken: [] }];
 const tags = ["operator"];
@@ -12,6 +12,13 @@ const tags = ["operator"];
 const isConfigured = problem("The partner is from the configuration: change it there.", [
   "partner_configured",
 ]);
+
+const full: Schema = {
+  type: "array",
+  minItems: 1,
+  items: { type: "string" },
+  description: "The tables that have no room now, if there are any.",
+};
 
 export const operatorPaths: Paths = {
   "/_ts/admin": {
@@ -156,17 +163,41 @@ export const operatorPaths: Paths = {
       operationId: "health",
       tags,
       security: anybody,
-      summary: "Whether the service works.",
+      summary: "Whether the process lives. Touches nothing that it needs.",
       responses: {
-        "200": json("It does.", object({ status: { const: "ok" } })),
+        "200": json("It does.", object({ status: { const: "ok" }, full }, ["full"])),
         "500": response("InternalError"),
-        "503": json(
-          "Something that it needs is down.",
-          object({
-            status: { const: "down" },
-            down: { type: "array", minItems: 1, items: { enum: ["store", "limiter"] } },
-          }),
-        ),
+      },
+    },
+  },
+  "/_ts/ready": {
+    get: {
+      operationId: "ready",
+      tags,
+      security: anybody,
+      summary: "Whether the instance can do its work: what it needs can be read and written.",
+      description: "An instance probes at most once a second, however often it is asked.",
+      responses: {
+        "200": json("It can.", object({ status: { const: "ok" }, full }, ["full"])),
+        "500": response("InternalError"),
+        "503": json("It cannot, or it is about to end.", {
+          oneOf: [
+            object(
+              {
+                status: { const: "down" },
+                down: {
+                  type: "array",
+                  minItems: 1,
+                  items: { enum: ["store", "limiter"] },
+                  description: "What cannot be read or written.",
+                },
+                full,
+              },
+              ["full"],
+            ),
+            object({ status: { const: "draining" }, full }, ["full"]),
+          ],
+        }),
       },
     },
   },

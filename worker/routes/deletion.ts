@@ -27,7 +27,7 @@ export function deletionRoutes(services: Services): Hono<RouteBindings> {
     dropQueued(id);
     await graph.delete(id, mayMark);
     metrics.count("ec_deletions_total", { by });
-    log.info("deleted an identity", { ec: shortId(id), by });
+    log[by === "operator" ? "info" : "debug"]("deleted an identity", { ec: shortId(id), by });
   }
 
   /** Deletes an id for the visitor. @returns in how many milliseconds it may be tried again, if it was refused. */

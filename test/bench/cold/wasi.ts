@@ -23,7 +23,7 @@ export const wasiRig: OpenRig = async (folder) => {
     serveStore({
       store: memoryStore({ clock: { now: Date.now } }),
       isToken: (token) => token === TOKEN,
-      log,
+      log: { error() {} },
     }),
     { host: "127.0.0.1", port: 0 },
     log,

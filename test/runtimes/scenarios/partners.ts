@@ -582,6 +582,8 @@ export const operationScenarios: Scenario[] = [
       const health = await target.visit({}, { path: "/_ts/health" });
       assert.equal(health.status, 200);
       assert.deepEqual(JSON.parse(health.body), { status: "ok" });
+      const ready = await target.visit({}, { path: "/_ts/ready" });
+      assert.deepEqual([ready.status, JSON.parse(ready.body)], [200, { status: "ok" }]);
       await newcomer(target);
       const metrics = await target.visit({}, { path: "/_ts/metrics" });
       assert.equal(metrics.status, 200);

@@ -58,10 +58,10 @@ function setTrouble(text: string): void {
 
 async function checkHealth(): Promise<void> {
   try {
-    await ask("GET", "/_ts/health");
+    await ask("GET", "/_ts/ready");
     setHealth("healthy");
   } catch (error) {
-    setHealth(error instanceof Refusal && error.status === 503 ? "store is down" : "no answer");
+    setHealth(error instanceof Refusal && error.status === 503 ? "not ready" : "no answer");
   }
 }
 
