@@ -12,7 +12,7 @@ const NOTHING = { limit: 0, windowMs: 1 };
 
 /** `GET /_ts/health` and `GET /_ts/metrics`. */
 export function healthRoutes(services: Services): Hono<RouteBindings> {
-  const { store, limiter, hotPath, clock, metrics } = services;
+  const { store, limiter, clock, metrics } = services;
 
   const parts = {
     store: async () => store.get("health"),
@@ -40,9 +40,11 @@ export function healthRoutes(services: Services): Hono<RouteBindings> {
       return down.length === 0 ? c.json({ status: "ok" }) : c.json({ status: "down", down }, 503);
     })
     .get("/_ts/metrics", requireOperator(services, "loopback"), (c) => {
-      const { keys, refusedFull } = hotPath.stats();
-      metrics.gauge("window_keys", keys);
-      metrics.gauge("window_takes_refused_full", refusedFull);
+      for (const { table, keys, maxKeys, refusedFull } of services.tables()) {
+        metrics.gauge("window_keys", keys, { table });
+        metrics.gauge("window_max_keys", maxKeys, { table });
+        metrics.gauge("window_takes_refused_full", refusedFull, { table });
+      }
       return c.text(metrics.text(), 200, { "content-type": METRICS_CONTENT_TYPE });
     });
 }
