@@ -395,20 +395,32 @@ export function createService(given: Parts): Service {
     await graph.tombstone(id, () => mayAdopt(id, context));
   }
 
+  /** How many visits of an id are at asking partners now. */
+  const pulls = new Map<string, number>();
+
   /** Asks the partners that are due, or has them asked as soon as their domains have room. */
   async function pull(context: EcContext): Promise<void> {
-    if (!(await pullSync.begin(context))) return;
     const id = context.activeId!;
+    pulls.set(id, (pulls.get(id) ?? 0) + 1);
+    try {
+      if (await pullSync.begin(context)) await askNow(id);
+    } finally {
+      const others = pulls.get(id)! - 1;
+      if (others > 0) pulls.set(id, others);
+      else pulls.delete(id);
+      // What neither the engine has nor another visit is at is forgotten: the visitor's next page begins again.
+      if (others === 0 && parts.livesBetweenRequests && !engine.has(id)) pullSync.forget(id);
+    }
+  }
+
+  async function askNow(id: string): Promise<void> {
     const cancel = parts.livesBetweenRequests
       ? () => {}
       : clock.after(PULLS_BEGIN_WITHIN_MS, () => pullSync.end(id));
     const result = await engine.tryNow(id);
     cancel();
-    if (!parts.livesBetweenRequests) return;
-    if (result === "throttled" && engine.enqueue(id, DELAYS_MS.immediate).admitted)
-      pullSync.leaveToEngine(id);
-    // What the engine does not have is forgotten: the visitor's next page begins again.
-    else if (result !== "complete" && !engine.has(id)) pullSync.end(id);
+    if (result !== "throttled" || !parts.livesBetweenRequests) return;
+    if (engine.enqueue(id, DELAYS_MS.immediate).admitted) pullSync.leaveToEngine(id);
   }
 
   /**

@@ -134,6 +134,8 @@ export interface PullSync {
   leaveToEngine(id: string): void;
   /** Forgets what is still to be pulled for an id. */
   end(id: string): void;
+  /** Forgets the pulls of an id that nobody is at. A rest that was found due goes on. */
+  forget(id: string): void;
   /** How many visitors' pulls are remembered. */
   size(): number;
   /** What the partners of a domain agreed to bear; the least where several share it. */
@@ -348,6 +350,7 @@ export function createPullSync(parts: PullSyncParts): PullSync {
       runs.delete(id);
       rests.end(id);
     },
+    forget: (id) => void runs.delete(id),
     size: () => runs.size,
     limitsFor: (domain) => limits().get(domain),
   };
