@@ -355,21 +355,17 @@ export function createService(given: Parts): Service {
   const seenWindowMs = LAST_SEEN_DEBOUNCE_SECONDS * 1000;
 
   /**
-   * Whether a visit needs a look at the graph; if it does, the next ones for a while do not. `unnoticed`: it would, but one
-   * client has sent ever new ids, or there is no room to remember another. Such visits leave nothing and ask nobody.
+   * Whether a visit is told to the graph; if it is, the next ones for a while are not. Nor is it where one client sends ever
+   * new ids, or where there is no room to remember another.
    */
-  function look(id: string, { client }: EcContext): "seen" | "unseen" | "unnoticed" {
+  function isUnseen(id: string, { client }: EcContext): boolean {
     const nowMs = time();
     // Asked with a limit of two, a full table refuses and an id that was seen does not.
     const known = hotPath.peek(seenKey(id), nowMs, seenWindowMs, 2);
-    if (!known.admitted) {
-      foundFull("seen");
-      return "unnoticed";
-    }
-    if (known.remaining < 2) return "seen";
-    if (!hotPath.take(`seen-by:${client.ip}`, nowMs, seenWindowMs, SEEN_PER_CLIENT).admitted)
-      return "unnoticed";
-    return hotPath.take(seenKey(id), nowMs, seenWindowMs, 1).admitted ? "unseen" : "unnoticed";
+    if (!known.admitted) foundFull("seen");
+    if (!known.admitted || known.remaining < 2) return false;
+    if (!hotPath.take(`seen-by:${client.ip}`, nowMs, seenWindowMs, SEEN_PER_CLIENT).admitted) return false;
+    return hotPath.take(seenKey(id), nowMs, seenWindowMs, 1).admitted;
   }
 
   /** What a visit with a known or adoptable id leaves in the graph. */
@@ -429,13 +425,11 @@ export function createService(given: Parts): Service {
   function afterResponse(end: Finalization, { context, route }: Visit): Promise<void> | null {
     if (end.branch !== "returning" && end.branch !== "new") return null;
     const { id } = end;
-    const looked = end.branch === "new" ? "seen" : look(id, context);
-    if (looked === "unnoticed") return null;
-    const isUnseen = looked === "unseen";
+    const touches = end.branch === "returning" && isUnseen(id, context);
     const pulls = route === "organic" && pullSync.mayBegin(context);
-    if (!isUnseen && !pulls) return null;
+    if (!touches && !pulls) return null;
     return (async () => {
-      if (isUnseen) await touch(id, context);
+      if (touches) await touch(id, context);
       if (pulls) await pull(context);
     })();
   }
@@ -443,7 +437,7 @@ export function createService(given: Parts): Service {
   /** What has to be in the graph before the response; `null`: nothing. */
   function record(end: Finalization, { context, background }: Visit): Promise<unknown> | null {
     if (end.branch === "new") {
-      look(end.id, context);
+      isUnseen(end.id, context);
       const work = graph.createOrRevive(end.id, newEntryFor(context));
       return inForeground(background, "creating a graph entry", work);
     }
@@ -472,7 +466,7 @@ export function createService(given: Parts): Service {
       return valueWithin(taken, STORE_PATIENCE_MS, clock).then(
         ({ admitted }) => minted(context, id, admitted),
         (error) => {
-          logOnce.error("mint limit", "ids are minted without a limit: the limiter does not answer", {
+          logOnce.error("mint limiter", "ids are minted without a limit: the limiter does not answer", {
             error,
           });
           minted(context, id, true);
