@@ -26,8 +26,19 @@ const STORE_PATIENCE_MS = 2000;
 
 /** `GET /sync`: pixel sync. */
 export function pixelSyncRoutes(services: Services): Hono<RouteBindings> {
-  const { config, registry, graph, limiter, hasStanding, mayAdopt, newEntryFor, policy, clock, metrics, logOnce } =
-    services;
+  const {
+    config,
+    registry,
+    graph,
+    limiter,
+    hasStanding,
+    mayAdopt,
+    newEntryFor,
+    policy,
+    clock,
+    metrics,
+    logOnce,
+  } = services;
   const rules = { allowInsecure: config.ec.allowInsecurePartners };
 
   /** Writes the id; one that the graph does not know only if it may be adopted. */
