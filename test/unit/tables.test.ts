@@ -143,7 +143,7 @@ describe("honest traffic", () => {
     const hotPath = make(1_000_000);
     const partners = config.partners.map((given) => ({ ...given, apiKeyHash: null }));
     const pullSync = createPullSync({
-      graph: { get: async () => null } as never,
+      graph: { get: async () => null, getOrMark: async () => null } as never,
       registry: {
         isKnown: () => true,
         ready: async () => true,
