@@ -74,10 +74,42 @@ export interface Store {
   close(): Promise<void>;
 }
 
+/**
+ * Who can make keys of a kind, and so how a limiter whose memory is bounded keeps them:
+ * - `partners`: only who is registered. Exact; a take without room is refused.
+ * - `visitors`: who has an id that the graph knows, or one of the own address. Exact while there is room; without room
+ *   several keys share a count, which admits too few rather than too many.
+ * - `addresses`: anybody who can send from an address. Always a share of a fixed number of counts.
+ */
+export type RateFamily = "partners" | "visitors" | "addresses";
+
 /** How much may pass in how long. */
 export interface RateLimit {
   limit: number;
   windowMs: number;
+  /** Left out: `partners`. */
+  family?: RateFamily;
+}
+
+/** One of several keys that are taken from together; see {@link RateLimiter.takeEach}. */
+export interface RateMember {
+  /** Its name within the group, which is the same in every group. */
+  name: string;
+  key: string;
+  limit: number;
+}
+
+/** One table of a limiter in memory. */
+export interface TableView {
+  /** What it holds. */
+  table: string;
+  /** Held now, expired ones that nobody needed the room of included. */
+  keys: number;
+  maxKeys: number;
+  /** Takes that found no room so far. */
+  refusedFull: number;
+  /** Memory that was set aside for it, in bytes; the operating system gives it as it is used. */
+  bytes: number;
 }
 
 /** The answer to one {@link RateLimiter.take}. */
@@ -94,6 +126,16 @@ export interface RateLimiter {
   /** Instances of the service count together. Left out: each counts by itself. */
   readonly shared?: boolean;
   take(key: string, rate: RateLimit): TakeResult | Promise<TakeResult>;
+  /**
+   * Takes once from each of several keys of family `visitors`, the same answers as from as many `take`s. For keys that are
+   * mostly taken from together, such as one for each partner of one visitor: they need no more memory than one key. Such a
+   * key is never taken from in another way. Left out: ask `take` for each.
+   */
+  takeEach?(group: string, members: readonly RateMember[], windowMs: number): TakeResult[];
+  /** Its tables, where it has any. */
+  tables?(): TableView[];
+  /** Has `told` called with a table's name whenever a take finds no room in it. */
+  watch?(told: (table: string) => void): void;
   close?(): Promise<void>;
 }
 
@@ -116,6 +158,8 @@ export interface Background {
 export interface Clock {
   /** Milliseconds since the Unix epoch. */
   now(): number;
+  /** Milliseconds since any moment, by a clock that is never set. Left out where the host has none that runs all the time. */
+  monotonic?(): number;
   /** Calls `callback` once, `delayMs` from now; the returned function cancels that. */
   after(delayMs: number, callback: () => void): () => void;
 }

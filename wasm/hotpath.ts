@@ -33,6 +33,7 @@ export interface Exports {
   hash64(length: number): void;
   take(length: number, nowMs: number, windowMs: number, limit: number): number;
   peek(length: number, nowMs: number, windowMs: number, limit: number): number;
+  count(length: number, nowMs: number, windowMs: number): number;
   forget(length: number): void;
   keys(): number;
   refusedFull(): number;
@@ -104,7 +105,8 @@ export interface HotPath {
   /**
    * Counts one take of a key if its window has room: in no interval of `windowMs` are more than `limit` takes admitted.
    * Exact in both directions for limits up to 64; above, it may refuse up to a sixteenth of the window early. A key's
-   * clock never goes back: at an earlier `nowMs` than its newest take, the take counts as made at that one.
+   * clock never goes back: at an earlier `nowMs` than its newest take, the take counts as made at that one. Where `nowMs`
+   * steps back by more than an hour, the time before the step was wrong: takes of a time still to come then count as made now.
    * @param key any text; lone surrogates count as U+FFFD
    * @param nowMs milliseconds since the epoch, from 0 to the year 2109; fractions are dropped
    * @param windowMs more than 0 and at most 24 days; fractions are rounded up
@@ -114,6 +116,11 @@ export interface HotPath {
   take(key: string, nowMs: number, windowMs: number, limit: number): WindowTake;
   /** What `take` would answer, without counting: `remaining` is how many takes would be admitted now. */
   peek(key: string, nowMs: number, windowMs: number, limit: number): WindowTake;
+  /**
+   * How many takes of a key are in its window. Tells a key that is at its limit from one for which there is no room.
+   * @throws {RangeError} a number is not one, or out of range
+   */
+  count(key: string, nowMs: number, windowMs: number): number;
   /** Empties a key's window, as if nothing had been taken. */
   forget(key: string): void;
   /**
@@ -121,6 +128,24 @@ export interface HotPath {
    * there was no room to count them. `bytes`: memory, which never grows.
    */
   stats(): { keys: number; maxKeys: number; refusedFull: number; bytes: number };
+}
+
+/**
+ * How far the clock may step back before it counts as wrong until then, in milliseconds; see `wasm/assembly/window.ts`. Up
+ * to here a key waits until the clock has caught up. Beyond, its takes move back in time, for it would be shut for as long as
+ * the clock was ahead: the newest counts as made now, and the others keep their distance to it.
+ */
+export const STEP_BACK_MS = 3_600_000;
+
+/**
+ * The time for windows, in whole milliseconds: the host's monotonic clock where it has one, so that no correction of its
+ * time opens or shuts a window. Elsewhere the time as it is, with whose steps the windows themselves deal.
+ */
+export function windowTime(clock: { now(): number; monotonic?(): number }): () => number {
+  const { monotonic } = clock;
+  if (monotonic === undefined) return () => clock.now();
+  const beganMs = clock.now() - monotonic();
+  return () => Math.floor(beganMs + monotonic());
 }
 
 const SLOTS = 16;
@@ -332,6 +357,14 @@ export function createHotPath(kernels: Kernels, options: HotPathOptions): HotPat
 
     peek(key, nowMs, windowMs, limit) {
       return answer(wasm.peek(writeKey(key), nowMs, windowMs, limit), nowMs, windowMs, limit);
+    },
+
+    count(key, nowMs, windowMs) {
+      const counted = wasm.count(writeKey(key), nowMs, windowMs);
+      if (counted >= 0) return counted;
+      throw new RangeError(
+        `a count needs nowMs from 0 to the year 2109 and windowMs above 0 and up to 24 days, not nowMs ${nowMs}, windowMs ${windowMs}`,
+      );
     },
 
     forget(key) {

@@ -3,7 +3,13 @@
  * @module
  */
 import { ACCEPT_ENCODING, codingOf, decoded, isGzip } from "./codings.ts";
+import { hasModestShape } from "./json-shape.ts";
 import { problem } from "./problem.ts";
+import { atOnce, type InTurn } from "./turns.ts";
+
+const MALFORMED = "the body must be JSON in UTF-8, of no more than 50,000 values nested 64 deep";
+/** Bodies that are longer are parsed one at a time, in bytes. */
+const LONG = 65_536;
 
 /** Why a body cannot be used. */
 export type BodyFault = "too_large" | "malformed" | "unsupported_encoding";
@@ -15,17 +21,19 @@ export type JsonBody = { value: unknown; text: string } | { fault: BodyFault };
 export interface ReadOptions {
   /** Take a body that begins as gzip does for that, though `Content-Encoding` does not say so. Default: false. */
   sniffGzip?: boolean;
+  /** When a long body is parsed. Default: at once. */
+  inTurn?: InTurn;
 }
 
 /**
  * Reads a body as JSON in UTF-8, decoded as its `Content-Encoding` says. Stops reading at the limit, whatever the request
- * says of its length.
+ * says of its length. A body of too many values, or that nests too deeply, counts as malformed and is not parsed.
  * @param maxBytes of the longest body that is read, both as it is sent and decoded
  */
 export async function readJson(
   request: Request,
   maxBytes: number,
-  { sniffGzip = false }: ReadOptions = {},
+  { sniffGzip = false, inTurn = atOnce }: ReadOptions = {},
 ): Promise<JsonBody> {
   const told = codingOf(request.headers.get("content-encoding"));
   if (told === null) return { fault: "unsupported_encoding" };
@@ -38,11 +46,17 @@ export async function readJson(
     const bytes =
       coding === "identity" ? sent : await readBytes(decoded(new Response(sent).body!, coding), maxBytes);
     if (bytes === null) return { fault: "too_large" };
-    const text = new TextDecoder("utf-8", { fatal: true }).decode(bytes);
-    return { value: JSON.parse(text), text };
+    return bytes.length > LONG ? await inTurn(() => parse(bytes)) : parse(bytes);
   } catch {
     return { fault: "malformed" };
   }
+}
+
+/** @throws {Error} if it is no JSON, or not of a modest shape. */
+function parse(bytes: Uint8Array): JsonBody {
+  if (!hasModestShape(bytes)) throw new Error("too many values, or nested too deeply");
+  const text = new TextDecoder("utf-8", { fatal: true }).decode(bytes);
+  return { value: JSON.parse(text), text };
 }
 
 /** @returns `null` if the body is longer than `maxBytes` */
@@ -87,7 +101,7 @@ export function bodyRefusal(fault: BodyFault, maxBytes: number): Refusal {
     case "too_large":
       return { status: 413, body: problem("body_too_large", `send at most ${maxBytes} bytes`), headers: {} };
     case "malformed":
-      return { status: 400, body: problem("invalid_json", "the body must be JSON in UTF-8"), headers: {} };
+      return { status: 400, body: problem("invalid_json", MALFORMED), headers: {} };
     case "unsupported_encoding": {
       const message = `the body's Content-Encoding is not understood; send it plain or as one of: ${ACCEPT_ENCODING}`;
       return {

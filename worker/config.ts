@@ -24,6 +24,7 @@ import { COUNTRIES, US_REGIONS } from "./codes.ts";
 import { type Environment, overrideByEnvironment } from "./environment.ts";
 import { passphraseFault } from "./passphrase.ts";
 import { type ReadFile, resolveSecrets } from "./secrets.ts";
+import { MOST_KEYS, visitorKeysNeeded, visitorKeysOf } from "./table-sizes.ts";
 
 const MAX_PASSPHRASES = 16;
 const DOMAIN = /^(?=.{1,253}$)(?:[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z](?:[a-z0-9-]{0,61}[a-z0-9])?$/;
@@ -195,6 +196,7 @@ function configSchema(allowInsecure: boolean, isPublicSuffix: IsPublicSuffix) {
       passphrases: passphraseList(),
       readEcHeader: v.optional(flag(), true),
       pullSyncConcurrency: v.optional(whole(1, 100), 3),
+      mintPerAddressPerHour: v.optional(whole(0, 1_000_000), 1000),
       adminTokenHash: v.nullish(secretHash(), null),
       allowInsecurePartners: v.optional(flag(), false),
     }),
@@ -211,7 +213,10 @@ function configSchema(allowInsecure: boolean, isPublicSuffix: IsPublicSuffix) {
         null,
       ),
     }),
-    throttle: section({ maxKeys: v.nullish(whole(1000, 1_000_000), null) }),
+    throttle: section({
+      maxKeys: v.nullish(whole(1000, MOST_KEYS), null),
+      addressesPerHour: v.optional(whole(1, 1_000_000_000), 200_000),
+    }),
     sync: section({
       maxConcurrentPerDomain: v.optional(whole(1, 10_000), 20),
       maxPerMinutePerDomain: v.optional(whole(1, 1_000_000), 1200),
@@ -354,18 +359,28 @@ export function sealPartners(config: Config, sha256Hex: (text: string) => string
 }
 
 /** What an operator ought to know of a configuration that is valid all the same. */
-export function configWarnings({ client, consent }: Config): string[] {
+export function configWarnings(config: Config): string[] {
+  const { client, consent } = config;
+  const warnings: string[] = [];
   if (client.countryHeader === null && consent.assumeCountry === null) {
-    return [
+    warnings.push(
       "every visitor's jurisdiction will be unknown and no EC id will be minted: " +
         "set client.countryHeader to the header in which your proxy tells the country, or consent.assumeCountry",
-    ];
+    );
   }
   if (client.countryHeader !== null && client.regionHeader === null && consent.usStates.length > 0) {
-    return [
+    warnings.push(
       "every visitor from the US will be treated as in a state with a privacy law: " +
         "set client.regionHeader to the header in which your proxy tells the region",
-    ];
+    );
   }
-  return [];
+  const [needed, held] = [visitorKeysNeeded(config), visitorKeysOf(config)];
+  if (config.limiter === "local" && needed > held) {
+    warnings.push(
+      `the table of visitors' rate limits holds ${held} keys, and ${config.throttle.addressesPerHour} addresses an hour ` +
+        `need ${needed} with these partners: beyond, visitors share counts and may be refused early; ` +
+        "raise throttle.maxKeys, lower throttle.addressesPerHour, or share a Redis limiter",
+    );
+  }
+  return warnings;
 }

@@ -9,6 +9,7 @@ import { needsSocketAddress, readClient } from "./client.ts";
 import { type Config, type ConfigInput, parseConfig, publicSuffixExpected } from "./config.ts";
 import type { FetchHandler, Host } from "./host.ts";
 import { createService, type Service } from "./service.ts";
+import { tableSizes } from "./table-sizes.ts";
 
 /** When a running service looks `publisher.domain` up in the list of public suffixes, in milliseconds. */
 const DOMAIN_CHECK_AFTER_MS = 1000;
@@ -121,7 +122,8 @@ export function withConfig<Args extends unknown[]>(host: Host<Args>, config: Con
       config,
       hotPath,
       store: own.store ?? host.openStore(config.store ?? host.defaultStore, args),
-      limiter: own.limiter ?? host.openLimiter(config.limiter, hotPath, args),
+      limiter:
+        own.limiter ?? host.openLimiter(config.limiter, { sizes: tableSizes(config), clock, random }, args),
       clock,
       random,
       fetch: own.fetch ?? host.fetch,

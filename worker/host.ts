@@ -6,12 +6,20 @@ import type { LogLevel } from "../runtime/observe/log.ts";
 import type { Background, Clock, Fetch, Random, RateLimiter, Store } from "../runtime/platform.ts";
 import type { HotPath, HotPathOptions } from "../wasm/hotpath.ts";
 import type { LoadApp } from "./app.ts";
+import type { TableSizes } from "./table-sizes.ts";
 
 /** A Web-standard handler; `host` is whatever else the runtime hands to it (`info`, `server`, `env, ctx`, …). */
 export type FetchHandler<Args extends unknown[] = unknown[]> = (
   request: Request,
   ...host: Args
 ) => Response | Promise<Response>;
+
+/** What a limiter in memory is made of. */
+export interface LimiterParts {
+  readonly sizes: TableSizes;
+  readonly clock: Clock;
+  readonly random: Random;
+}
 
 /** One runtime, as the service sees it. */
 export interface Host<Args extends unknown[] = unknown[]> {
@@ -43,9 +51,10 @@ export interface Host<Args extends unknown[] = unknown[]> {
   openStore(url: string, args: Args): Store;
   /**
    * Opens the rate limiter that a configuration's `limiter` names.
+   * @param given for a limiter in memory: how large its tables are, and by which clock it counts.
    * @throws {Error} naming the limiters that this host has, if it has none for `url`.
    */
-  openLimiter(url: string, hotPath: HotPath, args: Args): RateLimiter;
+  openLimiter(url: string, given: LimiterParts, args: Args): RateLimiter;
   /** The peer's address as the socket has it; `null` where the host does not tell. */
   address(request: Request, args: Args): string | null;
   /**

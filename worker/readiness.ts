@@ -17,16 +17,6 @@ const SHARED_RESULT_MS = 10_000;
 /** How long the store keeps a probe's entry, in seconds. One key an instance, so that the store does not grow. */
 const PROBE_TTL_SECONDS = 60;
 
-/** A table of a fixed size, and how full it is. */
-export interface Table {
-  /** What it holds, such as `windows`. */
-  family: string;
-  keys: number;
-  maxKeys: number;
-  /** How often something was refused because there was no room. */
-  refusedFull: number;
-}
-
 /** The parts that are probed. */
 export type Part = "store" | "limiter";
 
@@ -38,8 +28,6 @@ export interface Readiness {
   check(): Promise<ReadyState>;
   /** From now on the instance is not ready. For the time between a signal to stop and the end. */
   drain(): void;
-  /** The families of the tables that have no room now. */
-  fullTables(): string[];
 }
 
 export interface ReadinessOptions {
@@ -50,12 +38,11 @@ export interface ReadinessOptions {
   livesBetweenRequests: boolean;
   /** Makes a name that no other instance has; called at the first probe. */
   nameInstance(): string;
-  tables(): Table[];
 }
 
 /** Probes nothing before it is asked. */
 export function createReadiness(options: ReadinessOptions): Readiness {
-  const { store, limiter, clock, livesBetweenRequests, nameInstance, tables } = options;
+  const { store, limiter, clock, livesBetweenRequests, nameInstance } = options;
   const rate = { limit: 1, windowMs: livesBetweenRequests ? RESULT_MS / 2 : SHARED_RESULT_MS };
   let key: string | null = null;
   let isDraining = false;
@@ -119,9 +106,5 @@ export function createReadiness(options: ReadinessOptions): Readiness {
     drain() {
       isDraining = true;
     },
-    fullTables: () =>
-      tables()
-        .filter(({ keys, maxKeys }) => keys >= maxKeys)
-        .map(({ family }) => family),
   };
 }

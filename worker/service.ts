@@ -5,7 +5,7 @@
  */
 import { createAdoption, type MayAdopt } from "../runtime/ec/adoption.ts";
 import { allowsEcCreation, type ConsentPolicy, type Jurisdiction } from "../runtime/ec/consent.ts";
-import { type EcContext, mintIfNeeded, readContext } from "../runtime/ec/context.ts";
+import { type EcContext, mintNeed, readContext, takeMinted } from "../runtime/ec/context.ts";
 import { createMayEnd, type MayEnd } from "../runtime/ec/ending.ts";
 import {
   type GraphEntry,
@@ -24,7 +24,8 @@ import {
   headerChange,
 } from "../runtime/ec/finalize.ts";
 import { createGraph, type Graph } from "../runtime/ec/graph.ts";
-import { createIdentity, type Identity, shortId } from "../runtime/ec/id.ts";
+import { createIdentity, ecHash, type Identity, shortId } from "../runtime/ec/id.ts";
+import { isPageVisit } from "../runtime/ec/page-visit.ts";
 import { createPullSync, PULL_BOUNDS } from "../runtime/ec/pull-sync.ts";
 import { createRegistry, type Registry } from "../runtime/ec/registry.ts";
 import { toHex } from "../runtime/hex.ts";
@@ -42,16 +43,19 @@ import type {
   Random,
   RateLimiter,
   Store,
+  TableView,
 } from "../runtime/platform.ts";
 import { SyncEngine, type SyncView } from "../runtime/sync/engine.ts";
 import { DELAYS_MS } from "../runtime/sync/schedule.ts";
-import { isPending, settlesWithin } from "../runtime/within.ts";
-import type { HotPath } from "../wasm/hotpath.ts";
+import { steadyClock } from "../runtime/sync/steady-clock.ts";
+import { isPending, settlesWithin, valueWithin } from "../runtime/within.ts";
+import { type HotPath, windowTime } from "../wasm/hotpath.ts";
 import type { App, LoadApp } from "./app.ts";
 import { type Config, sealPartners } from "./config.ts";
 import { createReadiness, type Readiness } from "./readiness.ts";
 import { type RouteKind, routeKind } from "./route-kind.ts";
 import { faultsOnce, instanceName, syncParts } from "./sync-parts.ts";
+import { atOnce, createInTurn, type InTurn } from "./turns.ts";
 
 /** How long a response waits for the store before the write goes on behind it, in milliseconds. */
 const STORE_PATIENCE_MS = 250;
@@ -66,6 +70,11 @@ const BACKGROUND_PATIENCE_MS = 4500;
 const PULLS_BEGIN_WITHIN_MS = 20_000;
 /** How many ids of one address are looked up in the time in which one id is looked up once. */
 const SEEN_PER_CLIENT = 250;
+/** How many ids that nobody knows one address may have looked up by pixels, and in which time. */
+const STRANGERS = { limit: 250, windowMs: 300_000 };
+const HOUR_MS = 3_600_000;
+/** How long a table that was found full is told of, in milliseconds. */
+const FULL_TOLD_MS = 60_000;
 /** A fault that repeats is logged once in this time, with a count, in milliseconds. */
 const LOG_ONCE_MS = 60_000;
 
@@ -112,6 +121,19 @@ export interface Services extends Parts {
   inspectSync(): SyncView;
   /** Whether this instance can do its work. */
   readonly readiness: Readiness;
+  /**
+   * Whether a request's id may have windows that last: its hash is one of the sender's own address, or the graph knows it.
+   * @throws if the store fails.
+   */
+  hasStanding(id: string, context: EcContext): boolean | Promise<boolean>;
+  /** The tables of fixed size: what is remembered of visitors, and those of the limiter if it has any. */
+  tables(): TableView[];
+  /** Names of the tables in which a take found no room within the last minute. */
+  fullTables(): string[];
+  /** How many visitors' pulls are remembered. */
+  pullsRemembered(): number;
+  /** Parses long bodies one at a time, where the process lives on between requests. */
+  readonly inTurn: InTurn;
 }
 
 /** One running service. */
@@ -162,6 +184,8 @@ export interface Visit {
   readonly context: EcContext;
   readonly background: Background;
   readonly route: RouteKind;
+  /** While it is not known yet whether an id may be minted. */
+  readonly minting: Promise<void> | null;
 }
 
 /** What has a request, such as hono's `Context`. */
@@ -196,16 +220,20 @@ export function createService(given: Parts): Service {
   // Not by the clock: that one counts whole milliseconds, and may be set back.
   const store = meteredStore(given.store, metrics, () => performance.now());
   const parts = { ...given, store };
+  // Of everything that is counted in the hot path's windows: no correction of the clock opens or shuts one.
+  const time = windowTime(clock);
   const identity = createIdentity(hotPath, config.ec.passphrases);
   const graph = createGraph(store, clock, random);
   const mayAdopt = createAdoption(identity, limiter);
   const mayEnd = createMayEnd(identity, graph, limiter);
-  const logOnce = countFaults(createLogOnce(log, clock, LOG_ONCE_MS), metrics);
+  const steady = steadyClock(clock);
+  const logOnce = countFaults(createLogOnce(log, steady, LOG_ONCE_MS), metrics);
   const policy = policyOf(config);
   const encoder = new TextEncoder();
   const sha256Hex = (text: string) => toHex(hotPath.sha256(encoder.encode(text)));
   const registry = createRegistry({
     ...parts,
+    clock: steady,
     configured: sealPartners(config, sha256Hex),
     rules: { allowInsecure: config.ec.allowInsecurePartners },
     sha256Hex,
@@ -217,6 +245,9 @@ export function createService(given: Parts): Service {
     log: faultsOnce(log, logOnce),
     graph,
     registry,
+    time,
+    // Those that the engine has, and those that are being handed to it.
+    maxRuns: 2 * config.sync.maxQueued,
     allowInsecure: config.ec.allowInsecurePartners,
   });
   const { maxConcurrentPerDomain, maxPerMinutePerDomain, maxQueued } = config.sync;
@@ -242,6 +273,30 @@ export function createService(given: Parts): Service {
   const newEntryFor = (context: EcContext) =>
     newEntry(context.consent, evidenceIn(context), toSeconds(context.nowMs));
 
+  /** A table was found full: no room for what a take should have counted. */
+  const fullAtMs = new Map<string, number>();
+  function foundFull(table: string): void {
+    fullAtMs.set(table, time());
+    metrics.count("window_table_full_total", { table });
+    logOnce.warn(`table ${table}`, "a table is full; the operator guide says what that means", { table });
+  }
+  limiter.watch?.(foundFull);
+
+  /** Looks an id up that is not of the sender's address; unknown ones only so often for one address. */
+  async function isKnownStranger(id: string, { client }: EcContext): Promise<boolean> {
+    const key = `strangers-of:${client.ip}`;
+    const { limit, windowMs } = STRANGERS;
+    if (!hotPath.peek(key, time(), windowMs, limit).admitted) return false;
+    if ((await graph.get(id)) !== null) return true;
+    hotPath.take(key, time(), windowMs, limit);
+    return false;
+  }
+
+  function hasStanding(id: string, context: EcContext): boolean | Promise<boolean> {
+    const { ip } = context.client;
+    return (ip !== null && identity.isOfAddress(id, ip)) || isKnownStranger(id, context);
+  }
+
   const services: Services = {
     ...parts,
     startedMs: clock.now(),
@@ -259,8 +314,13 @@ export function createService(given: Parts): Service {
     readiness: createReadiness({
       ...parts,
       nameInstance: () => instanceName(random),
-      tables: () => [{ family: "windows", ...hotPath.stats() }],
     }),
+    hasStanding,
+    tables: () => [{ table: "seen", ...hotPath.stats() }, ...(limiter.tables?.() ?? [])],
+    fullTables: () =>
+      [...fullAtMs].filter(([, atMs]) => time() - atMs < FULL_TOLD_MS).map(([table]) => table),
+    pullsRemembered: pullSync.size,
+    inTurn: parts.livesBetweenRequests ? createInTurn() : atOnce,
   };
   let app: App | undefined;
   async function loaded(): Promise<App> {
@@ -304,13 +364,18 @@ export function createService(given: Parts): Service {
   const seenKey = (id: string) => id;
   const seenWindowMs = LAST_SEEN_DEBOUNCE_SECONDS * 1000;
 
-  /** Whether a visit needs no look at the graph; if it does, the next ones for a while do not. */
-  function seenLately(id: string, { nowMs, client }: EcContext): boolean {
-    if (!hotPath.peek(seenKey(id), nowMs, seenWindowMs, 1).admitted) return true;
-    // One client with ever new ids must not fill the table of windows, in which everybody's limits are kept.
-    const clientKey = `seen-by:${client.ip}`;
-    if (!hotPath.take(clientKey, nowMs, seenWindowMs, SEEN_PER_CLIENT).admitted) return true;
-    return !hotPath.take(seenKey(id), nowMs, seenWindowMs, 1).admitted;
+  /**
+   * Whether a visit is told to the graph; if it is, the next ones for a while are not. Nor is it where one client sends ever
+   * new ids, or where there is no room to remember another.
+   */
+  function isUnseen(id: string, { client }: EcContext): boolean {
+    const nowMs = time();
+    // Asked with a limit of two, a full table refuses and an id that was seen does not.
+    const known = hotPath.peek(seenKey(id), nowMs, seenWindowMs, 2);
+    if (!known.admitted) foundFull("seen");
+    if (!known.admitted || known.remaining < 2) return false;
+    if (!hotPath.take(`seen-by:${client.ip}`, nowMs, seenWindowMs, SEEN_PER_CLIENT).admitted) return false;
+    return hotPath.take(seenKey(id), nowMs, seenWindowMs, 1).admitted;
   }
 
   /** What a visit with a known or adoptable id leaves in the graph. */
@@ -336,30 +401,45 @@ export function createService(given: Parts): Service {
     await graph.tombstone(id, () => mayAdopt(id, context));
   }
 
+  /** How many visits of an id are at asking partners now. */
+  const pulls = new Map<string, number>();
+
   /** Asks the partners that are due, or has them asked as soon as their domains have room. */
   async function pull(context: EcContext): Promise<void> {
-    if (!(await pullSync.begin(context))) return;
     const id = context.activeId!;
+    pulls.set(id, (pulls.get(id) ?? 0) + 1);
+    try {
+      if (await pullSync.begin(context)) await askNow(id);
+    } finally {
+      const others = pulls.get(id)! - 1;
+      if (others > 0) pulls.set(id, others);
+      else pulls.delete(id);
+      // What neither the engine has nor another visit is at is forgotten: the visitor's next page begins again.
+      if (others === 0 && parts.livesBetweenRequests && !engine.has(id)) pullSync.forget(id);
+    }
+  }
+
+  async function askNow(id: string): Promise<void> {
     const cancel = parts.livesBetweenRequests
       ? () => {}
       : clock.after(PULLS_BEGIN_WITHIN_MS, () => pullSync.end(id));
     const result = await engine.tryNow(id);
     cancel();
     if (result !== "throttled" || !parts.livesBetweenRequests) return;
-    engine.enqueue(id, DELAYS_MS.immediate);
-    pullSync.leaveToEngine(id);
+    if (engine.enqueue(id, DELAYS_MS.immediate).admitted) pullSync.leaveToEngine(id);
   }
 
   /**
    * What may wait until after the response; `null`: nothing. A visit counts on every route; only organic requests pull.
    */
   function afterResponse(end: Finalization, { context, route }: Visit): Promise<void> | null {
-    const isKnown = end.branch === "returning";
-    const isUnseen = isKnown && !seenLately(end.id, context);
-    const pulls = route === "organic" && (isKnown || end.branch === "new") && pullSync.mayBegin(context);
-    if (!isUnseen && !pulls) return null;
+    if (end.branch !== "returning" && end.branch !== "new") return null;
+    const { id } = end;
+    const touches = end.branch === "returning" && isUnseen(id, context);
+    const pulls = route === "organic" && pullSync.mayBegin(context);
+    if (!touches && !pulls) return null;
     return (async () => {
-      if (isUnseen) await touch(end.id, context);
+      if (touches) await touch(id, context);
       if (pulls) await pull(context);
     })();
   }
@@ -367,7 +447,7 @@ export function createService(given: Parts): Service {
   /** What has to be in the graph before the response; `null`: nothing. */
   function record(end: Finalization, { context, background }: Visit): Promise<unknown> | null {
     if (end.branch === "new") {
-      seenLately(end.id, context);
+      isUnseen(end.id, context);
       const work = graph.createOrRevive(end.id, newEntryFor(context));
       return inForeground(background, "creating a graph entry", work);
     }
@@ -377,26 +457,54 @@ export function createService(given: Parts): Service {
     );
   }
 
-  function mint(context: EcContext): void {
+  /** How many ids one address may have in an hour. */
+  const mints = { limit: config.ec.mintPerAddressPerHour, windowMs: HOUR_MS, family: "addresses" } as const;
+
+  /** Mints an id for a page's visitor who needs one; waits only where the limiter is elsewhere, and not long. */
+  function mint(context: EcContext, request: RequestHead): void | Promise<void> {
     try {
-      const outcome = mintIfNeeded(context, identity);
-      if (outcome === "minted") {
-        metrics.count("ec_minted_total");
-        log.debug("minted an EC id", { ec: shortId(context.activeId!) });
-      } else if (outcome === "no_address") {
+      const need = mintNeed(context);
+      if (need === "not_allowed" || need === "not_needed" || !isPageVisit(request)) return;
+      if (need === "no_address") {
         metrics.count("ec_no_address_total");
         logOnce.warn("no address", "no EC id: the client's address is not known; is client.ipHeader right?");
+        return;
       }
+      const id = identity.mint(context.client.ip!);
+      const taken = limiter.take(`ec:mint:${ecHash(id)}`, mints);
+      if (!isPending(taken)) return minted(context, id, taken.admitted);
+      return valueWithin(taken, STORE_PATIENCE_MS, clock).then(
+        ({ admitted }) => minted(context, id, admitted),
+        (error) => {
+          logOnce.error("mint limiter", "ids are minted without a limit: the limiter does not answer", {
+            error,
+          });
+          minted(context, id, true);
+        },
+      );
     } catch (error) {
       logOnce.error("minting", "minting failed", { error });
     }
   }
 
+  function minted(context: EcContext, id: string, mayBe: boolean): void {
+    if (!mayBe) {
+      metrics.count("ec_mint_refused_total");
+      logOnce.warn("mint limit", "no EC id: the client's address has had as many as it may have in an hour", {
+        mintPerAddressPerHour: mints.limit,
+      });
+      return;
+    }
+    takeMinted(context, id);
+    metrics.count("ec_minted_total");
+    log.debug("minted an EC id", { ec: shortId(id) });
+  }
+
   function begin(request: RequestHead, route: RouteKind, client: Client, background: Background): Visit {
     const context = readContext(request.headers, client, clock.now(), settings);
     if (registry.isDue()) inBackground(background, "reading the partners", registry.refresh());
-    if (route === "organic") mint(context);
-    return { context, background, route };
+    const minting = route === "organic" ? mint(context, request) : undefined;
+    return { context, background, route, minting: isPending(minting) ? minting : null };
   }
 
   function giveUp({ route }: Visit): void {
@@ -404,6 +512,11 @@ export function createService(given: Parts): Service {
   }
 
   function end(visit: Visit, status: number): HeaderChange | null | Promise<HeaderChange | null> {
+    const { minting } = visit;
+    return minting === null ? endNow(visit, status) : minting.then(() => endNow(visit, status));
+  }
+
+  function endNow(visit: Visit, status: number): HeaderChange | null | Promise<HeaderChange | null> {
     const { context, route } = visit;
     if (status >= 500) giveUp(visit);
     const finalization = decideFinalization(context);
@@ -441,14 +554,16 @@ export function createService(given: Parts): Service {
     giveUp,
     respond(request, client, background, handle) {
       const visit = begin(request, routeKind(request.url), client, background);
-      const { context, route } = visit;
+      const { context, route, minting } = visit;
       (request as Accompanied)[CONTEXT] = context;
       let answer: Response | Promise<Response>;
       try {
         answer =
-          route === "organic"
-            ? handle()
-            : ownAnswer(request, { context, keep: (work) => keep(background, work) });
+          route !== "organic"
+            ? ownAnswer(request, { context, keep: (work) => keep(background, work) })
+            : minting === null
+              ? handle()
+              : minting.then(handle);
       } catch (error) {
         failed(visit, error);
       }

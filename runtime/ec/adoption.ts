@@ -3,12 +3,12 @@
  * them must not become thousands of rows and outbound calls.
  * @module
  */
-import type { RateLimiter } from "../platform.ts";
+import type { RateLimit, RateLimiter } from "../platform.ts";
 import type { EcContext } from "./context.ts";
 import { ecHash, type Identity } from "./id.ts";
 
 /** How many unknown ids of one EC hash may be adopted in an hour. */
-const ADOPTIONS = { limit: 20, windowMs: 3_600_000 };
+const ADOPTIONS: RateLimit = { limit: 20, windowMs: 3_600_000, family: "addresses" };
 
 /** Asks for one id of one request; each `true` uses up one adoption of the id's hash. */
 export type MayAdopt = (id: string, context: EcContext) => Promise<boolean>;

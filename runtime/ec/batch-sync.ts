@@ -2,15 +2,13 @@
  * Batch sync: a partner's server uploads its own ids for many EC ids at once.
  * @module
  */
-import { generationOf, type UpsertOutcome } from "./entry.ts";
+import { generationOf, isFarAhead, type UpsertOutcome } from "./entry.ts";
 import { ContentionError, type Graph, type Upsert } from "./graph.ts";
 import type { Partner } from "./partner.ts";
 import { isUid } from "./uid.ts";
 
 /** The most mappings of one upload. */
 export const MAX_MAPPINGS = 1000;
-/** How far ahead a partner's clock may be, in seconds. */
-const MAX_AHEAD_SECONDS = 3600;
 /** How many ids are written at once: many, so that a store can commit them together. */
 const WRITES_AT_ONCE = 250;
 
@@ -59,7 +57,7 @@ function readMapping(
   if (typeof ec_id !== "string" || !isValidId(ec_id)) return "invalid_ec_id";
   if (!isUid(partner_uid)) return "invalid_uid";
   const isTime = typeof timestamp === "number" && Number.isSafeInteger(timestamp) && timestamp >= 0;
-  if (!isTime || timestamp > nowSeconds + MAX_AHEAD_SECONDS) return "invalid_timestamp";
+  if (!isTime || isFarAhead(timestamp, nowSeconds)) return "invalid_timestamp";
   return { id: ec_id, uid: partner_uid, synced: timestamp };
 }
 

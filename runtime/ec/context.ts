@@ -90,15 +90,18 @@ function validIds(values: readonly string[], identity: Identity): string[] {
   return [...ids];
 }
 
-/** What came of {@link mintIfNeeded}. */
-export type MintOutcome = "minted" | "not_needed" | "not_allowed" | "no_address";
+/** Whether a request needs a new id: it has none, consent allows one, and the address is known. */
+export type MintNeed = "needed" | "not_needed" | "not_allowed" | "no_address";
 
-/** Mints an id for a request that has none, where consent allows and the address is known. Organic routes only. */
-export function mintIfNeeded(context: EcContext, identity: Identity): MintOutcome {
-  if (!allowsEcCreation(context.consent)) return "not_allowed";
-  if (context.activeId !== null) return "not_needed";
-  if (context.client.ip === null) return "no_address";
-  context.activeId = identity.mint(context.client.ip);
+/** Tells whether a request needs a new id, or why not. */
+export function mintNeed({ consent, activeId, client }: EcContext): MintNeed {
+  if (!allowsEcCreation(consent)) return "not_allowed";
+  if (activeId !== null) return "not_needed";
+  return client.ip === null ? "no_address" : "needed";
+}
+
+/** Gives a request the id that was minted for it. */
+export function takeMinted(context: EcContext, id: string): void {
+  context.activeId = id;
   context.ecGenerated = true;
-  return "minted";
 }

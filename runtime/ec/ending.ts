@@ -3,7 +3,7 @@
  * and bidders see it. Somebody who collected ids must not wipe the graph by sending them.
  * @module
  */
-import type { RateLimiter } from "../platform.ts";
+import type { RateLimit, RateLimiter } from "../platform.ts";
 import type { EcContext } from "./context.ts";
 import { isTombstone } from "./entry.ts";
 import type { Graph } from "./graph.ts";
@@ -13,7 +13,7 @@ import type { Identity } from "./id.ts";
  * How many known ids that another address minted one address may end in an hour. It is more than one, because addresses
  * change and people share them: a visitor often withdraws from an address that did not mint their id.
  */
-export const FOREIGN_ENDINGS = { limit: 20, windowMs: 3_600_000 };
+export const FOREIGN_ENDINGS: RateLimit = { limit: 20, windowMs: 3_600_000, family: "addresses" };
 
 /** Whether one sender may end one id. */
 export type Ending =

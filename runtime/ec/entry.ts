@@ -97,6 +97,17 @@ export function deletionMark(nowSeconds: number): GraphEntry {
   };
 }
 
+/**
+ * How far ahead of now a stored time may be, in seconds: as far as a partner's clock may be. Further ahead, the clock that
+ * wrote it was wrong, and the time holds nothing up.
+ */
+export const MAX_AHEAD_SECONDS = 3600;
+
+/** Whether a stored time was written by a clock that was wrong. */
+export function isFarAhead(storedSeconds: number, nowSeconds: number): boolean {
+  return storedSeconds - nowSeconds > MAX_AHEAD_SECONDS;
+}
+
 /** Whether an entry must not be written to: consent was withdrawn, or the id was deleted. */
 export function isTombstone(entry: GraphEntry): boolean {
   return !entry.consent.ok;
@@ -132,7 +143,10 @@ export function partnerIdIn(
 export function createdOrRevived(stored: GraphEntry | null, fresh: GraphEntry): GraphEntry | null {
   if (stored === null) return fresh;
   if (isDeletionMark(stored)) return null;
-  return isTombstone(stored) && stored.consent.updated < fresh.created ? fresh : null;
+  const { updated } = stored.consent;
+  return isTombstone(stored) && (updated < fresh.created || isFarAhead(updated, fresh.created))
+    ? fresh
+    : null;
 }
 
 /** A stored entry with `lastSeen` (and the consent that came with the visit) brought up to date; `null`: no write is due. */
@@ -142,7 +156,8 @@ export function seen(
   evidence: ConsentEvidence,
 ): GraphEntry | null {
   if (stored === null || isTombstone(stored)) return null;
-  if (nowSeconds - stored.lastSeen <= LAST_SEEN_DEBOUNCE_SECONDS) return null;
+  const { lastSeen } = stored;
+  if (nowSeconds - lastSeen <= LAST_SEEN_DEBOUNCE_SECONDS && !isFarAhead(lastSeen, nowSeconds)) return null;
   return { ...stored, lastSeen: nowSeconds, consent: { ...evidence, ok: true, updated: nowSeconds } };
 }
 
@@ -171,7 +186,8 @@ export function withPartnerId(
   }
   const base = stored ?? minimalEntry(nowSeconds);
   const known = partnerIdIn(base, { ...id, id: partner });
-  if (known !== undefined && known.synced >= id.synced) return { outcome: "fresh", entry: null };
+  const isFresh = known !== undefined && known.synced >= id.synced && !isFarAhead(known.synced, nowSeconds);
+  if (isFresh) return { outcome: "fresh", entry: null };
   return { outcome: "written", entry: { ...base, ids: { ...base.ids, [partner]: id } } };
 }
 

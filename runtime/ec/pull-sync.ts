@@ -6,14 +6,14 @@
 import type { HotPath } from "../../wasm/hotpath.ts";
 import { boundedFetch } from "../bounded-fetch.ts";
 import { isObject, parseJson } from "../json.ts";
-import type { Clock, Fetch, LogFields, Metrics, Random, RateLimiter } from "../platform.ts";
+import type { Clock, Fetch, LogFields, Metrics, Random, RateLimiter, TakeResult } from "../platform.ts";
 import type { SyncContext } from "../sync/context.ts";
 import { RateLimited, retryAfterMs } from "../sync/rate-limited.ts";
 import { type DomainLimits, EXPIRY_MS } from "../sync/schedule.ts";
 import { domainOf } from "../sync/source.ts";
 import { allowsEcCreation } from "./consent.ts";
 import type { EcContext } from "./context.ts";
-import { type GraphEntry, generationOf, isTombstone, partnerIdIn, toSeconds } from "./entry.ts";
+import { type GraphEntry, generationOf, isFarAhead, isTombstone, partnerIdIn, toSeconds } from "./entry.ts";
 import type { Graph } from "./graph.ts";
 import { ecHash, shortId } from "./id.ts";
 import { type Partner, pullUrlFault } from "./partner.ts";
@@ -42,8 +42,11 @@ export function isDue(partner: Partner, entry: GraphEntry | null, nowSeconds: nu
   if (entry === null) return true;
   if (isTombstone(entry)) return false;
   const known = partnerIdIn(entry, partner);
-  return known === undefined || nowSeconds - known.synced >= partner.pullSyncTtlSeconds;
+  return known === undefined || !isFresh(known.synced, partner.pullSyncTtlSeconds, nowSeconds);
 }
+
+const isFresh = (synced: number, ttlSeconds: number, nowSeconds: number) =>
+  nowSeconds - synced < ttlSeconds && !isFarAhead(synced, nowSeconds);
 
 /** In how many milliseconds the first of some partners will be due that are not due now. */
 function dueInMs(partners: readonly Partner[], entry: GraphEntry | null, nowSeconds: number): number {
@@ -87,7 +90,7 @@ type Progress =
 /** One visitor's pulls. */
 interface Run {
   ip: string;
-  /** When it began, in milliseconds since the epoch. */
+  /** When it began, on the time of the windows. */
   beganMs: number;
   partners: Map<string, Progress>;
   /** The partners that were due when last looked at, by the sources under which the engine knows them. */
@@ -102,6 +105,10 @@ export interface PullSyncParts {
   /** Remembers for whom nobody can be asked. */
   hotPath: Pick<HotPath, "take" | "peek" | "forget">;
   clock: Clock;
+  /** The time of the hot path's windows; by it runs expire, too. */
+  time(): number;
+  /** At most so many visitors' pulls are remembered; past it the oldest is forgotten. */
+  maxRuns: number;
   random: Random;
   fetch: Fetch;
   allowInsecure: boolean;
@@ -127,26 +134,31 @@ export interface PullSync {
   leaveToEngine(id: string): void;
   /** Forgets what is still to be pulled for an id. */
   end(id: string): void;
+  /** Forgets the pulls of an id that nobody is at. A rest that was found due goes on. */
+  forget(id: string): void;
+  /** How many visitors' pulls are remembered. */
+  size(): number;
   /** What the partners of a domain agreed to bear; the least where several share it. */
   limitsFor(domain: string): DomainLimits | undefined;
 }
 
 /** Puts pull sync together. */
 export function createPullSync(parts: PullSyncParts): PullSync {
-  const { graph, registry, limiter, hotPath, clock, random, allowInsecure, metrics, log } = parts;
+  const { graph, registry, limiter, hotPath, clock, time, maxRuns, random, allowInsecure, metrics, log } =
+    parts;
   const runs = new Map<string, Run>();
   const limits = limitsByDomain(registry.pulling);
   const nowSeconds = () => toSeconds(clock.now());
   const count = (partner: string, outcome: string) => metrics.count("pull_sync_total", { partner, outcome });
 
   // A change of a partner may make anybody due.
-  const rests = createRests(hotPath, clock, registry.pulling);
+  const rests = createRests(hotPath, { now: time }, registry.pulling);
 
   /** The run of an id. Runs that the engine has given up by now are forgotten on the way. */
   function runOf(id: string, ip: string): Run {
-    const beganMs = clock.now();
+    const beganMs = time();
     for (const [old, run] of runs) {
-      if (beganMs - run.beganMs < EXPIRY_MS) break;
+      if (beganMs - run.beganMs < EXPIRY_MS && runs.size < maxRuns) break;
       runs.delete(old);
     }
     let run = runs.get(id);
@@ -163,23 +175,51 @@ export function createPullSync(parts: PullSyncParts): PullSync {
     rests.end(id);
   }
 
+  /** Takes one pull for each of these partners, out of what each allows for everybody behind the EC hash. */
+  async function takeEach(
+    id: string,
+    partners: readonly Partner[],
+  ): Promise<PromiseSettledResult<TakeResult>[]> {
+    const hash = ecHash(id);
+    const members = partners.map(({ id: name, pullSyncRateLimit: limit }) => ({
+      name,
+      key: `pull:${name}:${hash}`,
+      limit,
+    }));
+    const taken =
+      limiter.takeEach?.(`pull:${hash}`, members, HOUR_MS) ??
+      members.map(async ({ key, limit }) =>
+        limiter.take(key, { limit, windowMs: HOUR_MS, family: "visitors" }),
+      );
+    return Promise.allSettled<TakeResult>(taken);
+  }
+
   /**
-   * Takes one pull out of what a partner allows for everybody behind the EC hash.
-   * @returns in how many milliseconds it may be tried again, if it was refused.
+   * Takes the rate limits of partners that are due.
+   * @returns in how many milliseconds the first may be tried again that was refused.
+   * @throws what the limiter throws.
    */
-  async function claim(id: string, run: Run, partner: Partner): Promise<number> {
-    run.partners.set(partner.id, "claimed");
-    let admitted = false;
-    try {
-      const rate = { limit: partner.pullSyncRateLimit, windowMs: HOUR_MS };
-      const taken = await limiter.take(`pull:${partner.id}:${ecHash(id)}`, rate);
-      admitted = taken.admitted;
-      if (!admitted) count(partner.id, "rate_limited");
-      return admitted ? REST_MS : taken.retryAfterMs;
-    } finally {
-      if (admitted) run.partners.set(partner.id, "waiting");
-      else leave(id, run, partner.id);
-    }
+  async function claim(id: string, run: Run, partners: readonly Partner[]): Promise<number> {
+    for (const { id: name } of partners) run.partners.set(name, "claimed");
+    let againInMs = REST_MS;
+    let failure: { error: unknown } | null = null;
+    const results = partners.length === 0 ? [] : await takeEach(id, partners);
+    results.forEach((result, i) => {
+      const name = partners[i]!.id;
+      if (result.status === "fulfilled" && result.value.admitted) {
+        run.partners.set(name, "waiting");
+        return;
+      }
+      leave(id, run, name);
+      if (result.status === "rejected") {
+        failure = { error: result.reason };
+      } else {
+        count(name, "rate_limited");
+        againInMs = Math.min(againInMs, result.value.retryAfterMs);
+      }
+    });
+    if (failure !== null) throw (failure as { error: unknown }).error;
+    return againInMs;
   }
 
   /** Asks one partner. @returns its id for the visitor, `null` if it has none. @throws whatever else it answers. */
@@ -297,11 +337,11 @@ export function createPullSync(parts: PullSyncParts): PullSync {
       }
       const run = runOf(id, client.ip);
       const anew = due.filter(({ id: name }) => !run.partners.has(name));
-      const againInMs = await Promise.all(anew.map((partner) => claim(id, run, partner)));
+      const againInMs = await claim(id, run, anew);
       const progress = [...run.partners.values()];
       if (progress.includes("waiting")) return true;
       // All that are due have been asked, or may not be asked yet; what changes that ends the rest.
-      if (!progress.includes("claimed")) rests.begin(id, Math.min(REST_MS, ...againInMs));
+      if (!progress.includes("claimed")) rests.begin(id, againInMs);
       return false;
     },
 
@@ -310,6 +350,8 @@ export function createPullSync(parts: PullSyncParts): PullSync {
       runs.delete(id);
       rests.end(id);
     },
+    forget: (id) => void runs.delete(id),
+    size: () => runs.size,
     limitsFor: (domain) => limits().get(domain),
   };
 }

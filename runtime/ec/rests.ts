@@ -41,7 +41,11 @@ export function createRests(
       // Taken so far back that its window ends in time.
       if (forMs > 0) hotPath.take(keyOf(id), clock.now() - REST_MS + Math.min(forMs, REST_MS), REST_MS, 1);
     },
-    has: (id) => !hotPath.peek(keyOf(id), clock.now(), REST_MS, 1).admitted,
+    // Asked with a limit of two, a full table refuses and a rest does not: nobody rests for want of room.
+    has(id) {
+      const { admitted, remaining } = hotPath.peek(keyOf(id), clock.now(), REST_MS, 2);
+      return admitted && remaining < 2;
+    },
     end: (id) => hotPath.forget(keyOf(id)),
   };
 }

@@ -3,6 +3,7 @@
  * a take is counted exactly, whoever asks from wherever.
  * @module
  */
+import { STEP_BACK_MS } from "../../wasm/hotpath.ts";
 import type { RateLimit, RateLimiter, TakeResult } from "../platform.ts";
 
 /** The windows of one object, as they are called from outside. */
@@ -32,6 +33,13 @@ const GROUP_PART = 1 / 64;
  * `windowMs`; exact for limits up to 64, above at most a 64th of the window too strict, and never more than 65 groups.
  */
 export function takeFrom(groups: Group[], nowMs: number, { limit, windowMs }: RateLimit): TakeResult {
+  const ahead = (groups.at(-1)?.[1] ?? 0) - nowMs;
+  if (ahead > STEP_BACK_MS) {
+    for (const group of groups) {
+      group[0] -= ahead;
+      group[1] -= ahead;
+    }
+  }
   // A clock that was set back must not make takes leave the window later than they came.
   const atMs = Math.max(nowMs, groups.at(-1)?.[1] ?? 0);
   while (groups.length > 0 && groups[0]![1] <= atMs - windowMs) groups.shift();

@@ -2,6 +2,7 @@
  * An exact sliding window in Redis or a Redis Cluster, which any number of instances share.
  * @module
  */
+import { STEP_BACK_MS } from "../../wasm/hotpath.ts";
 import type { Clock, RateLimiter } from "../platform.ts";
 
 /** As much of a connection to Redis as is used here; `connectRedis` returns one. */
@@ -38,8 +39,17 @@ if not now then
   local time = redis.call('TIME')
   now = time[1] * 1000 + math.floor(time[2] / 1000)
 end
+local newest = tonumber(redis.call('LINDEX', key, -1) or 0)
+-- The clock was ahead until now.
+if newest - now > ${STEP_BACK_MS} then
+  for i, moment in ipairs(redis.call('LRANGE', key, 0, -1)) do
+    redis.call('LSET', key, i - 1, string.format('%.0f', moment - (newest - now)))
+  end
+  redis.call('PEXPIRE', key, string.format('%.0f', window + tonumber(ARGV[3])))
+  newest = now
+end
 -- A clock that was set back must not make takes leave the window later than they came.
-local at = math.max(now, tonumber(redis.call('LINDEX', key, -1) or 0))
+local at = math.max(now, newest)
 local oldest = tonumber(redis.call('LINDEX', key, 0) or at)
 while oldest <= at - window do
   redis.call('LPOP', key)

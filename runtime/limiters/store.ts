@@ -2,6 +2,7 @@
  * An exact sliding window in a {@link Store}: for hosts whose instances live for one request and share nothing else.
  * @module
  */
+import { STEP_BACK_MS } from "../../wasm/hotpath.ts";
 import type { Clock, RateLimit, RateLimiter, Store, TakeResult } from "../platform.ts";
 
 /** One take that waits for the read and the write of its key. */
@@ -37,8 +38,10 @@ export function storeLimiter(store: Store, clock: Clock): RateLimiter {
       const stored = await store.get(key);
       const moments = stored === null ? [] : decode(stored.value);
       const nowMs = clock.now();
+      const newest = moments.at(-1);
       const results = asks.map(({ rate }) => take(moments, nowMs, rate));
-      if (!results.some(({ admitted }) => admitted)) return results;
+      // Written when a take was admitted, or the moments were moved because the clock had been ahead.
+      if (moments.at(-1) === newest && !results.some(({ admitted }) => admitted)) return results;
       const put = await store.put(key, encode(moments), {
         ifVersion: stored === null ? null : stored.version,
         ttlSeconds: Math.ceil((moments.at(-1)! - nowMs + asks[0]!.rate.windowMs) / 1000),
@@ -81,6 +84,8 @@ export function storeLimiter(store: Store, clock: Clock): RateLimiter {
 
 /** Takes from a window, whose admitted moments (in order, in milliseconds) it changes. */
 function take(moments: number[], nowMs: number, { limit, windowMs }: RateLimit): TakeResult {
+  const ahead = (moments.at(-1) ?? 0) - nowMs;
+  if (ahead > STEP_BACK_MS) for (let i = 0; i < moments.length; i++) moments[i]! -= ahead;
   // A clock that was set back must not make takes leave the window later than they came.
   const atMs = Math.max(nowMs, moments.at(-1) ?? 0);
   const left = moments.findIndex((moment) => moment > atMs - windowMs);

@@ -22,6 +22,11 @@ const METRICS: readonly (readonly [name: string, type: MetricType, help: string]
   ],
   ["ec_minted_total", "counter", "Edge Cookie ids minted."],
   [
+    "ec_mint_refused_total",
+    "counter",
+    "Visits that got no id because their address has had ec.mintPerAddressPerHour within an hour.",
+  ],
+  [
     "ec_no_address_total",
     "counter",
     "Visits that got no id only because the client's address was not known.",
@@ -64,12 +69,14 @@ const METRICS: readonly (readonly [name: string, type: MetricType, help: string]
     "Requests to a domain that ended. outcome: obtained, empty, failed, timeout, limited or aborted.",
   ],
   ["domain_wait_seconds", "histogram", "How long identifiers waited in a domain's queue for their turn."],
-  ["window_keys", "gauge", "Keys in this instance's table of throttle windows."],
+  ["window_keys", "gauge", "Keys in this instance's tables of throttle windows, by table."],
+  ["window_max_keys", "gauge", "Keys for which those tables have room, by table."],
   [
     "window_takes_refused_full",
     "gauge",
-    "Takes refused so far because that table was full: make throttle.maxKeys larger.",
+    "Takes that found no room so far, by table: make throttle.maxKeys larger.",
   ],
+  ["window_table_full_total", "counter", "Takes that found a table full, by table."],
   ["store_seconds", "histogram", "How long the store took, by operation: get, put, update, delete or list."],
   ["store_errors_total", "counter", "Operations that the store failed, by operation."],
   [

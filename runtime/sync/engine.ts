@@ -132,6 +132,11 @@ export class SyncEngine<Need, Item = Need> {
     return { admitted: true };
   }
 
+  /** Whether an identifier waits or is being worked on. */
+  has(identifier: string): boolean {
+    return this.#queue.get(identifier) !== undefined || this.#tries.has(identifier);
+  }
+
   /** Forgets an identifier and aborts its fetches; what they bring is not processed. */
   drop(identifier: string): void {
     this.#tries.delete(identifier);

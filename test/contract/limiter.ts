@@ -205,6 +205,30 @@ export function limiterContract(harness: LimiterHarness): ContractCase[] {
       await advance(1000);
       same(await takeMany(limiter, "key", rate, 10), 4, "how many pass a window later");
     });
+
+    promise("shuts no key for longer than its window when its clock was far ahead", async (under) => {
+      const { limiter, advance } = under;
+      const rate = { limit: 4, windowMs: 1000 };
+      for (const ahead of [2 * 3_600_000, 365 * 86_400_000]) {
+        const key = `${ahead} ahead`;
+        await advance(ahead);
+        same(await takeMany(limiter, key, rate, 3), 3, "how many pass while the clock is ahead");
+        await advance(100);
+        same(await takeMany(limiter, key, rate, 10), 1, "how many more");
+        await advance(-ahead);
+        same(await takeMany(limiter, key, rate, 10), 0, "how many pass when the clock is right again");
+        await advance(899);
+        same(
+          await takeMany(limiter, key, rate, 10),
+          0,
+          "how many pass before the first have left the window",
+        );
+        await advance(1);
+        same(await takeMany(limiter, key, rate, 10), 3, "how many pass when they have");
+        await advance(100);
+        same(await takeMany(limiter, key, rate, 10), 1, "how many pass when the last has");
+      }
+    });
   }
 
   return cases;

@@ -101,6 +101,11 @@ describe.each(packagings)("hot path at length, $packaging", (kernels) => {
     fc.assert(properties.agreesWithModel(kernels), { numRuns: 8000 / slow });
   });
 
+  it("answers windows as the model does when the clock jumps", () => {
+    fc.assert(properties.agreesWithModelWhenClockJumps(kernels), { numRuns: 8000 / slow });
+    fc.assert(properties.survivesJumps(kernels), { numRuns: 2000 / slow });
+  });
+
   it("answers windows of full tables as the model does", () => {
     fc.assert(properties.agreesWithModelWhenFull(kernels), { numRuns: 8000 / slow });
   });

@@ -6,7 +6,7 @@
 import { localLimiter } from "../../runtime/limiters/local.ts";
 import { createLog } from "../../runtime/observe/log.ts";
 import { createMetrics } from "../../runtime/observe/metrics.ts";
-import type { Client, Fetch, Random, Store } from "../../runtime/platform.ts";
+import type { Client, Fetch, Random, RateLimiter, Store } from "../../runtime/platform.ts";
 import { memoryStore } from "../../runtime/stores/memory.ts";
 import { createHotPath, type Kernels } from "../../wasm/hotpath.ts";
 import { inlineKernels } from "../../wasm/inline.ts";
@@ -73,6 +73,10 @@ export interface TestServiceOptions {
   kernels?: Kernels;
   /** Default true. */
   livesBetweenRequests?: boolean;
+  /** Keys of the hot path's table. Default: 10,000. */
+  maxKeys?: number;
+  /** Makes the limiter; left out, one that counts in the hot path's table. */
+  limiter?: (clock: ManualClock) => RateLimiter;
 }
 
 /** What one visitor sends. */
@@ -114,7 +118,10 @@ const random: Random = { fill: (target) => crypto.getRandomValues(target) };
 export function testService(options: TestServiceOptions = {}): TestService {
   const clock = options.clock ?? manualClock();
   const store = faultyStore(options.store ?? memoryStore({ clock }));
-  const hotPath = createHotPath(options.kernels ?? inlineKernels(), { random, maxKeys: 10_000 });
+  const hotPath = createHotPath(options.kernels ?? inlineKernels(), {
+    random,
+    maxKeys: options.maxKeys ?? 10_000,
+  });
   const log: string[] = [];
   const calls: OutboundCall[] = [];
   const answer = options.fetch ?? (() => Promise.reject(new Error("no test expected a call")));
@@ -134,7 +141,7 @@ export function testService(options: TestServiceOptions = {}): TestService {
     ),
     hotPath,
     store,
-    limiter: localLimiter(hotPath, clock),
+    limiter: options.limiter?.(clock) ?? localLimiter(hotPath, clock),
     clock,
     random,
     fetch: call,

@@ -40,7 +40,6 @@ function probed(change: Partial<ReadinessOptions> = {}, broken: Partial<Store> =
     clock,
     livesBetweenRequests: true,
     nameInstance: () => "one",
-    tables: () => [],
     ...change,
   });
   return { readiness, clock, asked, keys, memory };
@@ -113,7 +112,6 @@ describe("readiness", () => {
         clock,
         livesBetweenRequests: false,
         nameInstance: () => "never asked for",
-        tables: () => [],
       });
     await readiness.check();
     for (let n = 0; n < 200; n++) expect(await again().check()).toEqual({ status: "ok" });
@@ -128,16 +126,6 @@ describe("readiness", () => {
     await readiness.check();
     readiness.drain();
     expect(await readiness.check()).toEqual({ status: "draining" });
-  });
-
-  test("names the tables that have no room", () => {
-    const { readiness } = probed({
-      tables: () => [
-        { family: "windows", keys: 1000, maxKeys: 1000, refusedFull: 3 },
-        { family: "visits", keys: 999, maxKeys: 1000, refusedFull: 3 },
-      ],
-    });
-    expect(readiness.fullTables()).toEqual(["windows"]);
   });
 });
 

@@ -2,7 +2,7 @@
 // its entries expires. An entry's expiry only moves on, so a bound is put right when it is due and not with every take. A
 // tree of minima over the groups knows the least.
 
-import { clear } from "./log";
+import { clear, shift } from "./log";
 import { Entry, entryIn, held, isTight, KEYS_IN_LINE, lineOf, lines, remove } from "./table";
 
 /** Groups that one take looks at in a table that is nearly full, so that no single take has to do all the work. */
@@ -128,4 +128,25 @@ export function dropSome(now: u64): bool {
     if (held < before) return true;
   }
   return false;
+}
+
+/**
+ * Makes good a clock that was ahead until now: what was counted at a time that is still to come counts as counted now, and
+ * the older takes of such a key keep their distance to its newest. Nothing is forgotten, and no window ends later than its
+ * length from now.
+ */
+export function setBack(now: u64): void {
+  droppedUntil = min(droppedUntil, now);
+  memory.fill(tree, 0xff, usize(nodes) << 3);
+  for (let line: u32 = 0; line < lines; line++) {
+    for (let i: u32 = 0; i < KEYS_IN_LINE; i++) {
+      const entry = entryIn(line, i);
+      if (entry.isFree) continue;
+      if (entry.newest > now) {
+        shift(entry, u32(entry.newest - now));
+        entry.newest = now;
+      }
+      track(entry);
+    }
+  }
 }

@@ -12,7 +12,7 @@ import {
 import { hex, mint as mintId, validate as validateBytes } from "./identity";
 import { beginDigest, digest, emit, finish, STREAM, STREAM_BYTES, update as updateStream } from "./sha256";
 import { held } from "./table";
-import { decide, forget as forgetKey, layWindows, MOST_KEYS, refusedFull as refused, windowBytes } from "./window";
+import { count as countTakes, decide, forget as forgetKey, layWindows, MOST_KEYS, refusedFull as refused, windowBytes } from "./window";
 
 const INPUT_BYTES: i32 = 65536;
 const INPUT = memory.data(65664, 64); // with slack behind it for padding in place
@@ -151,6 +151,11 @@ export function take(length: i32, nowMs: f64, windowMs: f64, limit: f64): f64 {
 /** Decides one take without counting it. */
 export function peek(length: i32, nowMs: f64, windowMs: f64, limit: f64): f64 {
   return decide(hashBytes(INPUT, length), nowMs, windowMs, limit, false);
+}
+
+/** Counts the takes that are in a key's window. */
+export function count(length: i32, nowMs: f64, windowMs: f64): f64 {
+  return countTakes(hashBytes(INPUT, length), nowMs, windowMs);
 }
 
 /** Empties a key's window. */

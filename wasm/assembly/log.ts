@@ -165,6 +165,15 @@ export function dropOldest(entry: Entry, withTakes: bool): void {
   }
 }
 
+/** Moves all runs but the newest back in time, modulo 2^32 milliseconds; the newest's time is the entry's. */
+export function shift(entry: Entry, by: u32): void {
+  if (!hasOlder(entry)) return;
+  const newest = newestOf(entry);
+  // In the newest it is the time of the oldest that is kept.
+  newest.time -= by;
+  for (let run = runAt(newest.next); run != newest; run = runAt(run.next)) run.time -= by;
+}
+
 /** Forgets all takes. */
 export function clear(entry: Entry): void {
   if (hasOlder(entry)) {

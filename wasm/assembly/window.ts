@@ -1,7 +1,7 @@
 // Throttle windows: in no interval of a window's length are more takes admitted than the limit. A key's takes are kept
 // as a log of runs; a run is counted until its last take leaves the window, so that it never leaves too early.
 
-import { boundsBytes, dropSome, droppedUntil, earliest, layBounds, tidy, track } from "./expiry";
+import { boundsBytes, dropSome, droppedUntil, earliest, layBounds, setBack, tidy, track } from "./expiry";
 import { LONGEST_WINDOW } from "./lengths";
 import {
   begin,
@@ -30,8 +30,16 @@ const GRAIN_SHIFT: u32 = 4;
 /** What an entry has room for: milliseconds since the epoch, until the year 2109. */
 const END_OF_TIME: f64 = 4398046511104 - 2147483648;
 
+/**
+ * How far the clock may step back before the kernels hold that it was wrong until then, in milliseconds. Up to here it only
+ * makes keys wait; beyond, keys that were used at the wrong time would be shut for as long as that was ahead.
+ */
+const STEP_BACK: u64 = 3600000;
+
 /** Takes refused because the table or the log was full. */
 export let refusedFull: f64 = 0;
+/** The latest time that a call came with. */
+let latest: u64 = 0;
 
 /** Bytes that windows for so many keys take. */
 export function windowBytes(keys: u32): usize {
@@ -170,6 +178,16 @@ function decideKnown(entry: Entry, now: u64, window: u32, limit: u32, record: bo
   return limit - count - 1;
 }
 
+/** Keeps up with the caller's clock. */
+function observe(now: u64): void {
+  if (now + STEP_BACK < latest) {
+    setBack(now);
+    latest = now;
+  } else if (now > latest) {
+    latest = now;
+  }
+}
+
 /**
  * Decides one take of the key with this hash and, if `record`, counts it.
  * @returns how many more would be admitted now (0 or more: admitted), or minus the milliseconds to wait, or NaN: an
@@ -181,9 +199,20 @@ export function decide(hash: u64, nowMs: f64, windowMs: f64, limit: f64, record:
   if (limit < 1) return -f64(window);
   const most = <u32>(<i64>min<f64>(limit, i32.MAX_VALUE));
   const now = <u64>(<i64>nowMs);
+  observe(now);
   if (record) tidy(now);
   const entry = find(hash);
   return entry ? decideKnown(entry, now, window, most, record) : decideNew(hash, now, window, most, record);
+}
+
+/** Takes of the key with this hash that are in its window; NaN: an argument is out of range. */
+export function count(hash: u64, nowMs: f64, windowMs: f64): f64 {
+  if (!(nowMs >= 0 && nowMs < END_OF_TIME && windowMs > 0 && windowMs <= LONGEST_WINDOW)) return NaN;
+  const now = <u64>(<i64>nowMs);
+  observe(now);
+  const entry = find(hash);
+  if (!entry) return 0;
+  return totalOf(entry) - left(entry, max(now, entry.newest), <u32>(<i64>ceil(windowMs)));
 }
 
 /** Empties a key's window. Its entry goes when it would have gone. */

@@ -22,7 +22,7 @@ export interface Status {
   lives_between_requests: boolean;
   metrics: StatusMetric[];
   sync: { queued: number; domains: StatusDomain[]; domains_left_out: number };
-  /** The table of rate-limit windows in memory. */
+  /** The tables of windows in memory, all together. */
   windows: { keys: number; max_keys: number; refused: number; bytes: number };
 }
 
@@ -53,10 +53,12 @@ export interface StatusDomain {
 
 /** Reads the counters; touches neither the store nor the network. */
 export function readStatus(services: Services, instance: string): Status {
-  const { config, store, clock, hotPath, metrics, livesBetweenRequests } = services;
+  const { config, store, clock, metrics, livesBetweenRequests } = services;
   const { queued, domains } = services.inspectSync();
   const busiest = domains.sort((a, b) => b.inFlight + b.waiting - (a.inFlight + a.waiting));
-  const { keys, maxKeys, refusedFull, bytes } = hotPath.stats();
+  const tables = services.tables();
+  const sumOf = (figure: "keys" | "maxKeys" | "refusedFull" | "bytes") =>
+    tables.reduce((sum, view) => sum + view[figure], 0);
   return {
     instance,
     started_ms: services.startedMs,
@@ -83,6 +85,11 @@ export function readStatus(services: Services, instance: string): Status {
       })),
       domains_left_out: Math.max(0, domains.length - MAX_DOMAINS),
     },
-    windows: { keys, max_keys: maxKeys, refused: refusedFull, bytes },
+    windows: {
+      keys: sumOf("keys"),
+      max_keys: sumOf("maxKeys"),
+      refused: sumOf("refusedFull"),
+      bytes: sumOf("bytes"),
+    },
   };
 }

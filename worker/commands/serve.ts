@@ -1,5 +1,6 @@
 import process from "node:process";
 import { createLog } from "../../runtime/observe/log.ts";
+import type { TableView } from "../../runtime/platform.ts";
 import { configWarnings } from "../config.ts";
 import { entryHere } from "../entries/here.ts";
 import { problem } from "../problem.ts";
@@ -51,14 +52,24 @@ async function serveConfigured(entry: Entry, config: ServeConfig): Promise<void>
   const { store, limiter } = service.services;
   await opened("store", async () => store.get("start"));
   await opened("limiter", async () => limiter.take("start", NOTHING));
+  const facts = tableFacts(service.services.tables());
   const site = createSite(service, config, host.clock, log);
-  const app = { handler, listen: config.listen, proxy: site, close: () => handler.close() };
+  const app = { handler, listen: config.listen, proxy: site, facts, close: () => handler.close() };
   await serveUntilSignal(entry, app, log);
 }
 
 /** What is behind the proxy has been answered by it; a path of ours that turns out to be none is left. */
 function notFound(): Response {
   return Response.json(problem("not_found", "there is no such path"), { status: 404 });
+}
+
+/** How many keys each table has room for, and the memory that all of them take at most. */
+function tableFacts(tables: readonly TableView[]) {
+  const bytes = tables.reduce((sum, view) => sum + view.bytes, 0);
+  return {
+    tables: Object.fromEntries(tables.map(({ table, maxKeys }) => [table, maxKeys])),
+    tablesMiB: Math.ceil(bytes / 1_048_576),
+  };
 }
 
 /** Asks the limiter without taking anything. */

@@ -47,8 +47,10 @@ export class Millrace extends DurableObject {
     await this.#entries.arm();
     const stored = this.#entries.get(key);
     const groups: Group[] = stored === null ? [] : (parseJson(stored.value, "a stored window") as Group[]);
+    const newest = groups.at(-1)?.[1];
     const result = takeFrom(groups, this.now(), rate);
-    if (result.admitted) {
+    // Also when the groups were moved because the clock had been ahead.
+    if (result.admitted || groups.at(-1)?.[1] !== newest) {
       this.#entries.put(key, JSON.stringify(groups), { ttlSeconds: rate.windowMs / 1000 });
     }
     return result;

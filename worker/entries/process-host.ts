@@ -12,6 +12,7 @@ import { connectRedis, redisStore } from "../../runtime/stores/redis.ts";
 import { createHotPath } from "../../wasm/hotpath.ts";
 import { inlineKernels } from "../../wasm/inline.ts";
 import type { Host } from "../host.ts";
+import { makeTables } from "../table-sizes.ts";
 
 /** The longest delay of a timer; a longer one would be taken for none. */
 const MAX_DELAY_MS = 2 ** 31 - 1;
@@ -19,6 +20,7 @@ const MAX_DELAY_MS = 2 ** 31 - 1;
 /** The system's time. Its timers do not keep the process alive. */
 const systemClock = (unref: (timer: Timer) => void): Clock => ({
   now: Date.now,
+  monotonic: () => performance.now(),
   after(delayMs, callback) {
     const timer = setTimeout(callback, Math.min(delayMs, MAX_DELAY_MS));
     unref(timer);
@@ -102,8 +104,12 @@ export function processHost<Args extends unknown[]>(options: ProcessHostOptions<
       }
       return open(url.slice(colon + 1), clock);
     },
-    openLimiter(url, hotPath) {
-      if (url === "local") return localLimiter(hotPath, clock);
+    openLimiter(url, { sizes, ...given }) {
+      if (url === "local") {
+        const kernels = inlineKernels();
+        const make = (maxKeys: number) => createHotPath(kernels, { maxKeys, random: given.random });
+        return localLimiter(makeTables(sizes, make), given.clock);
+      }
       if (/^rediss?:/.test(url)) return redisLimiter({ redis: connectRedis({ url }) });
       throw new Error(`${name} has no limiter for "${schemeOf(url)}"; it has local, redis:, rediss:`);
     },

@@ -10,6 +10,7 @@ import { createHotPath } from "../../wasm/hotpath.ts";
 import { inlineKernels } from "../../wasm/inline.ts";
 import { createEdgeCookie } from "../edge-cookie.ts";
 import type { Host } from "../host.ts";
+import { makeTables, sizesFor } from "../table-sizes.ts";
 
 /** What a handler may get beside the request: whatever has a `waitUntil` is used. */
 export type WebArgs = unknown[];
@@ -42,8 +43,12 @@ export const host: Host<WebArgs> = {
     if (url === "memory:") return memoryStore({ clock });
     throw new Error("this entry opens memory: only; give a store of your own as an object");
   },
-  openLimiter(url, hotPath) {
-    if (url === "local") return localLimiter(hotPath, clock);
+  openLimiter(url, given) {
+    if (url === "local") {
+      const kernels = inlineKernels();
+      const make = (maxKeys: number) => createHotPath(kernels, { maxKeys, random: given.random });
+      return localLimiter(makeTables(sizesFor(MAX_KEYS), make), given.clock);
+    }
     throw new Error("this entry has the limiter local only; give one of your own as an object");
   },
   address: () => null,

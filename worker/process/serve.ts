@@ -4,7 +4,7 @@
  */
 import process from "node:process";
 import { inspect } from "node:util";
-import type { Log } from "../../runtime/platform.ts";
+import type { Log, LogFields } from "../../runtime/platform.ts";
 import { settlesWithin } from "../../runtime/within.ts";
 import type { FetchHandler } from "../host.ts";
 import type { ReverseProxy } from "../http/proxy.ts";
@@ -22,6 +22,8 @@ export interface App {
   listen: Listen;
   /** Answers for a site behind the server, before the handler is asked. */
   proxy?: ReverseProxy;
+  /** What else the line of the log tells that says that the server listens. */
+  facts?: LogFields;
   /** Told the address once the server listens and has said so. */
   listening?(url: string): void;
   /** Ends responses that have no end of their own, once nothing more is accepted. */
@@ -47,7 +49,7 @@ export async function serveUntilSignal(entry: Entry, app: App, log: Log): Promis
   const told = firstSignal();
   const server = await listen(entry, app, log);
   process.stdout.write(`millrace listening on ${server.url}\n`);
-  log.info("listening", { url: server.url, runtime: entry.host.name });
+  log.info("listening", { url: server.url, runtime: entry.host.name, ...app.facts });
   app.listening?.(server.url);
 
   log.info("stopping", { signal: await told });

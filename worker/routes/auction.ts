@@ -32,7 +32,7 @@ const RETURNED = ["content-type", "x-openrtb-version"];
 
 /** `POST /auction`: sends a bid request on with the visitor's identity in it. */
 export function auctionRoutes(services: Services): Hono<RouteBindings> {
-  const { config, graph, registry, clock, metrics, logOnce } = services;
+  const { config, graph, registry, clock, metrics, logOnce, inTurn } = services;
   const { endpoint } = config.auction;
 
   /** The identity that goes into an auction; `null`: there is none, or the store does not answer. */
@@ -67,7 +67,7 @@ export function auctionRoutes(services: Services): Hono<RouteBindings> {
     }
     // Prebid.js compresses without a header, which would cost a preflight, and says so in the query.
     const sniffGzip = c.req.query("gzip") === "1";
-    const body = await readJson(c.req.raw, MAX_REQUEST_BYTES, { sniffGzip });
+    const body = await readJson(c.req.raw, MAX_REQUEST_BYTES, { sniffGzip, inTurn });
     if ("fault" in body) {
       const refusal = bodyRefusal(body.fault, MAX_REQUEST_BYTES);
       return c.json(refusal.body, refusal.status, refusal.headers);

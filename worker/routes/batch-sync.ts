@@ -19,7 +19,7 @@ const STORE_PATIENCE_MS = 2000;
 
 /** `POST /_ts/api/v1/sync`: batch sync. */
 export function batchSyncRoutes(services: Services): Hono<RouteBindings> {
-  const { registry, graph, identity, limiter, clock, metrics, logOnce, sha256Hex } = services;
+  const { registry, graph, identity, limiter, clock, metrics, logOnce, sha256Hex, inTurn } = services;
 
   /** Who uploads, and whether their rate allows it; `null`: a key that is nobody's. */
   async function admit(key: string): Promise<{ partner: Partner; taken: TakeResult } | null> {
@@ -52,7 +52,7 @@ export function batchSyncRoutes(services: Services): Hono<RouteBindings> {
       return c.json(problem("rate_limit_exceeded", message), 429, retryAfter(taken));
     }
 
-    const body = await readJson(c.req.raw, MAX_BODY_BYTES);
+    const body = await readJson(c.req.raw, MAX_BODY_BYTES, { inTurn });
     if ("fault" in body) {
       const refusal = bodyRefusal(body.fault, MAX_BODY_BYTES);
       return c.json(refusal.body, refusal.status, refusal.headers);

@@ -6,11 +6,11 @@ import type { Services } from "../service.ts";
 
 /** `GET /_ts/health`, `GET /_ts/ready` and `GET /_ts/metrics`. */
 export function healthRoutes(services: Services): Hono<RouteBindings> {
-  const { readiness, hotPath, metrics } = services;
+  const { readiness, metrics } = services;
 
   /** Tables without room, if there are any: the service works, and refuses some of what it would take. */
   function full(): { full?: string[] } {
-    const families = readiness.fullTables();
+    const families = services.fullTables();
     return families.length === 0 ? {} : { full: families };
   }
 
@@ -21,9 +21,11 @@ export function healthRoutes(services: Services): Hono<RouteBindings> {
       return c.json({ ...state, ...full() }, state.status === "ok" ? 200 : 503);
     })
     .get("/_ts/metrics", requireOperator(services, "loopback"), (c) => {
-      const { keys, refusedFull } = hotPath.stats();
-      metrics.gauge("window_keys", keys);
-      metrics.gauge("window_takes_refused_full", refusedFull);
+      for (const { table, keys, maxKeys, refusedFull } of services.tables()) {
+        metrics.gauge("window_keys", keys, { table });
+        metrics.gauge("window_max_keys", maxKeys, { table });
+        metrics.gauge("window_takes_refused_full", refusedFull, { table });
+      }
       return c.text(metrics.text(), 200, { "content-type": METRICS_CONTENT_TYPE });
     });
 }

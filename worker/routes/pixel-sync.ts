@@ -13,6 +13,7 @@ import {
   unrecorded,
   withResult,
 } from "../../runtime/ec/pixel-sync.ts";
+import type { RateLimit } from "../../runtime/platform.ts";
 import { valueWithin } from "../../runtime/within.ts";
 import type { RouteBindings } from "../app.ts";
 import { problem } from "../problem.ts";
@@ -25,8 +26,19 @@ const STORE_PATIENCE_MS = 2000;
 
 /** `GET /sync`: pixel sync. */
 export function pixelSyncRoutes(services: Services): Hono<RouteBindings> {
-  const { config, registry, graph, limiter, mayAdopt, newEntryFor, policy, clock, metrics, logOnce } =
-    services;
+  const {
+    config,
+    registry,
+    graph,
+    limiter,
+    hasStanding,
+    mayAdopt,
+    newEntryFor,
+    policy,
+    clock,
+    metrics,
+    logOnce,
+  } = services;
   const rules = { allowInsecure: config.ec.allowInsecurePartners };
 
   /** Writes the id; one that the graph does not know only if it may be adopted. */
@@ -73,9 +85,13 @@ export function pixelSyncRoutes(services: Services): Hono<RouteBindings> {
     }
     const refusal = pixelRefusal(context);
     if (refusal !== null) return answer(refusal);
+    const id = context.activeId!;
     try {
-      const rate = { limit: partner.syncRateLimit, windowMs: HOUR_MS };
-      const taken = await limiter.take(`${partner.id}:${ecHash(context.activeId!)}`, rate);
+      // An id that is nobody's must not take an hour's window.
+      if (!(await valueWithin(hasStanding(id, context), STORE_PATIENCE_MS, clock)))
+        return answer("write_failed");
+      const rate: RateLimit = { limit: partner.syncRateLimit, windowMs: HOUR_MS, family: "visitors" };
+      const taken = await limiter.take(`${partner.id}:${ecHash(id)}`, rate);
       if (!taken.admitted) {
         metrics.count("ec_pixel_syncs_total", { partner: partner.id, result: "rate_limited" });
         const message = `at most ${partner.syncRateLimit} pixels an hour for one visitor; keep the rest for later`;

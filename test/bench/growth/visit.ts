@@ -22,9 +22,17 @@ export function pageWith(options: Partial<EdgeCookieOptions>) {
 
 export type Page = ReturnType<typeof pageWith>;
 
-/** A request for the page. */
+let visitors = 0;
+
+/** An address that nobody has come from: one address has only so many ids in an hour. */
+function newAddress(): string {
+  const number = visitors++;
+  return `10.${(number >> 16) & 255}.${(number >> 8) & 255}.${number & 255}`;
+}
+
+/** A request for the page; without a cookie it is a new visitor's. */
 export function requestWith(cookie: string): Request {
-  const headers = cookie === "" ? CLIENT : { ...CLIENT, cookie };
+  const headers = cookie === "" ? { ...CLIENT, "x-ip": newAddress() } : { ...CLIENT, cookie };
   return new Request("https://publisher.example/", { headers });
 }
 

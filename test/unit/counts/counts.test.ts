@@ -31,6 +31,17 @@ const puller = (id: string) => ({
 
 /** What every request reads. */
 const PAGE_HEADERS = { cookie: 1, "sec-gpc": 1, "x-ts-ec": 1 };
+/** What shows whether a request is a visit of a page, where an id might be minted. */
+const VISIT_HEADERS = {
+  ...PAGE_HEADERS,
+  accept: 1,
+  origin: 1,
+  purpose: 1,
+  "sec-fetch-dest": 1,
+  "sec-fetch-mode": 1,
+  "sec-purpose": 1,
+  "x-moz": 1,
+};
 const nothing = { store: {}, kernels: {}, parsed: { cookies: 1 }, calls: 0, log: 0 };
 
 type Situation = Awaited<ReturnType<typeof prepared>>;
@@ -84,8 +95,8 @@ const kinds: {
     takes: {
       ...nothing,
       store: { "get ec": 1, "put ec": 1 },
-      kernels: { mint: 1, peek: 1, take: 2 },
-      headers: PAGE_HEADERS,
+      kernels: { hash64: 1, mint: 1, peek: 1, take: 3 },
+      headers: VISIT_HEADERS,
     },
   },
   {
@@ -207,8 +218,8 @@ const kinds: {
     takes: {
       ...nothing,
       store: { "get ec": 23, "put ec": 11 },
-      kernels: { forget: 10, mint: 1, peek: 2, take: 22 },
-      headers: PAGE_HEADERS,
+      kernels: { count: 11, forget: 10, hash64: 1, mint: 1, peek: 2, take: 14 },
+      headers: VISIT_HEADERS,
       calls: 10,
     },
   },
@@ -220,7 +231,7 @@ const kinds: {
     takes: {
       ...nothing,
       store: { "get ec": 24, "get partners": 1, "put ec": 11 },
-      kernels: { forget: 10, peek: 2, take: 22, validate: 1 },
+      kernels: { count: 11, forget: 10, peek: 2, take: 13, validate: 1 },
       headers: PAGE_HEADERS,
       calls: 10,
     },
@@ -240,7 +251,7 @@ const kinds: {
     takes: {
       ...nothing,
       store: { "get ec": 1, "put ec": 1 },
-      kernels: { peek: 1, take: 1, validate: 1 },
+      kernels: { hashHex: 1, peek: 1, take: 1, validate: 1 },
       headers: PAGE_HEADERS,
     },
   },

@@ -23,7 +23,9 @@ test("3,000 requests with consent cookies of 16 KiB that do not decode leave not
   const { bytes: before } = await oneVisit(t, {});
   for (let i = 0; i < 3000; i++) {
     const noise = `${i}x`.repeat(4000).slice(0, 16_000);
-    await t.ask("/", { cookies: { "euconsent-v2": noise, __gpp: noise, us_privacy: noise } });
+    // One address has only so many ids.
+    const client = { ip: `10.0.${i >> 8}.${i & 255}` };
+    await t.ask("/", { cookies: { "euconsent-v2": noise, __gpp: noise, us_privacy: noise }, client });
   }
   await t.settled();
   // The same as for as many visitors without any cookie.

@@ -20,6 +20,8 @@ interface Key {
 /** `remaining`: admitted, so many more would be. `waitMs`: refused by the limit. `full`: no room; the earliest that there may be. */
 export type Decision = { remaining: number } | { waitMs: number } | { fullMs: number };
 
+/** A clock that steps back by more was wrong until then. */
+const STEP_BACK_MS = 3_600_000;
 const EXACT = 64;
 const MOST_RUNS = 65;
 
@@ -31,6 +33,7 @@ export class WindowModel {
   readonly keys = new Map<string, Key>();
   readonly maxKeys: number;
   readonly maxRuns: number;
+  #latest = 0;
 
   constructor(maxKeys: number) {
     this.maxKeys = maxKeys;
@@ -51,6 +54,29 @@ export class WindowModel {
     if (key) key.runs = [];
   }
 
+  /** Takes in a key's window. */
+  count(name: string, now: number, window: number): number {
+    this.#observe(now);
+    const key = this.keys.get(name);
+    if (!key) return 0;
+    const at = Math.max(now, key.newest);
+    return sum(key.runs.filter((run) => at - run.time < window));
+  }
+
+  /** What was counted at a time that the clock has taken back counts as counted now. */
+  #observe(now: number): void {
+    if (now + STEP_BACK_MS >= this.#latest) {
+      this.#latest = Math.max(this.#latest, now);
+      return;
+    }
+    this.#latest = now;
+    for (const key of this.keys.values()) {
+      const ahead = Math.max(0, key.newest - now);
+      key.newest -= ahead;
+      for (const run of key.runs) run.time -= ahead;
+    }
+  }
+
   /** Keys other than `name` that have not expired. */
   #others(name: string, now: number): Key[] {
     return [...this.keys]
@@ -60,6 +86,7 @@ export class WindowModel {
 
   #decide(name: string, now: number, window: number, limit: number, record: boolean): Decision {
     if (limit < 1) return { waitMs: window };
+    this.#observe(now);
     const others = this.#others(name, now);
     const key = this.keys.get(name);
     const at = Math.max(now, key?.newest ?? now);

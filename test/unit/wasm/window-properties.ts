@@ -10,7 +10,7 @@ import { WindowModel } from "./window-model.ts";
 
 /** One call in a schedule. `step`: how far the clock moves first. */
 interface Call {
-  what: "take" | "peek" | "forget";
+  what: "take" | "peek" | "count" | "forget";
   key: number;
   step: number;
   window: number;
@@ -19,7 +19,17 @@ interface Call {
 
 const START = 1_750_000_000_000;
 
-const what = fc.constantFrom<Call["what"]>("take", "take", "take", "take", "take", "take", "peek", "forget");
+const what = fc.constantFrom<Call["what"]>(
+  "take",
+  "take",
+  "take",
+  "take",
+  "take",
+  "take",
+  "peek",
+  "count",
+  "forget",
+);
 const anyway = fc.oneof(fc.constant(0), fc.nat(3), fc.nat(40), fc.integer({ min: -1500, max: 1500 }));
 const anyWindow = fc.constantFrom(1, 7, 16, 40, 100, 999, 1600, 5000);
 const anyLimit = fc.oneof(fc.nat(4), fc.integer({ min: 0, max: 64 }), fc.integer({ min: 65, max: 300 }));
@@ -42,6 +52,11 @@ function agree(hotPath: HotPath, model: WindowModel, call: Call, now: number): v
   if (call.what === "forget") {
     hotPath.forget(name);
     model.forget(name);
+    return;
+  }
+  if (call.what === "count") {
+    const [got, wanted] = [hotPath, model].map((of) => of.count(name, now, call.window));
+    if (got !== wanted) throw new Error(`${JSON.stringify({ ...call, now })}: ${got} instead of ${wanted}`);
     return;
   }
   const full = hotPath.stats().refusedFull;
@@ -74,6 +89,59 @@ export function agreesWithModel(kernels: Kernels) {
     for (const call of calls) {
       now += call.step;
       agree(hotPath, model, call, now);
+    }
+  });
+}
+
+/** A clock that is now and then far ahead for a moment, or behind: the same answers as the model's, in a table with room. */
+export function agreesWithModelWhenClockJumps(kernels: Kernels) {
+  const hour = 3_600_000;
+  const jump = fc.constantFrom(hour, hour + 1, 2 * hour, 30 * 24 * hour, 365 * 24 * hour);
+  const step = fc.oneof(
+    { weight: 6, arbitrary: fc.nat(40) },
+    jump,
+    jump.map((ms) => -ms),
+  );
+  const window = fc.constantFrom(40, 999, 5000, hour);
+  const call = fc.record({ what, key: fc.nat(3), step, window, limit: anyLimit });
+  return fc.property(schedule(call, 40), (calls) => {
+    const hotPath = hotPathOf(kernels, 1000);
+    const model = new WindowModel(1000);
+    let now = START;
+    for (const call of calls) {
+      // Neither before the epoch nor after the kernels' last year.
+      now = Math.min(Math.max(now + call.step, 0), 4_000_000_000_000);
+      agree(hotPath, model, call, now);
+    }
+  });
+}
+
+/**
+ * After a jump of the clock in either direction no key is shut for longer than its window, and while the clock only steps
+ * back no more than the limit is admitted in any window of true time.
+ */
+export function survivesJumps(kernels: Kernels) {
+  const day = 86_400_000;
+  const jumps = fc.array(fc.constantFrom(-365 * day, -day, -7_200_001, 7_200_001, day, 365 * day), {
+    maxLength: 6,
+  });
+  const rate = fc.record({
+    window: fc.constantFrom(1000, 60_000, 3_600_000),
+    limit: fc.integer({ min: 1, max: 64 }),
+  });
+  return fc.property(jumps, rate, fc.nat(90), (jumps, { window, limit }, takes) => {
+    const hotPath = hotPathOf(kernels, 10);
+    let time = START;
+    for (const jump of jumps) {
+      for (let i = 0; i < takes; i++) hotPath.take("key", time++, window, limit);
+      const before = hotPath.count("key", time, window);
+      time += jump;
+      const after = hotPath.count("key", time, window);
+      if (jump < 0 && after !== before)
+        throw new Error(`${before} takes became ${after} when the clock stepped back`);
+      if (hotPath.peek("key", time + window, window, limit).remaining !== limit) {
+        throw new Error(`a window after a step of ${jump} ms the key is not free`);
+      }
     }
   });
 }

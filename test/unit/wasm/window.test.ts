@@ -12,6 +12,31 @@ describe.each(packagings)("windows, $packaging", (kernels) => {
     fc.assert(properties.agreesWithModel(kernels), { numRuns });
   });
 
+  it("answer as the model does when the clock jumps far ahead and back", () => {
+    fc.assert(properties.agreesWithModelWhenClockJumps(kernels), { numRuns });
+  });
+
+  it("survive a jump of the clock in either direction", () => {
+    fc.assert(properties.survivesJumps(kernels), { numRuns });
+  });
+
+  // Safe first, section 4: a clock that is a year ahead for a moment.
+  it("open and give their room back a window after a clock was a year ahead for a moment", () => {
+    const hotPath = hotPathOf(kernels, 8);
+    const [now, year, hour] = [1_750_000_000_000, 365 * 86_400_000, 3_600_000];
+    for (let i = 0; i < 3; i++) hotPath.take("k", now + year + i, hour, 3);
+    for (let i = 0; i < 7; i++) hotPath.take(`other ${i}`, now + year, hour, 1);
+    expect(hotPath.take("k", now, hour, 3)).toEqual({
+      admitted: false,
+      remaining: 0,
+      retryAfterMs: hour - 2,
+    });
+    expect(hotPath.take("new", now + hour - 3, hour, 1).admitted).toBe(false);
+    expect(hotPath.take("k", now + hour - 3, hour, 3).admitted).toBe(false);
+    expect(hotPath.take("k", now + hour - 2, hour, 3)).toMatchObject({ admitted: true, remaining: 0 });
+    expect(hotPath.take("new", now + hour, hour, 1).admitted).toBe(true);
+  });
+
   it("answer as the model does when the table is full", () => {
     fc.assert(properties.agreesWithModelWhenFull(kernels), { numRuns });
   });

@@ -88,7 +88,8 @@ export function createVisits(options: BrowserOptions): Visits {
   }
 
   /**
-   * Gives a request the headers that its browser keeps back. From this look at the cookie until it is set, requests take
+   * Gives a request the headers that its browser keeps back. What scripts fetch has no destination and counts as a visit of
+   * a page: here the cookie is at hand whatever the request. From this look at the cookie until it is set, requests take
    * turns: two at once would mint two ids.
    * @returns ends the turn.
    */
@@ -98,6 +99,7 @@ export function createVisits(options: BrowserOptions): Visits {
       const headers = new Headers(request.headers);
       headers.set("cookie", await cookieHeader());
       if (scope.navigator.globalPrivacyControl) headers.set("sec-gpc", "1");
+      if (request.destination !== "") headers.set("sec-fetch-dest", request.destination);
       Object.defineProperty(request, "headers", { value: headers, configurable: true });
       return endTurn;
     } catch (error) {
