@@ -301,12 +301,6 @@ describe("faults", () => {
     ],
     ["all countries", withPart({ consent: { gdprCountries: ["*"] } }), "consent.gdprCountries[0]", /GB/],
     [
-      "the United Kingdom by a wrong code",
-      withPart({ consent: { gdprCountries: ["FR", "UK"] } }),
-      "consent.gdprCountries[1]",
-      /GB/,
-    ],
-    [
       "a union for a country",
       withPart({ consent: { assumeCountry: "EU" } }),
       "consent.assumeCountry",

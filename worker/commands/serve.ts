@@ -54,7 +54,14 @@ async function serveConfigured(entry: Entry, config: ServeConfig): Promise<void>
   await opened("limiter", async () => limiter.take("start", NOTHING));
   const facts = tableFacts(service.services.tables());
   const site = createSite(service, config, host.clock, log);
-  const app = { handler, listen: config.listen, proxy: site, facts, close: () => handler.close() };
+  const app = {
+    handler,
+    listen: config.listen,
+    proxy: site,
+    facts,
+    stopping: () => service.services.readiness.drain(),
+    close: () => handler.close(),
+  };
   await serveUntilSignal(entry, app, log);
 }
 

@@ -63,7 +63,7 @@ export class Fields {
   }
 
   /** How many lines a field has. */
-  count(name: string): number {
+  linesOf(name: string): number {
     let count = 0;
     for (let i = 0; i < this.#list.length; i += 2) if (lowerCase(this.#list[i]!) === name) count++;
     return count;

@@ -54,7 +54,7 @@ const ABSOLUTE = /^https?:\/\/([^/?#]*)(.*)$/is;
  * `Host` says.
  */
 export function readTarget({ method, url, httpVersion }: RequestLine, fields: Fields): Target | Refusal {
-  const hosts = fields.count("host");
+  const hosts = fields.linesOf("host");
   if (hosts > 1) return bad("the request has more than one Host");
   if (hosts === 0 && httpVersion !== "1.0") return bad("the request has no Host");
   const named = hosts === 0 ? null : fields.get("host");

@@ -26,6 +26,8 @@ export interface App {
   facts?: LogFields;
   /** Told the address once the server listens and has said so. */
   listening?(url: string): void;
+  /** Told that the process is about to end, before it stops accepting. */
+  stopping?(): void;
   /** Ends responses that have no end of their own, once nothing more is accepted. */
   endStreams?(): void;
   /** Finishes background work and closes what is open. */
@@ -54,6 +56,7 @@ export async function serveUntilSignal(entry: Entry, app: App, log: Log): Promis
 
   log.info("stopping", { signal: await told });
   for (const name of SIGNALS) process.on(name, () => process.exit(1));
+  app.stopping?.();
   try {
     const closed = server.close(GRACE_MS);
     app.endStreams?.();
