@@ -34,6 +34,7 @@ const tasks = {
     run: [[...vitest, "--project", "unit", "--maxWorkers=100%"]],
   },
   bench: { needs: ["serving", "testing"], run: [["test/bench/run.ts"]] },
+  "bench:proxy": { needs: ["serving", "testing", "system"], run: [["test/bench/proxy/run.ts"]] },
   growth: { needs: ["serving", "testing"], run: [["test/bench/growth/run.ts"]] },
   load: { needs: ["serving", "testing", "system"], run: [["test/load/visitors/run.ts"]] },
   soak: { needs: ["serving", "testing", "system"], run: [["test/load/soak/run.ts"]] },

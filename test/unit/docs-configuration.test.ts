@@ -29,6 +29,7 @@ const TYPES: Record<string, (value: unknown) => boolean> = {
   number: (value) => typeof value === "number",
   flag: (value) => typeof value === "boolean",
   list: Array.isArray,
+  "number or list": (value) => typeof value === "number" || Array.isArray(value),
   "text or null": (value) => value === null || typeof value === "string",
   "number or null": (value) => value === null || typeof value === "number",
 };

@@ -7,7 +7,7 @@ import type { Dispatcher } from "undici";
 import type { Clock } from "../../runtime/platform.ts";
 import { isPending } from "../../runtime/within.ts";
 import { CLIENT_CLOCKS } from "./clocks.ts";
-import { lowerCase, responseFields } from "./fields.ts";
+import { Fields, lowerCase, responseFields } from "./fields.ts";
 import { lingerAtEnd } from "./linger.ts";
 import type { Origin } from "./origin.ts";
 import { type Framing, isIdempotent } from "./request-head.ts";
@@ -247,7 +247,7 @@ export class Exchange implements Dispatcher.DispatchHandler {
   }
 
   /** Passes an interim answer on (RFC 9110, section 15.2), to clients that know them. */
-  #interim(status: number, raw: readonly string[]): void {
+  #interim(status: number, raw: Fields): void {
     const { socket, headersSent } = this.#response;
     // Without a socket, answers of earlier requests on this connection are still being sent.
     if (headersSent || socket === null || this.#request.httpVersion === "1.0") return;
@@ -349,8 +349,8 @@ export class Exchange implements Dispatcher.DispatchHandler {
 const OVER = new Error("the exchange is over");
 
 /** The fields of an answer as they came, each byte one character. */
-export function rawFields({ rawHeaders }: Controller): string[] {
-  return (rawHeaders as readonly Buffer[]).map((bytes) => bytes.toString("latin1"));
+export function rawFields({ rawHeaders }: Controller): Fields {
+  return new Fields((rawHeaders as readonly Buffer[]).map((bytes) => bytes.toString("latin1")));
 }
 
 function relocate(fields: string[], change: (location: string) => string): void {

@@ -40,11 +40,17 @@ export function lowerCase(name: string): string {
 
 /** The fields of a message, read by name. */
 export class Fields {
-  readonly #list: readonly string[];
+  /** Flat, name and value in turn, as they came. */
+  readonly list: readonly string[];
+  /** The names in lower case. */
+  readonly names: readonly string[];
 
   /** @param list flat, name and value in turn */
   constructor(list: readonly string[]) {
-    this.#list = list;
+    this.list = list;
+    const names: string[] = [];
+    for (let i = 0; i < list.length; i += 2) names.push(lowerCase(list[i]!));
+    this.names = names;
   }
 
   /**
@@ -53,11 +59,12 @@ export class Fields {
    * @returns `null` if the field is absent
    */
   get(name: string): string | null {
-    const list = this.#list;
+    const { names, list } = this;
     let value: string | null = null;
-    for (let i = 0; i < list.length; i += 2) {
-      if (lowerCase(list[i]!) !== name) continue;
-      value = value === null ? list[i + 1]! : `${value}${name === "cookie" ? "; " : ", "}${list[i + 1]!}`;
+    for (let i = 0; i < names.length; i++) {
+      if (names[i] !== name) continue;
+      const line = list[2 * i + 1]!;
+      value = value === null ? line : `${value}${name === "cookie" ? "; " : ", "}${line}`;
     }
     return value;
   }
@@ -65,7 +72,7 @@ export class Fields {
   /** How many lines a field has. */
   linesOf(name: string): number {
     let count = 0;
-    for (let i = 0; i < this.#list.length; i += 2) if (lowerCase(this.#list[i]!) === name) count++;
+    for (const each of this.names) if (each === name) count++;
     return count;
   }
 }
@@ -75,14 +82,24 @@ export class Fields {
  * Names with other characters than letters, digits and hyphens are dropped, as nginx does: `X_Forwarded_For` reaches
  * many applications under the name of `X-Forwarded-For`.
  */
-export function requestFields(list: readonly string[]): string[] {
-  const nominated = nominatedBy(list);
-  const passed: string[] = [];
-  for (let i = 0; i < list.length; i += 2) {
-    const name = lowerCase(list[i]!);
-    if (isPassedToOrigin(name) && !(nominated?.has(name) ?? false)) passed.push(list[i]!, list[i + 1]!);
+export function requestFields(fields: Fields): string[] {
+  return passed(fields, isPassedToOrigin);
+}
+
+/** The fields of an answer that the client gets: all but those of the connection. */
+export function responseFields(fields: Fields): string[] {
+  return passed(fields, (name) => !HOP_BY_HOP.has(name));
+}
+
+function passed(fields: Fields, passes: (name: string) => boolean): string[] {
+  const { names, list } = fields;
+  const nominated = nominatedBy(fields);
+  const kept: string[] = [];
+  for (let i = 0; i < names.length; i++) {
+    const name = names[i]!;
+    if (passes(name) && !(nominated?.has(name) ?? false)) kept.push(list[2 * i]!, list[2 * i + 1]!);
   }
-  return passed;
+  return kept;
 }
 
 const passes = new Map<string, boolean>();
@@ -99,31 +116,11 @@ function isPassedToOrigin(name: string): boolean {
   return verdict;
 }
 
-/** The fields of an answer that the client gets: all but those of the connection. */
-export function responseFields(list: readonly string[]): string[] {
-  const nominated = nominatedBy(list);
-  const passed: string[] = [];
-  for (let i = 0; i < list.length; i += 2) {
-    const name = lowerCase(list[i]!);
-    if (!HOP_BY_HOP.has(name) && !(nominated?.has(name) ?? false)) passed.push(list[i]!, list[i + 1]!);
-  }
-  return passed;
-}
-
 /** The fields that a message's `Connection` names as its own; `null`: none. */
-function nominatedBy(list: readonly string[]): ReadonlySet<string> | null {
-  let names: Set<string> | null = null;
-  for (let i = 0; i < list.length; i += 2) {
-    if (lowerCase(list[i]!) !== "connection") continue;
-    const value = list[i + 1]!;
-    // What nearly every client sends.
-    if (value === "keep-alive" || value === "close") continue;
-    for (const option of value.split(",")) {
-      const name = option.trim().toLowerCase();
-      if (name === "" || NEVER_NOMINATED.has(name)) continue;
-      names ??= new Set();
-      names.add(name);
-    }
-  }
-  return names;
+function nominatedBy(fields: Fields): ReadonlySet<string> | null {
+  const value = fields.get("connection");
+  // What nearly every message has.
+  if (value === null || value === "keep-alive" || value === "close") return null;
+  const names = value.split(",").map((option) => option.trim().toLowerCase());
+  return new Set(names.filter((name) => name !== "" && !NEVER_NOMINATED.has(name)));
 }

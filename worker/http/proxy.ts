@@ -107,9 +107,9 @@ export function createProxy(options: ProxyOptions): ReverseProxy {
   };
 
   /** The fields that the origin gets: the client's, and what we say of it. */
-  function outgoingFields(fields: Fields, list: readonly string[], host: string | null, peer: string | null) {
+  function outgoingFields(fields: Fields, host: string | null, peer: string | null) {
     const { ip, protocol } = options.told(fields, peer);
-    const passed = requestFields(list);
+    const passed = requestFields(fields);
     if (ip !== null) passed.push("x-forwarded-for", ip);
     passed.push("x-forwarded-host", host ?? options.defaultHost, "x-forwarded-proto", protocol);
     return { passed, protocol };
@@ -126,7 +126,7 @@ export function createProxy(options: ProxyOptions): ReverseProxy {
         refuse(request, response, refusal);
         return true;
       }
-      const { passed, protocol } = outgoingFields(fields, request.rawHeaders, askedHost, peer);
+      const { passed, protocol } = outgoingFields(fields, askedHost, peer);
       const host = askedHost ?? options.defaultHost;
       const outgoing = {
         method,
@@ -152,7 +152,7 @@ export function createProxy(options: ProxyOptions): ReverseProxy {
         });
       }
       const peer = socket.remoteAddress ?? null;
-      const { passed } = outgoingFields(fields, request.rawHeaders, host, peer);
+      const { passed } = outgoingFields(fields, host, peer);
       const outgoing = { path, host: options.originHost ?? host ?? options.defaultHost, fields: passed };
       passUpgrade(parts, outgoing, socket, behind);
     },
