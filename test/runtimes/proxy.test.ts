@@ -523,6 +523,8 @@ describe.each(processes)("the proxy on %s", (runtime) => {
           );
           if (head.length > 0) socket.write(head);
           socket.on("data", (part) => (part.toString() === "end" ? socket.end("bye") : socket.write(part)));
+          // As servers of WebSockets do: these sockets may be half open.
+          socket.on("end", () => socket.end());
           socket.on("error", () => {}).on("close", () => ended.push("closed"));
         });
         const fields = [
