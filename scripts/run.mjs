@@ -38,6 +38,7 @@ const tasks = {
   growth: { needs: ["serving", "testing"], run: [["test/bench/growth/run.ts"]] },
   load: { needs: ["serving", "testing", "system"], run: [["test/load/visitors/run.ts"]] },
   soak: { needs: ["serving", "testing", "system"], run: [["test/load/soak/run.ts"]] },
+  quiet: { needs: ["serving", "testing"], run: [["test/load/quiet-streams.ts"]] },
   cluster: { needs: ["serving"], run: [["scripts/cluster/main.ts"]] },
   "demo:sync": { needs: ["serving"], run: [["test/load/sync-demo/demo.ts"]] },
   "simulate:sync": { needs: ["serving"], run: [["--expose-gc", "test/load/sync-simulation.ts"]] },

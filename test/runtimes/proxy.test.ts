@@ -627,11 +627,12 @@ describe.each(processes)("the proxy on %s", (runtime) => {
       expect((await ask(straight, request("GET /after"))).status).toBe(200);
     });
 
-    test("100 MB down and up with flat memory, whole", async () => {
+    test("1 GB down and up pass whole; the process grows by less than a third of that, however it collects its garbage", async () => {
       const part = Buffer.alloc(256 * 1024, "0123456789abcdef");
+      const PARTS = 4000;
       site.answers.set("/down", (_incoming, response) => {
-        response.writeHead(200, { "content-length": 400 * part.length });
-        let parts = 400;
+        response.writeHead(200, { "content-length": PARTS * part.length });
+        let parts = PARTS;
         const write = () => {
           while (parts-- > 0) if (!response.write(part)) return response.once("drain", write);
           response.end();
@@ -645,14 +646,16 @@ describe.each(processes)("the proxy on %s", (runtime) => {
         });
         incoming.on("end", () => response.end("thanks"));
       });
-      const pid = server.process.pid!;
+      // Bun lets garbage grow with what it counts as memory in use, to which the tables belong.
+      const small = await before(site.url, { throttle: { maxKeys: 1000, addressesPerHour: 1000 } });
+      const pid = small.server.process.pid!;
       const began = residentBytes(pid);
       let peak = began;
       const watch = setInterval(() => {
         peak = Math.max(peak, residentBytes(pid));
       }, 10);
 
-      const down = open(straight);
+      const down = open(small);
       down.write(request("GET /down", ["Connection: close"]));
       let length = 0;
       let isPaused = false;
@@ -665,17 +668,17 @@ describe.each(processes)("the proxy on %s", (runtime) => {
         setTimeout(() => down.resume(), 300);
       });
       await once(down, "end");
-      expect(length).toBeGreaterThan(400 * part.length);
+      expect(length).toBeGreaterThan(PARTS * part.length);
 
-      const up = open(straight);
-      up.write(request("POST /up", [`Content-Length: ${400 * part.length}`]));
+      const up = open(small);
+      up.write(request("POST /up", [`Content-Length: ${PARTS * part.length}`]));
       const answer: Promise<RawAnswer> = answersOf(up).next();
-      for (let i = 0; i < 400; i++) if (!up.write(part)) await once(up, "drain");
+      for (let i = 0; i < PARTS; i++) if (!up.write(part)) await once(up, "drain");
       expect((await answer).body).toBe("thanks");
       up.destroy();
       clearInterval(watch);
-      expect(received).toBe(400 * part.length);
-      expect(peak - began).toBeLessThan(64 * MIB);
+      expect(received).toBe(PARTS * part.length);
+      expect(peak - began).toBeLessThan((PARTS * part.length) / 3);
     });
   });
 });

@@ -22,6 +22,7 @@ export async function serveSite(
     client: { ...config.client },
     ec: { passphrases: ["publisher-chosen-secret"], ...config.ec },
     consent: { assumeCountry: "JP", ...config.consent },
+    throttle: { ...config.throttle },
   };
   writeFileSync(file, JSON.stringify(whole));
   const server = await spawnServer(runtime, ["worker/cli.ts", "serve", "--config", file], {}, descriptors);
