@@ -5,9 +5,18 @@
 import { createLogOnce } from "../runtime/observe/log.ts";
 import type { Clock, Fetch, Log } from "../runtime/platform.ts";
 import type { FetchHandler } from "./host.ts";
+import { Fields, requestFields, responseFields } from "./http/fields.ts";
 
 /** How long the same cause of failure is only counted in the log, in milliseconds. */
 const LOG_WINDOW_MS = 60_000;
+
+/** What the origin is told of a client. */
+export interface Told {
+  /** Its address; `null`: not known. */
+  ip: string | null;
+  /** The scheme that it used; `null`: the one that we were asked by. */
+  protocol: "http" | "https" | null;
+}
 
 /** What {@link proxyTo} needs. */
 export interface ProxyOptions<Args extends unknown[]> {
@@ -20,10 +29,8 @@ export interface ProxyOptions<Args extends unknown[]> {
   fetchDecodes: boolean;
   /** How long the origin may be silent before the head of its response, in milliseconds; uploading is not silence. */
   timeoutMs: number;
-  /** The client's address, told to the origin in `x-forwarded-for`. */
-  clientIp(request: Request, args: Args): string | null;
-  /** The header in which a proxy in front tells the scheme that the client used; `null`: the one that we were asked by. */
-  protocolHeader: string | null;
+  /** Who asks, as the origin is told. */
+  told(request: Request, args: Args): Told;
   clock: Clock;
   log: Log;
 }
@@ -44,7 +51,7 @@ export function proxyTo<Args extends unknown[]>(options: ProxyOptions<Args>): Fe
   return async (request, ...args) => {
     const refused = refusal(request);
     if (refused !== null) return plain(501, `${refused} is not passed on to the origin`);
-    const headers = requestHeaders(request, options.clientIp(request, args), options.protocolHeader);
+    const headers = requestHeaders(request, options.told(request, args));
     if (fetchDecodes) headers.set("accept-encoding", "identity");
 
     const upstream = new AbortController();
@@ -120,49 +127,38 @@ function createPatience(clock: Clock, ms: number, onOver: () => void) {
   };
 }
 
-/** Of one connection, not of the message: RFC 9110, section 7.6.1, and those of older standards. */
-const HOP_BY_HOP = [
-  "connection",
-  "keep-alive",
-  "proxy-authenticate",
-  "proxy-authorization",
-  "proxy-connection",
-  "te",
-  "trailer",
-  "transfer-encoding",
-  "upgrade",
-];
-
-function withoutHopByHop(given: Headers): Headers {
-  const headers = new Headers(given);
-  for (const named of (given.get("connection") ?? "").split(",")) {
-    const name = named.trim();
-    if (/^[\w!#$%&'*+.^`|~-]+$/.test(name)) headers.delete(name);
-  }
-  for (const name of HOP_BY_HOP) headers.delete(name);
-  return headers;
-}
-
-/** The client's headers, without what is ours to say, and then what we say. */
-function requestHeaders(request: Request, clientIp: string | null, protocolHeader: string | null): Headers {
-  const headers = withoutHopByHop(request.headers);
-  for (const name of [...headers.keys()]) {
-    if (/^(x-ts-|x-forwarded-|(forwarded|x-real-ip|expect|host)$)/.test(name)) headers.delete(name);
-  }
-  const told = protocolHeader === null ? null : request.headers.get(protocolHeader);
-  if (clientIp !== null) headers.set("x-forwarded-for", clientIp);
+/** The client's headers that the origin gets, and what we say of the client. */
+function requestHeaders(request: Request, { ip, protocol }: Told): Headers {
+  const headers = headersOf(requestFields(fieldsOf(request.headers)));
+  // Without a body a length would be taken for that of what follows; with one, the host frames it.
+  const length = request.headers.get("content-length");
+  if (request.body !== null && length !== null) headers.set("content-length", length);
+  if (ip !== null) headers.set("x-forwarded-for", ip);
   headers.set("x-forwarded-host", request.headers.get("host") ?? new URL(request.url).host);
-  const ours = request.url.startsWith("https:") ? "https" : "http";
-  headers.set("x-forwarded-proto", told === "http" || told === "https" ? told : ours);
+  headers.set("x-forwarded-proto", protocol ?? (request.url.startsWith("https:") ? "https" : "http"));
   return headers;
 }
 
 function responseHeaders(given: Headers, decoded: boolean): Headers {
-  const headers = withoutHopByHop(given);
+  const headers = headersOf(responseFields(fieldsOf(given)));
   if (decoded && headers.has("content-encoding")) {
     headers.delete("content-encoding");
     headers.delete("content-length");
   }
+  return headers;
+}
+
+function fieldsOf(headers: Headers): Fields {
+  const list: string[] = [];
+  headers.forEach((value, name) => {
+    list.push(name, value);
+  });
+  return new Fields(list);
+}
+
+function headersOf(list: readonly string[]): Headers {
+  const headers = new Headers();
+  for (let i = 0; i < list.length; i += 2) headers.append(list[i]!, list[i + 1]!);
   return headers;
 }
 

@@ -316,6 +316,40 @@ describe.each(processes)("the proxy on %s", (runtime) => {
     });
   });
 
+  describe("100 Continue", () => {
+    test.each([
+      ["at once", ["HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"]],
+      ["by itself", ["HTTP/1.1 100 Continue\r\n\r\n", "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"]],
+      [
+        "in pieces, twice, with a field",
+        [
+          "HTTP/1.1 1",
+          "00 Continue\r\nX-A: 1\r",
+          "\n\r\nHTTP/1.1 100 Continue\r\n\r\nHT",
+          "TP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok",
+        ],
+      ],
+      ["in a body", ["HTTP/1.1 200 OK\r\nContent-Length: 27\r\n\r\n", "HTTP/1.1 100 Continue\r\n\r\nok"]],
+    ])(
+      "from an origin that was not asked for it, %s, is not in the way of the answer",
+      async (_name, parts) => {
+        const origin = await rawOrigin((socket) => {
+          socket.on("data", async () => {
+            for (const part of parts) {
+              socket.write(part);
+              await new Promise((resolve) => setTimeout(resolve, 30));
+            }
+          });
+        });
+        const where = await before(origin.url);
+        for (const line of ["GET /a", "GET /b"]) {
+          const answer = await ask(where, request(line));
+          expect([answer.status, answer.body.slice(-2), answer.interim]).toEqual([200, "ok", []]);
+        }
+      },
+    );
+  });
+
   describe("retries and early answers", () => {
     /** An origin that answers the first request of each connection and resets at the second, having read it. */
     async function resetting() {

@@ -13,6 +13,7 @@ import { gzipSync } from "node:zlib";
 import { afterEach, describe, expect, test } from "vitest";
 import { createLog } from "../../runtime/observe/log.ts";
 import type { Fetch } from "../../runtime/platform.ts";
+import { NO_HEADERS, readProtocol } from "../../worker/client.ts";
 import { proxyTo } from "../../worker/proxy.ts";
 import { rawFetch } from "../../worker/proxy-node.ts";
 import { manualClock } from "../support/manual-clock.ts";
@@ -49,8 +50,13 @@ function proxy(
     fetch: options.fetch ?? rawFetch,
     fetchDecodes: options.fetchDecodes ?? false,
     timeoutMs: TIMEOUT_MS,
-    clientIp: () => "203.0.113.1",
-    protocolHeader: options.protocolHeader ?? null,
+    told: (request) => ({
+      ip: "203.0.113.1",
+      protocol: readProtocol(request.headers, null, {
+        ...NO_HEADERS,
+        protocolHeader: options.protocolHeader ?? null,
+      }),
+    }),
     clock,
     log: createLog({ level: "debug", write: (line) => lines.push(line), clock }),
   });

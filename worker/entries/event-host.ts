@@ -4,7 +4,7 @@
  */
 import { createLog } from "../../runtime/observe/log.ts";
 import type { Clock, Fetch, Log } from "../../runtime/platform.ts";
-import { readClient } from "../client.ts";
+import { readClient, readProtocol } from "../client.ts";
 import type { Config } from "../config.ts";
 import type { EdgeCookieHandler } from "../edge-cookie.ts";
 import type { FetchHandler, Host } from "../host.ts";
@@ -76,8 +76,13 @@ export function originOf<Args extends unknown[]>(
     timeoutMs: originTimeoutMs,
     fetch,
     fetchDecodes: false,
-    clientIp: (request, args) => readClient(request.headers, host.address(request, args), client).ip,
-    protocolHeader: client.protocolHeader,
+    told(request, args) {
+      const address = host.address(request, args);
+      return {
+        ip: readClient(request.headers, address, client).ip,
+        protocol: readProtocol(request.headers, address, client),
+      };
+    },
     clock: host.clock,
     log,
   });

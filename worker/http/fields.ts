@@ -23,7 +23,7 @@ const WRITTEN_BY_US = new Set(["host", "content-length", "expect", "forwarded", 
 const WRITTEN_PREFIXES = ["x-ts-", "x-forwarded-"];
 
 /** `Connection` may not take these from a message: framing and routing do not belong to one connection. */
-const NEVER_NOMINATED = new Set(["content-length", "content-type", "cookie", "host", "set-cookie"]);
+const NEVER_NOMINATED = new Set(["content-length", "host"]);
 
 /** How many spellings of names are remembered. Others cost one conversion each time. */
 const MAX_SPELLINGS = 2048;

@@ -52,3 +52,41 @@ function isRefusal(error: Error | null | undefined): boolean {
   const code = (error as NodeJS.ErrnoException | null | undefined)?.code;
   return code === "EPIPE" || code === "ECONNRESET";
 }
+
+/** How a `100 Continue` begins (RFC 9110, section 15.2.1). */
+const CONTINUE = Buffer.from("HTTP/1.1 100");
+const END_OF_HEAD = Buffer.from("\r\n\r\n");
+
+/**
+ * Drops `100 Continue` where an answer begins. An origin may send it though nobody expects it, and undici ends the connection
+ * then. Heads of requests are the only texts with a version that undici writes: what is read after one begins an answer.
+ */
+export function dropsContinue(socket: Socket): void {
+  const { write, read } = socket;
+  let isAtHead = false;
+  /** The beginning of an answer of which more is needed to tell what it is. */
+  let held: Buffer | null = null;
+  socket.write = ((chunk: unknown, ...rest: [never]) => {
+    if (typeof chunk === "string" && chunk.includes(" HTTP/1.1\r\n")) isAtHead = true;
+    return write.call(socket, chunk as string, ...rest);
+  }) as Socket["write"];
+  socket.read = (size) => {
+    const chunk = read.call(socket, size) as Buffer | null;
+    if (!isAtHead || chunk === null) return chunk;
+    let bytes: Buffer = held === null ? chunk : Buffer.concat([held, chunk]);
+    held = null;
+    while (bytes.length > 0) {
+      const known = Math.min(bytes.length, CONTINUE.length);
+      if (bytes.compare(CONTINUE, 0, known, 0, known) !== 0) break;
+      const end = bytes.indexOf(END_OF_HEAD);
+      if (end === -1) {
+        held = bytes;
+        return null;
+      }
+      bytes = bytes.subarray(end + END_OF_HEAD.length);
+    }
+    if (bytes.length === 0) return null;
+    isAtHead = false;
+    return bytes;
+  };
+}

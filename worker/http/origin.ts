@@ -6,7 +6,7 @@ import type { Dispatcher } from "undici";
 import buildConnector from "undici/lib/core/connect.js";
 import Pool from "undici/lib/dispatcher/pool.js";
 import { MAX_HEADER_BYTES, ORIGIN_CLOCKS } from "./clocks.ts";
-import { readsDespiteFailedWrites } from "./origin-socket.ts";
+import { dropsContinue, readsDespiteFailedWrites } from "./origin-socket.ts";
 
 /** A pool of connections to one origin. */
 export interface Origin {
@@ -43,6 +43,7 @@ export function openOrigin(origin: string): Origin {
       connector(options, (error, socket) => {
         if (error) return callback(error, null);
         readsDespiteFailedWrites(socket!);
+        dropsContinue(socket!);
         callback(null, socket!);
       });
     },

@@ -48,6 +48,7 @@ export async function serveHttp(
       response.writeHead(204, { allow: METHODS }).end();
     } else if (!proxy?.request(request, response, head, expectsContinue)) {
       if (expectsContinue) response.writeContinue();
+      if (head.framing.kind !== "none") endStalledUpload(request);
       own(request, response);
     }
   }
@@ -110,6 +111,14 @@ export async function serveHttp(
       await proxy?.close();
     },
   };
+}
+
+/** Ends the connection of a client that sends nothing more of a body that it announced. */
+function endStalledUpload(request: IncomingMessage): void {
+  const { socket } = request;
+  const end = () => socket.destroy();
+  socket.setTimeout(CLIENT_CLOCKS.uploadIdleMs, end);
+  request.once("end", () => socket.setTimeout(0, end));
 }
 
 /** What `OPTIONS *` is told. */
