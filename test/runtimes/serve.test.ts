@@ -449,6 +449,19 @@ describe.each(processes)("serve on %s", (runtime) => {
       expect(server.log()).toMatch(/"message":"stopped"\}\n$/);
     });
 
+    // Safe first, section 5: SIGHUP must not end work that is under way.
+    test("SIGHUP ends nothing", async () => {
+      const server = await start("hangup");
+      const before = origin.waiting.length;
+      const waiting = get(server.url, "/wait");
+      await until(() => origin.waiting.length > before);
+      server.process.kill("SIGHUP");
+      await logged(server, /"SIGHUP/);
+      for (const go of origin.waiting.splice(0)) go();
+      expect((await waiting).body.toString()).toBe("waited");
+      expect(await server.stop()).toBe(0);
+    });
+
     test("a second signal ends it at once", async () => {
       const server = await start("twice");
       const before = origin.waiting.length;

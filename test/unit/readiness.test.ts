@@ -166,7 +166,10 @@ describe("the routes", () => {
     const { ask } = testService({ maxKeys: 40 });
     for (let n = 0; n < 60; n++) await ask("/", { client: { ip: `192.0.2.${n}` } });
     for (const path of ["/_ts/health", "/_ts/ready"]) {
-      expect(await answer(await ask(path))).toEqual([200, { status: "ok", full: ["seen"] }]);
+      expect(await answer(await ask(path))).toEqual([
+        200,
+        { status: "ok", full: expect.arrayContaining(["seen"]) },
+      ]);
     }
   });
 });
