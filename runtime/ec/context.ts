@@ -61,8 +61,9 @@ export function readContext(
   { identity, policy, readEcHeader }: ContextSettings,
 ): EcContext {
   const cookies = readCookies(headers.get("cookie"), COOKIE_NAMES);
-  const ecCookies = cookies.get(EC_COOKIE) ?? [];
-  const [cookieId = null, ...otherCookieIds] = validIds(ecCookies, identity);
+  const ecCookies = cookies.get(EC_COOKIE) ?? NONE;
+  const cookieIds = validIds(ecCookies, identity);
+  const cookieId = cookieIds[0] ?? null;
   const header = readEcHeader ? headers.get(EC_HEADER) : null;
   const headerId = header !== null && identity.isValid(header) ? header : null;
   const signals = readSignals(cookies, headers.get("sec-gpc"), { nowMs, maxAgeDays: policy.maxAgeDays });
@@ -71,7 +72,7 @@ export function readContext(
     client: { ...client, ip: client.ip === null ? null : normaliseIp(client.ip) },
     cookieWasPresent: ecCookies.length > 0,
     cookieId,
-    ...(otherCookieIds.length === 0 ? {} : { otherCookieIds }),
+    otherCookieIds: cookieIds.length > 1 ? cookieIds.slice(1) : NONE,
     headerId,
     consent: decideConsent(signals, client, policy, nowMs),
     activeId: headerId ?? cookieId,
@@ -80,8 +81,12 @@ export function readContext(
   };
 }
 
+const NONE: readonly string[] = [];
+
 /** The valid ids of some cookies, each once, the first of them at most. */
-function validIds(values: readonly string[], identity: Identity): string[] {
+function validIds(values: readonly string[], identity: Identity): readonly string[] {
+  // What nearly every request has: one cookie, or none.
+  if (values.length <= 1) return values.length === 1 && identity.isValid(values[0]!) ? values : NONE;
   const ids = new Set<string>();
   for (const value of values) {
     if (identity.isValid(value)) ids.add(value);

@@ -47,10 +47,10 @@ export function readSignals(
   at: SignalsAt,
 ): ConsentSignals {
   return {
-    tcf: choose(cookies.get("euconsent-v2"), (text) => rankTcf(text, at)),
-    gpp: choose(cookies.get("__gpp"), (text) => rankGpp(text, at)),
-    gppSid: choose(cookies.get("__gpp_sid"), rankSections),
-    usPrivacy: choose(cookies.get("us_privacy"), rankUsPrivacy),
+    tcf: choose(cookies.get("euconsent-v2"), rankTcf, at),
+    gpp: choose(cookies.get("__gpp"), rankGpp, at),
+    gppSid: choose(cookies.get("__gpp_sid"), rankSections, at),
+    usPrivacy: choose(cookies.get("us_privacy"), rankUsPrivacy, at),
     gpc: secGpc !== null && !isPlainlyOff(secGpc),
   };
 }
@@ -93,13 +93,18 @@ function isBounded(text: string | null): boolean {
 }
 
 /** The value of the highest rank, the first of equals; what does not decode has rank 0. */
-function choose(values: readonly string[] | undefined, rank: (text: string) => number): string | null {
+function choose(
+  values: readonly string[] | undefined,
+  rank: (text: string, at: SignalsAt) => number,
+  at: SignalsAt,
+): string | null {
   if (values === undefined) return null;
   let best = values[0]!;
   if (values.length === 1) return best;
-  let bestRank = readSignal(best, rank) ?? 0;
+  const rankOf = (value: string) => readSignal(value, (text) => rank(text, at)) ?? 0;
+  let bestRank = rankOf(best);
   for (let i = 1; i < values.length; i++) {
-    const valueRank = readSignal(values[i]!, rank) ?? 0;
+    const valueRank = rankOf(values[i]!);
     if (valueRank > bestRank) {
       best = values[i]!;
       bestRank = valueRank;
