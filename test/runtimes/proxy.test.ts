@@ -42,6 +42,11 @@ async function startSite() {
     });
   };
   const server = createServer({ maxHeaderSize: 256 * 1024, keepAliveTimeout: 60_000 }, listener);
+  const sockets = new Set<Socket>();
+  server.on("connection", (socket) => {
+    sockets.add(socket);
+    socket.on("close", () => sockets.delete(socket));
+  });
   server.listen(0, "127.0.0.1");
   await once(server, "listening");
   const { port } = server.address() as AddressInfo;
@@ -52,9 +57,10 @@ async function startSite() {
     answers,
     server,
     async stop() {
-      server.closeAllConnections();
+      const closed = once(server, "close");
       server.close();
-      await once(server, "close");
+      for (const socket of sockets) socket.destroy();
+      await closed;
     },
   };
 }
@@ -95,6 +101,7 @@ describe.each(processes)("the proxy on %s", (runtime) => {
   afterEach(async () => {
     site.seen.length = 0;
     site.answers.clear();
+    site.server.removeAllListeners("upgrade");
     for (const stop of stops.splice(0)) await stop();
   });
 

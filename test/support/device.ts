@@ -146,7 +146,7 @@ export async function openDevice(browser: Browser, site: DeviceSite): Promise<De
     fetch: (path, init) =>
       page.evaluate(
         async ([to, how]) => {
-          const { body } = how as { body?: unknown };
+          const { body } = (how ?? {}) as { body?: unknown };
           const bytes = Array.isArray(body) ? { body: new Uint8Array(body) } : {};
           const response = await fetch(to as string, { ...(how as RequestInit), ...bytes });
           const headers = Object.fromEntries(response.headers);

@@ -148,9 +148,10 @@ export async function startRawOrigin(handle: (socket: Socket) => void) {
     url: `http://127.0.0.1:${port}`,
     sockets,
     async stop() {
-      for (const socket of sockets) socket.destroy();
+      const closed = once(server, "close");
       server.close();
-      await once(server, "close");
+      for (const socket of sockets) socket.destroy();
+      await closed;
     },
   };
 }

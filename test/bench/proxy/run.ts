@@ -9,6 +9,8 @@
 import { type ChildProcess, type StdioOptions, spawn, spawnSync } from "node:child_process";
 import { once } from "node:events";
 import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { createServer } from "node:http";
+import { type AddressInfo, connect } from "node:net";
 import { cpus, tmpdir } from "node:os";
 import { join } from "node:path";
 import process from "node:process";
@@ -96,6 +98,8 @@ const fields = (id: string) => [
 ];
 
 interface Turn {
+  /** Resident memory at the end of the turn, in MiB. */
+  residentMiB: number;
   perSecond: number;
   cpuMicros: number;
   p50Ms: number;
@@ -122,6 +126,7 @@ function load(url: string, id: string, seconds: number, pid: number): Turn {
   if (/Non-2xx|Socket errors/.test(stdout)) throw new Error(stdout);
   const requests = Number(/(\d+) requests in/.exec(stdout)![1]);
   return {
+    residentMiB: (Number(readFileSync(`/proc/${pid}/statm`, "utf8").split(" ")[1]) * 4096) / 1_048_576,
     perSecond: Number(/Requests\/sec:\s+([\d.]+)/.exec(stdout)![1]),
     cpuMicros: (processMicros(pid) - before) / requests,
     p50Ms: inMs(/50%\s+(\S+)/.exec(stdout)?.[1]),
@@ -129,12 +134,10 @@ function load(url: string, id: string, seconds: number, pid: number): Turn {
   };
 }
 
-/** Starts a server, asks it for an id, loads it, and ends it. */
-async function turn(command: readonly string[]): Promise<Turn> {
-  const child = start(on(0, command), ["ignore", "pipe", "ignore"]);
-  const ended = once(child, "exit");
+/** Where a server listens, once it says so. */
+function addressOf(child: ChildProcess, command: readonly string[]): Promise<string> {
   let output = "";
-  const url = await new Promise<string>((resolve, reject) => {
+  return new Promise<string>((resolve, reject) => {
     child.on("exit", () => reject(new Error(`${command.join(" ")} ended`)));
     child.stdout!.on("data", (part) => {
       output += part;
@@ -142,6 +145,13 @@ async function turn(command: readonly string[]): Promise<Turn> {
       if (found !== undefined) resolve(found);
     });
   });
+}
+
+/** Starts a server, asks it for an id, loads it, and ends it. */
+async function turn(command: readonly string[]): Promise<Turn> {
+  const child = start(on(0, command), ["ignore", "pipe", "ignore"]);
+  const ended = once(child, "exit");
+  const url = await addressOf(child, command);
   const minted = (await fetch(url)).headers.get("x-ts-ec") ?? `${"ab".repeat(32)}.Abc123`;
   load(url, minted, WARM_UP_S, child.pid!);
   const measured = load(url, minted, TURN_S, child.pid!);
@@ -178,8 +188,60 @@ async function limit(): Promise<Turn> {
   return measured;
 }
 
+/** A site whose bodies are large: it sends 100 MB, or takes what comes. */
+const PART = Buffer.alloc(256 * 1024, "0123456789abcdef");
+const PARTS = 400;
+const large = createServer((request, response) => {
+  if (request.method !== "GET") {
+    request.resume().on("end", () => response.end("taken"));
+    return;
+  }
+  response.writeHead(200, { "content-length": PARTS * PART.length });
+  let left = PARTS;
+  const write = () => {
+    while (left-- > 0) if (!response.write(PART)) return response.once("drain", write);
+    response.end();
+  };
+  write();
+});
+large.listen(0, "127.0.0.1");
+await once(large, "listening");
+const largeOrigin = `http://127.0.0.1:${(large.address() as AddressInfo).port}`;
+const largeConfig = join(folder, "large.json");
+writeFileSync(
+  largeConfig,
+  readFileSync(config, "utf8").replace(`http://127.0.0.1:${SITE_PORT}`, largeOrigin),
+);
+
+/** How fast a proxy passes bodies of 100 MB, in MB a second: down, then up. */
+async function bodies(command: readonly string[]): Promise<{ down: number; up: number }> {
+  const child = start(on(0, command), ["ignore", "pipe", "ignore"]);
+  const url = await addressOf(child, command);
+  const { port } = new URL(url);
+  async function transfer(head: string, isUp: boolean): Promise<number> {
+    const socket = connect(Number(port), "127.0.0.1");
+    const began = performance.now();
+    socket.write(
+      `${head} HTTP/1.1\r\nHost: site.example\r\nConnection: close\r\n${isUp ? `Content-Length: ${PARTS * PART.length}\r\n` : ""}\r\n`,
+    );
+    socket.resume();
+    if (isUp) for (let i = 0; i < PARTS; i++) if (!socket.write(PART)) await once(socket, "drain");
+    await once(socket, "close");
+    return (PARTS * PART.length) / 1e6 / ((performance.now() - began) / 1000);
+  }
+  const [down, up]: [number[], number[]] = [[], []];
+  for (let i = 0; i < 8; i++) {
+    down.push(await transfer("GET /large", false));
+    up.push(await transfer("POST /large", true));
+  }
+  child.kill("SIGKILL");
+  await once(child, "exit");
+  return { down: spreadOf(down.slice(2)).median, up: spreadOf(up.slice(2)).median };
+}
+
 const wanted = process.argv.slice(2).filter((name) => name in runtimes) as ProcessRuntime[];
 const results: Record<string, Record<string, Turn[]>> = {};
+let largeTable = "| runtime | | 100 MB down, MB/s | up, MB/s |\n| --- | --- | ---: | ---: |\n";
 for (const runtime of wanted.length > 0 ? wanted : (Object.keys(runtimes) as ProcessRuntime[])) {
   const pass = (kind: string) => () =>
     turn([...runtimes[runtime], "test/bench/proxy/pass-through.ts", kind, `http://127.0.0.1:${SITE_PORT}`]);
@@ -200,9 +262,28 @@ for (const runtime of wanted.length > 0 ? wanted : (Object.keys(runtimes) as Pro
     }
   }
 }
+for (const runtime of Object.keys(results) as ProcessRuntime[]) {
+  const pass = (kind: string) => [
+    ...runtimes[runtime],
+    "test/bench/proxy/pass-through.ts",
+    kind,
+    largeOrigin,
+  ];
+  const contenders: Record<string, string[]> = {
+    "node:http": pass("node:http"),
+    "http-proxy": pass("http-proxy"),
+    undici: pass("undici"),
+    millrace: [...runtimes[runtime], "worker/cli.ts", "serve", "--config", largeConfig],
+  };
+  for (const [name, command] of Object.entries(contenders)) {
+    const { down, up } = await bodies(command);
+    largeTable += `| ${runtime} | ${name} | ${Math.round(down)} | ${Math.round(up)} |\n`;
+  }
+}
+
 const median = (turns: Turn[], key: keyof Turn) => spreadOf(turns.map((each) => each[key])).median;
 let table =
-  "| runtime | | requests/s | CPU µs a request | p50 ms | p99 ms | share of the fastest bare one |\n| --- | --- | ---: | ---: | ---: | ---: | ---: |\n";
+  "| runtime | | requests/s | CPU µs a request | p50 ms | p99 ms | MiB | share of the fastest bare one |\n| --- | --- | ---: | ---: | ---: | ---: | ---: | ---: |\n";
 for (const [runtime, of] of Object.entries(results)) {
   const bare = ["node:http", "http-proxy", "undici", "undici's dispatch"].map((name) =>
     median(of[name]!, "perSecond"),
@@ -210,10 +291,10 @@ for (const [runtime, of] of Object.entries(results)) {
   for (const [name, turns] of Object.entries(of)) {
     const perSecond = median(turns, "perSecond");
     const share = `${Math.round((100 * perSecond) / Math.max(...bare))}%`;
-    table += `| ${runtime} | ${name} | ${Math.round(perSecond).toLocaleString("en")} | ${median(turns, "cpuMicros").toFixed(1)} | ${median(turns, "p50Ms").toFixed(2)} | ${median(turns, "p99Ms").toFixed(2)} | ${share} |\n`;
+    table += `| ${runtime} | ${name} | ${Math.round(perSecond).toLocaleString("en")} | ${median(turns, "cpuMicros").toFixed(1)} | ${median(turns, "p50Ms").toFixed(2)} | ${median(turns, "p99Ms").toFixed(2)} | ${Math.round(median(turns, "residentMiB"))} | ${share} |\n`;
   }
 }
 if (!existsSync(join(root, "test/results"))) mkdirSync(join(root, "test/results"));
 writeFileSync(join(root, "test/results/proxy.json"), `${JSON.stringify(results, null, 2)}\n`);
-console.log(table);
+console.log(`${table}\n${largeTable}`);
 process.exit(0);

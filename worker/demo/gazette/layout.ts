@@ -70,8 +70,8 @@ const banner = html`<section class="banner" id="banner" role="dialog" aria-label
       <h2 id="banner-title"></h2>
       <p id="banner-text"></p>
       <div class="choices">
-        <button type="button" id="banner-yes"></button>
-        <button type="button" id="banner-no"></button>
+        <button type="button" id="banner-yes">Yes</button>
+        <button type="button" id="banner-no">No</button>
       </div>
     </section>
     <p class="notice" id="notice" role="status"></p>`;

@@ -59,6 +59,8 @@ const unitedStates = {
   done: { true: "Your choice is stored.", false: "You have opted out. Your data is not sold or shared." },
 };
 
+const SAID = "consent-said";
+
 /** What the law here wants asked; `null`: nothing. A consent manager would look the country up; this asks the demonstration. */
 function questionHere() {
   const place = cookie("demo-place") ?? "FR";
@@ -98,6 +100,19 @@ async function choose(granted) {
   opener.focus({ preventScroll: true });
   // The paper's record of the choice; also the first request that carries it.
   await fetch("/consent", { method: "POST" });
+  if (!granted || cookie("ts-ec") !== null || navigator.globalPrivacyControl) return;
+  // Ids are minted for visits of pages: the page is visited again, and goes on where it was.
+  sessionStorage.setItem(SAID, question.done[granted]);
+  location.reload();
+}
+
+/** What was said before the page was visited again. */
+function goOn() {
+  const words = sessionStorage.getItem(SAID);
+  if (words === null) return;
+  sessionStorage.removeItem(SAID);
+  say(words);
+  opener.focus({ preventScroll: true });
 }
 
 yes.addEventListener("click", () => choose(true));
@@ -106,4 +121,5 @@ opener.addEventListener("click", () => {
   open();
   if (!banner.hidden) banner.focus();
 });
+goOn();
 if (questionHere() !== null && questionHere().read() === null) open();
