@@ -100,7 +100,8 @@ async function choose(granted) {
   opener.focus({ preventScroll: true });
   // The paper's record of the choice; also the first request that carries it.
   await fetch("/consent", { method: "POST" });
-  if (!granted || cookie("ts-ec") !== null || navigator.globalPrivacyControl) return;
+  const hasId = (cookie("ts-ec") ?? null) !== null;
+  if (!granted || hasId || navigator.globalPrivacyControl) return;
   // Ids are minted for visits of pages: the page is visited again, and goes on where it was.
   sessionStorage.setItem(SAID, question.done[granted]);
   location.reload();
