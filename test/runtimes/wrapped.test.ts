@@ -83,8 +83,10 @@ describe.each<ProcessRuntime>(["node", "bun", "deno"])("a wrapped site on %s", (
   });
 
   test("hono's context has the identity behind middleware that replaces the request", async () => {
+    // A form's, which is a visit of a page.
+    const form = { method: "POST", agent: false as const, headers: { accept: "text/html" } };
     const answer = await new Promise<{ status: number; body: string; ec: unknown }>((resolve, reject) => {
-      const outgoing = request(`${server.url}/hono/limited`, { method: "POST", agent: false }, (incoming) => {
+      const outgoing = request(`${server.url}/hono/limited`, form, (incoming) => {
         let body = "";
         incoming.setEncoding("utf8").on("data", (text) => {
           body += text;
