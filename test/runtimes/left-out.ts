@@ -33,7 +33,7 @@ export const leftOut: Readonly<Record<string, LeftOut>> = {
     "bad input: malformed consent strings count as absent and mint nothing where consent is needed": JAR,
     "proxy: the origin's own cookies survive untouched beside ours": OWN_HEADERS,
     "proxy: the body streams while it is still being written": "the scenario asks past the browser",
-    "proxy: the origin sees the request without x-ts- headers and with its own host":
+    "proxy: the origin sees the request without x-ts- headers, and the visitor's host where the runtime lets us name it":
       "the browser itself asks the site; there is no proxy",
     "registry: only the operator; created, updated, listed, removed; no secret is ever answered": OPERATOR,
     "registry: a faulty record is refused with field and reason, a long one unread": OPERATOR,
