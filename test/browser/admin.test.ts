@@ -291,7 +291,7 @@ describe.skipIf(noChromium !== undefined)(noChromium ?? "the operator's page", (
 
     it("say when the service does not answer, and go on when it does", async () => {
       const page = await signedIn();
-      await page.route(/_ts\/(health|admin\/status)$/, (route) => route.abort());
+      await page.route(/_ts\/(ready|admin\/status)$/, (route) => route.abort());
       await page
         .getByText("The service does not answer. What is shown is from before; trying again.")
         .waitFor();
