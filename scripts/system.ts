@@ -15,7 +15,8 @@ const packagesOf = (list: readonly Program[]) => list.map((program) => program.p
 function runs(command: string, args: string[]): boolean {
   const done = spawnSync(command, args, {
     stdio: ["ignore", "ignore", "inherit"],
-    env: { ...process.env, DEBIAN_FRONTEND: "noninteractive" },
+    // In run level 1 Debian starts no service that it has installed: nginx and Redis are started by tests.
+    env: { ...process.env, DEBIAN_FRONTEND: "noninteractive", RUNLEVEL: "1" },
   });
   return done.status === 0;
 }
