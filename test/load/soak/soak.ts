@@ -84,7 +84,7 @@ export async function runSoak({ runtime, seconds, hands, say }: SoakOptions): Pr
       },
       listen: { port: 0 },
       store: `sqlite:${database}`,
-      client: { ipHeader: "x-ip", countryHeader: "x-country" },
+      client: { ipHeader: "x-ip", countryHeader: "x-country", regionHeader: "x-region" },
       ec: { passphrases: ["publisher-chosen-secret"], allowInsecurePartners: true },
       partners: [
         {
