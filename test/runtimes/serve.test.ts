@@ -14,6 +14,7 @@ import { join } from "node:path";
 import { text } from "node:stream/consumers";
 import { gzipSync } from "node:zlib";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { ask } from "../support/raw-http.ts";
 import { runCli } from "../support/run-cli.ts";
 import { type ProcessRuntime, type Spawned, spawnServer } from "../support/spawn.ts";
 import { logged } from "./target.ts";
@@ -397,6 +398,8 @@ describe.each(processes)("serve on %s", (runtime) => {
       expect(server.url).toMatch(/^http:\/\/\[::1\]:\d+$/);
       expect((await get(server.url, "/")).status).toBe(200);
       expect(origin.last.request!.headers["x-forwarded-for"]).toMatch(/./);
+      const where = { host: "::1", port: Number(new URL(server.url).port) };
+      expect((await ask(where, "GET /_ts/health HTTP/1.0\r\n\r\n")).status).toBe(200);
       expect(await server.stop()).toBe(0);
     });
 

@@ -35,7 +35,8 @@ export async function serveHttp(
   log: Log,
   proxy?: ReverseProxy,
 ): Promise<Server> {
-  const own = fetchListener(handler, listen.host);
+  // As a URL has it: an IPv6 address needs its brackets.
+  const own = fetchListener(handler, new URL(urlOf(listen)).hostname);
   const upgraded = new Set<Duplex>();
 
   function answer(request: IncomingMessage, response: ServerResponse, expectsContinue: boolean): void {
