@@ -2,13 +2,13 @@
  * millrace on Node.
  * @module
  */
-import type { IncomingMessage, ServerResponse } from "node:http";
 import { createEdgeCookie } from "../edge-cookie.ts";
+import type { NodeExchange } from "../http/fetch-listener.ts";
 import type { Entry } from "../server.ts";
 import { processHost } from "./process-host.ts";
 
 /** What `@hono/node-server` hands to a handler beside the request. */
-export type NodeArgs = [env: { incoming: IncomingMessage; outgoing: ServerResponse }];
+export type NodeArgs = [env: NodeExchange];
 
 export const host = processHost<NodeArgs>({
   name: "node",

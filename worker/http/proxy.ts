@@ -83,6 +83,7 @@ export function createProxy(options: ProxyOptions): ReverseProxy {
   const { clock, timeoutMs } = options;
   const once = createLogOnce(options.log, clock, LOG_WINDOW_MS);
   const origin = openOrigin(options.origin);
+  const relocate = options.originHost === null ? null : relocation(origin.url, options.originHost);
   const running = new Set<Exchange>();
   const ticks = { nowMs: 0 };
   // Short enough for the shortest clock that is configured.
@@ -136,9 +137,7 @@ export function createProxy(options: ProxyOptions): ReverseProxy {
         framing,
         expectsContinue,
         relocate:
-          options.originHost === null
-            ? null
-            : relocation(origin.url, options.originHost, `${protocol}://${host}`),
+          relocate === null ? null : (location: string) => relocate(location, `${protocol}://${host}`),
       };
       new Exchange(parts, request, response, outgoing, passage).start();
       return true;

@@ -2,16 +2,16 @@
  * Changes redirects that lead to the origin's own address, which visitors cannot reach, to the address that they asked.
  * @param originUrl the origin's address
  * @param originHost the `Host` that the origin was asked by
- * @param visitorOrigin scheme and host that the visitor asked, such as `https://www.example.com`
- * @returns a function from one `Location` to another; one that leads elsewhere stays as it is
+ * @returns a function from a `Location` and the scheme and host that the visitor asked, such as `https://www.example.com`, to
+ * the `Location` that the visitor gets; one that leads elsewhere stays as it is
  */
-export function relocation(originUrl: URL, originHost: string, visitorOrigin: string) {
+export function relocation(originUrl: URL, originHost: string) {
   const own = new Set([
     originUrl.host,
     originHost.toLowerCase(),
     withoutDefaultPort(originHost.toLowerCase()),
   ]);
-  return (location: string): string => {
+  return (location: string, visitorOrigin: string): string => {
     const match = /^(?:https?:)?\/\/([^/?#]*)(.*)$/is.exec(location);
     if (match === null) return location;
     const [, host, rest] = match as unknown as [string, string, string];
