@@ -198,7 +198,11 @@ async function openHandles(path: string | undefined): Promise<Handles> {
   const writer = await Deno.openKv(path || undefined);
   if (!isFile) return { writer, reader: writer };
   try {
-    return { writer, reader: await Deno.openKv(path) };
+    const reader = await Deno.openKv(path);
+    // A new handle first deletes expired entries, in its own thread. Until that is done its reads wait, for as long as
+    // another process holds the write lock. One read here, while the file is known to be free, ends that.
+    await reader.get([SPACE, new Uint8Array()]);
+    return { writer, reader };
   } catch (error) {
     writer.close();
     throw error;
