@@ -55,7 +55,7 @@ cpSync(join(root, "wasm/built"), join(root, "dist/wasm/built"), {
   filter: (source) => !/\.(ts|js|stamp)$/.test(source),
 });
 /** The demonstration finds its files beside itself. */
-cpSync(join(root, "worker/demo"), join(root, SHARED), {
+cpSync(join(root, "worker/ec/demo"), join(root, SHARED), {
   recursive: true,
   filter: (source) => !source.endsWith(".ts"),
 });

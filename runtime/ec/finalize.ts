@@ -2,10 +2,10 @@
  * The one place that writes identity to a response.
  * @module
  */
-import { copyResponse } from "../copy-response.ts";
-import { allowsEcCreation, isWithdrawal } from "./consent.ts";
-import { EC_HEADER, type EcContext } from "./context.ts";
-import { deleteCookieHeader, setCookieHeader } from "./cookie.ts";
+import { copyResponse } from "../lib/copy-response.ts";
+import { allowsEcCreation, isWithdrawal } from "./request/consent.ts";
+import { EC_HEADER, type EcContext } from "./request/context.ts";
+import { deleteCookieHeader, setCookieHeader } from "./request/cookie.ts";
 
 /** What a request's end has to do; exactly one of these for each request. */
 export type Finalization =

@@ -1,5 +1,5 @@
+import { isPending } from "../lib/within.ts";
 import type { Labels, Metrics, Store } from "../platform.ts";
-import { isPending } from "../within.ts";
 
 /** Milliseconds since some moment that stays the same, as finely as the host tells them; never goes back. */
 export type Stopwatch = () => number;

@@ -1,5 +1,5 @@
+import { valueWithin } from "../lib/within.ts";
 import type { Clock } from "../platform.ts";
-import { valueWithin } from "../within.ts";
 import type { SyncContext } from "./context.ts";
 import type { Slot } from "./domain.ts";
 import type { Lease } from "./lease.ts";

@@ -1,5 +1,5 @@
+import { settlesWithin, TimeoutError } from "../lib/within.ts";
 import type { Clock, Log } from "../platform.ts";
-import { settlesWithin, TimeoutError } from "../within.ts";
 import type { Choice } from "./chooser.ts";
 import type { SyncContext } from "./context.ts";
 import type { Outcome } from "./domain.ts";

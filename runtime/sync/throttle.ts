@@ -1,5 +1,5 @@
+import { isPending } from "../lib/within.ts";
 import type { Clock, Log, RateLimiter, TakeResult } from "../platform.ts";
-import { isPending } from "../within.ts";
 import {
   type Domain,
   hasRoom,

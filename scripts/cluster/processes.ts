@@ -53,7 +53,7 @@ export async function startMember(
   };
 
   async function start(): Promise<void> {
-    child = spawn(process.execPath, ["worker/cli.ts", "serve", "--config", config], {
+    child = spawn(process.execPath, ["worker/cli/main.ts", "serve", "--config", config], {
       cwd: root,
       env: { ...process.env, MILLRACE_LOG: "warn" },
       stdio: ["ignore", "pipe", "pipe"],

@@ -43,7 +43,7 @@ const consent = {
   reason: "non_regulated" as const,
   withdrawal: "any" as const,
 };
-const { newEntry } = await import("../../runtime/ec/entry.ts");
+const { newEntry } = await import("../../runtime/ec/graph/entry.ts");
 await Promise.all(
   ids.map((id) => graph.createOrRevive(id, newEntry(consent, {}, Math.floor(Date.now() / 1000)))),
 );

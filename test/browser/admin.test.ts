@@ -9,7 +9,7 @@ import { join } from "node:path";
 import type { Browser, BrowserContext, BrowserContextOptions, Page } from "playwright-core";
 import { afterAll, afterEach, beforeAll, describe, expect, it, onTestFinished } from "vitest";
 import { sumOf } from "../../worker/admin/page/history.ts";
-import type { Status } from "../../worker/admin/status.ts";
+import type { Status } from "../../worker/ec/admin/status.ts";
 import { busyStatus } from "../support/busy-status.ts";
 import { launchChromium, noChromium } from "../support/chromium.ts";
 import { type Origin, startOrigin } from "../support/origin.ts";
@@ -79,7 +79,7 @@ describe.skipIf(noChromium !== undefined)(noChromium ?? "the operator's page", (
     };
     const path = join(folder, `${name}.json`);
     writeFileSync(path, JSON.stringify(config));
-    return spawnServer("node", ["worker/cli.ts", "serve", "--config", path]);
+    return spawnServer("node", ["worker/cli/main.ts", "serve", "--config", path]);
   }
 
   afterEach(async () => {

@@ -29,7 +29,7 @@ describe.skipIf(noChromium !== undefined)(noChromium ?? "the demonstration", () 
   const complaints: string[] = [];
 
   const start = (runtime: ProcessRuntime, store: string) =>
-    spawnServer(runtime, ["worker/cli.ts", "serve", "--demo-if-unconfigured"], {
+    spawnServer(runtime, ["worker/cli/main.ts", "serve", "--demo-if-unconfigured"], {
       MILLRACE_LISTEN_PORT: "0",
       MILLRACE_STORE: `sqlite:${join(folder, store)}`,
     });

@@ -7,7 +7,7 @@ import { env } from "cloudflare:workers";
 import { durableObjectLimiter } from "../../runtime/limiters/durable-object.ts";
 import { durableObjectStore } from "../../runtime/stores/durable-object.ts";
 import { Millrace } from "../../worker/entries/cloudflare.ts";
-import { type Namespace, objectCalls, type Remote } from "../../worker/entries/cloudflare-request.ts";
+import { type Namespace, objectCalls, type Remote } from "../../worker/hosts/cloudflare/request.ts";
 import { runCases } from "./case.ts";
 import { durableObjectSuites, type World } from "./durable-object-suites.ts";
 

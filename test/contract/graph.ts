@@ -2,8 +2,8 @@
  * What the identity graph promises on every store: nobody's write is lost, a withdrawal stands.
  * @module
  */
-import { minimalEntry } from "../../runtime/ec/entry.ts";
-import { createGraph, keyOf } from "../../runtime/ec/graph.ts";
+import { minimalEntry } from "../../runtime/ec/graph/entry.ts";
+import { createGraph, keyOf } from "../../runtime/ec/graph/graph.ts";
 import type { Clock, Random } from "../../runtime/platform.ts";
 import { type ContractCase, ok, same } from "./case.ts";
 import type { StoreHarness } from "./store.ts";

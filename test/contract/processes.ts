@@ -11,7 +11,7 @@ import { memoryStore } from "../../runtime/stores/memory.ts";
 import { sqliteStore } from "../../runtime/stores/sqlite.ts";
 import { createHotPath } from "../../wasm/hotpath.ts";
 import { inlineKernels } from "../../wasm/inline.ts";
-import { lateSqliteStore } from "../../worker/entries/process-host.ts";
+import { lateSqliteStore } from "../../worker/hosts/process/process-host.ts";
 import { manualClock } from "../support/manual-clock.ts";
 import type { ContractCase } from "./case.ts";
 import { graphContract } from "./graph.ts";

@@ -1,7 +1,7 @@
 import { GppModel } from "@iabgpp/cmpapi";
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { type GppFacts, readGpp } from "../../runtime/ec/gpp.ts";
+import { type GppFacts, readGpp } from "../../runtime/ec/request/gpp.ts";
 import { fibonacciBits, fromBits, gppHeader, toBits } from "../support/bit-strings.ts";
 import { US_SECTIONS } from "../support/consent-strings.ts";
 import { damage } from "../support/mutate.ts";

@@ -1,7 +1,7 @@
 import { PurposeRestriction, Segment, SegmentEncoder, type TCModel, TCString } from "@iabtechlabtcf/core";
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { readTcf, type TcfFacts } from "../../runtime/ec/tcf.ts";
+import { readTcf, type TcfFacts } from "../../runtime/ec/request/tcf.ts";
 import { bitsOf, fromBits, tcfCoreBits, toBits } from "../support/bit-strings.ts";
 import { tcfModel } from "../support/consent-strings.ts";
 import { damage } from "../support/mutate.ts";

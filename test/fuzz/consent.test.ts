@@ -1,8 +1,8 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { type ConsentSignals, decideConsent, hasAnySignal } from "../../runtime/ec/consent.ts";
-import { readCookies } from "../../runtime/ec/cookie.ts";
-import { readSignals, SIGNAL_COOKIES } from "../../runtime/ec/signals.ts";
+import { type ConsentSignals, decideConsent, hasAnySignal } from "../../runtime/ec/request/consent.ts";
+import { readCookies } from "../../runtime/ec/request/cookie.ts";
+import { readSignals, SIGNAL_COOKIES } from "../../runtime/ec/request/signals.ts";
 import { bitsOf, fibonacciBits, fromBits, NO_VENDORS, tcfCoreBits } from "../support/bit-strings.ts";
 import { POLICY } from "../support/consent-policy.ts";
 import { gppString, type TcfChoice, tcfString, US_SECTIONS } from "../support/consent-strings.ts";

@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { expect, test } from "vitest";
-import { readCookies } from "../../runtime/ec/cookie.ts";
+import { readCookies } from "../../runtime/ec/request/cookie.ts";
 import { countLooks } from "../support/count-looks.ts";
 
 const NAMES = ["ts-ec", "euconsent-v2", "__gpp", "__gpp_sid", "us_privacy"];

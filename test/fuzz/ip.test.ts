@@ -1,7 +1,7 @@
 import { isIP, isIPv4 } from "node:net";
 import fc from "fast-check";
 import { expect, test } from "vitest";
-import { normaliseIp } from "../../runtime/ec/ip.ts";
+import { normaliseIp } from "../../runtime/ec/request/ip.ts";
 
 /** The same contract said in another way: the host knows what an address is, its URL parser writes it canonically. */
 function expected(text: string): string | null {

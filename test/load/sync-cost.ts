@@ -9,7 +9,7 @@ import { createMetrics } from "../../runtime/observe/metrics.ts";
 import type { Slot, Waiter } from "../../runtime/sync/domain.ts";
 import { Telemetry } from "../../runtime/sync/telemetry.ts";
 import { Throttle } from "../../runtime/sync/throttle.ts";
-import { hotPathLimiter } from "../unit/sync/hot-path-limiter.ts";
+import { hotPathLimiter } from "../unit/runtime/sync/hot-path-limiter.ts";
 import { quiet } from "./sync-quiet.ts";
 
 /** One measured size. */

@@ -12,8 +12,8 @@ import type { SyncContext } from "../../runtime/sync/context.ts";
 import { SyncEngine } from "../../runtime/sync/engine.ts";
 import { RateLimited } from "../../runtime/sync/rate-limited.ts";
 import { DELAYS_MS } from "../../runtime/sync/schedule.ts";
-import { hotPathLimiter } from "../unit/sync/hot-path-limiter.ts";
-import { VirtualClock } from "../unit/sync/virtual-clock.ts";
+import { hotPathLimiter } from "../unit/runtime/sync/hot-path-limiter.ts";
+import { VirtualClock } from "../unit/runtime/sync/virtual-clock.ts";
 import { measureCost } from "./sync-cost.ts";
 import { quiet } from "./sync-quiet.ts";
 

@@ -118,12 +118,12 @@ await redis.close();`,
 );
 
 test("the command line runs from the package", () => {
-  const millrace = join(app, "node_modules/millrace/dist/worker/cli.js");
+  const millrace = join(app, "node_modules/millrace/dist/worker/cli/main.js");
   expect(run(process.execPath, [millrace, "--version"], app)).toMatch(/^\S*\d+\.\d+\.\d+\n$/);
 });
 
 test("the demonstration runs from the package, with every file that its pages name", async () => {
-  const millrace = join(app, "node_modules/millrace/dist/worker/cli.js");
+  const millrace = join(app, "node_modules/millrace/dist/worker/cli/main.js");
   const server = await spawnServer("node", [millrace, "serve", "--demo-if-unconfigured"], {
     MILLRACE_LISTEN_PORT: "0",
     MILLRACE_STORE: "memory:",

@@ -33,7 +33,7 @@ function unpack(runtime: ProcessRuntime): string[] {
 /** The secret that the package's `millrace keys` prints. */
 function makePassphrase(runtime: ProcessRuntime): string {
   const [command, ...first] = runtimes[runtime];
-  const printed = execFileSync(command, [...first, "node_modules/millrace/dist/worker/cli.js", "keys"], {
+  const printed = execFileSync(command, [...first, "node_modules/millrace/dist/worker/cli/main.js", "keys"], {
     cwd: join(folder, runtime),
     encoding: "utf8",
     timeout: TIMEOUT_MS / 4,

@@ -26,7 +26,7 @@ describe.each(processes)("black box on %s", (runtime) => {
         store: `sqlite:${join(folder, "graph.db")}`,
       }),
     );
-    server = await spawnServer(runtime, ["worker/cli.ts", "serve", "--config", config]);
+    server = await spawnServer(runtime, ["worker/cli/main.ts", "serve", "--config", config]);
     target = targetOf(runtime, server.url, origin, server.log);
   });
 

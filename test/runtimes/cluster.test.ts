@@ -135,7 +135,7 @@ describe.skipIf(noRedis !== undefined)(noRedis ?? "two processes on one Redis", 
     let targets: Target[];
 
     const start = () =>
-      spawnServer(runtime, ["worker/cli.ts", "serve", "--config", join(folder, "config.json")]);
+      spawnServer(runtime, ["worker/cli/main.ts", "serve", "--config", join(folder, "config.json")]);
     const target = ({ url, log }: Spawned) => targetOf(runtime, url, origin, log);
 
     beforeAll(async () => {

@@ -58,7 +58,7 @@ test("a server on Deno KV has every id that it gave out when it is killed and st
   const config = join(folder, "config.json");
   const store = `deno-kv:${join(folder, "graph.kv")}`;
   writeFileSync(config, JSON.stringify({ ...scenarioConfig(origin.url), listen: { port: 0 }, store }));
-  const start = () => spawnServer("deno", ["worker/cli.ts", "serve", "--config", config]);
+  const start = () => spawnServer("deno", ["worker/cli/main.ts", "serve", "--config", config]);
   let server = await start();
   try {
     const ids: string[] = [];

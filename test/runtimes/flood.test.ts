@@ -85,7 +85,7 @@ test.each<ProcessRuntime>(["node", "bun", "deno"])(
       }),
     );
     const agent = new Agent({ keepAlive: true, maxSockets: AT_ONCE });
-    const server = await spawnServer(runtime, ["worker/cli.ts", "serve", "--config", path]);
+    const server = await spawnServer(runtime, ["worker/cli/main.ts", "serve", "--config", path]);
     try {
       const ask = (where: string, ip: string, options = {}) => send(agent, server.url, where, ip, options);
       const pixel = `/sync?${new URLSearchParams({ partner: "partner", uid: "u", return: RETURN })}`;

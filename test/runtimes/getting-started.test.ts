@@ -61,7 +61,7 @@ test.skipIf(curl.find() === null)(
       }),
     );
     const serve = (file: string) =>
-      spawnServer("node", ["worker/cli.ts", "serve", "--config", config], {
+      spawnServer("node", ["worker/cli/main.ts", "serve", "--config", config], {
         MILLRACE_STORE: `sqlite:${file}`,
       });
     const look = async (url: string, id: string) =>

@@ -24,7 +24,7 @@ test.each<ProcessRuntime>(["node", "bun", "deno"])(
       config,
       JSON.stringify({ ...scenarioConfig(origin.url), listen: { port: 0 }, store: `sqlite:${database}` }),
     );
-    const start = () => spawnServer(runtime, ["worker/cli.ts", "serve", "--config", config]);
+    const start = () => spawnServer(runtime, ["worker/cli/main.ts", "serve", "--config", config]);
     const given = new Set<string>();
     let server: Spawned | undefined;
     try {

@@ -51,7 +51,12 @@ describe.each(Object.keys(runtimes) as ProcessRuntime[])("a locked store on %s",
     origin = await startOrigin();
     const config = { ...scenarioConfig(origin.url), listen: { port: 0 }, store: `sqlite:${path}` };
     writeFileSync(join(folder, "config.json"), JSON.stringify(config));
-    server = await spawnServer(runtime, ["worker/cli.ts", "serve", "--config", join(folder, "config.json")]);
+    server = await spawnServer(runtime, [
+      "worker/cli/main.ts",
+      "serve",
+      "--config",
+      join(folder, "config.json"),
+    ]);
     target = targetOf(runtime, server.url, origin, server.log);
   });
 

@@ -25,7 +25,7 @@ beforeAll(async () => {
       store: "memory:",
     }),
   );
-  server = await spawnServer("node", ["worker/cli.ts", "serve", "--config", config]);
+  server = await spawnServer("node", ["worker/cli/main.ts", "serve", "--config", config]);
 });
 
 afterAll(async () => {

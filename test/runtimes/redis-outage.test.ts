@@ -50,7 +50,7 @@ describe.skipIf(noRedis !== undefined)(noRedis ?? "an outage of Redis", () => {
       };
       writeFileSync(join(folder, "config.json"), JSON.stringify(config));
       server = await spawnServer(runtime, [
-        "worker/cli.ts",
+        "worker/cli/main.ts",
         "serve",
         "--config",
         join(folder, "config.json"),

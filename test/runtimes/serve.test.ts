@@ -172,7 +172,7 @@ describe.each(processes)("serve on %s", (runtime) => {
   }
 
   const start = (name: string, part?: object, env?: Record<string, string>) =>
-    spawnServer(runtime, ["worker/cli.ts", "serve", "--config", config(name, part)], env);
+    spawnServer(runtime, ["worker/cli/main.ts", "serve", "--config", config(name, part)], env);
   const failing = (name: string, part?: object) => runCli(runtime, ["serve", "--config", config(name, part)]);
 
   beforeAll(async () => {

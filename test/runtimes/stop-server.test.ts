@@ -17,7 +17,7 @@ test.each<ProcessRuntime>(["node", "bun", "deno"])(
     const config = join(folder, "config.json");
     const store = `sqlite:${join(folder, "graph.db")}`;
     writeFileSync(config, JSON.stringify({ ...scenarioConfig(origin.url), listen: { port: 0 }, store }));
-    const server = await spawnServer(runtime, ["worker/cli.ts", "serve", "--config", config]);
+    const server = await spawnServer(runtime, ["worker/cli/main.ts", "serve", "--config", config]);
     try {
       const target = targetOf(runtime, server.url, origin, server.log);
       await registerPuller(target, "hanging", partner.url);

@@ -5,7 +5,7 @@
  */
 import assert from "node:assert/strict";
 import { createHash, createHmac } from "node:crypto";
-import type { GraphEntry } from "../../runtime/ec/entry.ts";
+import type { GraphEntry } from "../../runtime/ec/graph/entry.ts";
 import { mustBeDescribed } from "../support/openapi.ts";
 import type { Origin } from "../support/origin.ts";
 import { type Answer, type Visit, visit } from "../support/visit.ts";

@@ -41,7 +41,7 @@ describe("black box on wasi", () => {
     origin = await startOrigin();
     const hash = createHash("sha256").update(TOKEN).digest("hex");
     store = await spawnServer("node", [
-      ...["worker/cli.ts", "store", "--port", "0", "--token-hash", hash],
+      ...["worker/cli/main.ts", "store", "--port", "0", "--token-hash", hash],
       ...["--store", `sqlite:${join(folder, "graph.db")}`],
     ]);
     const config = JSON.stringify(scenarioConfig(origin.url));

@@ -4,9 +4,9 @@
  */
 import { Hono } from "hono";
 import { bodyLimit } from "hono/body-limit";
+import { edgeCookieMiddleware } from "../../worker/ec/hono.ts";
+import { ecOf } from "../../worker/ec/service.ts";
 import { entryHere } from "../../worker/entries/here.ts";
-import { edgeCookieMiddleware } from "../../worker/hono.ts";
-import { ecOf } from "../../worker/service.ts";
 
 const entry = await entryHere();
 const silent = { debug() {}, info() {}, warn() {}, error() {} };

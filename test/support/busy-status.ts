@@ -3,7 +3,7 @@
  * the same every time.
  * @module
  */
-import type { Status, StatusMetric } from "../../worker/admin/status.ts";
+import type { Status, StatusMetric } from "../../worker/ec/admin/status.ts";
 
 /** Upper bounds of the store's buckets, in seconds. */
 const BOUNDS = [

@@ -1,4 +1,8 @@
-import { type ConsentPolicy, DEFAULT_GDPR_COUNTRIES, DEFAULT_US_STATES } from "../../runtime/ec/consent.ts";
+import {
+  type ConsentPolicy,
+  DEFAULT_GDPR_COUNTRIES,
+  DEFAULT_US_STATES,
+} from "../../runtime/ec/request/consent.ts";
 
 /** The policy of a configuration that says nothing of consent. */
 export const POLICY: ConsentPolicy = {

@@ -5,7 +5,7 @@
 import { createServer, request as httpRequest, type Server } from "node:http";
 import type { AddressInfo } from "node:net";
 import type { Browser, BrowserContext, Page } from "playwright-core";
-import type { GraphEntry } from "../../runtime/ec/entry.ts";
+import type { GraphEntry } from "../../runtime/ec/graph/entry.ts";
 import { type Bundle, bundle } from "./bundle.ts";
 import type { Origin } from "./origin.ts";
 

@@ -1,14 +1,14 @@
 /** What of `worker/` runs in a process only: the command line, its server, its proxy, the demonstration. */
 const PROCESS =
-  /^worker\/(demo|commands|cli|configured|proxy-node|public-lookup|serve|server|store-server)\b/;
+  /^worker\/(cli|serve|hosts\/process|ec\/(demo|commands|site)|config\/configured|http\/(raw-fetch|public-lookup|server|proxy|exchange|origin|upgrade))\b/;
 const LIBRARIES = /^node_modules\/(hono|valibot|ipaddr\.js)\//;
 const OWN = /^(runtime|worker|wasm)\//;
 
 /**
  * The files of a bundle that belong to another host than its own, to the command line, or to the tests.
  * @param inputs from the project's folder.
- * @param entry the host's own; files whose names begin with it are its, too.
- * @param shared other entries that it may take from.
+ * @param entry the host's own; files of `worker/hosts/` whose names begin with it are its, too.
+ * @param shared other files of `worker/hosts/` that it may import.
  * @param adapters its own stores and limiters.
  */
 export function foreignInputs(
@@ -19,7 +19,13 @@ export function foreignInputs(
 ): string[] {
   return inputs.filter((path) => {
     const inEntries = /^worker\/entries\/([\w-]+)/.exec(path)?.[1];
-    if (inEntries !== undefined) return !inEntries.startsWith(entry) && !shared.includes(inEntries);
+    if (inEntries !== undefined) return inEntries !== entry;
+    const ofHost = /^worker\/hosts\/(event|cloudflare)\/([\w-]+)/.exec(path);
+    if (ofHost !== null) {
+      const [, folder, file] = ofHost;
+      return folder !== entry && !file!.startsWith(entry) && !shared.includes(file!);
+    }
+    if (path.startsWith("worker/ec/browser/")) return entry !== "browser";
     const adapter = /^runtime\/(?:stores|limiters)\/([\w-]+)/.exec(path)?.[1];
     if (adapter !== undefined) return !adapters.includes(adapter);
     return PROCESS.test(path) || !(OWN.test(path) || LIBRARIES.test(path));

@@ -47,7 +47,7 @@ function programs(folder: string): string {
   const bin = join(folder, ".bin");
   mkdirSync(bin);
   for (const [name, [program]] of Object.entries(runtimes)) symlinkSync(program, join(bin, name));
-  const cli = join(root, "worker/cli.ts");
+  const cli = join(root, "worker/cli/main.ts");
   writeFileSync(join(bin, "millrace"), `#!/bin/sh\nexec node "${cli}" "$@"\n`, { mode: 0o755 });
   return bin;
 }

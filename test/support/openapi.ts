@@ -4,9 +4,9 @@
  */
 import { gunzipSync } from "node:zlib";
 import { Ajv2020, type ValidateFunction } from "ajv/dist/2020.js";
-import { description } from "../../worker/openapi/description.ts";
-import type { Answer as Described, Header, Operation, Reference } from "../../worker/openapi/types.ts";
-import { routeKind } from "../../worker/route-kind.ts";
+import { description } from "../../worker/ec/openapi/description.ts";
+import type { Answer as Described, Header, Operation, Reference } from "../../worker/ec/openapi/types.ts";
+import { routeKind } from "../../worker/ec/route-kind.ts";
 import type { Answer, Visit } from "./visit.ts";
 
 const DOCUMENT = "openapi.json";

@@ -24,7 +24,7 @@ export async function runCli(
 ): Promise<Ended> {
   const [command, ...first] = runtimes[runtime];
   const inherited = Object.entries(process.env).filter(([name]) => !name.startsWith("MILLRACE_"));
-  const child = spawn(command, [...first, "worker/cli.ts", ...args], {
+  const child = spawn(command, [...first, "worker/cli/main.ts", ...args], {
     cwd: root,
     env: { ...Object.fromEntries(inherited), ...env },
     stdio: "pipe",

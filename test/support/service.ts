@@ -10,8 +10,8 @@ import type { Client, Fetch, Random, RateLimiter, Store } from "../../runtime/pl
 import { memoryStore } from "../../runtime/stores/memory.ts";
 import { createHotPath, type Kernels } from "../../wasm/hotpath.ts";
 import { inlineKernels } from "../../wasm/inline.ts";
-import { type ConfigInput, parseConfig } from "../../worker/config.ts";
-import { createService, type Service, type Services } from "../../worker/service.ts";
+import { type ConfigInput, parseConfig } from "../../worker/ec/config.ts";
+import { createService, type Service, type Services } from "../../worker/ec/service.ts";
 import { type ManualClock, manualClock } from "./manual-clock.ts";
 import { mustBeDescribed } from "./openapi.ts";
 
@@ -147,7 +147,7 @@ export function testService(options: TestServiceOptions = {}): TestService {
     fetch: call,
     fetchPublic: call,
     livesBetweenRequests: options.livesBetweenRequests ?? true,
-    loadApp: () => import("../../worker/routes/all.ts"),
+    loadApp: () => import("../../worker/ec/routes/all.ts"),
     log: createLog({ level: "debug", write: (line) => log.push(line), clock }),
     metrics: createMetrics(),
     boundTo: options.boundTo ?? null,

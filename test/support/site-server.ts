@@ -25,7 +25,12 @@ export async function serveSite(
     throttle: { ...config.throttle },
   };
   writeFileSync(file, JSON.stringify(whole));
-  const server = await spawnServer(runtime, ["worker/cli.ts", "serve", "--config", file], {}, descriptors);
+  const server = await spawnServer(
+    runtime,
+    ["worker/cli/main.ts", "serve", "--config", file],
+    {},
+    descriptors,
+  );
   return {
     ...server,
     port: Number(new URL(server.url).port),

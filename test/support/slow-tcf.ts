@@ -3,7 +3,7 @@
  * and able to say which rule a string breaks.
  * @module
  */
-import type { TcfFacts } from "../../runtime/ec/tcf.ts";
+import type { TcfFacts } from "../../runtime/ec/request/tcf.ts";
 import { toBits } from "./bit-strings.ts";
 
 /** What makes a string no TC string. */

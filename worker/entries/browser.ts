@@ -4,14 +4,14 @@
  * @module
  */
 import { clientsClaim } from "workbox-core/clientsClaim.js";
-import { toHex } from "../../runtime/hex.ts";
-import { parseConfig } from "../config.ts";
-import { routeKind } from "../route-kind.ts";
-import { hasCookies, watchConsent } from "./browser/cookies.ts";
-import { host } from "./browser/host.ts";
-import { type BrowserOptions, configOf } from "./browser/options.ts";
-import { type LongEvent, scope } from "./browser/scope.ts";
-import { createVisits } from "./browser/visits.ts";
+import { toHex } from "../../runtime/lib/hex.ts";
+import { hasCookies, watchConsent } from "../ec/browser/cookies.ts";
+import { host } from "../ec/browser/host.ts";
+import { type BrowserOptions, configOf } from "../ec/browser/options.ts";
+import { type LongEvent, scope } from "../ec/browser/scope.ts";
+import { createVisits } from "../ec/browser/visits.ts";
+import { parseConfig } from "../ec/config.ts";
+import { routeKind } from "../ec/route-kind.ts";
 
 /** The name under which the browser is asked to tell when the device is online again. */
 const SYNC_TAG = "millrace";
@@ -89,4 +89,4 @@ function randomText(): string {
   return toHex(bytes);
 }
 
-export type { BrowserOptions } from "./browser/options.ts";
+export type { BrowserOptions } from "../ec/browser/options.ts";

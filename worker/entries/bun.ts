@@ -2,10 +2,10 @@
  * millrace on Bun.
  * @module
  */
-import { createEdgeCookie } from "../edge-cookie.ts";
+import { createEdgeCookie } from "../ec/edge-cookie.ts";
+import { processHost } from "../hosts/process/process-host.ts";
+import type { Entry } from "../hosts/server.ts";
 import type { NodeExchange } from "../http/fetch-listener.ts";
-import type { Entry } from "../server.ts";
-import { processHost } from "./process-host.ts";
 
 /** As much of Bun's server as is used here. */
 interface BunServer {
@@ -26,7 +26,7 @@ export const host = processHost<BunArgs>({
 });
 
 export const edgeCookie = createEdgeCookie(host);
-export { ecOf } from "../service.ts";
+export { ecOf } from "../ec/service.ts";
 
 /** Serves with `node:http`, as on Node: `Bun.serve` changes paths and ends silent connections after 255 s. */
 export const serve: Entry<BunArgs>["serve"] = async (...args) =>

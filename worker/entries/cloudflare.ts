@@ -13,14 +13,14 @@ import { durableObjectStore, spreadOver } from "../../runtime/stores/durable-obj
 import simd from "../../wasm/built/simd.wasm";
 import { createHotPath } from "../../wasm/hotpath.ts";
 import { precompiledKernels } from "../../wasm/precompiled.ts";
-import { NO_HEADERS, readClient } from "../client.ts";
-import { decodingFetch } from "../codings.ts";
-import { type ConfigInput, parseConfig } from "../config.ts";
-import { createEdgeCookie, type EdgeCookieHandler, type EdgeCookieOptions } from "../edge-cookie.ts";
-import type { FetchHandler, Host } from "../host.ts";
-import type { Millrace } from "./cloudflare-object.ts";
-import { clock, keepAlive, objectCalls } from "./cloudflare-request.ts";
-import { originOf } from "./event-host.ts";
+import { type ConfigInput, parseConfig } from "../ec/config.ts";
+import { createEdgeCookie, type EdgeCookieHandler, type EdgeCookieOptions } from "../ec/edge-cookie.ts";
+import type { Millrace } from "../hosts/cloudflare/object.ts";
+import { clock, keepAlive, objectCalls } from "../hosts/cloudflare/request.ts";
+import { originOf } from "../hosts/event/event-host.ts";
+import type { FetchHandler, Host } from "../hosts/host.ts";
+import { NO_HEADERS, readClient } from "../http/client.ts";
+import { decodingFetch } from "../http/codings.ts";
 
 /** What Cloudflare hands to a handler beside the request. */
 export type CloudflareArgs = [env?: unknown, ctx?: unknown];
@@ -81,7 +81,7 @@ export const host: Host<CloudflareArgs> = {
   // A Worker reaches the public internet and nothing behind it; the partner's own list of hosts is what guards.
   fetchPublic: () => decoding,
   livesBetweenRequests: false,
-  loadApp: () => import("../routes/all.ts"),
+  loadApp: () => import("../ec/routes/all.ts"),
   createHotPath: ({ random }) => createHotPath(precompiledKernels(simd), { maxKeys: MAX_KEYS, random }),
   openStore,
   openLimiter,
@@ -171,5 +171,5 @@ export function serve(
   return { fetch: wrap(site ?? originOf(host, config, rawFetch, log)) };
 }
 
-export { ecOf } from "../service.ts";
-export { Millrace } from "./cloudflare-object.ts";
+export { ecOf } from "../ec/service.ts";
+export { Millrace } from "../hosts/cloudflare/object.ts";

@@ -3,10 +3,10 @@
  * @module
  */
 import { denoKvStore } from "../../runtime/stores/deno-kv.ts";
-import { createEdgeCookie } from "../edge-cookie.ts";
+import { createEdgeCookie } from "../ec/edge-cookie.ts";
+import { processHost } from "../hosts/process/process-host.ts";
+import type { Entry } from "../hosts/server.ts";
 import type { NodeExchange } from "../http/fetch-listener.ts";
-import type { Entry } from "../server.ts";
-import { processHost } from "./process-host.ts";
 
 declare const Deno: {
   env: { get(name: string): string | undefined };
@@ -38,7 +38,7 @@ export const host = processHost<DenoArgs>({
 });
 
 export const edgeCookie = createEdgeCookie(host);
-export { ecOf } from "../service.ts";
+export { ecOf } from "../ec/service.ts";
 
 /** Serves with `node:http`, as on Node: `Deno.serve` changes paths and stops accepting when descriptors run out. */
 export const serve: Entry<DenoArgs>["serve"] = async (...args) =>

@@ -16,17 +16,23 @@ import type { Client, RateLimiter, Store } from "../../runtime/platform.ts";
 import { fastlyKvStore } from "../../runtime/stores/fastly-kv.ts";
 import { createHotPath } from "../../wasm/hotpath.ts";
 import { portableKernels } from "../../wasm/portable.ts";
-import { NO_HEADERS, readClient } from "../client.ts";
-import { decodingFetch } from "../codings.ts";
-import { type Config, type ConfigInput, parseConfig } from "../config.ts";
-import { createEdgeCookie, type EdgeCookieOptions, withConfig } from "../edge-cookie.ts";
-import type { FetchHandler, Host } from "../host.ts";
-import { passphraseFault } from "../passphrase.ts";
-import { installAbort } from "./abort.ts";
-import { cancellable } from "./cancellable.ts";
-import { answerEvents, clock, originOf, type ServedEvent } from "./event-host.ts";
-import { dynamicFetch } from "./fastly-fetch.ts";
-import { replaceSecrets, replaceTexts, secretNames, standIn, type WithSecrets } from "./stored-secrets.ts";
+import { type Config, type ConfigInput, parseConfig } from "../ec/config.ts";
+import { createEdgeCookie, type EdgeCookieOptions, withConfig } from "../ec/edge-cookie.ts";
+import { passphraseFault } from "../ec/passphrase.ts";
+import { installAbort } from "../hosts/event/abort.ts";
+import { cancellable } from "../hosts/event/cancellable.ts";
+import { answerEvents, clock, originOf, type ServedEvent } from "../hosts/event/event-host.ts";
+import { dynamicFetch } from "../hosts/event/fastly-fetch.ts";
+import {
+  replaceSecrets,
+  replaceTexts,
+  secretNames,
+  standIn,
+  type WithSecrets,
+} from "../hosts/event/stored-secrets.ts";
+import type { FetchHandler, Host } from "../hosts/host.ts";
+import { NO_HEADERS, readClient } from "../http/client.ts";
+import { decodingFetch } from "../http/codings.ts";
 
 /** As much of Fastly's `FetchEvent` as is used here. */
 export interface FastlyEvent extends ServedEvent {
@@ -72,7 +78,7 @@ export const host: Host<FastlyArgs> = {
   // Fastly resolves names out of our sight; the partner's own list of hosts is what guards.
   fetchPublic: () => safeFetch,
   livesBetweenRequests: false,
-  loadApp: () => import("../routes/all.ts"),
+  loadApp: () => import("../ec/routes/all.ts"),
   createHotPath: ({ random }) => createHotPath(portableKernels(), { maxKeys: MAX_KEYS, random }),
   openStore,
   openLimiter: (url) => openLimiter(url, openStore(host.defaultStore)),
@@ -185,4 +191,4 @@ async function withStoredSecrets(checked: Config, names: string[]): Promise<Conf
   return config;
 }
 
-export { ecOf } from "../service.ts";
+export { ecOf } from "../ec/service.ts";

@@ -1,4 +1,4 @@
-import type { Entry } from "../server.ts";
+import type { Entry } from "../hosts/server.ts";
 
 /** The entry of the runtime that this is. */
 export async function entryHere(): Promise<Entry> {

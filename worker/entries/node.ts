@@ -2,10 +2,10 @@
  * millrace on Node.
  * @module
  */
-import { createEdgeCookie } from "../edge-cookie.ts";
+import { createEdgeCookie } from "../ec/edge-cookie.ts";
+import { processHost } from "../hosts/process/process-host.ts";
+import type { Entry } from "../hosts/server.ts";
 import type { NodeExchange } from "../http/fetch-listener.ts";
-import type { Entry } from "../server.ts";
-import { processHost } from "./process-host.ts";
 
 /** What `@hono/node-server` hands to a handler beside the request. */
 export type NodeArgs = [env: NodeExchange];
@@ -17,7 +17,7 @@ export const host = processHost<NodeArgs>({
 });
 
 export const edgeCookie = createEdgeCookie(host);
-export { ecOf } from "../service.ts";
+export { ecOf } from "../ec/service.ts";
 
 /** Serves with `node:http`; `@hono/node-server` replaces the global `Request` and `Response` by faster ones. */
 export const serve: Entry<NodeArgs>["serve"] = async (...args) =>

@@ -7,20 +7,20 @@
  * @module
  */
 import { getEnvironment } from "wasi:cli/environment@0.2.10";
-import { boundedFetch } from "../../runtime/bounded-fetch.ts";
+import { boundedFetch } from "../../runtime/lib/bounded-fetch.ts";
 import { storeLimiter } from "../../runtime/limiters/store.ts";
 import { LOG_LEVELS, type LogLevel } from "../../runtime/observe/log.ts";
 import type { Fetch, RateLimiter, Store } from "../../runtime/platform.ts";
 import { httpStore } from "../../runtime/stores/http.ts";
 import { createHotPath } from "../../wasm/hotpath.ts";
 import { portableKernels } from "../../wasm/portable.ts";
-import { decodingFetch } from "../codings.ts";
-import { type ConfigInput, parseConfig } from "../config.ts";
-import { createEdgeCookie, type EdgeCookieOptions, withConfig } from "../edge-cookie.ts";
-import type { FetchHandler, Host } from "../host.ts";
-import { installAbort } from "./abort.ts";
-import { cancellable } from "./cancellable.ts";
-import { answerEvents, clock, originOf, type ServedEvent } from "./event-host.ts";
+import { type ConfigInput, parseConfig } from "../ec/config.ts";
+import { createEdgeCookie, type EdgeCookieOptions, withConfig } from "../ec/edge-cookie.ts";
+import { installAbort } from "../hosts/event/abort.ts";
+import { cancellable } from "../hosts/event/cancellable.ts";
+import { answerEvents, clock, originOf, type ServedEvent } from "../hosts/event/event-host.ts";
+import type { FetchHandler, Host } from "../hosts/host.ts";
+import { decodingFetch } from "../http/codings.ts";
 
 /** What a handler gets beside the request. */
 export type WasiArgs = [event: ServedEvent];
@@ -70,7 +70,7 @@ export const host: Host<WasiArgs> = {
   // Names are resolved out of our sight here; the partner's own list of hosts is what guards.
   fetchPublic: () => safeFetch,
   livesBetweenRequests: false,
-  loadApp: () => import("../routes/all.ts"),
+  loadApp: () => import("../ec/routes/all.ts"),
   createHotPath: ({ random }) => createHotPath(portableKernels(), { maxKeys: MAX_KEYS, random }),
   openStore,
   openLimiter: (url) => openLimiter(url, openStore(host.defaultStore)),
@@ -129,4 +129,4 @@ export function serve(bundled: Partial<ConfigInput> = {}, { site }: WasiServeOpt
   });
 }
 
-export { ecOf } from "../service.ts";
+export { ecOf } from "../ec/service.ts";

@@ -8,9 +8,9 @@ import type { Clock } from "../../runtime/platform.ts";
 import { memoryStore } from "../../runtime/stores/memory.ts";
 import { createHotPath } from "../../wasm/hotpath.ts";
 import { inlineKernels } from "../../wasm/inline.ts";
-import { createEdgeCookie } from "../edge-cookie.ts";
-import type { Host } from "../host.ts";
-import { makeTables, sizesFor } from "../table-sizes.ts";
+import { createEdgeCookie } from "../ec/edge-cookie.ts";
+import type { Host } from "../hosts/host.ts";
+import { makeTables, sizesFor } from "../hosts/table-sizes.ts";
 
 /** What a handler may get beside the request: whatever has a `waitUntil` is used. */
 export type WebArgs = unknown[];
@@ -37,7 +37,7 @@ export const host: Host<WebArgs> = {
   // Names are resolved out of our sight here; the partner's own list of hosts is what guards.
   fetchPublic: () => (url, init) => fetch(url, init),
   livesBetweenRequests: false,
-  loadApp: () => import("../routes/all.ts"),
+  loadApp: () => import("../ec/routes/all.ts"),
   createHotPath: (options) => createHotPath(inlineKernels(), { maxKeys: MAX_KEYS, ...options }),
   openStore(url) {
     if (url === "memory:") return memoryStore({ clock });
@@ -63,4 +63,4 @@ function hasWaitUntil(value: unknown): value is { waitUntil(work: Promise<unknow
 }
 
 export const edgeCookie = createEdgeCookie(host);
-export { ecOf } from "../service.ts";
+export { ecOf } from "../ec/service.ts";

@@ -4,8 +4,8 @@
  */
 import { type IncomingMessage, type RequestListener, ServerResponse } from "node:http";
 import { getRequestListener } from "@hono/node-server";
-import { isObject } from "../../runtime/json.ts";
-import { isPending } from "../../runtime/within.ts";
+import { isObject } from "../../runtime/lib/json.ts";
+import { isPending } from "../../runtime/lib/within.ts";
 
 /** What a handler gets beside the request. */
 export interface NodeExchange {

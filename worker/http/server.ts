@@ -7,7 +7,7 @@ import { createServer, type IncomingMessage, type ServerResponse } from "node:ht
 import type { AddressInfo, Socket } from "node:net";
 import type { Duplex } from "node:stream";
 import type { Log } from "../../runtime/platform.ts";
-import { type Listen, type Server, urlOf } from "../server.ts";
+import { type Listen, type Server, urlOf } from "../hosts/server.ts";
 import { CLIENT_CLOCKS, MAX_HEADER_BYTES } from "./clocks.ts";
 import { fetchListener, type ServedHandler, TypedAsGiven } from "./fetch-listener.ts";
 import { Fields } from "./fields.ts";

@@ -2,7 +2,7 @@ import { mkdirSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { memoryStore } from "../../../runtime/stores/memory.ts";
 import { serve } from "../../../worker/entries/node.ts";
-import { serveStore } from "../../../worker/store-server.ts";
+import { serveStore } from "../../../worker/serve/store-server.ts";
 import { bundle } from "../../support/bundle.ts";
 import { root } from "../../support/spawn.ts";
 import { buildWasi, startJco } from "../../support/wasi.ts";

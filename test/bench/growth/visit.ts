@@ -2,7 +2,7 @@
  * What one request costs in this process, from the call of the handler to the end of what goes on behind the response.
  * @module
  */
-import type { EdgeCookieOptions } from "../../../worker/edge-cookie.ts";
+import type { EdgeCookieOptions } from "../../../worker/ec/edge-cookie.ts";
 import { edgeCookie } from "../../../worker/entries/node.ts";
 
 const silent = { debug() {}, info() {}, warn() {}, error: console.error };

@@ -250,7 +250,7 @@ for (const runtime of wanted.length > 0 ? wanted : (Object.keys(runtimes) as Pro
     "http-proxy": pass("http-proxy"),
     undici: pass("undici"),
     "undici's dispatch": pass("undici's dispatch"),
-    millrace: () => turn([...runtimes[runtime], "worker/cli.ts", "serve", "--config", config]),
+    millrace: () => turn([...runtimes[runtime], "worker/cli/main.ts", "serve", "--config", config]),
     nginx: limit,
   };
   const of: Record<string, Turn[]> = Object.fromEntries(Object.keys(contenders).map((name) => [name, []]));
@@ -288,7 +288,7 @@ for (const runtime of Object.keys(results) as ProcessRuntime[]) {
   const contenders: Record<string, string[]> = {
     "node:http": pass("node:http"),
     "http-proxy": pass("http-proxy"),
-    millrace: [...runtimes[runtime], "worker/cli.ts", "serve", "--config", largeConfig],
+    millrace: [...runtimes[runtime], "worker/cli/main.ts", "serve", "--config", largeConfig],
   };
   for (const [name, command] of Object.entries(contenders)) {
     const { down, up } = await bodies(command);

@@ -8,9 +8,9 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import process from "node:process";
-import type { EdgeCookieHandler, EdgeCookieOptions } from "../../../worker/edge-cookie.ts";
-import type { FetchHandler } from "../../../worker/host.ts";
-import type { Entry } from "../../../worker/server.ts";
+import type { EdgeCookieHandler, EdgeCookieOptions } from "../../../worker/ec/edge-cookie.ts";
+import type { FetchHandler } from "../../../worker/hosts/host.ts";
+import type { Entry } from "../../../worker/hosts/server.ts";
 
 /** What is served where, and what a returning visitor sends. */
 export interface Served {

@@ -3,7 +3,7 @@
  * none, because its server was killed, may have been carried out or not.
  * @module
  */
-import { type GraphEntry, isTombstone } from "../../../runtime/ec/entry.ts";
+import { type GraphEntry, isTombstone } from "../../../runtime/ec/graph/entry.ts";
 
 /** One visitor as acknowledged. */
 interface Known {

@@ -4,7 +4,7 @@ import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { decodeEntry, type GraphEntry } from "../../../runtime/ec/entry.ts";
+import { decodeEntry, type GraphEntry } from "../../../runtime/ec/graph/entry.ts";
 import type { Store } from "../../../runtime/platform.ts";
 import { httpStore } from "../../../runtime/stores/http.ts";
 import { sqliteStore } from "../../../runtime/stores/sqlite.ts";
@@ -110,7 +110,7 @@ export async function runSoak({ runtime, seconds, hands, say }: SoakOptions): Pr
       [
         preload,
         new URL("monitor.ts", import.meta.url).pathname,
-        "worker/cli.ts",
+        "worker/cli/main.ts",
         "serve",
         "--config",
         config,
@@ -257,7 +257,7 @@ async function countServed(runtime: ProcessRuntime, path: string): Promise<numbe
   const token = "token-of-the-audit";
   const hash = createHash("sha256").update(token).digest("hex");
   const args = ["--port", "0", "--token-hash", hash, "--store", `sqlite:${path}`];
-  const server = await spawnServer(runtime, ["worker/cli.ts", "store", ...args]);
+  const server = await spawnServer(runtime, ["worker/cli/main.ts", "store", ...args]);
   try {
     const store = httpStore({ url: server.url, token, fetch: (to, init) => fetch(to, init) });
     let count = 0;

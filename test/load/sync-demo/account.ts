@@ -1,6 +1,6 @@
+import { isPending } from "../../../runtime/lib/within.ts";
 import { localLimiter } from "../../../runtime/limiters/local.ts";
 import type { Clock, RateLimiter } from "../../../runtime/platform.ts";
-import { isPending } from "../../../runtime/within.ts";
 import { createHotPath, type HotPath } from "../../../wasm/hotpath.ts";
 import { inlineKernels } from "../../../wasm/inline.ts";
 

@@ -76,7 +76,7 @@ export async function startSite(): Promise<Site> {
       })),
     }),
   );
-  const server = await spawnServer("node", ["worker/cli.ts", "serve", "--config", config], {
+  const server = await spawnServer("node", ["worker/cli/main.ts", "serve", "--config", config], {
     MILLRACE_LOG: "error",
   });
   return {

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { description } from "../../../worker/openapi/description.ts";
+import { description } from "../../../worker/ec/openapi/description.ts";
 import { admin, type Scenario } from "../target.ts";
 
 export const openApiScenarios: Scenario[] = [

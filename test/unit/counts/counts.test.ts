@@ -1,17 +1,17 @@
 import { createHash } from "node:crypto";
 import { expect, test, vi } from "vitest";
-import { MAX_MAPPINGS } from "../../../runtime/ec/batch-sync.ts";
-import { readCookies } from "../../../runtime/ec/cookie.ts";
-import { minimalEntry, toSeconds } from "../../../runtime/ec/entry.ts";
-import { readGpp } from "../../../runtime/ec/gpp.ts";
-import { readTcf } from "../../../runtime/ec/tcf.ts";
+import { minimalEntry, toSeconds } from "../../../runtime/ec/graph/entry.ts";
+import { MAX_MAPPINGS } from "../../../runtime/ec/partners/batch-sync.ts";
+import { readCookies } from "../../../runtime/ec/request/cookie.ts";
+import { readGpp } from "../../../runtime/ec/request/gpp.ts";
+import { readTcf } from "../../../runtime/ec/request/tcf.ts";
 import { gppString, tcfString } from "../../support/consent-strings.ts";
 import { type Asked, countedService, type Work } from "../../support/count-work.ts";
 
 // Counted, and otherwise as they are.
-vi.mock("../../../runtime/ec/cookie.ts", { spy: true });
-vi.mock("../../../runtime/ec/gpp.ts", { spy: true });
-vi.mock("../../../runtime/ec/tcf.ts", { spy: true });
+vi.mock("../../../runtime/ec/request/cookie.ts", { spy: true });
+vi.mock("../../../runtime/ec/request/gpp.ts", { spy: true });
+vi.mock("../../../runtime/ec/request/tcf.ts", { spy: true });
 const PARSERS = { cookies: vi.mocked(readCookies), gpp: vi.mocked(readGpp), tcf: vi.mocked(readTcf) };
 
 const KEY = "key-of-the-partner";

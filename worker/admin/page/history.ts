@@ -1,5 +1,5 @@
 /** What the page remembers of the answers it got: the last five minutes, and no more. */
-import type { Status, StatusMetric } from "../status.ts";
+import type { Status, StatusMetric } from "../../ec/admin/status.ts";
 
 /** How far back the charts look. */
 export const SPAN_MS = 300_000;

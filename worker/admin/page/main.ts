@@ -1,5 +1,5 @@
 /** The operator's page: signing in and out, and asking the service every other second how it is. */
-import type { Status } from "../status.ts";
+import type { Status } from "../../ec/admin/status.ts";
 import { ask, Refusal, sentence, setToken, whenExpired } from "./api.ts";
 import { find, setText } from "./dom.ts";
 import { type Sample, sampleOf, withSample } from "./history.ts";

@@ -1,5 +1,5 @@
 /** The charts, the figures above them, and the tables: drawn anew from every answer. */
-import type { Status, StatusDomain } from "../status.ts";
+import type { Status, StatusDomain } from "../../ec/admin/status.ts";
 import { drawDistribution, drawLines, stackedBar } from "./chart.ts";
 import { type Child, el, find, setText } from "./dom.ts";
 import {

@@ -1,0 +1,133 @@
+/**
+ * The identity in an OpenRTB 2.6 bid request.
+ * @module
+ */
+import { isObject, type JsonObject } from "../../lib/json.ts";
+import { networkOfIp } from "../request/ip.ts";
+import { type Eid, type SharedId, toEids } from "./eids.ts";
+import { mergeEids } from "./merge-eids.ts";
+
+/** What an auction may know of the visitor. */
+export interface AuctionIdentity {
+  ec: string;
+  ids: readonly SharedId[];
+  /** The TC string that the visitor sent, if there is one. */
+  tcf: string | null;
+}
+
+/** What keeps a body from being a bid request that we can add to; `null`: nothing. */
+export function bidRequestFault(body: unknown): string | null {
+  if (!isObject(body)) return "the body must be a JSON object, an OpenRTB 2.6 bid request";
+  for (const name of ["user", "device"]) {
+    const value = body[name];
+    if (value !== undefined && value !== null && !isObject(value)) {
+      return `${name} must be an object (OpenRTB 2.6)`;
+    }
+  }
+  return null;
+}
+
+/**
+ * The request with `user.id`, `user.eids` and `user.consent`. Our EIDs come first, then those that the request has. What
+ * else it says of the user stays, except for what would contradict: a TC string of ours replaces `user.ext.consent`, where
+ * OpenRTB 2.5 had it, as well.
+ */
+export function withIdentity(request: JsonObject, { ec, ids, tcf }: AuctionIdentity): JsonObject {
+  const user = withEidsInOnePlace(isObject(request.user) ? request.user : {}, toEids(ids));
+  return {
+    ...request,
+    user: {
+      ...(tcf === null ? user : withoutExt(user, "consent")),
+      id: ec,
+      ...(tcf === null ? {} : { consent: tcf }),
+    },
+  };
+}
+
+/**
+ * The request with its EIDs where OpenRTB 2.6 has them. A server that is given both `user.eids` and `user.ext.eids`, the
+ * place of OpenRTB 2.5, may read one and drop the other.
+ */
+export function withoutSecondPlace(request: JsonObject): JsonObject {
+  return isObject(request.user) ? { ...request, user: withEidsInOnePlace(request.user, []) } : request;
+}
+
+/** The user with everything of `ours`, of `user.eids` and of `user.ext.eids` in `user.eids`. */
+function withEidsInOnePlace(user: JsonObject, ours: readonly Eid[]): JsonObject {
+  const older = isObject(user.ext) ? user.ext.eids : undefined;
+  const eids = mergeEids(ours, listIn(user.eids), listIn(older));
+  // A member that is no list holds no EIDs: it is the endpoint's to judge, unless there are some to put in its place.
+  return {
+    ...(Array.isArray(older) ? withoutExt(user, "eids") : user),
+    ...(eids.length === 0 ? {} : { eids }),
+  };
+}
+
+const listIn = (value: unknown): readonly unknown[] => (Array.isArray(value) ? value : []);
+
+/** The user without one member of its `ext`, and without an `ext` that has no other. */
+function withoutExt(user: JsonObject, name: string): JsonObject {
+  if (!isObject(user.ext) || !Object.hasOwn(user.ext, name)) return user;
+  const { ext, ...rest } = user;
+  const { [name]: _, ...others } = ext as JsonObject;
+  return Object.keys(others).length === 0 ? rest : { ...rest, ext: others };
+}
+
+/** Fields of OpenRTB 2.6's User, and of its ext, that identify a visitor to somebody. */
+const USER_IDS = ["id", "buyeruid", "eids", "customdata"];
+const USER_EXT_IDS = ["eids", "prebid"];
+/** Fields of its Device that identify the device, and of its ext. */
+const DEVICE_IDS = ["ifa", "didsha1", "didmd5", "dpidsha1", "dpidmd5", "macsha1", "macmd5"];
+const DEVICE_EXT_IDS = ["ifv"];
+
+/**
+ * The request without what identifies the visitor or the device, also what the page put there, for a visitor whose consent does not
+ * allow it: ids of the page's own, of exchanges (`buyeruid`, `customdata`, Prebid's `ext.prebid.buyeruids`), of others
+ * (`eids`, where OpenRTB 2.6 has them and where 2.5 had them) and of the device, also in what Prebid keeps for single bidders
+ * (`ext.prebid.bidderconfig`). Addresses keep their network: the first 24 bits of IPv4 and 64 of IPv6. What describes rather
+ * than identifies (`yob`, `data`, `geo`, `ua`) and the consent that was said stay.
+ */
+export function withoutIdentity(request: JsonObject): JsonObject {
+  return withEach(anonymous(request), "ext", (ext) =>
+    withEach(ext, "prebid", (prebid) =>
+      Array.isArray(prebid.bidderconfig)
+        ? { ...prebid, bidderconfig: prebid.bidderconfig.map(anonymousConfig) }
+        : prebid,
+    ),
+  );
+}
+
+/** One bidder's part of the request, as Prebid Server reads it: `config.ortb2` is laid over the request for that bidder. */
+function anonymousConfig(entry: unknown): unknown {
+  if (!isObject(entry)) return entry;
+  return withEach(entry, "config", (config) => withEach(config, "ortb2", anonymous));
+}
+
+function anonymous(request: JsonObject): JsonObject {
+  const withoutUser = withEach(request, "user", (user) =>
+    withEach(without(user, USER_IDS), "ext", (ext) => without(ext, USER_EXT_IDS)),
+  );
+  return withEach(withoutUser, "device", (device) => {
+    const { ip, ipv6, ...rest } = without(device, DEVICE_IDS);
+    return withEach({ ...rest, ...networkOf("ip", ip), ...networkOf("ipv6", ipv6) }, "ext", (ext) =>
+      without(ext, DEVICE_EXT_IDS),
+    );
+  });
+}
+
+/** A copy of an object with one of its objects changed. */
+function withEach(holder: JsonObject, name: string, change: (value: JsonObject) => JsonObject): JsonObject {
+  const value = holder[name];
+  return isObject(value) ? { ...holder, [name]: change(value) } : holder;
+}
+
+function without(holder: JsonObject, names: readonly string[]): JsonObject {
+  return Object.fromEntries(Object.entries(holder).filter(([name]) => !names.includes(name)));
+}
+
+/** An address's network under the same name; nothing for what is no address. */
+function networkOf(name: string, address: unknown): JsonObject {
+  const network = typeof address === "string" ? networkOfIp(address) : null;
+  if (network === null) return {};
+  return { [name]: name === "ipv6" && network.includes(".") ? `::ffff:${network}` : network };
+}

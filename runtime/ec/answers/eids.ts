@@ -1,0 +1,88 @@
+/**
+ * Extended ids: partners' own ids for a visitor, in OpenRTB 2.6's form, as pages and auctions read them.
+ * @module
+ */
+import type { GraphEntry } from "../graph/entry.ts";
+import type { Partner } from "../partners/partner.ts";
+
+/** The longest `x-ts-eids`, in bytes. */
+export const MAX_EIDS_HEADER_BYTES = 4096;
+
+/** One partner's id for a visitor, with the partner it is from. */
+export interface SharedId {
+  partner: Partner;
+  uid: string;
+  /** When the partner gave it, in seconds since the epoch. */
+  synced: number;
+}
+
+/** One source's ids (OpenRTB 2.6, object EID). */
+export interface Eid {
+  source: string;
+  uids: { id: string; atype: number }[];
+}
+
+/**
+ * The ids of an entry that may go into the bidstream, the newest first: those of partners that take part in it. A
+ * tombstone has none.
+ */
+export function sharedIds(
+  entry: GraphEntry | null,
+  partnerOf: (id: string) => Partner | undefined,
+): SharedId[] {
+  if (entry === null || !entry.consent.ok) return [];
+  const shared: SharedId[] = [];
+  for (const [id, { uid, synced, generation }] of Object.entries(entry.ids)) {
+    const partner = partnerOf(id);
+    // What another partner gave under the same id is not this one's.
+    if (partner?.bidstreamEnabled && partner.generation === generation) shared.push({ partner, uid, synced });
+  }
+  return shared.sort((a, b) => b.synced - a.synced || (a.partner.id < b.partner.id ? -1 : 1));
+}
+
+/** The same ids by source; partners of one source share an object. */
+export function toEids(ids: readonly SharedId[]): Eid[] {
+  const bySource = new Map<string, Eid>();
+  for (const { partner, uid } of ids) {
+    const source = partner.sourceDomain!; // no record is valid that is in the bidstream without one
+    const uids = { id: uid, atype: partner.openrtbAtype };
+    const eid = bySource.get(source);
+    if (eid === undefined) bySource.set(source, { source, uids: [uids] });
+    else eid.uids.push(uids);
+  }
+  return [...bySource.values()];
+}
+
+/**
+ * The value of `x-ts-eids`: base64 of the JSON of as many of the newest ids as fit.
+ * @param all the JSON of all of them, where it has been made already.
+ * @returns `value: null` if there is none.
+ */
+export function eidsHeader(
+  ids: readonly SharedId[],
+  all = JSON.stringify(toEids(ids)),
+): { value: string | null; truncated: boolean } {
+  if (ids.length === 0) return { value: null, truncated: false };
+  const encode = (count: number) => base64(JSON.stringify(toEids(ids.slice(0, count))));
+  const whole = base64(all);
+  if (whole.length <= MAX_EIDS_HEADER_BYTES) return { value: whole, truncated: false };
+  // By halving: an entry may hold thousands of ids.
+  let fitting = 0;
+  for (let tooMany = ids.length; tooMany - fitting > 1; ) {
+    const middle = (fitting + tooMany) >> 1;
+    if (encode(middle).length <= MAX_EIDS_HEADER_BYTES) fitting = middle;
+    else tooMany = middle;
+  }
+  return { value: fitting === 0 ? null : encode(fitting), truncated: true };
+}
+
+const encoder = new TextEncoder();
+
+/** Base64 of a text's UTF-8. */
+function base64(text: string): string {
+  const bytes = encoder.encode(text);
+  if (bytes.length === text.length) return btoa(text); // all of it is ASCII
+  let binary = "";
+  for (const byte of bytes) binary += String.fromCharCode(byte);
+  return btoa(binary);
+}

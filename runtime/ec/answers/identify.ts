@@ -1,0 +1,50 @@
+/**
+ * What a page may read of its visitor's identity.
+ * @module
+ */
+import { EC_HEADER } from "../request/context.ts";
+import { eidsHeader, type SharedId, toEids } from "./eids.ts";
+
+/** How many partners' ids are answered in headers of their own. */
+const MAX_PARTNER_HEADERS = 20;
+
+/**
+ * Body and headers for one visitor. The body is JSON: `ec`; `consent`, which is "ok"; `degraded`: the store or the registry
+ * did not answer and partners' ids may be missing; `uids`: partners' own ids by partner; `eids`: the same by source.
+ */
+export function identifyAnswer(
+  ec: string,
+  ids: readonly SharedId[],
+  degraded: boolean,
+): { body: string; headers: Record<string, string> } {
+  const uids = JSON.stringify(Object.fromEntries(ids.map(({ partner, uid }) => [partner.id, uid])));
+  // Written once, for the body and for the header.
+  const eids = JSON.stringify(toEids(ids));
+  const headers = identityHeaders(ec, ids, eids);
+  headers["x-ts-ec-consent"] = "ok";
+  addPartnerHeaders(headers, ids);
+  const start = JSON.stringify({ ec, consent: "ok", degraded }).slice(0, -1);
+  return { body: `${start},"uids":${uids},"eids":${eids}}`, headers };
+}
+
+/**
+ * The headers that tell an id and its extended ids.
+ * @param eids the JSON of all ids by source, where it has been made already.
+ */
+export function identityHeaders(ec: string, ids: readonly SharedId[], eids?: string): Record<string, string> {
+  const { value, truncated } = eidsHeader(ids, eids);
+  const headers: Record<string, string> = { [EC_HEADER]: ec };
+  if (value !== null) headers["x-ts-eids"] = value;
+  if (truncated) headers["x-ts-eids-truncated"] = "true";
+  return headers;
+}
+
+/** `x-ts-<partner>` for the newest ids that a header can carry as they are: visible ASCII. Others are in the body. */
+function addPartnerHeaders(headers: Record<string, string>, ids: readonly SharedId[]): void {
+  let sent = 0;
+  for (const { partner, uid } of ids) {
+    if (!/^[\x21-\x7e]+$/.test(uid)) continue;
+    if (++sent > MAX_PARTNER_HEADERS) return;
+    headers[`x-ts-${partner.id}`] = uid;
+  }
+}

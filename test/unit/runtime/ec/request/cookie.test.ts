@@ -1,0 +1,106 @@
+import { describe, expect, test } from "vitest";
+import {
+  deleteCookieHeader,
+  EC_COOKIE,
+  readCookies,
+  setCookieHeader,
+} from "../../../../../runtime/ec/request/cookie.ts";
+
+const read = (header: string | null, ...names: string[]) => Object.fromEntries(readCookies(header, names));
+
+describe("readCookies", () => {
+  test("finds each named cookie and nothing else", () => {
+    const header = "_ga=GA1.1; ts-ec=abc; theme=dark; us_privacy=1YNN; __gpp=DBAA";
+    expect(read(header, "ts-ec", "__gpp", "us_privacy", "euconsent-v2")).toEqual({
+      "ts-ec": ["abc"],
+      __gpp: ["DBAA"],
+      us_privacy: ["1YNN"],
+    });
+  });
+
+  test("has nothing to say of a request without cookies", () => {
+    expect(read(null, "ts-ec")).toEqual({});
+    expect(read("", "ts-ec")).toEqual({});
+    expect(read(";;; ;", "ts-ec")).toEqual({});
+  });
+
+  test("keeps every duplicate in order, malformed ones too", () => {
+    expect(read("ts-ec=; a=1; ts-ec=bad; ts-ec=good; b=2; ts-ec=bad", "ts-ec")).toEqual({
+      "ts-ec": ["", "bad", "good", "bad"],
+    });
+  });
+
+  test("tells a name from one that begins or ends like it", () => {
+    const header = "xts-ec=1; ts-ec2=2; ts-e=3; TS-EC=4; ts-ec-x=5; ts-ec.=6; __gpp_sid=7; __gpp=8";
+    expect(read(header, "ts-ec", "__gpp")).toEqual({ __gpp: ["8"] });
+    expect(read(header, "__gpp", "__gpp_sid")).toEqual({ __gpp: ["8"], __gpp_sid: ["7"] });
+    expect(read("other=ts-ec=1; x=y; ts-ec=2", "ts-ec")).toEqual({ "ts-ec": ["2"] });
+  });
+
+  test("skips a pair without an equals sign", () => {
+    expect(read("ts-ec; ts-ec ; ts-ec=1", "ts-ec")).toEqual({ "ts-ec": ["1"] });
+    expect(read("ts-ec;=1", "ts-ec")).toEqual({});
+  });
+
+  test("keeps what follows the first equals sign, undecoded", () => {
+    expect(read("a=b=c; d=%41%2C+x; e=ü☃", "a", "d", "e")).toEqual({
+      a: ["b=c"],
+      d: ["%41%2C+x"],
+      e: ["ü☃"],
+    });
+  });
+
+  test("takes off blanks and the double quotes around a value", () => {
+    expect(read('a= \t1 ; b ="1YYN";c="; d="x; e=""; \tf\t=\t"g h"\t', "a", "b", "c", "d", "e", "f")).toEqual(
+      {
+        a: ["1"],
+        b: ["1YYN"],
+        c: ['"'],
+        d: ['"x'],
+        e: [""],
+        f: ["g h"],
+      },
+    );
+  });
+
+  test("works without spaces between pairs and with a separator at the end", () => {
+    expect(read("a=1;ts-ec=2;b=3;", "ts-ec", "b")).toEqual({ "ts-ec": ["2"], b: ["3"] });
+  });
+
+  test("reads the first 64 KiB and no half a value", () => {
+    const padding = `p=${"x".repeat(65_536 - 2 - 1 - "ts-ec=abc".length)};`;
+    expect(read(`${padding}ts-ec=abc`, "ts-ec")).toEqual({ "ts-ec": ["abc"] });
+    expect(read(`${padding}ts-ec=abc; ts-ec=late`, "ts-ec")).toEqual({ "ts-ec": ["abc"] });
+    expect(read(`${padding}ts-ec=abcd`, "ts-ec")).toEqual({});
+  });
+
+  test("is not led astray by names that live on objects", () => {
+    expect(readCookies("__proto__=1; constructor=2", ["__proto__", "constructor"])).toEqual(
+      new Map([
+        ["__proto__", ["1"]],
+        ["constructor", ["2"]],
+      ]),
+    );
+  });
+});
+
+describe("the cookie's headers", () => {
+  const id = `${"ab".repeat(32)}.x1Y2z3`;
+
+  test("setting it", () => {
+    const expected = `ts-ec=${id}; Domain=.example.com; Path=/; Secure; SameSite=Lax; Max-Age=31536000`;
+    expect(setCookieHeader(id, "example.com")).toBe(expected);
+    expect(setCookieHeader(id, ".example.com")).toBe(expected);
+  });
+
+  test("deleting it", () => {
+    const expected = "ts-ec=; Domain=.example.com; Path=/; Secure; SameSite=Lax; Max-Age=0";
+    expect(deleteCookieHeader("example.com")).toBe(expected);
+    expect(deleteCookieHeader(".example.com")).toBe(expected);
+  });
+
+  test("what is set can be read back", () => {
+    const pair = setCookieHeader(id, "example.com").split(";")[0]!;
+    expect(readCookies(pair, [EC_COOKIE]).get(EC_COOKIE)).toEqual([id]);
+  });
+});

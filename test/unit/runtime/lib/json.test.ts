@@ -1,0 +1,58 @@
+import { readdirSync, readFileSync } from "node:fs";
+import { join } from "node:path";
+import { expect, test } from "vitest";
+import { decodeEntry } from "../../../../runtime/ec/graph/entry.ts";
+import { parseJson } from "../../../../runtime/lib/json.ts";
+import { httpStore } from "../../../../runtime/stores/http.ts";
+
+const runtime = join(import.meta.dirname, "../../../../runtime");
+const files = readdirSync(runtime, { recursive: true, encoding: "utf8" }).filter((path) =>
+  path.endsWith(".ts"),
+);
+
+/** What an error says, its cause included. */
+function said(run: () => unknown): string {
+  try {
+    run();
+  } catch (error) {
+    return `${error} ${(error as Error).cause ?? ""}`;
+  }
+  throw new Error("nothing was thrown");
+}
+
+// Safe first, section 6: pieces of uids in the log.
+test.each(["uid-4711", '{"uid":"uid-4711"', '"uid-4711', "{uid-4711}", '{"v":"uid-4711"}'])(
+  "an error over %s quotes nothing of it",
+  (text) => {
+    const errors = [said(() => decodeEntry(text))];
+    if (!text.endsWith('"}')) {
+      errors.push(said(() => parseJson(text, "the answer")));
+    }
+    for (const error of errors) expect(error).not.toMatch(/uid|4711/);
+  },
+);
+
+test("parseJson returns what is JSON and names what is not", () => {
+  expect(parseJson('{"a":[1]}', "the answer")).toEqual({ a: [1] });
+  expect(() => parseJson("", "the answer")).toThrow("the answer is not JSON");
+});
+
+// Stores and limiters parse what stands beside a value, which no visitor or partner has a say in, and where it may be foreign
+// they say so without it.
+test("nothing in runtime/ but the stores parses JSON by itself, so that no error of JSON.parse gets about", () => {
+  const parsing = files.filter((path) =>
+    /JSON\.parse\(|\.json\(\)/.test(readFileSync(join(runtime, path), "utf8")),
+  );
+  expect(parsing.filter((path) => !/^(stores|limiters)\//.test(path))).toEqual(["lib/json.ts"]);
+});
+
+test("an answer of a store server that breaks off reaches no log", async () => {
+  const store = httpStore({
+    url: "https://store.example",
+    token: "t",
+    fetch: async () => new Response('{"value":"uid-4711'),
+  });
+  const error = await Promise.resolve(store.get("ec:x")).catch((error: Error) => error);
+  expect(String(error)).toContain("not JSON");
+  expect(String(error)).not.toMatch(/uid|4711/);
+});

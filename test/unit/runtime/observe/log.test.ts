@@ -1,0 +1,156 @@
+import { describe, expect, test } from "vitest";
+import { createLog, createLogOnce, type LogLevel } from "../../../../runtime/observe/log.ts";
+import { manualClock } from "../../../support/manual-clock.ts";
+
+const ID = `${"0123456789abcdef".repeat(4)}.Ab3dE6`;
+
+function logAt(level: LogLevel) {
+  const lines: string[] = [];
+  const clock = manualClock(Date.UTC(2026, 10, 20, 12));
+  const log = createLog({ level, write: (line) => lines.push(line), clock });
+  return { log, lines, clock, records: () => lines.map((line) => JSON.parse(line)) };
+}
+
+describe("the log", () => {
+  test("writes one JSON object a line", () => {
+    const { log, lines } = logAt("info");
+    log.info("started", { port: 1, nested: { list: [1n] }, text: "a\nb" });
+    expect(lines).toEqual([
+      '{"time":"2026-11-20T12:00:00.000Z","level":"info","message":"started","port":1,"nested":{"list":["1"]},"text":"a\\nb"}',
+    ]);
+  });
+
+  test.each([
+    ["debug", ["debug", "info", "warn", "error"]],
+    ["info", ["info", "warn", "error"]],
+    ["warn", ["warn", "error"]],
+    ["error", ["error"]],
+    ["silent", []],
+  ] as const)("at %s shows %j", (level, shown) => {
+    const { log, records } = logAt(level);
+    for (const severity of ["debug", "info", "warn", "error"] as const) log[severity]("said");
+    expect(records().map((record) => record.level)).toEqual(shown);
+  });
+
+  test("no field replaces time, level or message", () => {
+    const { log, records } = logAt("info");
+    log.info("said", { level: "none", message: "forged", time: "never", other: 1 });
+    expect(records()).toEqual([
+      { time: "2026-11-20T12:00:00.000Z", level: "info", message: "said", other: 1 },
+    ]);
+  });
+
+  test("errors become name and message, with a stack in debug lines only", () => {
+    const { log, records } = logAt("debug");
+    const error = new TypeError("wrong", { cause: new Error("deeper") });
+    log.error("failed", { error });
+    log.debug("failed", { error });
+    const [above, debug] = records();
+    expect(above.error).toEqual({
+      name: "TypeError",
+      message: "wrong",
+      cause: { name: "Error", message: "deeper" },
+    });
+    expect(debug.error.stack).toMatch(/log\.test/);
+  });
+
+  test("whole EC ids and hashes are shortened wherever they stand", () => {
+    const { log, lines } = logAt("info");
+    const error = new Error(`no entry for ${ID}`);
+    log.info(`visit of ${ID}`, {
+      id: ID,
+      hash: ID.slice(0, 64),
+      url: `/x?ec_id=${ID}&a=1`,
+      error,
+      list: [ID],
+    });
+    expect(lines[0]).not.toContain(ID.slice(0, 9));
+    expect(lines[0]!.match(/01234567…/g)).toHaveLength(6);
+    expect(lines[0]).not.toContain("Ab3dE6");
+    expect(lines[0]).toContain("01234567…&a=1");
+  });
+
+  test("long texts are cut, and what is no JSON does not throw", () => {
+    const { log, lines, records } = logAt("info");
+    log.info("long", { text: "x".repeat(1_000_000) });
+    expect(lines[0]!.length).toBeLessThan(2200);
+    const circular: Record<string, unknown> = {};
+    circular.self = circular;
+    log.info("odd", { circular });
+    expect(records()[1]).toMatchObject({ message: "odd", note: expect.stringMatching(/JSON/) });
+  });
+});
+
+describe("once", () => {
+  const WINDOW = 60_000;
+  const start = () => {
+    const given = logAt("debug");
+    return { ...given, once: createLogOnce(given.log, given.clock, WINDOW) };
+  };
+
+  test("an outage is said at its beginning, and counted once a window", () => {
+    const { once, clock, records } = start();
+    for (let i = 0; i < 1000; i++) once.error("store", "the store is down", { attempt: i });
+    expect(records()).toMatchObject([{ level: "error", message: "the store is down", attempt: 0 }]);
+    clock.advance(WINDOW);
+    expect(records()).toHaveLength(2);
+    expect(records()[1]).toMatchObject({ message: "the store is down", repeats: 999, windowMs: WINDOW });
+    once.error("store", "the store is down");
+    clock.advance(WINDOW);
+    expect(records()[2]).toMatchObject({ repeats: 1 });
+    clock.advance(10 * WINDOW);
+    expect(records()).toHaveLength(3);
+    expect(clock.waiting()).toBe(0);
+  });
+
+  test("after a quiet window the next occurrence is said at once", () => {
+    const { once, clock, records } = start();
+    once.warn("a", "said");
+    clock.advance(WINDOW);
+    once.warn("a", "said");
+    expect(records()).toHaveLength(2);
+    expect(records()[1]).not.toHaveProperty("repeats");
+  });
+
+  test("a window whose timer never comes is closed by the next occurrence after its end", () => {
+    const { log, clock, records } = logAt("debug");
+    const once = createLogOnce(log, { now: clock.now, after: () => () => {} }, WINDOW);
+    for (let i = 0; i < 5; i++) once.error("store", "the store is down");
+    clock.advance(WINDOW - 1);
+    once.error("store", "the store is down");
+    expect(records()).toHaveLength(1);
+    clock.advance(1);
+    once.error("store", "the store is down");
+    expect(records()).toHaveLength(2);
+    expect(records()[1]).toMatchObject({ message: "the store is down", repeats: 6 });
+    clock.advance(WINDOW);
+    once.error("store", "the store is down");
+    expect(records()[2]).toMatchObject({ repeats: 1 });
+  });
+
+  test("keys are counted apart", () => {
+    const { once, records } = start();
+    once.warn("a", "first");
+    once.warn("b", "second");
+    once.warn("a", "first");
+    expect(records().map((record) => record.message)).toEqual(["first", "second"]);
+  });
+
+  test("keys made from input take no memory without end", () => {
+    const { once, lines, clock } = start();
+    for (let i = 0; i < 100_000; i++) once.warn(`key ${i}`, "said");
+    expect(lines.length).toBeLessThan(1100);
+    expect(clock.waiting()).toBeLessThan(1100);
+  });
+
+  test("flush says what is untold and leaves no timer", () => {
+    const { once, clock, records } = start();
+    once.warn("a", "said");
+    once.warn("a", "said");
+    once.warn("b", "other");
+    once.flush();
+    expect(records()).toHaveLength(3);
+    expect(records()[2]).toMatchObject({ message: "said", repeats: 1 });
+    expect(clock.waiting()).toBe(0);
+  });
+});

@@ -1,0 +1,140 @@
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import { describe, expect, test } from "vitest";
+import { coldTable } from "../../bench/cold-table.ts";
+import { growthOf, verdict } from "../../bench/growth/series.ts";
+import { spreadOf } from "../../bench/harness.ts";
+import { between } from "../../bench/marks.ts";
+import type { Results } from "../../bench/results.ts";
+import { summary, summaryChart } from "../../bench/summary.ts";
+import { tables } from "../../bench/tables.ts";
+import { TARGETS } from "../../bench/targets.ts";
+import { root } from "../../support/spawn.ts";
+
+const row = (name: string, nsPerOp: number, bytesPerKey?: number) => ({
+  ...{ name, nsPerOp, low: nsPerOp, high: nsPerOp },
+  ...(bytesPerKey === undefined ? {} : { bytesPerKey }),
+});
+const spread = (median: number) => ({ median, low: median * 0.95, high: median * 1.05 });
+const served = (name: string, rate: number, ms: number) => ({
+  name,
+  requestsPerSecond: spread(rate),
+  cpuMicros: spread(1e6 / rate),
+  p50Ms: spread(ms),
+  p99Ms: spread(ms * 3),
+});
+
+function resultsWith(pageRate: number, pageMs: number, coldMs: number): Results {
+  return {
+    date: "2026-01-02",
+    machine: "2 x a machine",
+    hosts: { Node: "24.0.0" },
+    benches: {
+      mint: { Node: [row("millrace", 100), row("node:crypto", 250), row("Web Crypto", 9000)] },
+      take: {
+        Node: [
+          row("millrace", 100, 64),
+          row("rate-limiter-flexible", 900, 900),
+          row("hono-rate-limiter (its store)", 300, 260),
+        ],
+      },
+    },
+    served: {
+      Node: [
+        served("bare", 100_000, 0.2),
+        served("memory", pageRate, pageMs),
+        served("SQLite", pageRate, pageMs),
+        served("10 hanging partners", pageRate, pageMs),
+        served("identify", 50_000, 0.4),
+        served("the same bytes", 80_000, 0.3),
+      ],
+    },
+    coldStarts: [
+      { host: "Node", bytes: 300_000, gzipBytes: 100_000, deployedBytes: null, ms: coldMs, bareMs: 30 },
+      { host: "elsewhere", missing: "it is not on this machine" },
+    ],
+  };
+}
+
+const verdictOf = (results: Results, name: string) =>
+  TARGETS.find((target) => target.name === name)!.judge(results, "Node");
+
+describe("verdicts", () => {
+  const good = resultsWith(90_000, 0.21, 40);
+  const bad = resultsWith(80_000, 0.4, 60);
+
+  test("a page beside the bare handler: requests and the 99th percentile both count", () => {
+    expect(verdictOf(good, "page, memory")).toMatchObject({ figure: "90%, p99 +0.03 ms" });
+    expect(verdictOf(good, "page, memory")!.share).toBeGreaterThan(1);
+    expect(verdictOf(bad, "page, SQLite")!.share).toBeCloseTo(0.3 / 0.6);
+  });
+
+  test("hanging partners are within noise, or they are not", () => {
+    expect(verdictOf(good, "hanging partners")!.share).toBeGreaterThan(1);
+    const slow = resultsWith(90_000, 0.21, 40);
+    Object.assign(slow.served!.Node![3]!, served("10 hanging partners", 40_000, 0.5));
+    expect(verdictOf(slow, "hanging partners")!.share).toBeLessThan(1);
+  });
+
+  test("a take has to be faster and smaller", () => {
+    expect(verdictOf(good, "take (flexible)")!.share).toBeCloseTo(9 / 8);
+    expect(verdictOf(good, "take (hono)")!.share).toBeCloseTo(3 / 8);
+  });
+
+  test("minting: the fastest, and on Node twice node:crypto", () => {
+    expect(verdictOf(good, "mint")).toEqual({ figure: "2.5x the next, 2.5x node:crypto", share: 1.25 });
+  });
+
+  test("the engine has to be quick and flat", () => {
+    const engine = (last: number) => {
+      const results = resultsWith(90_000, 0.21, 40);
+      results.benches.engine = { Node: [row("1,000", 400), row("100,000", last)] };
+      return verdictOf(results, "sync engine")!.share;
+    };
+    expect(engine(480)).toBeGreaterThan(1);
+    expect(engine(600)).toBeLessThan(1);
+    expect(engine(2500)).toBeLessThan(1);
+  });
+
+  test("cold starts, and what was not measured", () => {
+    expect(verdictOf(good, "cold start")!.share).toBeCloseTo(1.5);
+    expect(verdictOf(bad, "cold start")!.share).toBeCloseTo(0.5);
+    expect(verdictOf(good, "batch sync")).toBeNull();
+  });
+
+  test("stand in one table with a mark each, and in one picture", () => {
+    const lines = summary(bad).split("\n");
+    expect(lines).toHaveLength(TARGETS.length + 2);
+    expect(lines.filter((line) => line.endsWith("✓ |")).length).toBeGreaterThan(0);
+    expect(lines.filter((line) => line.endsWith("✗ |")).length).toBeGreaterThan(0);
+    expect(lines.filter((line) => line.includes("not measured")).length).toBeGreaterThan(0);
+    expect(summaryChart(bad)).toMatch(/^<svg/);
+    expect(tables(bad)).toContain("| Mint an EC id | Node 24.0.0 |");
+    expect(coldTable(bad.coldStarts!)).toContain("30.0 ms (reach: 15 ms)");
+    expect(coldTable(bad.coldStarts!)).toContain("it is not on this machine");
+  });
+});
+
+test("a spread is the median and the middle half", () => {
+  expect(spreadOf([9, 1, 5, 3, 7])).toEqual({ median: 5, low: 3, high: 7 });
+});
+
+test("growth: flat, or explained", () => {
+  const grown = { name: "x", title: "X", x: "things", explanation: "It has to.", sizes: [1, 10] };
+  expect(growthOf([10, 12, 15])).toBe(1.5);
+  expect(verdict({ ...grown, lines: { all: [10, 11] } })).toBe("all is flat (1.10x).");
+  expect(verdict({ ...grown, lines: { all: [10, 15] } })).toBe("all grows (1.50x). It has to.");
+});
+
+test("only what is between the marks is replaced", () => {
+  const text = "a\n<!-- x:start -->\nold\n<!-- x:end -->\nb";
+  expect(between(text, "x", "new")).toBe("a\n<!-- x:start -->\nnew\n<!-- x:end -->\nb");
+  expect(() => between(text, "y", "new", "page.md")).toThrow("page.md has no <!-- y:start -->");
+});
+
+test("the README and the page on performance show what was last measured", () => {
+  const results = JSON.parse(readFileSync(join(root, "test/bench/latest.json"), "utf8")) as Results;
+  for (const file of ["README.md", "docs/performance.md"]) {
+    expect(readFileSync(join(root, file), "utf8"), file).toContain(summary(results));
+  }
+});

@@ -1,0 +1,42 @@
+/** What goes into the bundles of the hosts that have no WebAssembly of their own. */
+import { expect, test } from "vitest";
+import { bundle } from "../../../support/bundle.ts";
+import { foreignInputs } from "../../../support/foreign-inputs.ts";
+
+test.each([
+  [
+    "fastly",
+    ["abort", "cancellable", "event-host", "stored-secrets"],
+    ["fastly-kv", "fastly-erl", "store", "expiry"],
+  ],
+  ["wasi", ["abort", "cancellable", "event-host"], ["http", "store", "expiry"]],
+] as const)(
+  "the bundle of %s has nothing of other hosts, of the command line, or of the tests",
+  async (name, shared, adapters) => {
+    const { inputs, gzipBytes } = await bundle({ entry: `worker/entries/${name}.ts`, platform: name });
+    expect(inputs).toContain(`worker/entries/${name}.ts`);
+    expect(foreignInputs(inputs, name, shared, adapters)).toEqual([]);
+    // The kernels as JavaScript, and in no other packaging.
+    expect(inputs.filter((path) => path.startsWith("wasm/"))).toEqual([
+      "wasm/built/portable.js",
+      "wasm/hotpath.ts",
+      "wasm/portable.ts",
+    ]);
+    expect(gzipBytes).toBeLessThan(150_000);
+  },
+);
+
+// Safe first, section 7: the list of public suffixes is for processes.
+test.each(["fastly", "wasi", "cloudflare", "browser"] as const)(
+  "the bundle of %s has no list of public suffixes",
+  async (name) => {
+    const { inputs } = await bundle({ entry: `worker/entries/${name}.ts`, platform: name });
+    expect(inputs.filter((path) => /tldts|public-suffix/.test(path))).toEqual([]);
+  },
+);
+
+test("a bundle that needs what its host does not have is refused, by name", async () => {
+  await expect(bundle({ entry: "worker/entries/node.ts", platform: "fastly" })).rejects.toThrow(
+    '"node:http"',
+  );
+});

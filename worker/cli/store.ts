@@ -1,0 +1,68 @@
+import { createLog, createLogOnce } from "../../runtime/observe/log.ts";
+import { createHotPath } from "../../wasm/hotpath.ts";
+import { inlineKernels } from "../../wasm/inline.ts";
+import { entryHere } from "../entries/here.ts";
+import { StartError, serveUntilSignal } from "../serve/serve.ts";
+import { serveStore } from "../serve/store-server.ts";
+import { type Command, textOf, UsageError } from "./command.ts";
+
+/** Where it listens unless told otherwise. */
+const HOST = "127.0.0.1";
+const PORT = "8788";
+/** A fault that repeats is logged once in this time, with a count, in milliseconds. */
+const LOG_ONCE_MS = 60_000;
+
+export const store: Command = {
+  summary: "serve a store to instances elsewhere that have none",
+  details:
+    "For hosts where nothing lasts from one request to the next: give them --store as http://:TOKEN@HOST:PORT/.\n" +
+    "millrace keys makes a token and its hash. The token and what is stored are plain to whoever reads the\n" +
+    "connection: put TLS in front of any listener that is not loopback.",
+  options: {
+    store: { value: "URL", summary: "the store, such as sqlite:PATH (default: this runtime's own)" },
+    host: { value: "HOST", summary: `where to listen (default: ${HOST})` },
+    port: { value: "PORT", summary: `on which port; 0: any free one (default: ${PORT})` },
+    "token-hash": { value: "HASH", summary: "the SHA-256 of the token that every call has to bring" },
+  },
+  async run(values) {
+    const expected = textOf(values, "token-hash") ?? "";
+    if (!/^[0-9a-f]{64}$/.test(expected)) {
+      throw new UsageError(
+        "--token-hash has to be the SHA-256 of a token, 64 hex digits; millrace keys makes both",
+      );
+    }
+    const port = Number(textOf(values, "port") ?? PORT);
+    if (!Number.isInteger(port) || port < 0 || port > 65_535) {
+      throw new UsageError(`--port has to be 0 to 65535, not ${textOf(values, "port")}`);
+    }
+    const entry = await entryHere();
+    const { host } = entry;
+    const log = createLog({ level: host.logLevel, write: host.writeLog, clock: host.clock });
+    const hotPath = createHotPath(inlineKernels(), { maxKeys: 1, random: host.random });
+    const encoder = new TextEncoder();
+    const isToken = (token: string) =>
+      hotPath.equal(hotPath.sha256(encoder.encode(token)), bytesOf(expected));
+    const served = host.openStore(textOf(values, "store") ?? host.defaultStore, []);
+    try {
+      await served.get("start");
+    } catch (cause) {
+      throw new StartError(`cannot open the store: ${cause instanceof Error ? cause.message : cause}`, {
+        cause,
+      });
+    }
+    const logOnce = createLogOnce(log, host.clock, LOG_ONCE_MS);
+    const handler = serveStore({ store: served, isToken, log: logOnce });
+    async function close(): Promise<void> {
+      logOnce.flush();
+      await served.close();
+    }
+    const listen = { host: textOf(values, "host") ?? HOST, port };
+    await serveUntilSignal(entry, { handler, listen, close }, log);
+  },
+};
+
+function bytesOf(hex: string): Uint8Array {
+  return Uint8Array.from({ length: hex.length / 2 }, (_, i) =>
+    Number.parseInt(hex.slice(2 * i, 2 * i + 2), 16),
+  );
+}

@@ -1,0 +1,58 @@
+/**
+ * A browser's service worker as a host.
+ * @module
+ */
+import { storeLimiter } from "../../../runtime/limiters/store.ts";
+import type { Clock, Fetch, Store } from "../../../runtime/platform.ts";
+import { indexedDbStore } from "../../../runtime/stores/indexeddb.ts";
+import { createHotPath } from "../../../wasm/hotpath.ts";
+import { inlineKernels } from "../../../wasm/inline.ts";
+import type { Host } from "../../hosts/host.ts";
+import { withRoom } from "./identify-cache.ts";
+import type { LongEvent } from "./scope.ts";
+
+/** What the wrapped handler gets beside the request: the event, and the page that is on its way already. */
+export type BrowserArgs = [event: LongEvent, page: () => Promise<Response>];
+
+/** One device has few windows. */
+const MAX_KEYS = 1000;
+
+const clock: Clock = {
+  now: Date.now,
+  after(delayMs, callback) {
+    const timer = setTimeout(callback, delayMs);
+    return () => clearTimeout(timer);
+  },
+};
+
+/** Partners are asked without a token, for it would be every visitor's, and without cookies. */
+const fetchBare: Fetch = (url, init = {}) => {
+  const headers = new Headers(init.headers);
+  headers.delete("authorization");
+  return fetch(url, { ...init, headers, credentials: "omit" });
+};
+
+function openStore(url: string): Store {
+  if (!/^indexeddb:./.test(url)) throw new Error("a browser has no such store; it has indexeddb:NAME");
+  const store = indexedDbStore({ name: url.slice("indexeddb:".length), clock });
+  return { ...store, put: (key, value, options) => withRoom(() => store.put(key, value, options)) };
+}
+
+export const host: Host<BrowserArgs> = {
+  name: "browser",
+  logLevel: "warn",
+  writeLog: (line) => console.error(line),
+  defaultStore: "indexeddb:millrace",
+  clock,
+  random: { fill: (target) => crypto.getRandomValues(target) },
+  fetch: (url, init) => fetch(url, init),
+  fetchPublic: () => fetchBare,
+  livesBetweenRequests: false,
+  loadApp: () => import("./routes.ts"),
+  createHotPath: (options) => createHotPath(inlineKernels(), { maxKeys: MAX_KEYS, ...options }),
+  openStore,
+  // A service worker ends after half a minute of rest, and what it counted in memory with it.
+  openLimiter: () => storeLimiter(openStore(host.defaultStore), clock),
+  address: () => null,
+  background: ([event]) => event,
+};

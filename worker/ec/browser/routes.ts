@@ -1,0 +1,21 @@
+/**
+ * The routes that a visitor's own device has a use for; all others are for servers, and would make the script that every
+ * visitor loads half as long again.
+ * @module
+ */
+import { Hono } from "hono";
+import { type App, answering, type RouteBindings } from "../app.ts";
+import { auctionRoutes } from "../routes/auction.ts";
+import { deletionRoutes } from "../routes/deletion.ts";
+import { identifyRoutes } from "../routes/identify.ts";
+import { pixelSyncRoutes } from "../routes/pixel-sync.ts";
+import type { Services } from "../service.ts";
+
+/** Builds what answers for them. */
+export function createApp(services: Services): App {
+  const app = new Hono<RouteBindings>();
+  for (const routes of [pixelSyncRoutes, identifyRoutes, auctionRoutes, deletionRoutes]) {
+    app.route("/", routes(services));
+  }
+  return answering(services, app);
+}

@@ -1,0 +1,22 @@
+import process from "node:process";
+import { createIdentity } from "../../../runtime/ec/id.ts";
+import { normaliseIp } from "../../../runtime/ec/request/ip.ts";
+import { type Command, configOption, textOf, UsageError } from "../../cli/command.ts";
+import { configPath, readConfig } from "../../config/configured.ts";
+import { entryHere } from "../../entries/here.ts";
+
+export const mint: Command = {
+  summary: "print a fresh EC id for an address",
+  details: "Made with the newest of ec.passphrases. Nothing is stored.",
+  options: { ...configOption, ip: { value: "ADDRESS", summary: "the visitor's address, IPv4 or IPv6" } },
+  async run(values) {
+    const given = textOf(values, "ip");
+    if (given === undefined) throw new UsageError("mint needs --ip ADDRESS");
+    const ip = normaliseIp(given);
+    if (ip === null) throw new UsageError(`"${given}" is no IP address`);
+    const config = await readConfig(configPath(textOf(values, "config")));
+    const { host } = await entryHere();
+    const hotPath = host.createHotPath({ random: host.random });
+    process.stdout.write(`${createIdentity(hotPath, config.ec.passphrases).mint(ip)}\n`);
+  },
+};

@@ -1,0 +1,108 @@
+/**
+ * The routes of the demonstration itself, under `/_demo/`: the panel's files and its stream, starting over, the crowd,
+ * and the page that plays a partner.
+ * @module
+ */
+import { Hono } from "hono";
+import type { Graph } from "../../../runtime/ec/graph/graph.ts";
+import { deleteCookieHeader, EC_COOKIE, readCookies } from "../../../runtime/ec/request/cookie.ts";
+import { SIGNAL_COOKIES } from "../../../runtime/ec/request/signals.ts";
+import { readFiles } from "./files.ts";
+import type { Gates } from "./gates.ts";
+import type { Company } from "./partners/companies.ts";
+import { PLACE_COOKIE, placeOf } from "./places.ts";
+import { playPage } from "./play/page.ts";
+import { strictHeaders } from "./security.ts";
+import { createStreams } from "./streams.ts";
+import type { Visitors } from "./visitors.ts";
+
+/** Where all of it lies. */
+export const PANEL_PATH = "/_demo/";
+
+/** While so many wait already, no crowd comes. */
+const MAX_WAITING = 30;
+
+/** What the routes work with. */
+export interface PanelParts {
+  visitors: Visitors;
+  gates: Gates;
+  companies: readonly Company[];
+  /** The API key of the partner that the visitor plays. */
+  apiKey: string;
+  /** Of the id's cookie. */
+  domain: string;
+}
+
+/** What comes with a request. */
+interface Bindings {
+  graph: Graph;
+  /** Has a crowd of readers come by. */
+  sendCrowd(): void;
+}
+
+/** The demonstration's own side of the server. */
+export interface Panel {
+  answer(request: Request, bindings: Bindings): Response | Promise<Response>;
+  /** Ends every stream. */
+  close(): void;
+}
+
+export function createPanel({ visitors, gates, companies, apiKey, domain }: PanelParts): Panel {
+  const panelFiles = readFiles("./panel/", [
+    "panel.css",
+    "panel.js",
+    "partners.js",
+    "gate.js",
+    "elements.js",
+  ]);
+  const playFiles = readFiles("./play/", ["play.css", "play.js"]);
+  const streams = createStreams(visitors, gates, companies);
+
+  const app = new Hono<{ Bindings: Bindings }>().basePath(PANEL_PATH);
+  app.get("/events", (c) => {
+    const visitor = visitors.of(c.req.raw.headers);
+    // 204 tells a browser not to try again.
+    return visitor === null
+      ? c.body(null, 204)
+      : streams.open(visitor, placeOf(c.req.raw.headers).key, c.env.graph);
+  });
+  app.post("/reset", async (c) => {
+    const visitor = visitors.of(c.req.raw.headers);
+    if (visitor !== null) {
+      const ids = [visitor.id, visitor.withdrawnId].filter((id) => id !== null);
+      await Promise.all(ids.map((id) => c.env.graph.delete(id)));
+      visitors.forget(visitor);
+    }
+    for (const name of [...SIGNAL_COOKIES, PLACE_COOKIE]) {
+      c.header("set-cookie", `${name}=; Path=/; SameSite=Lax; Max-Age=0`, { append: true });
+    }
+    c.header("set-cookie", deleteCookieHeader(domain), { append: true });
+    return c.body(null, 204);
+  });
+  app.post("/crowd", (c) => {
+    // The cookie does not come with a request that another site makes.
+    if (visitors.of(c.req.raw.headers) === null) return c.body(null, 403);
+    if (gates.now().some(({ waiting }) => waiting > MAX_WAITING)) return c.body(null, 429);
+    c.env.sendCrowd();
+    return c.body(null, 204);
+  });
+  app.get("/partner", strictHeaders(), (c) => {
+    const { headers, url } = c.req.raw;
+    const page = playPage({
+      apiKey,
+      origin: new URL(url).origin,
+      id: readCookies(headers.get("cookie"), [EC_COOKIE]).get(EC_COOKIE)?.[0] ?? null,
+      withdrawnId: visitors.of(headers)?.withdrawnId ?? null,
+    });
+    return c.html(page, 200, { "cache-control": "no-store" });
+  });
+  app.get("/:name", (c) => {
+    const name = c.req.param("name");
+    return panelFiles(name) ?? playFiles(name) ?? c.notFound();
+  });
+
+  return {
+    answer: (request, bindings) => app.fetch(request, bindings),
+    close: streams.close,
+  };
+}

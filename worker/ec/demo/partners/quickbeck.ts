@@ -1,0 +1,29 @@
+/**
+ * Quickbeck Exchange, an example partner: answers at once, and holds auctions.
+ * @module
+ */
+import type { Hono } from "hono";
+import { isObject } from "../../../../runtime/lib/json.ts";
+import { answerPulls } from "./answer-pulls.ts";
+
+/** Where it takes bid requests. */
+export const AUCTION_PATH = "/openrtb2/auction";
+
+/** What it bids, in euros for a thousand views: it pays for knowing whom it shows something to. */
+const PRICE = { known: 2.4, unknown: 0.35 };
+
+/** Its server. */
+export function createQuickbeck(token: string): Hono {
+  return answerPulls("quickbeck", token).post(AUCTION_PATH, async (c) => {
+    const request: unknown = await c.req.json();
+    const user = isObject(request) && isObject(request.user) ? request.user : {};
+    const price = Array.isArray(user.eids) && user.eids.length > 0 ? PRICE.known : PRICE.unknown;
+    return c.json({
+      id: isObject(request) ? request.id : null,
+      cur: "EUR",
+      seatbid: [{ seat: "quickbeck", bid: [{ id: "1", impid: "1", price, crid: "boots-for-wet-feet" }] }],
+      // No exchange would say so: for the page that plays a partner.
+      ext: { received: request },
+    });
+  });
+}

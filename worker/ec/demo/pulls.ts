@@ -1,0 +1,127 @@
+/**
+ * What one visitor is told of partners' ids on their way into the graph, in plain words.
+ * @module
+ */
+import type { GraphEntry } from "../../../runtime/ec/graph/entry.ts";
+import type { Gate } from "./gates.ts";
+import type { PullEvent } from "./watched-fetch.ts";
+
+/** One line of the panel's list. */
+export interface PullLine {
+  /** Counts up from 1. */
+  number: number;
+  atMs: number;
+  partner: string;
+  kind: PullEvent["what"]["kind"] | "waits" | "written";
+  text: string;
+}
+
+const MAX_LINES = 9;
+
+/** The pulls for one visitor's id. */
+export interface Pulls {
+  /** The newest first. */
+  readonly lines: readonly PullLine[];
+  /** Whether the last visit had partners asked. */
+  readonly isOn: boolean;
+  /** How far each partner is that was asked since, or waited for. */
+  readonly progress: ReadonlyMap<string, "waits" | "asked" | "over">;
+}
+
+export const NO_PULLS: Pulls = { lines: [], isOn: false, progress: new Map() };
+
+/** A visit begins the round anew, but for the questions that are still open. @param isOn whether it may pull at all. */
+export function afterVisit(pulls: Pulls, isOn: boolean): Pulls {
+  const progress = new Map([...pulls.progress].filter(([, state]) => isOn && state !== "over"));
+  return { ...pulls, isOn, progress };
+}
+
+/** Something happened to a question. @param name the partner's. */
+export function withEvent(pulls: Pulls, event: PullEvent, name: string): Pulls {
+  const { partner, atMs, what } = event;
+  const progress = new Map(pulls.progress).set(partner, what.kind === "asked" ? "asked" : "over");
+  return add({ ...pulls, progress }, { atMs, partner, kind: what.kind, text: wordsFor(what, name) });
+}
+
+function wordsFor(what: PullEvent["what"], name: string): string {
+  switch (what.kind) {
+    case "asked":
+      return `${name} was asked for its id of you.`;
+    case "answered":
+      return what.status === 200
+        ? `${name} answered, after ${duration(what.tookMs)}.`
+        : `${name} answered with status ${what.status}.`;
+    case "slow down":
+      return `${name} said “slow down”. Nobody asks it for the next ${duration(what.pauseMs)}; your next visit tries again.`;
+    case "dropped":
+      return `The question to ${name} was dropped: its answer is not wanted any more.`;
+    case "failed":
+      return `${name} gave no answer.`;
+  }
+}
+
+/** Tells of partners that are due but cannot be asked yet. @param due their ids. */
+export function withWaits(
+  pulls: Pulls,
+  due: readonly string[],
+  gates: readonly Gate[],
+  nameOf: (partner: string) => string,
+  nowMs: number,
+): Pulls {
+  let after = pulls;
+  for (const gate of gates) {
+    const { partner } = gate;
+    const why = reasonToWait(gate, nowMs);
+    if (!pulls.isOn || pulls.progress.has(partner) || !due.includes(partner) || why === null) continue;
+    const progress = new Map(after.progress).set(partner, "waits");
+    const text = `You are in line for ${nameOf(partner)}: ${why}.`;
+    after = add({ ...after, progress }, { atMs: nowMs, partner, kind: "waits", text });
+  }
+  return after;
+}
+
+/** @returns `null` where there is none. */
+function reasonToWait({ closed, inFlight, maxConcurrent, maxPerMinute }: Gate, nowMs: number): string | null {
+  switch (closed?.because) {
+    case "pause":
+      return `it wants to be left alone for another ${Math.ceil((closed.untilMs - nowMs) / 1000)} s`;
+    case "window":
+      return `it was asked ${maxPerMinute} times within a minute, and bears no more`;
+    case "rest":
+      return "it keeps failing, and rests";
+    case undefined:
+      if (inFlight < maxConcurrent) return null;
+      return maxConcurrent === 1 ? "it takes one at a time" : `it takes ${maxConcurrent} at a time`;
+  }
+}
+
+/** Tells of every partner's id that a write of the entry brought. */
+export function withWritten(
+  pulls: Pulls,
+  before: GraphEntry | null,
+  after: GraphEntry | null,
+  nameOf: (partner: string) => string,
+  nowMs: number,
+): Pulls {
+  let told = pulls;
+  for (const [partner, { uid, synced }] of Object.entries(after?.ids ?? {})) {
+    const old = before?.ids[partner];
+    if (old?.uid === uid && old.synced === synced) continue;
+    const text = `${possessive(nameOf(partner))} id for you is in the graph.`;
+    told = add(told, { atMs: nowMs, partner, kind: "written", text });
+  }
+  return told;
+}
+
+function add(pulls: Pulls, line: Omit<PullLine, "number">): Pulls {
+  const number = (pulls.lines[0]?.number ?? 0) + 1;
+  return { ...pulls, lines: [{ ...line, number }, ...pulls.lines].slice(0, MAX_LINES) };
+}
+
+function possessive(name: string): string {
+  return name.endsWith("s") ? `${name}’` : `${name}’s`;
+}
+
+function duration(ms: number): string {
+  return ms < 1000 ? `${Math.max(1, Math.round(ms))} ms` : `${Math.round(ms / 100) / 10} s`;
+}

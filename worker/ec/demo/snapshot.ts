@@ -1,0 +1,97 @@
+/**
+ * Everything the panel shows, as one value.
+ * @module
+ */
+
+import { type GraphEntry, isTombstone, TOMBSTONE_TTL_SECONDS } from "../../../runtime/ec/graph/entry.ts";
+import type { Graph } from "../../../runtime/ec/graph/graph.ts";
+import { ecHash } from "../../../runtime/ec/id.ts";
+import { allowsEcCreation } from "../../../runtime/ec/request/consent.ts";
+import type { ConsentSignals } from "../../../runtime/ec/request/signals.ts";
+import { type Company, PLAYED } from "./partners/companies.ts";
+import { places } from "./places.ts";
+import type { PullLine } from "./pulls.ts";
+import { JURISDICTIONS, reasonOf } from "./story.ts";
+import type { Step, Visitor } from "./visitors.ts";
+
+interface SplitId {
+  hash: string;
+  suffix: string;
+}
+
+/** What panel.js draws. */
+export interface Snapshot {
+  places: { key: string; name: string }[];
+  place: string;
+  steps: Step[];
+  /** The normalised address that an id is derived from. */
+  address: string | null;
+  id: SplitId | null;
+  consent: { allowed: boolean; jurisdiction: string; reason: string; signals: ConsentSignals } | null;
+  graph: {
+    /** The store did not answer. */
+    isDown: boolean;
+    entry: GraphEntry | null;
+    tombstone: { id: SplitId; entry: GraphEntry; untilMs: number } | null;
+  };
+  happenings: Visitor["happenings"];
+  partners: { id: string; name: string; trait: string; isPlayed: boolean }[];
+  pulls: readonly PullLine[];
+}
+
+/** Looks up what there is to show to one visitor who is at `place`. */
+export async function takeSnapshot(
+  visitor: Visitor,
+  place: string,
+  graph: Graph,
+  companies: readonly Company[],
+): Promise<Snapshot> {
+  // First: what is found there may mean that a step is done.
+  const found = await lookUp(visitor, graph).catch(() => ({ isDown: true, entry: null, tombstone: null }));
+  const { context, id, happenings, pulls } = visitor;
+  return {
+    places: places.map(({ key, name }) => ({ key, name })),
+    place,
+    steps: [...visitor.steps],
+    address: context?.client.ip ?? null,
+    id: id === null ? null : split(id),
+    consent:
+      context === null
+        ? null
+        : {
+            allowed: allowsEcCreation(context.consent),
+            jurisdiction: JURISDICTIONS[context.consent.jurisdiction],
+            reason: reasonOf(context.consent),
+            signals: context.consent.signals,
+          },
+    graph: found,
+    happenings,
+    partners: companies.map(({ record, trait }) => ({
+      id: record.id,
+      name: record.name,
+      trait,
+      isPlayed: record.id === PLAYED.id,
+    })),
+    pulls: pulls.lines,
+  };
+}
+
+async function lookUp({ id, withdrawnId }: Visitor, graph: Graph): Promise<Snapshot["graph"]> {
+  const [entry, withdrawn] = await Promise.all([
+    id === null ? null : graph.get(id),
+    withdrawnId === null || withdrawnId === id ? null : graph.get(withdrawnId),
+  ]);
+  const stands = withdrawnId !== null && withdrawn !== null && isTombstone(withdrawn);
+  return {
+    isDown: false,
+    entry,
+    tombstone: stands ? { id: split(withdrawnId), entry: withdrawn, untilMs: endOf(withdrawn) } : null,
+  };
+}
+
+const endOf = (tombstone: GraphEntry) => (tombstone.consent.updated + TOMBSTONE_TTL_SECONDS) * 1000;
+
+function split(id: string): SplitId {
+  const hash = ecHash(id);
+  return { hash, suffix: id.slice(hash.length + 1) };
+}

@@ -1,0 +1,206 @@
+/**
+ * What the service did with one request, in plain words.
+ * @module
+ */
+
+import { decideFinalization, type Finalization } from "../../../runtime/ec/finalize.ts";
+import type { Consent, ConsentReason } from "../../../runtime/ec/request/consent.ts";
+import type { EcContext } from "../../../runtime/ec/request/context.ts";
+
+/** Whose a request is: the site's own, or a route of the service by what it is for. */
+export type Route = "organic" | keyof typeof SERVICE_ROUTES | "other";
+
+const SERVICE_ROUTES = {
+  pixel: "/sync",
+  identify: "/identify",
+  auction: "/auction",
+  batch: "/_ts/api/v1/sync",
+};
+
+/** One line of the panel's list. */
+export interface Happening {
+  atMs: number;
+  /** Method and path. */
+  request: string;
+  route: Route;
+  /** What to call it: a finalization's branch, or one told apart from it. */
+  kind: Finalization["branch"] | "again" | "spared" | "partner";
+  title: string;
+  text: string;
+  /** The `Set-Cookie` lines about the id that went back. */
+  cookies: string[];
+}
+
+/** What the panel knows of the visitor before the request. */
+export interface Past {
+  /** The id that consent was last withdrawn from, if there is one. */
+  withdrawnId: string | null;
+}
+
+/** Whose rules apply, as people call them. */
+export const JURISDICTIONS: Record<Consent["jurisdiction"], string> = {
+  gdpr: "GDPR",
+  "us-state": "US state law",
+  "non-regulated": "No rules on ids",
+  unknown: "Unknown",
+};
+
+const REASONS: Record<ConsentReason, string> = {
+  non_regulated: "No law here asks for consent to an id.",
+  tcf_purpose1: "The TCF string consents to Purpose 1, storing and reading information on a device.",
+  gpp_not_opted_out: "The GPP string says that you did not opt out of the sale of your data.",
+  us_privacy_not_opted_out: "The US Privacy string says that you did not opt out of the sale of your data.",
+  tcf_no_purpose1: "The TCF string refuses Purpose 1, storing and reading information on a device.",
+  gpc: "Your browser sends Global Privacy Control, which is an opt-out everywhere.",
+  gpp_gpc: "The GPP string records Global Privacy Control, which is an opt-out everywhere.",
+  gpp_sale_opt_out: "The GPP string opts out of the sale of your data.",
+  gpp_sharing_opt_out: "The GPP string opts out of the sharing of your data.",
+  gpp_targeted_ads_opt_out: "The GPP string opts out of targeted advertising.",
+  us_privacy_opt_out: "The US Privacy string opts out of the sale of your data.",
+  no_country: "Nobody knows which country you are in, so nobody knows what may be done.",
+  tcf_expired: "The TCF string is too old to count.",
+  tcf_future: "The TCF string has a date in the future and does not count.",
+  tcf_no_disclosed_vendors:
+    "The TCF string does not list the vendors that were disclosed and does not count.",
+  no_usable_signal: "What was said about consent does not settle it here.",
+  no_signal: "Nothing has been said about consent yet, and here that means no.",
+};
+
+/** Why consent allows an id, or why not, as one sentence. */
+export function reasonOf(consent: Consent): string {
+  return REASONS[consent.reason];
+}
+
+/**
+ * Tells of one request, once it is answered.
+ * @param response as the service finished it.
+ */
+export function tell(context: EcContext, request: Request, response: Response, past: Past): Happening {
+  const { pathname } = new URL(request.url);
+  const route = routeOf(pathname);
+  const end = decideFinalization(context);
+  return {
+    atMs: context.nowMs,
+    request: `${request.method} ${pathname}`,
+    route,
+    ...(changesNothing(end, context) && isServiceRoute(route)
+      ? wordsForRoute(route, response, context)
+      : wordsFor(end, context, past)),
+    cookies: response.headers.getSetCookie().filter((line) => line.startsWith("ts-ec=")),
+  };
+}
+
+function routeOf(path: string): Route {
+  for (const [route, its] of Object.entries(SERVICE_ROUTES)) if (path === its) return route as Route;
+  return path.startsWith("/_ts/") ? "other" : "organic";
+}
+
+type Words = Pick<Happening, "kind" | "title" | "text">;
+
+/** Whether a request left the id as it was; what becomes of an id is told first. */
+function changesNothing({ branch }: Finalization, { cookieWasPresent }: EcContext): boolean {
+  return branch === "returning" || branch === "anonymous" || (branch === "denied" && !cookieWasPresent);
+}
+
+const isServiceRoute = (route: Route): route is keyof typeof SERVICE_ROUTES => route in SERVICE_ROUTES;
+
+/** What a request to the service itself came to. */
+function wordsForRoute(
+  route: keyof typeof SERVICE_ROUTES,
+  response: Response,
+  { consent }: EcContext,
+): Words {
+  const { status, headers } = response;
+  const say = (title: string, text: string): Words => ({ kind: "partner", title, text });
+  switch (route) {
+    case "pixel":
+      return say("A partner’s pixel", PIXEL_RESULTS[pixelResult(response)] ?? refused(status));
+    case "identify":
+      if (status === 403) return say("A page asked who you are", `${reasonOf(consent)} It was not told.`);
+      if (status !== 200)
+        return say("A page asked who you are", "You have no id, so there was nothing to tell.");
+      return say(
+        "A page asked who you are",
+        "It was told your id, and the ids of partners that share theirs.",
+      );
+    case "auction":
+      if (status >= 400) return say("An auction", `It could not be held, as status ${status} says.`);
+      if (!headers.has("x-ts-ec")) {
+        return say("An auction", "The bid request went on without a word of who you are.");
+      }
+      return say("An auction", "The bid request went on with your id and partners’ ids in it.");
+    case "batch":
+      if (status === 200) return say("A partner’s upload", "Every id in it was accepted.");
+      if (status === 207)
+        return say("A partner’s upload", "Ids in it were refused, each for a reason of its own.");
+      return say("A partner’s upload", refused(status));
+  }
+}
+
+const refused = (status: number) => `It was refused with status ${status}, and nothing was written.`;
+
+/** The reason in the address that a pixel's answer leads to; `synced` if it worked, empty if it leads nowhere. */
+function pixelResult({ headers }: Response): string {
+  const back = headers.get("location");
+  const query = back === null ? null : new URL(back).searchParams;
+  return query?.get("ts_synced") === "1" ? "synced" : (query?.get("ts_reason") ?? "");
+}
+
+const PIXEL_RESULTS: Record<string, string> = {
+  synced:
+    "Your browser carried the partner’s own id for you here. It is in the graph, and the browser went back.",
+  no_ec: "Your browser carried no id of ours, so there was nothing to put the partner’s under.",
+  no_consent: "Consent does not allow an id, so nothing was written.",
+  write_failed: "The graph does not know your id, so nothing was written.",
+};
+
+function wordsFor(end: Finalization, context: EcContext, past: Past): Words {
+  const reason = reasonOf(context.consent);
+  switch (end.branch) {
+    case "new":
+      if (past.withdrawnId !== null) {
+        const text = `${reason} The cookie was gone, so there is a new id: the same hash, for your address is the same, and another suffix. The old id stays withdrawn.`;
+        return { kind: "again", title: "Allowed again: a new id", text };
+      }
+      return {
+        kind: "new",
+        title: "A new id was minted",
+        text: `${reason} The response set the cookie, and the graph has an entry.`,
+      };
+    case "returning":
+      return {
+        kind: "returning",
+        title: end.restoreCookie ? "Back, and the cookie restored" : "Back, with the same id",
+        text: "Consent still allows it, so nothing changes. The time of the visit is written at most once in five minutes.",
+      };
+    case "withdrawal": {
+      const isKnown = end.tombstones.length > 0;
+      const graph = isKnown
+        ? "A tombstone takes the entry’s place for 24 hours, so that no partner can bring the id back."
+        : "It held no valid id, so the graph has nothing to bury.";
+      return {
+        kind: "withdrawal",
+        title: isKnown ? "The id was withdrawn" : "A stray cookie was deleted",
+        text: `${reason} The response deleted the cookie. ${graph}`,
+      };
+    }
+    case "denied":
+      if (context.cookieWasPresent) {
+        const text = `${reason} That is a fault of geography and no choice of yours: no id is used, but the cookie and the graph are left alone.`;
+        return { kind: "spared", title: "No id used, cookie spared", text };
+      }
+      return { kind: "denied", title: "No id", text: `${reason} The page came as the site made it.` };
+    case "erasure":
+      return {
+        kind: "erasure",
+        title: "The id was deleted",
+        text: "You asked for it: the cookie and everything the graph held are gone.",
+      };
+    case "anonymous":
+      return {
+        kind: "anonymous",
+        title: "Nothing to do",
+        text: "Consent allows an id, but this request came without one, and only the site’s own pages make one.",
+      };
+  }
+}

@@ -1,0 +1,142 @@
+/**
+ * What partners' pages and servers call.
+ * @module
+ */
+import { MAX_MAPPINGS } from "../../../runtime/ec/partners/batch-sync.ts";
+import { anybody, header, json, problem, response, schema } from "./schemas.ts";
+import { COMPRESSED, noStore, visitor } from "./shared.ts";
+import type { Paths } from "./types.ts";
+
+const query = (name: string, description: string, required = true) => ({
+  name,
+  in: "query" as const,
+  required,
+  description,
+  schema: { type: "string", minLength: 1 },
+});
+
+export const partnerPaths: Paths = {
+  "/sync": {
+    get: {
+      operationId: "pixelSync",
+      tags: ["partners"],
+      security: anybody,
+      summary: "Pixel sync: tell your id for this visitor, by way of the visitor's browser.",
+      description: "No parameters but these; each at most once.",
+      parameters: [
+        query("partner", "Your partner id."),
+        {
+          ...query("uid", "Your id for the visitor."),
+          schema: schema("Uid"),
+        },
+        query(
+          "return",
+          "Where the browser goes next, percent-encoded: https, a host of `allowed_return_domains`.",
+        ),
+        query(
+          "consent",
+          "A TC, GPP or US Privacy string. Used only if the request carries no signal of its own, and never stored.",
+          false,
+        ),
+        ...visitor,
+      ],
+      responses: {
+        "302": {
+          description:
+            "Back to `return`, with `ts_synced=1`, or `ts_synced=0` and `ts_reason`: `no_ec` (no valid cookie), " +
+            "`no_consent`, `write_failed`.",
+          headers: {
+            ...noStore,
+            location: {
+              description: "`return` with the result at the end of its query.",
+              required: true,
+              schema: {
+                type: "string",
+                pattern: "[?&]ts_synced=(1|0&ts_reason=(no_ec|no_consent|write_failed))(#.*)?$",
+              },
+            },
+            "set-cookie": header("SetCookie"),
+          },
+        },
+        "400": problem(
+          "A parameter is missing, unknown or not allowed.",
+          ["invalid_request", "unknown_partner", "invalid_return"],
+          noStore,
+        ),
+        "429": response("TooManyRequests"),
+        "500": response("InternalError"),
+        "503": response("StoreUnavailable"),
+      },
+    },
+  },
+  "/_ts/api/v1/sync": {
+    post: {
+      operationId: "batchSync",
+      tags: ["partners"],
+      summary: `Batch sync: tell your ids for up to ${MAX_MAPPINGS} visitors at once.`,
+      description:
+        `At most 1 MiB, ${COMPRESSED} ` +
+        "You write under your own partner id only. Of several mappings for one EC id the newest stays. " +
+        "Sending a mapping again is harmless.",
+      security: [{ partnerKey: [] }],
+      requestBody: {
+        required: true,
+        content: {
+          "application/json": {
+            schema: {
+              type: "object",
+              properties: {
+                mappings: { type: "array", maxItems: MAX_MAPPINGS, items: schema("Mapping") },
+              },
+              required: ["mappings"],
+            },
+          },
+        },
+      },
+      responses: {
+        "200": json("All mappings are accepted.", schema("BatchAnswer"), noStore),
+        "207": json("Some or all mappings are rejected.", schema("BatchAnswer"), noStore),
+        "400": problem("The body is malformed, or has too many mappings.", [
+          "invalid_json",
+          "invalid_request",
+        ]),
+        "401": response("Unauthorized"),
+        "413": response("TooLarge"),
+        "415": response("UnsupportedEncoding"),
+        "429": response("TooManyRequests"),
+        "500": response("InternalError"),
+        "503": response("StoreUnavailable"),
+      },
+    },
+  },
+};
+
+/** What partners' own servers are asked. */
+export const partnerWebhooks: Paths = {
+  pullSync: {
+    get: {
+      operationId: "pullSync",
+      tags: ["partners"],
+      summary: "Pull sync: we ask your server for its id, after a page was served.",
+      description:
+        "Sent to your `pull_sync_url`, whose own query is kept. The whole answer has 5 seconds and 64 KiB, both before and " +
+        "after decompression; `Accept-Encoding` says what is understood. Redirects are not " +
+        "followed. Any other answer than these counts as a failure; we ask again on a later visit.",
+      security: [{ pullToken: [] }],
+      parameters: [
+        { ...query("ec_id", "The visitor's EC id."), schema: schema("EcId") },
+        query("ec_hash", "Its part before the dot."),
+        query("ip", "The visitor's address: IPv4, or the first four groups of IPv6 as 16 hex digits."),
+      ],
+      responses: {
+        "200": json("Your id for the visitor; `null`: you have none.", {
+          type: "object",
+          properties: { uid: { oneOf: [schema("Uid"), { type: "null" }] } },
+          required: ["uid"],
+        }),
+        "404": { description: "You have none." },
+        "429": { description: "Too much. `Retry-After` is heeded for your whole domain." },
+      },
+    },
+  },
+};

@@ -1,0 +1,81 @@
+import { Hono } from "hono";
+import { toSeconds } from "../../../runtime/ec/graph/entry.ts";
+import { applyMappings, readMappings } from "../../../runtime/ec/partners/batch-sync.ts";
+import type { Partner } from "../../../runtime/ec/partners/partner.ts";
+import { valueWithin } from "../../../runtime/lib/within.ts";
+import type { TakeResult } from "../../../runtime/platform.ts";
+import { bearerToken } from "../../http/bearer.ts";
+import { bodyRefusal, readJson } from "../../http/body.ts";
+import { problem } from "../../http/problem.ts";
+import { retryAfter } from "../../http/retry-after.ts";
+import type { RouteBindings } from "../app.ts";
+import type { Services } from "../service.ts";
+
+/** The longest upload, in bytes. */
+const MAX_BODY_BYTES = 1_048_576;
+const MINUTE_MS = 60_000;
+/** How long the store may take for the authentication, in milliseconds. */
+const STORE_PATIENCE_MS = 2000;
+
+/** `POST /_ts/api/v1/sync`: batch sync. */
+export function batchSyncRoutes(services: Services): Hono<RouteBindings> {
+  const { registry, graph, identity, limiter, clock, metrics, logOnce, sha256Hex, inTurn } = services;
+
+  /** Who uploads, and whether their rate allows it; `null`: a key that is nobody's. */
+  async function admit(key: string): Promise<{ partner: Partner; taken: TakeResult } | null> {
+    if (!(await registry.ready())) throw new Error("the registered partners are not known yet");
+    const partner = await registry.authenticate(sha256Hex(key));
+    if (partner === null) return null;
+    const rate = { limit: partner.batchRateLimit, windowMs: MINUTE_MS };
+    return { partner, taken: await limiter.take(`batch:${partner.id}`, rate) };
+  }
+
+  return new Hono<RouteBindings>().post("/_ts/api/v1/sync", async (c) => {
+    c.header("cache-control", "no-store");
+    const unauthorized = () =>
+      c.json(problem("unauthorized", "send your API key as Authorization: Bearer <key>"), 401, {
+        "www-authenticate": "Bearer",
+      });
+    const key = bearerToken(c.req.header("authorization"));
+    if (key === null) return unauthorized();
+    let admitted: Awaited<ReturnType<typeof admit>>;
+    try {
+      admitted = await valueWithin(admit(key), STORE_PATIENCE_MS, clock);
+    } catch (error) {
+      logOnce.error("batch authentication", "a batch upload could not be authenticated", { error });
+      return c.json(problem("store_unavailable", "your key cannot be checked now; try again later"), 503);
+    }
+    if (admitted === null) return unauthorized();
+    const { partner, taken } = admitted;
+    if (!taken.admitted) {
+      const message = `at most ${partner.batchRateLimit} uploads a minute; Retry-After says when the next may come`;
+      return c.json(problem("rate_limit_exceeded", message), 429, retryAfter(taken));
+    }
+
+    const body = await readJson(c.req.raw, MAX_BODY_BYTES, { inTurn });
+    if ("fault" in body) {
+      const refusal = bodyRefusal(body.fault, MAX_BODY_BYTES);
+      return c.json(refusal.body, refusal.status, refusal.headers);
+    }
+    const mappings = readMappings(body.value);
+    if (!Array.isArray(mappings)) return c.json(problem("invalid_request", mappings.fault), 400);
+
+    const applied = applyMappings(mappings, partner, {
+      graph,
+      isValidId: identity.isValid,
+      nowSeconds: toSeconds(clock.now()),
+      onFailure: (error) =>
+        logOnce.error("batch sync", "a batch upload could not be written whole", {
+          partner: partner.id,
+          error,
+        }),
+    });
+    c.env.keep(applied);
+    const answer = await applied;
+    metrics.count("ec_batch_mappings_total", { partner: partner.id, outcome: "accepted" }, answer.accepted);
+    for (const { reason } of answer.errors) {
+      metrics.count("ec_batch_mappings_total", { partner: partner.id, outcome: reason });
+    }
+    return c.json(answer, answer.rejected === 0 ? 200 : 207);
+  });
+}

@@ -1,0 +1,31 @@
+import { Hono } from "hono";
+import { METRICS_CONTENT_TYPE } from "../../../runtime/observe/metrics.ts";
+import { requireOperator } from "../../http/operator.ts";
+import type { RouteBindings } from "../app.ts";
+import type { Services } from "../service.ts";
+
+/** `GET /_ts/health`, `GET /_ts/ready` and `GET /_ts/metrics`. */
+export function healthRoutes(services: Services): Hono<RouteBindings> {
+  const { readiness, metrics } = services;
+
+  /** Tables without room, if there are any: the service works, and refuses some of what it would take. */
+  function full(): { full?: string[] } {
+    const families = services.fullTables();
+    return families.length === 0 ? {} : { full: families };
+  }
+
+  return new Hono<RouteBindings>()
+    .get("/_ts/health", (c) => c.json({ status: "ok", ...full() }))
+    .get("/_ts/ready", async (c) => {
+      const state = await readiness.check();
+      return c.json({ ...state, ...full() }, state.status === "ok" ? 200 : 503);
+    })
+    .get("/_ts/metrics", requireOperator(services, "loopback"), (c) => {
+      for (const { table, keys, maxKeys, refusedFull } of services.tables()) {
+        metrics.gauge("window_keys", keys, { table });
+        metrics.gauge("window_max_keys", maxKeys, { table });
+        metrics.gauge("window_takes_refused_full", refusedFull, { table });
+      }
+      return c.text(metrics.text(), 200, { "content-type": METRICS_CONTENT_TYPE });
+    });
+}

@@ -1,0 +1,113 @@
+import { type Context, Hono } from "hono";
+import {
+  faultToWire,
+  partnerFromWire,
+  partnerToWire,
+  type WireFault,
+} from "../../../runtime/ec/answers/admin.ts";
+import { isObject } from "../../../runtime/lib/json.ts";
+import { fieldName } from "../../../runtime/lib/schema.ts";
+import { valueWithin } from "../../../runtime/lib/within.ts";
+import { repeatedFields } from "../../config/json-fault.ts";
+import { bodyRefusal, readJson } from "../../http/body.ts";
+import { requireOperator } from "../../http/operator.ts";
+import { problem } from "../../http/problem.ts";
+import type { RouteBindings } from "../app.ts";
+import type { Services } from "../service.ts";
+
+/** The longest record that may be sent, in bytes. */
+const MAX_BODY_BYTES = 65_536;
+/** How long the store may take, in milliseconds. */
+const STORE_PATIENCE_MS = 5000;
+
+/** How many fields that are given twice are told at once. */
+const MAX_REPETITIONS = 20;
+
+/** A fault for each field that is given twice: it is not for us to choose which one is meant. */
+function repetitionsIn(text: string): WireFault[] {
+  const found: WireFault[] = [];
+  for (const { path } of repeatedFields(text)) {
+    found.push({ field: fieldName(path).slice(0, 80), reason: "given twice; expected one value" });
+    if (found.length === MAX_REPETITIONS) break;
+  }
+  return found;
+}
+
+/** `POST /_ts/admin/partners/register`, `GET /_ts/admin/partners` and `DELETE /_ts/admin/partners/{id}`. */
+export function partnerRoutes(services: Services): Hono<RouteBindings> {
+  const { registry, clock, log, logOnce } = services;
+  const operator = requireOperator(services);
+
+  function storeIsDown(c: Context<RouteBindings>, error?: unknown) {
+    if (error !== undefined)
+      logOnce.error("partners", "the store failed under the partners' records", { error });
+    return c.json(problem("store_unavailable", "the store does not answer; try again later"), 503);
+  }
+
+  const isConfigured = (c: Context<RouteBindings>) =>
+    c.json(
+      problem(
+        "partner_configured",
+        "this partner is from the configuration: change it there and start the service again",
+      ),
+      409,
+    );
+
+  return new Hono<RouteBindings>()
+    .use("/_ts/admin/partners/*", operator, async (c, next) => {
+      await next();
+      c.header("cache-control", "no-store");
+    })
+
+    .get("/_ts/admin/partners", async (c) => {
+      if (!(await registry.ready())) return storeIsDown(c);
+      const partners = registry.all().sort((a, b) => (a.partner.id < b.partner.id ? -1 : 1));
+      return c.json({ partners: partners.map(({ partner, source }) => partnerToWire(partner, source)) });
+    })
+
+    .post("/_ts/admin/partners/register", async (c) => {
+      const body = await readJson(c.req.raw, MAX_BODY_BYTES);
+      if ("fault" in body && body.fault !== "malformed") {
+        const refusal = bodyRefusal(body.fault, MAX_BODY_BYTES);
+        return c.json(refusal.body, refusal.status, refusal.headers);
+      }
+      if ("fault" in body || !isObject(body.value)) {
+        return c.json(problem("invalid_json", "the body must be a JSON object: a partner's record"), 400);
+      }
+      const { input, faults } = partnerFromWire(body.value);
+      faults.push(...repetitionsIn(body.text));
+      try {
+        const result = await valueWithin(
+          registry.register(input, faults.length > 0),
+          STORE_PATIENCE_MS,
+          clock,
+        );
+        if (result.outcome === "configured") return isConfigured(c);
+        if (result.outcome === "invalid") {
+          const found = [...faults, ...result.faults.map(faultToWire)];
+          const message = found.map(({ field, reason }) => `${field}: ${reason}`).join("; ");
+          return c.json({ ...problem("invalid_partner", message), faults: found }, 400);
+        }
+        const { partner, outcome } = result;
+        log.info("registered a partner", { partner: partner.id, outcome });
+        return c.json(partnerToWire(partner, "registered"), outcome === "created" ? 201 : 200);
+      } catch (error) {
+        return storeIsDown(c, error);
+      }
+    })
+
+    .delete("/_ts/admin/partners/:id", async (c) => {
+      const id = c.req.param("id");
+      try {
+        const outcome = await valueWithin(registry.remove(id), STORE_PATIENCE_MS, clock);
+        if (outcome === "configured") return isConfigured(c);
+        if (outcome === "unknown") {
+          return c.json(problem("unknown_partner", "there is no partner of this id"), 404);
+        }
+        log.info("removed a partner", { partner: id });
+        return c.body(null, 204);
+      } catch (error) {
+        return storeIsDown(c, error);
+      }
+    });
+}

@@ -1,0 +1,59 @@
+/**
+ * The site behind millrace, with the Edge Cookie in front of it.
+ * @module
+ */
+import { changedFields } from "../../runtime/ec/finalize.ts";
+import { isPending } from "../../runtime/lib/within.ts";
+import type { Background, Clock, Log } from "../../runtime/platform.ts";
+import { readClient, readProtocol } from "../http/client.ts";
+import { createProxy, type ReverseProxy } from "../http/proxy.ts";
+import type { Config } from "./config.ts";
+import { routeKindOfPath } from "./route-kind.ts";
+import type { Service } from "./service.ts";
+
+/** The process lives on by itself. */
+const livingProcess: Background = { waitUntil() {} };
+
+/**
+ * A proxy to the site: each of its requests is a visit of the service, whose finalization goes into the answer's fields.
+ * Requests for the service's own paths are left to the service.
+ */
+export function createSite(
+  service: Pick<Service, "begin" | "end" | "services">,
+  { publisher, client }: Config & { publisher: { origin: string } },
+  clock: Clock,
+  log: Log,
+): ReverseProxy {
+  const { metrics } = service.services;
+  return createProxy({
+    origin: publisher.origin,
+    originHost: publisher.originHost === "preserve" ? null : publisher.originHost,
+    defaultHost: publisher.domain,
+    timeoutMs: publisher.originTimeoutMs,
+    clock,
+    log,
+    onFault: (fault) => metrics.count("proxy_faults_total", { fault }),
+    told: (fields, peer) => ({
+      ip: readClient(fields, peer, client).ip,
+      protocol: readProtocol(fields, peer, client) ?? "http",
+    }),
+    admit(request) {
+      const route = routeKindOfPath(request.path);
+      if (route !== "organic") return null;
+      const visit = service.begin(
+        request,
+        route,
+        readClient(request.headers, request.peer, client),
+        livingProcess,
+      );
+      return {
+        answered(status, fields) {
+          const change = service.end(visit, status);
+          return isPending(change)
+            ? change.then((known) => changedFields(fields, known))
+            : changedFields(fields, change);
+        },
+      };
+    },
+  });
+}

@@ -1,0 +1,30 @@
+import type { Fetch } from "../../../runtime/platform.ts";
+
+/**
+ * A fetch whose answers' bodies can be cancelled at any time. StarlingMonkey, the engine of Fastly Compute and of
+ * componentized JavaScript, ends the whole instance when an empty body is cancelled while it is being read.
+ */
+export function cancellable(fetch: Fetch): Fetch {
+  return async (url, init) => {
+    const response = await fetch(url, init);
+    return response.body === null ? response : new Response(patient(response.body), response);
+  };
+}
+
+/** The same body, but cancelling waits until it is not being read. */
+function patient(body: ReadableStream<Uint8Array<ArrayBuffer>>): ReadableStream<Uint8Array<ArrayBuffer>> {
+  const reader = body.getReader();
+  let reading: Promise<unknown> = Promise.resolve();
+  return new ReadableStream({
+    async pull(controller) {
+      const read = reader.read();
+      reading = read;
+      const { done, value } = await read;
+      if (done) controller.close();
+      else controller.enqueue(value);
+    },
+    cancel(reason) {
+      reading.then(() => reader.cancel(reason)).catch(() => {});
+    },
+  });
+}

@@ -1,0 +1,37 @@
+/**
+ * Calls to other servers from Fastly Compute.
+ * @module
+ */
+import { Backend } from "fastly:backend";
+import { CacheOverride } from "fastly:cache-override";
+import type { Fetch } from "../../../runtime/platform.ts";
+import { abortable } from "./abort.ts";
+
+/** Bounds of a call, in milliseconds; callers have shorter ones of their own. */
+const TIMEOUTS = { connectTimeout: 5000, firstByteTimeout: 60_000, betweenBytesTimeout: 30_000 };
+
+const backends = new Map<string, object>();
+
+/** The backend for a URL's server, made at the first call: partners come and go while the service runs. */
+function backendFor({ origin, protocol, host, hostname }: URL): object {
+  let backend = backends.get(origin);
+  if (backend === undefined) {
+    const secure = protocol === "https:";
+    backend = new Backend({
+      name: origin,
+      target: host,
+      hostOverride: host,
+      useSSL: secure,
+      ...(secure ? { certificateHostname: hostname, sniHostname: hostname } : {}),
+      ...TIMEOUTS,
+    });
+    backends.set(origin, backend);
+  }
+  return backend;
+}
+
+/** Calls a server, past Fastly's cache: what it says is for one visitor, or about them. */
+export const dynamicFetch: Fetch = (url, { signal, ...init } = {}) => {
+  const fastly = { ...init, backend: backendFor(new URL(url)), cacheOverride: new CacheOverride("pass") };
+  return abortable(fetch(url, fastly), signal);
+};

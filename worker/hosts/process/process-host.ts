@@ -1,0 +1,145 @@
+/**
+ * What Node, Bun and Deno have in common: a process that lives on, files, a socket's address, standard error.
+ * @module
+ */
+import { localLimiter } from "../../../runtime/limiters/local.ts";
+import { redisLimiter } from "../../../runtime/limiters/redis.ts";
+import { LOG_LEVELS, type LogLevel } from "../../../runtime/observe/log.ts";
+import type { Background, Clock, Fetch, Store } from "../../../runtime/platform.ts";
+import { lateStore } from "../../../runtime/stores/late.ts";
+import { memoryStore } from "../../../runtime/stores/memory.ts";
+import { connectRedis, redisStore } from "../../../runtime/stores/redis.ts";
+import { createHotPath } from "../../../wasm/hotpath.ts";
+import { inlineKernels } from "../../../wasm/inline.ts";
+import type { Host } from "../host.ts";
+import { makeTables } from "../table-sizes.ts";
+
+/** The longest delay of a timer; a longer one would be taken for none. */
+const MAX_DELAY_MS = 2 ** 31 - 1;
+
+/** The system's time. Its timers do not keep the process alive. */
+const systemClock = (unref: (timer: Timer) => void): Clock => ({
+  now: Date.now,
+  monotonic: () => performance.now(),
+  after(delayMs, callback) {
+    const timer = setTimeout(callback, Math.min(delayMs, MAX_DELAY_MS));
+    unref(timer);
+    return () => clearTimeout(timer);
+  },
+});
+
+type Timer = ReturnType<typeof setTimeout>;
+
+/** The process lives on by itself; whoever hands work in has dealt with its failure. */
+const livingProcess: Background = { waitUntil() {} };
+
+/** What differs between the three. */
+export interface ProcessHostOptions<Args extends unknown[]> {
+  name: string;
+  address: Host<Args>["address"];
+  /** Further stores, by scheme, and what is the default if it is not SQLite. */
+  stores?: Stores;
+  defaultStore?: string;
+  /** An environment variable, and how to let the process end before a timer: left out where there is Node's `process`. */
+  env?(name: string): string | undefined;
+  unref?(timer: Timer): void;
+}
+
+/** Opens a store, given what follows the scheme and its colon. */
+export type Stores = Record<string, (rest: string, clock: Clock) => ReturnType<Host["openStore"]>>;
+
+const commonStores: Stores = {
+  memory: (_rest, clock) => memoryStore({ clock }),
+  sqlite: lateSqliteStore,
+  redis: (rest, clock) => redisStore({ redis: connectRedis({ url: `redis:${rest}` }), clock }),
+  rediss: (rest, clock) => redisStore({ redis: connectRedis({ url: `rediss:${rest}` }), clock }),
+};
+
+/**
+ * The store in a SQLite file, loaded and opened by its first operation: a visitor who was seen lately needs none, and
+ * SQLite alone is a good part of a cold start.
+ */
+export function lateSqliteStore(path: string, clock: Clock): Store {
+  return lateStore({
+    traits: { name: "sqlite", readAfterWrite: true, durable: true, shared: true },
+    updates: true,
+    async open() {
+      const { sqliteStore } = await import("../../../runtime/stores/sqlite.ts");
+      return sqliteStore({ path, clock });
+    },
+  });
+}
+
+/** The host of a runtime that is a process. */
+export function processHost<Args extends unknown[]>(options: ProcessHostOptions<Args>): Host<Args> {
+  const {
+    name,
+    address,
+    defaultStore = "sqlite:./data/millrace.db",
+    // The global, and not before it is needed: to import Node's modules takes Deno longer than all the rest.
+    env = (variable) => process.env[variable],
+    unref = (timer) => timer.unref(),
+  } = options;
+  const clock = systemClock(unref);
+  const stores: Stores = { ...commonStores, ...options.stores };
+  const level = env("MILLRACE_LOG") as LogLevel;
+  return {
+    name,
+    defaultStore,
+    address,
+    logLevel: LOG_LEVELS.includes(level) ? level : "info",
+    writeLog: (line) => process.stderr.write(`${line}\n`),
+    clock,
+    random: { fill: (target) => crypto.getRandomValues(target) },
+    fetch: (url, init) => fetch(url, init),
+    fetchPublic: lateFetchPublic,
+    livesBetweenRequests: true,
+    loadApp: () => import("../../ec/routes/all.ts"),
+    createHotPath: (given) => createHotPath(inlineKernels(), given),
+    openStore(url) {
+      const colon = url.indexOf(":");
+      const open = stores[url.slice(0, colon)];
+      if (open === undefined) {
+        throw new Error(`${name} has no store for "${schemeOf(url)}"; it has ${listed(Object.keys(stores))}`);
+      }
+      return open(url.slice(colon + 1), clock);
+    },
+    openLimiter(url, { sizes, ...given }) {
+      if (url === "local") {
+        const kernels = inlineKernels();
+        const make = (maxKeys: number) => createHotPath(kernels, { maxKeys, random: given.random });
+        return localLimiter(makeTables(sizes, make), given.clock);
+      }
+      if (/^rediss?:/.test(url)) return redisLimiter({ redis: connectRedis({ url }) });
+      throw new Error(`${name} has no limiter for "${schemeOf(url)}"; it has local, redis:, rediss:`);
+    },
+    isPublicSuffix: async (domain) => (await import("./public-suffix.ts")).isPublicSuffix(domain),
+    background: () => livingProcess,
+  };
+}
+
+/** Loads what it takes with the first call: `node:http` alone takes a good part of a cold start. */
+function lateFetchPublic(allowLoopback: boolean): Fetch {
+  let loaded: Promise<Fetch> | undefined;
+  async function load(): Promise<Fetch> {
+    const [{ createRawFetch }, { publicLookup }, { decodingFetch }] = await Promise.all([
+      import("../../http/raw-fetch.ts"),
+      import("../../http/public-lookup.ts"),
+      import("../../http/codings.ts"),
+    ]);
+    return decodingFetch(createRawFetch(publicLookup(allowLoopback)));
+  }
+  return async (url, init) => {
+    loaded ??= load();
+    return (await loaded)(url, init);
+  };
+}
+
+/** Not the whole URL: it may hold a password. */
+function schemeOf(url: string): string {
+  return url.replace(/:.*$/s, ":");
+}
+
+function listed(schemes: string[]): string {
+  return schemes.map((scheme) => `${scheme}:`).join(", ");
+}
