@@ -5,27 +5,30 @@
 import { copyResponse } from "../lib/copy-response.ts";
 import { allowsEcCreation, isWithdrawal } from "./request/consent.ts";
 import { EC_HEADER, type EcContext } from "./request/context.ts";
-import { deleteCookieHeader, setCookieHeader } from "./request/cookie.ts";
+import { deleteCookieHeader, type EcCookie, setCookieHeader } from "./request/cookie.ts";
 
-/** What a request's end has to do; exactly one of these for each request. */
+/** How a request ends: exactly one of these for each request. */
 export type Finalization =
-  /** Consent does not allow and a cookie was there: delete it, and let tombstones take the place of these ids. */
-  | { branch: "withdrawal"; tombstones: string[] }
-  /** Consent does not allow, and nothing is taken away: no trace of an identity in the response, nothing else. */
-  | { branch: "denied" }
-  /** Consent allows and the visitor has an id; `restoreCookie` if their cookie holds another one. */
-  | { branch: "returning"; id: string; restoreCookie: boolean }
+  /** Consent does not allow an id and there was a cookie: delete the cookie, and replace the entries of these ids by tombstones. */
+  | { readonly branch: "withdrawal"; readonly tombstones: readonly string[] }
+  /** Consent does not allow an id, and nothing is taken away: the response carries no identity. */
+  | { readonly branch: "denied" }
+  /** Consent allows an id and the visitor has one; `restoreCookie`: the cookie holds another one. */
+  | { readonly branch: "returning"; readonly id: string; readonly restoreCookie: boolean }
   /** This request minted the id. */
-  | { branch: "new"; id: string }
-  /** This request deleted the identity: delete the cookie too, and leave nothing in the graph. */
-  | { branch: "erasure" }
-  /** Consent allows but there is no id: one of the service's own routes, or no address. */
-  | { branch: "anonymous" };
+  | { readonly branch: "new"; readonly id: string }
+  /** This request deleted the identity: delete the cookie, and write nothing to the graph. */
+  | { readonly branch: "erasure" }
+  /** Consent allows an id but there is none: a route of the service itself, or no address. */
+  | { readonly branch: "anonymous" };
 
-/** Decides how a request ends, from what was read and minted alone. */
-export function decideFinalization(context: EcContext): Finalization {
+/**
+ * Decides how a request ends.
+ * @param isErased the visitor had their identity deleted by this request.
+ */
+export function decideFinalization(context: EcContext, isErased: boolean): Finalization {
   const { consent, cookieWasPresent, cookieId, otherCookieIds = [], headerId, activeId } = context;
-  if (context.erased) return { branch: "erasure" };
+  if (isErased) return { branch: "erasure" };
   if (!allowsEcCreation(consent)) {
     if (!cookieWasPresent || !isWithdrawal(consent)) return { branch: "denied" };
     const tombstones = [...new Set([cookieId, ...otherCookieIds, headerId])].filter((id) => id !== null);
@@ -36,24 +39,21 @@ export function decideFinalization(context: EcContext): Finalization {
   return { branch: "returning", id: activeId, restoreCookie: cookieWasPresent && cookieId !== activeId };
 }
 
-/** Response headers that begin like the service's own but belong to the publisher's infrastructure. */
+/** Response headers with the service's prefix that belong to the publisher's infrastructure. */
 const FOREIGN = new Set(["x-ts-version", "x-ts-env", "x-ts-ts"]);
 
-/** What a finalization changes in a response's header fields. Bodies are never read and keep streaming. */
+/** What a finalization changes in a response's header fields. The body is never read and keeps streaming. */
 export interface HeaderChange {
-  /** The response carries an identity or takes one away, so shared caches must not store it. */
+  /** The response sets or deletes an identity, so shared caches must not store it. */
   readonly isPrivate: boolean;
-  /** Fields of the service's own go. */
+  /** The service's own fields are removed. */
   readonly stripsEcFields: boolean;
-  /** Fields to add, name and value. A field other than `set-cookie` takes the place of one with its name. */
+  /** Fields to add, name and value. A field other than `set-cookie` replaces the one with its name. */
   readonly adds: readonly (readonly [name: string, value: string])[];
 }
 
-/**
- * What a finalization changes in the response; `null`: nothing.
- * @param domain the publisher's domain, for the cookie.
- */
-export function headerChange(finalization: Finalization, domain: string): HeaderChange | null {
+/** What a finalization changes in the response; `null`: nothing. */
+export function headerChange(finalization: Finalization, cookie: EcCookie): HeaderChange | null {
   switch (finalization.branch) {
     case "anonymous":
       return null;
@@ -64,21 +64,21 @@ export function headerChange(finalization: Finalization, domain: string): Header
       return {
         isPrivate: true,
         stripsEcFields: true,
-        adds: [["set-cookie", deleteCookieHeader(domain)]],
+        adds: [["set-cookie", deleteCookieHeader(cookie)]],
       };
     case "returning":
       if (!finalization.restoreCookie) return null;
       return {
         isPrivate: true,
         stripsEcFields: false,
-        adds: [["set-cookie", setCookieHeader(finalization.id, domain)]],
+        adds: [["set-cookie", setCookieHeader(finalization.id, cookie)]],
       };
     case "new":
       return {
         isPrivate: true,
         stripsEcFields: false,
         adds: [
-          ["set-cookie", setCookieHeader(finalization.id, domain)],
+          ["set-cookie", setCookieHeader(finalization.id, cookie)],
           [EC_HEADER, finalization.id],
         ],
       };
@@ -87,7 +87,7 @@ export function headerChange(finalization: Finalization, domain: string): Header
 
 const STRIPS: HeaderChange = { isPrivate: false, stripsEcFields: true, adds: [] };
 
-/** The response with changed headers: the same one if nothing changes, else a copy around the same body. */
+/** The response with changed headers: the same object if nothing changes, else a copy with the same body. */
 export function changedResponse(response: Response, change: HeaderChange | null): Response {
   if (change === null) return response;
   if (!change.isPrivate && !hasEcHeader(response.headers)) return response;
@@ -105,7 +105,7 @@ function changeHeaders(headers: Headers, { isPrivate, stripsEcFields, adds }: He
 
 /**
  * A list of fields with the same changes, for hosts that write responses without `Response`.
- * @param list flat, name and value in turn; names in any case
+ * @param list flat, name and value in turn; names in any case.
  */
 export function changedFields(list: readonly string[], change: HeaderChange | null): readonly string[] {
   if (change === null) return list;
@@ -142,25 +142,25 @@ function stripEcHeaders(headers: Headers): void {
   for (const name of [...headers.keys()]) if (isEcHeader(name)) headers.delete(name);
 }
 
-/** Fields that some shared caches obey before `Cache-Control`, and whose names do not end like the others'. */
+/** Fields that some shared caches obey before `Cache-Control`, and whose names do not end in `-cache-control`. */
 const SHARED_CACHE_FIELDS = new Set(["surrogate-control", "edge-control", "x-accel-expires"]);
-/** Directives that permit or bind shared caches alone, and `private`, which is written anew. */
+/** Directives for shared caches only, and `private`, which is written again. */
 const SHARED_CACHE_DIRECTIVES = new Set(["public", "s-maxage", "proxy-revalidate", "private"]);
 
 /**
- * Whether a header field addresses shared caches alone, so that `Cache-Control: private` would not bind them: the targeted
- * fields of RFC 9213, every name that ends in `-cache-control`, and those that some caches had before it. `Expires` and
- * `Pragma` are none of them: `Cache-Control` overrides both (RFC 9111, 5.3 and 5.4).
- * @param name in lower case
+ * Whether a header field is for shared caches only, so that `Cache-Control: private` would not bind them: the targeted fields of
+ * RFC 9213, every name that ends in `-cache-control`, and older fields of some caches. `Expires` and `Pragma` are not among them:
+ * `Cache-Control` overrides both (RFC 9111, 5.3 and 5.4).
+ * @param name in lower case.
  */
 export function isSharedCacheField(name: string): boolean {
   return name.endsWith("-cache-control") || SHARED_CACHE_FIELDS.has(name);
 }
 
 /**
- * The `Cache-Control` that keeps a response out of shared caches (RFC 9111, 5.2.2): `private` in place of what allows them.
- * `no-store` forbids more and stays alone as it is.
- * @param value the response's own; of several fields, their values with commas between them; `null`: there is none
+ * The `Cache-Control` that keeps a response out of shared caches (RFC 9111, 5.2.2): `private` in place of the directives for shared
+ * caches. A value with `no-store` forbids more and stays as it is.
+ * @param value the response's own; several fields joined by commas; `null`: there is none.
  */
 export function privateCacheControl(value: string | null): string {
   const directives = ((value ?? "").match(/(?:[^,"]|"[^"]*")+/g) ?? [])
@@ -177,7 +177,7 @@ function forbidSharedCaching(headers: Headers): void {
   headers.set("cache-control", privateCacheControl(headers.get("cache-control")));
 }
 
-/** A copy with changed headers around the same body: a response that came from the network has immutable ones. */
+/** A copy with changed headers and the same body: a response that came from the network has immutable headers. */
 function withHeaders(response: Response, change: (headers: Headers) => void): Response {
   const copy = copyResponse(response);
   change(copy.headers);

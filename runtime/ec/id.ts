@@ -1,18 +1,18 @@
 /**
- * The EC id: `{64 lowercase hex}.{6 alphanumeric}`. The hex part, the EC hash, is HMAC-SHA-256 of the normalised
- * address under a passphrase of the publisher; the suffix tells people behind one address apart.
+ * The EC id: `{64 lowercase hex}.{6 alphanumeric}`. The hex part, the EC hash, is the HMAC-SHA-256 of the normalised address under a
+ * passphrase of the publisher. The suffix distinguishes people behind one address.
  * @module
  */
 import type { HotPath } from "../../wasm/hotpath.ts";
 
-/** How many passphrases may be configured: each takes one key slot of the hot path. */
+/** Maximum number of passphrases: each takes one key slot of the hot path. */
 export const MAX_PASSPHRASES = 16;
 
-/** What can be done with ids under one publisher's passphrases. */
+/** Operations on ids under one publisher's passphrases. */
 export interface Identity {
-  /** Whether `id` has the form of an EC id; says nothing of where it comes from. */
+  /** Whether `id` has the form of an EC id, whatever its origin. */
   isValid(id: string): boolean;
-  /** A fresh id for a normalised address, under the newest passphrase. */
+  /** A new id for a normalised address, under the newest passphrase. */
   mint(normalisedIp: string): string;
   /** Whether any of the configured passphrases gives `id`'s hash for this normalised address. */
   isOfAddress(id: string, normalisedIp: string): boolean;
@@ -20,7 +20,7 @@ export interface Identity {
 
 /**
  * Loads the passphrases into the hot path's key slots.
- * @param passphrases newest first, 1 to 16; only the newest mints, all of them recognise.
+ * @param passphrases newest first, 1 to {@link MAX_PASSPHRASES}; only the newest mints, all recognise ids.
  */
 export function createIdentity(hotPath: HotPath, passphrases: readonly string[]): Identity {
   const encoder = new TextEncoder();
@@ -42,7 +42,7 @@ export function ecHash(id: string): string {
   return id.slice(0, 64);
 }
 
-/** As much of an id as a log may hold. */
+/** The part of an id that a log may hold. */
 export function shortId(id: string): string {
   return id.slice(0, 8);
 }

@@ -6,8 +6,8 @@ import { Hono } from "hono";
 import { bodyLimit } from "hono/body-limit";
 import { createEdgeCookie } from "../../worker/ec/edge-cookie.ts";
 import { edgeCookieMiddleware } from "../../worker/ec/hono.ts";
+import { ecOf } from "../../worker/ec/request-context.ts";
 import { loadAllRoutes } from "../../worker/ec/routes/load.ts";
-import { ecOf } from "../../worker/ec/service.ts";
 import { entryHere } from "../../worker/entries/here.ts";
 
 const entry = await entryHere();

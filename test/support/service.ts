@@ -11,7 +11,8 @@ import { memoryStore } from "../../runtime/stores/memory.ts";
 import { createHotPath, type Kernels } from "../../wasm/hotpath.ts";
 import { inlineKernels } from "../../wasm/inline.ts";
 import { type ConfigInput, parseConfig } from "../../worker/ec/config.ts";
-import { createService, type Service, type Services } from "../../worker/ec/service.ts";
+import { createService } from "../../worker/ec/service.ts";
+import type { Service, Services } from "../../worker/ec/services.ts";
 import { type ManualClock, manualClock } from "./manual-clock.ts";
 import { mustBeDescribed } from "./openapi.ts";
 

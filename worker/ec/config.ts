@@ -3,13 +3,16 @@
  * @module
  */
 import * as v from "valibot";
+import { MAX_PASSPHRASES } from "../../runtime/ec/id.ts";
 import { type Partner, partnerSchema, sealPartner } from "../../runtime/ec/partners/partner.ts";
 import {
   DEFAULT_GDPR_COUNTRIES,
   DEFAULT_US_STATES,
   type WithdrawalRule,
 } from "../../runtime/ec/request/consent.ts";
+import { DEFAULT_COOKIE_NAME } from "../../runtime/ec/request/cookie.ts";
 import { readCountry } from "../../runtime/ec/request/places.ts";
+import { SIGNAL_COOKIES } from "../../runtime/ec/request/signals.ts";
 import { isLoopbackHost } from "../../runtime/lib/addresses.ts";
 import { type Fault, fields, flag, listOf, parseUrl, text, whole } from "../../runtime/lib/schema.ts";
 import {
@@ -26,7 +29,6 @@ import { COUNTRIES, US_REGIONS } from "./codes.ts";
 import { passphraseFault } from "./passphrase.ts";
 import { visitorKeysNeeded, visitorKeysOf } from "./table-needs.ts";
 
-const MAX_PASSPHRASES = 16;
 const DOMAIN = /^(?=.{1,253}$)(?:[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z](?:[a-z0-9-]{0,61}[a-z0-9])?$/;
 /** The port where the section has a `listen` without one. */
 const DEFAULT_PORT = 8787;
@@ -67,6 +69,20 @@ function cookieDomain(isPublicSuffix: IsPublicSuffix) {
       (value) => !DOMAIN.test(value) || !isPublicSuffix(value),
       ({ input }) => publicSuffixExpected(input),
     ),
+  );
+}
+
+/** A cookie's name (RFC 6265) whose attributes a browser accepts, and that no consent signal has. */
+function cookieName() {
+  const expected =
+    "a cookie name of 1 to 64 letters, digits, dots, underscores and hyphens that is no consent cookie and does not begin with " +
+    "__Host- or __Http-";
+  return text(
+    expected,
+    (name) =>
+      /^[\w.-]{1,64}$/.test(name) &&
+      !/^__(?:Host|Http)-/i.test(name) &&
+      !(SIGNAL_COOKIES as readonly string[]).includes(name),
   );
 }
 
@@ -136,6 +152,10 @@ function edgeCookieSchema(allowInsecure: boolean, isPublicSuffix: IsPublicSuffix
       "local",
     ),
     readEcHeader: v.optional(flag(), true),
+    cookie: section({
+      name: v.optional(cookieName(), DEFAULT_COOKIE_NAME),
+      maxAgeDays: v.optional(whole(1, 400, "a whole number of days"), 365),
+    }),
     pullSyncConcurrency: v.optional(whole(1, 100), 3),
     mintPerAddressPerHour: v.optional(whole(0, 1_000_000), 1000),
     allowInsecurePartners: v.optional(flag(), false),

@@ -1,22 +1,22 @@
 /**
- * Which pages of other origins may read the visitor's identity, or have it deleted: the publisher's own.
+ * CORS: pages of the publisher's domain and its subdomains may read the visitor's identity, or have it deleted.
  * @module
  */
 import type { Context } from "hono";
 import { createMiddleware } from "hono/factory";
 import { parseUrl } from "../../runtime/lib/schema.ts";
 import { problem } from "../http/problem.ts";
-import type { RouteBindings } from "./app.ts";
+import type { RouteBindings } from "./services.ts";
 
 /** Whether an `Origin` is https and of the publisher's domain or a subdomain of it. */
 export function isPublisherOrigin(origin: string, domain: string): boolean {
   const url = parseUrl(origin);
-  if (url === null) return false; // "null", which sandboxed pages send
+  if (url === null) return false; // for example "null", which sandboxed pages send
   const own = domain.replace(/^\./, "");
   return url.protocol === "https:" && (url.hostname === own || url.hostname.endsWith(`.${own}`));
 }
 
-/** What {@link publisherCors} allows. */
+/** Options of {@link publisherCors}. */
 export interface CorsOptions {
   /** The publisher's domain. */
   domain: string;
@@ -24,15 +24,15 @@ export interface CorsOptions {
   method: string;
   /** Request headers that a page may set. */
   requestHeaders: string;
-  /** Whether a page of the very host that was asked may ask, too: browsers send `Origin` there for unsafe methods. */
+  /** Also permit pages of the requested host: browsers send `Origin` there for unsafe methods. Default: false. */
   ownHost?: boolean;
-  /** An answer that goes before the check of the origin; `null`: none. */
+  /** Returns an answer that takes precedence over the check of the origin; `null`: none. */
   first?(c: Context<RouteBindings>): Response | null;
 }
 
 /**
- * Answers preflights, reflects a permitted `Origin` with credentials, and refuses every other one before anything
- * happens. Without `Origin` there are no CORS headers.
+ * Middleware that answers preflights, reflects a permitted `Origin` with credentials, and refuses every other one before the route
+ * runs. Without `Origin` there are no CORS headers.
  */
 export function publisherCors({ domain, method, requestHeaders, ownHost = false, first }: CorsOptions) {
   const isPermitted = (origin: string, url: string) =>
@@ -43,7 +43,7 @@ export function publisherCors({ domain, method, requestHeaders, ownHost = false,
     const permitted = origin === undefined || isPermitted(origin, c.req.url);
     const isPreflight = c.req.method === "OPTIONS";
 
-    // Before there is an answer: hono makes an answer anew, its body a stream, for every header that comes later.
+    // Before the answer exists: hono copies an answer, with a stream for its body, for every header that is set later.
     c.header("vary", "Origin", { append: true });
     if (origin !== undefined && permitted) {
       c.header("access-control-allow-origin", origin);

@@ -2,6 +2,7 @@
  * The Edge Cookie as one of the services of a millrace process: in front of `publisher.origin`.
  * @module
  */
+import { START_KEY } from "../../runtime/ec/keys.ts";
 import { METRICS } from "../../runtime/ec/metrics.ts";
 import type { Fault } from "../../runtime/lib/schema.ts";
 import type { TableView } from "../../runtime/platform.ts";
@@ -9,6 +10,7 @@ import type { Entry, Listen } from "../hosts/server.ts";
 import { problem } from "../http/problem.ts";
 import { StartError } from "../serve/start-error.ts";
 import type { RunningService, ServiceModule, Shared } from "../service.ts";
+import { readStatus } from "./admin/status.ts";
 import { mint } from "./commands/mint.ts";
 import { configWarnings, type EdgeCookieSection, edgeCookieSection, servingFaults } from "./config.ts";
 import { withConfig } from "./edge-cookie.ts";
@@ -36,22 +38,36 @@ async function create(
   section: EdgeCookieSection,
 ): Promise<RunningService> {
   const { host } = entry;
-  const { publisher } = section;
-  const config = { ...section, client, operator, publisher: { ...publisher, origin: publisher.origin! } };
+  const config = runningConfig(section, { client, operator });
   const own = { log, metrics, boundTo: listen.host };
   const handler = withConfig(host, loadAllRoutes, config, own)(notFound);
   const service = handler.service();
   const { store, limiter, readiness, tables } = service.services;
   await opened("store", async () => store.get("start"));
-  await opened("limiter", async () => limiter.take("start", NOTHING));
+  await opened("limiter", async () => limiter.take(START_KEY, NOTHING));
   return {
     handler,
     proxy: createSite(service, config, host.clock, log),
     facts: tableFacts(tables()),
     stopping: () => readiness.drain(),
-    status: () => ({ queued: service.services.inspectSync().queued, tables: tables().length }),
+    reload: (next, shared) =>
+      service.reload(runningConfig(next as EdgeCookieSection, shared)).map(fieldInFile),
+    status: () => ({ ...readStatus(service.services) }),
     close: () => handler.close(),
   };
+}
+
+/** The section with the shared ones that the service reads. A served section has an origin. */
+function runningConfig(
+  { publisher, ...section }: EdgeCookieSection,
+  { client, operator }: Pick<Shared["config"], "client" | "operator">,
+) {
+  return { ...section, client, operator, publisher: { ...publisher, origin: publisher.origin! } };
+}
+
+/** A field of the running configuration by its name in the configuration file. */
+function fieldInFile(field: string): string {
+  return /^(?:client|operator)\./.test(field) ? field : `edgeCookie.${field}`;
 }
 
 /** The proxy has answered the site's requests. What is left is a path of ours that no route has. */

@@ -1,5 +1,5 @@
 /**
- * The public face: wraps a fetch handler so that the site it serves has a first-party identity.
+ * `edgeCookie(options)(handler)`: wraps a fetch handler so that its site has a first-party identity.
  * @module
  */
 
@@ -10,45 +10,51 @@ import type { Client, Clock, Fetch, Log, Random, RateLimiter, Store } from "../.
 import { ConfigError } from "../config/compose.ts";
 import type { FetchHandler, Host } from "../hosts/host.ts";
 import { needsSocketAddress, readClient } from "../http/client.ts";
-import type { LoadApp } from "./app.ts";
 import { type Config, type ConfigInput, parseConfig, publicSuffixExpected } from "./config.ts";
-import { createService, type Service } from "./service.ts";
+import { createService } from "./service.ts";
+import type { LoadApp, Service } from "./services.ts";
 import { tableSizes } from "./table-needs.ts";
 
-/** When a running service looks `publisher.domain` up in the list of public suffixes, in milliseconds. */
+/** Delay after which a running service looks `publisher.domain` up in the list of public suffixes, in milliseconds. */
 const DOMAIN_CHECK_AFTER_MS = 1000;
 
-/** Objects of your own, instead of what the host would supply. */
-export interface OwnParts {
+/** Objects of your own in place of the host's. */
+export interface OwnDependencies {
+  /** Keeps identities and partners. Default: the host's store. */
   store?: Store | undefined;
+  /** Counts rates. Default: the host's limiter. */
   limiter?: RateLimiter | undefined;
+  /** Default: JSON lines, by `MILLRACE_LOG` on hosts with an environment. */
   log?: Log | undefined;
+  /** Default: the system clock. */
   clock?: Clock | undefined;
+  /** Default: the host's cryptographic random numbers. */
   random?: Random | undefined;
+  /** Reaches partners and the auction endpoint. Default: the host's fetch, which refuses internal addresses of partners. */
   fetch?: Fetch | undefined;
-  /** Who asks, where neither the socket nor the headers named under `client` tell it. */
+  /** Reads the client of a request. Default: by the fields of the section `client`, else the socket's address. */
   readClient?: ((request: Request, address: string | null) => Client) | undefined;
   /** Default: a registry of its own. */
   metrics?: MetricsRegistry | undefined;
-  /** The address that a server of ours is bound to; left out where the host does the listening. */
+  /** The address that our own server is bound to. Default: the host listens. */
   boundTo?: string | undefined;
 }
 
-/** The configuration, as in a configuration file, and objects of your own. */
+/** The fields of the configuration's section `edgeCookie`, with `client` and `operator` beside them, and objects of your own. */
 export interface EdgeCookieOptions
   extends Omit<ConfigInput, "store" | "limiter">,
-    Omit<OwnParts, "store" | "limiter"> {
-  /** A store's URL, such as `sqlite:./data/millrace.db`, or a store. */
+    Omit<OwnDependencies, "store" | "limiter"> {
+  /** A store's URL, such as `sqlite:./data/millrace.db`, or a store. Default: the host's own. */
   store?: string | Store;
-  /** `local`, another limiter's URL, or a limiter. */
+  /** `local`, another limiter's URL, or a limiter. Default: `local`. */
   limiter?: string | RateLimiter;
 }
 
 /** A wrapped handler. */
 export interface EdgeCookieHandler<Args extends unknown[]> {
-  /** Answers at once where nothing has to be waited for, the wrapped handler included. */
+  /** Answers a request. Synchronous if nothing has to be waited for, the wrapped handler included. */
   (request: Request, ...host: Args): Response | Promise<Response>;
-  /** The running service; opens the store and the limiter if that has not happened. */
+  /** The running service. The first call opens the store and the limiter. */
   service(...host: Args): Service;
   /** Finishes background work and closes the store. */
   close(): Promise<void>;
@@ -62,9 +68,9 @@ export function createEdgeCookie<Args extends unknown[]>(host: Host<Args>, loadA
   /**
    * Gives the site behind a fetch handler a first-party identity.
    *
-   * @param options the configuration; `publisher.domain` and `passphrases` have no default.
-   * @returns a function that wraps your handler and gives back one of the same shape.
-   * @throws {ConfigError} naming every fault of the configuration at once.
+   * @param options the configuration; only `publisher.domain` and `passphrases` have no default.
+   * @returns a function that wraps your handler and returns one of the same shape.
+   * @throws {ConfigError} with every fault of the configuration.
    * @example
    * ```ts
    * import { edgeCookie } from "millrace";
@@ -91,7 +97,7 @@ export function createEdgeCookie<Args extends unknown[]>(host: Host<Args>, loadA
 function mustOpen(
   host: Pick<Host, "storeFault" | "limiterFault" | "defaultStore">,
   config: Config,
-  own: OwnParts,
+  own: OwnDependencies,
 ): void {
   const faults: Fault[] = [];
   const store = own.store === undefined ? host.storeFault(config.store ?? host.defaultStore) : null;
@@ -105,19 +111,19 @@ function mustOpen(
 }
 
 /**
- * The same for a configuration that has been parsed: for hosts where parsing would be a good part of every request.
+ * The same for a parsed configuration, for hosts where parsing would be a large part of every request.
  * @returns a function that wraps a handler.
  */
 export function withConfig<Args extends unknown[]>(
   host: Host<Args>,
   loadApp: LoadApp,
   config: Config,
-  own: OwnParts,
+  own: OwnDependencies,
 ) {
   const clientOf =
     own.readClient ??
     ((request: Request, address: string | null) => readClient(request.headers, address, config.client));
-  // Some hosts make a call of it.
+  // On some hosts reading the address is a call.
   const needsAddress = own.readClient !== undefined || needsSocketAddress(config.client);
   mustOpen(host, config, own);
   const clock = own.clock ?? host.clock;
@@ -125,7 +131,7 @@ export function withConfig<Args extends unknown[]>(
   let service: Service | undefined;
   let cancelCheck = () => {};
 
-  /** Says in the log what `millrace check` would have refused. */
+  /** Logs what `millrace check` would have refused. */
   async function checkDomain(log: Log): Promise<void> {
     const { domain } = config.publisher;
     if (await host.isPublicSuffix?.(domain)) {
@@ -133,7 +139,7 @@ export function withConfig<Args extends unknown[]>(
     }
   }
 
-  // Not before the first request: some hosts allow neither randomness nor connections while a module loads.
+  // At the first request: some hosts allow neither randomness nor connections while a module loads.
   function open(args: Args): Service {
     const { maxKeys } = config.throttle;
     const log = own.log ?? createLog({ level: host.logLevel, write: host.writeLog, clock });

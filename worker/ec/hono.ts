@@ -6,23 +6,23 @@ import type { Context, MiddlewareHandler } from "hono";
 import type { EcContext } from "../../runtime/ec/request/context.ts";
 import type { FetchHandler } from "../hosts/host.ts";
 import type { EdgeCookieHandler } from "./edge-cookie.ts";
-import { ecOf, replaceRequest } from "./service.ts";
+import { ecOf, replaceRequest } from "./request-context.ts";
 
 /** What `edgeCookie(options)` returns, on any host. */
-// biome-ignore lint/suspicious/noExplicitAny: the host's arguments pass through unread.
+// biome-ignore lint/suspicious/noExplicitAny: the host's arguments are passed on unread.
 type Wrap = (handler: FetchHandler<any[]>) => EdgeCookieHandler<any[]>;
 
 /** What the middleware adds to hono's `Context`. */
 export interface EcEnv {
   Variables: {
-    /** What the service read of the request and decided on it, as `ecOf` has it. */
-    ec: Readonly<EcContext>;
+    /** What the service knows of the request, as `ecOf` returns it. */
+    ec: EcContext;
   };
 }
 
 /**
- * Hono middleware: everything registered after it is the wrapped site. Handlers find what the service knows as `c.var.ec`,
- * or by `ecOf(c)`, also behind middleware that replaces the request, such as `bodyLimit`.
+ * Hono middleware: everything registered after it is the wrapped site. Handlers read the context as `c.var.ec` or by `ecOf(c)`, also
+ * behind middleware that replaces the request, such as `bodyLimit`.
  *
  * @param wrap what `edgeCookie(options)` of your runtime returned.
  * @example
@@ -49,13 +49,13 @@ export function edgeCookieMiddleware(wrap: Wrap): MiddlewareHandler<EcEnv> {
   return async (c, next) => {
     rest.set(c.req.raw, { c, next });
     const response = await handler(c.req.raw, c.env, executionContext(c));
-    // Assigning over a response would merge the old headers into the new ones.
+    // Assigning a response to an existing one would merge their headers.
     c.res = undefined;
     c.res = response;
   };
 }
 
-/** Has a request that other middleware puts in the place of the first carry on what belongs to it. */
+/** Makes a request carry the visit if other middleware replaces the first request by it. */
 function watchReplacement(c: Context): void {
   let raw = c.req.raw;
   Object.defineProperty(c.req, "raw", {

@@ -1,14 +1,14 @@
-/** Who answers a request: the wrapped handler, a route that visitors' browsers call, or one below `/_ts/`. */
+/** Which handler serves a request: the wrapped one, a route that visitors' browsers call, or a route below `/_ts/`. */
 export type RouteKind = "organic" | "service" | "api";
 
 const SERVICE_PATHS = ["/sync", "/identify", "/auction"];
 
-/** Who answers a request for this URL. */
+/** The kind of a URL. */
 export function routeKind(url: string): RouteKind {
   return routeAt(url, startOfPath(url));
 }
 
-/** Who answers a request for this path and query, as they were sent. */
+/** The kind of a path with its query, as they were sent. */
 export function routeKindOfPath(path: string): RouteKind {
   return routeAt(path, 0);
 }
@@ -24,7 +24,7 @@ export function hasPath(url: string, path: string): boolean {
   return isPathAt(url, startOfPath(url), path);
 }
 
-/** Where the path begins; -1: there is none. */
+/** Index of the path in an absolute URL; -1: it has none. */
 function startOfPath(url: string): number {
   return url.indexOf("/", url.indexOf("://") + 3);
 }

@@ -9,17 +9,17 @@ import { readClient, readProtocol } from "../http/client.ts";
 import { createProxy, type ReverseProxy } from "../http/proxy.ts";
 import type { Config } from "./config.ts";
 import { routeKindOfPath } from "./route-kind.ts";
-import type { Service } from "./service.ts";
+import type { Service } from "./services.ts";
 
-/** The process lives on by itself. */
-const livingProcess: Background = { waitUntil() {} };
+/** The process outlives every request. */
+const processBackground: Background = { waitUntil() {} };
 
 /**
- * A proxy to the site: each of its requests is a visit of the service, whose finalization goes into the answer's fields.
- * Requests for the service's own paths are left to the service.
+ * A proxy to the site. Each request is a visit of the service, whose finalization changes the answer's fields. Requests for the
+ * service's own paths are left to the service.
  */
 export function createSite(
-  service: Pick<Service, "begin" | "end" | "services">,
+  service: Pick<Service, "begin" | "services">,
   { publisher, client }: Config & { publisher: { origin: string } },
   clock: Clock,
   log: Log,
@@ -44,15 +44,17 @@ export function createSite(
         request,
         route,
         readClient(request.headers, request.peer, client),
-        livingProcess,
+        processBackground,
       );
       return {
         answered(status, fields) {
-          const change = service.end(visit, status);
+          const change = visit.end(status);
           return isPending(change)
             ? change.then((known) => changedFields(fields, known))
             : changedFields(fields, change);
         },
+        replaced: (fields) => changedFields(fields, visit.replaced()),
+        abandoned: () => visit.abandon(),
       };
     },
   });

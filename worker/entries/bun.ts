@@ -27,7 +27,7 @@ export const host = processHost<BunArgs>({
 });
 
 export const edgeCookie = createEdgeCookie(host, loadAllRoutes);
-export { ecOf } from "../ec/service.ts";
+export { ecOf } from "../ec/request-context.ts";
 
 /** Serves with `node:http`, as on Node: `Bun.serve` changes paths and ends silent connections after 255 s. */
 export const serve: Entry<BunArgs>["serve"] = async (...args) =>

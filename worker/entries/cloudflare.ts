@@ -176,5 +176,5 @@ export function serve(
   return { fetch: wrap(site ?? originOf(host, config, rawFetch, log)) };
 }
 
-export { ecOf } from "../ec/service.ts";
+export { ecOf } from "../ec/request-context.ts";
 export { Millrace } from "../hosts/cloudflare/object.ts";

@@ -39,7 +39,7 @@ export const host = processHost<DenoArgs>({
 });
 
 export const edgeCookie = createEdgeCookie(host, loadAllRoutes);
-export { ecOf } from "../ec/service.ts";
+export { ecOf } from "../ec/request-context.ts";
 
 /** Serves with `node:http`, as on Node: `Deno.serve` changes paths and stops accepting when descriptors run out. */
 export const serve: Entry<DenoArgs>["serve"] = async (...args) =>

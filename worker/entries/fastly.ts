@@ -198,4 +198,4 @@ async function withStoredSecrets(checked: Config, names: string[]): Promise<Conf
   return config;
 }
 
-export { ecOf } from "../ec/service.ts";
+export { ecOf } from "../ec/request-context.ts";

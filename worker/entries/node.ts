@@ -18,7 +18,7 @@ export const host = processHost<NodeArgs>({
 });
 
 export const edgeCookie = createEdgeCookie(host, loadAllRoutes);
-export { ecOf } from "../ec/service.ts";
+export { ecOf } from "../ec/request-context.ts";
 
 /** Serves with `node:http`; `@hono/node-server` replaces the global `Request` and `Response` by faster ones. */
 export const serve: Entry<NodeArgs>["serve"] = async (...args) =>

@@ -141,4 +141,4 @@ export function serve(bundled: DeepPartial<EdgeConfigInput> = {}, { site }: Wasi
   });
 }
 
-export { ecOf } from "../ec/service.ts";
+export { ecOf } from "../ec/request-context.ts";

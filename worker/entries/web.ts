@@ -65,4 +65,4 @@ function hasWaitUntil(value: unknown): value is { waitUntil(work: Promise<unknow
 }
 
 export const edgeCookie = createEdgeCookie(host, loadAllRoutes);
-export { ecOf } from "../ec/service.ts";
+export { ecOf } from "../ec/request-context.ts";

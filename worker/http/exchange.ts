@@ -37,6 +37,13 @@ export interface Passage {
    * @param fields flat, name and value in turn
    */
   answered(status: number, fields: readonly string[]): readonly string[] | Promise<readonly string[]>;
+  /**
+   * The fields of an error that takes the place of an answer that was announced and cannot be sent.
+   * @param fields flat, name and value in turn
+   */
+  replaced(fields: readonly string[]): readonly string[];
+  /** The client left before there was an answer. */
+  abandoned(): void;
 }
 
 /** What all exchanges of a proxy share. */

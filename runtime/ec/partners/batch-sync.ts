@@ -73,8 +73,8 @@ interface Writing {
   upserts: Upsert[];
 }
 
-/** What {@link applyMappings} works with. */
-export interface BatchParts {
+/** What {@link applyMappings} needs. */
+export interface BatchDependencies {
   graph: Pick<Graph, "upsertKnown">;
   isValidId(id: string): boolean;
   nowSeconds: number;
@@ -89,7 +89,7 @@ export interface BatchParts {
 export async function applyMappings(
   mappings: readonly unknown[],
   { id: partner, generation }: Pick<Partner, "id" | "generation">,
-  { graph, isValidId, nowSeconds, onFailure }: BatchParts,
+  { graph, isValidId, nowSeconds, onFailure }: BatchDependencies,
 ): Promise<BatchAnswer> {
   const reasons = new Array<BatchReason | null>(mappings.length).fill(null);
   const byId = new Map<string, Writing>();

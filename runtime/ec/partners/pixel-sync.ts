@@ -1,13 +1,14 @@
 /**
- * Pixel sync: a partner's page sends the visitor's browser by, with the partner's own id for the visitor, and gets it
- * back with word of what became of it.
+ * Pixel sync: a partner's page redirects the visitor's browser here with the partner's own id for the visitor. The browser is sent
+ * back with the result.
  * @module
  */
 
 import { isLoopbackHost } from "../../lib/addresses.ts";
 import { parseUrl } from "../../lib/schema.ts";
-import { allowsEcCreation, type Consent, type ConsentSignals, hasAnySignal } from "../request/consent.ts";
+import { allowsEcCreation, type Consent } from "../request/consent.ts";
 import type { EcContext } from "../request/context.ts";
+import { type ConsentSignals, consentSignals, hasAnySignal, type RawSignals } from "../request/signals.ts";
 import type { Partner, PartnerRules } from "./partner.ts";
 import { isUid, UID_RULE } from "./uid.ts";
 
@@ -15,18 +16,18 @@ import { isUid, UID_RULE } from "./uid.ts";
 export interface PixelQuery {
   partner: string;
   uid: string;
-  /** Where the browser goes next. */
+  /** Where the browser is sent afterwards. */
   return: string;
-  /** A consent string, if the page has one to say. */
+  /** A consent string of the page, if it has one. */
   consent: string | null;
 }
 
-/** What became of the id; every word but `synced` is a `ts_reason`. */
+/** The result; every value but `synced` is a `ts_reason`. */
 export type PixelResult = "synced" | "no_ec" | "no_consent" | "write_failed";
 
 const PARAMETERS = ["partner", "uid", "return", "consent"];
 
-/** Reads the parameters: the first three and no unknown ones, each once. Otherwise tells what is wrong. */
+/** Reads the parameters. The first three are required, each may be given once, and others are refused. */
 export function readPixelQuery(query: URLSearchParams): PixelQuery | { fault: string } {
   for (const name of query.keys()) {
     if (!PARAMETERS.includes(name)) {
@@ -47,7 +48,7 @@ export function readPixelQuery(query: URLSearchParams): PixelQuery | { fault: st
 
 /**
  * Where to send the browser afterwards.
- * @returns what is wrong if `return` is not https, or its host is not exactly one of the partner's.
+ * @returns a fault if `return` is not https, or its host is not exactly one of the partner's.
  */
 export function readReturnUrl(
   text: string,
@@ -65,7 +66,7 @@ export function readReturnUrl(
   return url;
 }
 
-/** The address to go back to, with `ts_synced` (and `ts_reason`) at the end of its query and the rest untouched. */
+/** The address to send the browser to: `ts_synced` and `ts_reason` are appended to its query, the rest is unchanged. */
 export function withResult(back: URL, result: PixelResult): string {
   const url = new URL(back);
   const added = result === "synced" ? "ts_synced=1" : `ts_synced=0&ts_reason=${result}`;
@@ -73,27 +74,27 @@ export function withResult(back: URL, result: PixelResult): string {
   return url.href;
 }
 
-/** Why nothing may be written for this request; `null`: it may. */
+/** Why nothing may be written for this request; `null`: it may be written. */
 export function pixelRefusal({ cookieId, consent }: EcContext): "no_ec" | "no_consent" | null {
   if (cookieId === null) return "no_ec";
   return allowsEcCreation(consent) ? null : "no_consent";
 }
 
 /**
- * What the `consent` parameter says, for a request that carries no signal of its own.
- * @returns `null` if there is nothing to replace the request's own signals by.
+ * The signals of the `consent` parameter, for a request without signals of its own.
+ * @returns `null` if the request's own signals count.
  */
 export function signalsOf(parameter: string | null, own: ConsentSignals): ConsentSignals | null {
   if (parameter === null || hasAnySignal(own)) return null;
-  const none: ConsentSignals = { tcf: null, gpp: null, gppSid: own.gppSid, usPrivacy: null, gpc: false };
+  const none: RawSignals = { tcf: null, gpp: null, gppSid: own.raw.gppSid, usPrivacy: null, gpc: false };
   // A US Privacy string has its four characters, a GPP string its header's type and version, a TC string version 2.
-  if (/^1[YN-]{3}$/i.test(parameter)) return { ...none, usPrivacy: parameter };
-  if (parameter.startsWith("DB")) return { ...none, gpp: parameter };
-  if (parameter.startsWith("C")) return { ...none, tcf: parameter };
+  if (/^1[YN-]{3}$/i.test(parameter)) return consentSignals({ ...none, usPrivacy: parameter });
+  if (parameter.startsWith("DB")) return consentSignals({ ...none, gpp: parameter });
+  if (parameter.startsWith("C")) return consentSignals({ ...none, tcf: parameter });
   return null;
 }
 
-/** A decision made on the parameter, without the parameter: it counts for this request and is never stored. */
+/** A decision on the parameter with the request's own signals: it counts for this request, and the parameter is never stored. */
 export function unrecorded(decided: Consent, own: ConsentSignals): Consent {
   return { ...decided, signals: own };
 }

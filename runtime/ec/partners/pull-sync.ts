@@ -21,6 +21,7 @@ import {
 } from "../graph/entry.ts";
 import type { Graph } from "../graph/graph.ts";
 import { ecHash, shortId } from "../id.ts";
+import { pullGroupKey, pullKey } from "../keys.ts";
 import { allowsEcCreation } from "../request/consent.ts";
 import type { EcContext } from "../request/context.ts";
 import { type Partner, pullUrlFault } from "./partner.ts";
@@ -190,11 +191,11 @@ export function createPullSync(parts: PullSyncParts): PullSync {
     const hash = ecHash(id);
     const members = partners.map(({ id: name, pullSyncRateLimit: limit }) => ({
       name,
-      key: `pull:${name}:${hash}`,
+      key: pullKey(name, hash),
       limit,
     }));
     const taken =
-      limiter.takeEach?.(`pull:${hash}`, members, HOUR_MS) ??
+      limiter.takeEach?.(pullGroupKey(hash), members, HOUR_MS) ??
       members.map(async ({ key, limit }) =>
         limiter.take(key, { limit, windowMs: HOUR_MS, family: "visitors" }),
       );

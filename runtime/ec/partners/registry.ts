@@ -9,6 +9,7 @@ import { type JsonObject, parseJson } from "../../lib/json.ts";
 import type { Fault } from "../../lib/schema.ts";
 import { settlesWithin } from "../../lib/within.ts";
 import type { Clock, LogFields, Random, Store } from "../../platform.ts";
+import { STORE_TIMEOUTS_MS } from "../timeouts.ts";
 import { isPartnerId, type Partner, type PartnerRules, parsePartner, sealPartner } from "./partner.ts";
 import { createPartnerIndex } from "./partner-index.ts";
 
@@ -19,26 +20,24 @@ const PREFIX = "partner:";
 const REMOVED_PREFIX = "partners:removed:";
 /** How old the answer to "did anything change?" may be, in milliseconds. */
 const CHECK_EVERY_MS = 5000;
-/** How long an answer waits for the first look into the store, in milliseconds. */
-const FIRST_LOAD_PATIENCE_MS = 2000;
-/** On a store whose reads may be stale, a listing is not trusted longer than this, in milliseconds. */
+/** How long a listing is trusted on a store whose reads may be stale, in milliseconds. */
 const DISTRUST_AFTER_MS = 60_000;
-/** How many records are read at once. */
+/** Number of records that are read at once. */
 const READS_AT_ONCE = 64;
-/** How often a change that lost a race is tried again. */
+/** Number of retries of a change that lost a race. */
 const MAX_RETRIES = 3;
 
-/** Where a partner is from. */
+/** Where a partner was defined. */
 export type PartnerSource = "configuration" | "registered";
 
-/** What came of {@link Registry.register}. */
+/** The result of {@link Registry.register}. */
 export type Registration =
   | { outcome: "created" | "updated"; partner: Partner }
   | { outcome: "invalid"; faults: Fault[] }
-  /** The configuration has a partner of this id, and it alone may change it. */
+  /** The partner is in the configuration and can only be changed there. */
   | { outcome: "configured" };
 
-/** What came of {@link Registry.remove}. */
+/** The result of {@link Registry.remove}. */
 export type Removal = "removed" | "unknown" | "configured";
 
 /** The partners of one service. */
@@ -48,34 +47,39 @@ export interface Registry {
   pulling(): readonly Partner[];
   all(): { partner: Partner; source: PartnerSource }[];
   /**
-   * The partner whose API key has this hash. A registered partner's record is read again, so that a key rotated on
-   * another instance is worth nothing at once.
+   * The partner whose API key has this hash. A registered partner's record is read again, so that a key which another instance
+   * replaced is refused at once.
    * @param keyHash SHA-256 of the key, as lower-case hex.
    * @throws if the store fails.
    */
   authenticate(keyHash: string): Promise<Partner | null>;
   /** Whether the registered partners are known. */
   isKnown(): boolean;
-  /** The same, but waits a while for the first look into the store. Never throws. */
+  /** The same, but waits a while for the first read of the store. Never throws. */
   ready(): Promise<boolean>;
   /** Whether it is time to ask for changes. */
   isDue(): boolean;
-  /** Asks for changes and takes them over. Calls that overlap share one run. */
+  /** Reads changes from the store and applies them. Calls that overlap share one run. */
   refresh(): Promise<void>;
   /**
-   * Adds a partner, or changes the fields that are given and keeps the others. Applies here at once.
+   * Adds a partner, or changes the given fields of one. Takes effect on this instance at once.
    * @param input from outside, its fields in camelCase.
-   * @param checkOnly tells the faults and writes nothing, even if there are none.
+   * @param checkOnly returns the faults and writes nothing, even if there are none.
    * @throws if the store fails.
    */
   register(input: JsonObject, checkOnly?: boolean): Promise<Registration>;
   /** @throws if the store fails. */
   remove(id: string): Promise<Removal>;
+  /**
+   * Replaces the configuration's partners, without a restart. A registered partner whose id is no longer in the configuration is
+   * read from the store again by the next refresh.
+   */
+  configure(configured: readonly Partner[]): void;
 }
 
-/** What a registry is made of. */
-export interface RegistryParts {
-  /** The configuration's partners. */
+/** What a registry needs. */
+export interface RegistryDependencies {
+  /** The partners of the configuration. */
   configured: readonly Partner[];
   rules: PartnerRules;
   store: Store;
@@ -87,12 +91,11 @@ export interface RegistryParts {
   log: { error(key: string, message: string, fields?: LogFields): void };
 }
 
-/** Puts a registry together; reads nothing yet. */
-export function createRegistry(parts: RegistryParts): Registry {
-  const { configured, rules, store, clock, random, hotPath, sha256Hex, log } = parts;
+/** Creates a registry. Reads nothing yet. */
+export function createRegistry(dependencies: RegistryDependencies): Registry {
+  const { configured, rules, store, clock, random, hotPath, sha256Hex, log } = dependencies;
   const index = createPartnerIndex();
-  const configuredIds = new Set(configured.map(({ id }) => id));
-  for (const partner of configured) index.set(partner);
+  const configuredIds = new Set<string>();
 
   /** The revision of each registered partner that the index holds. */
   const revisions = new Map<string, string>();
@@ -101,6 +104,26 @@ export function createRegistry(parts: RegistryParts): Registry {
   let checkedAtMs = Number.NEGATIVE_INFINITY;
   let refreshing: Promise<void> | null = null;
   let last: Promise<unknown> = Promise.resolve();
+  /** Counts the calls of `configure`. A partner that the configuration hid may be registered: the store is listed again. */
+  let configuration = 0;
+  let listedConfiguration = 0;
+  configure(configured);
+
+  function configure(partners: readonly Partner[]): void {
+    const ids = new Set(partners.map(({ id }) => id));
+    for (const id of configuredIds) {
+      if (ids.has(id)) continue;
+      configuredIds.delete(id);
+      index.delete(id);
+    }
+    for (const partner of partners) {
+      configuredIds.add(partner.id);
+      revisions.delete(partner.id);
+      index.set(partner);
+    }
+    configuration++;
+    checkedAtMs = Number.NEGATIVE_INFINITY;
+  }
 
   /** Runs changes of the index one after the other: a listing begun before a registration must not undo it. */
   function exclusive<T>(work: () => Promise<T>): Promise<T> {
@@ -162,8 +185,10 @@ export function createRegistry(parts: RegistryParts): Registry {
     checkedAtMs = clock.now();
     const version = (await store.get(VERSION_KEY))?.value ?? null;
     const isTrusted = store.traits.readAfterWrite || checkedAtMs - loadedAtMs < DISTRUST_AFTER_MS;
-    if (version === knownVersion && isTrusted) return;
+    if (version === knownVersion && isTrusted && listedConfiguration === configuration) return;
+    const current = configuration;
     await reload();
+    listedConfiguration = current;
     knownVersion = version;
     loadedAtMs = checkedAtMs;
   }
@@ -259,7 +284,7 @@ export function createRegistry(parts: RegistryParts): Registry {
     isKnown: () => knownVersion !== undefined,
     async ready() {
       if (knownVersion !== undefined) return true;
-      await settlesWithin(refresh(), FIRST_LOAD_PATIENCE_MS, clock).catch((error) =>
+      await settlesWithin(refresh(), STORE_TIMEOUTS_MS.partners, clock).catch((error) =>
         log.error("registry", "the registered partners cannot be read", { error }),
       );
       return knownVersion !== undefined;
@@ -268,6 +293,7 @@ export function createRegistry(parts: RegistryParts): Registry {
     refresh,
     register: (input, checkOnly = false) => exclusive(() => register(input, checkOnly)),
     remove: (id) => exclusive(() => remove(id)),
+    configure,
   };
 }
 

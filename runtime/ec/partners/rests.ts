@@ -4,6 +4,7 @@
  */
 import type { HotPath } from "../../../wasm/hotpath.ts";
 import type { Clock } from "../../platform.ts";
+import { pauseKey } from "../keys.ts";
 
 /** The longest rest, in milliseconds: what another instance changed is seen after it at the latest. */
 export const REST_MS = 5000;
@@ -33,7 +34,7 @@ export function createRests(
       current = basis();
       generation++;
     }
-    return `rest:${generation}:${id}`;
+    return pauseKey(generation, id);
   }
 
   return {

@@ -2,42 +2,31 @@
  * Whether an Edge Cookie may exist for a visitor, from where they are and what they said.
  * @module
  */
-import {
-  type GppFacts,
-  type GppOptOut,
-  gppOptOut,
-  readGpp,
-  readSectionsInForce,
-  TCF_EU,
-  US_PRIVACY,
-} from "./gpp.ts";
+import { type GppFacts, type GppOptOut, gppOptOut, TCF_EU, US_PRIVACY } from "./gpp.ts";
 import { readCountry, readRegion } from "./places.ts";
-import { boundSignals, type ConsentSignals, hasAnySignal, readSignal } from "./signals.ts";
-import { readTcf, type TcfInvalidity, tcfInvalidity } from "./tcf.ts";
-import { readUsPrivacy } from "./us-privacy.ts";
+import { type ConsentSignals, hasAnySignal } from "./signals.ts";
+import { type TcfFacts, type TcfInvalidity, tcfInvalidity } from "./tcf.ts";
 
-export { type ConsentSignals, hasAnySignal };
-
-/** Whose rules apply. */
+/** The law that applies. */
 export type Jurisdiction = "gdpr" | "us-state" | "non-regulated" | "unknown";
 
 /**
- * What withdraws consent from a visitor who has an id: `any` decision that does not allow one, or only an `explicit`
- * refusal or opt-out that can be read. Otherwise the response tells nothing of the id, and the id stays.
+ * What withdraws the consent of a visitor who has an id: `any` decision that does not allow an id, or only an `explicit` refusal
+ * or opt-out that can be read. Otherwise the response carries no id, and the id stays.
  */
 export type WithdrawalRule = "any" | "explicit";
 
-/** Which rules an operator applies where. Codes are upper case. */
+/** The operator's rules on consent. Codes are upper case. */
 export interface ConsentPolicy {
-  /** ISO 3166-1 alpha-2. */
-  gdprCountries: ReadonlySet<string>;
-  /** The second half of ISO 3166-2:US. */
-  usStates: ReadonlySet<string>;
-  /** A TC string whose last update is older than this counts as absent. */
-  maxAgeDays: number;
-  /** The country to assume where none is known; `null`: such visitors' jurisdiction is unknown. */
-  assumeCountry: string | null;
-  withdrawal: WithdrawalRule;
+  /** Countries under GDPR, ISO 3166-1 alpha-2. */
+  readonly gdprCountries: ReadonlySet<string>;
+  /** States of the US with a privacy law, the second half of ISO 3166-2:US. */
+  readonly usStates: ReadonlySet<string>;
+  /** Maximum age of a TC string, in days. An older one counts as absent. */
+  readonly maxAgeDays: number;
+  /** The country of visitors whose country is not known; `null`: their jurisdiction is unknown. */
+  readonly assumeCountry: string | null;
+  readonly withdrawal: WithdrawalRule;
 }
 
 /**
@@ -56,7 +45,7 @@ export const DEFAULT_GDPR_COUNTRIES: readonly string[] = [
 export const DEFAULT_US_STATES: readonly string[] =
   "CA VA CO CT UT MT OR TX FL DE IA NE NH NJ TN MN MD IN KY RI".split(" ");
 
-/** What decided: a short code that never changes its meaning, for logs, metrics and people. */
+/** Why consent was decided as it was: a code whose meaning never changes, for logs, metrics and people. */
 export type ConsentReason = Permission | Refusal | Absence;
 
 /** An EC may exist. */
@@ -70,7 +59,7 @@ type Permission =
   /** A US Privacy string is there and does not opt out of sale. */
   | "us_privacy_not_opted_out";
 
-/** The visitor said no, in a way that can be read. */
+/** The visitor refused, in a way that can be read. */
 type Refusal =
   /** TCF Purpose 1 is not consented to. */
   | "tcf_no_purpose1"
@@ -81,7 +70,7 @@ type Refusal =
   /** A US Privacy string opts out of sale. */
   | "us_privacy_opt_out";
 
-/** Nobody said yes where a yes is needed. */
+/** A permission is needed and there is none. */
 type Absence =
   /** The country, and so the jurisdiction, is not known. */
   | "no_country"
@@ -108,69 +97,60 @@ const REFUSALS: ReadonlySet<ConsentReason> = new Set<Refusal>([
   "us_privacy_opt_out",
 ]);
 
-/** What was decided for one request, and why. */
+/** The decision on one request, and its reason. */
 export interface Consent {
   readonly jurisdiction: Jurisdiction;
   /** The country that decided, ISO 3166-1 alpha-2, upper case; the assumed one where none is known. */
   readonly country: string | null;
   /** The second half of ISO 3166-2, upper case. */
   readonly region: string | null;
-  /** As they came, but for those that are empty or too long: they count as absent and are not kept. */
+  /** What the browser said. `signals.raw` has the texts as they came. */
   readonly signals: ConsentSignals;
   /** Ask {@link allowsEcCreation} instead. */
   readonly allowed: boolean;
   readonly reason: ConsentReason;
-  /** What withdraws consent under the operator's policy. */
+  /** What withdraws consent, by the operator's policy. */
   readonly withdrawal: WithdrawalRule;
 }
 
 /**
- * Decides on one request. A string that does not decode counts as absent; where two signals disagree the refusal wins.
+ * Decides on one request. A string that does not decode counts as absent. Where two signals disagree, the refusal wins.
  *
- * @param client where the visitor is; codes in any case, the region with or without its country
- * @param nowMs milliseconds since the epoch
+ * @param client where the visitor is; codes in any case, the region with or without its country.
+ * @param nowMs milliseconds since the epoch.
  */
 export function decideConsent(
   signals: ConsentSignals,
-  client: { country: string | null; region: string | null },
+  client: { readonly country: string | null; readonly region: string | null },
   policy: ConsentPolicy,
   nowMs: number,
 ): Consent {
   const country = readCountry(client.country) ?? readCountry(policy.assumeCountry);
   const region = readRegion(client.region, country);
-  const kept = boundSignals(signals);
   const jurisdiction = jurisdictionOf(country, region, policy);
-  const reason = reasonFor(jurisdiction, kept, policy, nowMs);
+  const reason = reasonFor(jurisdiction, signals, policy, nowMs);
   const { withdrawal } = policy;
-  return {
-    jurisdiction,
-    country,
-    region,
-    signals: kept,
-    allowed: PERMISSIONS.has(reason),
-    reason,
-    withdrawal,
-  };
+  return { jurisdiction, country, region, signals, allowed: PERMISSIONS.has(reason), reason, withdrawal };
 }
 
-/** Whether an Edge Cookie may be made, kept, shown or passed on. The one gate: nothing else decides this. */
+/** Whether an Edge Cookie may be minted, kept, shown or passed on. Nothing else decides this. */
 export function allowsEcCreation(consent: Consent): boolean {
   return consent.allowed;
 }
 
 /**
- * Whether a decision that does not allow an id takes one away that is there.
+ * Whether a decision that does not allow an id withdraws the visitor's id.
  *
- * An unknown jurisdiction is a fault of geography, not a choice: an outage must not erase an audience. What the visitor
- * said counts even then.
+ * An unknown jurisdiction is an outage of geography, not the visitor's choice, and must not erase an audience. A refusal counts
+ * even then.
  */
 export function isWithdrawal({ jurisdiction, reason, withdrawal }: Consent): boolean {
   return REFUSALS.has(reason) || (withdrawal !== "explicit" && jurisdiction !== "unknown");
 }
 
 /**
- * A visitor in the US whose region is not known may be in any state, so that the strictest of the configured ones counts;
- * the states' rules are the same here.
+ * A visitor in the US without a known region may be in any state, so the strictest of the configured states applies. The rules of
+ * all states are the same here.
  */
 function jurisdictionOf(country: string | null, region: string | null, policy: ConsentPolicy): Jurisdiction {
   if (country === null) return "unknown";
@@ -187,8 +167,8 @@ function reasonFor(
   nowMs: number,
 ): ConsentReason {
   if (signals.gpc) return "gpc";
-  const gpp = readSignal(signals.gpp, readGpp);
-  const usPrivacyOptOut = readSignal(signals.usPrivacy, readUsPrivacy);
+  const gpp = signals.gpp?.facts ?? null;
+  const usPrivacyOptOut = signals.usPrivacy?.facts ?? null;
   // An opt-out counts wherever the visitor is, and whether its section is in force or not.
   const optOut = gpp === null ? null : gppOptOut(gpp);
   if (optOut !== null) return optOut;
@@ -196,25 +176,24 @@ function reasonFor(
   if (jurisdiction === "unknown") return "no_country";
   if (jurisdiction === "non-regulated") return "non_regulated";
 
-  const sections = readSignal(signals.gppSid, readSectionsInForce);
+  const sections = signals.sections?.facts ?? null;
   const isInForce = (section: number) => sections === null || sections.has(section);
-  const tcf = tcfReason(signals, gpp, isInForce, nowMs, policy.maxAgeDays);
+  const tcf = tcfReason(signals.tcf?.facts ?? null, gpp, isInForce, nowMs, policy.maxAgeDays);
   const reason = jurisdiction === "gdpr" ? tcf : usStateReason(gpp, usPrivacyOptOut, isInForce, tcf);
   return reason ?? (hasAnySignal(signals) ? "no_usable_signal" : "no_signal");
 }
 
 type TcfReason = "tcf_purpose1" | "tcf_no_purpose1" | TcfInvalidity;
 
-/** What the TC strings say together, the cookie's and that of the GPP section; `null`: there is none. */
+/** The reason that the TC strings give together, the cookie's and that of the GPP section; `null`: there is none. */
 function tcfReason(
-  signals: ConsentSignals,
+  cookie: TcfFacts | null,
   gpp: GppFacts | null,
   isInForce: (section: number) => boolean,
   nowMs: number,
   maxAgeDays: number,
 ): TcfReason | null {
   let reason: TcfReason | null = null;
-  const cookie = readSignal(signals.tcf, readTcf);
   for (const tcf of [cookie, gpp?.tcf ?? null]) {
     if (tcf === null) continue;
     const invalidity = tcfInvalidity(tcf, nowMs, maxAgeDays);

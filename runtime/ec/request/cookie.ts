@@ -1,13 +1,21 @@
 /**
- * Cookies, as far as the service needs them: reading a few names out of a request's header, and the two `Set-Cookie`
- * values that it writes.
+ * Cookies: reading a few names from a request's header, and the two `Set-Cookie` values that the service writes.
  * @module
  */
 
 /** The cookie that holds the EC id. */
-export const EC_COOKIE = "ts-ec";
+export interface EcCookie {
+  readonly name: string;
+  /** The publisher's domain, with or without a leading dot. */
+  readonly domain: string;
+  /** How long browsers keep the cookie, in seconds. */
+  readonly maxAgeSeconds: number;
+}
 
-/** As much of a `Cookie` header as is read, in characters, which in a header are bytes. */
+/** The cookie's name if the configuration has none. */
+export const DEFAULT_COOKIE_NAME = "ts-ec";
+
+/** Maximum length of a `Cookie` header that is read, in characters, which are bytes in a header. */
 const MAX_HEADER_LENGTH = 65_536;
 
 const SPACE = 0x20;
@@ -16,14 +24,14 @@ const QUOTE = 0x22;
 const EQUALS = 0x3d;
 
 /**
- * Every value of the named cookies in a `Cookie` header, in order of appearance, so that a malformed duplicate never
- * hides a sound one. Values are not decoded; only the double quotes that RFC 6265 allows around a value are taken off.
- * A pair without `=` has no name and is skipped. Only pairs that lie in the first 64 KiB are read.
+ * Every value of the named cookies in a `Cookie` header, in order of appearance, so that a malformed duplicate never hides a valid
+ * one. Values are not decoded; only the double quotes that RFC 6265 allows around a value are removed. A pair without `=` has no
+ * name and is skipped. Pairs beyond the first 64 KiB are not read.
  *
- * One pass over the header; what is not asked for is never copied.
+ * Reads the header once and copies only the values of the named cookies.
  *
- * @param names matched exactly, including case
- * @returns the names that appear at all, each with its values
+ * @param names matched exactly, including case.
+ * @returns the names that appear, each with its values.
  */
 export function readCookies(header: string | null, names: readonly string[]): Map<string, string[]> {
   const found = new Map<string, string[]>();
@@ -33,7 +41,7 @@ export function readCookies(header: string | null, names: readonly string[]): Ma
   for (let at = 0; at < end; at = stop + 1) {
     stop = header.indexOf(";", at);
     if (stop === -1) stop = header.length;
-    if (stop > end) break; // the limit cuts this pair: half a value is none
+    if (stop > end) break; // the limit cuts this pair
 
     const start = skipSpace(header, at, stop);
     const first = header.charCodeAt(start);
@@ -53,18 +61,17 @@ export function readCookies(header: string | null, names: readonly string[]): Ma
   return found;
 }
 
-/** The `Set-Cookie` value that gives a visitor this id for a year; page scripts may read it, so it is not HttpOnly. */
-export function setCookieHeader(id: string, domain: string): string {
-  return `${EC_COOKIE}=${id}; ${attributes(domain)}; Max-Age=31536000`;
+/** The `Set-Cookie` value that sets the id. Page scripts may read it, so it is not HttpOnly. */
+export function setCookieHeader(id: string, cookie: EcCookie): string {
+  return `${cookie.name}=${id}; ${attributes(cookie)}; Max-Age=${cookie.maxAgeSeconds}`;
 }
 
-/** The `Set-Cookie` value that takes the id away: browsers delete only what has the same attributes. */
-export function deleteCookieHeader(domain: string): string {
-  return `${EC_COOKIE}=; ${attributes(domain)}; Max-Age=0`;
+/** The `Set-Cookie` value that deletes the id. Browsers delete only a cookie with the same attributes. */
+export function deleteCookieHeader(cookie: Pick<EcCookie, "name" | "domain">): string {
+  return `${cookie.name}=; ${attributes(cookie)}; Max-Age=0`;
 }
 
-/** @param domain the publisher's, with or without a leading dot */
-function attributes(domain: string): string {
+function attributes({ domain }: Pick<EcCookie, "domain">): string {
   return `Domain=.${domain.replace(/^\./, "")}; Path=/; Secure; SameSite=Lax`;
 }
 
@@ -72,14 +79,14 @@ function isSpace(code: number): boolean {
   return code === SPACE || code === TAB;
 }
 
-/** The first place from `at` that holds no blank; `stop` if there is none before it. */
+/** Index of the first non-space character at or after `at`; `stop` if there is none before it. */
 function skipSpace(text: string, at: number, stop: number): number {
-  let place = at;
-  while (place < stop && isSpace(text.charCodeAt(place))) place++;
-  return place;
+  let index = at;
+  while (index < stop && isSpace(text.charCodeAt(index))) index++;
+  return index;
 }
 
-/** What stands between two places, without blanks around it and without its pair of double quotes. */
+/** The text between two indexes, without spaces around it and without its pair of double quotes. */
 function bareValue(text: string, at: number, stop: number): string {
   let from = skipSpace(text, at, stop);
   let to = stop;

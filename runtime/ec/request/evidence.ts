@@ -1,14 +1,12 @@
 /**
- * What the graph keeps of the consent strings that a visitor sent: enough to prove later which ones they were, and no more.
+ * The part of a visitor's consent strings that the graph keeps: enough to prove later which strings were sent.
  * @module
  */
-import { readGpp } from "./gpp.ts";
-import { type ConsentSignals, readSignal } from "./signals.ts";
-import { readTcf } from "./tcf.ts";
+import type { ConsentSignals, Signal } from "./signals.ts";
 
 /**
- * SHA-256 of a consent string in UTF-8, percent-encoding taken off, as lower-case hex. A field is left out where there was
- * no such string, or none that decodes.
+ * SHA-256 of a consent string in UTF-8 without percent-encoding, as lower-case hex. A field is left out if there was no string,
+ * or none that decodes.
  */
 export interface ConsentEvidence {
   tcf?: string;
@@ -16,12 +14,16 @@ export interface ConsentEvidence {
 }
 
 /**
- * The evidence for the signals of one request. A string may have 16 KiB, and anybody can send others by the thousand; what
- * is kept of each that decodes has 64 characters, and of one that does not, none.
- * @param sha256Hex of a text in UTF-8, as lower-case hex
+ * The evidence for the signals of one request. A string may have 16 KiB, and a client can send thousands of different ones. The
+ * graph keeps 64 characters of each that decodes, and nothing of the others.
+ * @param sha256Hex of a text in UTF-8, as lower-case hex.
  */
-export function evidenceOf(signals: ConsentSignals, sha256Hex: (text: string) => string): ConsentEvidence {
-  const tcf = readSignal(signals.tcf, (text) => (readTcf(text) === null ? null : sha256Hex(text)));
-  const gpp = readSignal(signals.gpp, (text) => (readGpp(text) === null ? null : sha256Hex(text)));
-  return { ...(tcf === null ? {} : { tcf }), ...(gpp === null ? {} : { gpp }) };
+export function evidenceOf(
+  { tcf, gpp }: ConsentSignals,
+  sha256Hex: (text: string) => string,
+): ConsentEvidence {
+  const hashOf = (signal: Signal<unknown> | null) =>
+    signal === null || signal.facts === null ? null : sha256Hex(signal.text);
+  const [tcfHash, gppHash] = [hashOf(tcf), hashOf(gpp)];
+  return { ...(tcfHash === null ? {} : { tcf: tcfHash }), ...(gppHash === null ? {} : { gpp: gppHash }) };
 }

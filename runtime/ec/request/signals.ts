@@ -1,130 +1,206 @@
 /**
- * The consent signals of a request, as they came: cookies of the IAB's frameworks, and Global Privacy Control.
+ * The consent signals of a request: cookies of the IAB's frameworks, and Global Privacy Control. Each text is bounded, freed of
+ * percent-encoding and decoded at most once, when its meaning is first asked for.
  * @module
  */
-import { gppOptOut, readGpp, readSectionsInForce } from "./gpp.ts";
-import { readTcf, tcfInvalidity } from "./tcf.ts";
+import { type GppFacts, gppOptOut, readGpp, readSectionsInForce } from "./gpp.ts";
+import { readTcf, type TcfFacts, tcfInvalidity } from "./tcf.ts";
 import { readUsPrivacy } from "./us-privacy.ts";
 
-/** What a visitor's browser says of consent, undecoded; `null` where it says nothing. */
-export interface ConsentSignals {
+/** The signals as the browser sent them. `null`: absent, empty, or longer than {@link MAX_SIGNAL_LENGTH}. */
+export interface RawSignals {
   /** Cookie `euconsent-v2`, a TC string. */
-  tcf: string | null;
+  readonly tcf: string | null;
   /** Cookie `__gpp`, a GPP string. */
-  gpp: string | null;
+  readonly gpp: string | null;
   /** Cookie `__gpp_sid`, the GPP sections that apply. */
-  gppSid: string | null;
+  readonly gppSid: string | null;
   /** Cookie `us_privacy`. */
-  usPrivacy: string | null;
+  readonly usPrivacy: string | null;
   /** Header `Sec-GPC`. */
-  gpc: boolean;
+  readonly gpc: boolean;
 }
 
-/** The cookies that {@link readSignals} wants to see. */
+/** The signals of one request with their meaning. */
+export interface ConsentSignals {
+  readonly raw: RawSignals;
+  readonly tcf: Signal<TcfFacts> | null;
+  readonly gpp: Signal<GppFacts> | null;
+  /** The GPP sections that apply. */
+  readonly sections: Signal<ReadonlySet<number>> | null;
+  /** Whether the US Privacy string opts out of sale. */
+  readonly usPrivacy: Signal<boolean> | null;
+  /** Global Privacy Control. */
+  readonly gpc: boolean;
+}
+
+/** The cookies that {@link readConsentSignals} reads. */
 export const SIGNAL_COOKIES = ["euconsent-v2", "__gpp", "__gpp_sid", "us_privacy"] as const;
 
-/** The longest signal that is read or kept, in characters; a longer one counts as absent. */
+/** Maximum length of a signal, in characters. A longer one counts as absent. */
 export const MAX_SIGNAL_LENGTH = 16_384;
 
-/** When a request is read, and how old a TC string may be then: what decides which of several strings counts. */
+/** One signal. Decodes its text once, when first asked. */
+export class Signal<Facts> {
+  /** The text as it came. */
+  readonly raw: string;
+  readonly #read: (text: string) => Facts | null;
+  #decoded: { readonly text: string; readonly facts: Facts | null } | null = null;
+
+  constructor(raw: string, read: (text: string) => Facts | null) {
+    this.raw = raw;
+    this.#read = read;
+  }
+
+  /** The text without percent-encoding. */
+  get text(): string {
+    return this.#decode().text;
+  }
+
+  /** What the text says; `null`: it cannot be read. */
+  get facts(): Facts | null {
+    return this.#decode().facts;
+  }
+
+  #decode(): { readonly text: string; readonly facts: Facts | null } {
+    if (this.#decoded === null) {
+      const text = withoutPercentEncoding(this.raw);
+      this.#decoded = text === null ? { text: this.raw, facts: null } : { text, facts: this.#read(text) };
+    }
+    return this.#decoded;
+  }
+}
+
+/** When a request is read, and how old a TC string may be then: this decides which of several strings counts. */
 export interface SignalsAt {
   /** Milliseconds since the epoch. */
-  nowMs: number;
-  maxAgeDays: number;
+  readonly nowMs: number;
+  readonly maxAgeDays: number;
 }
 
 /**
- * The signals of one request. Where a cookie came more than once, a value that does not count never hides one that does:
- * neither one that does not decode, nor a TC string that is too old, dated ahead or incomplete. Of several TC strings that
- * count the newest is taken, of GPP and US Privacy strings a refusal, of lists of sections the one that permits least.
+ * Reads the signals of one request. Where a cookie came more than once, a value that counts is never hidden by one that does
+ * not: one that does not decode, or a TC string that is too old, dated ahead or incomplete. Of several TC strings that count the
+ * newest is taken, of GPP and US Privacy strings a refusal, of lists of sections the one that permits least.
  *
- * @param cookies as `readCookies` answers for {@link SIGNAL_COOKIES}
- * @param secGpc the value of the header `Sec-GPC`
+ * @param cookies as `readCookies` returns them for {@link SIGNAL_COOKIES}.
+ * @param secGpc the value of the header `Sec-GPC`.
  */
-export function readSignals(
+export function readConsentSignals(
   cookies: ReadonlyMap<string, readonly string[]>,
   secGpc: string | null,
   at: SignalsAt,
 ): ConsentSignals {
-  return {
-    tcf: choose(cookies.get("euconsent-v2"), rankTcf, at),
-    gpp: choose(cookies.get("__gpp"), rankGpp, at),
-    gppSid: choose(cookies.get("__gpp_sid"), rankSections, at),
-    usPrivacy: choose(cookies.get("us_privacy"), rankUsPrivacy, at),
-    gpc: secGpc !== null && !isPlainlyOff(secGpc),
+  const gpc = secGpc !== null && !isPlainlyOff(secGpc);
+  const tcf = choose(cookies.get("euconsent-v2"), readTcf, rankTcf, at);
+  const gpp = choose(cookies.get("__gpp"), readGpp, rankGpp, at);
+  const sections = choose(cookies.get("__gpp_sid"), readSectionsInForce, rankSections, at);
+  const usPrivacy = choose(cookies.get("us_privacy"), readUsPrivacy, rankUsPrivacy, at);
+  return signalsOf(tcf, gpp, sections, usPrivacy, gpc);
+}
+
+/** The signals that some texts are. Texts that are empty or too long count as absent. */
+export function consentSignals({ tcf, gpp, gppSid, usPrivacy, gpc }: RawSignals): ConsentSignals {
+  return signalsOf(
+    signal(tcf, readTcf),
+    signal(gpp, readGpp),
+    signal(gppSid, readSectionsInForce),
+    signal(usPrivacy, readUsPrivacy),
+    gpc,
+  );
+}
+
+/** Whether a request says anything about consent, readable or not. `__gpp_sid` alone says nothing. */
+export function hasAnySignal({ tcf, gpp, usPrivacy, gpc }: ConsentSignals): boolean {
+  return gpc || tcf !== null || gpp !== null || usPrivacy !== null;
+}
+
+/** The signals of a request without any: one value for all, because most requests have none. */
+const NO_SIGNALS: ConsentSignals = {
+  raw: { tcf: null, gpp: null, gppSid: null, usPrivacy: null, gpc: false },
+  tcf: null,
+  gpp: null,
+  sections: null,
+  usPrivacy: null,
+  gpc: false,
+};
+
+function signalsOf(
+  tcf: Signal<TcfFacts> | null,
+  gpp: Signal<GppFacts> | null,
+  sections: Signal<ReadonlySet<number>> | null,
+  usPrivacy: Signal<boolean> | null,
+  gpc: boolean,
+): ConsentSignals {
+  if (tcf === null && gpp === null && sections === null && usPrivacy === null && !gpc) return NO_SIGNALS;
+  const raw = {
+    tcf: tcf?.raw ?? null,
+    gpp: gpp?.raw ?? null,
+    gppSid: sections?.raw ?? null,
+    usPrivacy: usPrivacy?.raw ?? null,
+    gpc,
   };
+  return { raw, tcf, gpp, sections, usPrivacy, gpc };
 }
 
 /**
- * Whether a `Sec-GPC` header says no: the specification knows `1` alone, and some clients send `0` or `?0`. Anything else,
- * such as the same header twice (`1, 1`) or with parameters, may well mean yes and counts as that.
+ * Whether a `Sec-GPC` header says no. The specification knows only `1`, and some clients send `0` or `?0`. Any other value, for
+ * example the same header twice (`1, 1`) or with parameters, may mean yes and counts as yes.
  */
 function isPlainlyOff(secGpc: string): boolean {
   return secGpc.split(",").every((item) => /^\??0$/.test(item.trim()));
 }
 
-/** The same signals without those that count as absent for being empty or too long. */
-export function boundSignals(signals: ConsentSignals): ConsentSignals {
-  const { tcf, gpp, gppSid, usPrivacy, gpc } = signals;
-  if (isBounded(tcf) && isBounded(gpp) && isBounded(gppSid) && isBounded(usPrivacy)) return signals;
-  const bound = (text: string | null) => (isBounded(text) ? text : null);
-  return { tcf: bound(tcf), gpp: bound(gpp), gppSid: bound(gppSid), usPrivacy: bound(usPrivacy), gpc };
+function isBounded(text: string): boolean {
+  return text !== "" && text.length <= MAX_SIGNAL_LENGTH;
 }
 
-/** Whether a request says anything of consent, readable or not. `__gpp_sid` alone says nothing. */
-export function hasAnySignal(signals: ConsentSignals): boolean {
-  const { tcf, gpp, usPrivacy, gpc } = boundSignals(signals);
-  return gpc || tcf !== null || gpp !== null || usPrivacy !== null;
+function signal<Facts>(raw: string | null, read: (text: string) => Facts | null): Signal<Facts> | null {
+  return raw === null || !isBounded(raw) ? null : new Signal(raw, read);
 }
 
-/** Reads one signal with percent-encoding taken off; `null` if it is absent, too long, or `read` finds nothing in it. */
-export function readSignal<T>(text: string | null, read: (text: string) => T | null): T | null {
-  if (text === null || !isBounded(text)) return null;
-  if (!text.includes("%")) return read(text);
+/** @returns `null` for text with a stray percent sign. */
+function withoutPercentEncoding(text: string): string | null {
+  if (!text.includes("%")) return text;
   try {
-    return read(decodeURIComponent(text));
+    return decodeURIComponent(text);
   } catch {
-    return null; // a stray percent sign
+    return null;
   }
 }
 
-function isBounded(text: string | null): boolean {
-  return text === null || (text !== "" && text.length <= MAX_SIGNAL_LENGTH);
-}
-
-/** The value of the highest rank, the first of equals; what does not decode has rank 0. */
-function choose(
+/** The value of the highest rank, the first of equals. A value that does not decode has rank 0. */
+function choose<Facts>(
   values: readonly string[] | undefined,
-  rank: (text: string, at: SignalsAt) => number,
+  read: (text: string) => Facts | null,
+  rank: (facts: Facts, at: SignalsAt) => number,
   at: SignalsAt,
-): string | null {
+): Signal<Facts> | null {
   if (values === undefined) return null;
-  let best = values[0]!;
-  if (values.length === 1) return best;
-  const rankOf = (value: string) => readSignal(value, (text) => rank(text, at)) ?? 0;
-  let bestRank = rankOf(best);
-  for (let i = 1; i < values.length; i++) {
-    const valueRank = rankOf(values[i]!);
-    if (valueRank > bestRank) {
-      best = values[i]!;
-      bestRank = valueRank;
+  if (values.length === 1) return signal(values[0]!, read);
+  let best: Signal<Facts> | null = null;
+  let bestRank = -1;
+  for (const value of values) {
+    const candidate = signal(value, read);
+    if (candidate === null) continue;
+    const { facts } = candidate;
+    const candidateRank = facts === null ? 0 : rank(facts, at);
+    if (candidateRank > bestRank) {
+      best = candidate;
+      bestRank = candidateRank;
     }
   }
   return best;
 }
 
 /** The newest of those that count; of equals, the refusal. */
-function rankTcf(text: string, { nowMs, maxAgeDays }: SignalsAt): number {
-  const facts = readTcf(text);
-  if (facts === null) return 0;
+function rankTcf(facts: TcfFacts, { nowMs, maxAgeDays }: SignalsAt): number {
   if (tcfInvalidity(facts, nowMs, maxAgeDays) !== null) return 1;
   return 2 + facts.lastUpdatedMs + (facts.purpose1 ? 0 : 1);
 }
 
-/** An opt-out counts everywhere, a refusal of Purpose 1 where TCF does; a string that says nothing hides none that does. */
-function rankGpp(text: string, { nowMs, maxAgeDays }: SignalsAt): number {
-  const facts = readGpp(text);
-  if (facts === null) return 0;
+/** An opt-out counts everywhere, a refusal of Purpose 1 where TCF does; a string that says nothing hides no other one. */
+function rankGpp(facts: GppFacts, { nowMs, maxAgeDays }: SignalsAt): number {
   if (gppOptOut(facts) !== null) return 5;
   if (facts.tcf !== null && tcfInvalidity(facts.tcf, nowMs, maxAgeDays) === null) {
     return facts.tcf.purpose1 ? 3 : 4;
@@ -134,15 +210,12 @@ function rankGpp(text: string, { nowMs, maxAgeDays }: SignalsAt): number {
   return permits ? 2 : 1;
 }
 
-/** The fewer sections are in force, the less is permitted: a section not in force can only refuse. */
-function rankSections(text: string): number {
-  const sections = readSectionsInForce(text);
-  if (sections === null) return 0;
+/** The fewer sections are in force, the less is permitted: a section that is not in force can only refuse. */
+function rankSections(sections: ReadonlySet<number>): number {
   const inForce = [...sections].filter((section) => section > 0).length;
   return 1 / (1 + inForce);
 }
 
-function rankUsPrivacy(text: string): number {
-  const optedOut = readUsPrivacy(text);
-  return optedOut === null ? 0 : optedOut ? 2 : 1;
+function rankUsPrivacy(optedOut: boolean): number {
+  return optedOut ? 2 : 1;
 }

@@ -4,7 +4,7 @@
  */
 import type { MetricType } from "../../../runtime/observe/metrics.ts";
 import type { Labels } from "../../../runtime/platform.ts";
-import type { Services } from "../service.ts";
+import type { Services } from "../services.ts";
 
 /** So many domains are told of, the busiest; the others are a number. */
 const MAX_DOMAINS = 50;
@@ -52,8 +52,8 @@ export interface StatusDomain {
 }
 
 /** Reads the counters; touches neither the store nor the network. */
-export function readStatus(services: Services, instance: string): Status {
-  const { config, store, clock, metrics, livesBetweenRequests } = services;
+export function readStatus(services: Services): Status {
+  const { config, store, clock, instance, metrics, livesBetweenRequests } = services;
   const { queued, domains } = services.inspectSync();
   const busiest = domains.sort((a, b) => b.inFlight + b.waiting - (a.inFlight + a.waiting));
   const tables = services.tables();

@@ -5,11 +5,9 @@
  */
 
 import type { Finalization } from "../../../runtime/ec/finalize.ts";
-import { EC_COOKIE } from "../../../runtime/ec/request/cookie.ts";
+import type { EcCookie } from "../../../runtime/ec/request/cookie.ts";
 import { SIGNAL_COOKIES } from "../../../runtime/ec/request/signals.ts";
 import { scope } from "./scope.ts";
-
-const YEAR_MS = 31_536_000_000;
 
 /** Whether this browser lets a service worker at its cookies. */
 export const hasCookies = () => scope.cookieStore !== undefined;
@@ -41,12 +39,13 @@ export function cookieChange(end: Finalization): { id: string } | "delete" | nul
  */
 export async function changeCookie(
   change: { id: string } | "delete",
-  domain: string,
+  { name, domain, maxAgeSeconds }: EcCookie,
   nowMs: number,
 ): Promise<void> {
-  const cookie = { name: EC_COOKIE, domain, path: "/" };
+  const cookie = { name, domain, path: "/" };
   if (change === "delete") return scope.cookieStore!.delete(cookie);
-  return scope.cookieStore!.set({ ...cookie, value: change.id, sameSite: "lax", expires: nowMs + YEAR_MS });
+  const expires = nowMs + maxAgeSeconds * 1000;
+  return scope.cookieStore!.set({ ...cookie, value: change.id, sameSite: "lax", expires });
 }
 
 /** Has the service worker woken when a page's consent changes. */

@@ -4,12 +4,12 @@
  * @module
  */
 import { Hono } from "hono";
-import { type App, answering, type RouteBindings } from "../app.ts";
+import { answering } from "../app.ts";
 import { auctionRoutes } from "../routes/auction.ts";
 import { deletionRoutes } from "../routes/deletion.ts";
 import { identifyRoutes } from "../routes/identify.ts";
 import { pixelSyncRoutes } from "../routes/pixel-sync.ts";
-import type { Services } from "../service.ts";
+import type { App, RouteBindings, Services } from "../services.ts";
 
 /** Builds what answers for them. */
 export function createApp(services: Services): App {

@@ -3,13 +3,13 @@
  * it before, what a server writes to headers is done after it.
  * @module
  */
-import { decideFinalization } from "../../../runtime/ec/finalize.ts";
 import { settlesWithin } from "../../../runtime/lib/within.ts";
 import { createLog, createLogOnce } from "../../../runtime/observe/log.ts";
 import type { Client } from "../../../runtime/platform.ts";
 import { problem } from "../../http/problem.ts";
 import { createEdgeCookie, type EdgeCookieHandler } from "../edge-cookie.ts";
-import { ecOf, type Services } from "../service.ts";
+import { visitOf } from "../request-context.ts";
+import type { Services } from "../services.ts";
 import { changeCookie, cookieChange, cookieHeader } from "./cookies.ts";
 import { createClientReader, deviceSecret } from "./device.ts";
 import { type BrowserArgs, host } from "./host.ts";
@@ -113,11 +113,12 @@ export function createVisits(options: BrowserOptions): Visits {
 
   /** Does what a response's `Set-Cookie` does elsewhere. */
   async function keepCookie(request: Request): Promise<void> {
-    const change = cookieChange(decideFinalization(ecOf(request)!));
+    const change = cookieChange(visitOf(request)!.finalization);
     if (change === null) return;
     if (change === "delete") await answers.clear();
     try {
-      await changeCookie(change, options.publisher.domain, clock.now());
+      const { cookie } = (await opened()).services.settings;
+      await changeCookie(change, cookie, clock.now());
     } catch (error) {
       logOnce.error("cookie", "the cookie cannot be written; is publisher.domain right?", { error });
     }
@@ -138,12 +139,11 @@ export function createVisits(options: BrowserOptions): Visits {
    * is. On the visitor's own device the cookie is proof enough.
    */
   async function adopt(request: Request): Promise<void> {
-    const context = ecOf(request)!;
-    const end = decideFinalization(context);
-    if (end.branch !== "returning") return;
+    const { context, finalization } = visitOf(request)!;
+    if (finalization.branch !== "returning") return;
     const { graph, newEntryFor } = (await opened()).services;
-    if ((await graph.getOrMark(end.id)) !== null) return;
-    await graph.createOrRevive(end.id, newEntryFor(context));
+    if ((await graph.getOrMark(finalization.id)) !== null) return;
+    await graph.createOrRevive(finalization.id, newEntryFor(context));
   }
 
   async function organic(
@@ -162,7 +162,7 @@ export function createVisits(options: BrowserOptions): Visits {
   }
 
   /** What the service itself answers. It never mints, so that its turn is over at once. */
-  async function ownAnswer(event: LongEvent, request: Request): Promise<Response> {
+  async function answerRoute(event: LongEvent, request: Request): Promise<Response> {
     const { handler } = await openedFor(request);
     (await complete(request))();
     const response = await handler(request, event, noPage);
@@ -183,7 +183,7 @@ export function createVisits(options: BrowserOptions): Visits {
     (await complete(request))();
     const facts = factsOf(request, services);
     const anew = async () => {
-      const response = await ownAnswer(event, request);
+      const response = await answerRoute(event, request);
       if (response.status !== 200) return response;
       const kept = answers.put(facts, response.clone());
       event.waitUntil(kept.catch((error) => logOnce.warn("identify", "an answer was not kept", { error })));
@@ -235,7 +235,7 @@ export function createVisits(options: BrowserOptions): Visits {
       return response === undefined || shown.status === 0 ? shown : response;
     },
 
-    own: (event) => ownAnswer(event, event.request).catch(unavailable),
+    own: (event) => answerRoute(event, event.request).catch(unavailable),
 
     identify: (event) => identify(event).catch(unavailable),
 

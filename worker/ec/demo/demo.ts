@@ -3,12 +3,13 @@
  * that tells what happens.
  * @module
  */
-import { decideFinalization } from "../../../runtime/ec/finalize.ts";
+import { DEFAULT_COOKIE_NAME } from "../../../runtime/ec/request/cookie.ts";
 import { isLoopbackHost } from "../../../runtime/lib/addresses.ts";
 import type { Client, Clock, Fetch, Random, Store } from "../../../runtime/platform.ts";
 import type { FetchHandler } from "../../hosts/host.ts";
 import type { EdgeCookieHandler, EdgeCookieOptions } from "../edge-cookie.ts";
-import { ecOf, type Services } from "../service.ts";
+import { visitOf } from "../request-context.ts";
+import type { Services } from "../services.ts";
 import { createCrowd } from "./crowd.ts";
 import { createGates } from "./gates.ts";
 import { createPanel, PANEL_PATH } from "./panel.ts";
@@ -56,7 +57,8 @@ export function createDemo<Args extends unknown[]>(parts: DemoParts<Args>): Demo
   // There is no service to look into before the first request.
   let inspect: Services["inspectSync"] = () => ({ queued: 0, domains: [] });
   const gates = createGates(companies, clock, () => inspect());
-  const panel = createPanel({ visitors, gates, companies, apiKey, domain: DOMAIN });
+  const cookie = { name: options.cookie?.name ?? DEFAULT_COOKIE_NAME, domain: DOMAIN };
+  const panel = createPanel({ visitors, gates, companies, apiKey, cookie });
   const handler = edgeCookie({
     ...options,
     allowInsecurePartners: true,
@@ -75,12 +77,14 @@ export function createDemo<Args extends unknown[]>(parts: DemoParts<Args>): Demo
 
   /** Writes down what the service did, unless it is one of the many files of a page to which nothing happened. */
   function report(visitor: Visitor, request: Request, response: Response): void {
-    const context = ecOf(request);
-    if (context === undefined) return;
-    const { branch } = decideFinalization(context);
+    const visit = visitOf(request);
+    if (visit === undefined) return;
+    const { context, finalization } = visit;
+    const { branch } = finalization;
     const isFile = /\.\w+$/.test(new URL(request.url).pathname);
     if (isFile && (branch === "returning" || branch === "denied")) return;
-    visitors.remember(visitor, context, tell(context, request, response, visitor), isForPeople(request));
+    const happening = tell(context, finalization, request, response, visitor);
+    visitors.remember(visitor, context, happening, isForPeople(request));
   }
 
   function answerItself(request: Request, args: Args): Response | Promise<Response> {

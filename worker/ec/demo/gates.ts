@@ -5,7 +5,7 @@
 import type { Clock } from "../../../runtime/platform.ts";
 import { WINDOW_MS } from "../../../runtime/sync/schedule.ts";
 import { domainOf } from "../../../runtime/sync/source.ts";
-import type { Services } from "../service.ts";
+import type { Services } from "../services.ts";
 import type { Company } from "./partners/companies.ts";
 import type { PullEvent } from "./watched-fetch.ts";
 

@@ -5,7 +5,7 @@
  */
 import { Hono } from "hono";
 import type { Graph } from "../../../runtime/ec/graph/graph.ts";
-import { deleteCookieHeader, EC_COOKIE, readCookies } from "../../../runtime/ec/request/cookie.ts";
+import { deleteCookieHeader, type EcCookie, readCookies } from "../../../runtime/ec/request/cookie.ts";
 import { SIGNAL_COOKIES } from "../../../runtime/ec/request/signals.ts";
 import { readFiles } from "./files.ts";
 import type { Gates } from "./gates.ts";
@@ -29,8 +29,8 @@ export interface PanelParts {
   companies: readonly Company[];
   /** The API key of the partner that the visitor plays. */
   apiKey: string;
-  /** Of the id's cookie. */
-  domain: string;
+  /** The id's cookie. */
+  cookie: Pick<EcCookie, "name" | "domain">;
 }
 
 /** What comes with a request. */
@@ -47,7 +47,7 @@ export interface Panel {
   close(): void;
 }
 
-export function createPanel({ visitors, gates, companies, apiKey, domain }: PanelParts): Panel {
+export function createPanel({ visitors, gates, companies, apiKey, cookie }: PanelParts): Panel {
   const panelFiles = readFiles("./panel/", [
     "panel.css",
     "panel.js",
@@ -76,7 +76,7 @@ export function createPanel({ visitors, gates, companies, apiKey, domain }: Pane
     for (const name of [...SIGNAL_COOKIES, PLACE_COOKIE]) {
       c.header("set-cookie", `${name}=; Path=/; SameSite=Lax; Max-Age=0`, { append: true });
     }
-    c.header("set-cookie", deleteCookieHeader(domain), { append: true });
+    c.header("set-cookie", deleteCookieHeader(cookie), { append: true });
     return c.body(null, 204);
   });
   app.post("/crowd", (c) => {
@@ -91,7 +91,7 @@ export function createPanel({ visitors, gates, companies, apiKey, domain }: Pane
     const page = playPage({
       apiKey,
       origin: new URL(url).origin,
-      id: readCookies(headers.get("cookie"), [EC_COOKIE]).get(EC_COOKIE)?.[0] ?? null,
+      id: readCookies(headers.get("cookie"), [cookie.name]).get(cookie.name)?.[0] ?? null,
       withdrawnId: visitors.of(headers)?.withdrawnId ?? null,
     });
     return c.html(page, 200, { "cache-control": "no-store" });

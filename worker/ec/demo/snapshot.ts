@@ -7,7 +7,7 @@ import { type GraphEntry, isTombstone, TOMBSTONE_TTL_SECONDS } from "../../../ru
 import type { Graph } from "../../../runtime/ec/graph/graph.ts";
 import { ecHash } from "../../../runtime/ec/id.ts";
 import { allowsEcCreation } from "../../../runtime/ec/request/consent.ts";
-import type { ConsentSignals } from "../../../runtime/ec/request/signals.ts";
+import type { RawSignals } from "../../../runtime/ec/request/signals.ts";
 import { type Company, PLAYED } from "./partners/companies.ts";
 import { places } from "./places.ts";
 import type { PullLine } from "./pulls.ts";
@@ -27,7 +27,7 @@ export interface Snapshot {
   /** The normalised address that an id is derived from. */
   address: string | null;
   id: SplitId | null;
-  consent: { allowed: boolean; jurisdiction: string; reason: string; signals: ConsentSignals } | null;
+  consent: { allowed: boolean; jurisdiction: string; reason: string; signals: RawSignals } | null;
   graph: {
     /** The store did not answer. */
     isDown: boolean;
@@ -62,7 +62,7 @@ export async function takeSnapshot(
             allowed: allowsEcCreation(context.consent),
             jurisdiction: JURISDICTIONS[context.consent.jurisdiction],
             reason: reasonOf(context.consent),
-            signals: context.consent.signals,
+            signals: context.consent.signals.raw,
           },
     graph: found,
     happenings,

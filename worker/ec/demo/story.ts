@@ -3,7 +3,7 @@
  * @module
  */
 
-import { decideFinalization, type Finalization } from "../../../runtime/ec/finalize.ts";
+import type { Finalization } from "../../../runtime/ec/finalize.ts";
 import type { Consent, ConsentReason } from "../../../runtime/ec/request/consent.ts";
 import type { EcContext } from "../../../runtime/ec/request/context.ts";
 
@@ -75,10 +75,15 @@ export function reasonOf(consent: Consent): string {
  * Tells of one request, once it is answered.
  * @param response as the service finished it.
  */
-export function tell(context: EcContext, request: Request, response: Response, past: Past): Happening {
+export function tell(
+  context: EcContext,
+  end: Finalization,
+  request: Request,
+  response: Response,
+  past: Past,
+): Happening {
   const { pathname } = new URL(request.url);
   const route = routeOf(pathname);
-  const end = decideFinalization(context);
   return {
     atMs: context.nowMs,
     request: `${request.method} ${pathname}`,

@@ -1,13 +1,10 @@
 import { Hono } from "hono";
 import { entryToWire } from "../../../runtime/ec/answers/admin.ts";
+import { STORE_TIMEOUTS_MS } from "../../../runtime/ec/timeouts.ts";
 import { valueWithin } from "../../../runtime/lib/within.ts";
 import { requireOperator } from "../../http/operator.ts";
 import { problem } from "../../http/problem.ts";
-import type { RouteBindings } from "../app.ts";
-import type { Services } from "../service.ts";
-
-/** How long the store may take, in milliseconds. */
-const STORE_PATIENCE_MS = 5000;
+import type { RouteBindings, Services } from "../services.ts";
 
 /** `GET /_ts/admin/identity/{id}`: everything that the graph holds for one EC id. */
 export function adminIdentityRoutes(services: Services): Hono<RouteBindings> {
@@ -25,7 +22,7 @@ export function adminIdentityRoutes(services: Services): Hono<RouteBindings> {
         );
       }
       try {
-        const entry = await valueWithin(graph.get(id), STORE_PATIENCE_MS, clock);
+        const entry = await valueWithin(graph.get(id), STORE_TIMEOUTS_MS.operator, clock);
         if (entry === null)
           return c.json(problem("ec_id_not_found", "the graph holds nothing for this id"), 404);
         return c.json({ ec_id: id, entry: entryToWire(entry) });

@@ -1,10 +1,10 @@
 /**
- * Every route of the Edge Cookie service, for hosts that anybody can ask.
+ * Every route of the Edge Cookie, for hosts that answer the public.
  * @module
  */
 import { Hono } from "hono";
-import { type App, answering, type RouteBindings } from "../app.ts";
-import type { Services } from "../service.ts";
+import { answering } from "../app.ts";
+import type { App, RouteBindings, Services } from "../services.ts";
 import { adminIdentityRoutes } from "./admin-identity.ts";
 import { adminPageRoutes } from "./admin-page.ts";
 import { auctionRoutes } from "./auction.ts";
@@ -16,7 +16,7 @@ import { openApiRoutes } from "./openapi.ts";
 import { partnerRoutes } from "./partners.ts";
 import { pixelSyncRoutes } from "./pixel-sync.ts";
 
-/** All routes, as hono has them. */
+/** All routes as one hono application. */
 export function serviceRoutes(services: Services): Hono<RouteBindings> {
   const app = new Hono<RouteBindings>();
   app.route("/", healthRoutes(services));
@@ -32,7 +32,7 @@ export function serviceRoutes(services: Services): Hono<RouteBindings> {
   return app;
 }
 
-/** Builds what answers for all routes. */
+/** Creates the handler of all routes. */
 export function createApp(services: Services): App {
   return answering(services, serviceRoutes(services));
 }

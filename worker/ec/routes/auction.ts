@@ -11,36 +11,34 @@ import { sharedIds } from "../../../runtime/ec/answers/eids.ts";
 import { identityHeaders } from "../../../runtime/ec/answers/identify.ts";
 import { allowsEcCreation } from "../../../runtime/ec/request/consent.ts";
 import type { EcContext } from "../../../runtime/ec/request/context.ts";
+import { STORE_TIMEOUTS_MS } from "../../../runtime/ec/timeouts.ts";
 import { boundedFetch } from "../../../runtime/lib/bounded-fetch.ts";
 import type { JsonObject } from "../../../runtime/lib/json.ts";
 import { TimeoutError, valueWithin } from "../../../runtime/lib/within.ts";
 import { bodyRefusal, readJson } from "../../http/body.ts";
 import { problem } from "../../http/problem.ts";
-import type { RouteBindings } from "../app.ts";
-import type { Services } from "../service.ts";
+import type { RouteBindings, Services } from "../services.ts";
 
-/** The longest bid request, in bytes. */
+/** Maximum length of a bid request, in bytes. */
 const MAX_REQUEST_BYTES = 1_048_576;
-/** What the endpoint may take: the time covers the whole answer. */
+/** Timeout and maximum length of the endpoint's answer. The timeout covers the whole answer. */
 const BOUNDS = { timeoutMs: 10_000, maxBytes: 16 * 1_048_576 };
-/** How long an auction waits for the store before it runs without the identity, in milliseconds. */
-const STORE_PATIENCE_MS = 250;
-/** What the endpoint learns of the visitor's request beside the body. Never the cookies. */
+/** Headers of the visitor's request that are sent to the endpoint. Never the cookies. */
 const FORWARDED = ["user-agent", "accept-language", "referer", "sec-gpc"];
-/** What of the endpoint's headers the page gets. Never cookies: they would be set for the publisher's domain. */
+/** Headers of the endpoint's answer that are sent to the page. Never cookies: they would be set for the publisher's domain. */
 const RETURNED = ["content-type", "x-openrtb-version"];
 
-/** `POST /auction`: sends a bid request on with the visitor's identity in it. */
+/** `POST /auction`: forwards a bid request with the visitor's identity in it. */
 export function auctionRoutes(services: Services): Hono<RouteBindings> {
-  const { config, graph, registry, clock, metrics, logOnce, inTurn } = services;
+  const { config, graph, registry, fetch, clock, metrics, logOnce, inTurn } = services;
   const { endpoint } = config.auction;
 
-  /** The identity that goes into an auction; `null`: there is none, or the store does not answer. */
+  /** The identity to send to an auction; `null`: there is none, or the store does not answer. */
   async function identityOf({ activeId, consent }: EcContext): Promise<AuctionIdentity | null> {
     if (activeId === null) return null;
     try {
-      const entry = await valueWithin(graph.get(activeId), STORE_PATIENCE_MS, clock);
-      return { ec: activeId, ids: sharedIds(entry, registry.get), tcf: consent.signals.tcf };
+      const entry = await valueWithin(graph.get(activeId), STORE_TIMEOUTS_MS.auction, clock);
+      return { ec: activeId, ids: sharedIds(entry, registry.get), tcf: consent.signals.raw.tcf };
     } catch (error) {
       logOnce.error("auction", "an auction runs without identity because reading it failed", { error });
       return null;
@@ -56,7 +54,7 @@ export function auctionRoutes(services: Services): Hono<RouteBindings> {
       if (value !== null) outgoing.set(name, value);
     }
     const init = { method: "POST", headers: outgoing, body: JSON.stringify(request) };
-    return boundedFetch(url, init, BOUNDS, services);
+    return boundedFetch(url, init, BOUNDS, { fetch, clock });
   }
 
   return new Hono<RouteBindings>().post("/auction", async (c) => {

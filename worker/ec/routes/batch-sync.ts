@@ -1,33 +1,32 @@
 import { Hono } from "hono";
 import { toSeconds } from "../../../runtime/ec/graph/entry.ts";
+import { batchKey } from "../../../runtime/ec/keys.ts";
 import { applyMappings, readMappings } from "../../../runtime/ec/partners/batch-sync.ts";
 import type { Partner } from "../../../runtime/ec/partners/partner.ts";
+import { STORE_TIMEOUTS_MS } from "../../../runtime/ec/timeouts.ts";
 import { valueWithin } from "../../../runtime/lib/within.ts";
 import type { TakeResult } from "../../../runtime/platform.ts";
 import { bearerToken } from "../../http/bearer.ts";
 import { bodyRefusal, readJson } from "../../http/body.ts";
 import { problem } from "../../http/problem.ts";
 import { retryAfter } from "../../http/retry-after.ts";
-import type { RouteBindings } from "../app.ts";
-import type { Services } from "../service.ts";
+import type { RouteBindings, Services } from "../services.ts";
 
-/** The longest upload, in bytes. */
+/** Maximum length of an upload, in bytes. */
 const MAX_BODY_BYTES = 1_048_576;
 const MINUTE_MS = 60_000;
-/** How long the store may take for the authentication, in milliseconds. */
-const STORE_PATIENCE_MS = 2000;
 
 /** `POST /_ts/api/v1/sync`: batch sync. */
 export function batchSyncRoutes(services: Services): Hono<RouteBindings> {
   const { registry, graph, identity, limiter, clock, metrics, logOnce, sha256Hex, inTurn } = services;
 
-  /** Who uploads, and whether their rate allows it; `null`: a key that is nobody's. */
+  /** The partner of a key, and whether its rate limit admits the upload; `null`: an unknown key. */
   async function admit(key: string): Promise<{ partner: Partner; taken: TakeResult } | null> {
     if (!(await registry.ready())) throw new Error("the registered partners are not known yet");
     const partner = await registry.authenticate(sha256Hex(key));
     if (partner === null) return null;
     const rate = { limit: partner.batchRateLimit, windowMs: MINUTE_MS };
-    return { partner, taken: await limiter.take(`batch:${partner.id}`, rate) };
+    return { partner, taken: await limiter.take(batchKey(partner.id), rate) };
   }
 
   return new Hono<RouteBindings>().post("/_ts/api/v1/sync", async (c) => {
@@ -40,7 +39,7 @@ export function batchSyncRoutes(services: Services): Hono<RouteBindings> {
     if (key === null) return unauthorized();
     let admitted: Awaited<ReturnType<typeof admit>>;
     try {
-      admitted = await valueWithin(admit(key), STORE_PATIENCE_MS, clock);
+      admitted = await valueWithin(admit(key), STORE_TIMEOUTS_MS.batchAuthentication, clock);
     } catch (error) {
       logOnce.error("batch authentication", "a batch upload could not be authenticated", { error });
       return c.json(problem("store_unavailable", "your key cannot be checked now; try again later"), 503);

@@ -2,27 +2,26 @@ import { type Context, Hono } from "hono";
 import { visitorDeletion } from "../../../runtime/ec/answers/deletion.ts";
 import { shortId } from "../../../runtime/ec/id.ts";
 import type { EcContext } from "../../../runtime/ec/request/context.ts";
+import { STORE_TIMEOUTS_MS } from "../../../runtime/ec/timeouts.ts";
 import { isObject } from "../../../runtime/lib/json.ts";
 import { valueWithin } from "../../../runtime/lib/within.ts";
 import { bodyRefusal, readJson } from "../../http/body.ts";
 import { requireOperator } from "../../http/operator.ts";
 import { problem } from "../../http/problem.ts";
 import { retryAfter } from "../../http/retry-after.ts";
-import type { RouteBindings } from "../app.ts";
 import { publisherCors } from "../cors.ts";
-import type { Services } from "../service.ts";
+import type { RouteBindings, Services } from "../services.ts";
 
 const PATH = "/_ts/api/v1/identity";
 const MAX_BODY_BYTES = 4096;
-/** How long the store may take, in milliseconds. */
-const STORE_PATIENCE_MS = 5000;
 
-/** `DELETE /_ts/api/v1/identity`: forgets an identity, for an operator or for the visitor whose it is. */
+/** `DELETE /_ts/api/v1/identity`: deletes an identity, for the operator or for the visitor who has it. */
 export function deletionRoutes(services: Services): Hono<RouteBindings> {
-  const { config, graph, identity, mayAdopt, mayEnd, clock, log, logOnce, metrics, dropQueued } = services;
+  const { config, graph, identity, mayAdopt, mayEnd, settings, clock, log, logOnce, metrics, dropQueued } =
+    services;
   const operator = requireOperator(services.operator);
 
-  /** Queued work goes first, so that none of it begins while the entry goes. */
+  /** Drops queued work first, so that none of it begins while the entry is deleted. */
   async function erase(id: string, by: "operator" | "visitor", mayMark: () => boolean | Promise<boolean>) {
     dropQueued(id);
     await graph.delete(id, mayMark);
@@ -30,7 +29,7 @@ export function deletionRoutes(services: Services): Hono<RouteBindings> {
     log[by === "operator" ? "info" : "debug"]("deleted an identity", { ec: shortId(id), by });
   }
 
-  /** Deletes an id for the visitor. @returns in how many milliseconds it may be tried again, if it was refused. */
+  /** Deletes an id for the visitor. @returns if it was refused, after how many milliseconds to retry; else 0. */
   async function eraseForVisitor(id: string, context: EcContext): Promise<number> {
     const ending = await mayEnd(id, context);
     if (ending.outcome === "refused") {
@@ -41,11 +40,11 @@ export function deletionRoutes(services: Services): Hono<RouteBindings> {
     return 0;
   }
 
-  /** What some work comes to; `null`: the store does not answer. It goes on behind the response. */
+  /** The result of some work, which goes on after the response; `null`: the store does not answer. */
   async function outcomeOf<T>(c: Context<RouteBindings>, work: Promise<T>): Promise<T | null> {
     try {
       c.env.keep(work);
-      return await valueWithin(work, STORE_PATIENCE_MS, clock);
+      return await valueWithin(work, STORE_TIMEOUTS_MS.deletion, clock);
     } catch (error) {
       logOnce.error("deletion", "deleting an identity failed", { error });
       return null;
@@ -86,7 +85,7 @@ export function deletionRoutes(services: Services): Hono<RouteBindings> {
     const { context } = c.env;
     const deletion = visitorDeletion(context);
     if (deletion.outcome === "unproven") {
-      const message = "send the ts-ec cookie of the identity to delete, or the admin token and an ec_id";
+      const message = `send the ${settings.cookie.name} cookie of the identity to delete, or the operator's token and an ec_id`;
       return c.json(problem("unauthorized", message), 401, { "www-authenticate": "Bearer" });
     }
     if (deletion.outcome === "entries") {
@@ -99,7 +98,7 @@ export function deletionRoutes(services: Services): Hono<RouteBindings> {
         return c.json(problem("rate_limit_exceeded", message), 429, retryAfter({ retryAfterMs }));
       }
     }
-    context.erased = true;
+    c.env.erase();
     return c.body(null, 204);
   }
 
@@ -113,7 +112,7 @@ export function deletionRoutes(services: Services): Hono<RouteBindings> {
   return new Hono<RouteBindings>().on(["DELETE", "OPTIONS"], PATH, cors).delete(PATH, async (c) => {
     c.header("cache-control", "no-store");
     if (c.req.header("authorization") === undefined) return forVisitor(c);
-    // Not both: whoever sends a token means to act as the operator, on another's identity.
+    // A request with a token is the operator's, and concerns another visitor's identity.
     return (await operator(c, async () => {})) ?? forOperator(c);
   });
 }

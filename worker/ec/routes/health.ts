@@ -1,14 +1,13 @@
 import { Hono } from "hono";
 import { METRICS_CONTENT_TYPE } from "../../../runtime/observe/metrics.ts";
 import { requireOperator } from "../../http/operator.ts";
-import type { RouteBindings } from "../app.ts";
-import type { Services } from "../service.ts";
+import type { RouteBindings, Services } from "../services.ts";
 
 /** `GET /_ts/health`, `GET /_ts/ready` and `GET /_ts/metrics`. */
 export function healthRoutes(services: Services): Hono<RouteBindings> {
   const { readiness, metrics } = services;
 
-  /** Tables without room, if there are any: the service works, and refuses some of what it would take. */
+  /** Tables without room, if there are any: the service works, and refuses some takes. */
   function full(): { full?: string[] } {
     const families = services.fullTables();
     return families.length === 0 ? {} : { full: families };

@@ -4,44 +4,49 @@ import { identifyAnswer } from "../../../runtime/ec/answers/identify.ts";
 import type { GraphEntry } from "../../../runtime/ec/graph/entry.ts";
 import { allowsEcCreation } from "../../../runtime/ec/request/consent.ts";
 import type { EcContext } from "../../../runtime/ec/request/context.ts";
+import { STORE_TIMEOUTS_MS } from "../../../runtime/ec/timeouts.ts";
 import { isPending, valueWithin } from "../../../runtime/lib/within.ts";
-import type { RouteBindings } from "../app.ts";
 import { publisherCors } from "../cors.ts";
-import type { Services } from "../service.ts";
+import type { RouteBindings, Services } from "../services.ts";
 
-/** How long a page waits for the store before it is answered without, in milliseconds. */
-const STORE_PATIENCE_MS = 1000;
-
-/** An answer of the route, before it is a response. */
+/** An answer, before it is a `Response`. */
 interface Answer {
   status: 200 | 204 | 403;
   body: string | null;
   headers: Record<string, string>;
 }
 
-/** What every answer says to caches. */
+/** Headers of every answer, for caches. */
 const UNCACHED = { vary: "Origin", "cache-control": "private, no-store" };
 const JSON_TYPE = { ...UNCACHED, "content-type": "application/json" };
-const NOBODY: Answer = { status: 204, body: null, headers: UNCACHED };
+const NO_CONTENT: Answer = { status: 204, body: null, headers: UNCACHED };
 const DENIED: Answer = { status: 403, body: '{"consent":"denied"}', headers: JSON_TYPE };
 
-/** What `/identify` answers to whom. */
-function identify({ graph, registry, clock, metrics, logOnce }: Services) {
-  function unread(error: unknown): undefined {
+/** The answers of `/identify`. */
+function identify({
+  graph,
+  registry,
+  clock,
+  metrics,
+  logOnce,
+}: Pick<Services, "graph" | "registry" | "clock" | "metrics" | "logOnce">) {
+  function readFailed(error: unknown): undefined {
     logOnce.error("identify", "reading an identity failed", { error });
   }
 
-  /** What the graph has of an id; `undefined`: the store did not answer. */
+  /** The graph's entry of an id; `undefined`: the store did not answer. */
   function read(id: string) {
     try {
       const entry = graph.get(id);
-      return isPending(entry) ? valueWithin(entry, STORE_PATIENCE_MS, clock).catch(unread) : entry;
+      return isPending(entry)
+        ? valueWithin(entry, STORE_TIMEOUTS_MS.identify, clock).catch(readFailed)
+        : entry;
     } catch (error) {
-      return unread(error);
+      return readFailed(error);
     }
   }
 
-  function told(id: string, entry: GraphEntry | null | undefined, isComplete: boolean): Answer {
+  function toAnswer(id: string, entry: GraphEntry | null | undefined, isComplete: boolean): Answer {
     const degraded = entry === undefined || !isComplete;
     metrics.count("ec_identify_total", { outcome: degraded ? "degraded" : "ok" });
     const { body, headers } = identifyAnswer(id, sharedIds(entry ?? null, registry.get), degraded);
@@ -49,23 +54,23 @@ function identify({ graph, registry, clock, metrics, logOnce }: Services) {
   }
 
   return {
-    /** Consent's refusal, which goes before everything else; `null`: there is none. */
+    /** The answer if consent does not allow an id; else `null`. It takes precedence over every other answer. */
     denied({ consent }: EcContext): Answer | null {
       if (allowsEcCreation(consent)) return null;
       metrics.count("ec_identify_total", { outcome: "denied" });
       return DENIED;
     },
 
-    /** What is known of a visitor whose consent allows it to be told; at once where the store answers at once. */
+    /** The answer if consent allows an id. Synchronous if the store is. */
     known({ activeId: id }: EcContext): Answer | Promise<Answer> {
       if (id === null) {
         metrics.count("ec_identify_total", { outcome: "none" });
-        return NOBODY;
+        return NO_CONTENT;
       }
       const entry = read(id);
       const isComplete = registry.isKnown();
-      if (isComplete && !isPending(entry)) return told(id, entry, isComplete);
-      return Promise.all([entry, isComplete || registry.ready()]).then((both) => told(id, ...both));
+      if (isComplete && !isPending(entry)) return toAnswer(id, entry, isComplete);
+      return Promise.all([entry, isComplete || registry.ready()]).then((both) => toAnswer(id, ...both));
     },
   };
 }
@@ -85,14 +90,14 @@ export function identifyRoutes(services: Services): Hono<RouteBindings> {
     },
   });
   return new Hono<RouteBindings>().on(["GET", "OPTIONS"], "/identify", cors).get("/identify", async (c) => {
-    c.header("cache-control", UNCACHED["cache-control"]); // of an error, too
+    c.header("cache-control", UNCACHED["cache-control"]); // also of an error
     return sent(c, await known(c.env.context));
   });
 }
 
 /**
- * The same for a `GET` without `Origin`, as pages send it to their own host: the router, and headers that are checked and
- * copied on the way, would take longer than the answer.
+ * The same for a `GET` without `Origin`, as pages send it to their own host. The router, which checks and copies headers, would
+ * take longer than the answer.
  */
 export function identifyOwnPage(services: Services): (context: EcContext) => Response | Promise<Response> {
   const { denied, known } = identify(services);

@@ -1,4 +1,4 @@
-import type { LoadApp } from "../app.ts";
+import type { LoadApp } from "../services.ts";
 
-/** Loads every route, for hosts that anyone can ask. */
+/** Loads every route, for hosts that answer the public. */
 export const loadAllRoutes: LoadApp = () => import("./all.ts");

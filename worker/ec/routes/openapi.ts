@@ -1,7 +1,7 @@
 import { Hono } from "hono";
-import type { RouteBindings } from "../app.ts";
+import type { RouteBindings } from "../services.ts";
 
-/** `GET /_ts/openapi.json`: the description of this API. Loaded when somebody asks. */
+/** `GET /_ts/openapi.json`: the description of this API. Loaded on demand. */
 export function openApiRoutes(): Hono<RouteBindings> {
   return new Hono<RouteBindings>().get("/_ts/openapi.json", async (c) => {
     const { description } = await import("../openapi/description.ts");

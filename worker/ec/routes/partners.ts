@@ -5,6 +5,7 @@ import {
   partnerToWire,
   type WireFault,
 } from "../../../runtime/ec/answers/admin.ts";
+import { STORE_TIMEOUTS_MS } from "../../../runtime/ec/timeouts.ts";
 import { isObject } from "../../../runtime/lib/json.ts";
 import { fieldName } from "../../../runtime/lib/schema.ts";
 import { valueWithin } from "../../../runtime/lib/within.ts";
@@ -12,18 +13,14 @@ import { repeatedFields } from "../../config/json-fault.ts";
 import { bodyRefusal, readJson } from "../../http/body.ts";
 import { requireOperator } from "../../http/operator.ts";
 import { problem } from "../../http/problem.ts";
-import type { RouteBindings } from "../app.ts";
-import type { Services } from "../service.ts";
+import type { RouteBindings, Services } from "../services.ts";
 
-/** The longest record that may be sent, in bytes. */
+/** Maximum length of a record, in bytes. */
 const MAX_BODY_BYTES = 65_536;
-/** How long the store may take, in milliseconds. */
-const STORE_PATIENCE_MS = 5000;
-
-/** How many fields that are given twice are told at once. */
+/** Maximum number of repeated fields in one answer. */
 const MAX_REPETITIONS = 20;
 
-/** A fault for each field that is given twice: it is not for us to choose which one is meant. */
+/** A fault for each field that is given twice: the service does not choose one of the values. */
 function repetitionsIn(text: string): WireFault[] {
   const found: WireFault[] = [];
   for (const { path } of repeatedFields(text)) {
@@ -48,7 +45,7 @@ export function partnerRoutes(services: Services): Hono<RouteBindings> {
     c.json(
       problem(
         "partner_configured",
-        "this partner is from the configuration: change it there and start the service again",
+        "this partner is from the configuration: change it there, then reload or restart the service",
       ),
       409,
     );
@@ -79,7 +76,7 @@ export function partnerRoutes(services: Services): Hono<RouteBindings> {
       try {
         const result = await valueWithin(
           registry.register(input, faults.length > 0),
-          STORE_PATIENCE_MS,
+          STORE_TIMEOUTS_MS.operator,
           clock,
         );
         if (result.outcome === "configured") return isConfigured(c);
@@ -99,7 +96,7 @@ export function partnerRoutes(services: Services): Hono<RouteBindings> {
     .delete("/_ts/admin/partners/:id", async (c) => {
       const id = c.req.param("id");
       try {
-        const outcome = await valueWithin(registry.remove(id), STORE_PATIENCE_MS, clock);
+        const outcome = await valueWithin(registry.remove(id), STORE_TIMEOUTS_MS.operator, clock);
         if (outcome === "configured") return isConfigured(c);
         if (outcome === "unknown") {
           return c.json(problem("unknown_partner", "there is no partner of this id"), 404);

@@ -1,6 +1,7 @@
 import { Hono } from "hono";
 import { generationOf, toSeconds, type UpsertOutcome } from "../../../runtime/ec/graph/entry.ts";
 import { ecHash } from "../../../runtime/ec/id.ts";
+import { pixelKey } from "../../../runtime/ec/keys.ts";
 import type { Partner } from "../../../runtime/ec/partners/partner.ts";
 import {
   type PixelResult,
@@ -13,16 +14,14 @@ import {
 } from "../../../runtime/ec/partners/pixel-sync.ts";
 import { decideConsent } from "../../../runtime/ec/request/consent.ts";
 import type { EcContext } from "../../../runtime/ec/request/context.ts";
+import { STORE_TIMEOUTS_MS } from "../../../runtime/ec/timeouts.ts";
 import { valueWithin } from "../../../runtime/lib/within.ts";
 import type { RateLimit } from "../../../runtime/platform.ts";
 import { problem } from "../../http/problem.ts";
 import { retryAfter } from "../../http/retry-after.ts";
-import type { RouteBindings } from "../app.ts";
-import type { Services } from "../service.ts";
+import type { RouteBindings, Services } from "../services.ts";
 
 const HOUR_MS = 3_600_000;
-/** How long the browser waits for the store, in milliseconds; the write goes on all the same. */
-const STORE_PATIENCE_MS = 2000;
 
 /** `GET /sync`: pixel sync. */
 export function pixelSyncRoutes(services: Services): Hono<RouteBindings> {
@@ -34,21 +33,21 @@ export function pixelSyncRoutes(services: Services): Hono<RouteBindings> {
     hasStanding,
     mayAdopt,
     newEntryFor,
-    policy,
+    settings,
     clock,
     metrics,
     logOnce,
   } = services;
   const rules = { allowInsecure: config.allowInsecurePartners };
 
-  /** Writes the id; one that the graph does not know only if it may be adopted. */
+  /** Writes the partner's id. An EC id that the graph does not know must be adoptable. */
   async function write(partner: Partner, uid: string, context: EcContext): Promise<PixelResult> {
     const id = context.activeId!;
     const synced = toSeconds(context.nowMs);
     const upserts = [{ partner: partner.id, uid, synced, ...generationOf(partner) }];
     let outcomes: UpsertOutcome[] | null = await graph.upsertKnown(id, upserts);
     if (outcomes === null && (await mayAdopt(id, context))) {
-      // Begun together, so that the graph writes them as one.
+      // Begun together, so that the graph writes them at once.
       [, outcomes] = await Promise.all([
         graph.createOrRevive(id, newEntryFor(context)),
         graph.upsertPartnerIds(id, upserts),
@@ -59,7 +58,6 @@ export function pixelSyncRoutes(services: Services): Hono<RouteBindings> {
   }
 
   return new Hono<RouteBindings>().get("/sync", async (c) => {
-    const { context } = c.env;
     c.header("cache-control", "private, no-store");
     const query = readPixelQuery(new URL(c.req.url).searchParams);
     if ("fault" in query) return c.json(problem("invalid_request", query.fault), 400);
@@ -78,20 +76,23 @@ export function pixelSyncRoutes(services: Services): Hono<RouteBindings> {
       metrics.count("ec_pixel_syncs_total", { partner: partner.id, result });
       return c.redirect(withResult(back, result), 302);
     };
-    const own = context.consent.signals;
+    const asRead = c.env.context;
+    const own = asRead.consent.signals;
     const stated = signalsOf(query.consent, own);
     if (stated !== null) {
-      context.consent = unrecorded(decideConsent(stated, context.client, policy, context.nowMs), own);
+      const decided = decideConsent(stated, asRead.client, settings.policy, asRead.nowMs);
+      c.env.stateConsent(unrecorded(decided, own));
     }
+    const { context } = c.env;
     const refusal = pixelRefusal(context);
     if (refusal !== null) return answer(refusal);
     const id = context.activeId!;
     try {
-      // An id that is nobody's must not take an hour's window.
-      if (!(await valueWithin(hasStanding(id, context), STORE_PATIENCE_MS, clock)))
+      // A forged id must not take a window of an hour.
+      if (!(await valueWithin(hasStanding(id, context), STORE_TIMEOUTS_MS.pixel, clock)))
         return answer("write_failed");
       const rate: RateLimit = { limit: partner.syncRateLimit, windowMs: HOUR_MS, family: "visitors" };
-      const taken = await limiter.take(`${partner.id}:${ecHash(id)}`, rate);
+      const taken = await limiter.take(pixelKey(partner.id, ecHash(id)), rate);
       if (!taken.admitted) {
         metrics.count("ec_pixel_syncs_total", { partner: partner.id, result: "rate_limited" });
         const message = `at most ${partner.syncRateLimit} pixels an hour for one visitor; keep the rest for later`;
@@ -99,7 +100,7 @@ export function pixelSyncRoutes(services: Services): Hono<RouteBindings> {
       }
       const written = write(partner, query.uid, context);
       c.env.keep(written);
-      return answer(await valueWithin(written, STORE_PATIENCE_MS, clock));
+      return answer(await valueWithin(written, STORE_TIMEOUTS_MS.pixel, clock));
     } catch (error) {
       logOnce.error("pixel sync", "a pixel's id could not be written", { partner: partner.id, error });
       return answer("write_failed");

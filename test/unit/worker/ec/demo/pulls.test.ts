@@ -11,7 +11,7 @@ import {
   withWritten,
 } from "../../../../../worker/ec/demo/pulls.ts";
 import { type PullEvent, watchedFetch } from "../../../../../worker/ec/demo/watched-fetch.ts";
-import type { Services } from "../../../../../worker/ec/service.ts";
+import type { Services } from "../../../../../worker/ec/services.ts";
 import { manualClock } from "../../../../support/manual-clock.ts";
 
 const COMPANIES = exampleCompanies({

@@ -1,0 +1,64 @@
+/**
+ * Pull sync of one service: what partners are asked, the sync engine that asks them, and what drives both after a visit.
+ * @module
+ */
+import type { Graph } from "../../runtime/ec/graph/graph.ts";
+import { PullDriver } from "../../runtime/ec/partners/pull-driver.ts";
+import { createPullSync, PULL_BOUNDS } from "../../runtime/ec/partners/pull-sync.ts";
+import type { Registry } from "../../runtime/ec/partners/registry.ts";
+import type { LogOnce } from "../../runtime/observe/log.ts";
+import { SyncEngine } from "../../runtime/sync/engine.ts";
+import type { Dependencies } from "./services.ts";
+import { faultsOnce, syncParts } from "./sync-parts.ts";
+
+/** What {@link createPulls} needs. */
+export interface PullsDependencies
+  extends Pick<
+    Dependencies,
+    | "config"
+    | "store"
+    | "limiter"
+    | "hotPath"
+    | "clock"
+    | "random"
+    | "fetchPublic"
+    | "livesBetweenRequests"
+    | "log"
+    | "metrics"
+  > {
+  readonly graph: Graph;
+  readonly registry: Registry;
+  readonly logOnce: LogOnce;
+  /** The time of the hot path's windows, in milliseconds. */
+  time(): number;
+}
+
+/** Creates pull sync. The engine runs at once where the process lives on between requests. */
+export function createPulls(dependencies: PullsDependencies) {
+  const { config, store, limiter, hotPath, clock, random, livesBetweenRequests, metrics } = dependencies;
+  const { graph, registry, log, logOnce, time } = dependencies;
+  const { maxConcurrentPerDomain, maxPerMinutePerDomain, maxQueued } = config.sync;
+  const pullSync = createPullSync({
+    ...{ graph, registry, limiter, hotPath, clock, time, random, metrics },
+    fetch: dependencies.fetchPublic,
+    log: faultsOnce(log, logOnce),
+    // Those in the engine, and those that are being handed to it.
+    maxRuns: 2 * maxQueued,
+    allowInsecure: config.allowInsecurePartners,
+  });
+  const engine = new SyncEngine({
+    ...syncParts({ store, limiter, random, log }, logOnce),
+    clock,
+    metrics,
+    context: pullSync.context,
+    limits: { maxConcurrent: maxConcurrentPerDomain, maxPerMinute: maxPerMinutePerDomain },
+    limitsFor: pullSync.limitsFor,
+    mainPathConcurrency: config.pullSyncConcurrency,
+    maxQueued,
+    fetchTimeoutMs: PULL_BOUNDS.timeoutMs,
+    ownHosts: [config.publisher.domain],
+  });
+  if (livesBetweenRequests) engine.start();
+  const driver = new PullDriver({ pullSync, engine, clock, livesBetweenRequests });
+  return { pullSync, engine, driver };
+}
