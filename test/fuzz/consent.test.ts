@@ -1,8 +1,14 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { type ConsentSignals, decideConsent, hasAnySignal } from "../../runtime/ec/request/consent.ts";
+import { decideConsent } from "../../runtime/ec/request/consent.ts";
 import { readCookies } from "../../runtime/ec/request/cookie.ts";
-import { readSignals, SIGNAL_COOKIES } from "../../runtime/ec/request/signals.ts";
+import {
+  consentSignals,
+  hasAnySignal,
+  type RawSignals,
+  readConsentSignals,
+  SIGNAL_COOKIES,
+} from "../../runtime/ec/request/signals.ts";
 import { bitsOf, fibonacciBits, fromBits, NO_VENDORS, tcfCoreBits } from "../support/bit-strings.ts";
 import { POLICY } from "../support/consent-policy.ts";
 import { gppString, type TcfChoice, tcfString, US_SECTIONS } from "../support/consent-strings.ts";
@@ -72,7 +78,7 @@ const TCF_STRINGS = new Map(Object.entries(TCF_CHOICES).map(([state, choice]) =>
 const nameOf = (section: number) => US_SECTIONS[section - 7]!;
 
 /** The same choices as a browser would send them. */
-function write(choices: Choices): ConsentSignals {
+function write(choices: Choices): RawSignals {
   const { tcf, gppTcf, sales, gppGpc, gppUsPrivacy, isGppBroken, inForce, usPrivacy, gpc } = choices;
   const gpp = gppString({
     ...(gppTcf === "none" ? {} : { tcf: TCF_CHOICES[gppTcf] }),
@@ -134,12 +140,13 @@ describe("decideConsent", () => {
     fc.assert(
       fc.property(choices, place, (chosen, { jurisdiction, ...client }) => {
         const signals = write(chosen);
-        const consent = decideConsent(signals, client, POLICY, NOW);
-        expect(consent).toMatchObject({ jurisdiction, allowed: expected(chosen, jurisdiction), signals });
+        const consent = decideConsent(consentSignals(signals), client, POLICY, NOW);
+        expect(consent).toMatchObject({ jurisdiction, allowed: expected(chosen, jurisdiction) });
+        expect(consent.signals.raw).toEqual(signals);
         const encoded = (text: string | null) => text && encodeURIComponent(text).replaceAll("~", "%7E");
         const { tcf, gpp, gppSid, usPrivacy, gpc } = signals;
         const again = { tcf: encoded(tcf), gpp: encoded(gpp), gppSid: encoded(gppSid), usPrivacy, gpc };
-        expect(decideConsent(again, client, POLICY, NOW).reason).toBe(consent.reason);
+        expect(decideConsent(consentSignals(again), client, POLICY, NOW).reason).toBe(consent.reason);
         counts.set(consent.reason, (counts.get(consent.reason) ?? 0) + 1);
       }),
       { numRuns: 20_000 },
@@ -167,7 +174,8 @@ describe("decideConsent", () => {
     ];
     fc.assert(
       fc.property(choices, place, fc.constantFrom(...refusals), (chosen, client, refuse) => {
-        const isAllowed = (some: Choices) => decideConsent(write(some), client, POLICY, NOW).allowed;
+        const isAllowed = (some: Choices) =>
+          decideConsent(consentSignals(write(some)), client, POLICY, NOW).allowed;
         if (isAllowed(refuse(chosen))) expect(isAllowed(chosen)).toBe(true);
       }),
       { numRuns: 8000 },
@@ -188,9 +196,9 @@ describe("decideConsent", () => {
     const signals = fc.record({ tcf: noise, gpp: noise, gppSid: noise, usPrivacy: noise, gpc: fc.boolean() });
     fc.assert(
       fc.property(signals, code, code, (sent, country, region) => {
-        const consent = decideConsent(sent, { country, region }, POLICY, NOW);
+        const consent = decideConsent(consentSignals(sent), { country, region }, POLICY, NOW);
         expect(consent.allowed).toBe(consent.jurisdiction === "non-regulated" && !sent.gpc);
-        expect(typeof hasAnySignal(sent)).toBe("boolean");
+        expect(typeof hasAnySignal(consentSignals(sent))).toBe("boolean");
       }),
       { numRuns: 10_000 },
     );
@@ -203,7 +211,7 @@ describe("decideConsent", () => {
     fc.assert(
       fc.property(fc.array(pair, { maxLength: 20 }), (pairs) => {
         const at = { nowMs: NOW, maxAgeDays: POLICY.maxAgeDays };
-        const signals = readSignals(readCookies(pairs.join(";"), SIGNAL_COOKIES), "1", at);
+        const signals = readConsentSignals(readCookies(pairs.join(";"), SIGNAL_COOKIES), "1", at);
         expect(decideConsent(signals, { country: "US", region: "CA" }, POLICY, NOW).reason).toBe("gpc");
       }),
       { numRuns: 3000 },
@@ -217,7 +225,7 @@ describe("the work that a hostile string causes", () => {
     `${bitsOf(9, 16)}1${bitsOf(count, 12)}${bits.repeat(count)}`;
   const everyVendor = `1${bitsOf(1, 16)}${bitsOf(65_535, 16)}`;
   const restriction = `${bitsOf(2, 6)}01${bitsOf(1, 12)}${everyVendor}`;
-  test.each<[string, Partial<ConsentSignals>]>([
+  test.each<[string, Partial<RawSignals>]>([
     ["thousands of runs of all vendors", { tcf: fromBits(tcfCoreBits() + ranges(2500, everyVendor)) }],
     ["thousands of single vendors", { tcf: fromBits(tcfCoreBits() + ranges(4095, `0${bitsOf(1, 16)}`)) }],
     [
@@ -245,7 +253,9 @@ describe("the work that a hostile string causes", () => {
     const signals = { tcf: null, gpp: null, gppSid: null, usPrivacy: null, gpc: false, ...sent };
     const length = Math.max(...Object.values(sent).map((text) => String(text).length));
     expect(length).toBeLessThanOrEqual(16_384);
-    const looks = countLooks(() => decideConsent(signals, { country: "DE", region: null }, POLICY, NOW));
+    const looks = countLooks(() =>
+      decideConsent(consentSignals(signals), { country: "DE", region: null }, POLICY, NOW),
+    );
     expect(looks).toBeLessThan(16_384 * 8);
   });
 });

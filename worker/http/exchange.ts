@@ -30,7 +30,7 @@ export type ExchangeFault =
   /** The client went away. */
   | "client_left";
 
-/** What a service has to do with a request that is passed on. */
+/** A request that is passed on, as its service sees it. Exactly one of `answered` and `abandoned` is called, once. */
 export interface Passage {
   /**
    * The fields of the answer, given those of the origin's.
@@ -38,7 +38,7 @@ export interface Passage {
    */
   answered(status: number, fields: readonly string[]): readonly string[] | Promise<readonly string[]>;
   /**
-   * The fields of an error that takes the place of an answer that was announced and cannot be sent.
+   * The fields of an error that is sent instead of an answer: `answered` was called for it, and it cannot be sent.
    * @param fields flat, name and value in turn
    */
   replaced(fields: readonly string[]): readonly string[];
@@ -87,6 +87,8 @@ export class Exchange implements Dispatcher.DispatchHandler {
   readonly #upload: Upload | null;
   #controller: Controller | null = null;
   #isRetried = false;
+  /** The service knows how the passage ended. */
+  #isPassageOver = false;
   /** The origin's final answer has begun. */
   #isAnswered = false;
   /** The answer's head waits for the service. */
@@ -165,6 +167,7 @@ export class Exchange implements Dispatcher.DispatchHandler {
     this.#isAnswered = true;
     const fields = responseFields(raw);
     if (this.#outgoing.relocate !== null) relocate(fields, this.#outgoing.relocate);
+    this.#isPassageOver = true;
     const changed = this.#passage.answered(status, fields);
     if (!isPending(changed)) {
       this.#writeHead(status, message, changed);
@@ -327,6 +330,8 @@ export class Exchange implements Dispatcher.DispatchHandler {
       response.writeHead(status, isUnread ? [...list, "connection", "close"] : [...list]);
       response.end(this.#outgoing.method === "HEAD" ? undefined : body);
     };
+    if (this.#isPassageOver) return send(this.#passage.replaced(fields));
+    this.#isPassageOver = true;
     const changed = this.#passage.answered(status, fields);
     if (isPending(changed)) changed.then(send, () => send(fields));
     else send(changed);
@@ -336,8 +341,12 @@ export class Exchange implements Dispatcher.DispatchHandler {
     if (!this.#isOver) this.#parts.onFault(fault, error);
   }
 
-  /** Lets go of what the exchange holds. */
+  /** Releases what the exchange holds. */
   #finish(): void {
+    if (!this.#isPassageOver) {
+      this.#isPassageOver = true;
+      this.#passage.abandoned();
+    }
     this.#parts.running.delete(this);
     this.#leaveOrigin();
     this.#upload?.destroy();

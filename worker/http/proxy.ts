@@ -120,13 +120,14 @@ export function createProxy(options: ProxyOptions): ReverseProxy {
     request(request, response, { path, host: askedHost, fields, framing }, expectsContinue) {
       const method = request.method!;
       const peer = request.socket.remoteAddress ?? null;
-      const passage = options.admit({ method, path, headers: fields, peer });
-      if (passage === null) return false;
+      // Before anything begins with the request: a refused one has no passage to end.
       const refusal = methodRefusal(method);
       if (refusal !== null) {
         refuse(request, response, refusal);
         return true;
       }
+      const passage = options.admit({ method, path, headers: fields, peer });
+      if (passage === null) return false;
       const { passed, protocol } = outgoingFields(fields, askedHost, peer);
       const host = askedHost ?? options.defaultHost;
       const outgoing = {

@@ -28,7 +28,6 @@ function context(part: Partial<EcContext>): EcContext {
     headerId: null,
     activeId: part.headerId ?? part.cookieId ?? null,
     ecGenerated: false,
-    erased: false,
     consent: allowed,
     ...part,
   };
@@ -92,12 +91,14 @@ describe("decideFinalization", () => {
     ],
     ["no geography, cookie", { consent: unknown, cookieWasPresent: true, cookieId: A }, { branch: "denied" }],
   ])("%s", (_name, part, expected) => {
-    expect(decideFinalization(context(part))).toEqual(expected);
+    expect(decideFinalization(context(part), false)).toEqual(expected);
+    expect(decideFinalization(context(part), true)).toEqual({ branch: "erasure" });
   });
 });
 
+const cookieOf = (domain: string) => ({ name: "ts-ec", domain, maxAgeSeconds: 31_536_000 });
 const applyFinalization = (response: Response, finalization: Finalization, domain: string) =>
-  changedResponse(response, headerChange(finalization, domain));
+  changedResponse(response, headerChange(finalization, cookieOf(domain)));
 
 describe("a response's headers", () => {
   const apply = (headers: [string, string][], branch: Finalization) =>
@@ -254,7 +255,7 @@ describe("a list of fields changes as a response's headers do", () => {
   ];
 
   test.each(finalizations)("$branch", (finalization) => {
-    const change = headerChange(finalization, "publisher.example");
+    const change = headerChange(finalization, cookieOf("publisher.example"));
     for (const list of lists) {
       const pairs = list.flatMap((name, i) =>
         i % 2 === 0 ? [[name, list[i + 1]!] as [string, string]] : [],

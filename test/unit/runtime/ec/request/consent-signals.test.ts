@@ -1,10 +1,10 @@
 import { expect, test } from "vitest";
 import { readCookies } from "../../../../../runtime/ec/request/cookie.ts";
-import { readSignals, SIGNAL_COOKIES } from "../../../../../runtime/ec/request/signals.ts";
+import { readConsentSignals, SIGNAL_COOKIES } from "../../../../../runtime/ec/request/signals.ts";
 import { gppString, tcfString } from "../../../../support/consent-strings.ts";
 
 const read = (header: string | null, secGpc: string | null = null) =>
-  readSignals(readCookies(header, SIGNAL_COOKIES), secGpc, { nowMs: NOW, maxAgeDays: 395 });
+  readConsentSignals(readCookies(header, SIGNAL_COOKIES), secGpc, { nowMs: NOW, maxAgeDays: 395 }).raw;
 
 const DAY = 86_400_000;
 const NOW = Date.UTC(2026, 5, 1);

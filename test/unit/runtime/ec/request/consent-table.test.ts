@@ -5,7 +5,7 @@
 import { describe, expect, test } from "vitest";
 import { allowsEcCreation, decideConsent } from "../../../../../runtime/ec/request/consent.ts";
 import { readCookies } from "../../../../../runtime/ec/request/cookie.ts";
-import { readSignals, SIGNAL_COOKIES } from "../../../../../runtime/ec/request/signals.ts";
+import { readConsentSignals, SIGNAL_COOKIES } from "../../../../../runtime/ec/request/signals.ts";
 import { POLICY } from "../../../../support/consent-policy.ts";
 import { gppString, type TcfChoice, tcfString } from "../../../../support/consent-strings.ts";
 
@@ -136,7 +136,10 @@ type Cookies = [name: string, value: string | null][];
 /** What is decided on a request with these cookies, in this order. */
 function decided(place: keyof typeof PLACES, cookies: Cookies, secGpc: string | null = null): boolean {
   const header = cookies.flatMap(([name, value]) => (value === null ? [] : [`${name}=${value}`])).join("; ");
-  const signals = readSignals(readCookies(header, SIGNAL_COOKIES), secGpc, { nowMs: NOW, maxAgeDays: 395 });
+  const signals = readConsentSignals(readCookies(header, SIGNAL_COOKIES), secGpc, {
+    nowMs: NOW,
+    maxAgeDays: 395,
+  });
   return allowsEcCreation(decideConsent(signals, PLACES[place], POLICY, NOW));
 }
 

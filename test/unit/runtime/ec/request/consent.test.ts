@@ -2,19 +2,18 @@ import { describe, expect, test } from "vitest";
 import {
   allowsEcCreation,
   type ConsentPolicy,
-  type ConsentSignals,
   DEFAULT_GDPR_COUNTRIES,
   DEFAULT_US_STATES,
   decideConsent,
-  hasAnySignal,
   isWithdrawal,
 } from "../../../../../runtime/ec/request/consent.ts";
+import { consentSignals, hasAnySignal, type RawSignals } from "../../../../../runtime/ec/request/signals.ts";
 import { POLICY } from "../../../../support/consent-policy.ts";
 import { gppString, type TcfChoice, tcfString, US_SECTIONS } from "../../../../support/consent-strings.ts";
 
 const NOW = Date.UTC(2026, 5, 1);
 const DAY = 86_400_000;
-const SILENT: ConsentSignals = { tcf: null, gpp: null, gppSid: null, usPrivacy: null, gpc: false };
+const SILENT: RawSignals = { tcf: null, gpp: null, gppSid: null, usPrivacy: null, gpc: false };
 const GERMANY = { country: "DE", region: null };
 const CALIFORNIA = { country: "US", region: "CA" };
 
@@ -24,22 +23,21 @@ const YES = tcf([1]);
 const NO = tcf([2, 3]);
 const OLD = NOW - 395 * DAY - 100;
 
+const decide = (signals: RawSignals, client: Client, policy: ConsentPolicy) =>
+  decideConsent(consentSignals(signals), client, policy, NOW);
+
 type Client = { country: string | null; region: string | null };
 
 /** The reason, checked to agree with the gate. */
-function reason(
-  signals: Partial<ConsentSignals>,
-  client: Client,
-  policy: Partial<ConsentPolicy> = {},
-): string {
-  const consent = decideConsent({ ...SILENT, ...signals }, client, { ...POLICY, ...policy }, NOW);
+function reason(signals: Partial<RawSignals>, client: Client, policy: Partial<ConsentPolicy> = {}): string {
+  const consent = decide({ ...SILENT, ...signals }, client, { ...POLICY, ...policy });
   expect(allowsEcCreation(consent)).toBe(consent.allowed);
   return `${consent.allowed ? "yes" : "no"}: ${consent.reason}`;
 }
 
 describe("jurisdiction", () => {
   const jurisdiction = (country: string | null, region: string | null = null, policy = POLICY) =>
-    decideConsent(SILENT, { country, region }, policy, NOW).jurisdiction;
+    decide(SILENT, { country, region }, policy).jurisdiction;
 
   test("GDPR holds in the EU's 27, the EEA's other three, the United Kingdom and Gibraltar", () => {
     expect(new Set(DEFAULT_GDPR_COUNTRIES).size).toBe(39);
@@ -77,13 +75,13 @@ describe("jurisdiction", () => {
 
   test.each(["CA", "ca", "US-CA", "us-ca"])("the region may be written %s", (region) => {
     expect(jurisdiction("US", region)).toBe("us-state");
-    expect(decideConsent(SILENT, { country: "us", region }, POLICY, NOW)).toMatchObject(CALIFORNIA);
+    expect(decide(SILENT, { country: "us", region }, POLICY)).toMatchObject(CALIFORNIA);
   });
 
   test.each(["California", "CA-CA", "MX-CA", "US-", "-CA", "CA ", "C,A"])(
     "%j is no region of the US",
     (region) => {
-      expect(decideConsent(SILENT, { country: "US", region }, POLICY, NOW).region).toBeNull();
+      expect(decide(SILENT, { country: "US", region }, POLICY).region).toBeNull();
     },
   );
 
@@ -93,7 +91,7 @@ describe("jurisdiction", () => {
     ["UK", "GB"],
     ["el", "GR"],
   ])("the country %s is %s", (country, expected) => {
-    expect(decideConsent(SILENT, { country, region: null }, POLICY, NOW)).toMatchObject({
+    expect(decide(SILENT, { country, region: null }, POLICY)).toMatchObject({
       country: expected,
       jurisdiction: "gdpr",
     });
@@ -112,7 +110,7 @@ describe("jurisdiction", () => {
     expect(jurisdiction(null, null, policy)).toBe("gdpr");
     expect(jurisdiction("XX", null, policy)).toBe("gdpr");
     expect(jurisdiction("BR", null, policy)).toBe("non-regulated");
-    expect(decideConsent(SILENT, { country: null, region: null }, policy, NOW).country).toBe("FR");
+    expect(decide(SILENT, { country: null, region: null }, policy).country).toBe("FR");
     expect(jurisdiction(null, "CA", { ...POLICY, assumeCountry: "US" })).toBe("us-state");
   });
 
@@ -126,7 +124,7 @@ describe("jurisdiction", () => {
 });
 
 describe("under GDPR", () => {
-  test.each<[string, Partial<ConsentSignals>, string]>([
+  test.each<[string, Partial<RawSignals>, string]>([
     ["silence", {}, "no: no_signal"],
     ["TCF with Purpose 1", { tcf: YES }, "yes: tcf_purpose1"],
     ["TCF without Purpose 1", { tcf: NO }, "no: tcf_no_purpose1"],
@@ -173,7 +171,7 @@ describe("under GDPR", () => {
 describe("under the law of a US state", () => {
   const sale = (saleOptOut: Record<string, 0 | 1 | 2>, gpc?: boolean) =>
     gppString(gpc === undefined ? { saleOptOut } : { saleOptOut, gpc });
-  test.each<[string, Partial<ConsentSignals>, string]>([
+  test.each<[string, Partial<RawSignals>, string]>([
     ["silence", {}, "no: no_signal"],
     [
       "Global Privacy Control against everything",
@@ -287,7 +285,7 @@ describe.each<[string, Client]>([
   ["a country under GDPR", GERMANY],
   ["California", CALIFORNIA],
 ])("in %s", (_, client) => {
-  test.each<[string, Partial<ConsentSignals>, string]>([
+  test.each<[string, Partial<RawSignals>, string]>([
     ["Sec-GPC", { gpc: true }, "gpc"],
     ["us_privacy", { usPrivacy: "1YYN" }, "us_privacy_opt_out"],
     ["a US Privacy string in GPP", { gpp: gppString({ usPrivacy: "1YYN" }) }, "gpp_sale_opt_out"],
@@ -357,9 +355,9 @@ describe("a TC string's dates", () => {
 });
 
 describe("what withdraws", () => {
-  const decide = (signals: Partial<ConsentSignals>, client: Client, withdrawal: "any" | "explicit") =>
-    isWithdrawal(decideConsent({ ...SILENT, ...signals }, client, { ...POLICY, withdrawal }, NOW));
-  test.each<[string, Partial<ConsentSignals>, Client, boolean, boolean]>([
+  const withdraws = (signals: Partial<RawSignals>, client: Client, withdrawal: "any" | "explicit") =>
+    isWithdrawal(decide({ ...SILENT, ...signals }, client, { ...POLICY, withdrawal }));
+  test.each<[string, Partial<RawSignals>, Client, boolean, boolean]>([
     ["a refusal of Purpose 1", { tcf: NO }, GERMANY, true, true],
     ["GPC", { gpc: true }, CALIFORNIA, true, true],
     ["us_privacy opting out", { usPrivacy: "1YYN" }, CALIFORNIA, true, true],
@@ -370,7 +368,10 @@ describe("what withdraws", () => {
     ["no geography, and GPC", { gpc: true }, { country: null, region: null }, true, true],
     ["no geography, and a refusal by TCF", { tcf: NO }, { country: null, region: null }, false, false],
   ])("%s", (_, signals, client, any, explicit) => {
-    expect([decide(signals, client, "any"), decide(signals, client, "explicit")]).toEqual([any, explicit]);
+    expect([withdraws(signals, client, "any"), withdraws(signals, client, "explicit")]).toEqual([
+      any,
+      explicit,
+    ]);
   });
 });
 
@@ -391,20 +392,20 @@ test("a signal that is too long or empty is absent and not kept", () => {
   expect(reason({ tcf: padded(16_385) }, GERMANY)).toBe("no: no_signal");
   const long = "x".repeat(16_385);
   const signals = { tcf: long, gpp: "DBAA", gppSid: long, usPrivacy: "", gpc: false };
-  expect(decideConsent(signals, GERMANY, POLICY, NOW).signals).toEqual({ ...SILENT, gpp: "DBAA" });
+  expect(decide(signals, GERMANY, POLICY).signals.raw).toEqual({ ...SILENT, gpp: "DBAA" });
 });
 
 test("what did not decode is kept as it came", () => {
   const signals = { tcf: "garbage", gpp: "%7E", gppSid: "?", usPrivacy: "1", gpc: true };
-  expect(decideConsent(signals, GERMANY, POLICY, NOW).signals).toEqual(signals);
+  expect(decide(signals, GERMANY, POLICY).signals.raw).toEqual(signals);
 });
 
 test("hasAnySignal asks whether anything was said, not whether it makes sense", () => {
-  expect(hasAnySignal(SILENT)).toBe(false);
-  expect(hasAnySignal({ ...SILENT, gppSid: "7" })).toBe(false);
-  expect(hasAnySignal({ ...SILENT, tcf: "" })).toBe(false);
-  expect(hasAnySignal({ ...SILENT, tcf: "x".repeat(16_385) })).toBe(false);
+  expect(hasAnySignal(consentSignals(SILENT))).toBe(false);
+  expect(hasAnySignal(consentSignals({ ...SILENT, gppSid: "7" }))).toBe(false);
+  expect(hasAnySignal(consentSignals({ ...SILENT, tcf: "" }))).toBe(false);
+  expect(hasAnySignal(consentSignals({ ...SILENT, tcf: "x".repeat(16_385) }))).toBe(false);
   for (const signals of [{ tcf: "x" }, { gpp: "x" }, { usPrivacy: "x" }, { gpc: true }]) {
-    expect(hasAnySignal({ ...SILENT, ...signals })).toBe(true);
+    expect(hasAnySignal(consentSignals({ ...SILENT, ...signals }))).toBe(true);
   }
 });

@@ -1,7 +1,7 @@
 import { describe, expect, test } from "vitest";
 import {
+  DEFAULT_COOKIE_NAME,
   deleteCookieHeader,
-  EC_COOKIE,
   readCookies,
   setCookieHeader,
 } from "../../../../../runtime/ec/request/cookie.ts";
@@ -85,22 +85,35 @@ describe("readCookies", () => {
 });
 
 describe("the cookie's headers", () => {
+  const ec = (domain: string, name = "ts-ec", maxAgeSeconds = 31_536_000) => ({
+    name,
+    domain,
+    maxAgeSeconds,
+  });
   const id = `${"ab".repeat(32)}.x1Y2z3`;
 
   test("setting it", () => {
     const expected = `ts-ec=${id}; Domain=.example.com; Path=/; Secure; SameSite=Lax; Max-Age=31536000`;
-    expect(setCookieHeader(id, "example.com")).toBe(expected);
-    expect(setCookieHeader(id, ".example.com")).toBe(expected);
+    expect(setCookieHeader(id, ec("example.com"))).toBe(expected);
+    expect(setCookieHeader(id, ec(".example.com"))).toBe(expected);
   });
 
   test("deleting it", () => {
     const expected = "ts-ec=; Domain=.example.com; Path=/; Secure; SameSite=Lax; Max-Age=0";
-    expect(deleteCookieHeader("example.com")).toBe(expected);
-    expect(deleteCookieHeader(".example.com")).toBe(expected);
+    expect(deleteCookieHeader(ec("example.com"))).toBe(expected);
+    expect(deleteCookieHeader(ec(".example.com"))).toBe(expected);
   });
 
-  test("what is set can be read back", () => {
-    const pair = setCookieHeader(id, "example.com").split(";")[0]!;
-    expect(readCookies(pair, [EC_COOKIE]).get(EC_COOKIE)).toEqual([id]);
+  test("the name and the age are the configuration's", () => {
+    const { name, ...rest } = ec("example.com", "visitor", 86_400);
+    expect(setCookieHeader(id, { name, ...rest })).toBe(
+      `visitor=${id}; Domain=.example.com; Path=/; Secure; SameSite=Lax; Max-Age=86400`,
+    );
+    expect(deleteCookieHeader({ name, ...rest })).toMatch(/^visitor=; .* Max-Age=0$/);
+  });
+
+  test("a cookie that was set can be read back", () => {
+    const pair = setCookieHeader(id, ec("example.com")).split(";")[0]!;
+    expect(readCookies(pair, [DEFAULT_COOKIE_NAME]).get(DEFAULT_COOKIE_NAME)).toEqual([id]);
   });
 });
