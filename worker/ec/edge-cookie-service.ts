@@ -14,6 +14,7 @@ import { readStatus } from "./admin/status.ts";
 import { mint } from "./commands/mint.ts";
 import { configWarnings, type EdgeCookieSection, edgeCookieSection, servingFaults } from "./config.ts";
 import { withConfig } from "./edge-cookie.ts";
+import { reload } from "./reload.ts";
 import { loadAllRoutes } from "./routes/load.ts";
 import { createSite } from "./site.ts";
 
@@ -51,7 +52,7 @@ async function create(
     facts: tableFacts(tables()),
     stopping: () => readiness.drain(),
     reload: (next, shared) =>
-      service.reload(runningConfig(next as EdgeCookieSection, shared)).map(fieldInFile),
+      reload(service.services, runningConfig(next as EdgeCookieSection, shared)).map(fieldInFile),
     status: () => ({ ...readStatus(service.services) }),
     close: () => handler.close(),
   };

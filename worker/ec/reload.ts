@@ -1,17 +1,30 @@
 /**
- * Which fields of the configuration need a restart.
+ * A new configuration for a running service.
  * @module
  */
-import type { Config } from "./config.ts";
+import { type Config, sealPartners } from "./config.ts";
+import type { Services } from "./services.ts";
 
 /** Fields that a reload takes over, with everything below them. */
 const RELOADABLE: readonly string[] = ["partners", "consent", "operator.tokenHash", "mintPerAddressPerHour"];
 
 /**
- * The fields that differ and that a reload does not take over, for example `store` or `publisher.domain`.
- * @param running what the service was started with.
+ * Takes over what may change while a service runs: the configured partners, the rules on consent, the operator's token and the limit
+ * on minting. Other fields stay as they are.
+ * @returns the names of the other fields that changed, for example `store` or `publisher.domain`: they need a restart.
+ * @throws {ConfigError} if two partners have the same key; nothing is taken over then.
  */
-export function fieldsThatNeedRestart(running: Config, next: Config): string[] {
+export function reload(
+  { config, registry, settings, sha256Hex }: Pick<Services, "config" | "registry" | "settings" | "sha256Hex">,
+  next: Config,
+): string[] {
+  registry.configure(sealPartners(next, sha256Hex));
+  settings.reload(next);
+  return fieldsThatNeedRestart(config, next);
+}
+
+/** @param running what the service was started with. */
+function fieldsThatNeedRestart(running: Config, next: Config): string[] {
   return changedFields("", running, next).filter((field) => !isReloadable(field));
 }
 

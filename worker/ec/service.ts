@@ -25,7 +25,6 @@ import { atOnce, createInTurn } from "../http/turns.ts";
 import { BackgroundWork } from "./background-work.ts";
 import { sealPartners } from "./config.ts";
 import { createPulls } from "./pulls.ts";
-import { fieldsThatNeedRestart } from "./reload.ts";
 import { attachVisit } from "./request-context.ts";
 import { routeKind } from "./route-kind.ts";
 import type { App, Dependencies, LoadApp, Service, Services } from "./services.ts";
@@ -133,11 +132,6 @@ export function createService(dependencies: Dependencies): Service {
       const visit = new Visit(visits, request, route, client, background);
       attachVisit(request, visit);
       return visit.respond(route === "organic" ? handler : () => handleRoute(request, visit));
-    },
-    reload(next) {
-      registry.configure(sealPartners(next, sha256Hex));
-      settings.reload(next);
-      return fieldsThatNeedRestart(config, next);
     },
     async close() {
       await engine.stop(CLOSE_TIMEOUTS_MS.pulls);

@@ -106,13 +106,6 @@ export interface Service {
   ): Response | Promise<Response>;
   /** Begins a request that a host answers without `Request` and `Response`. The caller must end the visit. */
   begin(request: RequestHead, route: RouteKind, client: Client, background: Background): Visit;
-  /**
-   * Takes over what may change while running: the configured partners, the rules on consent, the operator's token and the limit on
-   * minting. Other fields stay as they are.
-   * @returns the names of the other fields that changed: they need a restart.
-   * @throws {ConfigError} if two partners have the same key; nothing is taken over then.
-   */
-  reload(config: Config): string[];
   /** Waits for the background work that has begun, then closes the store and the limiter. */
   close(): Promise<void>;
 }

@@ -181,17 +181,23 @@ export class Visit {
 
   /** Writes what has to be in the graph before the response; `null`: nothing. */
   #record(finalization: Finalization): Promise<unknown> | null {
-    const { seenLately, work, writer } = this.#dependencies;
-    const write = (what: string, writing: Promise<unknown>) =>
-      work.runAndWait(this.#background, what, writing, STORE_TIMEOUTS_MS.page);
+    const { seenLately, writer } = this.#dependencies;
     if (finalization.branch === "new") {
       seenLately.isUnseen(finalization.id, this.#context.client.ip);
-      return write("creating a graph entry", writer.create(finalization.id, this.#context));
+      return this.#write("creating a graph entry", writer.create(finalization.id, this.#context));
     }
     if (finalization.branch !== "withdrawal" || finalization.tombstones.length === 0) return null;
     return Promise.all(
-      finalization.tombstones.map((id) => write("writing a tombstone", writer.withdraw(id, this.#context))),
+      finalization.tombstones.map((id) =>
+        this.#write("writing a tombstone", writer.withdraw(id, this.#context)),
+      ),
     );
+  }
+
+  /** Waits for a write, but not long: the page goes out in any case. */
+  #write(what: string, writing: Promise<unknown>): Promise<void> {
+    const { work } = this.#dependencies;
+    return work.runAndWait(this.#background, what, writing, STORE_TIMEOUTS_MS.page);
   }
 
   /** Starts the work that follows the response. */
@@ -212,11 +218,11 @@ export class Visit {
   }
 
   #mustGoOn(): void {
-    if (this.#isOver) throw new Error("Cannot end a visit: it has ended already");
+    if (this.#isOver) throw new Error("Cannot end a visit twice");
     this.#isOver = true;
   }
 
   #mustBeUndecided(): void {
-    if (this.#finalization !== null) throw new Error("Cannot change a visit: its finalization is decided");
+    if (this.#finalization !== null) throw new Error("Cannot change a finalized visit");
   }
 }

@@ -330,7 +330,10 @@ export class Exchange implements Dispatcher.DispatchHandler {
       response.writeHead(status, isUnread ? [...list, "connection", "close"] : [...list]);
       response.end(this.#outgoing.method === "HEAD" ? undefined : body);
     };
-    if (this.#isPassageOver) return send(this.#passage.replaced(fields));
+    if (this.#isPassageOver) {
+      send(this.#passage.replaced(fields));
+      return;
+    }
     this.#isPassageOver = true;
     const changed = this.#passage.answered(status, fields);
     if (isPending(changed)) changed.then(send, () => send(fields));

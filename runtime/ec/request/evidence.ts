@@ -2,7 +2,7 @@
  * The part of a visitor's consent strings that the graph keeps: enough to prove later which strings were sent.
  * @module
  */
-import type { ConsentSignals, Signal } from "./signals.ts";
+import type { ConsentSignals } from "./signals.ts";
 
 /**
  * SHA-256 of a consent string in UTF-8 without percent-encoding, as lower-case hex. A field is left out if there was no string,
@@ -22,8 +22,9 @@ export function evidenceOf(
   { tcf, gpp }: ConsentSignals,
   sha256Hex: (text: string) => string,
 ): ConsentEvidence {
-  const hashOf = (signal: Signal<unknown> | null) =>
-    signal === null || signal.facts === null ? null : sha256Hex(signal.text);
-  const [tcfHash, gppHash] = [hashOf(tcf), hashOf(gpp)];
-  return { ...(tcfHash === null ? {} : { tcf: tcfHash }), ...(gppHash === null ? {} : { gpp: gppHash }) };
+  const [tcfText, gppText] = [tcf?.text ?? null, gpp?.text ?? null];
+  return {
+    ...(tcfText === null ? {} : { tcf: sha256Hex(tcfText) }),
+    ...(gppText === null ? {} : { gpp: sha256Hex(gppText) }),
+  };
 }

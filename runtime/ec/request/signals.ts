@@ -45,29 +45,27 @@ export class Signal<Facts> {
   /** The text as it came. */
   readonly raw: string;
   readonly #read: (text: string) => Facts | null;
-  #decoded: { readonly text: string; readonly facts: Facts | null } | null = null;
+  #text: string | null = null;
+  /** `undefined`: not decoded yet. */
+  #facts: Facts | null | undefined;
 
   constructor(raw: string, read: (text: string) => Facts | null) {
     this.raw = raw;
     this.#read = read;
   }
 
-  /** The text without percent-encoding. */
-  get text(): string {
-    return this.#decode().text;
-  }
-
   /** What the text says; `null`: it cannot be read. */
   get facts(): Facts | null {
-    return this.#decode().facts;
+    if (this.#facts === undefined) {
+      this.#text = withoutPercentEncoding(this.raw);
+      this.#facts = this.#text === null ? null : this.#read(this.#text);
+    }
+    return this.#facts;
   }
 
-  #decode(): { readonly text: string; readonly facts: Facts | null } {
-    if (this.#decoded === null) {
-      const text = withoutPercentEncoding(this.raw);
-      this.#decoded = text === null ? { text: this.raw, facts: null } : { text, facts: this.#read(text) };
-    }
-    return this.#decoded;
+  /** The text without percent-encoding; `null`: it cannot be read. */
+  get text(): string | null {
+    return this.facts === null ? null : this.#text;
   }
 }
 
