@@ -34,8 +34,8 @@ export class SeenLately {
   }
 
   /**
-   * Whether this visit of an id is to be written to the graph. If it is, later ones within the window are not. Never true for an
-   * address that sent {@link SEEN_PER_ADDRESS} ids within the window, or if the table is full.
+   * Whether this visit of an id is written to the graph. If it is, later ones within the window are not. Never true for an address
+   * that sent {@link SEEN_PER_ADDRESS} ids within the window, or if the table is full.
    */
   isUnseen(id: string, ip: string | null): boolean {
     const nowMs = this.#time();

@@ -10,7 +10,7 @@ import type { Config } from "./config.ts";
 
 const DAY_SECONDS = 86_400;
 
-/** The settings of one service. Requests read them anew each time, so that {@link Settings.reload} takes effect at once. */
+/** The settings of one service. Every request reads them, so that {@link Settings.reload} takes effect at once. */
 export class Settings implements ContextSettings {
   readonly identity: Identity;
   readonly readEcHeader: boolean;

@@ -1,5 +1,5 @@
 /**
- * What the admin API says: records of the graph and the registry on the wire, in snake_case and without secrets.
+ * The records of the admin API: those of the graph and the registry on the wire, in snake_case and without secrets.
  * @module
  */
 import type { JsonObject } from "../../lib/json.ts";
@@ -9,7 +9,7 @@ import type { GraphEntry } from "../graph/entry.ts";
 import type { Partner, PartnerInput } from "../partners/partner.ts";
 import type { PartnerSource } from "../partners/registry.ts";
 
-/** Every field of a partner's record by its name on the wire. The only place where the two spellings meet. */
+/** Every field of a partner's record by its name on the wire. The only mapping between the two spellings. */
 export const WIRE_NAMES: { readonly [Field in keyof Required<PartnerInput>]: string } = {
   id: "id",
   name: "name",
@@ -34,20 +34,20 @@ export const WIRE_NAMES: { readonly [Field in keyof Required<PartnerInput>]: str
 const FIELDS_BY_WIRE_NAME = new Map(Object.entries(WIRE_NAMES).map(([field, name]) => [name, field]));
 const FIELD_IN_TEXT = new RegExp(`\\b(?:${Object.keys(WIRE_NAMES).join("|")})\\b`, "g");
 
-/** Fields that are accepted and never answered. */
+/** Fields that are accepted and never returned. */
 export const SECRET_FIELDS: ReadonlySet<string> = new Set<keyof PartnerInput>([
   "apiKey",
   "apiKeyHash",
   "pullToken",
 ]);
 
-/** What is wrong with one field, in the wire's spelling. */
+/** A fault of one field, with its name on the wire. */
 export interface WireFault {
   field: string;
   reason: string;
 }
 
-/** A partner's fields from the wire in the record's spelling, and a fault for each that does not exist. */
+/** A partner's fields from the wire by the record's names, and a fault for each unknown field. */
 export function partnerFromWire(body: JsonObject): { input: JsonObject; faults: WireFault[] } {
   const faults: WireFault[] = [];
   const input: [string, unknown][] = [];
@@ -67,7 +67,7 @@ function oneOfTheFields(name: string): string {
     : `one of the partner's fields; did you mean "${near}"?`;
 }
 
-/** A fault in the wire's spelling. */
+/** A fault with the field's name on the wire. */
 export function faultToWire({ field, found, expected }: Fault): WireFault {
   return { field: respell(field), reason: respell(`${found}; expected ${expected}`) };
 }
@@ -76,7 +76,7 @@ function respell(text: string): string {
   return text.replace(FIELD_IN_TEXT, (field) => WIRE_NAMES[field as keyof typeof WIRE_NAMES]);
 }
 
-/** A partner as the admin API answers it: never its key, its key's hash or its token, only whether there is one. */
+/** A partner as the admin API returns it: never its key, the key's hash or its token, only whether there is one. */
 export function partnerToWire(partner: Partner, source: PartnerSource): JsonObject {
   const shown = Object.entries(WIRE_NAMES).filter(([field]) => !SECRET_FIELDS.has(field));
   return {

@@ -7,7 +7,7 @@ import { networkOfIp } from "../request/ip.ts";
 import { type Eid, type SharedId, toEids } from "./eids.ts";
 import { mergeEids } from "./merge-eids.ts";
 
-/** What an auction may know of the visitor. */
+/** The visitor's identity in an auction. */
 export interface AuctionIdentity {
   ec: string;
   ids: readonly SharedId[];
@@ -15,7 +15,7 @@ export interface AuctionIdentity {
   tcf: string | null;
 }
 
-/** What keeps a body from being a bid request that we can add to; `null`: nothing. */
+/** The fault of a body to which no identity can be added; `null`: it is a bid request. */
 export function bidRequestFault(body: unknown): string | null {
   if (!isObject(body)) return "the body must be a JSON object, an OpenRTB 2.6 bid request";
   for (const name of ["user", "device"]) {
@@ -28,9 +28,9 @@ export function bidRequestFault(body: unknown): string | null {
 }
 
 /**
- * The request with `user.id`, `user.eids` and `user.consent`. Our EIDs come first, then those that the request has. What
- * else it says of the user stays, except for what would contradict: a TC string of ours replaces `user.ext.consent`, where
- * OpenRTB 2.5 had it, as well.
+ * The request with `user.id`, `user.eids` and `user.consent`. The service's EIDs come first, then those of the request. Other
+ * fields of the user stay, except one that would contradict: the visitor's TC string also replaces `user.ext.consent`, its place
+ * in OpenRTB 2.5.
  */
 export function withIdentity(request: JsonObject, { ec, ids, tcf }: AuctionIdentity): JsonObject {
   const user = withEidsInOnePlace(isObject(request.user) ? request.user : {}, toEids(ids));
@@ -45,8 +45,8 @@ export function withIdentity(request: JsonObject, { ec, ids, tcf }: AuctionIdent
 }
 
 /**
- * The request with its EIDs where OpenRTB 2.6 has them. A server that is given both `user.eids` and `user.ext.eids`, the
- * place of OpenRTB 2.5, may read one and drop the other.
+ * The request with its EIDs in the place of OpenRTB 2.6. A server that gets both `user.eids` and `user.ext.eids`, the place of
+ * OpenRTB 2.5, may read one and drop the other.
  */
 export function withoutSecondPlace(request: JsonObject): JsonObject {
   return isObject(request.user) ? { ...request, user: withEidsInOnePlace(request.user, []) } : request;
@@ -56,7 +56,7 @@ export function withoutSecondPlace(request: JsonObject): JsonObject {
 function withEidsInOnePlace(user: JsonObject, ours: readonly Eid[]): JsonObject {
   const older = isObject(user.ext) ? user.ext.eids : undefined;
   const eids = mergeEids(ours, listIn(user.eids), listIn(older));
-  // A member that is no list holds no EIDs: it is the endpoint's to judge, unless there are some to put in its place.
+  // A member that is no list has no EIDs. It is left to the endpoint, unless EIDs replace it.
   return {
     ...(Array.isArray(older) ? withoutExt(user, "eids") : user),
     ...(eids.length === 0 ? {} : { eids }),
@@ -73,7 +73,7 @@ function withoutExt(user: JsonObject, name: string): JsonObject {
   return Object.keys(others).length === 0 ? rest : { ...rest, ext: others };
 }
 
-/** Fields of OpenRTB 2.6's User, and of its ext, that identify a visitor to somebody. */
+/** Fields of OpenRTB 2.6's User, and of its ext, that identify a visitor. */
 const USER_IDS = ["id", "buyeruid", "eids", "customdata"];
 const USER_EXT_IDS = ["eids", "prebid"];
 /** Fields of its Device that identify the device, and of its ext. */
@@ -81,11 +81,11 @@ const DEVICE_IDS = ["ifa", "didsha1", "didmd5", "dpidsha1", "dpidmd5", "macsha1"
 const DEVICE_EXT_IDS = ["ifv"];
 
 /**
- * The request without what identifies the visitor or the device, also what the page put there, for a visitor whose consent does not
- * allow it: ids of the page's own, of exchanges (`buyeruid`, `customdata`, Prebid's `ext.prebid.buyeruids`), of others
- * (`eids`, where OpenRTB 2.6 has them and where 2.5 had them) and of the device, also in what Prebid keeps for single bidders
- * (`ext.prebid.bidderconfig`). Addresses keep their network: the first 24 bits of IPv4 and 64 of IPv6. What describes rather
- * than identifies (`yob`, `data`, `geo`, `ua`) and the consent that was said stay.
+ * The request without fields that identify the visitor or the device, for a visitor whose consent does not allow an id. It removes
+ * ids of the page, of exchanges (`buyeruid`, `customdata`, Prebid's `ext.prebid.buyeruids`), of others (`eids`, in the places of
+ * OpenRTB 2.6 and 2.5) and of the device, also in Prebid's settings of single bidders (`ext.prebid.bidderconfig`). Addresses
+ * keep their network: the first 24 bits of IPv4 and 64 of IPv6. Fields that describe but do not identify (`yob`, `data`, `geo`,
+ * `ua`) and the stated consent stay.
  */
 export function withoutIdentity(request: JsonObject): JsonObject {
   return withEach(anonymous(request), "ext", (ext) =>
@@ -97,7 +97,7 @@ export function withoutIdentity(request: JsonObject): JsonObject {
   );
 }
 
-/** One bidder's part of the request, as Prebid Server reads it: `config.ortb2` is laid over the request for that bidder. */
+/** One bidder's part of the request: Prebid Server merges `config.ortb2` into the request for that bidder. */
 function anonymousConfig(entry: unknown): unknown {
   if (!isObject(entry)) return entry;
   return withEach(entry, "config", (config) => withEach(config, "ortb2", anonymous));
@@ -125,7 +125,7 @@ function without(holder: JsonObject, names: readonly string[]): JsonObject {
   return Object.fromEntries(Object.entries(holder).filter(([name]) => !names.includes(name)));
 }
 
-/** An address's network under the same name; nothing for what is no address. */
+/** The network of an address under the same name; nothing if the value is no address. */
 function networkOf(name: string, address: unknown): JsonObject {
   const network = typeof address === "string" ? networkOfIp(address) : null;
   if (network === null) return {};

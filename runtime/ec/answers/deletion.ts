@@ -1,21 +1,21 @@
 /**
- * Deletion: who may have which identity forgotten.
+ * Deletion: which identities a visitor's own request may delete.
  * @module
  */
 import type { EcContext } from "../request/context.ts";
 
-/** Whose identity a visitor's own browser may have forgotten. */
+/** What a visitor's own browser may delete. */
 export type VisitorDeletion =
-  /** The ids of the cookies: their entries and the cookie go. */
+  /** The entries of the cookies' ids, and the cookie. */
   | { outcome: "entries"; ids: string[] }
-  /** A cookie that holds no id: only the cookie goes. */
+  /** Only the cookie: it holds no valid id. */
   | { outcome: "cookie" }
-  /** No cookie: nothing shows that there is anything of this visitor's. */
+  /** Nothing: without a cookie, no id is shown to be this visitor's. */
   | { outcome: "unproven" };
 
 /**
- * What a visitor's request for deletion comes to. A cookie shows that an id is the visitor's, as far as anything in a
- * request does: browsers send it on their own, and never across sites. An id in the header shows nothing.
+ * What a visitor's deletion request may delete. A cookie is the best evidence in a request that an id is the visitor's: browsers
+ * send it by themselves, and never across sites. An id in the header is no evidence.
  */
 export function visitorDeletion({
   cookieId,

@@ -1,14 +1,14 @@
 /**
- * Extended ids: partners' own ids for a visitor, in OpenRTB 2.6's form, as pages and auctions read them.
+ * Extended ids: partners' own ids for a visitor in the form of OpenRTB 2.6, for pages and auctions.
  * @module
  */
 import type { GraphEntry } from "../graph/entry.ts";
 import type { Partner } from "../partners/partner.ts";
 
-/** The longest `x-ts-eids`, in bytes. */
+/** Maximum length of `x-ts-eids`, in bytes. */
 export const MAX_EIDS_HEADER_BYTES = 4096;
 
-/** One partner's id for a visitor, with the partner it is from. */
+/** One partner's id for a visitor, with the partner. */
 export interface SharedId {
   partner: Partner;
   uid: string;
@@ -23,8 +23,8 @@ export interface Eid {
 }
 
 /**
- * The ids of an entry that may go into the bidstream, the newest first: those of partners that take part in it. A
- * tombstone has none.
+ * The ids of an entry that may go into the bidstream, newest first: those of partners with `bidstreamEnabled`. A tombstone has
+ * none.
  */
 export function sharedIds(
   entry: GraphEntry | null,
@@ -34,7 +34,7 @@ export function sharedIds(
   const shared: SharedId[] = [];
   for (const [id, { uid, synced, generation }] of Object.entries(entry.ids)) {
     const partner = partnerOf(id);
-    // What another partner gave under the same id is not this one's.
+    // An earlier partner under the same partner id gave it.
     if (partner?.bidstreamEnabled && partner.generation === generation) shared.push({ partner, uid, synced });
   }
   return shared.sort((a, b) => b.synced - a.synced || (a.partner.id < b.partner.id ? -1 : 1));
@@ -54,8 +54,8 @@ export function toEids(ids: readonly SharedId[]): Eid[] {
 }
 
 /**
- * The value of `x-ts-eids`: base64 of the JSON of as many of the newest ids as fit.
- * @param all the JSON of all of them, where it has been made already.
+ * The value of `x-ts-eids`: base64 of the JSON of the newest ids, as many as fit.
+ * @param all the JSON of all ids, if it exists already.
  * @returns `value: null` if there is none.
  */
 export function eidsHeader(

@@ -1,11 +1,11 @@
 /**
- * What a page may read of its visitor's identity.
+ * The answer of `/identify`: what a page may read of its visitor's identity.
  * @module
  */
 import { EC_HEADER } from "../request/context.ts";
 import { eidsHeader, type SharedId, toEids } from "./eids.ts";
 
-/** How many partners' ids are answered in headers of their own. */
+/** Maximum number of partners whose ids are returned in headers of their own. */
 const MAX_PARTNER_HEADERS = 20;
 
 /**
@@ -18,7 +18,7 @@ export function identifyAnswer(
   degraded: boolean,
 ): { body: string; headers: Record<string, string> } {
   const uids = JSON.stringify(Object.fromEntries(ids.map(({ partner, uid }) => [partner.id, uid])));
-  // Written once, for the body and for the header.
+  // Written once for the body and the header.
   const eids = JSON.stringify(toEids(ids));
   const headers = identityHeaders(ec, ids, eids);
   headers["x-ts-ec-consent"] = "ok";
@@ -28,8 +28,8 @@ export function identifyAnswer(
 }
 
 /**
- * The headers that tell an id and its extended ids.
- * @param eids the JSON of all ids by source, where it has been made already.
+ * The headers of an id and its extended ids.
+ * @param eids the JSON of all ids by source, if it exists already.
  */
 export function identityHeaders(ec: string, ids: readonly SharedId[], eids?: string): Record<string, string> {
   const { value, truncated } = eidsHeader(ids, eids);
@@ -39,7 +39,7 @@ export function identityHeaders(ec: string, ids: readonly SharedId[], eids?: str
   return headers;
 }
 
-/** `x-ts-<partner>` for the newest ids that a header can carry as they are: visible ASCII. Others are in the body. */
+/** Adds `x-ts-<partner>` for the newest ids that are visible ASCII, as a header needs. Other ids are in the body. */
 function addPartnerHeaders(headers: Record<string, string>, ids: readonly SharedId[]): void {
   let sent = 0;
   for (const { partner, uid } of ids) {

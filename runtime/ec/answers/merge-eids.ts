@@ -17,10 +17,10 @@ const NO_OTHERS = "{}";
 /**
  * Puts several lists of EIDs into one.
  *
- * EIDs are merged only if `source` (a host name: case does not count), `inserter`, `matcher` and `mm` agree, and their
+ * EIDs are merged only if `source` (a host name, compared without case), `inserter`, `matcher` and `mm` agree, and their
  * other members, such as `ext`, do too, or one has no others. The first of two uids with the same `id` stays. Order is
- * kept: what comes first stays first. What is no EID (no object, no `source`, no list `uids`) is kept as it is: the
- * endpoint judges it. No list is changed.
+ * kept: what comes first stays first. A value that is no EID (no object, no `source`, no list `uids`) is kept as
+ * it is, for the endpoint. The given lists are not changed.
  *
  * @throws {RangeError} if a member is nested deeper than the host can write.
  */
@@ -55,7 +55,7 @@ function isEid(value: unknown): value is JsonObject & { source: string; uids: un
   return isObject(value) && typeof value.source === "string" && Array.isArray(value.uids);
 }
 
-/** The EID that one with these other members joins; `null`: it stands for itself. */
+/** The EID that one with these other members is merged into; `null`: none. */
 function placeFor(others: JsonObject, alike: Alike): Merged | null {
   const text = JSON.stringify(others);
   const same = alike.get(text);

@@ -9,11 +9,11 @@ import type { ConsentEvidence } from "../request/evidence.ts";
 
 /** How long a live entry is kept after its last write: one year. */
 export const ENTRY_TTL_SECONDS = 31_536_000;
-/** How long a tombstone stands: 24 hours. */
+/** How long a tombstone is kept: 24 hours. */
 export const TOMBSTONE_TTL_SECONDS = 86_400;
 /**
- * How long a deletion mark stands: one hour. Whatever writes an id began with a request, and the longest of them, a batch
- * upload on a slow store or a page of a slow origin, takes minutes.
+ * How long a deletion mark is kept: one hour. Every write of an id begins with a request, and the longest requests, a batch upload
+ * on a slow store or a page of a slow origin, take minutes.
  */
 export const DELETION_TTL_SECONDS = 3600;
 /** A stored `lastSeen` younger than this is not written again. */
@@ -23,7 +23,7 @@ export const LAST_SEEN_DEBOUNCE_SECONDS = 300;
 export interface PartnerId {
   uid: string;
   synced: number;
-  /** Of the partner that gave it; left out for the first one registered under its id. */
+  /** The generation of the partner that gave it; left out for the first partner registered under its id. */
   generation?: number;
 }
 
@@ -33,20 +33,20 @@ export interface GraphEntry {
   created: number;
   lastSeen: number;
   /**
-   * `ok: false` makes the entry a tombstone: consent was withdrawn at `updated`. `tcf` and `gpp` are hashes, the evidence of
-   * which strings the visitor sent; entries of earlier versions have the strings themselves.
+   * `ok: false` makes the entry a tombstone: consent was withdrawn at `updated`. `tcf` and `gpp` are hashes, the evidence of the
+   * strings that the visitor sent.
    */
   consent: ConsentEvidence & { ok: boolean; updated: number };
   geo: { country: string | null; region?: string };
   ids: Record<string, PartnerId>;
   /**
-   * Makes the entry a deletion mark, a tombstone that says nothing but when the id was deleted: for readers it is no entry
-   * at all, and writes that were under way then find it and write nothing.
+   * Makes the entry a deletion mark: a tombstone that only holds when the id was deleted. Readers treat it as no entry, and
+   * writes that were under way at the deletion find it and write nothing.
    */
   deleted?: true;
 }
 
-/** What can be read of an entry without decoding it. */
+/** The part of an entry that can be read without decoding it. */
 export interface EntryMetadata {
   ok: boolean;
   country: string | null;
@@ -60,7 +60,7 @@ export function toSeconds(nowMs: number): number {
   return Math.floor(nowMs / 1000);
 }
 
-/** The entry of a visitor seen now for the first time, consent given. */
+/** The entry of a visitor who is seen for the first time now, with consent. */
 export function newEntry(
   { country, region }: Pick<Consent, "country" | "region">,
   evidence: ConsentEvidence,
@@ -76,7 +76,7 @@ export function newEntry(
   };
 }
 
-/** The live entry for an id that a partner knows and the graph does not. */
+/** The live entry of an id that a partner knows and the graph does not. */
 export function minimalEntry(nowSeconds: number): GraphEntry {
   return {
     v: 1,
@@ -88,7 +88,7 @@ export function minimalEntry(nowSeconds: number): GraphEntry {
   };
 }
 
-/** The mark that takes the place of an entry, and of whatever would have come to be one. */
+/** The mark that replaces an entry, and keeps late writes from creating it again. */
 export function deletionMark(nowSeconds: number): GraphEntry {
   return {
     ...minimalEntry(nowSeconds),
@@ -98,12 +98,12 @@ export function deletionMark(nowSeconds: number): GraphEntry {
 }
 
 /**
- * How far ahead of now a stored time may be, in seconds: as far as a partner's clock may be. Further ahead, the clock that
- * wrote it was wrong, and the time holds nothing up.
+ * How far ahead of now a stored time may be, in seconds: as far as a partner's clock may be ahead. A time further ahead was written
+ * by a wrong clock, and is ignored.
  */
 export const MAX_AHEAD_SECONDS = 3600;
 
-/** Whether a stored time was written by a clock that was wrong. */
+/** Whether a stored time was written by a wrong clock. */
 export function isFarAhead(storedSeconds: number, nowSeconds: number): boolean {
   return storedSeconds - nowSeconds > MAX_AHEAD_SECONDS;
 }
@@ -117,19 +117,19 @@ export function isDeletionMark(entry: GraphEntry): boolean {
   return entry.deleted === true;
 }
 
-/** What is stored, as readers see it: a deletion mark is nothing. */
+/** A stored entry for readers: a deletion mark is no entry. */
 export function unlessDeleted(stored: GraphEntry | null): GraphEntry | null {
   return stored !== null && isDeletionMark(stored) ? null : stored;
 }
 
-/** The part of a partner's ids that tells whose they are. */
+/** The generation of a partner, as a field for its ids. */
 export function generationOf({ generation }: { generation?: number }): { generation?: number } {
   return generation === undefined ? {} : { generation };
 }
 
 /**
  * A partner's id in an entry.
- * @param partner only what this very partner gave counts, not what another gave that had its id before
+ * @param partner an id that an earlier partner under the same partner id gave does not count.
  */
 export function partnerIdIn(
   entry: GraphEntry,
@@ -139,7 +139,7 @@ export function partnerIdIn(
   return known?.generation === generation ? known : undefined;
 }
 
-/** What `createOrRevive` makes of what is stored; `null`: leave it as it is. */
+/** The entry that `createOrRevive` writes; `null`: the stored one stays. */
 export function createdOrRevived(stored: GraphEntry | null, fresh: GraphEntry): GraphEntry | null {
   if (stored === null) return fresh;
   if (isDeletionMark(stored)) return null;
@@ -149,7 +149,7 @@ export function createdOrRevived(stored: GraphEntry | null, fresh: GraphEntry): 
     : null;
 }
 
-/** A stored entry with `lastSeen` (and the consent that came with the visit) brought up to date; `null`: no write is due. */
+/** A stored entry with the `lastSeen` and consent of a visit; `null`: no write is due. */
 export function seen(
   stored: GraphEntry | null,
   nowSeconds: number,
@@ -161,19 +161,19 @@ export function seen(
   return { ...stored, lastSeen: nowSeconds, consent: { ...evidence, ok: true, updated: nowSeconds } };
 }
 
-/** The tombstone that takes an entry's place; `null`: one stands already and is neither extended nor rewritten. */
+/** The tombstone that replaces an entry; `null`: there is one already, which is neither extended nor rewritten. */
 export function tombstoned(stored: GraphEntry | null, nowSeconds: number): GraphEntry | null {
   if (stored !== null && isTombstone(stored)) return null;
   const base = stored ?? minimalEntry(nowSeconds);
   return { ...base, consent: { ok: false, updated: nowSeconds }, ids: {} };
 }
 
-/** What became of one partner's id. */
+/** The result for one partner's id. */
 export type UpsertOutcome = "written" | "fresh" | "tombstoned" | "deleted";
 
 /**
- * A live entry with a partner's id merged in. `fresh`: what is stored is not older and stays; `tombstoned`: consent
- * was withdrawn and nothing is kept; `deleted`: the same, since the id was deleted.
+ * A live entry with a partner's id merged in. `fresh`: the stored id is not older and stays; `tombstoned`: consent was withdrawn and
+ * nothing is kept; `deleted`: the id was deleted and nothing is kept.
  */
 export function withPartnerId(
   stored: GraphEntry | null,
@@ -191,7 +191,7 @@ export function withPartnerId(
   return { outcome: "written", entry: { ...base, ids: { ...base.ids, [partner]: id } } };
 }
 
-/** The metadata to store beside an entry. */
+/** The metadata to store with an entry. */
 export function metadataOf(entry: GraphEntry): { [key in keyof EntryMetadata]: Json } {
   const facts = { ok: entry.consent.ok, country: entry.geo.country, v: 1 } as const;
   return isDeletionMark(entry) ? { ...facts, deleted: true } : facts;
@@ -205,7 +205,7 @@ export function ttlOf(entry: GraphEntry): number {
 
 /**
  * Reads an entry as stored.
- * @throws {Error} if it is not one of version 1: better to answer degraded than to overwrite what we do not understand.
+ * @throws {Error} if it is not of version 1: an unknown version is never overwritten; readers answer degraded.
  */
 export function decodeEntry(text: string): GraphEntry {
   const value = parseJson(text, "a graph entry") as GraphEntry | null;
@@ -213,7 +213,7 @@ export function decodeEntry(text: string): GraphEntry {
   return value;
 }
 
-/** For an error: a number, and of anything else only that it is none. */
+/** The version for an error message: a number, or `unknown`. */
 function versionOf(value: { v: unknown } | null): string {
   return typeof value?.v === "number" ? String(value.v) : "unknown";
 }

@@ -1,5 +1,5 @@
 /**
- * The identity graph: what is known of each EC id, on any {@link Store}. Every change is one step or a compare-and-swap.
+ * The identity graph: an entry for each EC id, on any {@link Store}. Every change is one step or a compare-and-swap.
  * @module
  */
 
@@ -24,20 +24,20 @@ import {
   withPartnerId,
 } from "./entry.ts";
 
-/** How often a write that lost a race is tried again. */
+/** Maximum number of retries of a write that lost a race. */
 const MAX_RETRIES = 8;
-/** The first pause after a lost race, in milliseconds; it doubles, and a random part of it is waited. */
+/** Backoff after the first lost race, in milliseconds. It doubles, and a random part of it is waited. */
 const FIRST_PAUSE_MS = 4;
 
-/** One change: what is stored (or `null`) to what shall be stored; `null` leaves it. Must be pure: it may run again. */
+/** One change: from the stored entry (or `null`) to the new one; `null` leaves it. Must be pure: it may run again. */
 type Change = (stored: GraphEntry | null) => GraphEntry | null;
 
-/** A partner's id on its way into the graph. */
+/** A partner's id to write into the graph. */
 export interface Upsert extends PartnerId {
   partner: string;
 }
 
-/** Everybody else was faster, nine times in a row. The store works; only this write was not made. */
+/** A write lost every race. The store works; only this write was not made. */
 export class ContentionError extends Error {
   constructor() {
     super(`a graph entry was changed by others ${MAX_RETRIES + 1} times in a row; nothing was written`);
@@ -47,11 +47,11 @@ export class ContentionError extends Error {
 
 /** The operations of the identity graph. All reject, or throw, when the store fails. */
 export interface Graph {
-  /** At once where the store can. A deleted id is unknown. */
+  /** The entry of an id; `null`: unknown or deleted. Synchronous if the store is. */
   get(id: string): GraphEntry | null | Promise<GraphEntry | null>;
   /** The same, but a deletion mark is returned as an entry, for work that must not continue after a deletion. */
   getOrMark(id: string): GraphEntry | null | Promise<GraphEntry | null>;
-  /** The part that needs no decoding of the entry. */
+  /** The metadata of an entry, without decoding the entry. */
   metadata(id: string): Promise<EntryMetadata | null>;
   /** Creates a live entry; replaces a tombstone older than `entry.created`; leaves everything else alone. */
   createOrRevive(id: string, entry: GraphEntry): Promise<void>;
@@ -59,26 +59,26 @@ export interface Graph {
   updateLastSeen(id: string, nowMs: number, evidence: ConsentEvidence): Promise<void>;
   /** Merges one partner's id unless the stored one is as new. Creates a minimal entry, never revives a tombstone. */
   upsertPartnerId(id: string, partner: string, uid: string, syncedSeconds: number): Promise<UpsertOutcome>;
-  /** The same for several at once, in one write; outcomes in the order given. */
+  /** The same for several ids in one write. The outcomes have the order of `upserts`. */
   upsertPartnerIds(id: string, upserts: readonly Upsert[]): Promise<UpsertOutcome[]>;
-  /** The same, but creates nothing. `null`: the graph does not know the id; one that was deleted is `deleted`. */
+  /** The same, but creates nothing. `null`: the graph does not know the EC id; for a deleted one each outcome is `deleted`. */
   upsertKnown(id: string, upserts: readonly Upsert[]): Promise<UpsertOutcome[] | null>;
   /**
-   * Withdraws consent: empties `ids` and stands for 24 hours. A second one changes nothing.
-   * @param mayAdopt asked only if the graph does not know the id; `false`: it gets no tombstone.
+   * Withdraws consent: replaces the entry by a tombstone for 24 hours. A second withdrawal changes nothing.
+   * @param mayAdopt called only if the graph does not know the id; `false`: the id gets no tombstone.
    */
   tombstone(id: string, mayAdopt: () => boolean | Promise<boolean>): Promise<void>;
   /**
-   * Forgets the id altogether; for data-deletion requests only. For an hour a mark stands in its place, so that nothing that
-   * was under way, on any instance, brings the id back.
-   * @param mayAdopt asked only if the graph does not know the id; `false`: nothing is under way and it gets no mark.
+   * Deletes the entry; for data-deletion requests only. A mark replaces it for an hour, so that no write that is under way, on any
+   * instance, brings the id back.
+   * @param mayAdopt called only if the graph does not know the id; `false`: no write is under way, and the id gets no mark.
    */
   delete(id: string, mayAdopt?: () => boolean | Promise<boolean>): Promise<void>;
 }
 
 /**
- * The identity graph on a store. Where the store cannot change an entry in one step, changes to one id by this process are
- * gathered and written together, so that only other processes can make a write lose its race.
+ * Creates the identity graph on a store. If the store cannot change an entry in one step, this process gathers its changes to one
+ * id and writes them together, so that a write can lose its race only to another process.
  */
 export function createGraph(store: Store, clock: Clock, random: Random): Graph {
   const waiting = new Map<string, Change[]>();
@@ -91,7 +91,7 @@ export function createGraph(store: Store, clock: Clock, random: Random): Graph {
       clock.after(Math.ceil(FIRST_PAUSE_MS * 2 ** attempt * ((byte[0]! + 1) / 256)), resolve);
     });
 
-  /** What to write in place of what is stored after these changes; `null`: nothing. */
+  /** What to write after these changes to a stored entry; `null`: nothing. */
   function changed(before: GraphEntry | null, changes: readonly Change[]) {
     let after = before;
     for (const change of changes) after = change(after) ?? after;
@@ -99,7 +99,7 @@ export function createGraph(store: Store, clock: Clock, random: Random): Graph {
     return { value: JSON.stringify(after), ttlSeconds: ttlOf(after), metadata: metadataOf(after) };
   }
 
-  /** Applies the gathered changes of one id in one write, as often as it takes to win the race. */
+  /** Applies the gathered changes of one id in one write, with retries after lost races. */
   async function writeAll(id: string, changes: readonly Change[]): Promise<void> {
     const key = keyOf(id);
     for (let attempt = 0; attempt <= MAX_RETRIES; attempt++) {
@@ -115,7 +115,7 @@ export function createGraph(store: Store, clock: Clock, random: Random): Graph {
     throw new ContentionError();
   }
 
-  /** Runs after the batch before it, if there is one, has settled; takes whatever has gathered until then. */
+  /** Waits for the previous batch, if there is one, and then writes the changes that were gathered meanwhile. */
   async function nextBatch(id: string, previous: Promise<void> | undefined): Promise<void> {
     await previous?.catch(() => {});
     const changes = waiting.get(id)!;
@@ -123,12 +123,12 @@ export function createGraph(store: Store, clock: Clock, random: Random): Graph {
     try {
       await writeAll(id, changes);
     } finally {
-      // Else the batch that has gathered meanwhile is the one that runs.
+      // Otherwise the batch that was gathered meanwhile runs now.
       if (!waiting.has(id)) running.delete(id);
     }
   }
 
-  /** Makes a change, at once where the store can, or adds it to the batch of its id that has not begun yet. */
+  /** Makes a change: in one step if the store can, else in the next batch of its id. */
   function update(id: string, change: Change): Promise<void> {
     if (store.update) {
       return store.update(keyOf(id), (stored) => changed(decoded(stored), [change]));
@@ -203,20 +203,20 @@ export function createGraph(store: Store, clock: Clock, random: Random): Graph {
     async delete(id, mayAdopt = () => true) {
       const isRunning = running.has(id);
       await running.get(id)?.catch(() => {});
-      // Not decoded: what cannot be read is deleted all the same.
+      // Not decoded: an unreadable entry is deleted, too.
       const isKnown = isRunning || (await store.get(keyOf(id))) !== null;
       if (!isKnown && !(await mayAdopt())) return;
-      // First, because a store may keep more of an entry than its value, and promises to forget it with the key.
+      // First, because a store may keep more of an entry than its value, which it only removes with the key.
       await store.delete(keyOf(id));
       const mark = deletionMark(toSeconds(clock.now()));
-      // On no condition: of two writers this one wins, since every other writes over nothing that it has not read.
+      // Without a condition, so that this write wins: every other one is conditional on what it has read.
       const options = { ttlSeconds: ttlOf(mark), metadata: metadataOf(mark) };
       await store.put(keyOf(id), JSON.stringify(mark), options);
     },
   };
 }
 
-/** The graph's keys in a store that it may share with others. */
+/** The graph's key of an id, in a store that it may share. */
 export function keyOf(id: string): string {
   return `ec:${id}`;
 }

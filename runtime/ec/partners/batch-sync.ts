@@ -7,9 +7,9 @@ import { ContentionError, type Graph, type Upsert } from "../graph/graph.ts";
 import type { Partner } from "./partner.ts";
 import { isUid } from "./uid.ts";
 
-/** The most mappings of one upload. */
+/** Maximum number of mappings of one upload. */
 export const MAX_MAPPINGS = 1000;
-/** How many ids are written at once: many, so that a store can commit them together. */
+/** Number of ids that are written at once, so that a store can commit them together. */
 const WRITES_AT_ONCE = 250;
 
 /** Why a mapping was not accepted. */
@@ -25,11 +25,11 @@ export type BatchReason =
 export interface BatchAnswer {
   accepted: number;
   rejected: number;
-  /** By place in the upload, ascending. */
+  /** By index in the upload, ascending. */
   errors: { index: number; reason: BatchReason }[];
 }
 
-/** A sound mapping. */
+/** A valid mapping. */
 interface Mapping {
   id: string;
   uid: string;
@@ -37,7 +37,7 @@ interface Mapping {
   synced: number;
 }
 
-/** The mappings of a body, or what is wrong with it. The mappings themselves are judged one by one. */
+/** The mappings of a body, or the body's fault. The mappings themselves are not checked yet. */
 export function readMappings(body: unknown): unknown[] | { fault: string } {
   const mappings = (body as { mappings?: unknown } | null)?.mappings;
   if (!Array.isArray(mappings)) return { fault: 'the body must be an object with a list "mappings"' };
@@ -47,7 +47,7 @@ export function readMappings(body: unknown): unknown[] | { fault: string } {
   return mappings;
 }
 
-/** One mapping, or why it is refused whatever the graph holds. */
+/** One mapping, or the reason for which it is refused. */
 function readMapping(
   mapping: unknown,
   nowSeconds: number,
@@ -61,13 +61,13 @@ function readMapping(
   return { id: ec_id, uid: partner_uid, synced: timestamp };
 }
 
-/** Why the graph did not take an id's mappings; `null`: it did. */
+/** The reason for which the graph refused an id's mappings; `null`: it wrote them. */
 function refusalOf(outcomes: UpsertOutcome[] | null): BatchReason | null {
   if (outcomes === null || outcomes[0] === "deleted") return "ec_id_not_found";
   return outcomes[0] === "tombstoned" ? "consent_withdrawn" : null;
 }
 
-/** The mappings of one id: their places in the upload, and what they say. */
+/** The mappings of one id, and their indexes in the upload. */
 interface Writing {
   indexes: number[];
   upserts: Upsert[];
@@ -78,13 +78,13 @@ export interface BatchDependencies {
   graph: Pick<Graph, "upsertKnown">;
   isValidId(id: string): boolean;
   nowSeconds: number;
-  /** Told what the store threw. */
+  /** Called with what the store throws. */
   onFailure(error: unknown): void;
 }
 
 /**
- * Writes one partner's mappings. Those of one id are one write, of which the newest stays. Once the store has failed
- * nothing more is tried; what was accepted stays.
+ * Writes one partner's mappings. The mappings of one id are one write, and the newest counts. After a failure of the store nothing
+ * more is written; accepted mappings stay.
  */
 export async function applyMappings(
   mappings: readonly unknown[],
@@ -115,7 +115,7 @@ export async function applyMappings(
     try {
       if (!isDown) reason = refusalOf(await graph.upsertKnown(id, upserts));
     } catch (error) {
-      // A lost race concerns this id alone.
+      // A lost race concerns only this id.
       if (!(error instanceof ContentionError)) isDown = true;
       onFailure(error);
     }

@@ -1,19 +1,19 @@
 import type { Partner } from "./partner.ts";
 
-/** Partners, found by what a request knows of them. Every look-up takes the same time however many there are. */
+/** Partners by id and by API key. Every look-up takes the same time, whatever their number. */
 export interface PartnerIndex {
   get(id: string): Partner | undefined;
   /** @param keyHash SHA-256 of an API key, as lower-case hex. */
   byKeyHash(keyHash: string): Partner | undefined;
-  /** Those whose ids are pulled. The same array until one of them changes. */
+  /** Partners with `pullSyncEnabled`: the same array until one of them changes. */
   pulling(): readonly Partner[];
   all(): Iterable<Partner>;
-  /** Adds a partner, or takes the place of the one with its id. */
+  /** Adds a partner, or replaces the one with its id. */
   set(partner: Partner): void;
   delete(id: string): void;
 }
 
-/** An empty index. */
+/** Creates an empty index. */
 export function createPartnerIndex(): PartnerIndex {
   const byId = new Map<string, Partner>();
   const byKeyHash = new Map<string, Partner>();
@@ -36,7 +36,7 @@ export function createPartnerIndex(): PartnerIndex {
     set(partner) {
       forget(byId.get(partner.id));
       byId.set(partner.id, partner);
-      // Registration refuses a key that another has; where one slipped through, the first stays.
+      // Registration refuses another partner's key. If two have one key all the same, the first keeps it.
       if (partner.apiKeyHash !== null && !byKeyHash.has(partner.apiKeyHash)) {
         byKeyHash.set(partner.apiKeyHash, partner);
       }

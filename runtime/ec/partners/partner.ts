@@ -1,6 +1,6 @@
 /**
- * A partner's record: what it holds, its defaults, and what makes one invalid. Configuration files and the admin API
- * share it; the latter only spells the fields in snake_case.
+ * A partner's record: its fields, their defaults and their rules. Configuration files and the admin API share it; the admin API spells
+ * the fields in snake_case.
  * @module
  */
 import * as v from "valibot";
@@ -18,7 +18,7 @@ import {
   whole,
 } from "../../lib/schema.ts";
 
-/** Ids that would collide with a header of the service's own. */
+/** Ids that would collide with one of the service's own headers. */
 export const RESERVED_PARTNER_IDS: readonly string[] = [
   "ec",
   "eids",
@@ -30,7 +30,7 @@ export const RESERVED_PARTNER_IDS: readonly string[] = [
 ];
 
 const PARTNER_ID = /^[a-z0-9_-]{1,32}$/;
-/** What may stand in a header's value: visible ASCII. */
+/** A header's value: visible ASCII. */
 const TOKEN = /^[\x21-\x7e]{1,4096}$/;
 const MAX_DOMAINS = 100;
 
@@ -39,12 +39,12 @@ export function isPartnerId(text: string): boolean {
   return PARTNER_ID.test(text);
 }
 
-// biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what it keeps out.
+// biome-ignore lint/suspicious/noControlCharactersInRegex: it refuses control characters.
 const NAME = /^[^\u0000-\u001f\u007f-\u009f]{1,100}$/u;
 
-/** What the operator of the service allows. */
+/** What the operator allows partners. */
 export interface PartnerRules {
-  /** `ec.allowInsecurePartners`: pull URLs may be plain http and lead to this machine. */
+  /** `edgeCookie.allowInsecurePartners`: pull URLs may be plain http and lead to this machine. */
   allowInsecure: boolean;
 }
 
@@ -143,8 +143,8 @@ export type PartnerSpec = v.InferOutput<PartnerSchema>;
 /** A valid record: what the registry holds and the store keeps. The plain API key is never in it. */
 export type Partner = Omit<PartnerSpec, "apiKey"> & {
   /**
-   * How many partners were removed from under this id before; left out for none. The graph's ids of earlier ones are not
-   * this partner's. The registry alone sets it.
+   * Number of partners that were removed under this id before; left out for 0. Ids in the graph of earlier generations are not this
+   * partner's. Only the registry sets it.
    */
   generation?: number;
 };
@@ -174,10 +174,10 @@ export function sealPartner(
 }
 
 /**
- * What is wrong with a pull URL, as the rest of "expected …": it must be https, its host one of `allowedDomains`
+ * The fault of a pull URL, as the rest of "expected …": it must be https, its host one of `allowedDomains`
  * (exactly; case and the root's dot do not count), and not a literal internal address.
  * @param allowInsecure plain http and this machine are allowed.
- * @returns `null` if nothing is.
+ * @returns `null` if there is no fault.
  */
 export function pullUrlFault(
   pullUrl: string,
@@ -187,7 +187,7 @@ export function pullUrlFault(
   const url = parseUrl(pullUrl);
   if (url === null) return "an absolute URL";
   if (url.protocol !== "https:" && !(allowInsecure && url.protocol === "http:")) {
-    return "an https URL (plain http only with ec.allowInsecurePartners)";
+    return "an https URL (plain http only with allowInsecurePartners)";
   }
   if (url.username !== "" || url.password !== "") return "a URL without user and password; use pullToken";
   if (isInternalHost(url.hostname) && !(allowInsecure && isLoopbackHost(url.hostname))) {

@@ -1,6 +1,6 @@
 /**
- * The partners: those of the configuration and those registered while running, which the store keeps for every
- * instance. Requests find them in memory; what others changed arrives by a version key, read in the background.
+ * The partners: those of the configuration, and those registered while running, which the store keeps for all instances. Requests
+ * find them in memory. A version key, read in the background, announces changes of other instances.
  * @module
  */
 import type { HotPath } from "../../../wasm/hotpath.ts";
@@ -13,12 +13,12 @@ import { STORE_TIMEOUTS_MS } from "../timeouts.ts";
 import { isPartnerId, type Partner, type PartnerRules, parsePartner, sealPartner } from "./partner.ts";
 import { createPartnerIndex } from "./partner-index.ts";
 
-/** Changes with every registration and removal, whoever made it. */
+/** Its value changes with every registration and removal on any instance. */
 const VERSION_KEY = "partners:version";
 const PREFIX = "partner:";
-/** How many partners were removed from under an id. Kept for good: the graph may hold uids of theirs for a year or more. */
+/** The number of partners that were removed under an id. Never deleted: the graph may hold their uids for a year or more. */
 const REMOVED_PREFIX = "partners:removed:";
-/** How old the answer to "did anything change?" may be, in milliseconds. */
+/** Interval of the check for changes, in milliseconds. */
 const CHECK_EVERY_MS = 5000;
 /** How long a listing is trusted on a store whose reads may be stale, in milliseconds. */
 const DISTRUST_AFTER_MS = 60_000;
@@ -43,7 +43,7 @@ export type Removal = "removed" | "unknown" | "configured";
 /** The partners of one service. */
 export interface Registry {
   get(id: string): Partner | undefined;
-  /** Those whose ids are pulled, without a search: the same array until one of them changes. */
+  /** Partners with `pullSyncEnabled`: the same array until one of them changes. */
   pulling(): readonly Partner[];
   all(): { partner: Partner; source: PartnerSource }[];
   /**
@@ -57,7 +57,7 @@ export interface Registry {
   isKnown(): boolean;
   /** The same, but waits a while for the first read of the store. Never throws. */
   ready(): Promise<boolean>;
-  /** Whether it is time to ask for changes. */
+  /** Whether it is time to check for changes. */
   isDue(): boolean;
   /** Reads changes from the store and applies them. Calls that overlap share one run. */
   refresh(): Promise<void>;
@@ -125,7 +125,7 @@ export function createRegistry(dependencies: RegistryDependencies): Registry {
     checkedAtMs = Number.NEGATIVE_INFINITY;
   }
 
-  /** Runs changes of the index one after the other: a listing begun before a registration must not undo it. */
+  /** Runs changes of the index one after the other, so that a listing that began before a registration does not undo it. */
   function exclusive<T>(work: () => Promise<T>): Promise<T> {
     const run = last.then(work);
     last = run.catch(() => {});
@@ -160,7 +160,7 @@ export function createRegistry(dependencies: RegistryDependencies): Registry {
     }
   }
 
-  /** Takes over what the store lists, reading only the records that changed. */
+  /** Applies the store's list, and reads only the records that changed. */
   async function reload(): Promise<void> {
     const listed = new Set<string>();
     let cursor: string | null = null;
@@ -200,7 +200,7 @@ export function createRegistry(dependencies: RegistryDependencies): Registry {
     return refreshing;
   }
 
-  /** Tells the other instances. Spares us the next look only if nobody else changed anything meanwhile. */
+  /** Announces a change to the other instances. If no other one changed anything meanwhile, this one need not list again. */
   async function announce(): Promise<void> {
     const before = await store.get(VERSION_KEY);
     const version = freshRevision();
@@ -214,7 +214,7 @@ export function createRegistry(dependencies: RegistryDependencies): Registry {
     await store.put(VERSION_KEY, version);
   }
 
-  /** How many partners were removed from under an id. */
+  /** Number of partners that were removed under an id. */
   async function removals(id: string): Promise<number> {
     return Number((await store.get(REMOVED_PREFIX + id))?.value ?? 0);
   }
@@ -236,7 +236,7 @@ export function createRegistry(dependencies: RegistryDependencies): Registry {
       const { generation: own, ...known } = stored === null ? { generation: 0 } : decode(stored.value);
       const parsed = parsePartner(stored === null ? input : changed(known as Partner, input), rules);
       if ("faults" in parsed) return { outcome: "invalid", faults: parsed.faults };
-      // Read after the look at the record: a removal counts itself before it takes the record away.
+      // Read after the record: a removal counts itself before it deletes the record.
       const generation = stored === null ? await removals(parsed.partner.id) : own;
       const sealed = sealPartner(parsed.partner, sha256Hex);
       const partner = generation === undefined || generation === 0 ? sealed : { ...sealed, generation };
@@ -252,7 +252,7 @@ export function createRegistry(dependencies: RegistryDependencies): Registry {
       await announce();
       return { outcome: stored === null ? "created" : "updated", partner };
     }
-    throw new Error("a partner's record was changed by others all the time; nothing was written");
+    throw new Error("a partner's record was changed by others at every attempt; nothing was written");
   }
 
   async function remove(id: string): Promise<Removal> {

@@ -1,18 +1,18 @@
 /**
- * Partners' own ids for visitors: which texts are ids, and which are what a template leaves behind.
+ * Partners' own ids for visitors: which texts are ids, and which are macros that no template filled in.
  * @module
  */
 
-// No control characters (`\p{Cc}`) and no halves of surrogate pairs (`\p{Cs}`), written out: not every engine of ours
+// No control characters (`\p{Cc}`) and no halves of surrogate pairs (`\p{Cs}`), written out: not every engine
 // knows them by those names.
-// biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what it keeps out.
+// biome-ignore lint/suspicious/noControlCharactersInRegex: it refuses control characters.
 const UID = /^[^\u0000-\u001f\u007f-\u009f\ud800-\udfff]{1,256}$/u;
 
-/** What a partner's id has to be, for messages. */
+/** The rule for a partner's own id, for messages. */
 export const UID_RULE =
   "1 to 256 characters, none of them a control character, and no unfilled macro such as $UID, 0 or null";
 
-/** Whether a value may be a partner's own id for a visitor: see {@link UID_RULE}. */
+/** Whether a value is a valid own id of a partner for a visitor: see {@link UID_RULE}. */
 export function isUid(value: unknown): value is string {
   return typeof value === "string" && value.length <= 512 && UID.test(value) && !isPlaceholder(value);
 }
@@ -23,7 +23,7 @@ export function isUid(value: unknown): value is string {
  */
 const NAME = "[A-Za-z_]+(?:[ .:-][A-Za-z_]+)*\\d{0,2}";
 
-/** Whole values that ad servers, tag managers and template languages send when nothing filled them in. */
+/** Whole values that ad servers, tag managers and template languages send for a macro that was not filled in. */
 const MACROS: readonly RegExp[] = [
   // Braces that only templates use, whatever is in them: ${UID} ${uid:-} #{uid} %{uid} {{UID}} {{ user.id }} ${{UID}}
   /^(?:[$#%@]\{+|\{\{+)[^{}]*\}+$/,
@@ -38,17 +38,17 @@ const MACROS: readonly RegExp[] = [
   /^__[A-Z]+(?:_[A-Z]+)*\d{0,2}__$/,
 ];
 
-/** What languages print for no value. */
+/** The words of programming languages for no value. */
 const NO_VALUE =
   /^(?:null|undefined|NaN|None|nil|<nil>|\(null\)|\(nil\)|\[object [A-Za-z]+\])$|^(?:NULL|Null)$/;
 
-/** Zeros, also in groups: 0, 000, and the advertising id of a device whose owner has switched it off. */
+/** Zeros, also in groups: 0, 000, and the advertising id of a device on which it is switched off. */
 const ZEROS = /^[0-]+$/;
 
-/** Decoding that a value may have missed on its way, such as `%24%7BUID%7D` encoded twice. */
+/** Maximum number of percent-encodings of a value, for example `%24%7BUID%7D` encoded twice. */
 const DECODED_AT_MOST = 2;
 
-/** Whether a text, as a whole, is a macro that nothing was put in for, or a language's word for no value. */
+/** Whether a whole text is a macro that was not filled in, or a word for no value. */
 export function isPlaceholder(text: string): boolean {
   let value = text.trim();
   for (let decoded = 0; ; decoded++) {
@@ -59,7 +59,7 @@ export function isPlaceholder(text: string): boolean {
   }
 }
 
-/** The text decoded once; as it is where that cannot be done. */
+/** The text without one percent-encoding; unchanged if it cannot be decoded. */
 function percentDecoded(text: string): string {
   if (!text.includes("%")) return text;
   try {

@@ -1,6 +1,6 @@
 /**
- * Bits of a base64url text, read where they stand. Consent strings are bit fields written six bits to a character;
- * decoding one whole to read a few of its bits would cost more than the rest of the request.
+ * Reads bits of a base64url text in place. Consent strings are bit fields, six bits a character. Decoding a whole string to read a few
+ * bits would cost more than the rest of the request.
  * @module
  */
 
@@ -17,7 +17,7 @@ export function isBase64Url(text: string): boolean {
   return BASE64URL.test(text);
 }
 
-/** How many bits a base64url text holds. */
+/** Number of bits of a base64url text. */
 export function bitLength(text: string): number {
   return text.length * 6;
 }
@@ -26,7 +26,7 @@ export function bitLength(text: string): number {
  * The unsigned integer in `count` bits from bit `from`, the most significant first.
  *
  * @param text base64url; the bits must lie in it
- * @param count 1 to 25, so that what is read with them fits 31 bits
+ * @param count 1 to 25, so that the characters read fit 31 bits
  */
 export function readBits(text: string, from: number, count: number): number {
   let index = (from / 6) | 0;

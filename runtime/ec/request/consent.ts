@@ -1,5 +1,5 @@
 /**
- * Whether an Edge Cookie may exist for a visitor, from where they are and what they said.
+ * Whether an Edge Cookie may exist for a visitor, by their place and their consent signals.
  * @module
  */
 import { type GppFacts, type GppOptOut, gppOptOut, TCF_EU, US_PRIVACY } from "./gpp.ts";

@@ -1,5 +1,5 @@
 /**
- * The IAB Global Privacy Platform, version 1: what a GPP string's sections say of Purpose 1, and of the sale and
+ * The IAB Global Privacy Platform, version 1: what a GPP string's sections say about Purpose 1, and about the sale and
  * sharing of personal data and its use for targeted advertising. A section that does not decode counts as absent, and so does one of a kind or version unknown here.
  * @module
  */
@@ -13,7 +13,7 @@ export const TCF_EU = 2;
 export const US_PRIVACY = 6;
 const US_NATIONAL = 7;
 
-/** What one of the sections for the United States says. */
+/** One of the sections for the United States. */
 export interface UsFacts {
   readonly section: number;
   /** `null`: sale is not applicable. */
@@ -26,10 +26,10 @@ export interface UsFacts {
   readonly gpc: boolean;
 }
 
-/** What the service needs to know of a GPP string. */
+/** The facts that the service needs from a GPP string. */
 export interface GppFacts {
   readonly tcf: TcfFacts | null;
-  /** As {@link readUsPrivacy} answers. */
+  /** As {@link readUsPrivacy} returns it. */
   readonly usPrivacyOptOut: boolean | null;
   readonly us: readonly UsFacts[];
 }
@@ -41,7 +41,7 @@ interface UsLayout {
   /** SaleOptOut and the fields that follow it, each of the same form. */
   optOuts: readonly OptOut[];
   core: number;
-  /** What may follow the core; the kind is its length. */
+  /** The subsection that may follow the core: its kind, which is its length. */
   subsection: typeof NONE | typeof GPC | typeof SENSITIVE;
 }
 
@@ -52,7 +52,7 @@ const GPC = 3;
 const SENSITIVE = 16;
 
 type OptOut = "sale" | "sharing" | "targetedAds";
-/** What the sections of most states have. California's has sharing in place of targeted advertising. */
+/** The fields of most states' sections. California's has sharing in place of targeted advertising. */
 const STATE: readonly OptOut[] = ["sale", "targetedAds"];
 
 function layout(
@@ -91,12 +91,12 @@ const US_LAYOUTS: ReadonlyMap<number, UsLayout> = new Map([
 
 /** The header's type and version. */
 const HEADER = (3 << 6) | 1;
-/** The longest Fibonacci code to read, in bits: no section has a number of millions. */
+/** Maximum length of a Fibonacci code, in bits: no section has a number of millions. */
 const MAX_CODE_BITS = 32;
 
 /**
- * Reads a GPP string: a header that lists the sections, then the sections, with `~` between them. A TC string alone is
- * taken for the one section that it would be.
+ * Reads a GPP string: a header that lists the sections, then the sections, with `~` between them. A TC string alone counts as the
+ * one section that it would be.
  *
  * @returns `null` if `text` is no GPP string of version 1
  */
@@ -125,7 +125,7 @@ export function readGpp(text: string): GppFacts | null {
   return { tcf, usPrivacyOptOut, us };
 }
 
-/** What a GPP string opts out of. */
+/** An opt-out in a GPP string. */
 export type GppOptOut = "gpp_sale_opt_out" | "gpp_sharing_opt_out" | "gpp_targeted_ads_opt_out" | "gpp_gpc";
 
 /** The opt-out in a GPP string, in force or not; `null`: there is none. A refusal of TCF Purpose 1 is no opt-out. */
@@ -161,7 +161,7 @@ function readUsSection(section: number, text: string): UsFacts | null {
     isBroken ||= value === 3;
     said[form.optOuts[i]!] = value === 1 ? true : value === 2 ? false : null;
   }
-  // A field that means nothing spoils the section's permission, not the opt-out in the field beside it.
+  // A field without meaning invalidates the section's permission, but not an opt-out in another field.
   if (isBroken && !Object.values(said).includes(true)) return null;
   const facts = {
     section,
@@ -200,8 +200,8 @@ function readSectionIds(header: string, expected: number): number[] | null {
 }
 
 /**
- * The Fibonacci-coded number at the cursor, which moves behind it: bit n stands for the nth of 1, 2, 3, 5, 8, ..., and
- * two ones in a row end the number.
+ * Reads the Fibonacci-coded number at the cursor and moves the cursor past it: bit n adds the nth of 1, 2, 3, 5, 8, ..., and two
+ * ones in a row end the number.
  *
  * @returns `null` if it does not end
  */

@@ -1,10 +1,10 @@
 /**
- * The client's address in the one form that identity is derived from. The form is a stable contract: change it and
- * every visitor gets a new EC hash.
+ * The client's address in the form that ids are derived from. The form is a stable contract: a change gives every visitor a new EC
+ * hash.
  * @module
  */
 
-/** The longest text there is to read: an IPv6 address with an embedded IPv4 part, brackets and a zone id. */
+/** Maximum length of an address: IPv6 with an embedded IPv4 part, brackets and a zone id. */
 const MAX_LENGTH = 80;
 
 const OCTET = "(?:25[0-5]|2[0-4]\\d|1\\d\\d|[1-9]?\\d)";
@@ -18,7 +18,7 @@ const ZONE = /%[\w.~-]{1,32}$/;
  *
  * - IPv4 stays as it is: four decimal octets without leading zeros;
  * - IPv4-mapped IPv6, however it is written, becomes that IPv4;
- * - any other IPv6 keeps its /64 as 16 lowercase hex digits, because the other half changes as a device likes.
+ * - any other IPv6 keeps its /64 as 16 lowercase hex digits, because devices change the other half.
  *
  * @example
  * normaliseIp("203.0.113.1"); // "203.0.113.1"
@@ -41,7 +41,7 @@ export function normaliseIp(text: string): string | null {
 }
 
 /**
- * The network of an address, too coarse to tell a household from its neighbours: the first 24 bits of IPv4, the first 64 of
+ * The network of an address, too coarse to identify a household: the first 24 bits of IPv4, the first 64 of
  * IPv6, and of a 6to4 address (RFC 3056), which holds an IPv4 address in those, the part of the first 24.
  *
  * @example
@@ -93,7 +93,7 @@ function readGroups(text: string): Uint16Array | null {
   return groups.copyWithin(end, gap, count).fill(0, gap, end);
 }
 
-/** One to four hex digits; -1 if there stands anything else. */
+/** The value of one to four hex digits; -1 for any other text. */
 function readGroup(text: string, at: number, stop: number): number {
   if (stop === at || stop > at + 4) return -1;
   let value = 0;

@@ -3,9 +3,9 @@
  * @module
  */
 
-/** Codes that geography services use for "somewhere": no country at all, or a part of the world. */
+/** Codes that geography services use for an unknown country or a part of the world. */
 const NO_COUNTRY = new Set(["XX", "ZZ", "EU", "AP"]);
-/** Codes in use beside ISO 3166's own, and those that ISO 3166 reserves for parts of a country. */
+/** Other codes in use, and those that ISO 3166 reserves for parts of a country. */
 const ALIASES = new Map([
   ["UK", "GB"],
   ["XI", "GB"],
@@ -28,7 +28,7 @@ export function readCountry(text: string | null): string | null {
 
 /**
  * The second half of a region's ISO 3166-2 code, upper case: `CA`, `ca` and `US-CA` are one region of the US.
- * @param country as {@link readCountry} answers
+ * @param country as {@link readCountry} returns it
  * @returns `null` if `text` is no region's code, or another country's
  */
 export function readRegion(text: string | null, country: string | null): string | null {

@@ -1,15 +1,15 @@
 /**
- * The IAB Europe Transparency and Consent Framework, version 2: what a TC string says of Purpose 1, when it was said, and
- * whether the string counts now. The whole string is checked against its format, so that half a string is no consent.
+ * The IAB Europe Transparency and Consent Framework, version 2: what a TC string says about Purpose 1, its times, and
+ * whether it counts now. The whole string is checked against its format, so that half a string is no consent.
  * @module
  */
 import { bitLength, isBase64Url, readBits } from "./bits.ts";
 
-/** What the service needs to know of a TC string. */
+/** The facts that the service needs from a TC string. */
 export interface TcfFacts {
   /** Consent to Purpose 1, "store and/or access information on a device". */
   readonly purpose1: boolean;
-  /** When the string was first made, in milliseconds since the epoch. */
+  /** When the string was created, in milliseconds since the epoch. */
   readonly createdMs: number;
   /** When the visitor last chose, in milliseconds since the epoch. */
   readonly lastUpdatedMs: number;
@@ -17,7 +17,7 @@ export interface TcfFacts {
   readonly disclosesVendors: boolean;
 }
 
-/** Why a TC string that decodes counts as absent all the same. */
+/** Why a TC string that decodes counts as absent. */
 export type TcfInvalidity =
   /** It is older than the operator allows. */
   | "tcf_expired"
@@ -43,7 +43,7 @@ const VENDORS_DISCLOSED = 1;
 const VENDORS_ALLOWED = 2;
 const PUBLISHER_TC = 3;
 
-/** What the skipping functions answer where the format is broken; bit 0 is never the end of a field. */
+/** The result of the skipping functions for a broken format; bit 0 is never the end of a field. */
 const BROKEN = 0;
 
 /**
@@ -86,8 +86,8 @@ function readTimeMs(text: string, from: number): number {
 function isCore(text: string): boolean {
   if (!isBase64Url(text) || bitLength(text) < VENDOR_CONSENTS) return false;
   if (readBits(text, 0, 6) !== 2) return false;
-  if (readBits(text, CMP_ID, 12) < 2) return false; // 0 and 1 are nobody's
-  // Two letters of six bits, counted from "A"; some platforms write small ones, and nothing stands after "z".
+  if (readBits(text, CMP_ID, 12) < 2) return false; // 0 and 1 are not assigned
+  // Two letters of six bits, counted from "A"; some platforms write lower-case ones; no code is above "z".
   for (const at of [PUBLISHER_COUNTRY, PUBLISHER_COUNTRY + 6]) if (readBits(text, at, 6) > 57) return false;
   const legitimateInterests = skipVendors(text, VENDOR_CONSENTS);
   const restrictions = legitimateInterests && skipVendors(text, legitimateInterests);
@@ -114,7 +114,7 @@ function isPublisherTc(text: string): boolean {
   return bitLength(text) >= count + 6 + 2 * readBits(text, count, 6);
 }
 
-/** Where the set of vendors at `from` ends. It is a field of bits up to the highest id, or a list of ranges. */
+/** Index of the end of the set of vendors at `from`. It is a field of bits up to the highest id, or a list of ranges. */
 function skipVendors(text: string, from: number): number {
   const body = from + 16 + 1;
   if (bitLength(text) < body) return BROKEN;
@@ -124,7 +124,7 @@ function skipVendors(text: string, from: number): number {
   return end <= bitLength(text) ? end : BROKEN;
 }
 
-/** Where the list of ranges at `from` ends: a count, then for each either one id or the first and the last of a run. */
+/** Index of the end of the list of ranges at `from`: a count, then for each either one id or the first and the last of a run. */
 function skipRanges(text: string, from: number): number {
   const length = bitLength(text);
   let at = from + 12;
@@ -144,7 +144,7 @@ function skipRanges(text: string, from: number): number {
   return at;
 }
 
-/** Where the publisher restrictions at `from` end: a count, then for each a purpose, a type and a list of ranges. */
+/** Index of the end of the publisher restrictions at `from`: a count, then for each a purpose, a type and a list of ranges. */
 function skipRestrictions(text: string, from: number): number {
   let at = from + 12;
   if (bitLength(text) < at) return BROKEN;

@@ -4,8 +4,8 @@ import { beforeAll, expect, test } from "vitest";
 import { root } from "../../support/spawn.ts";
 
 /**
- * About one and a half times the bytes that each kind of request takes on Node 24; where none of the code has been
- * compiled, on a machine that is busy, it is at most 1.45 times of it.
+ * About one and a half times the bytes that each kind of request takes on Node 24. On a busy machine, where none of the code is
+ * compiled, a request takes at most 1.45 times of them.
  */
 const MOST_BYTES = {
   returning: 2500,
@@ -24,9 +24,9 @@ beforeAll(() => {
   bytes = JSON.parse(output);
 });
 
-test.each(Object.entries(MOST_BYTES))("%s: a request allocates no more than it has to", (kind, most) => {
+test.each(Object.entries(MOST_BYTES))("%s: a request allocates no more than its bound", (kind, most) => {
   expect(bytes[kind], `bytes of heap for each request, ${kind}`).toBeLessThan(most);
-  // A measure that always says nothing would not notice anything.
+  // A measurement of almost nothing would be broken.
   expect(bytes[kind], `bytes of heap for each request, ${kind}`).toBeGreaterThan(most / 10);
 });
 

@@ -1,14 +1,13 @@
 /**
- * Prints how many bytes of heap one request takes, by kind, and with them what it leaves in the memory store. The
- * process has to be started with so much room for young objects that nothing is collected on the way, and with the
- * garbage collector exposed.
+ * Prints the bytes of heap that one request takes, by kind, including what it leaves in the memory store. The process must be
+ * started with enough room for young objects that nothing is collected meanwhile, and with the garbage collector exposed.
  * @module
  */
 import process from "node:process";
 import { testService, VISITOR } from "../../support/service.ts";
 
 const PAGES = 4000;
-/** Of those that are not answered at once, or that leave something. */
+/** Requests of kinds that are not answered synchronously, or that write to the store. */
 const FEWER = 500;
 
 interface Kind {
@@ -28,12 +27,12 @@ await services.graph.upsertKnown(id, uids);
 const page = new Response("the page");
 const handle = () => page;
 
-/** Requests are made beforehand: what they take is the host's. */
+/** Makes requests in advance: their memory is the host's. */
 function requests({ path = "/", cookie }: Kind, count: number): Request[] {
   return Array.from({ length: count }, () => {
     const headers: Record<string, string> = cookie === undefined ? {} : { cookie };
     const request = new Request(`https://publisher.example${path}`, { headers });
-    // What the host makes of them when they are first read is its own, too.
+    // The host parses them when they are first read: that is its memory, too.
     request.headers.get("cookie");
     return request;
   });
@@ -51,7 +50,7 @@ async function bytesEach(kind: Kind, count: number): Promise<number> {
       while (work.length > 0) await work.pop();
     }
   }
-  // Until the code is compiled it leaves garbage of its own.
+  // Code that is not compiled yet allocates more.
   await answerAll(requests(kind, count));
   const made = requests(kind, count);
   globalThis.gc!();

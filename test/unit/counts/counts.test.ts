@@ -8,7 +8,7 @@ import { readTcf } from "../../../runtime/ec/request/tcf.ts";
 import { gppString, tcfString } from "../../support/consent-strings.ts";
 import { type Asked, countedService, type Work } from "../../support/count-work.ts";
 
-// Counted, and otherwise as they are.
+// Counted, otherwise unchanged.
 vi.mock("../../../runtime/ec/request/cookie.ts", { spy: true });
 vi.mock("../../../runtime/ec/request/gpp.ts", { spy: true });
 vi.mock("../../../runtime/ec/request/tcf.ts", { spy: true });
@@ -29,9 +29,9 @@ const puller = (id: string) => ({
   pullToken: "token",
 });
 
-/** What every request reads. */
+/** Header fields that every request reads. */
 const PAGE_HEADERS = { cookie: 1, "sec-gpc": 1, "x-ts-ec": 1 };
-/** What shows whether a request is a visit of a page, where an id might be minted. */
+/** Header fields that show whether a request is a page visit and may get an id. */
 const VISIT_HEADERS = {
   ...PAGE_HEADERS,
   accept: 1,
@@ -42,11 +42,11 @@ const VISIT_HEADERS = {
   "sec-purpose": 1,
   "x-moz": 1,
 };
-const nothing = { store: {}, kernels: {}, parsed: { cookies: 1 }, calls: 0, log: 0 };
+const IDLE = { store: {}, kernels: {}, parsed: { cookies: 1 }, calls: 0, log: 0 };
 
 type Situation = Awaited<ReturnType<typeof prepared>>;
 
-/** A service, and a visitor whom it knows. */
+/** A service and a visitor that it knows. */
 async function prepared(partners: object[] = []) {
   const service = countedService(
     {
@@ -60,7 +60,7 @@ async function prepared(partners: object[] = []) {
   return { service, id, cookie: `ts-ec=${id}`, others: [] as string[] };
 }
 
-/** Each kind of request, and exactly what it may take. A change that makes it more has to change this table. */
+/** Each kind of request and exactly the work that it takes. A change that adds work has to change this table. */
 const kinds: {
   kind: string;
   partners?: object[];
@@ -71,19 +71,19 @@ const kinds: {
   {
     kind: "a page for a visitor who was seen lately",
     ask: ({ cookie }) => ({ headers: { cookie } }),
-    takes: { ...nothing, kernels: { peek: 1, validate: 1 }, headers: PAGE_HEADERS },
+    takes: { ...IDLE, kernels: { peek: 1, validate: 1 }, headers: PAGE_HEADERS },
   },
   {
     kind: "the same with a long cookie header and two ids",
     ask: ({ cookie }) => ({ headers: { cookie: `a=${"b".repeat(6000)}; ts-ec=forged; ${cookie}` } }),
-    takes: { ...nothing, kernels: { peek: 1, validate: 1 }, headers: PAGE_HEADERS },
+    takes: { ...IDLE, kernels: { peek: 1, validate: 1 }, headers: PAGE_HEADERS },
   },
   {
     kind: "a page for a visitor who was seen six minutes ago",
     prepare: ({ service }) => service.clock.advance(360_000),
     ask: ({ cookie }) => ({ headers: { cookie } }),
     takes: {
-      ...nothing,
+      ...IDLE,
       store: { "get ec": 2, "get partners": 1, "put ec": 1 },
       kernels: { peek: 1, take: 2, validate: 1 },
       headers: PAGE_HEADERS,
@@ -93,7 +93,7 @@ const kinds: {
     kind: "a page for a new visitor",
     ask: () => ({}),
     takes: {
-      ...nothing,
+      ...IDLE,
       store: { "get ec": 1, "put ec": 1 },
       kernels: { hash64: 1, mint: 1, peek: 1, take: 3 },
       headers: VISIT_HEADERS,
@@ -102,18 +102,18 @@ const kinds: {
   {
     kind: "a page where no jurisdiction is known",
     ask: ({ cookie }) => ({ headers: { cookie }, country: null }),
-    takes: { ...nothing, kernels: { validate: 1 }, headers: PAGE_HEADERS },
+    takes: { ...IDLE, kernels: { validate: 1 }, headers: PAGE_HEADERS },
   },
   {
     kind: "a page without consent, for a visitor without a cookie",
     ask: () => ({ country: "DE" }),
-    takes: { ...nothing, headers: PAGE_HEADERS },
+    takes: { ...IDLE, headers: PAGE_HEADERS },
   },
   {
     kind: "a withdrawal",
     ask: ({ cookie }) => ({ headers: { cookie }, country: "DE" }),
     takes: {
-      ...nothing,
+      ...IDLE,
       store: { "get ec": 2, "put ec": 1 },
       // Whether this address minted the id.
       kernels: { forget: 2, hashHex: 1, validate: 1 },
@@ -125,7 +125,7 @@ const kinds: {
     partners: Array.from({ length: 10 }, (_, i) => puller(`puller-${i}`)),
     ask: ({ cookie }) => ({ headers: { cookie } }),
     takes: {
-      ...nothing,
+      ...IDLE,
       store: { "get ec": 1 },
       kernels: { peek: 2, take: 1, validate: 1 },
       headers: PAGE_HEADERS,
@@ -136,7 +136,7 @@ const kinds: {
     partners: Array.from({ length: 10 }, (_, i) => puller(`puller-${i}`)),
     prepare: ({ service, cookie }) => service.ask("/", { headers: { cookie } }),
     ask: ({ cookie }) => ({ headers: { cookie } }),
-    takes: { ...nothing, kernels: { peek: 2, validate: 1 }, headers: PAGE_HEADERS },
+    takes: { ...IDLE, kernels: { peek: 2, validate: 1 }, headers: PAGE_HEADERS },
   },
   {
     kind: "/identify with 20 partners",
@@ -148,7 +148,7 @@ const kinds: {
       ),
     ask: ({ cookie }) => ({ path: "/identify", headers: { cookie } }),
     takes: {
-      ...nothing,
+      ...IDLE,
       store: { "get ec": 1 },
       kernels: { peek: 1, validate: 1 },
       headers: { ...PAGE_HEADERS, origin: 1 },
@@ -170,7 +170,7 @@ const kinds: {
       }),
     }),
     takes: {
-      ...nothing,
+      ...IDLE,
       store: { "get ec": 1, "put ec": 1 },
       kernels: { equal: 1, sha256: 1, take: 1, validate: 1000 },
       headers: { ...PAGE_HEADERS, authorization: 1, "content-encoding": 1, "content-length": 1 },
@@ -183,7 +183,7 @@ const kinds: {
       country: "DE",
     }),
     takes: {
-      ...nothing,
+      ...IDLE,
       kernels: { peek: 1, validate: 1 },
       headers: PAGE_HEADERS,
       parsed: { cookies: 1, tcf: 1 },
@@ -197,7 +197,7 @@ const kinds: {
       region: "CA",
     }),
     takes: {
-      ...nothing,
+      ...IDLE,
       kernels: { peek: 1, validate: 1 },
       headers: PAGE_HEADERS,
       parsed: { cookies: 1, gpp: 1 },
@@ -208,7 +208,7 @@ const kinds: {
     ask: ({ cookie, service }) => ({
       headers: { cookie: `${cookie}; euconsent-v2=${tcfString({ lastUpdatedMs: service.clock.now() })}` },
     }),
-    takes: { ...nothing, kernels: { peek: 1, validate: 1 }, headers: PAGE_HEADERS },
+    takes: { ...IDLE, kernels: { peek: 1, validate: 1 }, headers: PAGE_HEADERS },
   },
   {
     kind: "a page for a new visitor, and the answers of ten partners",
@@ -216,7 +216,7 @@ const kinds: {
     ask: () => ({}),
     // For each answer one write, after a look at the entry; before the next is asked, a look at whether it still has to be.
     takes: {
-      ...nothing,
+      ...IDLE,
       store: { "get ec": 23, "put ec": 11 },
       kernels: { count: 11, forget: 10, hash64: 1, mint: 1, peek: 2, take: 14 },
       headers: VISIT_HEADERS,
@@ -229,7 +229,7 @@ const kinds: {
     prepare: ({ service }) => service.clock.advance(90_000_000),
     ask: ({ cookie }) => ({ headers: { cookie } }),
     takes: {
-      ...nothing,
+      ...IDLE,
       store: { "get ec": 24, "get partners": 1, "put ec": 11 },
       kernels: { count: 11, forget: 10, peek: 2, take: 13, validate: 1 },
       headers: PAGE_HEADERS,
@@ -239,7 +239,7 @@ const kinds: {
   {
     kind: "/identify for a visitor without an id",
     ask: () => ({ path: "/identify" }),
-    takes: { ...nothing, headers: { ...PAGE_HEADERS, origin: 1 } },
+    takes: { ...IDLE, headers: { ...PAGE_HEADERS, origin: 1 } },
   },
   {
     kind: "/sync: a pixel",
@@ -249,7 +249,7 @@ const kinds: {
       headers: { cookie },
     }),
     takes: {
-      ...nothing,
+      ...IDLE,
       store: { "get ec": 1, "put ec": 1 },
       kernels: { hashHex: 1, peek: 1, take: 1, validate: 1 },
       headers: PAGE_HEADERS,
@@ -264,7 +264,7 @@ const kinds: {
       headers: { authorization: "Bearer nobody", "content-type": "application/json" },
       body: "{}",
     }),
-    takes: { ...nothing, kernels: { sha256: 1 }, headers: { ...PAGE_HEADERS, authorization: 1 } },
+    takes: { ...IDLE, kernels: { sha256: 1 }, headers: { ...PAGE_HEADERS, authorization: 1 } },
   },
   {
     kind: "a batch of 1,000 mappings of 1,000 visitors",
@@ -285,7 +285,7 @@ const kinds: {
       }),
     }),
     takes: {
-      ...nothing,
+      ...IDLE,
       store: { "get ec": 1000, "put ec": 1000 },
       kernels: { equal: 1, sha256: 1, take: 1, validate: 1000 },
       headers: { ...PAGE_HEADERS, authorization: 1, "content-encoding": 1, "content-length": 1 },

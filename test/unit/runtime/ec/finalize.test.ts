@@ -104,7 +104,7 @@ describe("a response's headers", () => {
   const apply = (headers: [string, string][], branch: Finalization) =>
     applyFinalization(new Response("body", { headers }), branch, "publisher.example");
 
-  test("a response that needs nothing is the same object", () => {
+  test("a response without changes is the same object", () => {
     const response = new Response("body");
     expect(applyFinalization(response, { branch: "anonymous" }, "x.example")).toBe(response);
     expect(applyFinalization(response, { branch: "denied" }, "x.example")).toBe(response);
@@ -136,7 +136,7 @@ describe("a response's headers", () => {
     "Surrogate-Control",
     "Edge-Control",
     "X-Accel-Expires",
-  ])("%s goes wherever the cookie is set or deleted, and only there", (name) => {
+  ])("%s is removed if the cookie is set or deleted, and only then", (name) => {
     const changing: Finalization[] = [
       { branch: "new", id: A },
       { branch: "returning", id: A, restoreCookie: true },
@@ -163,7 +163,7 @@ describe("a response's headers", () => {
     }
   });
 
-  test("other fields that begin or end alike stay, as do Expires and Pragma", () => {
+  test("fields with similar names stay, and so do Expires and Pragma", () => {
     const names = ["expires", "pragma", "age", "x-cache-control-was", "surrogate-key", "cdn-loop", "vary"];
     for (const name of [...names, "cache-control"]) expect(isSharedCacheField(name)).toBe(false);
     const kept = apply(

@@ -34,13 +34,13 @@ describe("help texts", () => {
   describeMetrics(metrics);
   const described = metrics.snapshot();
 
-  test("there is one for each metric that is used, and none for any other", () => {
+  test("there is exactly one for each metric in use", () => {
     const names = described.map(({ name }) => name).filter((name) => name !== "metrics_folded_total");
     expect([...names].sort()).toEqual(usedNames());
     for (const { help } of described) expect(help).toMatch(/^[A-Z].*\.$/);
   });
 
-  test("units stand in the names", () => {
+  test("names contain their units", () => {
     for (const { name, type } of described) {
       expect([name, type]).toEqual([
         name,
@@ -56,7 +56,7 @@ describe("help texts", () => {
   });
 });
 
-test("a snapshot holds what the text says, and stays as it is", () => {
+test("a snapshot has the figures of the text, and does not change later", () => {
   const metrics = createMetrics();
   metrics.count("a_total");
   metrics.count("a_total", { x: "1", y: "2" }, 3);
@@ -86,7 +86,7 @@ test("a snapshot holds what the text says, and stays as it is", () => {
   ]);
 });
 
-test("a snapshot is bounded as the text is", () => {
+test("a snapshot has the same bound on series as the text", () => {
   const metrics = createMetrics();
   for (let n = 0; n < 1000; n++) metrics.count("seen_total", { by: `b${n}` });
   const { series } = metrics.snapshot().find(({ name }) => name === "seen_total")!;
@@ -94,7 +94,7 @@ test("a snapshot is bounded as the text is", () => {
   expect(series.at(-1)).toEqual({ labels: { by: "other" }, value: 800, counts: [] });
 });
 
-test("faults are counted each time, also those that the log only adds up", () => {
+test("every fault is counted, also repetitions that the log does not write", () => {
   const clock = manualClock();
   const lines: string[] = [];
   const metrics = createMetrics();
@@ -107,7 +107,7 @@ test("faults are counted each time, also those that the log only adds up", () =>
 });
 
 describe("requests", () => {
-  test("are counted by who answers; consent only where a visitor asks", async () => {
+  test("are counted by route; consent decisions only for visitors' routes", async () => {
     const t = testService();
     for (const path of ["/", "/about", "/identify", "/_ts/health", "/_ts/admin/status"]) await t.ask(path);
     await t.settled();

@@ -64,7 +64,7 @@ describe("a handler finds what the service knows", () => {
     expect(seen[0]).not.toBe(seen[1]);
   });
 
-  test("in an application that is mounted, by what mount hands over", async () => {
+  test("in a mounted application, by the arguments that mount passes on", async () => {
     const inner = new Hono<{ Bindings: { ec: EcContext } }>().get("/here", (c) => c.json(c.env.ec.activeId));
     const app = new Hono()
       .use(middleware())
@@ -87,7 +87,7 @@ describe("a handler finds what the service knows", () => {
     }
   });
 
-  test("in a group of routes, and in an application with types of its own", async () => {
+  test("in a group of routes, and in an application with its own types", async () => {
     const group = new Hono().get("/x", (c) => c.json(ecOf(c)?.activeId));
     const app = new Hono<{ Variables: { mine: number } }>()
       .use(middleware())

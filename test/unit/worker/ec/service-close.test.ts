@@ -2,7 +2,7 @@
 import { expect, test } from "vitest";
 import { testService } from "../../../support/service.ts";
 
-test("a store that never answers does not keep a service from closing", async () => {
+test("close returns although the store never answers", async () => {
   const t = testService();
   t.store.mode = "hanging";
   const page = t.ask("/");
@@ -18,7 +18,7 @@ test("a store that never answers does not keep a service from closing", async ()
   await closing;
 });
 
-test("a write that is under way is waited for", async () => {
+test("close waits for a write that is under way", async () => {
   const t = testService();
   let finish = (): void => {};
   const { put } = t.store;

@@ -3,7 +3,7 @@ import { testService } from "../../../support/service.ts";
 
 const WAITING = 50;
 
-test("an outage of the store that strikes every waiting id is told once; so is what one partner does", async () => {
+test("an outage of the store is logged once for all waiting ids, and a partner's fault once for the partner", async () => {
   let status = 200;
   const partner = {
     id: "slow",

@@ -51,7 +51,7 @@ const upload = (t: TestService, ids: string[]) =>
 const tableOf = (t: TestService, name: string) => t.services.tables().find(({ table }) => table === name)!;
 
 describe("one client without a credential sends forged ids to /sync", () => {
-  test("none of them takes a window that lasts, and partners and visitors go on", async () => {
+  test("none of them takes a lasting window, and partners and visitors are served", async () => {
     const t = testService({ config: { partners: [partner] }, maxKeys: 1000, limiter: tablesOf(1000) });
     const innocent = (await t.ask("/", { client: { ip: "198.51.100.7" } })).headers.get("x-ts-ec")!;
     await t.settled();
@@ -73,7 +73,7 @@ describe("one client without a credential sends forged ids to /sync", () => {
     expect(reads() - before).toBeLessThan(600);
   });
 
-  test("nor in a table that the limiter shares with everything else", async () => {
+  test("the same in a table that the limiter shares with everything else", async () => {
     const t = testService({ config: { partners: [partner] }, maxKeys: 1000 });
     const innocent = (await t.ask("/", { client: { ip: "198.51.100.7" } })).headers.get("x-ts-ec")!;
     for (let n = 0; n < 3000; n++) {
@@ -84,7 +84,7 @@ describe("one client without a credential sends forged ids to /sync", () => {
     expect(t.services.hotPath.stats().refusedFull).toBe(0);
   });
 
-  test("ids that others have, sent from elsewhere, keep their windows", async () => {
+  test("known ids sent from another address keep their windows", async () => {
     const t = testService({ config: { partners: [{ ...partner, syncRateLimit: 2 }] } });
     const id = (await t.ask("/")).headers.get("x-ts-ec")!;
     const elsewhere = { cookies: { "ts-ec": id }, client: { ip: "192.0.2.9" } };
@@ -93,7 +93,7 @@ describe("one client without a credential sends forged ids to /sync", () => {
     expect((await t.ask(pixel(), elsewhere)).status).toBe(429);
   });
 
-  test("ids that were collected, of more visitors than the table holds, shut nobody out", async () => {
+  test("collected ids of more visitors than the table holds block no other visitor", async () => {
     const t = testService({ config: { partners: [partner] }, limiter: tablesOf(1000) });
     const ids = Array.from({ length: 3000 }, (_, n) => forgedId(n));
     for (const id of ids) {
@@ -111,7 +111,7 @@ describe("one client without a credential sends forged ids to /sync", () => {
   });
 });
 
-test("a full table is told in the log once a minute, in metrics, and by tables()", async () => {
+test("a full table is logged once a minute, and shown in metrics and by tables()", async () => {
   const t = testService({ config: { partners: [partner] }, maxKeys: 40, limiter: tablesOf(1000) });
   for (let n = 0; n < 60; n++) await t.ask("/", { client: { ip: `192.0.2.${n}` } });
   const lines = () =>
@@ -132,7 +132,7 @@ test("a full table is told in the log once a minute, in metrics, and by tables()
 });
 
 describe("honest traffic", () => {
-  test("of 200,000 new visitors an hour has all of its pulls from ten partners, in the room of an address each", async () => {
+  test("of 200,000 new visitors an hour gets every pull of ten partners, with one key for each address", async () => {
     const clock = manualClock();
     const ten = Array.from({ length: 10 }, (_, i) => puller(`puller-${i}`));
     const config = parseConfig({
@@ -182,7 +182,7 @@ describe("honest traffic", () => {
     expect(limiter.tables!()[1]).toMatchObject({ keys: 200_000, refusedFull: 0 });
   }, 110_000);
 
-  test("behind one address is pulled for as often as each partner allows, and no more", async () => {
+  test("behind one address is pulled for as often as each partner's limit allows", async () => {
     const partners = [
       { ...puller("three"), pullSyncRateLimit: 3 },
       { ...puller("five"), pullSyncRateLimit: 5 },
@@ -202,7 +202,7 @@ describe("honest traffic", () => {
   });
 });
 
-test("what the sync engine refuses is forgotten at once", async () => {
+test("pull sync forgets at once what the sync engine refuses", async () => {
   const t = testService({
     config: {
       partners: [{ ...puller("slow"), maxConcurrent: 1, maxPerMinute: 1 }],
@@ -224,7 +224,7 @@ test("what the sync engine refuses is forgotten at once", async () => {
 });
 
 describe("minting", () => {
-  test("is bounded for one address and hour, and every page is served", async () => {
+  test("is limited for each address and hour, and every page is served", async () => {
     const t = testService({
       config: { passphrases: ["publisher-chosen-secret"], mintPerAddressPerHour: 30 },
     });
@@ -246,7 +246,7 @@ describe("minting", () => {
     expect(await visit("192.0.2.1")).toBe(1);
   });
 
-  test("by ever new addresses fills no table", async () => {
+  test("for always new addresses fills no table", async () => {
     const t = testService({ maxKeys: 50_000, limiter: tablesOf(1000) });
     for (let n = 0; n < 20_000; n++) {
       const answer = await t.ask("/", {
@@ -259,7 +259,7 @@ describe("minting", () => {
     expect(tableOf(t, "visitors").keys).toBe(0);
   });
 
-  test("waits for a limiter that is elsewhere, and goes on without one that does not answer", async () => {
+  test("waits for a remote limiter, and goes on without one that does not answer", async () => {
     let answer: () => Promise<{ admitted: boolean; remaining: number; retryAfterMs: number }>;
     const t = testService({ limiter: () => ({ take: () => answer() }) });
     answer = async () => ({ admitted: true, remaining: 1, retryAfterMs: 0 });
@@ -276,7 +276,7 @@ describe("minting", () => {
 });
 
 describe("a clock that is a year ahead for a moment", () => {
-  test("shuts nobody out for longer than a window", async () => {
+  test("blocks no visitor for longer than a window", async () => {
     const t = testService({
       config: { partners: [{ ...partner, syncRateLimit: 2, batchRateLimit: 2 }, puller("puller")] },
       fetch: async () => new Response('{"uid":"u"}'),
@@ -301,7 +301,7 @@ describe("a clock that is a year ahead for a moment", () => {
     await t.settled();
   });
 
-  test("keeps no visitor from being seen and asked for", async () => {
+  test("does not stop lastSeen and pulls", async () => {
     const t = testService({
       config: { partners: [puller("puller")] },
       fetch: async () => new Response('{"uid":"u"}'),
@@ -346,7 +346,7 @@ describe("bodies that cost more to read than to send", () => {
     }
   });
 
-  test("are parsed one at a time: a page that is asked meanwhile waits for one of them", async () => {
+  test("are parsed one at a time: a page in between waits for one of them", async () => {
     const t = testService({
       config: { auction: { endpoint: "https://bids.example/" } },
       fetch: async () => new Response("{}"),

@@ -53,7 +53,7 @@ describe("with an identity", () => {
     });
   });
 
-  test("the endpoint learns nothing of the visitor's cookies, and sets none", async () => {
+  test("the endpoint gets none of the visitor's cookies, and sets none", async () => {
     const t = setUp({
       fetch: async () =>
         new Response(BIDS, {
@@ -77,7 +77,7 @@ describe("with an identity", () => {
     expect(answer.headers.get("cache-control")).toBe("private, no-store");
   });
 
-  test("the answer streams: it begins before it is whole", async () => {
+  test("the answer streams: it begins before it is complete", async () => {
     const { body, sent: pulled } = pieces(3, 4);
     const t = setUp({ fetch: async () => new Response(body) });
     const timers = t.clock.waiting();
@@ -115,7 +115,7 @@ describe("without one", () => {
   });
 
   // Safe first, section 6: no consent, `/auction`.
-  test("consent denied: nothing that identifies the visitor or the device goes out, not even what the page put in", async () => {
+  test("consent denied: the request goes out without any field that identifies the visitor or the device", async () => {
     const t = setUp();
     const id = await newVisitor(t);
     const eids = [{ source: "other.example", uids: [{ id: "o" }] }];
@@ -174,7 +174,7 @@ describe("refusals", () => {
     expect(await answer.json()).toMatchObject({ error: "no_auction" });
   });
 
-  test("400 for what is no bid request", async () => {
+  test("400 for a body that is no bid request", async () => {
     const t = setUp();
     const timers = t.clock.waiting();
     const deep = `{"id":${"[".repeat(100_000)}${"]".repeat(100_000)}}`;
@@ -247,7 +247,7 @@ describe("the pure part", () => {
   const partner = { id: "a", sourceDomain: "a.example", openrtbAtype: 3 } as Partner;
   const ids = [{ partner, uid: "1", synced: 1 }];
 
-  test("ids of one source are joined, and none is doubled", () => {
+  test("ids of one source are joined, and ids already present are not added again", () => {
     const user = {
       id: "theirs",
       consent: "old",
@@ -289,7 +289,7 @@ describe("the pure part", () => {
     expect(added).toEqual({ id: "1", user: { id: "ours", consent: "TC" } });
   });
 
-  test("withoutIdentity takes ids out of a bidder's own part, too, and changes nothing in what it was given", () => {
+  test("withoutIdentity also removes ids from a bidder's own part, and does not change its argument", () => {
     const ortb2 = {
       user: { id: "a", buyeruid: "b", keywords: "k" },
       device: { macsha1: "m", ip: "198.51.100.9" },
@@ -348,7 +348,7 @@ describe("the pure part", () => {
     const page = { source: "page.example", uids: [{ id: "p-1", atype: 1 }] };
     const others = { data: { x: 1 } };
 
-    test("move to user.eids behind ours, and what else is in ext stays", () => {
+    test("move to user.eids after the service's own, and other fields of ext stay", () => {
       const user = { ext: { eids: [page], ...others }, yob: 1980 };
       expect(withIdentity({ user }, { ec: "ours", ids, tcf: null }).user).toEqual({
         id: "ours",
@@ -359,7 +359,7 @@ describe("the pure part", () => {
       expect(user.ext.eids).toEqual([page]);
     });
 
-    test("move without an identity of ours, too; an ext without anything else goes", () => {
+    test("also move without an identity; an ext without other fields is removed", () => {
       expect(withoutSecondPlace({ user: { ext: { eids: [page] } } })).toEqual({ user: { eids: [page] } });
       expect(withoutSecondPlace({ user: { eids: [page], ext: { eids: [page] } } })).toEqual({
         user: { eids: [page] },
@@ -379,7 +379,7 @@ describe("the pure part", () => {
       expect(sent(t)).toEqual({ id: "1", user: { id, eids: [page] } });
     });
 
-    test("that are no list stay where they are", () => {
+    test("stay in their place if they are no list", () => {
       const user = { eids: "odd", ext: { eids: { source: "x" } } };
       expect(withoutSecondPlace({ user })).toEqual({ user });
       expect(withoutSecondPlace({ user: { eids: "odd", ext: { eids: [page] } } })).toEqual({
@@ -388,7 +388,7 @@ describe("the pure part", () => {
     });
   });
 
-  test("a TC string of ours leaves no other one in user.ext.consent", () => {
+  test("the visitor's TC string removes the one in user.ext.consent", () => {
     const user = { ext: { consent: "old", x: 1 } };
     const { user: outgoing } = withIdentity({ user }, { ec: "ours", ids: [], tcf: "TC" });
     expect(outgoing).toEqual({ id: "ours", consent: "TC", ext: { x: 1 } });
@@ -435,7 +435,7 @@ describe("mergeEids", () => {
     expect(given[0]!.uids).toHaveLength(3);
   });
 
-  test("keeps what is no EID, and uids that are none, in their places", () => {
+  test("keeps values that are no EIDs, and uids that are none, in their places", () => {
     const odd = [
       "x",
       null,
@@ -451,7 +451,7 @@ describe("mergeEids", () => {
     expect(mergeEids([{ source: "a", uids }])).toEqual([{ source: "a", uids }]);
   });
 
-  test("takes work in proportion to what it is given", () => {
+  test("takes work in proportion to its input", () => {
     let written = 0;
     const many = Array.from({ length: 2000 }, (_, n) => ({
       source: "a.example",

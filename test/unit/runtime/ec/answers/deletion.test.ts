@@ -11,7 +11,7 @@ const remove = (t: TestService, ask: Ask = {}, query = "") =>
 const DELETED = `ts-ec=; Domain=.${DOMAIN}; Path=/; Secure; SameSite=Lax; Max-Age=0`;
 
 describe("by the visitor", () => {
-  test("the entry and the cookie go, and nothing but a mark is left", async () => {
+  test("deletes the entry and the cookie, and leaves only a mark", async () => {
     const t = testService();
     const id = await newVisitor(t);
     const answer = await remove(t, { cookies: { "ts-ec": id }, headers: { origin: `https://${DOMAIN}` } });
@@ -27,7 +27,7 @@ describe("by the visitor", () => {
     });
   });
 
-  test("whether consent allows or not: no tombstone takes the entry's place", async () => {
+  test("leaves no tombstone, whether consent allows an id or not", async () => {
     const t = testService();
     const id = await newVisitor(t);
     const answer = await remove(t, { cookies: { "ts-ec": id }, client: { country: "FR" } });
@@ -51,7 +51,7 @@ describe("by the visitor", () => {
     expect(await t.entry(id)).toBeNull();
   });
 
-  test("only what the cookie proves: not the header's id", async () => {
+  test("deletes the cookie's id, not the header's", async () => {
     const t = testService();
     const [own, other] = [await newVisitor(t), await newVisitor(t)];
     const headers = { "x-ts-ec": other };
@@ -62,7 +62,7 @@ describe("by the visitor", () => {
     expect(await t.entry(other)).not.toBeNull();
   });
 
-  test("a cookie that holds no id goes; without a cookie nothing does", async () => {
+  test("deletes a cookie without a valid id; without a cookie the answer is 401", async () => {
     const t = testService();
     const broken = await remove(t, { cookies: { "ts-ec": "nonsense" } });
     expect(broken.status).toBe(204);
@@ -99,7 +99,7 @@ describe("by the visitor", () => {
     }
   });
 
-  test("503 while the store is down or hangs: the cookie stays as the proof for another try", async () => {
+  test("503 while the store is down or hangs; the cookie stays, so that the visitor can try again", async () => {
     const t = testService();
     const id = await newVisitor(t);
     t.store.mode = "down";
@@ -150,7 +150,7 @@ describe("what is under way", () => {
     };
   }
 
-  test("100 visitors delete while pixels, pages and an upload of theirs are in flight: none comes back", async () => {
+  test("100 deletions while pixels, pages and an upload of the same visitors are in flight: no id comes back", async () => {
     const { both, over } = instances();
     const [one, other] = both;
     const ids: string[] = [];
@@ -201,7 +201,7 @@ describe("what is under way", () => {
     expect(await one.entry(id)).toBeNull();
   });
 
-  test("pixels and uploads are told that the id is gone, and /identify tells nothing", async () => {
+  test("after a deletion pixels and uploads are refused, and /identify has no ids", async () => {
     const t = testService({ config: { partners: [CONFIGURED] } });
     const id = await newVisitor(t);
     await remove(t, { cookies: { "ts-ec": id } });
@@ -229,7 +229,7 @@ describe("what is under way", () => {
     expect(await t.entry(id)).toBeNull();
   });
 
-  test("the mark is gone after an hour; a visitor who has the cookie still begins with an empty entry", async () => {
+  test("the mark expires after an hour; a visitor who still has the cookie gets an empty entry", async () => {
     const t = testService();
     const id = await newVisitor(t);
     await t.services.graph.upsertPartnerId(id, "ssp_x", "u-1", 5);
@@ -240,7 +240,7 @@ describe("what is under way", () => {
     expect(await t.entry(id)).toMatchObject({ ids: {}, consent: { ok: true } });
   });
 
-  test("an id that nobody knows gets a mark only from an address that could bring it into being", async () => {
+  test("an unknown id gets a mark only from an address that could have minted it", async () => {
     const t = testService();
     const [own, foreign] = [t.mint(), t.mint("198.51.100.7")];
     for (const id of [own, foreign]) expect((await remove(t, { cookies: { "ts-ec": id } })).status).toBe(204);
@@ -248,7 +248,7 @@ describe("what is under way", () => {
     expect(await t.store.get(`ec:${foreign}`)).toBeNull();
   });
 
-  test("an entry that cannot be read is deleted all the same", async () => {
+  test("an unreadable entry is deleted, too", async () => {
     const t = testService();
     const id = await newVisitor(t);
     await t.store.put(`ec:${id}`, "no JSON, but a uid");

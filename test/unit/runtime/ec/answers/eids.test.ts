@@ -29,7 +29,7 @@ describe("sharedIds", () => {
   ]);
   const partnerOf = (id: string) => partners.get(id);
 
-  test("the newest first, of partners in the bidstream, and only of partners that exist", () => {
+  test("returns the newest ids first, only of existing partners in the bidstream", () => {
     const entry = entryOf({
       a: { uid: "1", synced: 5 },
       b: { uid: "2", synced: 9 },
@@ -40,7 +40,7 @@ describe("sharedIds", () => {
     expect(sharedIds(entry, partnerOf).map(({ uid }) => uid)).toEqual(["2", "3", "1"]);
   });
 
-  test("none for nothing, and none of a tombstone even if it held any", () => {
+  test("returns none for a missing entry and for a tombstone", () => {
     expect(sharedIds(null, partnerOf)).toEqual([]);
     const tombstone = { ...entryOf({ a: { uid: "1", synced: 5 } }), consent: { ok: false, updated: 1 } };
     expect(sharedIds(tombstone, partnerOf)).toEqual([]);
@@ -66,7 +66,7 @@ test("partners of one source share an object", () => {
 });
 
 describe("eidsHeader", () => {
-  test("none for none", () => {
+  test("is null without ids", () => {
     expect(eidsHeader([])).toEqual({ value: null, truncated: false });
   });
 

@@ -7,7 +7,7 @@ const identify = (t: TestService, id: string | null, ask: Ask = {}) =>
   t.ask("/identify", { ...ask, cookies: id === null ? {} : { "ts-ec": id } });
 
 describe("the answer", () => {
-  test("403 if consent does not allow, whatever else holds", async () => {
+  test("403 if consent does not allow an id, in every case", async () => {
     const t = setUp();
     const id = await newVisitor(t);
     t.store.mode = "down";
@@ -61,7 +61,7 @@ describe("the answer", () => {
     }
   });
 
-  test("the header's id goes before the cookie's", async () => {
+  test("the header's id takes precedence over the cookie's", async () => {
     const t = setUp();
     const [cookie, header] = [await newVisitor(t), t.mint()];
     const answer = await identify(t, cookie, { headers: { "x-ts-ec": header } });
@@ -69,7 +69,7 @@ describe("the answer", () => {
     expect(answer.headers.get("set-cookie")).toContain(header);
   });
 
-  test("of many partners the 20 newest have headers, and what does not fit x-ts-eids is told", async () => {
+  test("the 20 newest of many partners have headers, and x-ts-eids-truncated tells that not all ids fit", async () => {
     const partners = Array.from({ length: 60 }, (_, index) => ({
       id: `p${index}`,
       bidstreamEnabled: true,
@@ -93,7 +93,7 @@ describe("the answer", () => {
     expect(JSON.parse(atob(answer.headers.get("x-ts-eids")!))[0]).toMatchObject({ source: "p59.example" });
   });
 
-  test("a uid that no header can carry is in the body alone", async () => {
+  test("a uid that a header cannot carry is only in the body", async () => {
     const t = setUp();
     const id = await newVisitor(t);
     for (const [synced, uid] of [
@@ -108,7 +108,7 @@ describe("the answer", () => {
     }
   });
 
-  test("no ids for one that the graph does not know or whose tombstone stands", async () => {
+  test("200 without partners' ids for an unknown id and for a tombstone", async () => {
     const t = setUp();
     const unknown = t.mint("198.51.100.9");
     const answer = await identify(t, unknown);
@@ -123,7 +123,7 @@ describe("the answer", () => {
     expect(await (await identify(t, id)).json()).toMatchObject({ ec: id, uids: {}, eids: [] });
   });
 
-  test("degraded while the store is down or hangs; logged once; one read in good health", async () => {
+  test("degraded while the store is down or hangs, logged once; one read of a sound store", async () => {
     const t = setUp();
     const id = await newVisitor(t);
     await t.services.registry.ready();

@@ -32,7 +32,7 @@ const refused = (t: TestService) =>
   /ec_endings_refused_total\{what="withdrawal"\} (\d+)/.exec(t.services.metrics.text())?.[1];
 
 // Safe first, section 6: a known id sent from anywhere with GPC.
-test("somebody who collected 10,000 ids cannot wipe them: 20 go, the others stay", async () => {
+test("an address that collected 10,000 ids can end 20 of them, and the others stay", async () => {
   const t = testService();
   const ids = await collected(t, 10_000);
   for (let at = 0; at < ids.length; at += MAX_COOKIE_IDS) {
@@ -44,7 +44,7 @@ test("somebody who collected 10,000 ids cannot wipe them: 20 go, the others stay
   expect(refused(t)).toBe("9980");
 });
 
-test("the bound counts for the header's id, and for deletions, as for cookies'", async () => {
+test("the limit also counts ids of the header, and deletions", async () => {
   const t = testService();
   const ids = await collected(t, 60);
   const cookies = { "ts-ec": "malformed" };
@@ -68,7 +68,7 @@ test("the bound counts for the header's id, and for deletions, as for cookies'",
   expect(await alive(t, ids)).toBe(40);
 });
 
-test("an hour later 20 more go, and another address has a bound of its own", async () => {
+test("after an hour 20 more can be ended, and each address has its own limit", async () => {
   const t = testService();
   const ids = await collected(t, 80);
   for (const id of ids.slice(0, 30)) await optOut(t, [id], { client: STRANGER });
@@ -80,7 +80,7 @@ test("an hour later 20 more go, and another address has a bound of its own", asy
   expect(await alive(t, ids)).toBe(35);
 });
 
-test("the address that minted an id withdraws it whatever its sender has used up", async () => {
+test("an address past its limit can still withdraw an id that it minted", async () => {
   const t = testService();
   const ids = await collected(t, 40);
   const own = await newVisitor(t, { client: STRANGER });
@@ -89,7 +89,7 @@ test("the address that minted an id withdraws it whatever its sender has used up
   expect((await t.entry(own))?.consent.ok).toBe(false);
 });
 
-test("what is refused keeps its queued work, too", async () => {
+test("a refused withdrawal keeps the id's queued work", async () => {
   const t = testService({
     config: {
       partners: [
@@ -137,7 +137,7 @@ test.each(["withdrawal", "deletion"])(
   },
 );
 
-test("a header's id beside two cookies' goes with them", async () => {
+test("a withdrawal ends the header's id and the ids of two cookies", async () => {
   const t = testService();
   const ids = [await newVisitor(t), await newVisitor(t), await newVisitor(t)];
   await optOut(t, ids.slice(0, 2), {
@@ -146,7 +146,7 @@ test("a header's id beside two cookies' goes with them", async () => {
   expect(await alive(t, ids)).toBe(0);
 });
 
-test("of a thousand ids in one request's cookies only the first few are looked at", async () => {
+test("only the first ids of a thousand cookies in one request are read", async () => {
   const t = testService();
   const ids = Array.from({ length: 800 }, () => t.mint());
   await optOut(t, ids);
@@ -154,7 +154,7 @@ test("of a thousand ids in one request's cookies only the first few are looked a
   expect(asked.size).toBe(MAX_COOKIE_IDS);
 });
 
-test("withdrawal: explicit keeps the cookie and the entry while nothing readable refuses", async () => {
+test("with withdrawal 'explicit', the cookie and the entry stay unless a readable signal refuses", async () => {
   const t = testService({ config: { consent: { withdrawal: "explicit" } } });
   const id = await newVisitor(t);
   for (const cookie of [`ts-ec=${id}`, `ts-ec=${id}; euconsent-v2=garbage`]) {

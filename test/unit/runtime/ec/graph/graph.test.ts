@@ -21,7 +21,7 @@ const yes = () => true;
 const no = () => false;
 
 describe("createOrRevive", () => {
-  test("creates what is absent, with metadata that needs no decoding", async () => {
+  test("creates an absent entry, with metadata", async () => {
     const { graph, nowSeconds } = setUp();
     const entry = newEntry(place, evidence, nowSeconds());
     await graph.createOrRevive(ID, entry);
@@ -59,7 +59,7 @@ describe("createOrRevive", () => {
 });
 
 describe("tombstone", () => {
-  test("empties ids, stands for 24 hours, and is neither extended nor rewritten", async () => {
+  test("empties ids, is kept for 24 hours, and is neither extended nor rewritten", async () => {
     const { graph, clock, store } = setUp();
     await graph.upsertPartnerId(ID, "ssp", "u1", 5);
     await graph.tombstone(ID, no);
@@ -80,7 +80,7 @@ describe("tombstone", () => {
     expect((await graph.get(ID))?.consent.ok).toBe(false);
   });
 
-  test("wins over a creation that is still on its way", async () => {
+  test("wins over a creation that is still under way", async () => {
     const { graph, nowSeconds } = setUp();
     const creation = graph.createOrRevive(ID, minimalEntry(nowSeconds()));
     await Promise.all([creation, graph.tombstone(ID, no)]);
@@ -96,7 +96,7 @@ describe("tombstone", () => {
 });
 
 describe("updateLastSeen", () => {
-  test("writes only what is over 300 s old, and keeps ids", async () => {
+  test("writes only if lastSeen is over 300 s old, and keeps ids", async () => {
     const { graph, clock, store, nowSeconds } = setUp();
     await graph.upsertPartnerId(ID, "ssp", "u1", 5);
     const created = nowSeconds();
@@ -121,7 +121,7 @@ describe("updateLastSeen", () => {
 });
 
 describe("upsertPartnerId", () => {
-  test("skips what is not newer", async () => {
+  test("skips an id that is not newer", async () => {
     const { graph } = setUp();
     expect(await graph.upsertPartnerId(ID, "ssp", "new", 10)).toBe("written");
     expect(await graph.upsertPartnerId(ID, "ssp", "same age", 10)).toBe("fresh");
@@ -130,7 +130,7 @@ describe("upsertPartnerId", () => {
     expect((await graph.get(ID))?.ids).toEqual({ ssp: { uid: "newer", synced: 11 } });
   });
 
-  test("takes a partner called like a property of every object", async () => {
+  test("accepts a partner whose id is a property of every object", async () => {
     const { graph } = setUp();
     await graph.upsertPartnerId(ID, "__proto__", "u1", 1);
     await graph.upsertPartnerId(ID, "constructor", "u2", 1);
@@ -151,7 +151,7 @@ describe("upsertPartnerId", () => {
     for (let i = 0; i < 300; i++) expect(ids[`partner-${i}`]).toEqual({ uid: `u${i}`, synced: i + 1 });
   });
 
-  test("gives up after 8 lost races and says so", async () => {
+  test("rejects with ContentionError after 8 lost races", async () => {
     const { clock, store } = setUp();
     let puts = 0;
     const contested: Store = {
@@ -170,7 +170,7 @@ describe("upsertPartnerId", () => {
   });
 });
 
-test("delete forgets the id, also after a write still under way", async () => {
+test("delete removes the entry, also while a write is under way", async () => {
   const { graph } = setUp();
   const write = graph.upsertPartnerId(ID, "ssp", "u1", 1);
   await graph.delete(ID);

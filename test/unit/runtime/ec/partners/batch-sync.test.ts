@@ -33,7 +33,7 @@ describe("an upload", () => {
     });
   });
 
-  test("207 with each refusal's place and reason", async () => {
+  test("207 with the index and the reason of each refusal", async () => {
     const t = setUp();
     const [live, gone] = await known(t, 2);
     await t.services.graph.tombstone(gone!, () => true);
@@ -76,7 +76,7 @@ describe("an upload", () => {
     expect((await t.entry(gone!))?.ids).toEqual({});
   });
 
-  test("207 if all are refused, 200 for none at all", async () => {
+  test("207 if all are refused, 200 for an empty upload", async () => {
     const t = setUp();
     const answer = await upload(t, [{ ec_id: t.mint(), partner_uid: "u", timestamp: 1 }]);
     expect(answer.status).toBe(207);
@@ -88,7 +88,7 @@ describe("an upload", () => {
     expect((await upload(t, [])).status).toBe(200);
   });
 
-  test("one that is not newer than what is stored is accepted and not written", async () => {
+  test("a mapping that is not newer than the stored one is accepted and not written", async () => {
     const t = setUp();
     const id = await newVisitor(t);
     await upload(t, [{ ec_id: id, partner_uid: "new", timestamp: 1000 }]);
@@ -101,7 +101,7 @@ describe("an upload", () => {
     expect((await t.entry(id))?.ids).toEqual({ ssp_x: { uid: "new", synced: 1000 } });
   });
 
-  test("those of one id are one write, of which the newest stays, whatever their order", async () => {
+  test("mappings of one id are one write, and the newest one stays in any order", async () => {
     const t = setUp();
     const id = await newVisitor(t);
     t.store.asked.length = 0;
@@ -189,7 +189,7 @@ describe("limits", () => {
     expect((await upload(t, [])).status).toBe(200);
   });
 
-  test("413 past 1 MiB, whether the length is told or not", async () => {
+  test("413 past 1 MiB, with and without Content-Length", async () => {
     const t = setUp();
     const headers = { authorization: `Bearer ${KEY}` };
     const unread = pieces(1, 10);
@@ -206,7 +206,7 @@ describe("limits", () => {
   });
 
   // Safe first, section 7: compression.
-  test("takes a compressed upload, and 415 for one that is compressed otherwise", async () => {
+  test("accepts gzip, and answers 415 for other encodings", async () => {
     const t = setUp();
     const [id] = await known(t, 1);
     const mappings = [{ ec_id: id, partner_uid: "u", timestamp: nowSeconds(t) }];
@@ -221,7 +221,7 @@ describe("limits", () => {
     expect([refused.status, await refused.json()]).toMatchObject([415, { error: "unsupported_encoding" }]);
   });
 
-  test("400 for what is malformed, and for over 1000 mappings", async () => {
+  test("400 for malformed bodies and for over 1000 mappings", async () => {
     const t = setUp();
     const headers = { authorization: `Bearer ${KEY}` };
     const deep = "[".repeat(200_000);
@@ -238,7 +238,7 @@ describe("limits", () => {
 });
 
 describe("a store that fails part-way", () => {
-  test("the rest is kv_unavailable, what was accepted stays, and the store is left alone", async () => {
+  test("the rest is kv_unavailable, accepted mappings stay, and nothing more is written", async () => {
     const t = setUp();
     const ids = await known(t, 1000);
     t.store.asked.length = 0;
@@ -262,7 +262,7 @@ describe("a store that fails part-way", () => {
     expect(t.log.filter((line) => line.includes("could not be written whole"))).toHaveLength(1);
   });
 
-  test("a race lost nine times concerns its own id alone", async () => {
+  test("a race lost nine times concerns only its own id", async () => {
     const clock = manualClock();
     const store = memoryStore({ clock });
     const contended = "b".repeat(64);

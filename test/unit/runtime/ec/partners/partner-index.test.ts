@@ -5,7 +5,7 @@ import { createPartnerIndex } from "../../../../../runtime/ec/partners/partner-i
 const partner = (id: string, apiKeyHash: string | null, pullSyncEnabled = false) =>
   ({ id, apiKeyHash, pullSyncEnabled }) as Partner;
 
-test("a partner that takes another's place leaves nothing of it behind", () => {
+test("a replaced partner is not found any more", () => {
   const index = createPartnerIndex();
   index.set(partner("a", "old", true));
   const now = partner("a", "new");
@@ -17,7 +17,7 @@ test("a partner that takes another's place leaves nothing of it behind", () => {
   expect([...index.all()]).toEqual([now]);
 });
 
-test("a key that two have is the first one's, also when the other goes", () => {
+test("a key of two partners belongs to the first, also after the other is deleted", () => {
   const index = createPartnerIndex();
   const first = partner("a", "key");
   index.set(first);
@@ -31,7 +31,7 @@ test("a key that two have is the first one's, also when the other goes", () => {
   expect([...index.all()]).toEqual([]);
 });
 
-test("partners without a key are no one's", () => {
+test("partners without a key are not found by key", () => {
   const index = createPartnerIndex();
   index.set(partner("a", null));
   index.set(partner("b", null, true));

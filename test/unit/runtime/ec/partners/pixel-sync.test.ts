@@ -119,7 +119,7 @@ describe("no id, no consent", () => {
     expect(reason(await pixel(t, {}, { headers: header }))).toBe("no_ec");
   });
 
-  test("no_consent where consent does not allow, and the visitor's withdrawal takes its course", async () => {
+  test("no_consent if consent does not allow an id, and the withdrawal goes on", async () => {
     const t = setUp();
     const id = await newVisitor(t);
     const cookies = { "ts-ec": id };
@@ -131,7 +131,7 @@ describe("no id, no consent", () => {
     expect((await t.entry(id))?.consent.ok).toBe(false);
   });
 
-  test("no_consent for an id whose tombstone stands", async () => {
+  test("no_consent for an id with a tombstone", async () => {
     const t = setUp();
     const id = await newVisitor(t);
     await t.services.graph.tombstone(id, () => true);
@@ -141,7 +141,7 @@ describe("no id, no consent", () => {
 });
 
 describe("the consent parameter", () => {
-  test("counts where the request carries no signal, for finalize alike, and is not stored", async () => {
+  test("counts if the request has no signals, also for the finalization, and is not stored", async () => {
     const t = setUp();
     const id = await newVisitor(t);
     const yes = tcf([1], t);
@@ -230,7 +230,7 @@ describe("ids that the graph does not know", () => {
     expect(await t.store.get(`ec:${forged}`)).toBeNull();
   });
 
-  test("an honest visitor's, whose row was lost, is adopted with what is known of them", async () => {
+  test("an id of the visitor's own address without a row is adopted", async () => {
     const t = setUp();
     const own = t.mint();
     t.store.asked.length = 0;
@@ -276,7 +276,7 @@ describe("limits and faults", () => {
     expect((await hanging).headers.get("location")).toContain("write_failed");
   });
 
-  test("503 for a partner that nobody can know while the registered ones were never read", async () => {
+  test("503 for an unknown partner while the registered ones were never read", async () => {
     const t = setUp();
     t.store.mode = "down";
     expect((await pixel(t, { partner: "other" })).status).toBe(503);

@@ -66,7 +66,7 @@ describe("registration", () => {
     });
   });
 
-  test("an update keeps the fields that it leaves out, and null takes one away", async () => {
+  test("an update keeps fields that it does not have, and null removes one", async () => {
     const t = testService();
     await register(t, { ...PARTNER, ...PULLING });
     const updated = await (await register(t, { id: "ssp_x", sync_rate_limit: 7 })).json();
@@ -173,7 +173,7 @@ describe("registration", () => {
   });
 
   // Safe first, section 7: what was taken and did nothing.
-  test("400 for a field that is given twice, and for a domain that can never match", async () => {
+  test("400 for a repeated field, and for a domain that can never match", async () => {
     const t = testService();
     const twice = '{"id": "a", "name": "x", "pull_token": "s3cr3t",\n"pull_token": "t0k3n", "name": "y"}';
     const answer = await register(t, twice);
@@ -202,7 +202,7 @@ describe("registration", () => {
     expect(((await (await register(t, many)).json()) as { faults: [] }).faults).toHaveLength(20);
   });
 
-  test("415 for a body that is compressed otherwise", async () => {
+  test("415 for encodings other than gzip", async () => {
     const answer = await register(testService(), "?", { headers: { ...operator, "content-encoding": "br" } });
     expect([answer.status, answer.headers.get("accept-encoding")]).toEqual([415, "gzip, deflate"]);
   });
@@ -217,7 +217,7 @@ describe("registration", () => {
     expect((await register(t, PARTNER)).status).toBe(200);
   });
 
-  test("400 for what is no JSON object", async () => {
+  test("400 for a body that is no JSON object", async () => {
     const t = testService();
     for (const body of ["", "{", "[]", "null", '"x"', "\xff"]) {
       const refused = await register(t, body);
@@ -250,7 +250,7 @@ describe("registration", () => {
     expect((await t.ask("/_ts/admin/partners/ssp_x", { method: "DELETE" })).status).toBe(401);
   });
 
-  test("413 past 64 KiB, whether the length is told or not", async () => {
+  test("413 past 64 KiB, with and without Content-Length", async () => {
     const t = testService();
     const unread = pieces(1000, 1024);
     const told = await t.ask("/_ts/admin/partners/register", {
@@ -292,7 +292,7 @@ describe("registration", () => {
 });
 
 describe("removal", () => {
-  test("204, and the partner is gone; 404 for one that is not there", async () => {
+  test("204 removes the partner; 404 for an unknown one", async () => {
     const t = testService();
     await register(t, { ...PARTNER, ...PULLING });
     expect(t.services.registry.pulling()).toHaveLength(1);
@@ -330,7 +330,7 @@ describe("partners of the configuration", () => {
 });
 
 describe("several instances", () => {
-  test("learn of a registration, a change and a removal by the version key", async () => {
+  test("see a registration, a change and a removal by the version key", async () => {
     const { clock, a, b } = twoInstances();
     await b.services.registry.ready();
     await register(a, PARTNER);
@@ -350,7 +350,7 @@ describe("several instances", () => {
     expect(b.services.registry.get("ssp_x")).toBeUndefined();
   });
 
-  test("a rotated key is worth nothing at once, on every instance", async () => {
+  test("a rotated key is refused at once, on every instance", async () => {
     const { a, b } = twoInstances();
     await register(a, PARTNER);
     await b.services.registry.ready();
@@ -425,7 +425,7 @@ describe("several instances", () => {
     expect(t.services.registry.get("ssp_x")).toBeDefined();
   });
 
-  test("no change gets lost when both register at the same time", async () => {
+  test("no change is lost when two instances register at the same time", async () => {
     const { clock, a, b } = twoInstances();
     await Promise.all([a.services.registry.ready(), b.services.registry.ready()]);
     const names = Array.from({ length: 20 }, (_, index) => `p${index}`);
@@ -454,7 +454,7 @@ describe("what a request costs", () => {
     expect(t.store.asked).toEqual([{ operation: "get", key: "partners:version" }]);
   });
 
-  test("a change is taken over by reading what changed, not everything", async () => {
+  test("a refresh reads only the changed records", async () => {
     const { clock, a, b } = twoInstances();
     for (let index = 0; index < 100; index++) await register(a, { id: `p${index}` });
     await b.services.registry.ready();
@@ -470,7 +470,7 @@ describe("what a request costs", () => {
     expect(b.services.registry.get("p7")?.name).toBe("renamed");
   });
 
-  test("registering many lists the store once, not each time", async () => {
+  test("registering many partners lists the store once", async () => {
     const t = testService();
     await t.services.registry.ready();
     t.store.asked.length = 0;
@@ -491,7 +491,7 @@ describe("what a request costs", () => {
 });
 
 describe("a store that fails", () => {
-  test("leaves what was known in place, and a record that cannot be read is left out", async () => {
+  test("a failing store keeps the known partners; an unreadable record is left out", async () => {
     const { clock, a, b } = twoInstances();
     await register(a, PARTNER);
     await a.store.put("partner:odd", '{"v":2}', { metadata: { revision: "1" } });
@@ -505,7 +505,7 @@ describe("a store that fails", () => {
     expect(b.services.registry.get("ssp_x")).toBeDefined();
   });
 
-  test("the first look is tried again", async () => {
+  test("the first read is retried", async () => {
     const t = testService();
     t.store.mode = "down";
     expect(await t.services.registry.ready()).toBe(false);
@@ -513,7 +513,7 @@ describe("a store that fails", () => {
     expect(await t.services.registry.ready()).toBe(true);
   });
 
-  test("the first look is not waited for longer than two seconds", async () => {
+  test("ready waits at most two seconds for the first read", async () => {
     const t = testService();
     t.store.mode = "hanging";
     const ready = t.services.registry.ready();

@@ -25,7 +25,7 @@ const uidsOf = async (t: TestService, id: string) => {
 };
 
 // Safe first, section 6: a partner removed, another registered under its id.
-test("a partner under a removed one's id inherits no uid, however new, and may give older ones", async () => {
+test("a partner with a removed partner's id inherits no uid, and may upload older ones", async () => {
   const t = testService();
   await register(t, PARTNER);
   const id = await newVisitor(t);
@@ -57,7 +57,7 @@ test("the same for /auction", async () => {
   expect(t.calls.at(-1)!.init.body).not.toContain("old-uid");
 });
 
-test("a partner that pulls is due for what only its predecessor gave", async () => {
+test("a pulling partner is due for a uid that only its predecessor gave", async () => {
   const t = testService({ fetch: async () => new Response('{"uid":"pulled"}') });
   await register(t, PARTNER);
   const id = await newVisitor(t);
@@ -70,7 +70,7 @@ test("a partner that pulls is due for what only its predecessor gave", async () 
   expect(await uidsOf(t, id)).toMatchObject({ uids: { ssp_x: "pulled" } });
 });
 
-test("an answer to a pull that began before the removal is the predecessor's", async () => {
+test("an answer to a pull that began before the removal counts for the removed partner", async () => {
   let answerPull: (response: Response) => void = () => {};
   const t = testService({
     fetch: () =>
@@ -115,7 +115,7 @@ test("a change of a record keeps the partner's uids; each removal counts, on eve
   }
 });
 
-test("nobody chooses a generation, and nobody is told", async () => {
+test("a generation cannot be set or read over the API", async () => {
   const t = testService();
   await register(t, PARTNER);
   await remove(t);

@@ -83,11 +83,11 @@ describe("isUid", () => {
     expect(isUid(value)).toBe(false);
   });
 
-  test.each(REAL)("takes %j", (value) => {
+  test.each(REAL)("accepts %j", (value) => {
     expect(isUid(value)).toBe(true);
   });
 
-  test("takes every id of common alphabets", () => {
+  test("accepts every id of common alphabets", () => {
     const bytes = new Uint8Array(16);
     for (let n = 0; n < 2000; n++) {
       crypto.getRandomValues(bytes);
@@ -125,7 +125,7 @@ describe("wherever a uid comes in", () => {
     ]);
   });
 
-  test.each(values)("a partner that answers %s to a pull has answered nothing usable", (uid) => {
+  test.each(values)("the answer %s to a pull is refused", (uid) => {
     expect(() => readAnswer(JSON.stringify({ uid }))).toThrow("neither");
   });
 });

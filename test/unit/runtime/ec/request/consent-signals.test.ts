@@ -12,7 +12,7 @@ const tcf = (purposes: number[], daysAgo: number) =>
   tcfString({ purposes, lastUpdatedMs: NOW - daysAgo * DAY });
 const gpp = (saleOptOut: Record<string, 0 | 1 | 2>) => gppString({ saleOptOut });
 
-test("a request without cookies says nothing", () => {
+test("a request without cookies has no signals", () => {
   expect(read(null)).toEqual({ tcf: null, gpp: null, gppSid: null, usPrivacy: null, gpc: false });
 });
 
@@ -46,7 +46,7 @@ test("Sec-GPC on two lines sets it if either is on", () => {
   expect(read(null, headers.get("sec-gpc")).gpc).toBe(true);
 });
 
-test("of several TC strings the newest counts; of two as new, the refusal", () => {
+test("the newest of several TC strings counts; of two equally new ones, the refusal", () => {
   const newest = tcf([1], 1);
   expect(read(`euconsent-v2=${tcf([2], 2)}; euconsent-v2=${newest}; euconsent-v2=${tcf([2], 3)}`).tcf).toBe(
     newest,
@@ -87,7 +87,7 @@ test("a GPP opt-out, which counts everywhere, goes before a refusal of Purpose 1
   expect(read(`__gpp=${optOut}; __gpp=${refusal}`).gpp).toBe(optOut);
 });
 
-test("of several lists of sections the one with the fewest counts", () => {
+test("the shortest of several lists of sections counts", () => {
   for (const [a, b, fewest] of [
     ["7,8", "7", "7"],
     ["-1", "7", "-1"],
@@ -99,7 +99,7 @@ test("of several lists of sections the one with the fewest counts", () => {
   }
 });
 
-test("of several GPP and US Privacy strings a refusal counts, wherever it stands", () => {
+test("a refusal among several GPP or US Privacy strings counts, in any order", () => {
   const [yes, no] = [gpp({ usnat: 2 }), gpp({ usca: 1 })];
   const refusals = [
     no,
@@ -116,7 +116,7 @@ test("of several GPP and US Privacy strings a refusal counts, wherever it stands
   expect(read("us_privacy=1YNN; us_privacy=1YYN; us_privacy=1---").usPrivacy).toBe("1YYN");
 });
 
-test("a malformed duplicate hides nothing, in whatever order", () => {
+test("a malformed duplicate hides no valid value, in any order", () => {
   const sound = {
     "euconsent-v2": tcf([1], 1),
     __gpp: gpp({ usnat: 2 }),

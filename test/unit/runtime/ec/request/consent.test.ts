@@ -268,7 +268,7 @@ describe("under the law of a US state", () => {
   });
 });
 
-test("where no rules apply, nobody is asked", () => {
+test("no consent is needed where no rules apply", () => {
   const signals = { tcf: NO, gpp: gppString({ saleOptOut: { usnat: 2 } }), usPrivacy: "1YNN" };
   for (const country of ["BR", "CH"])
     expect(reason(signals, { country, region: null })).toBe("yes: non_regulated");
@@ -348,7 +348,7 @@ describe("a TC string's dates", () => {
       expect(reason({ gpp: gppString({ tcf: choice }) }, GERMANY)).toBe(expected);
   });
 
-  test("a refusal that does not count refuses nothing where others permit", () => {
+  test("a refusal that does not count does not outweigh a permission", () => {
     const refusal = tcfString({ purposes: [2], lastUpdatedMs: NOW + 2 * DAY });
     expect(reason({ tcf: refusal, usPrivacy: "1YNN" }, CALIFORNIA)).toBe("yes: us_privacy_not_opted_out");
   });
@@ -395,12 +395,12 @@ test("a signal that is too long or empty is absent and not kept", () => {
   expect(decide(signals, GERMANY, POLICY).signals.raw).toEqual({ ...SILENT, gpp: "DBAA" });
 });
 
-test("what did not decode is kept as it came", () => {
+test("a string that does not decode is kept as it came", () => {
   const signals = { tcf: "garbage", gpp: "%7E", gppSid: "?", usPrivacy: "1", gpc: true };
   expect(decide(signals, GERMANY, POLICY).signals.raw).toEqual(signals);
 });
 
-test("hasAnySignal asks whether anything was said, not whether it makes sense", () => {
+test("hasAnySignal is true for any signal, readable or not", () => {
   expect(hasAnySignal(consentSignals(SILENT))).toBe(false);
   expect(hasAnySignal(consentSignals({ ...SILENT, gppSid: "7" }))).toBe(false);
   expect(hasAnySignal(consentSignals({ ...SILENT, tcf: "" }))).toBe(false);

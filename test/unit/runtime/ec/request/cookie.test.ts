@@ -18,7 +18,7 @@ describe("readCookies", () => {
     });
   });
 
-  test("has nothing to say of a request without cookies", () => {
+  test("returns nothing for a request without cookies", () => {
     expect(read(null, "ts-ec")).toEqual({});
     expect(read("", "ts-ec")).toEqual({});
     expect(read(";;; ;", "ts-ec")).toEqual({});
@@ -30,7 +30,7 @@ describe("readCookies", () => {
     });
   });
 
-  test("tells a name from one that begins or ends like it", () => {
+  test("distinguishes a name from longer and shorter ones", () => {
     const header = "xts-ec=1; ts-ec2=2; ts-e=3; TS-EC=4; ts-ec-x=5; ts-ec.=6; __gpp_sid=7; __gpp=8";
     expect(read(header, "ts-ec", "__gpp")).toEqual({ __gpp: ["8"] });
     expect(read(header, "__gpp", "__gpp_sid")).toEqual({ __gpp: ["8"], __gpp_sid: ["7"] });
@@ -50,7 +50,7 @@ describe("readCookies", () => {
     });
   });
 
-  test("takes off blanks and the double quotes around a value", () => {
+  test("removes spaces and double quotes around a value", () => {
     expect(read('a= \t1 ; b ="1YYN";c="; d="x; e=""; \tf\t=\t"g h"\t', "a", "b", "c", "d", "e", "f")).toEqual(
       {
         a: ["1"],
@@ -67,14 +67,14 @@ describe("readCookies", () => {
     expect(read("a=1;ts-ec=2;b=3;", "ts-ec", "b")).toEqual({ "ts-ec": ["2"], b: ["3"] });
   });
 
-  test("reads the first 64 KiB and no half a value", () => {
+  test("reads the first 64 KiB and no partial value", () => {
     const padding = `p=${"x".repeat(65_536 - 2 - 1 - "ts-ec=abc".length)};`;
     expect(read(`${padding}ts-ec=abc`, "ts-ec")).toEqual({ "ts-ec": ["abc"] });
     expect(read(`${padding}ts-ec=abc; ts-ec=late`, "ts-ec")).toEqual({ "ts-ec": ["abc"] });
     expect(read(`${padding}ts-ec=abcd`, "ts-ec")).toEqual({});
   });
 
-  test("is not led astray by names that live on objects", () => {
+  test("reads cookies whose names are properties of every object", () => {
     expect(readCookies("__proto__=1; constructor=2", ["__proto__", "constructor"])).toEqual(
       new Map([
         ["__proto__", ["1"]],

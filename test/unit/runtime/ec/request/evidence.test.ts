@@ -18,7 +18,7 @@ function setUp(): TestService & { bytes(): number } {
 const sha256 = (text: string) => createHash("sha256").update(text).digest("hex");
 
 // Safe first, section 4: consent cookies of 16 KiB that do not decode, 3,000 requests.
-test("3,000 requests with consent cookies of 16 KiB that do not decode leave nothing of them", async () => {
+test("3,000 requests with consent cookies of 16 KiB that do not decode store nothing of them", async () => {
   const t = setUp();
   const { bytes: before } = await oneVisit(t, {});
   for (let i = 0; i < 3000; i++) {
@@ -32,7 +32,7 @@ test("3,000 requests with consent cookies of 16 KiB that do not decode leave not
   expect(t.bytes()).toBe(before * 3001);
 });
 
-test("what decodes is kept as a hash of 64 characters, however long it is", async () => {
+test("a string that decodes is kept as a hash of 64 characters, whatever its length", async () => {
   const tcf = `${tcfString({ lastUpdatedMs: 1_800_000_000_000 })}${".IAAA".repeat(3000)}`;
   const gpp = gppString({ saleOptOut: { usnat: 2 } });
   const { t, bytes, id } = await oneVisit(setUp(), { "euconsent-v2": tcf, __gpp: encodeURIComponent(gpp) });
@@ -45,7 +45,7 @@ test("what decodes is kept as a hash of 64 characters, however long it is", asyn
   expect(bytes).toBeLessThan(600);
 });
 
-test("the evidence follows the visits", async () => {
+test("the evidence is that of the last visit", async () => {
   const t = setUp();
   const { id } = await oneVisit(t, {});
   expect((await t.entry(id))?.consent).toEqual({ ok: true, updated: 1_800_000_000 });
@@ -56,7 +56,7 @@ test("the evidence follows the visits", async () => {
   expect((await t.entry(id))?.consent).toEqual({ tcf: sha256(tcf), ok: true, updated: 1_800_000_301 });
 });
 
-test("a string that does not count by its date is evidence all the same", async () => {
+test("a string whose date does not count is evidence, too", async () => {
   const tcf = tcfString({ purposes: [2], lastUpdatedMs: Date.UTC(2020, 1, 1) });
   const { t, id } = await oneVisit(setUp(), { "euconsent-v2": tcf });
   expect((await t.entry(id))?.consent.tcf).toBe(sha256(tcf));

@@ -76,7 +76,7 @@ describe("readGpp reads", () => {
     ]);
   });
 
-  test("an opt-out beside a value that means nothing, but no permission", () => {
+  test("an opt-out, but no permission, of a section with a meaningless value", () => {
     const core = (...optOuts: number[]) =>
       fromBits(
         bitsOf(2, 6) + "0".repeat(12) + optOuts.map((value) => bitsOf(value, 2)).join("") + "0".repeat(48),
@@ -126,7 +126,7 @@ describe("readGpp reads", () => {
     expect(readGpp("DBAA")).toEqual({ tcf: null, usPrivacyOptOut: null, us: [] });
   });
 
-  test("past sections that it does not know", () => {
+  test("the sections after unknown ones", () => {
     const text = `${gppHeader([5, 7, 30, 900])}~anything~${OPT_OUT}~???~x`;
     expect(readGpp(text)?.us).toEqual([{ ...SILENT, section: 7, optedOutOfSale: true }]);
   });
@@ -168,7 +168,7 @@ describe("a section that does not decode is absent, and the others are not", () 
     expect(readGpp(`${gppHeader([6])}~${section}`)?.usPrivacyOptOut).toBeNull();
   });
 
-  test("a TC string that is none", () => {
+  test("a TC string that does not decode", () => {
     expect(readGpp(`${gppHeader([2])}~${tcfString().slice(0, 20)}`)?.tcf).toBeNull();
   });
 });
@@ -203,7 +203,7 @@ describe("readGpp finds no GPP string in", () => {
     }
   });
 
-  test("runs in a header are as good as single numbers", () => {
+  test("runs in a header are read like single numbers", () => {
     const text = header(bitsOf(2, 12), "0", fibonacciBits(2), "1", fibonacciBits(5), fibonacciBits(2));
     expect(readGpp(`${text}~x${sections(3)}`)?.us.map(({ section }) => section)).toEqual([7, 8, 9]);
     expect(readGpp(`${text}~x${sections(2)}`)).toBeNull();

@@ -17,7 +17,7 @@ describe("normaliseIp", () => {
     ["0000:0000:0000:0000:0000:ffff:cb00:7101", "203.0.113.1"],
     ["::ffff:0:0", "0.0.0.0"],
     ["[::ffff:203.0.113.1]", "203.0.113.1"],
-  ])("takes the IPv4 address out of the mapped %s", (text, expected) => {
+  ])("returns the IPv4 address of the mapped %s", (text, expected) => {
     expect(normaliseIp(text)).toBe(expected);
   });
 

@@ -83,7 +83,7 @@ const partners = [
   },
 ];
 
-test("what is no visit of a page gets the page, and neither an id nor a row nor a call", async () => {
+test("a request that is no page visit gets the page, but no id, no row and no call", async () => {
   const t = testService({ config: { partners }, fetch: async () => new Response('{"uid":"u"}') });
   for (const [name, method, headers] of others) {
     const answer = await t.ask("/", { method, headers });
@@ -98,7 +98,7 @@ test("what is no visit of a page gets the page, and neither an id nor a row nor 
   }
 });
 
-test("an id that comes along counts as seen on whatever request", async () => {
+test("an id that a request has counts as seen on every kind of request", async () => {
   const t = testService();
   const id = (await t.ask("/")).headers.get("x-ts-ec")!;
   t.clock.advance(400_000);

@@ -33,7 +33,7 @@ describe("readTcf reads", () => {
     });
   });
 
-  test("Purpose 1, and no other purpose in its stead", () => {
+  test("Purpose 1, and no other purpose", () => {
     const lastUpdatedMs = Date.UTC(2026, 2, 1);
     const createdMs = lastUpdatedMs - 5000;
     expect(readTcf(tcfString({ purposes: [1], createdMs, lastUpdatedMs }))).toEqual({
@@ -122,7 +122,7 @@ describe("readTcf finds no consent in", () => {
     expect(readTcf(text)).toBeNull();
   });
 
-  test("any sound string cut short", () => {
+  test("any valid string cut short", () => {
     const text = core(
       rangedVendors(single(1), run(2, 9)),
       NO_VENDORS,
