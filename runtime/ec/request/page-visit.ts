@@ -22,7 +22,7 @@ const PURPOSES = ["sec-purpose", "purpose", "x-moz"];
  * - `Sec-Fetch-Dest` has to be `document`. A frame belongs to a page that was visited; in a page of another site its request
  *   comes without the cookie.
  * - Without `Sec-Fetch-Dest` (old browsers, plain HTTP, programs): no `Origin`, which scripts, fonts and forms of other sites
- *   send, and an `Accept` that names HTML or, for a `GET`, is `*/*` or absent. Requests for images, styles and media name
+ *   send, and an `Accept` that names HTML or, for a `GET`, accepts any type or is absent. Requests for images, styles and media name
  *   their types. A `Sec-Fetch-Mode` alone may be `cors`: Node's `fetch` sends it with every request.
  */
 export function isPageVisit({ method, headers }: VisitRequest): boolean {
