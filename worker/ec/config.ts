@@ -75,8 +75,7 @@ function cookieDomain(isPublicSuffix: IsPublicSuffix) {
 /** A cookie's name (RFC 6265) whose attributes a browser accepts, and that no consent signal has. */
 function cookieName() {
   const expected =
-    "a cookie name of 1 to 64 letters, digits, dots, underscores and hyphens that is no consent cookie and does not begin with " +
-    "__Host- or __Http-";
+    "a cookie name of 1 to 64 characters A-Z a-z 0-9 . _ -, without __Host- or __Http- in front, and no consent cookie's";
   return text(
     expected,
     (name) =>

@@ -17,41 +17,33 @@ export class Settings implements ContextSettings {
   readonly cookie: EcCookie;
   readonly cookieNames: readonly string[];
   /** The rules on consent. Replaced by a reload. */
-  policy: ConsentPolicy;
+  policy!: ConsentPolicy;
   /** The SHA-256 of the operator's token; `null`: there is none. Replaced by a reload. */
-  operatorTokenHash: string | null;
+  operatorTokenHash!: string | null;
   /** Maximum number of ids for one address in an hour. Replaced by a reload. */
-  mintPerAddressPerHour: number;
+  mintPerAddressPerHour!: number;
 
   constructor(config: Config, identity: Identity) {
     this.identity = identity;
     this.readEcHeader = config.readEcHeader;
     this.cookie = ecCookie(config);
     this.cookieNames = cookiesToRead(this.cookie.name);
-    this.policy = consentPolicy(config);
-    this.operatorTokenHash = config.operator.tokenHash;
-    this.mintPerAddressPerHour = config.mintPerAddressPerHour;
+    this.reload(config);
   }
 
   /** Takes over the settings that may change while the service runs. */
-  reload(config: Config): void {
-    this.policy = consentPolicy(config);
-    this.operatorTokenHash = config.operator.tokenHash;
-    this.mintPerAddressPerHour = config.mintPerAddressPerHour;
+  reload({ consent, operator, mintPerAddressPerHour }: Config): void {
+    this.policy = {
+      ...consent,
+      gdprCountries: new Set(consent.gdprCountries),
+      usStates: new Set(consent.usStates),
+    };
+    this.operatorTokenHash = operator.tokenHash;
+    this.mintPerAddressPerHour = mintPerAddressPerHour;
   }
 }
 
 /** The id's cookie by the configuration. */
 export function ecCookie({ cookie, publisher }: Pick<Config, "cookie" | "publisher">): EcCookie {
   return { name: cookie.name, domain: publisher.domain, maxAgeSeconds: cookie.maxAgeDays * DAY_SECONDS };
-}
-
-function consentPolicy({ consent }: Config): ConsentPolicy {
-  return {
-    gdprCountries: new Set(consent.gdprCountries),
-    usStates: new Set(consent.usStates),
-    maxAgeDays: consent.maxAgeDays,
-    assumeCountry: consent.assumeCountry,
-    withdrawal: consent.withdrawal,
-  };
 }
