@@ -1,4 +1,5 @@
 import { createMiddleware } from "hono/factory";
+import { isLoopbackHost } from "../../runtime/lib/addresses.ts";
 import type { RouteBindings } from "../ec/app.ts";
 import type { Services } from "../ec/service.ts";
 import { bearerToken } from "./bearer.ts";
@@ -26,9 +27,4 @@ export function requireOperator({ config, hotPath, sha256Hex, boundTo }: Service
           : "this is not the token whose hash ec.adminTokenHash has";
     return c.json(problem("unauthorized", message), 401, { "www-authenticate": "Bearer" });
   });
-}
-
-/** Whether a listener on this host can be reached from this machine only. */
-export function isLoopbackHost(host: string): boolean {
-  return host === "localhost" || host === "::1" || host === "[::1]" || /^127\./.test(host);
 }

@@ -4,9 +4,9 @@
  * @module
  */
 import { decideFinalization } from "../../../runtime/ec/finalize.ts";
+import { isLoopbackHost } from "../../../runtime/lib/addresses.ts";
 import type { Client, Clock, Fetch, Random, Store } from "../../../runtime/platform.ts";
 import type { FetchHandler } from "../../hosts/host.ts";
-import { isLoopbackHost } from "../../http/operator.ts";
 import type { EdgeCookieHandler, EdgeCookieOptions } from "../edge-cookie.ts";
 import { ecOf, type Services } from "../service.ts";
 import { createCrowd } from "./crowd.ts";

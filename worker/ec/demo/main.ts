@@ -4,13 +4,13 @@
  */
 import { createHash } from "node:crypto";
 import process from "node:process";
+import { isLoopbackHost } from "../../../runtime/lib/addresses.ts";
 import { toHex } from "../../../runtime/lib/hex.ts";
 import { createLog } from "../../../runtime/observe/log.ts";
 import type { Random } from "../../../runtime/platform.ts";
 import { entryHere } from "../../entries/here.ts";
 import type { Entry } from "../../hosts/server.ts";
 import { proxyTo } from "../../http/fetch-proxy.ts";
-import { isLoopbackHost } from "../../http/operator.ts";
 import { rawFetch } from "../../http/raw-fetch.ts";
 import { StartError, serveUntilSignal } from "../../serve/serve.ts";
 import { parseConfig } from "../config.ts";

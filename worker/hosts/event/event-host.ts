@@ -3,12 +3,13 @@
  * @module
  */
 import { createLog } from "../../../runtime/observe/log.ts";
-import type { Clock, Fetch, Log } from "../../../runtime/platform.ts";
+import type { Fetch, Log } from "../../../runtime/platform.ts";
 import type { Config } from "../../ec/config.ts";
 import type { EdgeCookieHandler } from "../../ec/edge-cookie.ts";
 import { readClient, readProtocol } from "../../http/client.ts";
 import { proxyTo } from "../../http/fetch-proxy.ts";
 import type { FetchHandler, Host } from "../host.ts";
+import { createSystemClock } from "../system-clock.ts";
 
 /** As much of such an event as is used here. */
 export interface ServedEvent {
@@ -19,13 +20,7 @@ export interface ServedEvent {
 
 declare const addEventListener: (type: "fetch", listener: (event: never) => void) => void;
 
-export const clock: Clock = {
-  now: Date.now,
-  after(delayMs, callback) {
-    const timer = setTimeout(callback, delayMs);
-    return () => clearTimeout(timer);
-  },
-};
+export const clock = createSystemClock();
 
 /**
  * Answers every event. The handler is opened with the first one, and again with the next if that failed: before, such

@@ -12,21 +12,8 @@ import { connectRedis, redisStore } from "../../../runtime/stores/redis.ts";
 import { createHotPath } from "../../../wasm/hotpath.ts";
 import { inlineKernels } from "../../../wasm/inline.ts";
 import type { Host } from "../host.ts";
+import { createSystemClock } from "../system-clock.ts";
 import { makeTables } from "../table-sizes.ts";
-
-/** The longest delay of a timer; a longer one would be taken for none. */
-const MAX_DELAY_MS = 2 ** 31 - 1;
-
-/** The system's time. Its timers do not keep the process alive. */
-const systemClock = (unref: (timer: Timer) => void): Clock => ({
-  now: Date.now,
-  monotonic: () => performance.now(),
-  after(delayMs, callback) {
-    const timer = setTimeout(callback, Math.min(delayMs, MAX_DELAY_MS));
-    unref(timer);
-    return () => clearTimeout(timer);
-  },
-});
 
 type Timer = ReturnType<typeof setTimeout>;
 
@@ -80,7 +67,8 @@ export function processHost<Args extends unknown[]>(options: ProcessHostOptions<
     env = (variable) => process.env[variable],
     unref = (timer) => timer.unref(),
   } = options;
-  const clock = systemClock(unref);
+  // Its timers do not keep the process alive.
+  const clock: Clock = { ...createSystemClock(unref), monotonic: () => performance.now() };
   const stores: Stores = { ...commonStores, ...options.stores };
   const level = env("MILLRACE_LOG") as LogLevel;
   return {
