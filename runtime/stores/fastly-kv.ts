@@ -1,29 +1,30 @@
 /**
  * A store in a Fastly KV store.
  *
- * The host has generations for compare-and-swap, but its JavaScript SDK never tells the generation of what it reads.
- * What it does have is a put that succeeds only where there is nothing (`mode: "add"`), so a write is a race for a name:
+ * The host has generations for compare-and-swap, but its JavaScript SDK does not return the generation of what it reads. The
+ * SDK does have a put that succeeds only if the key is absent (`mode: "add"`), so a write is a race for a name:
  *
  * - the **head** of a key, `h:<key>`, holds the newest value and its number;
- * - whoever wants to write number n + 1 must first **claim** it by adding `c:<n + 1>:<key>`, which exactly one can;
- * - the winner then puts its value at the head, and looks whether a later claim has been made meanwhile, so that of
- *   several writers that publish at once the last word is the newest value.
+ * - to write number n + 1, a writer first **claims** that number: it adds `c:<n + 1>:<key>`, which succeeds for one writer;
+ * - the winner writes its value to the head, then checks for a later claim, so that of several writers that publish at the
+ *   same time the newest value is written last.
  *
- * A claim holds the value, too: where a writer died between the two steps, the next one publishes for it. A deletion
- * is a write like any other. What has ended or was deleted keeps its head, without a value, until all claims on it are
- * gone, because the host may remove expired entries up to a day late and numbers must never start anew before that.
+ * A claim also holds the value: if a writer dies between the two steps, the next writer publishes for it. A deletion is a
+ * write. An expired or deleted key keeps its head, without a value, until all claims on it are gone: the host may remove
+ * expired entries up to a day late, and numbers must not start again before that.
  * @module
  */
 import type { Clock, Json, PutOptions, Store } from "../platform.ts";
 import { expiryMs, NEVER_MS } from "./expiry.ts";
+import { StoreGuard } from "./guard.ts";
 
-/** As much of the SDK's `KVStoreEntry` as is used here. */
+/** The part of the SDK's `KVStoreEntry` that is used here. */
 export interface FastlyKvEntry {
   text(): Promise<string>;
   metadataText(): string | null;
 }
 
-/** As much of the SDK's `KVStore` as is used here. */
+/** The part of the SDK's `KVStore` that is used here. */
 export interface FastlyKv {
   get(key: string): Promise<FastlyKvEntry | null>;
   put(
@@ -39,36 +40,37 @@ export interface FastlyKv {
 }
 
 export interface FastlyKvStoreOptions {
-  /** An SDK's `KVStore`; called once, at the first use, because the host allows that only while it serves a request. */
+  /** Opens the SDK's `KVStore`. Called once, by the first operation: the host allows it only while it serves a request. */
   open(): FastlyKv;
+  /** The time by which entries expire, and the timers for retries. */
   clock: Clock;
 }
 
 /** One state of a key. */
 interface State {
-  /** Counts the writes of the key; 0: there was none. */
+  /** Number of writes of the key so far; 0: none. */
   number: number;
-  /** When it ends, in milliseconds since the epoch; 0: it was deleted, or never was. */
+  /** Expiry, in milliseconds since the epoch; 0: deleted, or never written. */
   expiresMs: number;
   metadata: Json;
   value: string;
 }
 
-const NOTHING: State = { number: 0, expiresMs: 0, metadata: null, value: "" };
+const ABSENT: State = { number: 0, expiresMs: 0, metadata: null, value: "" };
 
-/** How long a claim stays, in seconds: many times what any request lives. */
+/** Lifetime of a claim, in seconds: many times longer than any request. */
 const CLAIM_SECONDS = 3600;
-/** How much longer than a claim a head stays at least: the host removes what has expired within a day. */
+/** Minimum lifetime of a head, in seconds: the host removes expired claims within a day. */
 const LINGER_SECONDS = CLAIM_SECONDS + 25 * 3600;
-/** The pauses in which a writer that lost waits for the winner to publish, in milliseconds; they double. */
+/** First pause of a writer that lost a race and waits for the winner to publish, in milliseconds; each pause doubles. */
 const FIRST_PAUSE_MS = 2;
 const PAUSES = 11;
-/** The host takes one write a second for each key; a refused one is tried again after this many milliseconds. */
+/** Pause before a refused write is repeated, in milliseconds: the host accepts one write per key and second. */
 const BUSY_PAUSE_MS = 1100;
 const BUSY_TRIES = 5;
-/** How often an unconditional put, or a deletion, tries again. */
+/** Maximum number of attempts of an unconditional put or a deletion. */
 const MAX_TRIES = 100;
-/** How many heads are read at once for a page. */
+/** Heads that a listing reads in parallel. */
 const READS_AT_ONCE = 50;
 const MAX_KEY_BYTES = 1024;
 const MAX_METADATA_BYTES = 1000;
@@ -76,14 +78,14 @@ const MAX_METADATA_BYTES = 1000;
 const encoder = new TextEncoder();
 
 /**
- * Opens the store. It needs what `mode: "add"` promises and nothing more; see the module's text.
+ * Opens the store. Of the host it only needs that `mode: "add"` succeeds once per key; see the text of the module.
  *
- * Reads may be some seconds old, from a distant point of presence more. A stale read never leads to a lost write: the
- * claim then fails.
+ * Reads may be some seconds old, and older from a distant point of presence. A stale read never loses a write: its claim
+ * fails.
  */
 export function fastlyKvStore({ open, clock }: FastlyKvStoreOptions): Store {
+  const guard = new StoreGuard("the Fastly KV store");
   let opened: FastlyKv | undefined;
-  let closed = false;
 
   function kv(): FastlyKv {
     opened ??= open();
@@ -91,8 +93,7 @@ export function fastlyKvStore({ open, clock }: FastlyKvStoreOptions): Store {
   }
 
   function mustBeUsable(key: string): void {
-    if (closed) throw new Error("the Fastly KV store is closed");
-    mustBeText("key", key);
+    guard.mustBeUsable(key);
     if (encoder.encode(claimOf(key, Number.MAX_SAFE_INTEGER)).length > MAX_KEY_BYTES) {
       throw new TypeError(`a key of ${key.length} characters is too long for a Fastly KV store`);
     }
@@ -101,20 +102,20 @@ export function fastlyKvStore({ open, clock }: FastlyKvStoreOptions): Store {
   const pause = (ms: number) => new Promise<void>((resolve) => void clock.after(ms, resolve));
   const isLive = (state: State) => state.expiresMs > clock.now();
 
-  /** @returns `null` if there is nothing under that name. */
+  /** @returns `null` if the host has no entry with that name. */
   async function read(name: string): Promise<State | null> {
     const entry = await kv().get(name);
-    return entry === null ? null : { ...factsOf(entry), value: await entry.text() };
+    return entry === null ? null : { ...stateOf(entry), value: await entry.text() };
   }
 
-  const head = async (key: string) => (await read(headOf(key))) ?? NOTHING;
+  const head = async (key: string) => (await read(headOf(key))) ?? ABSENT;
 
-  /** Puts a state under the name of the write that makes it. @returns false if another writer was first. */
+  /** Adds the claim on a state's number. @returns false if another writer was first. */
   async function claim(key: string, state: State): Promise<boolean> {
     try {
       await kv().put(claimOf(key, state.number), state.value, {
         mode: "add",
-        metadata: textOf(state),
+        metadata: metadataOf(state),
         ttl: CLAIM_SECONDS,
       });
       return true;
@@ -129,7 +130,7 @@ export function fastlyKvStore({ open, clock }: FastlyKvStoreOptions): Store {
     const leftSeconds = Math.ceil((state.expiresMs - clock.now()) / 1000);
     const options = {
       mode: "overwrite",
-      metadata: textOf(state),
+      metadata: metadataOf(state),
       ...(endless ? {} : { ttl: Math.max(leftSeconds, LINGER_SECONDS) }),
     } as const;
     for (let left = BUSY_TRIES; ; left--) {
@@ -143,7 +144,7 @@ export function fastlyKvStore({ open, clock }: FastlyKvStoreOptions): Store {
     }
   }
 
-  /** Puts a claimed state at the head, and every later one that has been claimed by then. */
+  /** Writes a claimed state to the head, then every later state that is claimed by then. */
   async function publish(key: string, claimed: State): Promise<void> {
     for (let state: State | null = claimed; state !== null; ) {
       await putHead(key, state);
@@ -151,8 +152,8 @@ export function fastlyKvStore({ open, clock }: FastlyKvStoreOptions): Store {
     }
   }
 
-  /** Waits until the writer of a number has published, and publishes for it if it does not. */
-  async function caughtUp(key: string, number: number): Promise<void> {
+  /** Waits until the writer of a number has published it. Publishes it if that takes too long. */
+  async function waitForPublished(key: string, number: number): Promise<void> {
     for (let n = 0; n < PAUSES; n++) {
       if ((await head(key)).number >= number) return;
       await pause(FIRST_PAUSE_MS * 2 ** n);
@@ -162,9 +163,9 @@ export function fastlyKvStore({ open, clock }: FastlyKvStoreOptions): Store {
   }
 
   /**
-   * Writes what `change` makes of the current state.
-   * @param once whether to give up after losing a race
-   * @returns the new state; `null`: there was nothing to change, or the race was lost.
+   * Writes what `change` returns for the current state.
+   * @param once whether to give up after one lost race
+   * @returns the new state; `null` if `change` returned `null` or the race was lost.
    */
   async function write(
     key: string,
@@ -180,11 +181,11 @@ export function fastlyKvStore({ open, clock }: FastlyKvStoreOptions): Store {
         await publish(key, next);
         return next;
       }
-      await caughtUp(key, next.number);
+      await waitForPublished(key, next.number);
       if (once) return null;
     }
     throw new Error(
-      `others wrote a key of the Fastly KV store ${MAX_TRIES} times in a row; nothing was written`,
+      `cannot write a key of the Fastly KV store: other writers won ${MAX_TRIES} times in a row`,
     );
   }
 
@@ -200,9 +201,11 @@ export function fastlyKvStore({ open, clock }: FastlyKvStoreOptions): Store {
 
     async put(key, value, { ifVersion, ttlSeconds, metadata = null }: PutOptions = {}) {
       mustBeUsable(key);
-      mustBeText("value", value);
+      guard.mustBeText("value", value);
       const next = { value, metadata, expiresMs: expiryMs(clock.now(), ttlSeconds) };
-      if (encoder.encode(textOf({ ...next, number: Number.MAX_SAFE_INTEGER })).length > MAX_METADATA_BYTES) {
+      if (
+        encoder.encode(metadataOf({ ...next, number: Number.MAX_SAFE_INTEGER })).length > MAX_METADATA_BYTES
+      ) {
         throw new TypeError(
           `the metadata is too long for a Fastly KV store, which takes ${MAX_METADATA_BYTES} bytes`,
         );
@@ -216,14 +219,14 @@ export function fastlyKvStore({ open, clock }: FastlyKvStoreOptions): Store {
 
     async delete(key) {
       mustBeUsable(key);
-      const deleted = await write(key, false, (current) => (isLive(current) ? NOTHING : null));
+      const deleted = await write(key, false, (current) => (isLive(current) ? ABSENT : null));
       if (deleted === null) return;
-      // What was deleted must not lie about in the claims until they end.
+      // Overwrite old claims so that deleted values do not survive until they expire.
       const emptied = { mode: "overwrite", ttl: CLAIM_SECONDS } as const;
       for (let number = deleted.number - 1; number > 0; number--) {
         const name = claimOf(key, number);
         if ((await kv().get(name)) === null) return;
-        await kv().put(name, "", { ...emptied, metadata: textOf({ ...NOTHING, number }) });
+        await kv().put(name, "", { ...emptied, metadata: metadataOf({ ...ABSENT, number }) });
       }
     },
 
@@ -240,26 +243,27 @@ export function fastlyKvStore({ open, clock }: FastlyKvStoreOptions): Store {
         const found = await Promise.all(names.map((name) => kv().get(name)));
         found.forEach((entry, n) => {
           if (entry === null) return;
-          const facts = factsOf(entry);
-          if (facts.expiresMs > clock.now())
-            entries.push({ key: keyOf(names[n]!), metadata: facts.metadata });
+          const state = stateOf(entry);
+          if (state.expiresMs > clock.now()) {
+            entries.push({ key: keyOf(names[n]!), metadata: state.metadata });
+          }
         });
       }
       return { entries, cursor: page.cursor ?? null };
     },
 
     async close() {
-      closed = true;
+      guard.close();
     },
   };
 }
 
-/** A state's facts but the value, as the host keeps them beside it. */
-function textOf({ number, expiresMs, metadata }: State): string {
+/** A state without its value, as the host's metadata. */
+function metadataOf({ number, expiresMs, metadata }: State): string {
   return JSON.stringify([number, expiresMs, metadata]);
 }
 
-function factsOf(entry: FastlyKvEntry): Omit<State, "value"> {
+function stateOf(entry: FastlyKvEntry): Omit<State, "value"> {
   const text = entry.metadataText() ?? "";
   if (!text.startsWith("[")) {
     throw new Error(
@@ -270,24 +274,19 @@ function factsOf(entry: FastlyKvEntry): Omit<State, "value"> {
   return { number, expiresMs, metadata };
 }
 
-/** Characters that the host takes in no key, or not everywhere, and the one that marks those escaped. */
+/** Characters that the host refuses in keys or in some places of them, and the escape character. */
 // biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are among them.
 const SPECIAL = /[\x00-\x1f\x7f#;?^|/~]/g;
 
-/** Each character by itself, so that a prefix stays one. */
-const escaped = (text: string) =>
+/** Escapes each character separately, so that an escaped prefix is a prefix of the escaped key. */
+const escapeKey = (text: string) =>
   text.replace(SPECIAL, (char) => `~${char.charCodeAt(0).toString(16).padStart(2, "0")}`);
 
-const headOf = (key: string) => `h:${escaped(key)}`;
-const claimOf = (key: string, number: number) => `c:${number}:${escaped(key)}`;
+const headOf = (key: string) => `h:${escapeKey(key)}`;
+const claimOf = (key: string, number: number) => `c:${number}:${escapeKey(key)}`;
 
 function keyOf(headName: string): string {
   return headName
     .slice(2)
     .replace(/~([0-9a-f]{2})/g, (_, code: string) => String.fromCharCode(Number.parseInt(code, 16)));
-}
-
-function mustBeText(what: string, text: string): void {
-  if (!text.isWellFormed())
-    throw new TypeError(`a ${what} for the Fastly KV store must be well-formed Unicode`);
 }

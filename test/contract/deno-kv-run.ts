@@ -6,11 +6,12 @@
  */
 import process from "node:process";
 import { denoKvStore } from "../../runtime/stores/deno-kv.ts";
+import { systemClock } from "../support/system-clock.ts";
 import { runCases } from "./case.ts";
 import { denoKvSuites } from "./deno-kv.ts";
 
 async function count(path: string, times: number): Promise<void> {
-  const store = denoKvStore({ path, clock: { now: Date.now } });
+  const store = denoKvStore({ path, clock: systemClock });
   for (let done = 0; done < times; ) {
     const entry = await store.get("counter");
     const next = `${Number(entry?.value ?? 0) + 1}`;

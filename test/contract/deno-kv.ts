@@ -8,6 +8,7 @@ import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import { denoKvStore } from "../../runtime/stores/deno-kv.ts";
 import { manualClock } from "../support/manual-clock.ts";
+import { systemClock } from "../support/system-clock.ts";
 import { type ContractCase, same } from "./case.ts";
 import { graphContract } from "./graph.ts";
 import { type StoreHarness, storeContract } from "./store.ts";
@@ -18,7 +19,8 @@ const denoKv: StoreHarness = {
   open() {
     const clock = manualClock();
     const folder = mkdtempSync(join(tmpdir(), "millrace-"));
-    const open = () => denoKvStore({ path: join(folder, "contract.kv"), clock });
+    const open = () =>
+      denoKvStore({ path: join(folder, "contract.kv"), clock: { ...systemClock, now: clock.now } });
     const store = open();
     return {
       store,
@@ -40,7 +42,7 @@ const files: readonly ContractCase[] = [
     async run() {
       const folder = mkdtempSync(join(tmpdir(), "millrace-"));
       const path = join(folder, "new.kv");
-      const store = denoKvStore({ path, clock: manualClock() });
+      const store = denoKvStore({ path, clock: systemClock });
       const other = new DatabaseSync(path);
       other.exec("BEGIN IMMEDIATE");
       const { openKv } = Deno;
@@ -70,7 +72,7 @@ const files: readonly ContractCase[] = [
       // Safe first, section 5: another process holds the write lock.
       const folder = mkdtempSync(join(tmpdir(), "millrace-"));
       const path = join(folder, "locked.kv");
-      const store = denoKvStore({ path, clock: manualClock() });
+      const store = denoKvStore({ path, clock: systemClock });
       await store.put("a", "1");
       const other = new DatabaseSync(path);
       other.exec("BEGIN IMMEDIATE");
@@ -104,7 +106,7 @@ const files: readonly ContractCase[] = [
     async run() {
       const folder = mkdtempSync(join(tmpdir(), "millrace-"));
       const path = join(folder, "private.kv");
-      const store = denoKvStore({ path, clock: manualClock() });
+      const store = denoKvStore({ path, clock: systemClock });
       try {
         await store.put("a", "1");
         const modes = readdirSync(folder).map((name) =>

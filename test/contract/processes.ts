@@ -11,7 +11,7 @@ import { memoryStore } from "../../runtime/stores/memory.ts";
 import { sqliteStore } from "../../runtime/stores/sqlite.ts";
 import { createHotPath } from "../../wasm/hotpath.ts";
 import { inlineKernels } from "../../wasm/inline.ts";
-import { lateSqliteStore } from "../../worker/hosts/process/process-host.ts";
+import { lazySqliteStore } from "../../worker/hosts/process/process-host.ts";
 import { manualClock } from "../support/manual-clock.ts";
 import type { ContractCase } from "./case.ts";
 import { graphContract } from "./graph.ts";
@@ -46,7 +46,7 @@ const sqlite = (openAt: (path: string, clock: Clock) => Store): StoreHarness => 
   },
 });
 const opened = sqlite((path, clock) => sqliteStore({ path, clock }));
-const openedLate = sqlite(lateSqliteStore);
+const openedLate = sqlite(lazySqliteStore);
 
 const random = { fill: (target: Uint8Array<ArrayBuffer>) => void crypto.getRandomValues(target) };
 

@@ -5,6 +5,7 @@
 import { redisLimiter } from "../../runtime/limiters/redis.ts";
 import { connectRedis, redisStore } from "../../runtime/stores/redis.ts";
 import { manualClock } from "../support/manual-clock.ts";
+import { systemClock } from "../support/system-clock.ts";
 import type { ContractCase } from "./case.ts";
 import { graphContract } from "./graph.ts";
 import { type LimiterHarness, limiterContract } from "./limiter.ts";
@@ -19,7 +20,7 @@ let worlds = 0;
 export function redisSuites(name: string, url: string): Record<string, readonly ContractCase[]> {
   /** A part of the database that no other case uses. */
   const part = () => `${url}/?prefix=${process.pid}-${worlds++}-*%5B?%5D-`;
-  const connect = (at: string) => connectRedis({ url: at, timeoutMs: TIMEOUT_MS });
+  const connect = (at: string) => connectRedis({ url: at, timeoutMs: TIMEOUT_MS, clock: systemClock });
 
   const store: StoreHarness = {
     traits: { name: "redis", readAfterWrite: true, durable: true, shared: true },

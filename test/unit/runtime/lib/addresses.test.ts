@@ -28,12 +28,17 @@ test.each([
   expect(isLoopbackHost(host)).toBe(false);
 });
 
-test.each(["10.0.0.1", "169.254.169.254", "168.63.129.16", "metadata.google.internal", "[fd00::1]", "::1", "[::7f00:1]"])(
-  "isInternalHost accepts %s",
-  (host) => {
-    expect(isInternalHost(host)).toBe(true);
-  },
-);
+test.each([
+  "10.0.0.1",
+  "169.254.169.254",
+  "168.63.129.16",
+  "metadata.google.internal",
+  "[fd00::1]",
+  "::1",
+  "[::7f00:1]",
+])("isInternalHost accepts %s", (host) => {
+  expect(isInternalHost(host)).toBe(true);
+});
 
 test.each(["203.0.114.1", "2606:4700::1", "127.0.0.1.evil.example", "example.com"])(
   "isInternalHost refuses %s",

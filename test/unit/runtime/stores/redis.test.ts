@@ -102,7 +102,7 @@ describe("an address", () => {
     ["redis://user:secret%@host"],
     ["user:secret@host"],
   ])("%s is refused, without a word of its password", (url) => {
-    const open = () => connectRedis({ url });
+    const open = () => connectRedis({ url, clock: manualClock() });
     expect(open).toThrow(TypeError);
     expect(open).toThrow(/^(?!.*secret).*redis:\/\/USER:PASSWORD@HOST:PORT\/DATABASE/s);
   });
@@ -113,8 +113,8 @@ describe("an address", () => {
     ["redis://:p%40ss,word@127.0.0.1:7001,127.0.0.2:7002", "127.0.0.1:7001, 127.0.0.2:7002"],
     ["redis://[::1]:7001", "[::1]:7001"],
   ])("%s is understood", async (url, nodes) => {
-    const redis = connectRedis({ url });
+    const redis = connectRedis({ url, clock: manualClock() });
     await redis.close();
-    await expect(redis.send("GET", "key")).rejects.toThrow(`Redis at ${nodes}: the connection is closed`);
+    await expect(redis.send("GET", "key")).rejects.toThrow(`Redis at ${nodes} is closed`);
   });
 });
