@@ -59,7 +59,7 @@ export function createDemo<Args extends unknown[]>(parts: DemoParts<Args>): Demo
   const panel = createPanel({ visitors, gates, companies, apiKey, domain: DOMAIN });
   const handler = edgeCookie({
     ...options,
-    ec: { ...options.ec, allowInsecurePartners: true },
+    allowInsecurePartners: true,
     publisher: { domain: DOMAIN },
     partners: companies.map(({ record }) => record),
     auction: { endpoint: auctionEndpoint },
