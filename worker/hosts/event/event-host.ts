@@ -3,6 +3,7 @@
  * @module
  */
 import { createLog } from "../../../runtime/observe/log.ts";
+import type { Redaction } from "../../../runtime/observe/redaction.ts";
 import type { Fetch, Log } from "../../../runtime/platform.ts";
 import type { Config } from "../../ec/config.ts";
 import type { EdgeCookieHandler } from "../../ec/edge-cookie.ts";
@@ -28,12 +29,13 @@ export const clock = createSystemClock();
  */
 export function answerEvents<Event extends ServedEvent>(
   host: Host<[event: Event]>,
+  redact: Redaction,
   open: (log: Log) => Promise<EdgeCookieHandler<[event: Event]>>,
 ): void {
   let opening: Promise<EdgeCookieHandler<[event: Event]>> | undefined;
 
   async function answer(event: Event): Promise<Response> {
-    const log = createLog({ level: host.logLevel, write: host.writeLog, clock: host.clock });
+    const log = createLog({ level: host.logLevel, write: host.writeLog, clock: host.clock, redact });
     try {
       opening ??= open(log).catch((error) => {
         opening = undefined;
