@@ -1,10 +1,10 @@
 /**
- * The hot path: what every request computes rather than decides. Validates and mints EC ids, hashes, and counts takes
- * in throttle windows. The one file that touches the kernels' linear memory.
+ * The hot path: the computations of every request. Validates and mints EC ids, hashes, and counts takes in throttle windows.
+ * The only file that touches the linear memory of the kernels.
  * @module
  */
 
-/** What the kernels export, whatever they are packaged as. */
+/** The exports of the kernels, in every packaging. */
 export interface Exports {
   readonly memory: { readonly buffer: ArrayBuffer };
   input(): number;
@@ -42,30 +42,30 @@ export interface Exports {
 /** One packaging of the kernels; see `inline.ts`, `precompiled.ts` and `portable.ts`. */
 export interface Kernels {
   readonly packaging: "simd" | "plain" | "precompiled" | "portable";
-  /** Makes a fresh instance with a memory of its own. */
+  /** Creates an instance with its own memory. */
   instantiate(): Exports;
 }
 
 export interface HotPathOptions {
-  /** How many keys the window table can hold at once, 1 to 3,700,000; one million (the default) takes 48 MiB. */
+  /** Maximum number of keys in the window table, 1 to 3,700,000. Default: 1,000,000, which takes 48 MiB. */
   maxKeys?: number;
-  /** Seeds the hash of window keys and supplies what `mint` draws from. Not called before it is needed. */
+  /** Random bytes, for the seed of the window keys' hash and for `mint`. First called when they are needed. */
   random: { fill(target: Uint8Array<ArrayBuffer>): void };
 }
 
 /** The answer to one `take` or `peek`. */
 export interface WindowTake {
   admitted: boolean;
-  /** How many more takes would be admitted now. */
+  /** Number of further takes that would be admitted now. */
   remaining: number;
-  /** 0 if admitted; else milliseconds until the same take would be, or until a full table may have room. */
+  /** 0 if admitted; otherwise milliseconds until the same take would be admitted, or until a full table may have room. */
   retryAfterMs: number;
 }
 
-/** A SHA-256 digest of a message that comes in pieces. */
+/** SHA-256 of a message in pieces. */
 export interface Sha256 {
   update(data: Uint8Array): void;
-  /** The 32 bytes. Ends the message: the hasher is then as good as new. */
+  /** Returns the 32 bytes and resets the hasher. */
   digest(): Uint8Array<ArrayBuffer>;
 }
 
@@ -73,73 +73,73 @@ export interface HotPath {
   /** Whether a text is an EC id: 64 lowercase hex digits, a dot, 6 ASCII letters or digits, and nothing else. */
   validate(id: string): boolean;
   /**
-   * Puts an HMAC key into a slot for `mint`, `hashHex` and `hmac`, replacing what it held.
+   * Puts an HMAC key into a slot for `mint`, `hashHex` and `hmac`. Replaces the key in it.
    * @param slot 0 to 15
-   * @throws {RangeError} there is no such slot
+   * @throws {RangeError} if there is no such slot
    */
   setKey(slot: number, key: Uint8Array): void;
   /**
    * A new EC id for an address: the EC hash, a dot, 6 random alphanumerics without modulo bias.
-   * @param normalisedIp the address as the EC specification normalises it
-   * @throws {RangeError} the slot holds no key, or the text is longer than any address
+   * @param normalisedIp the address in the normal form of the EC specification
+   * @throws {RangeError} if the slot holds no key or the text is longer than any address
    */
   mint(slot: number, normalisedIp: string): string;
   /**
    * The EC hash of an address: HMAC-SHA-256 as 64 lowercase hex digits.
-   * @throws {RangeError} the slot holds no key, or the text is longer than any address
+   * @throws {RangeError} if the slot holds no key or the text is longer than any address
    */
   hashHex(slot: number, normalisedIp: string): string;
   /** SHA-256 (FIPS 180-4): 32 bytes. */
   sha256(data: Uint8Array): Uint8Array<ArrayBuffer>;
   /**
    * HMAC-SHA-256 (RFC 2104): 32 bytes.
-   * @throws {RangeError} the slot holds no key
+   * @throws {RangeError} if the slot holds no key
    */
   hmac(slot: number, message: Uint8Array): Uint8Array<ArrayBuffer>;
-  /** SHA-256 in pieces; any number of hashers may be under way at once. */
+  /** Starts a SHA-256 in pieces. Any number of hashers may be used at the same time. */
   createSha256(): Sha256;
-  /** Whether two byte strings are equal, in a time that depends on their lengths only. */
+  /** Whether two byte strings are equal, in a time that depends only on their lengths. */
   equal(a: Uint8Array, b: Uint8Array): boolean;
-  /** A 64-bit hash of a text (SipHash-1-3 of its UTF-8) that differs from instance to instance. */
+  /** A 64-bit hash of a text (SipHash-1-3 of its UTF-8) with a random key of this instance. */
   hash64(text: string): bigint;
   /**
-   * Counts one take of a key if its window has room: in no interval of `windowMs` are more than `limit` takes admitted.
-   * Exact in both directions for limits up to 64; above, it may refuse up to a sixteenth of the window early. A key's
-   * clock never goes back: at an earlier `nowMs` than its newest take, the take counts as made at that one. Where `nowMs`
-   * steps back by more than an hour, the time before the step was wrong: takes of a time still to come then count as made now.
+   * Counts one take of a key if its window has room: no interval of `windowMs` contains more than `limit` admitted takes. Exact
+   * in both directions for limits up to 64; above, it may refuse for up to a sixteenth of the window too long. The clock of a
+   * key never goes back: a take before its newest take counts as made at the same time. If `nowMs` steps back by more than an
+   * hour, the time before the step counts as wrong: takes in the future then count as made now.
    * @param key any text; lone surrogates count as U+FFFD
-   * @param nowMs milliseconds since the epoch, from 0 to the year 2109; fractions are dropped
-   * @param windowMs more than 0 and at most 24 days; fractions are rounded up
-   * @param limit takes per window; below 1 every take is refused, and `retryAfterMs` is the window's length
-   * @throws {RangeError} a number is not one, or out of range
+   * @param nowMs milliseconds since the epoch, from 0 to the year 2109; rounded down
+   * @param windowMs more than 0 and at most 24 days; rounded up
+   * @param limit takes per window; below 1 every take is refused, and `retryAfterMs` is the length of the window
+   * @throws {RangeError} if a number is NaN or out of range
    */
   take(key: string, nowMs: number, windowMs: number, limit: number): WindowTake;
-  /** What `take` would answer, without counting: `remaining` is how many takes would be admitted now. */
+  /** Returns what `take` would return, without counting. `remaining` is the number of takes that would be admitted now. */
   peek(key: string, nowMs: number, windowMs: number, limit: number): WindowTake;
   /**
-   * How many takes of a key are in its window. Tells a key that is at its limit from one for which there is no room.
-   * @throws {RangeError} a number is not one, or out of range
+   * Number of takes in the window of a key. Distinguishes a key at its limit from a key without room in the table.
+   * @throws {RangeError} if a number is NaN or out of range
    */
   count(key: string, nowMs: number, windowMs: number): number;
-  /** Empties a key's window, as if nothing had been taken. */
+  /** Empties the window of a key. */
   forget(key: string): void;
   /**
-   * `keys`: held now, expired ones that nobody needed the room of included. `refusedFull`: takes refused so far because
-   * there was no room to count them. `bytes`: memory, which never grows.
+   * `keys`: number of keys, including expired ones whose entries are not reused yet. `refusedFull`: takes refused for lack of
+   * room. `bytes`: memory, which never grows.
    */
   stats(): { keys: number; maxKeys: number; refusedFull: number; bytes: number };
 }
 
 /**
- * How far the clock may step back before it counts as wrong until then, in milliseconds; see `wasm/assembly/window.ts`. Up
- * to here a key waits until the clock has caught up. Beyond, its takes move back in time, for it would be shut for as long as
- * the clock was ahead: the newest counts as made now, and the others keep their distance to it.
+ * Largest step back of the clock that only delays keys, in milliseconds; see `wasm/assembly/window.ts`. After a larger step the
+ * time before it counts as wrong, or a key would refuse takes for as long as the clock was ahead: its takes move back in time,
+ * the newest to now, and the others keep their distance to it.
  */
 export const STEP_BACK_MS = 3_600_000;
 
 /**
- * The time for windows, in whole milliseconds: the host's monotonic clock where it has one, so that no correction of its
- * time opens or shuts a window. Elsewhere the time as it is, with whose steps the windows themselves deal.
+ * The time for windows, in whole milliseconds: by the monotonic clock of the host if it has one, so that a correction of the wall
+ * clock affects no window. Otherwise by the wall clock, whose steps the windows handle themselves.
  */
 export function windowTime(clock: { now(): number; monotonic?(): number }): () => number {
   const { monotonic } = clock;
@@ -152,12 +152,12 @@ const SLOTS = 16;
 const DIGEST = 32;
 const HASH = 64;
 const ID = 71;
-/** Texts up to this length are quicker to copy unit by unit than to encode. */
+/** Up to this length, copying a text unit by unit is faster than encoding it. */
 const SHORT = 128;
 
 /**
- * Makes a hot path with a memory of its own. Synchronous; takes nothing from the host but the kernels and randomness.
- * @throws {RangeError} `maxKeys` is out of range, or there is not so much memory
+ * Creates a hot path with its own memory. Synchronous; needs only the kernels and random bytes.
+ * @throws {RangeError} if `maxKeys` is out of range, or if there is not enough memory
  */
 export function createHotPath(kernels: Kernels, options: HotPathOptions): HotPath {
   const wasm = kernels.instantiate();
@@ -172,7 +172,7 @@ export function createHotPath(kernels: Kernels, options: HotPathOptions): HotPat
     );
   }
 
-  // Memory has grown for the last time: views made now stay good.
+  // Memory does not grow any more: views stay valid.
   const view = (at: number, bytes: number) => new Uint8Array(wasm.memory.buffer, at, bytes);
   const inputBytes = wasm.inputBytes();
   const input = view(wasm.input(), inputBytes);
@@ -194,7 +194,7 @@ export function createHotPath(kernels: Kernels, options: HotPathOptions): HotPat
       throw new RangeError(`HMAC key slot ${slot} holds no key; call setKey for one of 0 to 15 first`);
   }
 
-  /** Copies a text to the input as UTF-8; -1: it does not fit. */
+  /** Copies a text to the input as UTF-8. @returns its length in bytes; -1 if it does not fit */
   function write(text: string): number {
     const length = text.length;
     if (length > SHORT) return encode(text);
@@ -252,8 +252,8 @@ export function createHotPath(kernels: Kernels, options: HotPathOptions): HotPat
   }
 
   /**
-   * Copies a window's key to the input. One that does not fit is known by its digest behind a byte that no UTF-8 has,
-   * so that it cannot be taken for another.
+   * Copies the key of a window to the input. A key that does not fit is replaced by its digest after a byte that UTF-8 does not
+   * have, so that it differs from every other key.
    */
   function writeKey(key: string): number {
     if (!seeded) {
@@ -280,7 +280,7 @@ export function createHotPath(kernels: Kernels, options: HotPathOptions): HotPat
 
   return {
     validate(text) {
-      // As many bytes as characters: it is ASCII.
+      // A text with as many bytes as characters is ASCII.
       return text.length === ID && encoder.encodeInto(text, input).written === ID && wasm.validate(ID) === 1;
     },
 
