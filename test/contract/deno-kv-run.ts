@@ -1,6 +1,6 @@
 /**
  * Runs {@link denoKvSuites} on Deno and writes the results to standard output as JSON: an array of
- * `{ suite, name, fault }`. With `count PATH TIMES` it adds one to a counter in a file instead, so many times, by
+ * `{ suite, name, fault }`. With `count PATH TIMES` it instead increments a counter in a file TIMES times, by
  * compare-and-swap.
  * @module
  */

@@ -1,5 +1,5 @@
 /**
- * The suites of Deno KV, in files of this machine: the store and the graph on it. For Deno alone.
+ * The suites for Deno KV in files of this machine: the store and the graph on it. Runs on Deno only.
  * @module
  */
 import { mkdtempSync, readdirSync, rmSync, statSync } from "node:fs";
@@ -38,7 +38,7 @@ declare const Deno: { openKv(path?: string): Promise<unknown> };
 
 const files: readonly ContractCase[] = [
   {
-    name: "a new file that another process holds is opened once that lets it go",
+    name: "opens a new file once another process releases it",
     async run() {
       const folder = mkdtempSync(join(tmpdir(), "millrace-"));
       const path = join(folder, "new.kv");
@@ -67,9 +67,8 @@ const files: readonly ContractCase[] = [
     },
   },
   {
-    name: "reads do not wait for writes that another process holds up, and those are given up in time",
+    name: "while another process holds the write lock, reads do not wait and writes time out",
     async run() {
-      // Safe first, section 5: another process holds the write lock.
       const folder = mkdtempSync(join(tmpdir(), "millrace-"));
       const path = join(folder, "locked.kv");
       const store = denoKvStore({ path, clock: systemClock });
@@ -102,7 +101,7 @@ const files: readonly ContractCase[] = [
     },
   },
   {
-    name: "the file is readable for its owner only",
+    name: "only the owner can read the file",
     async run() {
       const folder = mkdtempSync(join(tmpdir(), "millrace-"));
       const path = join(folder, "private.kv");

@@ -1,26 +1,26 @@
 /**
- * What every {@link Store} promises. An adapter is a file, plus a call of this.
+ * The contract of every {@link Store}. A new adapter is one file and a call of this.
  * @module
  */
 import type { Json, Store, StoreTraits } from "../../runtime/platform.ts";
 import { type ContractCase, ok, rejection, same } from "./case.ts";
 
-/** A store with nothing in it, and the world around it. */
+/** An empty store and its environment. */
 export interface StoreUnderTest {
   store: Store;
-  /** Lets time pass, as the store sees it. */
+  /** Moves the clock of the store. */
   advance(ms: number): void | Promise<void>;
-  /** Opens one more instance on the same data. Only for stores that are durable or shared. */
+  /** Opens another instance on the same data. Only for stores that are durable or shared. */
   again?(): Store | Promise<Store>;
-  /** Ends and removes everything; the store may be closed by then. */
+  /** Removes everything. The store may already be closed. */
   dispose(): void | Promise<void>;
 }
 
-/** How to get at a store, and what may be asked of it. */
+/** How to create a store, and what it can do. */
 export interface StoreHarness {
-  /** What the store has to say of itself; promises that it does not make are not put to the test. */
+  /** The traits that the store must have. Promises that it does not make are not tested. */
   traits: StoreTraits;
-  /** The longest value that it must take, in bytes; 1 MiB if left out. */
+  /** Longest value that it must accept, in bytes. Default: 1 MiB. */
   maxValueBytes?: number;
   open(): StoreUnderTest | Promise<StoreUnderTest>;
 }
@@ -47,7 +47,7 @@ export function storeContract(harness: StoreHarness): ContractCase[] {
     });
   };
 
-  promise("says what it can promise", async ({ store, again }) => {
+  promise("returns its traits", async ({ store, again }) => {
     same(store.traits, traits, "traits");
     same(
       again !== undefined,
@@ -115,7 +115,7 @@ export function storeContract(harness: StoreHarness): ContractCase[] {
     ok((await store.get("key"))?.value === wide, "a big value beyond ASCII comes back whole");
   });
 
-  promise("tells odd keys apart", async ({ store }) => {
+  promise("distinguishes unusual keys", async ({ store }) => {
     const keys = [
       ...[
         "a",
@@ -162,7 +162,7 @@ export function storeContract(harness: StoreHarness): ContractCase[] {
     same((await allKeys(store, "")).toSorted(), keys.toSorted(), "the keys");
   });
 
-  promise("keeps odd text or refuses it, and never alters it", async ({ store }) => {
+  promise("keeps unusual text or refuses it, and never alters it", async ({ store }) => {
     for (const odd of ["\0", "a\0b", "\ud800", "a\udfffb", "\udc00\ud800"]) {
       await keptOrRefused(odd, store.put("key", odd), async () => (await store.get("key"))?.value === odd);
       await keptOrRefused(odd, store.put(odd, "v"), async () => (await store.get(odd))?.value === "v");
@@ -173,7 +173,7 @@ export function storeContract(harness: StoreHarness): ContractCase[] {
     same((await store.get("a"))?.value, undefined, "a key that is the beginning of an odd one");
   });
 
-  promise("deletes", async ({ store }) => {
+  promise("delete removes the key, present or absent", async ({ store }) => {
     await store.delete("absent");
     await put(store, "key", "value");
     await put(store, "key2", "other");
@@ -183,7 +183,7 @@ export function storeContract(harness: StoreHarness): ContractCase[] {
     await store.delete("key");
   });
 
-  promise("gives every write another version", async ({ store }) => {
+  promise("every write returns another version", async ({ store }) => {
     const versions = [
       await put(store, "key", "same"),
       await put(store, "key", "same"),
@@ -195,7 +195,7 @@ export function storeContract(harness: StoreHarness): ContractCase[] {
     same((await store.get("key"))?.version, versions[3], "the version that get tells");
   });
 
-  promise("with ifVersion writes only over that version", async ({ store }) => {
+  promise("put with ifVersion writes only over that version", async ({ store }) => {
     const first = await put(store, "key", "one");
     const second = await put(store, "key", "two", { ifVersion: first, metadata: 2 });
     same(
@@ -228,7 +228,7 @@ export function storeContract(harness: StoreHarness): ContractCase[] {
     same(await store.get("absent"), null, "a key with no entry after conflicts");
   });
 
-  promise("with ifVersion null writes only where there is nothing", async ({ store }) => {
+  promise("put with ifVersion null writes only if the key is absent", async ({ store }) => {
     const first = await put(store, "key", "one", { ifVersion: null });
     same(await store.put("key", "two", { ifVersion: null }), { ok: false }, "over an entry");
     same(
@@ -240,37 +240,40 @@ export function storeContract(harness: StoreHarness): ContractCase[] {
     await put(store, "key", "three", { ifVersion: null });
   });
 
-  promise("is not fooled by an entry that was deleted and made anew", async ({ store, advance }) => {
-    const deleted = await put(store, "key", "value");
-    await store.delete("key");
-    same(
-      await store.put("key", "x", { ifVersion: deleted }),
-      { ok: false },
-      "the version of a deleted entry",
-    );
-    const expired = await put(store, "key", "value", { ttlSeconds: 2 });
-    same(
-      await store.put("key", "x", { ifVersion: deleted }),
-      { ok: false },
-      "a deleted entry's version, made anew",
-    );
-    await advance(2 * SECOND_MS);
-    same(
-      await store.put("key", "x", { ifVersion: expired }),
-      { ok: false },
-      "the version of an expired entry",
-    );
-    await put(store, "key", "value", { ifVersion: null });
-    for (const version of [deleted, expired]) {
+  promise(
+    "put with ifVersion conflicts if the entry was deleted and created again",
+    async ({ store, advance }) => {
+      const deleted = await put(store, "key", "value");
+      await store.delete("key");
       same(
-        await store.put("key", "x", { ifVersion: version }),
+        await store.put("key", "x", { ifVersion: deleted }),
         { ok: false },
-        "a version of an earlier life",
+        "the version of a deleted entry",
       );
-    }
-  });
+      const expired = await put(store, "key", "value", { ttlSeconds: 2 });
+      same(
+        await store.put("key", "x", { ifVersion: deleted }),
+        { ok: false },
+        "a deleted entry's version, made anew",
+      );
+      await advance(2 * SECOND_MS);
+      same(
+        await store.put("key", "x", { ifVersion: expired }),
+        { ok: false },
+        "the version of an expired entry",
+      );
+      await put(store, "key", "value", { ifVersion: null });
+      for (const version of [deleted, expired]) {
+        same(
+          await store.put("key", "x", { ifVersion: version }),
+          { ok: false },
+          "a version of an earlier life",
+        );
+      }
+    },
+  );
 
-  promise("lets exactly one of racing creators win", async ({ store, again }) => {
+  promise("exactly one of several racing creators wins", async ({ store, again }) => {
     const other = (await again?.()) ?? store;
     const results = await Promise.all(
       Array.from({ length: 50 }, (_, n) => (n % 2 ? other : store).put("key", `${n}`, { ifVersion: null })),
@@ -291,7 +294,7 @@ export function storeContract(harness: StoreHarness): ContractCase[] {
     await Promise.all(
       Array.from({ length: WRITERS }, async (_, n) => {
         const mine = n % 2 ? other : store;
-        // Of the writers that race, one wins; so nobody loses more often than there are writers.
+        // One of the racing writers wins each time, so a writer loses at most as often as there are writers.
         for (let attempt = 1; attempt <= WRITERS; attempt++) if (await addMember(mine, "key", n)) return;
         throw new Error(`writer ${n} lost ${WRITERS} races`);
       }),
@@ -305,7 +308,7 @@ export function storeContract(harness: StoreHarness): ContractCase[] {
     if (other !== store) await other.close();
   });
 
-  promise("keeps apart what is written at once to many keys", async ({ store }) => {
+  promise("keeps simultaneous writes to many keys apart", async ({ store }) => {
     const numbers = Array.from({ length: 1500 }, (_, n) => n);
     const versions = await Promise.all(numbers.map((n) => put(store, `key${n}`, `${n}`, { metadata: n })));
     const entries = await Promise.all(numbers.map((n) => store.get(`key${n}`)));
@@ -314,7 +317,7 @@ export function storeContract(harness: StoreHarness): ContractCase[] {
     }
   });
 
-  promise("forgets an entry at the end of its time, not before", async ({ store, advance }) => {
+  promise("an entry is absent from its expiry on, and present before", async ({ store, advance }) => {
     await put(store, "short", "value", { ttlSeconds: 2 });
     await put(store, "long", "value", { ttlSeconds: 3600 });
     await put(store, "forever", "value");
@@ -329,7 +332,7 @@ export function storeContract(harness: StoreHarness): ContractCase[] {
     same(await allKeys(store, ""), ["forever"], "the keys a long time later");
   });
 
-  promise("takes an expired entry for absent in a compare-and-swap", async ({ store, advance }) => {
+  promise("compare-and-swap treats an expired entry as absent", async ({ store, advance }) => {
     await put(store, "key", "one", { ttlSeconds: 2 });
     same(await store.put("key", "two", { ifVersion: null }), { ok: false }, "a creation before the end");
     await advance(2 * SECOND_MS);
@@ -339,7 +342,7 @@ export function storeContract(harness: StoreHarness): ContractCase[] {
     same((await store.get("key"))?.value, "three", "the new entry did not inherit the old one's end");
   });
 
-  promise("gives an entry the time of its last put", async ({ store, advance }) => {
+  promise("the last put decides the expiry of an entry", async ({ store, advance }) => {
     const first = await put(store, "longer", "value", { ttlSeconds: 2 });
     await put(store, "unlimited", "value", { ttlSeconds: 2 });
     await put(store, "shorter", "value");
@@ -350,7 +353,7 @@ export function storeContract(harness: StoreHarness): ContractCase[] {
     same(await allKeys(store, ""), ["longer", "unlimited"], "the keys");
   });
 
-  promise("refuses a lifetime that is no amount of time", async ({ store }) => {
+  promise("refuses a ttlSeconds that is not a finite number", async ({ store }) => {
     for (const ttlSeconds of [Number.NaN, Number.POSITIVE_INFINITY]) {
       const error = await rejection(store.put("key", "value", { ttlSeconds }), `ttlSeconds ${ttlSeconds}`);
       ok(error instanceof RangeError, "the error is a RangeError");
@@ -359,7 +362,7 @@ export function storeContract(harness: StoreHarness): ContractCase[] {
     same(await store.get("key"), null, "the entry after refusals");
   });
 
-  promise("drops expired entries as it goes and no living one", async ({ store, advance }) => {
+  promise("removes expired entries over time, and no live entry", async ({ store, advance }) => {
     for (let round = 0; round < 6; round++) {
       await Promise.all(
         Array.from({ length: 200 }, (_, n) => put(store, `dying/${round}/${n}`, "value", { ttlSeconds: 60 })),
@@ -403,7 +406,7 @@ export function storeContract(harness: StoreHarness): ContractCase[] {
     }
   });
 
-  promise("lists a thousand a page unless told otherwise", async ({ store }) => {
+  promise("lists 1000 keys per page by default", async ({ store }) => {
     await Promise.all(Array.from({ length: 1100 }, (_, n) => put(store, `key${n}`, "value")));
     const first = await store.list("key");
     same(first.entries.length, 1000, "how many the first page has");
@@ -411,7 +414,7 @@ export function storeContract(harness: StoreHarness): ContractCase[] {
     same(rest.flat().length, 100, "how many come after it");
   });
 
-  promise("pages on through writes and deletions", async ({ store, advance }) => {
+  promise("continues a listing while keys are written and deleted", async ({ store, advance }) => {
     for (let n = 0; n < 30; n++) await put(store, `key${10 + n}`, "value", n % 3 ? {} : { ttlSeconds: 2 });
     const first = await store.list("key", { limit: 10 });
     ok(first.cursor !== null, "there is more");
@@ -425,7 +428,7 @@ export function storeContract(harness: StoreHarness): ContractCase[] {
     same(rest, expected, "the keys after the first page that still live");
   });
 
-  promise("takes a prefix for what it is", async ({ store }) => {
+  promise("treats a prefix as literal text", async ({ store }) => {
     const keys = [
       "a%b",
       "a%c",
@@ -462,7 +465,7 @@ export function storeContract(harness: StoreHarness): ContractCase[] {
   });
 
   if (traits.durable) {
-    promise("keeps everything over a restart", async ({ store, again, advance }) => {
+    promise("keeps all entries over a restart", async ({ store, again, advance }) => {
       const version = await put(store, "key", "value", { metadata: { n: 1 }, ttlSeconds: 60 });
       await put(store, "gone", "value");
       await store.delete("gone");
@@ -496,7 +499,7 @@ export function storeContract(harness: StoreHarness): ContractCase[] {
       same((await store.get("key"))?.value, "two", "the entry after the other instance was closed");
     });
 
-    promise("never uses a version twice, whoever writes", async ({ store, again }) => {
+    promise("no two instances use the same version", async ({ store, again }) => {
       const other = await again!();
       const versions = new Set<string>();
       for (let n = 0; n < 60; n++) {
@@ -508,7 +511,7 @@ export function storeContract(harness: StoreHarness): ContractCase[] {
     });
   }
 
-  promise("rejects after close, which may be repeated", async ({ store }) => {
+  promise("rejects every operation after close; close may be repeated", async ({ store }) => {
     const written = store.put("key", "value");
     await store.close();
     ok((await written).ok, "a put from before the close is carried out");
@@ -522,7 +525,7 @@ export function storeContract(harness: StoreHarness): ContractCase[] {
   return cases;
 }
 
-/** Puts, and returns the new version. @throws {Error} on a conflict. */
+/** Puts and returns the new version. @throws {Error} on a conflict. */
 async function put(
   store: Store,
   key: string,
@@ -549,7 +552,7 @@ async function keptOrRefused(
   else ok(refusal instanceof TypeError, `${what} is refused with a TypeError, not with ${refusal}`);
 }
 
-/** One attempt to add `member` to the JSON array under `key`; false if another writer came first. */
+/** Tries once to add `member` to the JSON array of `key`. @returns false if another writer was first */
 async function addMember(store: Store, key: string, member: number): Promise<boolean> {
   const entry = await store.get(key);
   const members = entry === null ? [] : (JSON.parse(entry.value) as number[]);
@@ -557,7 +560,7 @@ async function addMember(store: Store, key: string, member: number): Promise<boo
   return (await store.put(key, value, { ifVersion: entry === null ? null : entry.version })).ok;
 }
 
-/** The keys of each page, to the end. */
+/** The keys of each page. */
 async function allPages(
   store: Store,
   prefix: string,
