@@ -7,7 +7,7 @@ test.each([
   [
     "fastly",
     ["abort", "cancellable", "event-host", "stored-secrets"],
-    ["fastly-kv", "fastly-erl", "store", "expiry"],
+    ["fastly-kv", "fastly-versions", "fastly-erl", "store", "expiry"],
   ],
   ["wasi", ["abort", "cancellable", "event-host"], ["http", "store", "expiry"]],
 ] as const)(
