@@ -185,7 +185,7 @@ export function limiterContract(harness: LimiterHarness): ContractCase[] {
 
   for (const limit of [1, 3, 30, 64, 65, 100, 700]) {
     promise(
-      `never exceeds ${limit} in any window, nor refuses without need`,
+      `never admits more than ${limit} in any window, and refuses only if necessary`,
       async ({ limiter, advance }) => {
         for (const windowMs of [1000, 60_000, 3_600_000]) {
           await followsModel(limiter, advance, { limit, windowMs }, random(limit + windowMs));

@@ -289,7 +289,7 @@ export function storeContract(harness: StoreHarness): ContractCase[] {
     if (other !== store) await other.close();
   });
 
-  promise(`loses nothing of ${WRITERS} writers who retry on one key`, async ({ store, again }) => {
+  promise(`no write of ${WRITERS} retrying writers to one key is lost`, async ({ store, again }) => {
     const other = (await again?.()) ?? store;
     await Promise.all(
       Array.from({ length: WRITERS }, async (_, n) => {

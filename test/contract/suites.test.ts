@@ -37,7 +37,7 @@ describe("the store suite finds the fault of a store", () => {
       })),
     );
     expect(found).toContain("exactly one of several racing creators wins");
-    expect(found).toContain("loses nothing of 300 writers who retry on one key");
+    expect(found).toContain("no write of 300 retrying writers to one key is lost");
   });
 
   test("that counts versions per key and loses the count", async () => {
@@ -174,7 +174,7 @@ describe("the limiter suite finds the fault of a limiter", () => {
     );
     expect(found).toContain("admits no more than the limit across a boundary of fixed windows");
     for (const limit of [1, 3, 30, 64, 65, 100, 700]) {
-      expect(found).toContain(`never exceeds ${limit} in any window, nor refuses without need`);
+      expect(found).toContain(`never admits more than ${limit} in any window, and refuses only if necessary`);
     }
   });
 
