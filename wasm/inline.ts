@@ -1,6 +1,6 @@
 import { plain } from "./built/plain.ts";
 import { simd } from "./built/simd.ts";
-import type { Kernels } from "./hotpath.ts";
+import type { Kernels } from "./kernels.ts";
 import { precompiledKernels } from "./precompiled.ts";
 
 /** A module with one SIMD instruction: valid only on hosts with SIMD. */

@@ -1,4 +1,4 @@
-import type { Exports, Kernels } from "./hotpath.ts";
+import type { Exports, Kernels } from "./kernels.ts";
 
 /**
  * The kernels for hosts that compile a module at deployment and not at run time (Cloudflare Workers).

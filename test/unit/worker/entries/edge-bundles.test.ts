@@ -19,8 +19,12 @@ test.each([
     // The kernels as JavaScript, and in no other packaging.
     expect(inputs.filter((path) => path.startsWith("wasm/"))).toEqual([
       "wasm/built/portable.js",
+      "wasm/digest.ts",
       "wasm/hotpath.ts",
+      "wasm/identity.ts",
+      "wasm/memory.ts",
       "wasm/portable.ts",
+      "wasm/window.ts",
     ]);
     expect(gzipBytes).toBeLessThan(150_000);
   },
