@@ -15,7 +15,8 @@ import { launchChromium, noChromium } from "../support/chromium.ts";
 import { configFile } from "../support/config-file.ts";
 import { type Origin, startOrigin } from "../support/origin.ts";
 import { behaviours, type PartnerServer, startPartnerServer } from "../support/partner-server.ts";
-import { root, type Spawned, spawnServer } from "../support/spawn.ts";
+import { root, spawnServer } from "../support/spawn.ts";
+import type { RunningProgram } from "../support/start-program.ts";
 import { visit } from "../support/visit.ts";
 
 const RESULTS = join(root, "test/results");
@@ -36,7 +37,7 @@ describe.skipIf(noChromium !== undefined)(noChromium ?? "the operator's page", (
   let none: PartnerServer;
   let broken: PartnerServer;
   let hanging: PartnerServer;
-  let server: Spawned;
+  let server: RunningProgram;
   const contexts: BrowserContext[] = [];
   /** Whatever a page complained of: a script that failed, or something that its content security policy forbids. */
   const complaints: string[] = [];
@@ -64,7 +65,7 @@ describe.skipIf(noChromium !== undefined)(noChromium ?? "the operator's page", (
   });
 
   /** Starts a service on a store of its own. */
-  function serve(name: string): Promise<Spawned> {
+  function serve(name: string): Promise<RunningProgram> {
     const config = {
       listen: { host: "127.0.0.1", port: 0 },
       store: `sqlite:${join(folder, `${name}.db`)}`,

@@ -11,7 +11,8 @@ import { TCString } from "@iabtechlabtcf/core";
 import type { Browser, BrowserContext, BrowserContextOptions, Page } from "playwright-core";
 import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
 import { launchChromium, noChromium } from "../support/chromium.ts";
-import { type ProcessRuntime, root, type Spawned, spawnServer } from "../support/spawn.ts";
+import { type ProcessRuntime, root, spawnServer } from "../support/spawn.ts";
+import type { RunningProgram } from "../support/start-program.ts";
 
 const RESULTS = join(root, "test/results");
 const PASSPHRASE = "only for the demonstration";
@@ -23,7 +24,7 @@ const WIDE = { width: 1440, height: 1000 };
 describe.skipIf(noChromium !== undefined)(noChromium ?? "the demonstration", () => {
   let browser: Browser;
   let folder: string;
-  let server: Spawned;
+  let server: RunningProgram;
   const contexts: BrowserContext[] = [];
   /** Whatever a page complained of: a script that failed, or something that its content security policy forbids. */
   const complaints: string[] = [];

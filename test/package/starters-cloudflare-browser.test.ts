@@ -11,8 +11,8 @@ import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { eventually } from "../runtimes/target.ts";
 import { launchChromium, noChromium } from "../support/chromium.ts";
 import { startOrigin } from "../support/origin.ts";
-import { startProgram } from "../support/program.ts";
 import { root } from "../support/spawn.ts";
+import { startProgram } from "../support/start-program.ts";
 import { buildPackage, unpackStarter } from "../support/starter.ts";
 import { runWorker } from "../support/workerd.ts";
 

@@ -9,8 +9,8 @@ import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { findViceroy } from "../../scripts/viceroy.ts";
 import { type Origin, startOrigin } from "../support/origin.ts";
-import { startProgram } from "../support/program.ts";
 import { root } from "../support/spawn.ts";
+import { startProgram } from "../support/start-program.ts";
 import { buildPackage, unpackStarter } from "../support/starter.ts";
 
 const TIMEOUT_MS = 300_000;

@@ -15,7 +15,8 @@ import {
   startPartnerServer,
 } from "../support/partner-server.ts";
 import { noRedis, type RedisServer, startRedis } from "../support/redis.ts";
-import { type ProcessRuntime, runtimes, type Spawned, spawnServer } from "../support/spawn.ts";
+import { type ProcessRuntime, runtimes, spawnServer } from "../support/spawn.ts";
+import type { RunningProgram } from "../support/start-program.ts";
 import {
   ecCookieOf,
   eventually,
@@ -132,12 +133,12 @@ describe.skipIf(noRedis !== undefined)(noRedis ?? "two processes on one Redis", 
     let origin: Origin;
     let hourly: Partner;
     let minutely: Partner;
-    let servers: Spawned[];
+    let servers: RunningProgram[];
     let targets: Target[];
 
     const start = () =>
       spawnServer(runtime, ["worker/cli/main.ts", "serve", "--config", join(folder, "config.json")]);
-    const target = ({ url, log }: Spawned) => targetOf(runtime, url, origin, log);
+    const target = ({ url, log }: RunningProgram) => targetOf(runtime, url, origin, log);
 
     beforeAll(async () => {
       folder = mkdtempSync(join(tmpdir(), "millrace-cluster-"));
@@ -269,7 +270,7 @@ describe.skipIf(noRedis !== undefined)(noRedis ?? "two processes on one Redis", 
       const ledger: Ledger = new Map();
       const crowded = Array.from({ length: 8 }, freshIp);
       let come = 0;
-      let doomed: Spawned | null = null;
+      let doomed: RunningProgram | null = null;
 
       /** Visitors come until so many have been, at once and by turns to the targets. */
       async function crowd(until: number, at: () => readonly Target[]): Promise<void> {
@@ -292,7 +293,7 @@ describe.skipIf(noRedis !== undefined)(noRedis ?? "two processes on one Redis", 
       const first = crowd(many, () => (doomed === null ? targets : [targets[1]!]));
       await eventually("half of the visitors", async () => come > many / 2 || undefined);
       doomed = servers[0]!;
-      doomed.process.kill("SIGKILL");
+      doomed.kill("SIGKILL");
       await first;
       await crowd(2 * many, () => [targets[1]!]);
       doomed = null;

@@ -11,7 +11,7 @@ import { findViceroy } from "../../scripts/viceroy.ts";
 import { configFile } from "../support/config-file.ts";
 import { buildFastly, startViceroy } from "../support/fastly.ts";
 import { type Origin, startOrigin } from "../support/origin.ts";
-import type { Program } from "../support/program.ts";
+import type { RunningProgram } from "../support/start-program.ts";
 import { visit } from "../support/visit.ts";
 import { blackBox } from "./black-box.ts";
 import { newcomer } from "./scenarios/identity.ts";
@@ -42,7 +42,7 @@ region = "OH"
 describe.skipIf(findViceroy() === null)("black box on fastly", () => {
   const folder = mkdtempSync(join(tmpdir(), "millrace-"));
   let origin: Origin;
-  let server: Program;
+  let server: RunningProgram;
   let target: Target;
 
   beforeAll(async () => {
@@ -55,7 +55,7 @@ describe.skipIf(findViceroy() === null)("black box on fastly", () => {
       folder,
     });
     server = await startViceroy(wasm, folder, LOCAL_SERVER);
-    target = targetOf("fastly", server.url, origin, server.log);
+    target = targetOf("fastly", server.url, origin, server.all);
   }, 300_000);
 
   afterAll(async () => {
@@ -89,7 +89,7 @@ describe.skipIf(findViceroy() === null)("black box on fastly", () => {
 
 describe.skipIf(findViceroy() === null)("what Fastly itself knows and keeps", () => {
   const folder = mkdtempSync(join(tmpdir(), "millrace-"));
-  let server: Program;
+  let server: RunningProgram;
 
   /** A service whose site says how many requests its instance has had. */
   const build = (config: object) =>

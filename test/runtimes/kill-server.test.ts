@@ -5,7 +5,8 @@ import { DatabaseSync } from "node:sqlite";
 import { expect, test } from "vitest";
 import { configFile } from "../support/config-file.ts";
 import { startOrigin } from "../support/origin.ts";
-import { type ProcessRuntime, type Spawned, spawnServer } from "../support/spawn.ts";
+import { type ProcessRuntime, spawnServer } from "../support/spawn.ts";
+import type { RunningProgram } from "../support/start-program.ts";
 import { ecCookieOf, scenarioConfig, targetOf } from "./target.ts";
 
 const KILLS = 3;
@@ -29,7 +30,7 @@ test.each<ProcessRuntime>(["node", "bun", "deno"])(
     );
     const start = () => spawnServer(runtime, ["worker/cli/main.ts", "serve", "--config", config]);
     const given = new Set<string>();
-    let server: Spawned | undefined;
+    let server: RunningProgram | undefined;
     try {
       for (let round = 0; round < KILLS; round++) {
         server = await start();
@@ -46,7 +47,7 @@ test.each<ProcessRuntime>(["node", "bun", "deno"])(
             }
             if (given.size - before >= ANSWERS && !killed) {
               killed = true;
-              server!.process.kill("SIGKILL");
+              server!.kill("SIGKILL");
             }
           }
         });

@@ -11,7 +11,8 @@ import { promisify } from "node:util";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { configFile } from "../support/config-file.ts";
 import { type Origin, startOrigin } from "../support/origin.ts";
-import { type ProcessRuntime, root, runtimes, type Spawned, spawnServer } from "../support/spawn.ts";
+import { type ProcessRuntime, root, runtimes, spawnServer } from "../support/spawn.ts";
+import type { RunningProgram } from "../support/start-program.ts";
 import {
   ecCookieOf,
   eventually,
@@ -43,7 +44,7 @@ describe.each(Object.keys(runtimes) as ProcessRuntime[])("a locked store on %s",
   let folder: string;
   let path: string;
   let origin: Origin;
-  let server: Spawned;
+  let server: RunningProgram;
   let target: Target;
 
   beforeAll(async () => {

@@ -650,7 +650,7 @@ describe.each(processes)("the proxy on %s", (runtime) => {
         () => request("GET /ws", ["Connection: Upgrade", "Upgrade: websocket"]),
       ];
       await ask(straight, request("GET /warm"));
-      const pid = server.process.pid!;
+      const pid = server.pid;
       const began = descriptors(pid);
       let left = 1500;
       const breakOff = async () => {
@@ -689,7 +689,7 @@ describe.each(processes)("the proxy on %s", (runtime) => {
       });
       // Bun lets garbage grow with what it counts as memory in use, to which the tables belong.
       const small = await before(site.url, { throttle: { maxKeys: 1000, addressesPerHour: 1000 } });
-      const pid = small.server.process.pid!;
+      const pid = small.server.pid;
       const began = residentBytes(pid);
       let peak = began;
       const watch = setInterval(() => {

@@ -10,7 +10,8 @@ import { configFile } from "../support/config-file.ts";
 import { type Origin, startOrigin } from "../support/origin.ts";
 import { behaviours, type PartnerServer, startPartnerServer } from "../support/partner-server.ts";
 import { noRedis, type RedisServer, startRedis } from "../support/redis.ts";
-import { type ProcessRuntime, runtimes, type Spawned, spawnServer } from "../support/spawn.ts";
+import { type ProcessRuntime, runtimes, spawnServer } from "../support/spawn.ts";
+import type { RunningProgram } from "../support/start-program.ts";
 import { ecCookieOf, eventually, scenarioConfig, type Target, targetOf, type Visitor } from "./target.ts";
 
 const RETURN = "https://partner.example/back";
@@ -23,7 +24,7 @@ describe.skipIf(noRedis !== undefined)(noRedis ?? "an outage of Redis", () => {
     let redis: RedisServer;
     let origin: Origin;
     let pulled: PartnerServer;
-    let server: Spawned;
+    let server: RunningProgram;
     let target: Target;
 
     beforeAll(async () => {

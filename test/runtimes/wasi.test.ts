@@ -11,8 +11,8 @@ import { join } from "node:path";
 import { afterAll, beforeAll, describe, test } from "vitest";
 import { configFile } from "../support/config-file.ts";
 import { type Origin, startOrigin } from "../support/origin.ts";
-import type { Program } from "../support/program.ts";
-import { root, type Spawned, spawnServer } from "../support/spawn.ts";
+import { root, spawnServer } from "../support/spawn.ts";
+import type { RunningProgram } from "../support/start-program.ts";
 import { buildWasi, findWasmtime, startJco, startWasmtime } from "../support/wasi.ts";
 import { blackBox } from "./black-box.ts";
 import { scenariosOn } from "./left-out.ts";
@@ -30,13 +30,13 @@ const severalAtOnce = ["proxy: the body streams while it is still being written"
 describe("black box on wasi", () => {
   const folder = mkdtempSync(join(tmpdir(), "millrace-"));
   let origin: Origin;
-  let store: Spawned;
+  let store: RunningProgram;
   let component: string;
-  let server: Program;
+  let server: RunningProgram;
 
   const storeAt = (url: string) => ({ MILLRACE_EDGE_COOKIE_STORE: url.replace("://", `://:${TOKEN}@`) });
   const serve = (isolation: "instance" | "worker") => startJco(component, isolation, storeAt(store.url));
-  const target = (): Target => targetOf("wasi", server.url, origin, server.log);
+  const target = (): Target => targetOf("wasi", server.url, origin, server.all);
 
   beforeAll(async () => {
     origin = await startOrigin();

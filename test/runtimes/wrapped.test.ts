@@ -1,12 +1,13 @@
 /** Safe first, section 7: a new visitor's answer has the media type of a returning one's; hono's context keeps the identity. */
 import { request } from "node:http";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { type ProcessRuntime, type Spawned, spawnServer } from "../support/spawn.ts";
+import { type ProcessRuntime, spawnServer } from "../support/spawn.ts";
+import type { RunningProgram } from "../support/start-program.ts";
 import { visit } from "../support/visit.ts";
 import { eventually } from "./target.ts";
 
 describe.each<ProcessRuntime>(["node", "bun", "deno"])("a wrapped site on %s", (runtime) => {
-  let server: Spawned;
+  let server: RunningProgram;
   let cookie: [string, string];
 
   const id = (answer: { setCookies: string[] }) => /^ts-ec=([^;]+)/.exec(answer.setCookies.at(-1) ?? "")?.[1];

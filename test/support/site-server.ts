@@ -2,7 +2,8 @@ import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { configFile } from "./config-file.ts";
-import { type ProcessRuntime, type Spawned, spawnServer } from "./spawn.ts";
+import { type ProcessRuntime, spawnServer } from "./spawn.ts";
+import type { RunningProgram } from "./start-program.ts";
 
 /**
  * Starts `millrace serve` on a runtime in front of an origin, with a store that ends with it.
@@ -13,7 +14,7 @@ export async function serveSite(
   origin: string,
   config: Record<string, unknown> & Partial<Record<"listen" | "publisher" | "consent", object>> = {},
   descriptors?: number,
-): Promise<Spawned & { port: number }> {
+): Promise<RunningProgram & { port: number }> {
   const folder = mkdtempSync(join(tmpdir(), "millrace-site-"));
   const file = join(folder, "config.json");
   const whole = {
