@@ -8,12 +8,20 @@ import { join } from "node:path";
 import process from "node:process";
 import { configFile } from "../../test/support/config-file.ts";
 import { noRedis, startRedis } from "../../test/support/redis.ts";
+import { readToolOptions } from "../../test/support/tool-options.ts";
 import { IP_HEADER, startBalancer, TRY_IP_HEADER } from "./balancer.ts";
 import { RESTART_MS, startMember } from "./processes.ts";
 import { type CountingPartner, startCountingPartner, startSite } from "./site.ts";
 
 const DOMAIN = "millrace.localhost";
 const PORT = 8787;
+readToolOptions({
+  name: "cluster",
+  summary:
+    "Starts a Redis, two millrace processes that share it and a load balancer. MILLRACE_LISTEN_PORT sets the port,\n" +
+    "MILLRACE_REDIS names a running Redis.",
+});
+
 /** Limit of partner "hourly" for each client address, in requests an hour. */
 const PER_HOUR = 10;
 /** Limit of partner "minutely", in requests a minute. */
@@ -142,12 +150,18 @@ ${
 `;
 }
 
+let isEnding = false;
+
 async function end(): Promise<void> {
+  isEnding = true;
   for (const cleanup of cleanups.splice(0)) await cleanup();
 }
 
+// The handlers stay: without one, the helper that starts programs ends this process at once.
 for (const signal of ["SIGINT", "SIGTERM"] as const) {
-  process.once(signal, () => end().then(() => process.exit(0)));
+  process.on(signal, () => {
+    if (!isEnding) void end().then(() => process.exit(0));
+  });
 }
 try {
   await start();

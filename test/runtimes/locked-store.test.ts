@@ -2,8 +2,7 @@
  * Another process holds the write lock of the SQLite file: pages, health and readiness go on.
  * Safe first, section 5: the whole process stands still in steps of 5 s, returning visitors and health too.
  */
-import { execFile, spawn } from "node:child_process";
-import { once } from "node:events";
+import { execFile } from "node:child_process";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -12,7 +11,7 @@ import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { configFile } from "../support/config-file.ts";
 import { type Origin, startOrigin } from "../support/origin.ts";
 import { type ProcessRuntime, root, runtimes, spawnServer } from "../support/spawn.ts";
-import type { RunningProgram } from "../support/start-program.ts";
+import { type RunningProgram, startProgram } from "../support/start-program.ts";
 import {
   ecCookieOf,
   eventually,
@@ -26,18 +25,14 @@ import {
 /** The pages that must be answered while one write waits its 4 s. A process that waits inside of SQLite answers none. */
 const PAGES = 10;
 
-/** Holds the lock until its result is called. */
+/** Holds the lock until the returned function is called. */
 async function holdLock(path: string): Promise<() => Promise<void>> {
-  const [command, ...args] = runtimes.node;
-  const child = spawn(command, [...args, join(root, "test/runtimes/hold-lock.ts"), path], {
-    stdio: ["pipe", "pipe", "inherit"],
+  const program = await startProgram({
+    command: runtimes.node[0],
+    args: [join(root, "test/runtimes/hold-lock.ts"), path],
+    ready: /^held$/m,
   });
-  await once(child.stdout, "data");
-  return async () => {
-    const ended = once(child, "close");
-    child.stdin.end();
-    await ended;
-  };
+  return async () => void (await program.stop());
 }
 
 describe.each(Object.keys(runtimes) as ProcessRuntime[])("a locked store on %s", (runtime) => {

@@ -110,8 +110,7 @@ const fields = [...answer.headers].filter(
 await listen("the same bytes", () => new Response(known, { headers: fields }), headers, "/identify");
 
 console.log(JSON.stringify({ pid: process.pid, servers } satisfies Served));
-process.stdin.resume();
-process.stdin.once("end", () => {
+process.on("SIGTERM", () => {
   rmSync(folder, { recursive: true, force: true });
   process.exit(0);
 });

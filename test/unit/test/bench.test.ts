@@ -24,11 +24,11 @@ const served = (name: string, rate: number, ms: number) => ({
   p99Ms: spread(ms * 3),
 });
 
+const PROVENANCE = { date: "2026-01-02", machine: "2 x a machine", versions: { Node: "24.0.0" } };
+
 function resultsWith(pageRate: number, pageMs: number, coldMs: number): Results {
   return {
-    date: "2026-01-02",
-    machine: "2 x a machine",
-    hosts: { Node: "24.0.0" },
+    provenance: { mint: { Node: PROVENANCE }, take: { Node: PROVENANCE }, served: { Node: PROVENANCE } },
     benches: {
       mint: { Node: [row("millrace", 100), row("node:crypto", 250), row("Web Crypto", 9000)] },
       take: {

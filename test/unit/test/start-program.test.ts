@@ -2,14 +2,6 @@ import { existsSync, readFileSync } from "node:fs";
 import { expect, test } from "vitest";
 import { runCommand, startProgram } from "../../support/start-program.ts";
 
-/** A program that prints a readiness line and then runs a script. */
-const program = (script = "", ready = /^ready on (\S+)$/m) =>
-  startProgram({
-    command: process.execPath,
-    args: ["-e", `console.log("ready on here"); setInterval(() => {}, 1000); ${script}`],
-    ready,
-  });
-
 const isRunning = (pid: number) => {
   try {
     process.kill(pid, 0);
@@ -22,7 +14,11 @@ const isRunning = (pid: number) => {
 };
 
 test("startProgram returns the first group of the readiness line and the output so far", async () => {
-  const running = await program('console.error("a warning")');
+  const running = await startProgram({
+    command: "sh",
+    args: ["-c", "echo a warning >&2; echo ready on here; exec sleep 60"],
+    ready: /^ready on (\S+)$/m,
+  });
   expect([running.url, running.output()]).toEqual(["here", "ready on here\n"]);
   expect(isRunning(running.pid)).toBe(true);
   expect(await running.stop()).toBeNull();
