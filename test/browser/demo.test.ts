@@ -157,11 +157,11 @@ describe.skipIf(noChromium !== undefined)(noChromium ?? "the demonstration", () 
     await liveThroughAll(await newcomer(), "demo-light");
   });
 
-  it("shows it by night", async () => {
+  it("shows it with a dark color scheme", async () => {
     await liveThroughAll(await newcomer({ colorScheme: "dark" }), "demo-dark");
   });
 
-  it.each(["bun", "deno"] as const)("shows it on %s, and ends when told to", async (runtime) => {
+  it.each(["bun", "deno"] as const)("shows it on %s, and ends on a signal", async (runtime) => {
     const other = await start(runtime, `${runtime}.db`);
     try {
       const visitor = await newcomer({}, other);
@@ -179,7 +179,7 @@ describe.skipIf(noChromium !== undefined)(noChromium ?? "the demonstration", () 
     }
   });
 
-  it("knows an id again after a restart", async () => {
+  it("keeps an id across a restart", async () => {
     const first = await start("node", "restart.db");
     const visitor = await newcomer({}, first);
     try {
@@ -202,7 +202,7 @@ describe.skipIf(noChromium !== undefined)(noChromium ?? "the demonstration", () 
     }
   });
 
-  it("makes an id at once where no law asks, and withdraws it where one does", async () => {
+  it("mints an id at once in a country without rules, and withdraws it in one with rules", async () => {
     const visitor = await newcomer();
     await visitor.open("/");
     await visitor.travel("Japan");
@@ -219,7 +219,7 @@ describe.skipIf(noChromium !== undefined)(noChromium ?? "the demonstration", () 
     await visitor.sees(".p-tombstone", id);
   });
 
-  it("heeds an opt-out from sale in California", async () => {
+  it("honors an opt-out of sale in California", async () => {
     const visitor = await newcomer();
     await visitor.open("/");
     await visitor.travel("California");
@@ -245,7 +245,7 @@ describe.skipIf(noChromium !== undefined)(noChromium ?? "the demonstration", () 
     await visitor.picture("demo-california-2-opted-out");
   });
 
-  it("heeds Global Privacy Control in Texas, whatever the banner was told", async () => {
+  it("honors Global Privacy Control in Texas despite consent in the banner", async () => {
     const visitor = await newcomer({ extraHTTPHeaders: { "Sec-GPC": "1" } });
     await visitor.open("/");
     await visitor.travel("Texas");
@@ -256,7 +256,7 @@ describe.skipIf(noChromium !== undefined)(noChromium ?? "the demonstration", () 
     expect(await visitor.jar("ts-ec")).toBeNull();
   });
 
-  it("spares an id where the country is not known", async () => {
+  it("keeps an id unchanged where the country is unknown", async () => {
     const visitor = await newcomer();
     await visitor.open("/");
     await visitor.travel("Canada");
@@ -270,7 +270,7 @@ describe.skipIf(noChromium !== undefined)(noChromium ?? "the demonstration", () 
     await visitor.picture("demo-unknown");
   });
 
-  it("tells each browser its own story, and starts over", async () => {
+  it("shows each browser its own events, and can start over", async () => {
     const [one, other] = [await newcomer(), await newcomer()];
     await other.open("/");
     await one.open("/");
@@ -288,7 +288,7 @@ describe.skipIf(noChromium !== undefined)(noChromium ?? "the demonstration", () 
     await one.page.getByRole("button", { name: "Accept all" }).waitFor();
   });
 
-  it("fits on a phone, where the panel is a bar that opens", async () => {
+  it("shows the panel as a bar that opens on a phone", async () => {
     const visitor = await newcomer({
       viewport: { width: 390, height: 844 },
       deviceScaleFactor: 2,
@@ -317,7 +317,7 @@ describe.skipIf(noChromium !== undefined)(noChromium ?? "the demonstration", () 
     await visitor.picture("demo-phone-4-withdraw");
   });
 
-  it("lets a crowd wait in line for a partner that bears no more", async () => {
+  it("queues many visitors for a partner at its limit", async () => {
     const own = await start("node", "crowd.db");
     try {
       const visitor = await newcomer({}, own);
@@ -352,7 +352,7 @@ describe.skipIf(noChromium !== undefined)(noChromium ?? "the demonstration", () 
     }
   });
 
-  it("plays every part of a partner", async () => {
+  it("plays each role of a partner", async () => {
     const visitor = await newcomer();
     await visitor.open("/");
     await visitor.follows("Play a partner", "/_demo/partner");
@@ -441,23 +441,20 @@ describe.skipIf(noChromium !== undefined)(noChromium ?? "the demonstration", () 
     await visitor.picture("demo-play-4-forgotten");
   });
 
-  it.each(["light", "dark"] as const)(
-    "has a page for the partner that is easy on the eyes, %s",
-    async (colorScheme) => {
-      const visitor = await newcomer({ colorScheme, viewport: { width: 1440, height: 1600 } });
-      await visitor.open("/_demo/partner");
-      await visitor.picture(`demo-play-${colorScheme}`);
-      expect(await visitor.unnamed()).toEqual([]);
-      expect(await visitor.faint()).toEqual([]);
-      await visitor.open("/");
-      await visitor.click("Accept all");
-      await visitor.sees(".p-pulls", "is in the graph");
-      expect(await visitor.unnamed()).toEqual([]);
-      expect(await visitor.faint()).toEqual([]);
-    },
-  );
+  it.each(["light", "dark"] as const)("has a readable partner page in %s", async (colorScheme) => {
+    const visitor = await newcomer({ colorScheme, viewport: { width: 1440, height: 1600 } });
+    await visitor.open("/_demo/partner");
+    await visitor.picture(`demo-play-${colorScheme}`);
+    expect(await visitor.unnamed()).toEqual([]);
+    expect(await visitor.faint()).toEqual([]);
+    await visitor.open("/");
+    await visitor.click("Accept all");
+    await visitor.sees(".p-pulls", "is in the graph");
+    expect(await visitor.unnamed()).toEqual([]);
+    expect(await visitor.faint()).toEqual([]);
+  });
 
-  it("plays the partner on a phone", async () => {
+  it("shows the partner page on a phone", async () => {
     const visitor = await newcomer({
       viewport: { width: 390, height: 844 },
       deviceScaleFactor: 2,
@@ -487,7 +484,7 @@ describe.skipIf(noChromium !== undefined)(noChromium ?? "the demonstration", () 
     expect(await width()).toBe(390);
   });
 
-  it("leads from this machine's other names to the one that keeps cookies", async () => {
+  it("redirects from other names of this machine to the one that keeps cookies", async () => {
     const visitor = await newcomer();
     const { port } = new URL(server.url);
     await visitor.page.goto(`http://127.0.0.1:${port}/about?from=here`);

@@ -36,7 +36,7 @@ declare const Deno: { openKv(path?: string): Promise<unknown> };
 
 const files: readonly ContractCase[] = [
   {
-    name: "a new file that another process holds is opened once that lets it go",
+    name: "opens a new file after another process has released it",
     async run() {
       const folder = mkdtempSync(join(tmpdir(), "millrace-"));
       const path = join(folder, "new.kv");
@@ -65,7 +65,7 @@ const files: readonly ContractCase[] = [
     },
   },
   {
-    name: "reads do not wait for writes that another process holds up, and those are given up in time",
+    name: "reads do not wait for writes that another process blocks, and those writes time out",
     async run() {
       // Safe first, section 5: another process holds the write lock.
       const folder = mkdtempSync(join(tmpdir(), "millrace-"));
@@ -100,7 +100,7 @@ const files: readonly ContractCase[] = [
     },
   },
   {
-    name: "the file is readable for its owner only",
+    name: "the file is readable by its owner only",
     async run() {
       const folder = mkdtempSync(join(tmpdir(), "millrace-"));
       const path = join(folder, "private.kv");

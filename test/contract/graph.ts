@@ -49,7 +49,7 @@ export function graphContract(harness: StoreHarness): ContractCase[] {
       },
     },
     {
-      name: "a withdrawal among many writers stands, whatever comes before and after it",
+      name: "a withdrawal among concurrent writers persists",
       async run() {
         const { store, dispose } = await harness.open();
         const graph = createGraph(store, clock, random);
@@ -70,7 +70,7 @@ export function graphContract(harness: StoreHarness): ContractCase[] {
       },
     },
     {
-      name: "a deletion among many writers of two instances holds, whatever comes before and after it",
+      name: "a deletion among concurrent writers of two instances persists",
       async run() {
         const { store, again, dispose } = await harness.open();
         const second = again === undefined ? store : await again();

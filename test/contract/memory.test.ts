@@ -2,7 +2,7 @@ import { expect, test } from "vitest";
 import { memoryStore } from "../../runtime/stores/memory.ts";
 import { manualClock } from "../support/manual-clock.ts";
 
-test("a full memory store refuses what is new, keeps what it has, and says so", async () => {
+test("a full memory store rejects new entries, keeps the others, and reports it", async () => {
   const store = memoryStore({ clock: manualClock(), maxBytes: 10_000 });
   const value = "v".repeat(1000);
   for (const key of ["a", "b", "c", "d"]) expect((await store.put(key, value)).ok).toBe(true);
@@ -18,7 +18,7 @@ test("a full memory store refuses what is new, keeps what it has, and says so", 
   expect((await store.put("f", value)).ok).toBe(true);
 });
 
-test("expired entries give their room back as others are written", async () => {
+test("expired entries are removed as others are written", async () => {
   const clock = manualClock();
   const store = memoryStore({ clock, maxBytes: 1_000_000 });
   const value = "v".repeat(100);

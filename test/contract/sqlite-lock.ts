@@ -108,25 +108,22 @@ export function sqliteLockContract(): ContractCase[] {
   });
 
   return [
-    promise(
-      "lets the event loop turn and answers reads at once while the write lock is held",
-      async (world) => {
-        const store = world.open();
-        await store.put("there", "value");
-        const release = world.hold();
-        const put = store.put("new", "value");
-        ok(!(await isOver(put)), "the write waits for the lock");
-        for (const key of ["there", "absent", "new"]) {
-          const entry = store.get(key);
-          ok(!(entry instanceof Promise), `the read of "${key}" is answered at once`);
-          same(entry?.value ?? null, key === "there" ? "value" : null, "what is in the file");
-        }
-        same((await store.list("")).entries.length, 1, "a listing");
-        release();
-        ok((await put).ok, "the write is made once the lock is gone");
-        same((await store.get("new"))?.value, "value", "what was written");
-      },
-    ),
+    promise("keeps the event loop running and answers reads while the write lock is held", async (world) => {
+      const store = world.open();
+      await store.put("there", "value");
+      const release = world.hold();
+      const put = store.put("new", "value");
+      ok(!(await isOver(put)), "the write waits for the lock");
+      for (const key of ["there", "absent", "new"]) {
+        const entry = store.get(key);
+        ok(!(entry instanceof Promise), `the read of "${key}" is answered at once`);
+        same(entry?.value ?? null, key === "there" ? "value" : null, "what is in the file");
+      }
+      same((await store.list("")).entries.length, 1, "a listing");
+      release();
+      ok((await put).ok, "the write is made once the lock is gone");
+      same((await store.get("new"))?.value, "value", "what was written");
+    }),
 
     promise("makes the writes that waited in their order", async (world) => {
       const store = world.open();
@@ -171,7 +168,7 @@ export function sqliteLockContract(): ContractCase[] {
       const refused = await Promise.allSettled(puts.slice(20_000));
       ok(
         refused.every((one) => one.status === "rejected" && /too many/.test(String(one.reason))),
-        "those beyond the bound are refused while the lock is held",
+        "writes beyond the limit are rejected while the lock is held",
       );
       release();
       const results = await Promise.all(puts.slice(0, 20_000));

@@ -39,7 +39,7 @@ function beside(at = path) {
 }
 
 describe("group commit", () => {
-  test("commits the writes of one turn together, and only then acknowledges them", async () => {
+  test("commits the writes of one turn together, and acknowledges them afterwards", async () => {
     const store = open();
     const { count } = beside();
     const writes = Array.from({ length: 500 }, (_, n) => store.put(`key${n}`, "value"));
@@ -49,7 +49,7 @@ describe("group commit", () => {
     await Promise.all(writes);
   });
 
-  test("gathers writes that follow reads of the same turn", async () => {
+  test("groups writes that follow reads of the same turn", async () => {
     const store = open();
     const { count } = beside();
     const flows = Array.from({ length: 300 }, async (_, n) => {
@@ -82,7 +82,7 @@ describe("group commit", () => {
     expect((await store.get("key"))?.value).toBe("three");
   });
 
-  test("shows a process its own writes before they are acknowledged", async () => {
+  test("reads return pending writes of the same process", async () => {
     const store = open();
     const put = store.put("key", "one");
     expect((await store.get("key"))?.value).toBe("one");
@@ -92,7 +92,7 @@ describe("group commit", () => {
     expect([await put, await gone]).toEqual([{ ok: true, version: "1" }, undefined]);
   });
 
-  test("bounds a transaction: of 2500 writes at once, 2000 are in the file before the turn ends", async () => {
+  test("limits a transaction: of 2500 concurrent writes, 2000 are in the file before the turn ends", async () => {
     const store = open();
     const { count } = beside();
     const writes = Array.from({ length: 2500 }, (_, n) => store.put(`key${n}`, "value"));
@@ -101,7 +101,7 @@ describe("group commit", () => {
     expect(count()).toBe(2500);
   });
 
-  test("rejects every write of a transaction that fails, then works again", async () => {
+  test("rejects all writes of a failed transaction, then works again", async () => {
     const store = open();
     const { db } = beside();
     await store.put("before", "value");
@@ -120,7 +120,7 @@ describe("group commit", () => {
     expect(versions.every(({ ok }) => ok)).toBe(true);
   });
 
-  test("takes back what part of a failed transaction did, its versions included", async () => {
+  test("rolls back all writes of a failed transaction, with their versions", async () => {
     const store = open();
     const { db, count } = beside();
     // Fails in the middle of the very first transaction, which also sets versions aside.
@@ -141,7 +141,7 @@ describe("an update", () => {
   const update = (store: Store, key: string, decide: Parameters<NonNullable<Store["update"]>>[1]) =>
     store.update!(key, decide);
 
-  test("writes what it makes of what is stored, with its metadata and its end", async () => {
+  test("replaces the stored value, metadata and expiry", async () => {
     const store = open();
     await update(store, "key", () => ({ value: "one", metadata: { n: 1 }, ttlSeconds: 60 }));
     const first = await store.get("key");
@@ -153,7 +153,7 @@ describe("an update", () => {
     expect(await store.put("key", "three", { ifVersion: first!.version })).toEqual({ ok: false });
   });
 
-  test("writes nothing where nothing is to be changed", async () => {
+  test("writes nothing if the value stays the same", async () => {
     const store = open();
     await update(store, "absent", (stored) => (stored === null ? null : { value: "there" }));
     expect(await store.get("absent")).toBeNull();
@@ -163,7 +163,7 @@ describe("an update", () => {
     expect(await store.get("key")).toEqual(before);
   });
 
-  test("does not see an expired entry, and takes its place", async () => {
+  test("ignores an expired entry and replaces it", async () => {
     const store = open();
     await store.put("key", "old", { ttlSeconds: 1 });
     clock.advance(1000);
@@ -171,14 +171,14 @@ describe("an update", () => {
     expect((await store.get("key"))?.value).toBe("null");
   });
 
-  test("loses none of many, by two instances and between puts", async () => {
+  test("loses no concurrent update of two instances, also between puts", async () => {
     const [one, two] = [open(), open()];
     const changes = Array.from({ length: 300 }, (_, i) => update(i % 2 ? one : two, "key", counted));
     await Promise.all([...changes, one.put("other", "value")]);
     expect((await two.get("key"))?.value).toBe("300");
   });
 
-  test("comes in order with the writes of its turn, and a read sees it", async () => {
+  test("keeps its order among the writes of its turn, and is visible to reads", async () => {
     const store = open();
     const done = [
       store.put("key", "5"),
@@ -190,7 +190,7 @@ describe("an update", () => {
     await Promise.all(done);
   });
 
-  test("that throws, or makes what cannot be kept, fails alone", async () => {
+  test("that throws, or returns an invalid value, fails alone", async () => {
     const store = open();
     await store.put("key", "value");
     const done = await Promise.allSettled([
@@ -215,7 +215,7 @@ describe("an update", () => {
     expect((await store.get("b"))?.value).toBe("1");
   });
 
-  test("is rejected with the others of a transaction that fails", async () => {
+  test("is rejected with the other writes of a failed transaction", async () => {
     const store = open();
     const { db } = beside();
     db.exec("ALTER TABLE entries RENAME TO moved");
@@ -228,7 +228,7 @@ describe("an update", () => {
 });
 
 describe("expired entries", () => {
-  test("leave the file as others are written, a few at a time", async () => {
+  test("are removed as others are written, a few at a time", async () => {
     const store = open();
     const { count } = beside();
     await Promise.all(
@@ -247,13 +247,13 @@ describe("expired entries", () => {
 });
 
 describe("the file", () => {
-  test("is made with its folders, which are nobody else's to read", async () => {
+  test("is created with its folders, readable by the owner only", async () => {
     const store = open(join(folder, "a/b/store.db"));
     await store.put("key", "value");
     expect(statSync(join(folder, "a")).mode & 0o077).toBe(0);
   });
 
-  test("has a write-ahead log that a commit reaches at once, and is whole again after close", async () => {
+  test("has a write-ahead log, which is empty after close", async () => {
     const store = open();
     await store.put("key", "value");
     expect(readFileSync(`${path}-wal`).includes("value")).toBe(true);
@@ -264,7 +264,7 @@ describe("the file", () => {
     expect(db.prepare("PRAGMA integrity_check").get()).toEqual({ integrity_check: "ok" });
   });
 
-  test("is opened while another thread still holds it in the old journal mode", async () => {
+  test("can be opened while another thread holds it in another journal mode", async () => {
     // Changing the journal then fails at once, whatever the busy timeout.
     const holder = new Worker(
       `const { parentPort, workerData } = require("node:worker_threads");
@@ -312,13 +312,13 @@ describe("the file", () => {
     expect(readFileSync(path).equals(before)).toBe(true);
   });
 
-  test("that cannot be made is refused with its name and the way out", () => {
+  test("that cannot be created is rejected with its name and a solution", () => {
     writeFileSync(path, "");
     expect(() => open(join(path, "below.db"))).toThrow(/store\.db\/below\.db: .*(must be able to write)/);
     expect(() => open(folder)).toThrow(/unable to open .*(must be able to write)/);
   });
 
-  test("faults name neither key nor value", async () => {
+  test("errors contain neither key nor value", async () => {
     const store = open();
     const { db } = beside();
     db.exec("DROP TABLE entries");

@@ -11,7 +11,7 @@ async function faults(cases: ContractCase[]): Promise<string[]> {
   return (await runCases(cases)).filter(({ fault }) => fault !== null).map(({ name }) => name);
 }
 
-describe("the store suite finds a store", () => {
+describe("the store suite detects a store", () => {
   const suite = (broken: (store: Store, clock: ManualClock) => Partial<Store>) =>
     storeContract({
       traits: { name: "memory", readAfterWrite: true, durable: false, shared: false },
@@ -22,7 +22,7 @@ describe("the store suite finds a store", () => {
       },
     });
 
-  test("that is not broken", async () => {
+  test("without faults, and accepts it", async () => {
     expect(await faults(suite(() => ({})))).toEqual([]);
   });
 
@@ -124,7 +124,7 @@ describe("the store suite finds a store", () => {
   });
 });
 
-describe("the limiter suite finds a limiter", () => {
+describe("the limiter suite detects a limiter", () => {
   const suite = (limiter: (clock: ManualClock) => RateLimiter) =>
     limiterContract({
       clockCanBeSetBack: false,
@@ -153,7 +153,7 @@ describe("the limiter suite finds a limiter", () => {
       };
     };
 
-  test("that is not broken", async () => {
+  test("without faults, and accepts it", async () => {
     expect(await faults(suite(log()))).toEqual([]);
   });
 

@@ -326,7 +326,7 @@ const odd = fc
   });
 
 describe("the reader of GPP strings agrees with the IAB's library", () => {
-  test("on what the library writes", () => {
+  test("on strings of the library", () => {
     forget();
     fc.assert(
       fc.property(sound, ({ text, facts }) => {
@@ -339,7 +339,7 @@ describe("the reader of GPP strings agrees with the IAB's library", () => {
     expect([...seen.differences]).toEqual([]);
   });
 
-  test("on what the library writes, damaged", () => {
+  test("on strings of the library with damage", () => {
     forget();
     const damages = fc.array(damage(`${DIGITS}~~..%é `), { minLength: 4, maxLength: 4 });
     fc.assert(
@@ -352,7 +352,7 @@ describe("the reader of GPP strings agrees with the IAB's library", () => {
     expect(seen.absentForBoth).toBeGreaterThan(500);
   });
 
-  test("on single sections, damaged", () => {
+  test("on single sections with damage", () => {
     forget();
     const one = fc
       .tuple(fc.constantFrom(...US_SECTIONS), usSection)
@@ -373,7 +373,7 @@ describe("the reader of GPP strings agrees with the IAB's library", () => {
     expect(seen.differences).toContain("no such value");
   });
 
-  test("on headers and sections that do not belong together", () => {
+  test("on headers and sections of different strings", () => {
     forget();
     fc.assert(fc.property(odd, compare), { numRuns: 15_000 });
     expect(seen.read).toBeGreaterThan(1000);
@@ -382,7 +382,7 @@ describe("the reader of GPP strings agrees with the IAB's library", () => {
     expect(seen.differences).toContain("sections beside a broken TCF section");
   });
 
-  test("on numbers with codes of every length", () => {
+  test("on number codes of each length", () => {
     forget();
     for (let digits = 1; digits <= 14; digits++) {
       for (const middle of ["", "E", "V", "q"]) compare(`DBAB${"A".repeat(digits - 1)}${middle}G~1YNN`);
@@ -401,7 +401,7 @@ describe("the reader of GPP strings agrees with the IAB's library", () => {
     );
   });
 
-  test("and nothing makes it throw", () => {
+  test("and never throws", () => {
     fc.assert(
       fc.property(fc.string({ unit: "binary", maxLength: 300 }), (text) => compare(text)),
       { numRuns: 5000 },

@@ -186,7 +186,7 @@ const nearly = (() => {
 })();
 
 describe("the reader of TC strings agrees with the IAB's library", () => {
-  test("on what the library writes", () => {
+  test("on strings of the library", () => {
     fc.assert(
       fc.property(sound, ({ text, facts }) => {
         expect(readTcf(text)).toEqual(facts);
@@ -197,7 +197,7 @@ describe("the reader of TC strings agrees with the IAB's library", () => {
     );
   });
 
-  test("on what the library writes, damaged", () => {
+  test("on strings of the library with damage", () => {
     seen.accepted = seen.refusedByBoth = 0;
     fc.assert(
       fc.property(
@@ -213,7 +213,7 @@ describe("the reader of TC strings agrees with the IAB's library", () => {
     expect(seen.refusedByBoth).toBeGreaterThan(1000);
   });
 
-  test("on strings that are nearly sound", () => {
+  test("on almost valid strings", () => {
     seen.accepted = seen.refusedByBoth = 0;
     seen.stricter.clear();
     fc.assert(fc.property(nearly, compare), { numRuns: 30_000 });
@@ -236,7 +236,7 @@ describe("the reader of TC strings agrees with the IAB's library", () => {
     );
   });
 
-  test("and nothing makes it throw", () => {
+  test("and never throws", () => {
     fc.assert(
       fc.property(fc.string({ unit: "binary", maxLength: 300 }), (text) => {
         compare(text);

@@ -129,7 +129,7 @@ const place = fc.constantFrom(
 );
 
 describe("decideConsent", () => {
-  test("keeps to the table, whatever the visitor chose and wherever they are", () => {
+  test("follows the table for all choices and countries", () => {
     const counts = new Map<string, number>();
     fc.assert(
       fc.property(choices, place, (chosen, { jurisdiction, ...client }) => {
@@ -153,7 +153,7 @@ describe("decideConsent", () => {
     ]);
   });
 
-  test("a refusal that is added never turns a no into a yes", () => {
+  test("an additional refusal never allows an id", () => {
     const refusals: ((chosen: Choices) => Choices)[] = [
       (chosen) => ({ ...chosen, gpc: true }),
       (chosen) => ({ ...chosen, gppGpc: true }),
@@ -174,7 +174,7 @@ describe("decideConsent", () => {
     );
   });
 
-  test("nothing that a stranger sends makes it throw, and no noise is a yes", () => {
+  test("never throws, and noise never allows an id", () => {
     const noise = fc.option(
       fc.oneof(
         fc.string({ unit: "binary", maxLength: 60 }),
@@ -196,7 +196,7 @@ describe("decideConsent", () => {
     );
   });
 
-  test("no cookie header makes it throw", () => {
+  test("never throws on a cookie header", () => {
     const pair = fc
       .tuple(fc.constantFrom(...SIGNAL_COOKIES), fc.string({ maxLength: 20 }))
       .map((parts) => parts.join("="));
@@ -211,7 +211,7 @@ describe("decideConsent", () => {
   });
 });
 
-describe("the work that a hostile string causes", () => {
+describe("the work for a hostile string", () => {
   const header = (...bits: string[]) => fromBits(bitsOf(3, 6) + bitsOf(1, 6) + bits.join(""));
   const ranges = (count: number, bits: string) =>
     `${bitsOf(9, 16)}1${bitsOf(count, 12)}${bits.repeat(count)}`;

@@ -41,7 +41,7 @@ const anything = fc.oneof(
   fc.tuple(ipv6ish, zone).map((parts) => parts.join("")),
 );
 
-test("agrees with the host on every text that looks like an address", () => {
+test("agrees with the host on texts that look like addresses", () => {
   let addresses = 0;
   fc.assert(
     fc.property(anything, (text) => {
@@ -54,7 +54,7 @@ test("agrees with the host on every text that looks like an address", () => {
   expect(addresses).toBeGreaterThan(10_000);
 });
 
-test("every way to write one IPv6 address has one normal form", () => {
+test("all forms of one IPv6 address have the same normal form", () => {
   const groups = fc.array(fc.integer({ min: 0, max: 0xffff }), { minLength: 8, maxLength: 8 });
   fc.assert(
     fc.property(groups, (values) => {
@@ -69,7 +69,7 @@ test("every way to write one IPv6 address has one normal form", () => {
   );
 });
 
-test("nothing makes it throw", () => {
+test("never throws", () => {
   fc.assert(
     fc.property(fc.string({ unit: "binary", maxLength: 200 }), (text) => {
       const result = normaliseIp(text);

@@ -49,7 +49,7 @@ afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
 describe.each(Object.keys(runtimes) as ProcessRuntime[])("%s", (runtime) => {
   test(
-    "serves its site with an identity, and keeps it when it starts anew",
+    "serves its site with an identity, and keeps it after a restart",
     async () => {
       const [command, ...args] = unpack(runtime);
       expect(command).toBe(runtime);

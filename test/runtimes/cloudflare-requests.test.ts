@@ -70,7 +70,7 @@ describe("requests on cloudflare", () => {
     expect(ids).toMatchObject({ first: { uid: "uid-of-first" }, second: { uid: "uid-of-second" } });
   };
 
-  test("a client that goes away in the middle of a write takes nobody's write with it", async () => {
+  test("a client that disconnects during a write cancels no other client's write", async () => {
     const { id, visitor } = await newcomer(target);
     const headers = { "x-test-ip": visitor.ip!, "x-test-country": "JP", cookie: `ts-ec=${id}` };
     const before = await objectCalls();
@@ -91,7 +91,7 @@ describe("requests on cloudflare", () => {
     await bothIn(id);
   });
 
-  test("a write that outlives its answer is made, and the next one after it", async () => {
+  test("a write that is pending at the end of its response completes, and so does the next one", async () => {
     const { id, visitor } = await newcomer(target);
     await objectsTake(1500);
     const answer = await target.visit(visitor, { path: pixel("first") });
@@ -102,7 +102,7 @@ describe("requests on cloudflare", () => {
     await bothIn(id);
   });
 
-  test("objects that hang are left after a while, and nothing waits for them any more", async () => {
+  test("a hanging object is abandoned after a timeout, and later requests do not wait for it", async () => {
     const { id, visitor } = await newcomer(target);
     await objectsTake(-1);
     const degraded = await target.visit(visitor, { path: "/identify" });
@@ -124,7 +124,7 @@ describe("requests on cloudflare", () => {
     expect((await target.entry(id))?.ids.after?.uid).toBe("uid-of-after");
   });
 
-  test("nothing that one request made is touched by another", () => {
+  test("no request uses an I/O object of another request", () => {
     expect(worker.log()).not.toMatch(/different request|code had hung|will never/i);
   });
 });

@@ -18,7 +18,7 @@ const isRunning = (pid: number) => {
 };
 
 test.skipIf(noRedis !== undefined)(
-  "npm run cluster: two share an identity, one dies and comes back, all end",
+  "npm run cluster starts two processes that share identities, restarts one that is killed, and ends all",
   async () => {
     const cluster = await spawnServer("node", ["scripts/cluster/main.ts"], { MILLRACE_LISTEN_PORT: "0" });
     try {

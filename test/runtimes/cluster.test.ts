@@ -182,7 +182,7 @@ describe.skipIf(noRedis !== undefined)(noRedis ?? "two processes on one Redis", 
       }
     }
 
-    test("what one learns the other knows, and what one forgets", async () => {
+    test("an id that one process stores or deletes is stored or deleted for both", async () => {
       const [one, other] = targets as [Target, Target];
       const { id, visitor } = await newcomer(one, freshIp());
       await eventually("the pulled id", async () => (await other.entry(id))?.ids.hourly);
@@ -193,7 +193,7 @@ describe.skipIf(noRedis !== undefined)(noRedis ?? "two processes on one Redis", 
       expect(await one.entry(id)).toMatchObject({ consent: { ok: false }, ids: {} });
     });
 
-    test("a partner's limit for an id holds for both together, to the last pull", async () => {
+    test("a partner's limit for an id counts the pulls of both processes exactly", async () => {
       const ip = freshIp();
       const visits = 3 * PER_HOUR;
       const limited = ['partner="hourly"', 'outcome="rate_limited"'];
@@ -208,7 +208,7 @@ describe.skipIf(noRedis !== undefined)(noRedis ?? "two processes on one Redis", 
       expect(pulls()).toBe(PER_HOUR);
     });
 
-    test("a domain's window is one for both, and is used up", async () => {
+    test("both processes share a domain's window and use it up", async () => {
       await Promise.all(
         Array.from({ length: 3 * PER_MINUTE }, (_, n) => newcomer(targets[n % 2]!, freshIp())),
       );
@@ -223,7 +223,7 @@ describe.skipIf(noRedis !== undefined)(noRedis ?? "two processes on one Redis", 
       noLimitExceeded();
     });
 
-    test("an id is asked for by one of them at a time", async () => {
+    test("only one process at a time pulls an id", async () => {
       // The window of the other partner is full; this one takes its time, and then knows an id.
       const slow = await startPartner(behaviours.hanging);
       const register = {
@@ -266,7 +266,7 @@ describe.skipIf(noRedis !== undefined)(noRedis ?? "two processes on one Redis", 
       }
     });
 
-    test("one is killed under load: nothing acknowledged is lost, no limit is exceeded, another takes its place", async () => {
+    test("a process killed under load loses no acknowledged write, exceeds no limit, and is replaced", async () => {
       const ledger: Ledger = new Map();
       const crowded = Array.from({ length: 8 }, freshIp);
       let come = 0;

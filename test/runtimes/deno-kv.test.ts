@@ -40,7 +40,7 @@ describe("contract suites on deno", () => {
 });
 
 test(
-  "two processes that count in one file of Deno KV lose nothing",
+  "two processes that increment counters in one Deno KV file lose no update",
   async () => {
     const folder = mkdtempSync(join(tmpdir(), "millrace-"));
     try {
@@ -53,7 +53,7 @@ test(
   TIMEOUT_MS,
 );
 
-test("a server on Deno KV has every id that it gave out when it is killed and started again", async () => {
+test("a server on Deno KV that is killed and restarted has each id that it returned", async () => {
   const folder = mkdtempSync(join(tmpdir(), "millrace-"));
   const origin = await startOrigin();
   const config = join(folder, "config.json");

@@ -42,13 +42,13 @@ describe.skipIf(findViceroy() === null)("contract suites on fastly", () => {
     expect(await ask(`/${number}`)).toEqual({ name, fault: null });
   });
 
-  test("instances that write to one entry at once lose nothing", async () => {
+  test("concurrent instances that update one entry lose no update", async () => {
     const members = Array.from({ length: 200 }, (_, n) => `${n}`);
     await Promise.all(members.map((member) => ask(`/add?member=${member}`)));
     expect((await ask("/members")).toSorted()).toEqual(members.toSorted());
   });
 
-  test("Viceroy has no Edge Rate Limiting to speak of: what is counted is not there", async () => {
+  test("Viceroy's Edge Rate Limiting does not count", async () => {
     expect(await ask("/erl")).toBe(0);
   });
 });

@@ -66,7 +66,7 @@ describe.skipIf(findViceroy() === null)("black box on fastly", () => {
 
   blackBox("fastly", () => target);
 
-  test("health, and a plain 404 for what is not there", async () => {
+  test("health answers 200, unknown paths answer 404", async () => {
     const health = await target.visit({}, { path: "/_ts/health" });
     assert.deepEqual([health.status, JSON.parse(health.body)], [200, { status: "ok" }]);
     const ready = await target.visit({}, { path: "/_ts/ready" });
@@ -74,7 +74,7 @@ describe.skipIf(findViceroy() === null)("black box on fastly", () => {
     assert.equal((await target.visit({}, { path: "/_ts/nothing" })).status, 404);
   });
 
-  test("cookie headers as long as Viceroy takes them", async () => {
+  test("accepts cookie headers up to Viceroy's limit", async () => {
     const { id, visitor } = await newcomer(target);
     for (const cookie of [`a=${"x".repeat(14_000)}; ts-ec=${id}`, `${"a=b; ".repeat(2800)}ts-ec=${id}`]) {
       const answer = await target.visit(
@@ -87,7 +87,7 @@ describe.skipIf(findViceroy() === null)("black box on fastly", () => {
   });
 });
 
-describe.skipIf(findViceroy() === null)("what Fastly itself knows and keeps", () => {
+describe.skipIf(findViceroy() === null)("the client, the secrets and the stores of Fastly", () => {
   const folder = mkdtempSync(join(tmpdir(), "millrace-"));
   let server: RunningProgram;
 
@@ -114,7 +114,7 @@ describe.skipIf(findViceroy() === null)("what Fastly itself knows and keeps", ()
     rmSync(folder, { recursive: true, force: true });
   });
 
-  test("address and place, where no header is named for them, and never from one that is not", async () => {
+  test("reads address and country from Fastly unless the configuration names a header, and never from another header", async () => {
     const headers: [string, string][] = [
       ["x-test-ip", "203.0.113.1"],
       ["x-forwarded-for", "203.0.113.1"],
@@ -126,21 +126,21 @@ describe.skipIf(findViceroy() === null)("what Fastly itself knows and keeps", ()
     assert.match(answer.body, /^\d 127\.0\.0\.1$/);
   });
 
-  test("as many requests of an instance as were asked for", async () => {
+  test("an instance serves the configured number of requests", async () => {
     const counts: number[] = [];
     for (let n = 0; n < 9; n++) counts.push(Number.parseInt((await visit(server.url, {})).body, 10));
     assert.equal(Math.max(...counts), 3);
     assert.ok(counts.filter((count) => count === 3).length >= 2, `${counts}`);
   });
 
-  test("a fault of the configuration fails the build, named by its field", async () => {
+  test("an invalid configuration fails the build and names the field", async () => {
     const faulty = { ...config, consent: { gdprCountries: ["France"] }, store: "redis://127.0.0.1" };
     await assert.rejects(build(faulty), (error: Error) => /consent\.gdprCountries\[0\]/.test(error.message));
     await assert.rejects(build({ ...config, store: "redis://127.0.0.1" }), /it has fastly-kv:NAME/);
     await assert.rejects(build({ ...config, limiter: "redis://127.0.0.1" }), /it has local.*fastly-erl:NAME/);
   });
 
-  test("a secret that is not there is named in the log, and nothing is served in its place", async () => {
+  test("a missing secret is named in the log, and requests fail", async () => {
     const { wasm } = await build({ ...config, passphrases: [{ secret: "forgotten" }] });
     const without = await startViceroy(wasm, folder, LOCAL_SERVER);
     try {

@@ -57,7 +57,7 @@ function send(
 }
 
 test.each<ProcessRuntime>(["node", "bun", "deno"])(
-  "on %s a flood of forged ids shuts out neither partners nor visitors",
+  "on %s a flood of forged ids blocks neither partners nor visitors",
   async (runtime) => {
     const origin = createServer((_, response) => response.end("the page")).listen(0, "127.0.0.1");
     await once(origin, "listening");

@@ -16,7 +16,7 @@ const AT_ONCE = 8;
 const ANSWERS = 60;
 
 test.each<ProcessRuntime>(["node", "bun", "deno"])(
-  "a server on %s that is killed while visitors come has every id that it gave out",
+  "a server on %s that is killed during visits has each id that it returned",
   async (runtime) => {
     const folder = mkdtempSync(join(tmpdir(), "millrace-kill-"));
     const database = join(folder, "graph.db");

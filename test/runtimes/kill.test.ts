@@ -125,7 +125,7 @@ async function dump(runtime: ProcessRuntime): Promise<string[][]> {
 }
 
 test.each(Object.keys(runtimes) as ProcessRuntime[])(
-  "%s, killed again and again while it writes, loses nothing",
+  "%s loses no acknowledged write when it is killed again and again",
   async (runtime) => {
     const ledger = new Ledger();
     for (const writes of [1, 20, 100, 333, 700, 1000, 1600, 2500, 3300, 4000]) {
@@ -141,7 +141,7 @@ test.each(Object.keys(runtimes) as ProcessRuntime[])(
   },
 );
 
-test("three runtimes write to one file; two are killed, the third goes on, nothing is lost", async () => {
+test("three runtimes write to one file and lose no acknowledged write when two of them are killed", async () => {
   const start = (runtime: ProcessRuntime) => startWriter(runtime, "write", runtime, String(MOST_WRITES));
   const [node, bun, deno] = [start("node"), start("bun"), start("deno")];
   await Promise.all([node, bun, deno].map((writer) => writer.acknowledged(300)));
@@ -159,7 +159,7 @@ test("three runtimes write to one file; two are killed, the third goes on, nothi
 });
 
 test.each(Object.keys(runtimes) as ProcessRuntime[])(
-  "%s, when the file may grow no more, says so and loses nothing acknowledged",
+  "%s reports a full disk and loses no acknowledged write",
   async (runtime) => {
     // What the limit's signal would do is left to the write's own error, as on a full disk.
     const command = [...runtimes[runtime], ...writerArgs("write", "full", String(MOST_WRITES))];

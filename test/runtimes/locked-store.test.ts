@@ -76,7 +76,7 @@ describe.each(Object.keys(runtimes) as ProcessRuntime[])("a locked store on %s",
     return [status, JSON.parse(body)];
   };
 
-  test("serves pages, says what is wrong, and goes on when the lock is gone", async () => {
+  test("serves pages and reports the fault while the file is locked, and recovers afterwards", async () => {
     const known = await newcomer();
     await eventually("the entry", async () => (await target.entry(known.id)) ?? undefined);
     expect(await probe("/_ts/ready")).toEqual([200, { status: "ok" }]);
@@ -113,7 +113,7 @@ describe.each(Object.keys(runtimes) as ProcessRuntime[])("a locked store on %s",
 });
 
 test.each(Object.keys(runtimes) as ProcessRuntime[])(
-  "the thread that empties the log does not keep a process alive on %s",
+  "the checkpoint thread does not keep a process alive on %s",
   async (runtime) => {
     const folder = mkdtempSync(join(tmpdir(), "millrace-once-"));
     try {

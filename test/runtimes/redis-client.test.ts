@@ -78,7 +78,7 @@ async function startWay(port: number) {
 
 type Way = Awaited<ReturnType<typeof startWay>>;
 
-describe.skipIf(noRedis !== undefined)(noRedis ?? "a connection to Redis", () => {
+describe.skipIf(noRedis !== undefined)(noRedis ?? "the Redis client", () => {
   let server: RedisServer;
 
   beforeAll(async () => {
@@ -112,7 +112,7 @@ describe.skipIf(noRedis !== undefined)(noRedis ?? "a connection to Redis", () =>
     }
   }
 
-  test("gives a script to a server that has lost it", () =>
+  test("loads a script again that the server has lost", () =>
     using(async (redis) => {
       expect(await redis.run(SCRIPT, "key", "one")).toEqual(["millrace:key", "one"]);
       await ask(server.port, "SCRIPT", "FLUSH");
@@ -120,7 +120,7 @@ describe.skipIf(noRedis !== undefined)(noRedis ?? "a connection to Redis", () =>
       expect(await Promise.all(many)).toEqual(many.map((_, n) => ["millrace:key", `${n}`]));
     }));
 
-  test("refuses at once while the server is dead, and goes on when it is back, with all that was acknowledged", () =>
+  test("fails fast while the server is down, and reconnects with all acknowledged writes", () =>
     using(async (redis) => {
       const store = redisStore({ redis, clock });
       const limiter = redisLimiter({ redis });
@@ -141,7 +141,7 @@ describe.skipIf(noRedis !== undefined)(noRedis ?? "a connection to Redis", () =>
       expect(await limiter.take("kept", rate)).toMatchObject({ admitted: true, remaining: 1 });
     }));
 
-  test("connects by itself to a server that was not there at first", () =>
+  test("connects to a server that starts later", () =>
     using(async (redis) => {
       await server.kill();
       await expect(redis.send("GET", "key")).rejects.toThrow("ECONNREFUSED");
@@ -149,7 +149,7 @@ describe.skipIf(noRedis !== undefined)(noRedis ?? "a connection to Redis", () =>
       expect(await recovered(() => redis.send("GET", "absent"))).toBeNull();
     }));
 
-  test("bounds the wait for a silent server, and goes on when that speaks again", () =>
+  test("times out while the server is suspended, and recovers afterwards", () =>
     using(
       async (redis) => {
         await redis.send("SET", "key", "value");
@@ -168,7 +168,7 @@ describe.skipIf(noRedis !== undefined)(noRedis ?? "a connection to Redis", () =>
       { timeoutMs: SHORT_MS },
     ));
 
-  test("bounds the wait for a server that is silent from the beginning", () =>
+  test("times out if the server never answers", () =>
     using(
       async (redis) => {
         server.freeze();
@@ -182,7 +182,7 @@ describe.skipIf(noRedis !== undefined)(noRedis ?? "a connection to Redis", () =>
       { timeoutMs: SHORT_MS },
     ));
 
-  test("leaves a connection that leads nowhere any longer for a new one", () =>
+  test("replaces a dead connection", () =>
     usingWay(SHORT_MS, async (redis, way) => {
       await redis.send("SET", "key", "value");
       way.forget();
@@ -190,7 +190,7 @@ describe.skipIf(noRedis !== undefined)(noRedis ?? "a connection to Redis", () =>
       expect(await recovered(() => redis.send("GET", "key"))).toBe("value");
     }));
 
-  test("waits for the answers of a connection that it leaves", () =>
+  test("waits for pending answers of a connection that it replaces", () =>
     usingWay(PATIENT_MS, async (redis, way) => {
       await redis.send("SET", "key", "value");
       const release = way.hold();
@@ -209,7 +209,7 @@ describe.skipIf(noRedis !== undefined)(noRedis ?? "a connection to Redis", () =>
       expect(await late).toBe("value");
     }));
 
-  test("refuses when too much waits for answers", () =>
+  test("rejects commands when too many are pending", () =>
     using(
       async (redis) => {
         await redis.send("SET", "key", "value");
@@ -233,7 +233,7 @@ describe.skipIf(noRedis !== undefined)(noRedis ?? "a connection to Redis", () =>
       { timeoutMs: PATIENT_MS },
     ));
 
-  test("keeps from a full server what it cannot hold", async () => {
+  test("rejects writes that a full server cannot store", async () => {
     const full = await startRedis(["--maxmemory", "3mb", "--maxmemory-policy", "noeviction"]);
     try {
       await using(
@@ -252,7 +252,7 @@ describe.skipIf(noRedis !== undefined)(noRedis ?? "a connection to Redis", () =>
     }
   });
 
-  test("says what is wrong with the password, and never the password", async () => {
+  test("reports a wrong password without its text", async () => {
     const secured = await startRedis(["--requirepass", "the-right-one"]);
     const at = (user: string) => secured.url.replace("//", `//${user}@`);
     try {
@@ -274,14 +274,14 @@ describe.skipIf(noRedis !== undefined)(noRedis ?? "a connection to Redis", () =>
     }
   });
 
-  test("tells that keys of its name are other software's", () =>
+  test("reports keys of other software under its prefix", () =>
     using(async (redis) => {
       await ask(server.port, "HSET", "millrace:entry:theirs", "field", "value");
       const store = redisStore({ redis, clock });
       await expect(store.get("theirs")).rejects.toThrow(/WRONGTYPE .*\?prefix=/);
     }));
 
-  test("does not take several servers for a Cluster", async () => {
+  test("rejects several servers that are not a Cluster", async () => {
     await using(
       async (redis) =>
         void (await expect(redis.send("GET", "key")).rejects.toThrow(/that is no Cluster; name one host/)),
@@ -291,7 +291,7 @@ describe.skipIf(noRedis !== undefined)(noRedis ?? "a connection to Redis", () =>
     );
   });
 
-  test("waits at its end for what is under way", async () => {
+  test("close waits for pending commands", async () => {
     const redis = connectRedis({ url: server.url, timeoutMs: LONG_MS });
     const puts = Array.from({ length: 200 }, (_, n) => redis.send("SET", `late${n}`, "value"));
     await redis.close();
@@ -299,7 +299,7 @@ describe.skipIf(noRedis !== undefined)(noRedis ?? "a connection to Redis", () =>
     expect(await ask(server.port, "EXISTS", ...puts.map((_, n) => `millrace:late${n}`))).toBe("200");
   });
 
-  describe("and a Cluster", () => {
+  describe("with a Cluster", () => {
     let cluster: RedisCluster;
 
     beforeAll(async () => {
@@ -310,7 +310,7 @@ describe.skipIf(noRedis !== undefined)(noRedis ?? "a connection to Redis", () =>
 
     const names = Array.from({ length: 90 }, (_, n) => `key${n}`);
 
-    test("is found by any of its nodes, whichever of the named ones are gone", async () => {
+    test("connects through any named node that is up", async () => {
       const urls = [cluster.nodes[1]!.url, `redis://127.0.0.1:1,127.0.0.1:${cluster.nodes[2]!.port}`];
       for (const url of urls) {
         await using(
@@ -326,7 +326,7 @@ describe.skipIf(noRedis !== undefined)(noRedis ?? "a connection to Redis", () =>
       for (const { port } of cluster.nodes) expect(Number(await ask(port, "DBSIZE"))).toBeGreaterThan(10);
     });
 
-    test("has no databases", () =>
+    test("rejects a database number", () =>
       using(
         async (redis) =>
           void (await expect(redis.send("GET", "key")).rejects.toThrow(/leave the number out/)),
@@ -335,7 +335,7 @@ describe.skipIf(noRedis !== undefined)(noRedis ?? "a connection to Redis", () =>
         },
       ));
 
-    test("refuses for the part that is dead, and goes on when that is back", () =>
+    test("fails for the slots of a dead node only, and recovers when it is back", () =>
       using(
         async (redis) => {
           await Promise.all(names.map((name) => redis.send("SET", name, "value")));

@@ -105,7 +105,7 @@ async function startFake(reply: (command: string, connection: number) => string)
   return { ...fake, commands };
 }
 
-describe("a server that refuses", () => {
+describe("a server that rejects commands", () => {
   const words = [
     "READONLY You can't write against a read only replica.",
     "ERR Error running script: @user_script:15: -READONLY You can't write against a read only replica.",
@@ -117,7 +117,7 @@ describe("a server that refuses", () => {
     "TRYAGAIN Multiple keys request during rehashing of slot",
   ];
 
-  test.each(words)("%s: the connection is left, and the operation made on another one", async (refusal) => {
+  test.each(words)("%s: the operation is retried on another connection", async (refusal) => {
     let refuses = false;
     const fake = await startFake((_command, connection) =>
       refuses && connection === 1 ? `-${refusal}\r\n` : "+OK\r\n",
@@ -156,7 +156,7 @@ describe("a server that refuses", () => {
     }
   });
 
-  test("all the time is asked at a bounded rate, whatever is asked of it", async () => {
+  test("a server that always rejects gets a bounded rate of attempts", async () => {
     const fake = await startFake(() => "-LOADING Redis is loading the dataset in memory\r\n");
     const redis = connectRedis({ url: fake.url, timeoutMs: LONG_MS });
     try {
@@ -208,7 +208,7 @@ describe.skipIf(noRedis !== undefined)(noRedis ?? "a failover behind one address
     return next.port;
   }
 
-  test("is followed by writes, conditions and limits: none is lost, none fails for long", async () => {
+  test("writes, conditions and limits move to the new master without loss", async () => {
     const address = await startAddress(master.port);
     const [forStore, forLimiter] = [1, 2].map(() => connectRedis({ url: address.url, timeoutMs: LONG_MS }));
     const store = redisStore({ redis: forStore!, clock });
@@ -233,7 +233,7 @@ describe.skipIf(noRedis !== undefined)(noRedis ?? "a failover behind one address
     }
   });
 
-  test("is followed by a reader who never writes", async () => {
+  test("reads move to the new master without a write", async () => {
     const address = await startAddress(master.port);
     const reader = redisStore({ redis: connectRedis({ url: address.url, timeoutMs: LONG_MS }), clock });
     try {
@@ -255,7 +255,7 @@ describe.skipIf(noRedis !== undefined)(noRedis ?? "a failover behind one address
     }
   });
 
-  test("that the address does not follow fails reads and writes alike, and says why", async () => {
+  test("reads and writes fail with a reason while the address leads to the old master", async () => {
     const address = await startAddress(master.port);
     const store = redisStore({ redis: connectRedis({ url: address.url, timeoutMs: LONG_MS }), clock });
     try {
@@ -274,7 +274,7 @@ describe.skipIf(noRedis !== undefined)(noRedis ?? "a failover behind one address
     }
   });
 
-  test("tells no partner that an id is not found because an old master answers", async () => {
+  test("no partner gets 'not found' because of an old master", async () => {
     const address = await startAddress(master.port);
     const key = "the-key-of-the-partner-who-uploads";
     const options = {

@@ -116,7 +116,7 @@ describe.skipIf(noRedis !== undefined)(noRedis ?? "an outage of Redis", () => {
       return counts;
     }
 
-    test("pages and new ids go on without it, each fault is told once, and all is well when it is back", async () => {
+    test("pages and new ids work without Redis, each fault is logged once, and everything recovers", async () => {
       const known = await newcomer();
       await eventually("the entry", async () => (await target.entry(known.id)) ?? undefined);
       expect(await ready()).toEqual({ status: 200 });
@@ -148,7 +148,7 @@ describe.skipIf(noRedis !== undefined)(noRedis ?? "an outage of Redis", () => {
       expect(server.log()).not.toContain(known.id);
     });
 
-    test("a silent one holds up nobody for long, and is asked again when it speaks", async () => {
+    test("a suspended Redis delays requests only briefly, and is used again afterwards", async () => {
       const known = await newcomer();
       await eventually("the entry", async () => (await target.entry(known.id)) ?? undefined);
       redis.freeze();

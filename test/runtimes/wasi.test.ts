@@ -24,8 +24,8 @@ const TOKEN = "the-token-of-the-store";
 /** Every request waits for all that the ones before have left to do. */
 const SCENARIO_TIMEOUT_MS = 400_000;
 
-/** jco serves either one request after the other, or several at once without their background work. */
-const severalAtOnce = ["proxy: the body streams while it is still being written"];
+/** jco serves either one request at a time, or several requests at once without their background work. */
+const severalAtOnce = ["proxy: streams a body"];
 
 describe("black box on wasi", () => {
   const folder = mkdtempSync(join(tmpdir(), "millrace-"));
@@ -56,7 +56,7 @@ describe("black box on wasi", () => {
     rmSync(folder, { recursive: true, force: true });
   });
 
-  describe("one request after the other", () => {
+  describe("one request at a time", () => {
     beforeAll(async () => {
       server = await serve("instance");
     });
@@ -64,7 +64,7 @@ describe("black box on wasi", () => {
 
     blackBox("wasi", target, (name) => !severalAtOnce.includes(name), SCENARIO_TIMEOUT_MS);
 
-    test("health, and a plain 404 for what is not there", async () => {
+    test("health answers 200, unknown paths answer 404", async () => {
       const health = await target().visit({}, { path: "/_ts/health" });
       assert.deepEqual([health.status, JSON.parse(health.body)], [200, { status: "ok" }]);
       const ready = await target().visit({}, { path: "/_ts/ready" });
@@ -73,7 +73,7 @@ describe("black box on wasi", () => {
     });
   });
 
-  describe("several at once", () => {
+  describe("several requests at once", () => {
     beforeAll(async () => {
       server = await serve("worker");
     });
@@ -95,7 +95,7 @@ describe("black box on wasi", () => {
     });
   }
 
-  test("a fault of the configuration is in the log, by field, and no page fails silently", async () => {
+  test("an invalid configuration is logged with its field, and pages fail with 500", async () => {
     server = await startJco(component, "instance", { MILLRACE_EDGE_COOKIE_PASSPHRASES: "short" });
     try {
       const answer = await target().visit({});

@@ -60,14 +60,14 @@ describe.each<ProcessRuntime>(["node", "bun", "deno"])("a wrapped site on %s", (
     }
   });
 
-  test("a text is sent as text, and a form's boundary is the body's", async () => {
+  test("text bodies get a text type, and forms the boundary of their body", async () => {
     expect((await visit(server.url, { path: "/text" })).headers["content-type"]).toMatch(/^text\/plain/);
     const { headers, body } = await visit(server.url, { path: "/form" });
     const boundary = /boundary=(.*)/.exec(headers["content-type"]!)![1]!.replace(/"/g, "");
     expect(body.startsWith(`--${boundary}`)).toBe(true);
   });
 
-  test("a body without an end streams to a new visitor, and ends when the visitor leaves", async () => {
+  test("an endless body streams to a new visitor and is cancelled when the visitor disconnects", async () => {
     await new Promise<void>((resolve, reject) => {
       const outgoing = request(`${server.url}/endless`, { agent: false }, (incoming) => {
         incoming.once("data", () => {
@@ -83,7 +83,7 @@ describe.each<ProcessRuntime>(["node", "bun", "deno"])("a wrapped site on %s", (
     });
   });
 
-  test("hono's context has the identity behind middleware that replaces the request", async () => {
+  test("Hono's context has the identity after middleware that replaces the request", async () => {
     // A form's, which is a visit of a page.
     const form = { method: "POST", agent: false as const, headers: { accept: "text/html" } };
     const answer = await new Promise<{ status: number; body: string; ec: unknown }>((resolve, reject) => {
