@@ -1,6 +1,6 @@
 import { defineConfig } from "vitest/config";
 
-/** One project for each kind of proof; `unit` is the part that runs all day. */
+/** One project for each kind of test; `unit` is the fast part. */
 const project = (name: string, include: string[], testTimeout: number, fileParallelism = true) => ({
   extends: true as const,
   test: { name, include, testTimeout, hookTimeout: testTimeout, fileParallelism },

@@ -38,7 +38,7 @@ async function visiting(name: string, partners: object[]): Promise<Contender> {
     name,
     async run(times) {
       for (let i = 0; i < times; i++) await visit(cookie);
-      // What goes on behind the responses is part of the cost.
+      // The background work is part of the cost.
       await new Promise((resolve) => setTimeout(resolve));
     },
   };

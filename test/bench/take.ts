@@ -19,10 +19,10 @@ const LARGE_LIMIT = 1_000_000;
 
 const decoder = new TextDecoder();
 const bytes = new TextEncoder().encode("ip:198.  .   .   ");
-/** The first so many bytes, each view made once: what is thrown away between turns would take the caches from all. */
+/** Views of the first bytes, each made once: garbage between turns would displace the caches of all. */
 const beginnings = Array.from({ length: bytes.length + 1 }, (_, length) => bytes.subarray(0, length));
 
-/** Writes a number up to 255 and tells where it ends. */
+/** Writes a number up to 255. @returns the position after it. */
 function writeByte(value: number, at: number): number {
   if (value > 99) bytes[at++] = 48 + Math.trunc(value / 100);
   if (value > 9) bytes[at++] = 48 + (Math.trunc(value / 10) % 10);
@@ -114,7 +114,7 @@ const takes = takesFrom(large, exact, flexible, store);
 const memory: Record<string, number> = {};
 for (const [i, { name }] of contenders.entries()) memory[name] = await bytesPerKey(takes[i]!);
 
-// Turns long enough for each to have in the caches what it would have there alone.
+// Turns are long enough for each to fill the caches as it would alone.
 const results = await measure(contenders, { rounds: 21, turnMs: 200 });
 if (sink === 0 || large.stats().keys !== KEYS) throw new Error("the takes were not counted");
 report(results.map((result) => ({ ...result, bytesPerKey: memory[result.name]! })));

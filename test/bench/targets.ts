@@ -1,5 +1,5 @@
 /**
- * What is to be reached, and whether it was.
+ * The targets, and whether the figures reach them.
  * @module
  */
 import { COLD_START_REACH_MS } from "./cold-table.ts";

@@ -129,7 +129,7 @@ describe.skipIf(noChromium !== undefined)(noChromium ?? "the operator's page", (
   const picture = (page: Page, name: string, fullPage = true) =>
     page.screenshot({ path: join(RESULTS, `admin-${name}.png`), animations: "disabled", fullPage });
 
-  /** A page of the site, asked for by somebody at an address in a country; the id that came with it. */
+  /** Visits a page of the site from an address in a country. @returns the id of the response. */
   async function newVisitor(ip: string, country = "JP", at = server): Promise<string | null> {
     const headers: [string, string][] = [
       ["x-test-ip", ip],
@@ -522,7 +522,7 @@ describe.skipIf(noChromium !== undefined)(noChromium ?? "the operator's page", (
           .toBe(answered);
       }
       await expect.poll(() => text(page, "#facts")).toContain("up 2 h 5 min");
-      // Time stands still from here on: what is seen is what was drawn.
+      // The clock stops here, so the picture shows what was drawn.
       await page.getByRole("button", { name: "Pause" }).click();
       return page;
     }

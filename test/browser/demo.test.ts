@@ -17,7 +17,7 @@ import type { RunningProgram } from "../support/start-program.ts";
 const RESULTS = join(root, "test/results");
 const PASSPHRASE = "only for the demonstration";
 const LOCAL_HASH = createHmac("sha256", PASSPHRASE).update("127.0.0.1").digest("hex");
-/** What the panel tells of last. */
+/** The newest event in the panel. */
 const NEWEST = ".p-happenings > :first-child";
 const WIDE = { width: 1440, height: 1000 };
 
@@ -171,7 +171,7 @@ describe.skipIf(noChromium !== undefined)(noChromium ?? "the demonstration", () 
         .company("Quickbeck")
         .getByText(/ ([89]|1\d) of 60 a minute$/)
         .waitFor();
-      // The panel's stream is still open; what the browser says of its end is no complaint.
+      // The panel's stream is still open; the browser's message about its end is expected.
       visitor.page.removeAllListeners("console");
       expect(await other.stop()).toBe(0);
     } finally {
@@ -318,7 +318,7 @@ describe.skipIf(noChromium !== undefined)(noChromium ?? "the demonstration", () 
   });
 
   it("queues many visitors for a partner at its limit", async () => {
-    const own = await start("node", "crowd.db");
+    const own = await start("node", "queue.db");
     try {
       const visitor = await newcomer({}, own);
       await visitor.open("/");
@@ -340,7 +340,7 @@ describe.skipIf(noChromium !== undefined)(noChromium ?? "the demonstration", () 
       await visitor.sees(".p-pulls", "Quickbeck Exchange’s id for you is in the graph.");
       await visitor.sees(".p-pulls", "You are in line for Mossgate Audiences: ");
       await visitor.looksAt("#p-partners");
-      await visitor.picture("demo-crowd");
+      await visitor.picture("demo-queue");
 
       await mossgate.getByText("Full: the next may go when one is back").waitFor();
       // Told to end while questions are under way and a line waits.
@@ -535,7 +535,7 @@ class Visitor {
     return this.page.locator(".p-company").filter({ hasText: name });
   }
 
-  /** What can be operated but has no name that a screen reader could say. */
+  /** Controls without an accessible name. */
   unnamed(): Promise<string[]> {
     return this.page.evaluate(() =>
       [...document.querySelectorAll<HTMLElement>("a, button, input:not([type=hidden]), select, summary")]

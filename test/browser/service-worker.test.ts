@@ -342,7 +342,7 @@ describe.skipIf(noChromium !== undefined)(noChromium ?? "the service worker", ()
     expect(await it.page.evaluate(() => caches.keys())).toEqual(["millrace-identify-v1"]);
     const session = await it.context.newCDPSession(it.page);
     await session.send("Storage.overrideQuotaForOrigin", { origin: site.url, quotaSize: 1 });
-    // Another answer than the one that is kept.
+    // A different answer than the cached one.
     await it.context.addCookies([{ name: "us_privacy", value: "1YNN", url: site.url }]);
     expect((await it.fetch("/identify")).status).toBe(200);
     await eventually("the removal", async () =>

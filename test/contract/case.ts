@@ -3,7 +3,7 @@
  * @module
  */
 
-/** One promise of a port, put to the test. */
+/** One promise of a port, as a test. */
 export interface ContractCase {
   name: string;
   /** Rejects if the promise is broken. */
@@ -35,7 +35,7 @@ export function ok(condition: unknown, what: string): asserts condition {
   if (!condition) throw new Error(`broken promise: ${what}`);
 }
 
-/** @throws {Error} unless both are the same as JSON, in whatever order an object's fields come. */
+/** @throws {Error} unless both are equal as JSON, in any order of an object's fields. */
 export function same(actual: unknown, expected: unknown, what: string): void {
   const [is, shouldBe] = [JSON.stringify(actual, inOrder), JSON.stringify(expected, inOrder)];
   ok(is === shouldBe, `${what}: got ${excerpt(is)}, expected ${excerpt(shouldBe)}`);

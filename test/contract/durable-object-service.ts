@@ -11,7 +11,7 @@ import { type Namespace, objectCalls, type Remote } from "../../worker/hosts/clo
 import { runCases } from "./case.ts";
 import { durableObjectSuites, type World } from "./durable-object-suites.ts";
 
-/** Time stands still but for `advance`. Objects and requests of one Worker share an isolate here, and so this. */
+/** Time moves only with `advance`. Objects and requests of one Worker share an isolate here, and so this clock. */
 let nowMs = Date.now();
 
 /** An object whose clock is ours, and that shows what it holds. */
@@ -32,7 +32,7 @@ export class Tested extends Millrace {
   }
 }
 
-/** The suites ask for much at once, and a busy machine may take its time. */
+/** The suites send many requests at once, and a busy machine may be slow. */
 const TIMEOUT_MS = 100_000;
 const calls = objectCalls<Tested>(env.MILLRACE as Namespace<Remote<Tested>>, TIMEOUT_MS);
 

@@ -22,7 +22,7 @@ const after: Clock["after"] = (delayMs, callback) => {
   return () => clearTimeout(timer);
 };
 
-/** A KV store that no other case uses; time stands still but for `advance`, pauses are real. */
+/** A KV store of its own for a case; time moves only with `advance`, pauses are real. */
 function world(name: string): World {
   let nowMs = Date.now();
   const clock: Clock = { now: () => nowMs, after };

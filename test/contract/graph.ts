@@ -1,5 +1,5 @@
 /**
- * What the identity graph promises on every store: nobody's write is lost, a withdrawal stands.
+ * What the identity graph promises on every store: no write is lost, a withdrawal persists.
  * @module
  */
 import { minimalEntry } from "../../runtime/ec/graph/entry.ts";
@@ -13,7 +13,7 @@ const WRITERS = 300;
 
 const random: Random = { fill: (target) => void crypto.getRandomValues(target) };
 
-/** Pauses are real here, the time of day is not: it only has to stand still. */
+/** Pauses are real here; the time of day is constant. */
 const clock: Clock = {
   now: () => 1_800_000_000_000,
   after(delayMs, callback) {

@@ -18,7 +18,7 @@ export interface StoreUnderTest {
 
 /** How to get at a store, and what may be asked of it. */
 export interface StoreHarness {
-  /** What the store has to say of itself; promises that it does not make are not put to the test. */
+  /** The traits of the store; promises that it does not make are not tested. */
   traits: StoreTraits;
   /** The longest value that it must take, in bytes; 1 MiB if left out. */
   maxValueBytes?: number;
@@ -291,7 +291,7 @@ export function storeContract(harness: StoreHarness): ContractCase[] {
     await Promise.all(
       Array.from({ length: WRITERS }, async (_, n) => {
         const mine = n % 2 ? other : store;
-        // Of the writers that race, one wins; so nobody loses more often than there are writers.
+        // Of concurrent writers, one wins, so no writer conflicts more often than there are writers.
         for (let attempt = 1; attempt <= WRITERS; attempt++) if (await addMember(mine, "key", n)) return;
         throw new Error(`writer ${n} lost ${WRITERS} races`);
       }),

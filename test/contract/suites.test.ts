@@ -134,7 +134,7 @@ describe("the limiter suite detects a limiter", () => {
       },
     });
 
-  /** Every admitted take's moment, by key; told right but for what `twist` changes. */
+  /** The time of each admitted take, by key; exact except for `twist`. */
   const log =
     (twist: { countsRefused?: boolean; waits?: boolean; spareMs?: number } = {}) =>
     (clock: ManualClock): RateLimiter => {

@@ -16,7 +16,7 @@ const SECTIONS = new Map<string, number>([
 
 type Fields = Record<string, unknown>;
 
-/** A section as it stands in a string, and what the library reads in it; `null` where it throws. */
+/** A section of a string, and what the library reads in it; `null` if it throws. */
 interface LibrarySection {
   text: string;
   fields: Fields | null;
@@ -46,7 +46,7 @@ function libraryGpp(text: string): Map<string, LibrarySection> | null {
 
 /**
  * The section numbers that a header lists, or how many there are if they are too many to write down, which the library
- * does all the same, for minutes. Empty if the list does not end.
+ * does, for minutes. Empty if the list does not end.
  */
 function listIds(header: string): number[] | number {
   const bits = /^DB[\w-]+$/.test(header) ? toBits(header) : "";

@@ -19,7 +19,7 @@ function libraryTcf(text: string): TcfFacts | null {
     purpose1: model.purposeConsents.has(1),
     createdMs: model.created?.getTime(),
     lastUpdatedMs: model.lastUpdated?.getTime(),
-    // The library keeps no note of a segment that lists nobody.
+    // The library ignores a segment without vendors.
     disclosesVendors: text.split(".").some((segment) => toBits(segment).startsWith("001")),
   };
 }

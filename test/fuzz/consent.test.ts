@@ -15,7 +15,7 @@ const DAY = 86_400_000;
 interface Choices {
   tcf: TcfState;
   gppTcf: TcfState;
-  /** What each of the sections for the United States says; those that have no such field do not say it. */
+  /** The fields of each section for the United States that has them. */
   sales: [section: number, sale: Choice, sharing: Choice, targetedAds: Choice][];
   gppGpc: boolean;
   gppUsPrivacy: UsPrivacyState;

@@ -16,14 +16,14 @@ const folder = mkdtempSync(join(tmpdir(), "millrace-starters-"));
 
 const manifests = { node: "package.json", bun: "package.json", deno: "deno.json" } as const;
 
-/** Unpacks a starter; the command line that its `start` stands for. */
+/** Unpacks a starter. @returns the command line of its `start` script. */
 function unpack(runtime: ProcessRuntime): string[] {
   const file = join(unpackStarter(runtime, folder), manifests[runtime]);
   const manifest = JSON.parse(readFileSync(file, "utf8"));
   if (runtime === "deno") {
     const { version } = JSON.parse(readFileSync(join(root, "package.json"), "utf8"));
     expect(manifest.imports).toEqual({ millrace: `npm:millrace@^${version}` });
-    // Here the package comes from the checkout, put where `deno install` would have put it.
+    // The package of this checkout is where `deno install` would put it.
     const linked = { ...manifest, imports: {}, nodeModulesDir: "manual" };
     writeFileSync(file, JSON.stringify(linked));
   }

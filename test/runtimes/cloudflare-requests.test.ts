@@ -1,5 +1,5 @@
 /**
- * On Cloudflare whatever a request begins ends with it, and nobody else may touch it. What requests of one isolate share
+ * On Cloudflare, I/O belongs to the request that started it and ends with it. What requests of one isolate share
  * must survive the end of any of them.
  * @module
  */
@@ -11,7 +11,7 @@ import { startWorker, type Worker } from "../support/workerd.ts";
 import { newcomer } from "./scenarios/identity.ts";
 import { admin, eventually, scenarioConfig, type Target, targetOf } from "./target.ts";
 
-/** A service whose objects take as long as `/objects?ms=` says; a negative number is for ever. */
+/** A service whose objects take the time of `/objects?ms=`; with a negative number they hang. */
 const entry = (config: object) => `
   import { Millrace, serve } from "./worker/entries/cloudflare.ts";
   let ms = 0;

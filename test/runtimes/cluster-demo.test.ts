@@ -24,7 +24,7 @@ test.skipIf(noRedis !== undefined)(
     try {
       const pids = () =>
         [...cluster.log().matchAll(/(?:process id|kill -STOP) (\d+)/g)].map((match) => Number(match[1]));
-      /** Who answered, and what the answer says. */
+      /** The process that answered, and its answer. */
       const identify = async (id: string): Promise<[string, unknown]> => {
         const headers: [string, string][] = [["cookie", `ts-ec=${id}`]];
         const answer = await visit(cluster.url, { path: "/identify", headers });

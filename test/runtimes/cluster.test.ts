@@ -9,9 +9,9 @@ import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { configFile } from "../support/config-file.ts";
 import { type Origin, startOrigin } from "../support/origin.ts";
 import {
-  type Behaviour,
   behaviours,
   type PartnerServer,
+  type ServerBehavior,
   startPartnerServer,
 } from "../support/partner-server.ts";
 import { noRedis, type RedisServer, startRedis } from "../support/redis.ts";
@@ -31,7 +31,7 @@ import {
 const VISITORS: Record<ProcessRuntime, number> = { node: 250, bun: 80, deno: 80 };
 /** How many come at the same time. */
 const AT_ONCE = 12;
-/** What the partners bear. */
+/** Limits of the partners. */
 const PER_HOUR = 10;
 const PER_MINUTE = 15;
 /**
@@ -39,7 +39,7 @@ const PER_MINUTE = 15;
  * this long no more than a minute's starts arrive, in milliseconds.
  */
 const SURE_WINDOW_MS = 60_000 - 5_000 - 1_000;
-/** A response waits for the entry that it gave an id to for 250 ms; one that came sooner has had it written. */
+/** A response waits up to 250 ms for the write of a new id; a faster one has it written. */
 const WRITTEN_BEFORE_MS = 250;
 const BATCH_KEY = "the-key-of-the-partner-who-uploads";
 const RETURN = "https://partner.example/back";
@@ -49,7 +49,7 @@ interface Partner extends PartnerServer {
   arrivedMs: number[];
 }
 
-async function startPartner(behave: Behaviour): Promise<Partner> {
+async function startPartner(behave: ServerBehavior): Promise<Partner> {
   const arrivedMs: number[] = [];
   const server = await startPartnerServer((response, pull, n) => {
     arrivedMs.push(performance.now());
@@ -93,7 +93,7 @@ async function total(targets: readonly Target[], name: string, ...labels: string
   return sum;
 }
 
-/** What was acknowledged: ids that are to be in the graph, and with them the partners' ids. */
+/** The acknowledged writes: ids that the graph must have, with the partners' ids. */
 type Ledger = Map<string, Record<string, string>>;
 
 /** A visitor comes, a pixel brings one partner's id, an upload another's; what is acknowledged goes into the ledger. */
@@ -268,19 +268,19 @@ describe.skipIf(noRedis !== undefined)(noRedis ?? "two processes on one Redis", 
 
     test("a process killed under load loses no acknowledged write, exceeds no limit, and is replaced", async () => {
       const ledger: Ledger = new Map();
-      const crowded = Array.from({ length: 8 }, freshIp);
+      const addresses = Array.from({ length: 8 }, freshIp);
       let come = 0;
       let doomed: RunningProgram | null = null;
 
-      /** Visitors come until so many have been, at once and by turns to the targets. */
-      async function crowd(until: number, at: () => readonly Target[]): Promise<void> {
+      /** Makes concurrent visits to the targets in turn until there were this many. */
+      async function visitUntil(until: number, at: () => readonly Target[]): Promise<void> {
         await Promise.all(
           Array.from({ length: AT_ONCE }, async () => {
             while (come < until) {
               const n = come++;
               const choice = at();
               try {
-                await live(choice[n % choice.length]!, crowded[n % crowded.length]!, ledger);
+                await live(choice[n % choice.length]!, addresses[n % addresses.length]!, ledger);
               } catch (error) {
                 if (doomed === null) throw error;
               }
@@ -290,16 +290,16 @@ describe.skipIf(noRedis !== undefined)(noRedis ?? "two processes on one Redis", 
       }
 
       const many = VISITORS[runtime];
-      const first = crowd(many, () => (doomed === null ? targets : [targets[1]!]));
+      const first = visitUntil(many, () => (doomed === null ? targets : [targets[1]!]));
       await eventually("half of the visitors", async () => come > many / 2 || undefined);
       doomed = servers[0]!;
       doomed.kill("SIGKILL");
       await first;
-      await crowd(2 * many, () => [targets[1]!]);
+      await visitUntil(2 * many, () => [targets[1]!]);
       doomed = null;
       servers[0] = await start();
       targets[0] = target(servers[0]);
-      await crowd(3 * many, () => targets);
+      await visitUntil(3 * many, () => targets);
 
       const lost: string[] = [];
       let kept = 0;

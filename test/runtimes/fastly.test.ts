@@ -26,7 +26,7 @@ import {
   targetOf,
 } from "./target.ts";
 
-/** What stands in `fastly.toml` for the service of the scenarios. */
+/** The `fastly.toml` of the scenarios' service. */
 const LOCAL_SERVER = `
 [local_server.kv_stores]
 millrace = [{ key = "made", data = "" }]
@@ -91,7 +91,7 @@ describe.skipIf(findViceroy() === null)("the client, the secrets and the stores 
   const folder = mkdtempSync(join(tmpdir(), "millrace-"));
   let server: RunningProgram;
 
-  /** A service whose site says how many requests its instance has had. */
+  /** A service whose site returns the number of requests of its instance. */
   const build = (config: object) =>
     buildFastly({
       entry: `import { serve } from "./worker/entries/fastly.ts";
@@ -121,7 +121,7 @@ describe.skipIf(findViceroy() === null)("the client, the secrets and the stores 
       ["x-test-country", "FR"],
     ];
     const answer = await visit(server.url, { headers });
-    // The local server says that loopback is in Ohio, which has no privacy law of ours.
+    // The local server locates loopback in Ohio, a state without consent rules here.
     assert.equal(ecCookieOf(answer)?.value.slice(0, 64), expectedHash("127.0.0.1"));
     assert.match(answer.body, /^\d 127\.0\.0\.1$/);
   });

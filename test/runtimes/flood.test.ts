@@ -103,7 +103,7 @@ test.each<ProcessRuntime>(["node", "bun", "deno"])(
           const cookie = `${createHash("sha256").update(String(n)).digest("hex")}.abc123`;
           results.push((await ask(pixel, "192.0.2.66", { cookie })).location);
           if (n % 4000 !== 3999) continue;
-          // While it goes on, and at its end.
+          // During the flood, and at its end.
           expect((await ask("/_ts/api/v1/sync", "203.0.113.5", { upload: [innocent] })).status).toBe(200);
           const { status, location } = await ask(pixel, "198.51.100.7", { cookie: innocent });
           expect([status, location]).toEqual([302, `${RETURN}?ts_synced=1`]);

@@ -9,7 +9,7 @@ import { DatabaseSync } from "node:sqlite";
 import type { Store } from "../../runtime/platform.ts";
 import { sqliteStore } from "../../runtime/stores/sqlite.ts";
 
-/** How many counters there are, each with a writer of its own. */
+/** Number of counters, each with a writer of its own. */
 const COUNTERS = 12;
 /** How many entries are put in one turn. */
 const BURST = 150;
@@ -23,7 +23,7 @@ const say = (...words: unknown[]) => writeSync(1, `${words.join(" ")}\n`);
 /** A value that shows whether it is whole. */
 const filled = (text: string) => JSON.stringify({ text, filler: `${text};`.repeat(150) });
 
-/** Adds one to a counter until there were enough writes; whoever else may do the same. */
+/** Increments a counter until there were enough writes; other processes may do the same. */
 async function count(key: string): Promise<void> {
   while (left > 0) {
     const entry = await store.get(key);
@@ -36,7 +36,7 @@ async function count(key: string): Promise<void> {
   }
 }
 
-/** Puts many entries at once and then deletes every third of them. */
+/** Puts many entries and then deletes every third one. */
 async function burst(): Promise<void> {
   for (let n = 0; left > 0; n++) {
     const keys = Array.from({ length: BURST }, (_, i) => `burst/${name}/${n}/${i}`);

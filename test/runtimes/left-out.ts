@@ -1,5 +1,5 @@
 /**
- * The scenarios that a runtime cannot have, each with the reason; `docs/decisions/` has the smallest failing cases.
+ * The scenarios that cannot run on a runtime, each with the reason; `docs/decisions/` has the smallest failing cases.
  * @module
  */
 import type { Scenario } from "./target.ts";
@@ -10,12 +10,12 @@ export type LeftOut = Readonly<Record<string, string>>;
 const METRICS = "operation: answers health, metrics, and 404 for unknown paths";
 
 const OPERATOR =
-  "nobody can call a visitor's device but the visitor's own pages, no operator and no partner's server";
+  "only the visitor's own pages can call a visitor's device, not an operator or a partner's server";
 const PARTNERS = `the partners of a device are those of its configuration: ${OPERATOR}`;
-const SECRET = "the passphrase is the device's own, so that nobody else can tell what an address gives";
-const FORWARDED = "nothing stands in front of a service worker that could forward an id in a header";
-const OWN_HEADERS = "a page cannot write this header, nor a service worker read it";
-const JAR = "no browser keeps such cookies";
+const SECRET = "each device has its own passphrase, so a test cannot compute the hash of an address";
+const FORWARDED = "no proxy in front of a service worker can forward an id in a header";
+const OWN_HEADERS = "a page cannot write this header, and a service worker cannot read it";
+const JAR = "browsers do not keep these cookies";
 
 export const leftOut: Readonly<Record<string, LeftOut>> = {
   browser: {
@@ -32,9 +32,9 @@ export const leftOut: Readonly<Record<string, LeftOut>> = {
     "bad input: accepts cookie headers of 64 KB, with thousands of pairs and unusual bytes": JAR,
     "bad input: treats malformed consent strings as absent": JAR,
     "proxy: keeps the origin's cookies unchanged": OWN_HEADERS,
-    "proxy: streams a body": "the scenario asks past the browser",
+    "proxy: streams a body": "the scenario makes a request without the browser",
     "proxy: removes x-ts- headers and sends the visitor's host where the runtime allows it":
-      "the browser itself asks the site; there is no proxy",
+      "the browser itself requests the site; there is no proxy",
     "registry: lets only the operator create, update, list and remove partners, and returns no secret":
       OPERATOR,
     "registry: rejects an invalid record with field and reason, and a long one unread": OPERATOR,
@@ -68,11 +68,11 @@ export const leftOut: Readonly<Record<string, LeftOut>> = {
   },
   cloudflare: {
     "operation: answers health, metrics, and 404 for unknown paths":
-      "Cloudflare does the listening, so that metrics are for who has the admin token",
+      "metrics need the operator's token on Cloudflare",
   },
   fastly: {
     "bad input: accepts cookie headers of 64 KB, with thousands of pairs and unusual bytes":
-      "Viceroy takes no head over 16 KB; it answers 431 and resets the connection",
+      "Viceroy accepts no request head over 16 KB; it answers 431 and resets the connection",
     [METRICS]: "metrics are counted in an instance, and an instance lives for one request",
   },
   wasi: {
@@ -81,8 +81,8 @@ export const leftOut: Readonly<Record<string, LeftOut>> = {
 };
 
 /**
- * The scenarios that a runtime can have.
- * @throws {Error} if one that is left out does not exist.
+ * The scenarios that can run on a runtime.
+ * @throws {Error} if a scenario that is left out does not exist.
  */
 export function scenariosOn(runtime: string, scenarios: readonly Scenario[]): Scenario[] {
   const without = leftOut[runtime] ?? {};

@@ -1,6 +1,6 @@
 /**
  * Another process holds the write lock of the SQLite file: pages, health and readiness go on.
- * Safe first, section 5: the whole process stands still in steps of 5 s, returning visitors and health too.
+ * Without this, the whole process blocks for 5 s at a time, including pages and health.
  */
 import { execFile } from "node:child_process";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
@@ -83,7 +83,7 @@ describe.each(Object.keys(runtimes) as ProcessRuntime[])("a locked store on %s",
 
     const release = await holdLock(path);
     try {
-      // Its page does not wait for the write; the log tells when that was given up.
+      // Its page does not wait for the write; the log reports its timeout.
       const late = await newcomer();
       let pages = 0;
       while (!/database is locked/.test(server.log())) {

@@ -24,7 +24,7 @@ interface Seen {
   body: string;
 }
 
-/** An origin that remembers what it was asked. */
+/** An origin that records its requests. */
 async function startSite() {
   const seen: Seen[] = [];
   /** Answers in place of the usual one, by path. */
@@ -117,8 +117,8 @@ describe.each(processes)("the proxy on %s", (runtime) => {
     return origin;
   }
 
-  describe.each(["straight", "through nginx"] as const)("message framing, %s", (way) => {
-    const where = () => (way === "straight" ? straight : { path: nginx.socketPath });
+  describe.each(["direct", "through nginx"] as const)("message framing, %s", (way) => {
+    const where = () => (way === "direct" ? straight : { path: nginx.socketPath });
     const smuggled = "GET /smuggled HTTP/1.1\r\nHost: site.example\r\nX-Forwarded-For: 9.9.9.9\r\n\r\n";
     const methods = ["GET", "HEAD", "OPTIONS", "DELETE", "POST", "PUT", "PATCH", "PROPFIND"];
     const framings: [name: string, fields: string[], body: string][] = [
@@ -548,7 +548,7 @@ describe.each(processes)("the proxy on %s", (runtime) => {
   });
 
   describe("streams and WebSockets", () => {
-    test.each(["straight", "through nginx"] as const)(
+    test.each(["direct", "through nginx"] as const)(
       "a WebSocket echoes and ends on both sides, %s",
       async (way) => {
         const ended: string[] = [];
@@ -571,7 +571,7 @@ describe.each(processes)("the proxy on %s", (runtime) => {
           "Sec-WebSocket-Version: 13",
           "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==",
         ];
-        const where = way === "straight" ? straight : { path: nginx.socketPath };
+        const where = way === "direct" ? straight : { path: nginx.socketPath };
         // The origin ends it.
         const socket = open(where);
         socket.write(request("GET /ws", fields, "behind the head"));

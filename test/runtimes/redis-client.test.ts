@@ -1,5 +1,5 @@
 /**
- * The connection to Redis when Redis fails: dead, silent, forgetful, full, somebody else's.
+ * The client of Redis when Redis is down, hangs, loses its data, is full, or has data of other software.
  * @module
  */
 import { type AddressInfo, connect, createServer, type Socket } from "node:net";
@@ -19,7 +19,7 @@ const clock = { now: Date.now };
 const SCRIPT = "return {KEYS[1], ARGV[1]}";
 /** Shorter than anything lasts here. */
 const SHORT_MS = 300;
-/** Longer than a connection takes to come about, on a busy machine too. */
+/** Longer than a connect takes, also on a busy machine. */
 const PATIENT_MS = 3000;
 /** Longer than anything lasts here. */
 const LONG_MS = 60_000;
@@ -61,7 +61,7 @@ async function startWay(port: number) {
     forget() {
       for (const socket of sockets()) socket.unpipe();
     },
-    /** Holds the answers of all connections that there are. @returns what lets them through again */
+    /** Delays the answers of all connections. @returns a function that releases them. */
     hold(): () => void {
       const held = [...passages];
       for (const { far } of held) far.unpipe();
@@ -196,7 +196,7 @@ describe.skipIf(noRedis !== undefined)(noRedis ?? "the Redis client", () => {
       const release = way.hold();
       await expect(redis.send("GET", "key")).rejects.toThrow(`no answer within ${PATIENT_MS} ms`);
       const late = redis.send("GET", "key");
-      // As long as answers are held back, one that comes is the new connection's.
+      // While answers are delayed, an answer comes from the new connection.
       let isLeft = false;
       const left = () => {
         isLeft = true;

@@ -1,6 +1,6 @@
 /**
  * Redis fails over behind one address: the old master keeps its connections, and answers reads.
- * Safe first, section 5: a connection that lives but is no good is left; health says what cannot be written.
+ * A connection that only rejects commands is replaced, and readiness reports what cannot be written.
  */
 import { type AddressInfo, connect, createServer, type Socket } from "node:net";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
@@ -51,7 +51,7 @@ async function listening(onSocket: (near: Socket) => void) {
   };
 }
 
-/** An address that leads new connections to one server; those that there are stay where they are. */
+/** An address that sends new connections to one server; existing ones stay. */
 async function startAddress(first: number) {
   let port = first;
   const address = await listening((near) => {
@@ -68,7 +68,7 @@ async function startAddress(first: number) {
   };
 }
 
-/** A server that says what it is told to: a reply in Redis's protocol for each command, by the connection's number. */
+/** A server with given replies in Redis's protocol for each command, by connection number. */
 async function startFake(reply: (command: string, connection: number) => string) {
   let connections = 0;
   const commands: string[] = [];
@@ -125,7 +125,7 @@ describe("a server that rejects commands", () => {
     const redis = connectRedis({ url: fake.url, timeoutMs: LONG_MS });
     try {
       await redis.send("SET", "key", "value");
-      // A connection that was opened just now is not left for another one at once.
+      // A new connection is not replaced at once.
       await new Promise((resolve) => setTimeout(resolve, RETRY_MS));
       refuses = true;
       const many = Array.from({ length: 20 }, () => redis.send("SET", "key", "value"));

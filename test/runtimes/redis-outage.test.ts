@@ -1,5 +1,5 @@
 /**
- * A process whose Redis dies, falls silent, and comes back: pages go on, nothing hangs, nobody is told twice.
+ * A process whose Redis stops, hangs and recovers: pages work, nothing hangs, each fault is logged once.
  * @module
  */
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
@@ -137,7 +137,7 @@ describe.skipIf(noRedis !== undefined)(noRedis ?? "an outage of Redis", () => {
       await eventually("the entry of an id that was minted meanwhile", async () => {
         const identity = await target.visit(late.visitor, { path: "/identify" });
         expect(JSON.parse(identity.body).degraded).toBe(false);
-        // A visit is looked at once in a while; so somebody else's is taken where one was seen already.
+        // A visit of the same visitor is debounced, so another visitor is used.
         const again = await newcomer();
         return (await target.entry(again.id)) ?? undefined;
       });

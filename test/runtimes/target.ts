@@ -1,5 +1,5 @@
 /**
- * One running service as the black-box scenarios see it: a base URL, a way to say who visits from where, and a
+ * One running service for the black-box scenarios: a base URL, a way to set the client's address and place, and a
  * look into the graph. The same for every runtime.
  * @module
  */
@@ -43,7 +43,7 @@ export interface Target {
   origin: Origin;
   /** One request by a visitor. An answer of the service's own that the API's description does not have fails. */
   visit(visitor: Visitor, request?: Visit): Promise<Answer>;
-  /** What the graph holds for an id. */
+  /** The graph's entry of an id. */
   entry(id: string): Promise<GraphEntry | null>;
   /** What the service logged so far, if its host shows it. */
   log(): string;
@@ -81,7 +81,7 @@ export function targetOf(name: string, url: string, origin: Origin, log: () => s
   };
 }
 
-/** One request by the operator, with a JSON body if there is one to send. */
+/** One request of the operator, optionally with a JSON body. */
 export function admin(target: Target, method: string, path: string, body?: unknown): Promise<Answer> {
   const headers: [string, string][] = [["authorization", `Bearer ${ADMIN_TOKEN}`]];
   if (body === undefined) return target.visit({}, { method, path, headers });
@@ -109,7 +109,7 @@ export function ecCookieOf(answer: Answer): { value: string; attributes: string 
   return { value: pair!.slice("ts-ec=".length), attributes: attributes.join("; ") };
 }
 
-/** Waits for words in the log of a process. An answer may be here before them: they come by a way of their own. */
+/** Waits for words in the log of a process: the log may arrive later than an answer. */
 export async function logged({ log }: { log(): string }, words: RegExp): Promise<void> {
   const what = `${words} in the log`;
   await eventually(what, async () => words.test(log()) || undefined).catch(() => assert.match(log(), words));

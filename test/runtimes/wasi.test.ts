@@ -82,7 +82,7 @@ describe("black box on wasi", () => {
     blackBox("wasi", target, (name) => severalAtOnce.includes(name));
   });
 
-  // A second proof where somebody has installed it: no package of the registries brings it.
+  // Runs where wasmtime is installed; no package of the tests has it.
   const wasmtime = findWasmtime();
   if (wasmtime !== null) {
     describe("on wasmtime", () => {

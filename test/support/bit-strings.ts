@@ -15,7 +15,7 @@ export function fromBits(bits: string): string {
   return (bits.match(/.{1,6}/g) ?? []).map((six) => DIGITS[Number.parseInt(six.padEnd(6, "0"), 2)]).join("");
 }
 
-/** A number in so many bits. */
+/** A number with a given number of bits. */
 export function bitsOf(value: number, count: number): string {
   return value.toString(2).padStart(count, "0");
 }
@@ -50,7 +50,7 @@ export interface CoreFields {
   country?: string;
 }
 
-/** The first 213 bits of a TC string's core: all that stands before the vendors. */
+/** The first 213 bits of a TC string's core: everything before the vendors. */
 export function tcfCoreBits(fields: CoreFields = {}): string {
   const { version = 2, lastUpdatedMs = 0, cmpId = 31, purposes = "1", country = "000000000000" } = fields;
   const time = (ms: number) => bitsOf(Math.round(ms / 100), 36);

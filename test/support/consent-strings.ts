@@ -48,7 +48,7 @@ export function tcfModel(): TCModel {
   return model;
 }
 
-/** What a TCF string says. */
+/** The content of a TCF string. */
 export interface TcfChoice {
   /** Purposes consented to, 1 to 11 (default: Purpose 1 alone). */
   purposes?: number[];
@@ -56,7 +56,7 @@ export interface TcfChoice {
   lastUpdatedMs?: number;
   /** When the string was first made (default: when the visitor chose). In GPP sections the library knows one time only. */
   createdMs?: number;
-  /** Whether there is a disclosed-vendors segment (default: yes). */
+  /** Whether it has a disclosed-vendors segment. Default: true. */
   disclosesVendors?: boolean;
 }
 
@@ -94,7 +94,7 @@ export const US_SECTIONS = [
   ...["usia", "usne", "usnh", "usnj", "ustn", "usmn", "usmd", "usin", "usky", "usri"],
 ] as const;
 
-/** What a GPP string says; a section that is not named is not in it. */
+/** The content of a GPP string; it has only the named sections. */
 export interface GppChoice {
   tcf?: Omit<TcfChoice, "createdMs">;
   /** Four characters, such as `1YNN`. */
@@ -105,7 +105,7 @@ export interface GppChoice {
   sharingOptOut?: Record<string, 0 | 1 | 2>;
   /** The same for targeted advertising. */
   targetedAdsOptOut?: Record<string, 0 | 1 | 2>;
-  /** What the GPC subsection says, in every section that has one (default: no such subsection). */
+  /** The value of the GPC subsection in each section that can have one. Default: no subsection. */
   gpc?: boolean;
 }
 

@@ -13,7 +13,7 @@ import type { Origin } from "./origin.ts";
 export const HOST = "www.publisher.localhost";
 export const DOMAIN = "publisher.localhost";
 
-/** What the site's servers say of whoever asks. */
+/** How the site's servers describe the client. */
 export interface WhoAsks {
   ip?: string | null;
   country?: string | null;

@@ -9,7 +9,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { promisify } from "node:util";
 
-/** What to send, how often at once, and for how long. */
+/** The request, the number of connections and the duration. */
 export interface Load {
   url: string;
   headers?: Record<string, string>;

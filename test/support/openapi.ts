@@ -1,5 +1,5 @@
 /**
- * Answers of a running service, held against the description that it serves.
+ * Compares answers of a running service with the description that it serves.
  * @module
  */
 import { gunzipSync } from "node:zlib";
@@ -23,7 +23,7 @@ for (const each of [ajv, headerAjv]) {
 /** An answer differs from the description. */
 export class Undescribed extends Error {}
 
-/** What stands at a JSON pointer of the description, and the pointer where it really stands. */
+/** The value at a JSON pointer of the description, and its pointer after references are resolved. */
 function at<T>(pointer: string): { value: T; pointer: string } {
   let value: unknown = description;
   for (const key of pointer.split("/").slice(1)) {
@@ -120,7 +120,7 @@ export function mustBeDescribed(request: Visit, answer: Answer): void {
   if (answer.status === 500) {
     faults.push("a fault of the service");
   } else if (operation === null) {
-    // The operator's part of the tree does not even tell strangers what there is.
+    // Without a token, the operator's paths all answer alike.
     if (answer.status !== 404 && answer.status !== 401) faults.push("the operation is not described");
     else if (method !== "HEAD")
       faults.push(schemaFault(JSON.parse(answer.body), "/components/schemas/Problem"));

@@ -8,7 +8,7 @@ import { type AddressInfo, connect, createServer, type NetConnectOpts, type Sock
 /** How long one connection may take, in milliseconds. */
 const TIMEOUT_MS = 30_000;
 
-/** Opens a connection that ends by itself after a while. */
+/** Opens a connection that ends after a timeout. */
 export function open(where: NetConnectOpts): Socket {
   const socket = connect({ allowHalfOpen: true, ...where } as NetConnectOpts);
   socket.setTimeout(TIMEOUT_MS, () => socket.destroy());

@@ -10,7 +10,7 @@ const BARE = `import { Hono } from "hono";
   addEventListener("activate", (event) => event.waitUntil(clients.claim()));
   addEventListener("fetch", (event) => event.respondWith(app.fetch(event.request)));`;
 
-/** Registers the page's service worker by itself; resolves to the milliseconds until it has answered. */
+/** Registers the page's service worker. @returns the milliseconds until its first answer. */
 async function firstAnswer(): Promise<number> {
   const start = performance.now();
   const controlled = new Promise((resolve) => {

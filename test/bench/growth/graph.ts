@@ -9,8 +9,8 @@ import { newVisitor, type Page, pageWith, quiet, visit } from "./visit.ts";
 const BYTES_PER_ID = 500;
 
 /**
- * Makes a folder for the files, which ends with the process: by itself, or by a signal that can be caught.
- * @throws {Error} if the disk has not the room for so many ids.
+ * Makes a folder for the files, which is removed at the end of the process, also by a signal that can be caught.
+ * @throws {Error} if the disk has no space for the ids.
  */
 function makeFolder(ids: number): string {
   const { bavail, bsize } = statfsSync(tmpdir());
@@ -23,7 +23,7 @@ function makeFolder(ids: number): string {
   }
   const made = mkdtempSync(join(tmpdir(), "millrace-growth-"));
   process.once("exit", () => rmSync(made, { recursive: true, force: true }));
-  // A signal ends a process without "exit", unless somebody listens.
+  // Without a listener, a signal ends a process without "exit".
   for (const [signal, code] of [
     ["SIGINT", 130],
     ["SIGTERM", 143],

@@ -17,7 +17,7 @@ export const waiting: Growth = {
           pullSyncUrl: "https://slow.example/pull",
           pullSyncAllowedDomains: ["slow.example"],
           pullToken: "token",
-          // One start a minute: whoever comes after the first waits.
+          // One start a minute: all others wait.
           maxPerMinute: 1,
           maxConcurrent: 1,
           pullSyncRateLimit: 1_000_000,

@@ -1,10 +1,10 @@
 import assert from "node:assert/strict";
 import { tcfString } from "../../support/consent-strings.ts";
 import {
-  type Behaviour,
   behaviours,
   compressions,
   type PartnerServer,
+  type ServerBehavior,
   startPartnerServer,
 } from "../../support/partner-server.ts";
 import { admin, ecCookieOf, eventually, expectedHash, type Scenario, type Target } from "../target.ts";
@@ -33,7 +33,7 @@ export async function registerPuller(
 /** Runs something with partners who behave in these ways, and takes them away again. */
 async function withPartners(
   target: Target,
-  partners: Record<string, { behave: Behaviour; fields?: object }>,
+  partners: Record<string, { behave: ServerBehavior; fields?: object }>,
   run: (servers: Record<string, PartnerServer>) => Promise<void>,
 ): Promise<void> {
   const servers: Record<string, PartnerServer> = {};
@@ -110,7 +110,7 @@ export const pullSyncScenarios: Scenario[] = [
       );
       await withPartners(target, partners, async (servers) => {
         const { id, visitor } = await newcomer(target);
-        // The page came although nobody has answered by then who never will.
+        // The page does not wait for hanging partners.
         for (const [name, server] of Object.entries(servers)) {
           await eventually(`the turn of ${name}`, async () => (server.pulls.length > 0 ? true : undefined));
         }
@@ -202,7 +202,7 @@ export const pullSyncScenarios: Scenario[] = [
         });
         late!.release("too-late");
         assert.equal((await target.entry(id))?.consent.ok, false);
-        // Another visitor's whole round later it still stands.
+        // It still exists after a whole pull of another visitor.
         await newcomer(target);
         await called(late!, 2);
         assert.deepEqual((await target.entry(id))?.ids, {});
