@@ -37,7 +37,7 @@ import { Hono } from "hono";
 const options = {
   publisher: { domain: "publisher.example" },
   store: "memory:",
-  ec: { passphrases: ["publisher-chosen-secret"] },
+  passphrases: ["publisher-chosen-secret"],
   client: { ipHeader: "x-ip", countryHeader: "x-country", regionHeader: null },
 };
 const visit = () => new Request("http://publisher.example/", { headers: { "x-ip": "203.0.113.1", "x-country": "JP" } });
@@ -64,7 +64,6 @@ const EXPECTED = [
 ].join("\n");
 
 beforeAll(() => {
-  run(process.execPath, [join(root, "scripts/package.ts")], root);
   const own = JSON.parse(readFileSync(join(root, "package.json"), "utf8"));
   const tarballs = [".", ...Object.keys(own.dependencies).map((name) => `./node_modules/${name}`)].map(pack);
   writeFileSync(join(folder, "package.json"), "{}");
@@ -162,12 +161,12 @@ test("its types compile in a strict project", () => {
   writeFileSync(
     join(app, "consumer.ts"),
     `import { edgeCookie } from "millrace";
-const fetch = edgeCookie({ publisher: { domain: "publisher.example" }, ec: { passphrases: ["a long secret"] } })(
+const fetch = edgeCookie({ publisher: { domain: "publisher.example" }, passphrases: ["a long secret"] })(
   () => new Response("hello"),
 );
 export default { fetch };
 // @ts-expect-error: a publisher has a domain
-edgeCookie({ publisher: {}, ec: { passphrases: ["a long secret"] } });
+edgeCookie({ publisher: {}, passphrases: ["a long secret"] });
 `,
   );
   const tsc = join(root, "test/node_modules/typescript/bin/tsc");

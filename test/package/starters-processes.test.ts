@@ -6,10 +6,10 @@ import { execFileSync } from "node:child_process";
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { afterAll, describe, expect, test } from "vitest";
 import { type ProcessRuntime, root, runtimes } from "../support/spawn.ts";
 import { type RunningProgram, startProgram } from "../support/start-program.ts";
-import { buildPackage, unpackStarter } from "../support/starter.ts";
+import { unpackStarter } from "../support/starter.ts";
 
 const TIMEOUT_MS = 120_000;
 const folder = mkdtempSync(join(tmpdir(), "millrace-starters-"));
@@ -42,8 +42,6 @@ function makePassphrase(runtime: ProcessRuntime): string {
   if (secret === undefined) throw new Error(`"millrace keys" printed no secret:\n${printed}`);
   return secret;
 }
-
-beforeAll(buildPackage, TIMEOUT_MS);
 
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
