@@ -1,5 +1,5 @@
 /**
- * What registered partners cost a returning visitor whose page does not concern them: ten that pull and answered long
+ * The cost of registered partners for a returning visitor's page that needs none of them: ten that pull and answered long
  * ago, alone and among ten thousand others. In the process, without a network.
  * @module
  */

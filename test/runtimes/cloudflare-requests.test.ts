@@ -84,7 +84,7 @@ describe("requests on cloudflare", () => {
     await eventually("a call of an object", async () => ((await objectCalls()) > before ? true : undefined));
     leaving.abort();
     await expect(left).rejects.toThrow(/abort/);
-    // What comes next for this id is gathered behind it.
+    // The next writes for this id are grouped after it.
     const next = target.visit(visitor, { path: pixel("second") });
     await objectsTake(0);
     await next;

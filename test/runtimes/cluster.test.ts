@@ -1,5 +1,5 @@
 /**
- * Two processes on one Redis: one identity graph, one set of limits, and what is left when one of them is killed.
+ * Two processes on one Redis share an identity graph and limits, and survive the death of one.
  * @module
  */
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
@@ -27,16 +27,16 @@ import {
   type Visitor,
 } from "./target.ts";
 
-/** How many visitors come before one process is killed, as many after that, and as many after it was replaced. */
+/** Number of visitors in each of three phases: before one process is killed, after that, and after its replacement. */
 const VISITORS: Record<ProcessRuntime, number> = { node: 250, bun: 80, deno: 80 };
-/** How many come at the same time. */
+/** Number of concurrent visitors. */
 const AT_ONCE = 12;
 /** Limits of the partners. */
 const PER_HOUR = 10;
 const PER_MINUTE = 15;
 /**
- * A start is counted before its call is made, and a call that has not arrived 5 s later is given up: whatever else is slow,
- * this long no more than a minute's starts arrive, in milliseconds.
+ * A start is counted before its call, and a call times out after 5 s. So in this time, in milliseconds, no more than a
+ * minute's starts can arrive.
  */
 const SURE_WINDOW_MS = 60_000 - 5_000 - 1_000;
 /** A response waits up to 250 ms for the write of a new id; a faster one has it written. */
@@ -44,7 +44,7 @@ const WRITTEN_BEFORE_MS = 250;
 const BATCH_KEY = "the-key-of-the-partner-who-uploads";
 const RETURN = "https://partner.example/back";
 
-/** A partner's server that notes when each pull arrived. */
+/** A partner's server that records the time of each pull. */
 interface Partner extends PartnerServer {
   arrivedMs: number[];
 }
@@ -68,7 +68,7 @@ const puller = (id: string, server: PartnerServer, fields: object) => ({
 });
 
 let addresses = 0;
-/** An address that no other visitor has. */
+/** A new address. */
 const freshIp = () => `198.19.${++addresses >> 8}.${addresses & 255}`;
 
 async function newcomer(target: Target, ip: string): Promise<{ id: string; visitor: Visitor; ms: number }> {
@@ -79,7 +79,7 @@ async function newcomer(target: Target, ip: string): Promise<{ id: string; visit
   return { id, visitor: { ip, country: "JP", cookies: [["ts-ec", id]] }, ms };
 }
 
-/** What a metric comes to over several processes; of the labels given only. */
+/** The sum of a metric over several processes, for the given labels. */
 async function total(targets: readonly Target[], name: string, ...labels: string[]): Promise<number> {
   let sum = 0;
   for (const target of targets) {
@@ -96,7 +96,7 @@ async function total(targets: readonly Target[], name: string, ...labels: string
 /** The acknowledged writes: ids that the graph must have, with the partners' ids. */
 type Ledger = Map<string, Record<string, string>>;
 
-/** A visitor comes, a pixel brings one partner's id, an upload another's; what is acknowledged goes into the ledger. */
+/** Makes a visit, a pixel sync and an upload, and records what was acknowledged. */
 async function live(target: Target, ip: string, ledger: Ledger): Promise<void> {
   const { id, visitor, ms } = await newcomer(target, ip);
   const uids: Record<string, string> = {};
@@ -171,7 +171,7 @@ describe.skipIf(noRedis !== undefined)(noRedis ?? "two processes on one Redis", 
       rmSync(folder, { recursive: true, force: true });
     });
 
-    /** Whatever came so far: no limit was exceeded by the processes together. */
+    /** Checks that the processes together have exceeded no limit. */
     function noLimitExceeded(): void {
       const perHash = new Map<string, number>();
       for (const { ecHash } of hourly.pulls) perHash.set(ecHash, (perHash.get(ecHash) ?? 0) + 1);
@@ -213,7 +213,7 @@ describe.skipIf(noRedis !== undefined)(noRedis ?? "two processes on one Redis", 
         Array.from({ length: 3 * PER_MINUTE }, (_, n) => newcomer(targets[n % 2]!, freshIp())),
       );
       await eventually("the window to be full", async () => minutely.pulls.length >= PER_MINUTE || undefined);
-      // Behind its answers: a process may take a while to line its visitors up.
+      // In the background: a process may take a while to queue its visitors.
       await eventually("the others to wait, at both", async () => {
         const queued = await Promise.all(targets.map((at) => total([at], "sync_queue_size")));
         const [one, other] = queued as [number, number];
@@ -224,7 +224,7 @@ describe.skipIf(noRedis !== undefined)(noRedis ?? "two processes on one Redis", 
     });
 
     test("only one process at a time pulls an id", async () => {
-      // The window of the other partner is full; this one takes its time, and then knows an id.
+      // The window of the other partner is full; this one answers late, with an id.
       const slow = await startPartner(behaviours.hanging);
       const register = {
         id: "slow",

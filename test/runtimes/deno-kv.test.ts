@@ -69,7 +69,7 @@ test("a server on Deno KV that is killed and restarted has each id that it retur
     for (let n = 0; n < 10; n++) {
       const target = targetOf("deno", server.url, origin, server.log);
       const id = ecCookieOf(await target.visit({ ip: `198.51.100.${n}`, country: "JP" }))!.value;
-      // What is in the graph now stays in it.
+      // The entries of the graph must persist from here on.
       if ((await target.entry(id)) !== null) ids.push(id);
     }
     expect(ids.length).toBeGreaterThan(0);

@@ -1,4 +1,4 @@
-// Safe first, section 4: one client without a credential sends forged ids to /sync.
+// One client without a credential sends forged ids to /sync.
 import { createHash } from "node:crypto";
 import { once } from "node:events";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
@@ -13,7 +13,7 @@ import { type ProcessRuntime, spawnServer } from "../support/spawn.ts";
 const KEY = "the-partner's-key";
 const RETURN = "https://sync.partner.example/";
 const MAX_KEYS = 1000;
-/** Sixty times as many as the table holds. */
+/** Sixty times the capacity of the table. */
 const FORGED = 60_000;
 const AT_ONCE = 64;
 
@@ -23,7 +23,7 @@ interface Got {
   cookies: string[];
 }
 
-/** One request from an address, over connections that are kept. */
+/** One request from an address, on a kept connection. */
 function send(
   agent: Agent,
   base: string,

@@ -10,9 +10,9 @@ import type { RunningProgram } from "../support/start-program.ts";
 import { ecCookieOf, scenarioConfig, targetOf } from "./target.ts";
 
 const KILLS = 3;
-/** Visitors that come at the same time. */
+/** Number of concurrent visitors. */
 const AT_ONCE = 8;
-/** How many answers a server gives before it is killed, among the visits still under way. */
+/** Number of answers before the server is killed, during further visits. */
 const ANSWERS = 60;
 
 test.each<ProcessRuntime>(["node", "bun", "deno"])(

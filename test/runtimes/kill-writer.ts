@@ -1,6 +1,6 @@
 /**
  * The process that `kill.test.ts` kills: writes to a SQLite store without end and reports what was acknowledged, one
- * line each. `PATH write NAME MOST` writes, at most so many times; `PATH dump` shows what is there instead.
+ * line each. `PATH write NAME MOST` makes at most MOST writes; `PATH dump` prints the content of the store.
  * @module
  */
 import { writeSync } from "node:fs";
@@ -11,7 +11,7 @@ import { sqliteStore } from "../../runtime/stores/sqlite.ts";
 
 /** Number of counters, each with a writer of its own. */
 const COUNTERS = 12;
-/** How many entries are put in one turn. */
+/** Number of puts in one turn. */
 const BURST = 150;
 
 const [path, mode, name, most] = process.argv.slice(2) as [string, string, string, string];
@@ -20,7 +20,7 @@ let left = Number(most);
 
 const say = (...words: unknown[]) => writeSync(1, `${words.join(" ")}\n`);
 
-/** A value that shows whether it is whole. */
+/** A value that shows whether it is complete. */
 const filled = (text: string) => JSON.stringify({ text, filler: `${text};`.repeat(150) });
 
 /** Increments a counter until there were enough writes; other processes may do the same. */
@@ -54,7 +54,7 @@ async function announced(work: ReturnType<Store["put"]>, key: string): Promise<v
   say("put", key, put.version);
 }
 
-/** Shows the check of the file's structure, and every entry: its key, its metadata, whether its value is whole. */
+/** Prints the integrity check of the file, and for each entry its key, its metadata, and whether its value is complete. */
 async function dump(): Promise<void> {
   const db = new DatabaseSync(path);
   say("integrity", JSON.stringify(db.prepare("PRAGMA integrity_check").all()));

@@ -1,5 +1,5 @@
 /**
- * The reverse proxy over real connections on Node, Bun and Deno, straight and through nginx.
+ * The reverse proxy over real connections on Node, Bun and Deno, directly and through nginx.
  *
  * Rows of "Safe first": section 1 (framing), section 2 (request line and fields), section 3 (what users need).
  */
@@ -16,7 +16,7 @@ import type { ProcessRuntime } from "../support/spawn.ts";
 const processes: ProcessRuntime[] = ["node", "bun", "deno"];
 const MIB = 1024 * 1024;
 
-/** A request as an origin saw it. */
+/** A request that an origin received. */
 interface Seen {
   method: string;
   url: string;
@@ -27,7 +27,7 @@ interface Seen {
 /** An origin that records its requests. */
 async function startSite() {
   const seen: Seen[] = [];
-  /** Answers in place of the usual one, by path. */
+  /** Answers that replace the usual one, by path. */
   const answers = new Map<string, (request: IncomingMessage, response: ServerResponse) => void>();
   const listener: RequestListener = (request, response) => {
     const special = answers.get(request.url!.split("?")[0]!);
@@ -70,12 +70,12 @@ const request = (line: string, fields: string[] = [], body = "") =>
 
 const chunked = (body: string) => `${body.length.toString(16)}\r\n${body}\r\n0\r\n\r\n`;
 
-/** How many descriptors a process has. */
+/** Number of open descriptors of a process. */
 const descriptors = (pid: number) => readdirSync(`/proc/${pid}/fd`).length;
 const residentBytes = (pid: number) =>
   Number(readFileSync(`/proc/${pid}/statm`, "utf8").split(" ")[1]) * 4096;
 
-/** Looks until something holds; bounded by the test's own time. */
+/** Polls until a condition holds; the test's timeout limits it. */
 async function until(holds: () => boolean): Promise<void> {
   while (!holds()) await new Promise((resolve) => setTimeout(resolve, 10));
 }
@@ -144,7 +144,7 @@ describe.each(processes)("the proxy on %s", (runtime) => {
         const victim = "session=secret-of-the-victim";
         const second = await ask(where(), request("GET /account", [`Cookie: ${victim}`]));
         const third = await ask(where(), request("POST /form", ["Content-Length: 3"], "a=1"));
-        // nginx does not pass an expectation with some methods; what it refuses never reaches us.
+        // nginx rejects an expectation with some methods.
         expect([first.status, second.status, third.status]).toEqual([200, 200, 200]);
         expect(second.body).toBe("GET /account");
         expect(site.seen.map(({ method, url, body }) => [method, url, body])).toEqual([
@@ -185,7 +185,7 @@ describe.each(processes)("the proxy on %s", (runtime) => {
       socket.write(bytes, "latin1");
       const answers = answersOf(socket);
       expect((await answers.next()).status).toBe(status);
-      // Nothing behind it is read as a request.
+      // The bytes after it are not read as a request.
       socket.write(request("GET /behind"), "latin1");
       expect(await answers.rest()).toBe("");
       expect(site.seen).toEqual([]);
@@ -317,7 +317,7 @@ describe.each(processes)("the proxy on %s", (runtime) => {
       expect(answer.interim[0]).toMatch(new RegExp(`^HTTP/1\\.1 ${status} `));
       expect(answer.interim[0]).toContain("</style.css>; rel=preload");
       expect(answer.interim[0]).not.toMatch(/no=1|x-ts-ec/i);
-      // HTTP/1.0 knows no interim answers.
+      // HTTP/1.0 has no interim responses.
       const old = await ask(straight, "GET /early HTTP/1.0\r\nHost: a\r\n\r\n");
       expect([old.interim.length, old.body]).toEqual([0, "late"]);
     });
@@ -355,7 +355,7 @@ describe.each(processes)("the proxy on %s", (runtime) => {
   });
 
   describe("retries and early responses", () => {
-    /** An origin that answers the first request of each connection and resets at the second, having read it. */
+    /** An origin that answers the first request of each connection, and resets it after it has read the second. */
     async function resetting() {
       const heads: string[] = [];
       const origin = await rawOrigin((socket) => {
@@ -561,7 +561,7 @@ describe.each(processes)("the proxy on %s", (runtime) => {
           );
           if (head.length > 0) socket.write(head);
           socket.on("data", (part) => (part.toString() === "end" ? socket.end("bye") : socket.write(part)));
-          // As servers of WebSockets do: these sockets may be half open.
+          // Like servers of WebSockets: these sockets may be half open.
           socket.on("end", () => socket.end());
           socket.on("error", () => {}).on("close", () => ended.push("closed"));
         });
@@ -584,7 +584,7 @@ describe.each(processes)("the proxy on %s", (runtime) => {
         expect(await answers.rest()).toBe("bye");
         socket.end();
         await until(() => ended.length === 1);
-        // The client breaks it off.
+        // The client resets it.
         const other = open(where);
         other.write(request("GET /ws", fields));
         expect((await answersOf(other).next()).status).toBe(101);
@@ -684,7 +684,7 @@ describe.each(processes)("the proxy on %s", (runtime) => {
         });
         incoming.on("end", () => response.end("thanks"));
       });
-      // Bun lets garbage grow with what it counts as memory in use, to which the tables belong.
+      // Bun's limit for garbage grows with the memory in use, which includes the tables.
       const small = await before(site.url, { throttle: { maxKeys: 1000, addressesPerHour: 1000 } });
       const pid = small.server.pid;
       const began = residentBytes(pid);
@@ -700,7 +700,7 @@ describe.each(processes)("the proxy on %s", (runtime) => {
       down.on("data", (chunk) => {
         length += chunk.length;
         if (isPaused || length < 10 * MIB) return;
-        // A client that stops for a while must not make us keep what comes.
+        // While a client does not read, the proxy must not buffer the body.
         isPaused = true;
         down.pause();
         setTimeout(() => down.resume(), 300);
@@ -721,7 +721,7 @@ describe.each(processes)("the proxy on %s", (runtime) => {
   });
 });
 
-/** Section 5: on Deno a listener that runs out of descriptors never accepts again. */
+/** A listener of Deno that runs out of descriptors never accepts again. */
 test.each(processes)("%s with 256 descriptors recovers after 400 idle connections", async (runtime) => {
   const site = await startSite();
   const server = await serveSite(runtime, site.url, {}, 256);
@@ -730,7 +730,7 @@ test.each(processes)("%s with 256 descriptors recovers after 400 idle connection
     const idle = Array.from({ length: 400 }, () => open(where));
     await Promise.all(idle.map((socket) => Promise.race([once(socket, "connect"), once(socket, "close")])));
     for (const socket of idle) socket.destroy();
-    // Each look has a connection of its own; the first ones may still meet the end of the crowd.
+    // Each attempt has a connection of its own; the first ones may overlap with the idle connections.
     let answer: RawAnswer | null = null;
     while (answer === null) answer = await ask(where, request("GET /after")).catch(() => null);
     expect(answer.status).toBe(200);

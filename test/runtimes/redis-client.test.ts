@@ -17,14 +17,14 @@ import {
 
 const clock = { now: Date.now };
 const SCRIPT = "return {KEYS[1], ARGV[1]}";
-/** Shorter than anything lasts here. */
+/** Shorter than all operations here. */
 const SHORT_MS = 300;
 /** Longer than a connect takes, also on a busy machine. */
 const PATIENT_MS = 3000;
-/** Longer than anything lasts here. */
+/** Longer than all operations here. */
 const LONG_MS = 60_000;
 
-/** Tries until it works. */
+/** Retries until it succeeds. */
 async function recovered<T>(work: () => Promise<T>): Promise<T> {
   const deadline = Date.now() + LONG_MS;
   for (;;) {
@@ -38,8 +38,8 @@ async function recovered<T>(work: () => Promise<T>): Promise<T> {
 }
 
 /**
- * A way to a server. It can forget its connections: they stay open, and nothing comes through any more. And it can hold
- * their answers back for a while.
+ * A proxy to a server. It can stop to forward its connections, which stay open, and it can delay their
+ * answers.
  */
 async function startWay(port: number) {
   const passages: { near: Socket; far: Socket }[] = [];
@@ -99,7 +99,7 @@ describe.skipIf(noRedis !== undefined)(noRedis ?? "the Redis client", () => {
     }
   }
 
-  /** The same by a way that may fail. */
+  /** The same through such a proxy. */
   async function usingWay(
     timeoutMs: number,
     work: (redis: ReturnType<typeof connectRedis>, way: Way) => Promise<void>,

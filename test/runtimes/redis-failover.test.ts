@@ -10,15 +10,15 @@ import { edgeCookie } from "../../worker/entries/node.ts";
 import { ask, noRedis, type RedisServer, startRedis } from "../support/redis.ts";
 
 const clock = { now: Date.now };
-/** Longer than anything lasts here. */
+/** Longer than all operations here. */
 const LONG_MS = 60_000;
-/** Time between two connections that are opened one after the other because servers refuse, in milliseconds. */
+/** Delay between two connections that are opened because servers reject commands, in milliseconds. */
 const RETRY_MS = 250;
 const RATE = { limit: 1000, windowMs: 3_600_000 };
 
 const settled = () => new Promise((resolve) => setTimeout(resolve, 10));
 
-/** Tries until it works. */
+/** Retries until it succeeds. */
 async function recovered<T>(work: () => Promise<T>): Promise<T> {
   const deadline = performance.now() + LONG_MS;
   for (;;) {
@@ -186,7 +186,7 @@ describe.skipIf(noRedis !== undefined)(noRedis ?? "a failover behind one address
 
   afterAll(() => Promise.all([one?.stop(), other?.stop()]));
 
-  /** Makes a server a replica, and waits until it has all that its master has. */
+  /** Makes a server a replica, and waits until it has its master's data. */
   async function follow(replica: RedisServer, leader: RedisServer): Promise<void> {
     await ask(replica.port, "REPLICAOF", "127.0.0.1", `${leader.port}`);
     await recovered(async () => {
@@ -224,7 +224,7 @@ describe.skipIf(noRedis !== undefined)(noRedis ?? "a failover behind one address
       expect(await recovered(async () => limiter.take("followed", RATE))).toMatchObject({ remaining: 998 });
       expect((await store.get("key"))?.value).toBe("after");
       expect(await ask(master.port, "EXISTS", "millrace:entry:key")).toBe("1");
-      // One connection each to either server, and none for each operation.
+      // One connection to each server, not one for each operation.
       expect(address.connections()).toBeLessThanOrEqual(6);
     } finally {
       await store.close();
@@ -240,7 +240,7 @@ describe.skipIf(noRedis !== undefined)(noRedis ?? "a failover behind one address
       await reader.get("news");
       address.lead(await failOver());
       const old = master === one ? other : one;
-      // It gets nothing of the new master's: what it answers is old.
+      // It gets no data of the new master, so its answers are old.
       await ask(old.port, "REPLICAOF", "127.0.0.1", "1");
       const writer = redisStore({ redis: connectRedis({ url: master.url, timeoutMs: LONG_MS }), clock });
       await writer.put("news", "new");
@@ -303,7 +303,7 @@ describe.skipIf(noRedis !== undefined)(noRedis ?? "a failover behind one address
       expect((await upload(ids)).body).toContain("ec_id_not_found");
       const port = await failOver();
       const old = master === one ? other : one;
-      // From now on the old master gets nothing of what is written.
+      // From now on the old master gets no writes.
       await ask(old.port, "REPLICAOF", "127.0.0.1", "1");
       const entry = { v: 1, created: 1, consent: { ok: true, updated: 1 }, geo: { country: "JP" }, ids: {} };
       const writer = redisStore({ redis: connectRedis({ url: master.url, timeoutMs: LONG_MS }), clock });

@@ -80,7 +80,7 @@ describe.skipIf(noRedis !== undefined)(noRedis ?? "an outage of Redis", () => {
       return { status, down };
     }
 
-    /** What a page, a partner's pixel, an upload and the graph's own routes answer without Redis. */
+    /** The answers to a page, a pixel, an upload and the graph's routes without Redis. */
     async function answersWithout(known: { id: string; visitor: Visitor }): Promise<void> {
       const identity = await target.visit(known.visitor, { path: "/identify" });
       expect(identity.status).toBe(200);
@@ -105,7 +105,7 @@ describe.skipIf(noRedis !== undefined)(noRedis ?? "an outage of Redis", () => {
       expect((await target.visit({}, { path: "/_ts/health" })).status).toBe(200);
     }
 
-    /** How often each warning and error was logged, from a place in the log on. */
+    /** Counts of each warning and error from a position in the log on. */
     function complaints(from: number): Record<string, number> {
       const counts: Record<string, number> = {};
       for (const line of server.log().slice(from).split("\n")) {

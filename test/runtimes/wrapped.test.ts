@@ -1,4 +1,4 @@
-/** Safe first, section 7: a new visitor's answer has the media type of a returning one's; hono's context keeps the identity. */
+/** New and returning visitors get the same media type; Hono's context keeps the identity. */
 import { request } from "node:http";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { type ProcessRuntime, spawnServer } from "../support/spawn.ts";
@@ -21,7 +21,7 @@ describe.each<ProcessRuntime>(["node", "bun", "deno"])("a wrapped site on %s", (
     await server?.stop("SIGKILL");
   });
 
-  /** A type without a form's boundary, which is another one each time. */
+  /** A media type without the random boundary of a form. */
   const typeOf = (type: string | undefined) => type?.replace(/boundary=.*/, "boundary");
 
   test.each([
@@ -50,7 +50,7 @@ describe.each<ProcessRuntime>(["node", "bun", "deno"])("a wrapped site on %s", (
       expect(fresh.setCookies.length).toBe(returning.setCookies.length + 1);
       expect([fresh.status, typeOf(fresh.headers["content-type"])]).toEqual([
         returning.status,
-        // `@hono/node-server` forgets the type of a text with headers. Once they are looked at it knows it.
+        // `@hono/node-server` drops the type of a text with headers unless the headers are read first.
         typeOf(returning.headers["content-type"]) ??
           (runtime === "node" && path === "/text-and-cookie" ? "text/plain; charset=UTF-8" : undefined),
       ]);

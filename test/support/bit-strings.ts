@@ -1,5 +1,5 @@
 /**
- * Consent strings as texts of zeros and ones, for tests that take them apart or build broken ones.
+ * Consent strings as texts of zeros and ones, for tests that parse them or build invalid ones.
  * @module
  */
 
@@ -10,7 +10,7 @@ export function toBits(text: string): string {
   return [...text].map((digit) => DIGITS.indexOf(digit).toString(2).padStart(6, "0")).join("");
 }
 
-/** The base64url text of bits, filled up with zeros to a whole character. */
+/** The base64url text of bits, padded with zeros to a whole character. */
 export function fromBits(bits: string): string {
   return (bits.match(/.{1,6}/g) ?? []).map((six) => DIGITS[Number.parseInt(six.padEnd(6, "0"), 2)]).join("");
 }
@@ -60,7 +60,7 @@ export function tcfCoreBits(fields: CoreFields = {}): string {
   return bitsOf(version, 6) + times + software + choices + country;
 }
 
-/** A field of vendors that is empty. */
+/** An empty vendor field. */
 export const NO_VENDORS = "0".repeat(17);
-/** A list of publisher restrictions that is empty. */
+/** An empty list of publisher restrictions. */
 export const NO_RESTRICTIONS = "0".repeat(12);

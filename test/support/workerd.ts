@@ -15,7 +15,7 @@ const COMPATIBILITY_DATE = "2026-07-01";
 
 /** Settings of a Worker. */
 export interface WorkerSettings {
-  /** The class that the binding `MILLRACE` has; `Millrace` if left out. */
+  /** The class of the binding `MILLRACE`. Default: `Millrace`. */
   className?: string;
   /** Variables and secrets. */
   bindings?: Record<string, string>;

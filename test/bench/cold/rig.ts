@@ -1,15 +1,15 @@
 /**
- * What the hosts' cold starts are measured with.
+ * Rigs that measure cold starts.
  * @module
  */
 
-/** A host on which a first response can be had again and again. */
+/** A host on which cold starts can be repeated. */
 export interface Rig {
   /** The script as it is deployed or loaded, minified. */
   size: { bytes: number; gzipBytes: number };
   /** Size of the deployed file if it contains more than the script, for example a JavaScript engine. */
   deployedBytes: number | null;
-  /** Milliseconds to the first response of a service that has just been started, or of a bare hono app. */
+  /** Milliseconds to the first response of a new service, or of a bare Hono app. */
   first: Record<"millrace" | "hono", () => Promise<number>>;
   close(): Promise<void>;
 }
@@ -17,7 +17,7 @@ export interface Rig {
 /** Opens a rig; the folder is for intermediate files. @returns the reason if the host is missing. */
 export type OpenRig = (folder: string) => Promise<Rig | string>;
 
-/** A visitor who comes back. */
+/** A returning visitor. */
 export const HEADERS = { "x-ip": "198.18.0.7", "x-country": "JP", cookie: `ts-ec=${"0".repeat(64)}.Abc123` };
 
 /** The configuration for hosts without a process. */
@@ -27,7 +27,7 @@ export const CONFIG = {
   passphrases: ["publisher-chosen-secret"],
 };
 
-/** A bare hono app as a service or service worker. */
+/** A bare Hono app as a service or service worker. */
 export const BARE = `import { Hono } from "hono";
   const app = new Hono().get("/", (c) => c.text("page"));
   addEventListener("fetch", (event) => event.respondWith(app.fetch(event.request)));`;

@@ -1,7 +1,7 @@
 /**
- * What a request costs as things grow: partners, ids in the graph, the cookie header, identifiers that wait. Sizes in
- * turn, round after round, medians. Writes test/results/growth.json, a chart of each to docs/performance/, and the
- * verdicts to docs/performance.md.
+ * The cost of a request as partners, ids in the graph, the cookie header or waiting identifiers grow. Sizes in
+ * turn, round after round, medians. Writes test/results/growth.json and charts; with `--write` also the charts and
+ * verdicts of docs/performance.md.
  *
  * @module
  */

@@ -30,7 +30,7 @@ function newAddress(): string {
   return `10.${(number >> 16) & 255}.${(number >> 8) & 255}.${number & 255}`;
 }
 
-/** A request for the page; without a cookie it is a new visitor's. */
+/** A request for the page; without a cookie it is that of a new visitor. */
 export function requestWith(cookie: string): Request {
   const headers = cookie === "" ? { ...CLIENT, "x-ip": newAddress() } : { ...CLIENT, cookie };
   return new Request("https://publisher.example/", { headers });
@@ -41,7 +41,7 @@ export function visit(page: Page, cookie: string): Response | Promise<Response> 
   return page(requestWith(cookie), undefined as never);
 }
 
-/** The cookie of a visitor who has just come for the first time. */
+/** The cookie of a new visitor. */
 export async function newVisitor(page: Page): Promise<string> {
   const cookie = `ts-ec=${(await visit(page, "")).headers.get("x-ts-ec")}`;
   await quiet();

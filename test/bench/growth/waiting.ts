@@ -1,7 +1,7 @@
 import type { Growth } from "./series.ts";
 import { newVisitor, pageWith, quiet, visit } from "./visit.ts";
 
-/** Identifiers that wait for partners in the sync engine: everybody else's, not the visitor's. */
+/** Identifiers of other visitors that wait in the sync engine. */
 export const waiting: Growth = {
   name: "waiting",
   title: "A page, by identifiers that wait in the sync engine",
@@ -33,7 +33,7 @@ export const waiting: Growth = {
     }
     await quiet();
     const { queued } = page.service(undefined as never).services.inspectSync();
-    // Where filling takes over a minute, some have had their turn.
+    // If filling takes over a minute, some have been pulled.
     if (queued > size || queued < size * 0.99)
       throw new Error(`${queued} identifiers wait where ${size} should`);
     return {
