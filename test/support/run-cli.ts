@@ -8,13 +8,13 @@ const TIMEOUT_MS = 30_000;
  * @param env added to the environment of this process, without its `MILLRACE_` variables.
  * @param input standard input.
  */
-export function runCli(
+export async function runCli(
   runtime: ProcessRuntime,
   args: readonly string[],
   { env = {}, input = "" }: { env?: Record<string, string>; input?: string } = {},
-): Promise<CommandResult> {
+): Promise<Omit<CommandResult, "all">> {
   const [command, ...first] = runtimes[runtime];
-  return runCommand({
+  const { all: _, ...result } = await runCommand({
     command,
     args: [...first, "worker/cli/main.ts", ...args],
     cwd: root,
@@ -22,6 +22,7 @@ export function runCli(
     input,
     timeoutMs: TIMEOUT_MS,
   });
+  return result;
 }
 
 /** Removes each `MILLRACE_` variable that this process has. */
