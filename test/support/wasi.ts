@@ -9,7 +9,7 @@ import type { AddressInfo } from "node:net";
 import { createServer } from "node:net";
 import { join } from "node:path";
 import { promisify } from "node:util";
-import { MAX_HEADER_BYTES } from "../../worker/http/clocks.ts";
+import { MAX_HEADER_BYTES } from "../../worker/http/proxy/clocks.ts";
 import { type Program, startProgram } from "./program.ts";
 import { root } from "./spawn.ts";
 

@@ -6,7 +6,7 @@ import { changedFields } from "../../runtime/ec/finalize.ts";
 import { isPending } from "../../runtime/lib/within.ts";
 import type { Background, Clock, Log } from "../../runtime/platform.ts";
 import { readClient, readProtocol } from "../http/client.ts";
-import { createProxy, type ReverseProxy } from "../http/proxy.ts";
+import { createProxy, type ReverseProxy } from "../http/proxy/proxy.ts";
 import type { Config } from "./config.ts";
 import { routeKindOfPath } from "./route-kind.ts";
 import type { Service } from "./service.ts";

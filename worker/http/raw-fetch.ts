@@ -8,8 +8,8 @@ import https from "node:https";
 import type { LookupFunction } from "node:net";
 import { Readable } from "node:stream";
 import type { Fetch } from "../../runtime/platform.ts";
-import { MAX_HEADER_BYTES } from "./clocks.ts";
-import { isIdempotent } from "./request-head.ts";
+import { MAX_HEADER_BYTES } from "./proxy/clocks.ts";
+import { isIdempotent } from "./proxy/request-head.ts";
 
 /** Statuses whose responses have no body, whatever their headers say. */
 const BODILESS = new Set([204, 205, 304]);

@@ -10,7 +10,7 @@ import { createLog } from "../../../runtime/observe/log.ts";
 import type { Random } from "../../../runtime/platform.ts";
 import { composeConfig } from "../../config/compose.ts";
 import type { Entry } from "../../hosts/server.ts";
-import { proxyTo } from "../../http/fetch-proxy.ts";
+import { proxyTo } from "../../http/proxy/fetch-proxy.ts";
 import { rawFetch } from "../../http/raw-fetch.ts";
 import { StartError } from "../../serve/start-error.ts";
 import type { Demonstration } from "../../service.ts";

@@ -7,7 +7,7 @@ import type { Clock, Fetch, Log } from "../../../runtime/platform.ts";
 import type { Config } from "../../ec/config.ts";
 import type { EdgeCookieHandler } from "../../ec/edge-cookie.ts";
 import { readClient, readProtocol } from "../../http/client.ts";
-import { proxyTo } from "../../http/fetch-proxy.ts";
+import { proxyTo } from "../../http/proxy/fetch-proxy.ts";
 import type { FetchHandler, Host } from "../host.ts";
 
 /** As much of such an event as is used here. */

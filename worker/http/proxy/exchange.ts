@@ -4,8 +4,8 @@
  */
 import { type IncomingMessage, type ServerResponse, STATUS_CODES } from "node:http";
 import type { Dispatcher } from "undici";
-import { isPending } from "../../runtime/lib/within.ts";
-import type { Clock } from "../../runtime/platform.ts";
+import { isPending } from "../../../runtime/lib/within.ts";
+import type { Clock } from "../../../runtime/platform.ts";
 import { CLIENT_CLOCKS } from "./clocks.ts";
 import { Fields, lowerCase, responseFields } from "./fields.ts";
 import { lingerAtEnd } from "./linger.ts";

@@ -2,9 +2,9 @@
  * The site behind millrace, where it is an origin server of its own.
  * @module
  */
-import { createLogOnce } from "../../runtime/observe/log.ts";
-import type { Clock, Fetch, Log } from "../../runtime/platform.ts";
-import type { FetchHandler } from "../hosts/host.ts";
+import { createLogOnce } from "../../../runtime/observe/log.ts";
+import type { Clock, Fetch, Log } from "../../../runtime/platform.ts";
+import type { FetchHandler } from "../../hosts/host.ts";
 import { Fields, requestFields, responseFields } from "./fields.ts";
 
 /** How long the same cause of failure is only counted in the log, in milliseconds. */

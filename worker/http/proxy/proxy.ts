@@ -5,8 +5,8 @@
  */
 import type { IncomingMessage, ServerResponse } from "node:http";
 import type { Socket } from "node:net";
-import { createLogOnce, type LogOnce } from "../../runtime/observe/log.ts";
-import type { Clock, Log } from "../../runtime/platform.ts";
+import { createLogOnce, type LogOnce } from "../../../runtime/observe/log.ts";
+import type { Clock, Log } from "../../../runtime/platform.ts";
 import { CHECK_MS } from "./clocks.ts";
 import { Exchange, type ExchangeFault, type Passage } from "./exchange.ts";
 import { type Fields, requestFields } from "./fields.ts";

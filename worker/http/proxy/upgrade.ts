@@ -7,7 +7,7 @@ import { STATUS_CODES } from "node:http";
 import type { Socket } from "node:net";
 import type { Duplex } from "node:stream";
 import type { Dispatcher } from "undici";
-import type { Clock } from "../../runtime/platform.ts";
+import type { Clock } from "../../../runtime/platform.ts";
 import { CLIENT_CLOCKS } from "./clocks.ts";
 import { type ExchangeParts, rawFields } from "./exchange.ts";
 import { responseFields } from "./fields.ts";

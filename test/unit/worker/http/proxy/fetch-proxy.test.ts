@@ -11,12 +11,12 @@ import { type AddressInfo, createServer as createTcpServer } from "node:net";
 import { text } from "node:stream/consumers";
 import { gzipSync } from "node:zlib";
 import { afterEach, describe, expect, test } from "vitest";
-import { createLog } from "../../../../runtime/observe/log.ts";
-import type { Fetch } from "../../../../runtime/platform.ts";
-import { NO_HEADERS, readProtocol } from "../../../../worker/http/client.ts";
-import { proxyTo } from "../../../../worker/http/fetch-proxy.ts";
-import { rawFetch } from "../../../../worker/http/raw-fetch.ts";
-import { manualClock } from "../../../support/manual-clock.ts";
+import { createLog } from "../../../../../runtime/observe/log.ts";
+import type { Fetch } from "../../../../../runtime/platform.ts";
+import { NO_HEADERS, readProtocol } from "../../../../../worker/http/client.ts";
+import { proxyTo } from "../../../../../worker/http/proxy/fetch-proxy.ts";
+import { rawFetch } from "../../../../../worker/http/raw-fetch.ts";
+import { manualClock } from "../../../../support/manual-clock.ts";
 
 const MIB = 1024 * 1024;
 const TIMEOUT_MS = 30_000;
