@@ -102,8 +102,7 @@ const setUp = {
     install("", "what serving needs");
     const code = await runNode(["wasm/build.ts"]);
     if (code !== 0) fail("could not build the WebAssembly module (see above)");
-    // Node's remover of types is all that the page's script needs, and Node says that it may change.
-    const page = await runNode(["--disable-warning=ExperimentalWarning", "worker/admin/build.ts"]);
+    const page = await runNode(["worker/admin/build.ts"]);
     if (page !== 0) fail("could not build the operator's page (see above)");
   },
   async testing() {

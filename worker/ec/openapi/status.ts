@@ -2,7 +2,8 @@
  * What the operator's page is told, in JSON Schema. The compiler misses no field of it.
  * @module
  */
-import type { Status, StatusDomain, StatusMetric } from "../admin/status.ts";
+import type { StatusMetric } from "../../admin/status.ts";
+import { EDGE_COOKIE, type Status, type StatusDomain } from "../admin/status.ts";
 import { object } from "./schemas.ts";
 import type { Schema } from "./types.ts";
 
@@ -44,7 +45,8 @@ const domain: Fields<StatusDomain> = {
 };
 
 const status: Fields<Status> = {
-  instance: text("Which of several instances answered; the counters are its own."),
+  service: { const: EDGE_COOKIE },
+  instance: text("The instance that answered. Its counters are its own."),
   started_ms: milliseconds("When it started, since the Unix epoch."),
   now_ms: milliseconds("Its time, since the Unix epoch."),
   publisher: text("The publisher's domain."),
