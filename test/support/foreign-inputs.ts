@@ -1,6 +1,6 @@
 /** What of `worker/` runs in a process only: the command line, its server, its proxy, the demonstration. */
 const PROCESS =
-  /^worker\/(cli|serve|hosts\/process|ec\/(demo|commands|site)|config\/configured|http\/(raw-fetch|public-lookup|server|proxy|exchange|origin|upgrade))\b/;
+  /^worker\/(cli|serve|hosts\/process|ec\/(demo|commands|site)|config\/configured|http\/(raw-fetch|public-lookup|server|proxy\/(?!fetch-proxy|fields)))\b/;
 const LIBRARIES = /^node_modules\/(hono|valibot|ipaddr\.js)\//;
 const OWN = /^(runtime|worker|wasm)\//;
 

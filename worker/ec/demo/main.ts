@@ -16,6 +16,7 @@ import { StartError } from "../../serve/start-error.ts";
 import type { Demonstration } from "../../service.ts";
 import { edgeCookieIn, edgeCookieSection } from "../config.ts";
 import { createEdgeCookie } from "../edge-cookie.ts";
+import { isOwnField } from "../own-fields.ts";
 import { loadAllRoutes } from "../routes/load.ts";
 import { createDemo, DOMAIN } from "./demo.ts";
 import { createGazette } from "./gazette.ts";
@@ -68,8 +69,8 @@ export async function startDemo(entry: Entry): Promise<Demonstration> {
       origin: origin.url,
       timeoutMs: config.publisher.originTimeoutMs,
       fetch: rawFetch,
-      fetchDecodes: false,
-      told: (request, args) => ({ ip: host.address(request, args), protocol: null }),
+      isOwnField,
+      clientOf: (request, args) => ({ ip: host.address(request, args), protocol: null }),
       clock: host.clock,
       log,
     }),

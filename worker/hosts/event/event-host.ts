@@ -61,6 +61,7 @@ export function answerEvents<Event extends ServedEvent>(
 /**
  * The site that a configuration names as its origin.
  * @param fetch must not decode bodies.
+ * @param isOwnField whether a field belongs to the service, so that a client cannot send it to the origin.
  * @throws {Error} if it names none.
  */
 export function originOf<Args extends unknown[]>(
@@ -68,6 +69,7 @@ export function originOf<Args extends unknown[]>(
   { publisher, client }: Config,
   fetch: Fetch,
   log: Log,
+  isOwnField: (name: string) => boolean,
 ): FetchHandler<Args> {
   const { origin, originTimeoutMs } = publisher;
   if (origin === null) throw new Error("there is no site: name publisher.origin, or give a site of your own");
@@ -75,8 +77,8 @@ export function originOf<Args extends unknown[]>(
     origin,
     timeoutMs: originTimeoutMs,
     fetch,
-    fetchDecodes: false,
-    told(request, args) {
+    isOwnField,
+    clientOf(request, args) {
       const address = host.address(request, args);
       return {
         ip: readClient(request.headers, address, client).ip,

@@ -1,34 +1,34 @@
 /**
- * Every clock of the server and the proxy, in one place. No runtime's default is relied on.
+ * Every timeout of the server and the proxy. None depends on a default of the runtime.
  * @module
  */
 
-/** The largest head of a message, in bytes: cookies of 64 KiB and what goes with them. */
+/** Maximum length of the head of a message, in bytes: 64 KiB of cookies, and as much for all other fields. */
 export const MAX_HEADER_BYTES = 128 * 1024;
 
-/** Clocks toward clients, in milliseconds. */
+/** Timeouts of client connections, in milliseconds. */
 export const CLIENT_CLOCKS = {
-  /** How long an idle connection is kept. Longer than the 60 s of common load balancers: they close first. */
+  /** Idle connections. Longer than the 60 s of common load balancers, so that they close first. */
   idleMs: 75_000,
-  /** How long the head of a request may take, from its first byte or from the opening of the connection. */
+  /** The head of a request, from its first byte or from the opening of the connection. */
   headMs: 60_000,
-  /** How long a client may send nothing of a body that it announced. An upload that makes progress has no end. */
+  /** Silence of a client in the middle of its body. An upload that makes progress has no timeout. */
   uploadIdleMs: 60_000,
-  /** How long a client may take nothing of an answer that waits for it. */
+  /** Time in which a client reads nothing of a waiting response. */
   downloadIdleMs: 60_000,
-  /** How long the rest of an upload is read and dropped after an answer that came before its end. */
+  /** How long the rest of an upload is read and discarded after an early response. */
   lingerMs: 5_000,
 };
 
-/** Clocks toward the origin, in milliseconds. `publisher.originTimeoutMs` is how long it may be silent before its answer. */
+/** Timeouts of origin connections, in milliseconds. The timeout before the response is `ProxyOptions.timeoutMs`. */
 export const ORIGIN_CLOCKS = {
-  /** How long opening a connection may take. */
+  /** Opening a connection. */
   connectMs: 10_000,
-  /** How long an idle connection is kept where the origin names no time. */
+  /** Idle connections, if the origin names no timeout. */
   idleMs: 4_000,
-  /** How long it is kept at the most where the origin names one. */
+  /** Maximum for idle connections, if the origin names a timeout. */
   idleMaxMs: 60_000,
 };
 
-/** How often exchanges are looked at for a clock that has run out, in milliseconds. */
+/** Interval between checks for expired timeouts, in milliseconds. */
 export const CHECK_MS = 500;

@@ -1,10 +1,13 @@
 /**
- * Which header fields a proxy passes on, in both directions. A field list is flat, name and value in turn, as
- * `IncomingMessage.rawHeaders` has it: names keep their case, values their bytes, duplicates their order.
+ * The header fields that a proxy forwards in both directions. A field list is a flat list of names and values, like
+ * `IncomingMessage.rawHeaders`: names keep their case, values their bytes, duplicates their order.
+ *
+ * Not `hono/proxy`: it removes `Content-Encoding` from bodies that stay encoded, and keeps `Proxy-Connection` and
+ * `HTTP2-Settings`.
  * @module
  */
 
-/** Fields of one connection, not of the message: RFC 9110, section 7.6.1, and those of older standards. */
+/** Hop-by-hop fields: RFC 9110, section 7.6.1, and those of older standards. */
 const HOP_BY_HOP = new Set([
   "connection",
   "http2-settings",
@@ -18,18 +21,18 @@ const HOP_BY_HOP = new Set([
   "upgrade",
 ]);
 
-/** Request fields that the proxy writes itself, or that say nothing true once it has framed the message again. */
-const WRITTEN_BY_US = new Set(["host", "content-length", "expect", "forwarded", "x-real-ip"]);
-const WRITTEN_PREFIXES = ["x-ts-", "x-forwarded-"];
+/** Request fields that the proxy writes itself, or that are wrong after it has framed the message again. */
+const WRITTEN_BY_PROXY = new Set(["host", "content-length", "expect", "forwarded", "x-real-ip"]);
+const FORWARDED_PREFIX = "x-forwarded-";
 
-/** `Connection` may not take these from a message: framing and routing do not belong to one connection. */
+/** `Connection` cannot remove these: framing and routing do not belong to one connection. */
 const NEVER_NOMINATED = new Set(["content-length", "host"]);
 
-/** How many spellings of names are remembered. Others cost one conversion each time. */
+/** Maximum number of cached names. Other names are converted each time. */
 const MAX_SPELLINGS = 2048;
 const spellings = new Map<string, string>();
 
-/** A field's name in lower case. Repeated spellings give the same string, so that comparing them is cheap. */
+/** A field's name in lower case. Cached names return the same string, which makes comparisons cheap. */
 export function lowerCase(name: string): string {
   const known = spellings.get(name);
   if (known !== undefined) return known;
@@ -38,14 +41,14 @@ export function lowerCase(name: string): string {
   return lower;
 }
 
-/** The fields of a message, read by name. */
+/** The fields of a message, with access by name. */
 export class Fields {
-  /** Flat, name and value in turn, as they came. */
+  /** The unchanged flat list of names and values. */
   readonly list: readonly string[];
   /** The names in lower case. */
   readonly names: readonly string[];
 
-  /** @param list flat, name and value in turn */
+  /** @param list a flat list of names and values */
   constructor(list: readonly string[]) {
     this.list = list;
     const names: string[] = [];
@@ -54,7 +57,7 @@ export class Fields {
   }
 
   /**
-   * The value of a field; several lines are joined as RFC 9110, section 5.3, and RFC 6265 (for `Cookie`) have it.
+   * The value of a field. Several lines are joined according to RFC 9110, section 5.3, and RFC 6265 for `Cookie`.
    * @param name in lower case
    * @returns `null` if the field is absent
    */
@@ -69,7 +72,7 @@ export class Fields {
     return value;
   }
 
-  /** How many lines a field has. */
+  /** The number of lines of a field. */
   linesOf(name: string): number {
     let count = 0;
     for (const each of this.names) if (each === name) count++;
@@ -77,21 +80,37 @@ export class Fields {
   }
 }
 
+/** Whether a field belongs to the service. @param name in lower case */
+export type IsOwnField = (name: string) => boolean;
+
 /**
- * The fields of a request that the origin gets: all but those of the connection and those that the proxy writes.
- * Names with other characters than letters, digits and hyphens are dropped, as nginx does: `X_Forwarded_For` reaches
- * many applications under the name of `X-Forwarded-For`.
+ * Creates a function that returns the fields of a request for the origin: all but the hop-by-hop fields, those that the proxy
+ * writes, and the service's own. Names with other characters than letters, digits and hyphens are dropped, like nginx does:
+ * many applications read `X_Forwarded_For` as `X-Forwarded-For`.
  */
-export function requestFields(fields: Fields): string[] {
-  return passed(fields, isPassedToOrigin);
+export function createRequestFilter(isOwnField: IsOwnField): (fields: Fields) => string[] {
+  const verdicts = new Map<string, boolean>();
+  function passes(name: string): boolean {
+    const known = verdicts.get(name);
+    if (known !== undefined) return known;
+    const verdict =
+      /^[a-z0-9-]+$/.test(name) &&
+      !HOP_BY_HOP.has(name) &&
+      !WRITTEN_BY_PROXY.has(name) &&
+      !name.startsWith(FORWARDED_PREFIX) &&
+      !isOwnField(name);
+    if (verdicts.size < MAX_SPELLINGS && name.length <= 64) verdicts.set(name, verdict);
+    return verdict;
+  }
+  return (fields) => filtered(fields, passes);
 }
 
-/** The fields of an answer that the client gets: all but those of the connection. */
+/** The fields of a response for the client: all but the hop-by-hop fields. */
 export function responseFields(fields: Fields): string[] {
-  return passed(fields, (name) => !HOP_BY_HOP.has(name));
+  return filtered(fields, (name) => !HOP_BY_HOP.has(name));
 }
 
-function passed(fields: Fields, passes: (name: string) => boolean): string[] {
+function filtered(fields: Fields, passes: (name: string) => boolean): string[] {
   const { names, list } = fields;
   const nominated = nominatedBy(fields);
   const kept: string[] = [];
@@ -102,24 +121,10 @@ function passed(fields: Fields, passes: (name: string) => boolean): string[] {
   return kept;
 }
 
-const passes = new Map<string, boolean>();
-
-function isPassedToOrigin(name: string): boolean {
-  const known = passes.get(name);
-  if (known !== undefined) return known;
-  const verdict =
-    /^[a-z0-9-]+$/.test(name) &&
-    !HOP_BY_HOP.has(name) &&
-    !WRITTEN_BY_US.has(name) &&
-    !WRITTEN_PREFIXES.some((prefix) => name.startsWith(prefix));
-  if (passes.size < MAX_SPELLINGS && name.length <= 64) passes.set(name, verdict);
-  return verdict;
-}
-
-/** The fields that a message's `Connection` names as its own; `null`: none. */
+/** The fields that `Connection` declares hop-by-hop; `null` if there are none. */
 function nominatedBy(fields: Fields): ReadonlySet<string> | null {
   const value = fields.get("connection");
-  // What nearly every message has.
+  // The values of nearly every message.
   if (value === null || value === "keep-alive" || value === "close") return null;
   const names = value.split(",").map((option) => option.trim().toLowerCase());
   return new Set(names.filter((name) => name !== "" && !NEVER_NOMINATED.has(name)));
