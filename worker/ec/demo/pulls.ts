@@ -1,5 +1,5 @@
 /**
- * What one visitor is told of partners' ids on their way into the graph, in plain words.
+ * The panel's lines about one visitor's pulls, in plain words.
  * @module
  */
 import type { GraphEntry } from "../../../runtime/ec/graph/entry.ts";
@@ -8,7 +8,7 @@ import type { PullEvent } from "./watched-fetch.ts";
 
 /** One line of the panel's list. */
 export interface PullLine {
-  /** Counts up from 1. */
+  /** Consecutive, from 1. */
   number: number;
   atMs: number;
   partner: string;
@@ -20,23 +20,23 @@ const MAX_LINES = 9;
 
 /** The pulls for one visitor's id. */
 export interface Pulls {
-  /** The newest first. */
+  /** Newest first. */
   readonly lines: readonly PullLine[];
-  /** Whether the last visit had partners asked. */
+  /** Whether the last visit started pulls. */
   readonly isOn: boolean;
-  /** How far each partner is that was asked since, or waited for. */
+  /** The progress of each partner since then. */
   readonly progress: ReadonlyMap<string, "waits" | "asked" | "over">;
 }
 
 export const NO_PULLS: Pulls = { lines: [], isOn: false, progress: new Map() };
 
-/** A visit begins the round anew, but for the questions that are still open. @param isOn whether it may pull at all. */
+/** A visit resets the progress, except for requests in flight. @param isOn whether the visit may pull */
 export function afterVisit(pulls: Pulls, isOn: boolean): Pulls {
   const progress = new Map([...pulls.progress].filter(([, state]) => isOn && state !== "over"));
   return { ...pulls, isOn, progress };
 }
 
-/** Something happened to a question. @param name the partner's. */
+/** Adds an event of a pull. @param name the partner's name */
 export function withEvent(pulls: Pulls, event: PullEvent, name: string): Pulls {
   const { partner, atMs, what } = event;
   const progress = new Map(pulls.progress).set(partner, what.kind === "asked" ? "asked" : "over");
@@ -60,7 +60,7 @@ function wordsFor(what: PullEvent["what"], name: string): string {
   }
 }
 
-/** Tells of partners that are due but cannot be asked yet. @param due their ids. */
+/** Adds a line for each due partner that cannot be requested yet. @param due their ids */
 export function withWaits(
   pulls: Pulls,
   due: readonly string[],
@@ -80,7 +80,7 @@ export function withWaits(
   return after;
 }
 
-/** @returns `null` where there is none. */
+/** Why a pull waits; `null` if it does not. */
 function reasonToWait({ closed, inFlight, maxConcurrent, maxPerMinute }: Gate, nowMs: number): string | null {
   switch (closed?.because) {
     case "pause":
@@ -95,7 +95,7 @@ function reasonToWait({ closed, inFlight, maxConcurrent, maxPerMinute }: Gate, n
   }
 }
 
-/** Tells of every partner's id that a write of the entry brought. */
+/** Adds a line for each partner's id that a write of the entry added. */
 export function withWritten(
   pulls: Pulls,
   before: GraphEntry | null,
@@ -103,14 +103,14 @@ export function withWritten(
   nameOf: (partner: string) => string,
   nowMs: number,
 ): Pulls {
-  let told = pulls;
+  let extended = pulls;
   for (const [partner, { uid, synced }] of Object.entries(after?.ids ?? {})) {
     const old = before?.ids[partner];
     if (old?.uid === uid && old.synced === synced) continue;
     const text = `${possessive(nameOf(partner))} id for you is in the graph.`;
-    told = add(told, { atMs: nowMs, partner, kind: "written", text });
+    extended = add(extended, { atMs: nowMs, partner, kind: "written", text });
   }
-  return told;
+  return extended;
 }
 
 function add(pulls: Pulls, line: Omit<PullLine, "number">): Pulls {

@@ -1,5 +1,5 @@
 /**
- * What the service did with one request, in plain words.
+ * The panel's lines about requests: what the service did, in plain words.
  * @module
  */
 
@@ -7,7 +7,7 @@ import { decideFinalization, type Finalization } from "../../../runtime/ec/final
 import type { Consent, ConsentReason } from "../../../runtime/ec/request/consent.ts";
 import type { EcContext } from "../../../runtime/ec/request/context.ts";
 
-/** Whose a request is: the site's own, or a route of the service by what it is for. */
+/** The kind of a request: for the site, or for a route of the service. */
 export type Route = "organic" | keyof typeof SERVICE_ROUTES | "other";
 
 const SERVICE_ROUTES = {
@@ -23,21 +23,21 @@ export interface Happening {
   /** Method and path. */
   request: string;
   route: Route;
-  /** What to call it: a finalization's branch, or one told apart from it. */
+  /** A finalization's branch, or a special case of one. */
   kind: Finalization["branch"] | "again" | "spared" | "partner";
   title: string;
   text: string;
-  /** The `Set-Cookie` lines about the id that went back. */
+  /** The `Set-Cookie` lines about the id in the response. */
   cookies: string[];
 }
 
-/** What the panel knows of the visitor before the request. */
+/** The state of the visitor before the request. */
 export interface Past {
-  /** The id that consent was last withdrawn from, if there is one. */
+  /** The id whose consent was withdrawn last; `null` if there is none. */
   withdrawnId: string | null;
 }
 
-/** Whose rules apply, as people call them. */
+/** Names of the jurisdictions. */
 export const JURISDICTIONS: Record<Consent["jurisdiction"], string> = {
   gdpr: "GDPR",
   "us-state": "US state law",
@@ -66,16 +66,16 @@ const REASONS: Record<ConsentReason, string> = {
   no_signal: "Nothing has been said about consent yet, and here that means no.",
 };
 
-/** Why consent allows an id, or why not, as one sentence. */
+/** Why consent allows an id or not, as one sentence. */
 export function reasonOf(consent: Consent): string {
   return REASONS[consent.reason];
 }
 
 /**
- * Tells of one request, once it is answered.
- * @param response as the service finished it.
+ * Describes one request.
+ * @param response the final response
  */
-export function tell(context: EcContext, request: Request, response: Response, past: Past): Happening {
+export function describe(context: EcContext, request: Request, response: Response, past: Past): Happening {
   const { pathname } = new URL(request.url);
   const route = routeOf(pathname);
   const end = decideFinalization(context);
@@ -97,14 +97,14 @@ function routeOf(path: string): Route {
 
 type Words = Pick<Happening, "kind" | "title" | "text">;
 
-/** Whether a request left the id as it was; what becomes of an id is told first. */
+/** Whether a request left the id unchanged. If not, the line is about the id. */
 function changesNothing({ branch }: Finalization, { cookieWasPresent }: EcContext): boolean {
   return branch === "returning" || branch === "anonymous" || (branch === "denied" && !cookieWasPresent);
 }
 
 const isServiceRoute = (route: Route): route is keyof typeof SERVICE_ROUTES => route in SERVICE_ROUTES;
 
-/** What a request to the service itself came to. */
+/** Describes a request to a route of the service. */
 function wordsForRoute(
   route: keyof typeof SERVICE_ROUTES,
   response: Response,
@@ -139,7 +139,7 @@ function wordsForRoute(
 
 const refused = (status: number) => `It was refused with status ${status}, and nothing was written.`;
 
-/** The reason in the address that a pixel's answer leads to; `synced` if it worked, empty if it leads nowhere. */
+/** The reason in a pixel's redirect: `synced` on success, empty without a redirect. */
 function pixelResult({ headers }: Response): string {
   const back = headers.get("location");
   const query = back === null ? null : new URL(back).searchParams;

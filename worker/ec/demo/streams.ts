@@ -1,5 +1,5 @@
 /**
- * The panels' streams: what is to be shown to a visitor, as it happens.
+ * The panels' event streams.
  * @module
  */
 import type { Graph } from "../../../runtime/ec/graph/graph.ts";
@@ -8,27 +8,27 @@ import type { Company } from "./partners/companies.ts";
 import { takeSnapshot } from "./snapshot.ts";
 import type { Visitor, Visitors } from "./visitors.ts";
 
-/** Something goes over the wire this often, so that neither side takes a quiet stream for a dead one. */
+/** Interval of the heartbeat, in milliseconds, so that an idle stream is not taken for a dead one. */
 const HEARTBEAT_MS = 5_000;
-/** How often the partners' gates are looked at while somebody watches. */
+/** Interval of reading the partners' gates while a stream is open, in milliseconds. */
 const LOOK_MS = 250;
 
 /** All open streams. */
 export interface Streams {
-  /** Answers with a stream for one visitor who is at `place`. */
+  /** Responds with a stream for one visitor at `place`. */
   open(visitor: Visitor, place: string, graph: Graph): Response;
-  /** Ends every stream: a server that waits for its connections to end would wait for them for ever. */
+  /** Ends every stream. Otherwise a stopping server would wait for them without end. */
   close(): void;
 }
 
-/** One browser that looks. */
+/** The stream of one open page. */
 interface Stream {
   send(text: string): void;
   close(): void;
 }
 
 export function createStreams(
-  visitors: Pick<Visitors, "tellWaits">,
+  visitors: Pick<Visitors, "recordWaits">,
   gates: Gates,
   companies: readonly Company[],
 ): Streams {
@@ -38,10 +38,10 @@ export function createStreams(
 
   const gatesEvent = () => `event: gates\ndata: ${lastGates}\n\n`;
 
-  /** Tells of the gates, where anything about them has changed. */
+  /** Sends the gates if they have changed. */
   function look(): void {
     const now = gates.now();
-    visitors.tellWaits(now);
+    visitors.recordWaits(now);
     const text = JSON.stringify(now);
     if (text === lastGates) return;
     lastGates = text;
@@ -63,7 +63,7 @@ export function createStreams(
   }
 
   return {
-    /** Sends a snapshot now and after every change; changes that come while one is being taken share the next. */
+    /** Sends a snapshot now and after every change. Changes during a snapshot share the next one. */
     open(visitor, place, graph) {
       let end = () => {};
       const encoder = new TextEncoder();

@@ -1,6 +1,5 @@
 /**
- * Who looks at the demonstration, and what it remembers of them while it runs: their last happenings, the pulls for them
- * and which steps they have done.
+ * The visitors of the demonstration: their last events, their pulls, and the steps that they have done. Kept in memory.
  * @module
  */
 
@@ -18,50 +17,50 @@ import type { Happening } from "./story.ts";
 import type { PullEvent } from "./watched-fetch.ts";
 import type { StoreWatcher } from "./watched-store.ts";
 
-/** The cookie by which the panel knows whose requests are whose; gone with the browser's session. */
+/** The session cookie that identifies a visitor. */
 export const SESSION_COOKIE = "demo-session";
 
 const MAX_VISITORS = 200;
 const MAX_HAPPENINGS = 40;
 const SESSION = /^[0-9a-f]{32}$/;
 
-/** The life of an id, as the panel's list has it. */
+/** A step in the life of an id, as the panel lists them. */
 export type Step = "visit" | "accept" | "return" | "partners" | "play" | "withdraw" | "again";
 
 /** One browser. */
 export interface Visitor {
   readonly session: string;
-  /** Newest first; their numbers count up from 1. */
+  /** Newest first. Their numbers are consecutive, from 1. */
   happenings: (Happening & { number: number })[];
   pulls: Pulls;
   steps: Set<Step>;
-  /** As the last request was read. */
+  /** The context of the last request. */
   context: EcContext | null;
-  /** What the cookie holds now. */
+  /** The id in the cookie now. */
   id: string | null;
   withdrawnId: string | null;
-  /** What the store was last seen to hold for `id`; `undefined`: nobody has looked yet. */
+  /** The store's last known entry for `id`; `undefined` before the first read. */
   entry: GraphEntry | null | undefined;
-  /** Told whenever something above, or the graph's entry for one of the ids, has changed. */
+  /** Called after every change of the fields above or of the graph's entry for one of the ids. */
   watchers: Set<() => void>;
 }
 
 /** The visitors of one demonstration. */
 export interface Visitors {
-  /** The visitor who sent this request, if their browser has been here. */
+  /** The visitor of a request; `null` without a session cookie. */
   of(headers: Headers): Visitor | null;
-  /** A visitor never seen before. */
+  /** Creates a visitor. */
   welcome(): Visitor;
-  /** Takes one answered request into account. */
+  /** Records one answered request. */
   remember(visitor: Visitor, context: EcContext, happening: Happening, isPage: boolean): void;
-  /** Starts a visitor's story over. */
+  /** Resets a visitor. */
   forget(visitor: Visitor): void;
-  /** Tells whoever looks at an id what the store has under its key. */
+  /** Records reads and writes of the store. */
   readonly store: StoreWatcher;
-  /** Tells whoever it concerns what became of a question to a partner. */
+  /** Records an event of a pull. */
   pulled(event: PullEvent): void;
-  /** Tells those who look on which partners they have to wait for. */
-  tellWaits(gates: readonly Gate[]): void;
+  /** Adds a line for partners that visitors with an open panel wait for. */
+  recordWaits(gates: readonly Gate[]): void;
 }
 
 export function createVisitors(random: Random, clock: Clock, companies: readonly Company[]): Visitors {
@@ -73,12 +72,12 @@ export function createVisitors(random: Random, clock: Clock, companies: readonly
   function add(session: string): Visitor {
     const oldest = known.keys().next();
     if (known.size >= MAX_VISITORS && !oldest.done) known.delete(oldest.value);
-    const visitor = { session, ...nothing(), watchers: new Set<() => void>() };
+    const visitor = { session, ...emptyState(), watchers: new Set<() => void>() };
     known.set(session, visitor);
     return visitor;
   }
 
-  const tellWatchers = (visitor: Visitor) => {
+  const notifyWatchers = (visitor: Visitor) => {
     for (const watcher of visitor.watchers) watcher();
   };
 
@@ -93,7 +92,7 @@ export function createVisitors(random: Random, clock: Clock, companies: readonly
     of(headers) {
       const session = readCookies(headers.get("cookie"), [SESSION_COOKIE]).get(SESSION_COOKIE)?.[0];
       if (session === undefined || !SESSION.test(session)) return null;
-      // A browser may outlive the server that welcomed it.
+      // The session may be from before a restart of the server.
       return known.get(session) ?? add(session);
     },
     welcome() {
@@ -112,11 +111,11 @@ export function createVisitors(random: Random, clock: Clock, companies: readonly
       if (kind === "withdrawal") visitor.withdrawnId = context.cookieId ?? visitor.withdrawnId;
       if (route === "organic" || id === null) visitor.pulls = afterVisit(visitor.pulls, id !== null);
       for (const step of stepsDone(happening, isPage)) visitor.steps.add(step);
-      tellWatchers(visitor);
+      notifyWatchers(visitor);
     },
     forget(visitor) {
-      Object.assign(visitor, nothing());
-      tellWatchers(visitor);
+      Object.assign(visitor, emptyState());
+      notifyWatchers(visitor);
     },
     store: {
       read(key, value) {
@@ -133,7 +132,7 @@ export function createVisitors(random: Random, clock: Clock, companies: readonly
             visitor.pulls = withWritten(visitor.pulls, visitor.entry ?? null, entry, nameOf, clock.now());
             sawEntry(visitor, entry);
           }
-          if (isUnder(visitor.id) || isUnder(visitor.withdrawnId)) tellWatchers(visitor);
+          if (isUnder(visitor.id) || isUnder(visitor.withdrawnId)) notifyWatchers(visitor);
         }
       },
     },
@@ -141,10 +140,10 @@ export function createVisitors(random: Random, clock: Clock, companies: readonly
       for (const visitor of known.values()) {
         if (visitor.id !== event.ecId && visitor.withdrawnId !== event.ecId) continue;
         visitor.pulls = withEvent(visitor.pulls, event, nameOf(event.partner));
-        tellWatchers(visitor);
+        notifyWatchers(visitor);
       }
     },
-    tellWaits(gates) {
+    recordWaits(gates) {
       for (const visitor of known.values()) {
         const { entry, watchers } = visitor;
         if (watchers.size === 0 || entry === undefined) continue;
@@ -152,13 +151,13 @@ export function createVisitors(random: Random, clock: Clock, companies: readonly
         const pulls = withWaits(visitor.pulls, due, gates, nameOf, clock.now());
         if (pulls === visitor.pulls) continue;
         visitor.pulls = pulls;
-        tellWatchers(visitor);
+        notifyWatchers(visitor);
       }
     },
   };
 }
 
-function nothing(): Omit<Visitor, "session" | "watchers"> {
+function emptyState(): Omit<Visitor, "session" | "watchers"> {
   return {
     happenings: [],
     pulls: NO_PULLS,
@@ -170,7 +169,7 @@ function nothing(): Omit<Visitor, "session" | "watchers"> {
   };
 }
 
-/** What the cookie holds after a request. */
+/** The id in the cookie after a request. */
 function idAfter({ consent, activeId, cookieId }: EcContext, kind: Happening["kind"]): string | null {
   if (kind === "erasure") return null;
   if (allowsEcCreation(consent)) return activeId;

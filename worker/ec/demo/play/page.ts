@@ -1,28 +1,29 @@
 /**
- * The page on which a visitor plays a partner: everything that a partner's engineer would try first.
+ * The page on which the visitor acts as a partner: the requests that a partner's engineer tries first.
  * @module
  */
 import { html } from "hono/html";
+import { noScript } from "../no-script.ts";
 import { PLAYED } from "../partners/companies.ts";
 
 type Markup = ReturnType<typeof html>;
 
-/** What the page is made for. */
-export interface PlayPageParts {
+/** The values that the page shows. */
+export interface PlayPageValues {
   apiKey: string;
-  /** Scheme, host and port that the browser asked. */
+  /** Scheme, host and port of the request. */
   origin: string;
-  /** What the visitor's cookie holds. */
+  /** The id in the visitor's cookie. */
   id: string | null;
-  /** The id that consent was last withdrawn from. */
+  /** The id whose consent was withdrawn last. */
   withdrawnId: string | null;
 }
 
-/** In the form of an id, but nobody's. */
+/** A well-formed id without an entry in the graph. */
 const UNKNOWN_ID = `${"5eed".repeat(16)}.nobody`;
 const BROKEN_ID = "not-an-ec-id";
 
-/** A bid request such as a page would send, without a word of who is there. */
+/** A bid request of a page, without an identity. */
 const BID_REQUEST = {
   id: "auction-1",
   imp: [{ id: "1", banner: { w: 300, h: 250 } }],
@@ -31,7 +32,7 @@ const BID_REQUEST = {
 };
 
 /** A whole document. */
-export function playPage({ apiKey, origin, id, withdrawnId }: PlayPageParts): Markup {
+export function playPage({ apiKey, origin, id, withdrawnId }: PlayPageValues): Markup {
   const back = `${origin}/_demo/partner#pixel`;
   const mappings = [
     ...(id === null ? [] : [[id, "your id"]]),
@@ -139,13 +140,14 @@ export function playPage({ apiKey, origin, id, withdrawnId }: PlayPageParts): Ma
       </main>
       <footer class="foot"><p>${PLAYED.name}, Quickbeck Exchange and Mossgate Audiences are made up.</p></footer>
     </div>
+    ${noScript}
   </body>
 </html>`;
 }
 
 const noId = html`nobody yet: <a href="/">open the Gazette</a> and accept, then come back`;
 
-/** One line of the list. play.js makes more of them after the last. */
+/** One line of the list. play.js copies the last line to add one. */
 function mapping(ecId: string, what: string, at: number): Markup {
   return html`<li>
               <label class="wide"><span>EC id <small>${what}</small></span>

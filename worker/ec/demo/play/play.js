@@ -1,9 +1,9 @@
-// The page that plays a partner: sends the requests that a partner would send, and explains the answers.
+// The partner's page: sends a partner's requests and explains the responses.
 import { el, json } from "./elements.js";
 
 const find = (selector) => document.querySelector(selector);
 
-/** The status of an answer, in the colour of its kind. */
+/** The status of a response, in the colour of its class. */
 function statusLine({ status }, what) {
   const isGood = status < 300 && status !== 207;
   const kind = isGood ? "good" : status < 500 ? "odd" : "bad";
@@ -12,7 +12,7 @@ function statusLine({ status }, what) {
 
 const block = (value) => el("pre", "", ...json(value));
 
-/** Shows an answer, or that there was none. Only its first line is read out to those who listen. */
+/** Shows a response, or that there was none. Screen readers announce only its first line. */
 async function show(place, ask) {
   const line = el("div", "");
   line.setAttribute("role", "status");
@@ -84,7 +84,7 @@ function mappings() {
   }));
 }
 
-/** In single quotes, as a shell takes it for one word. */
+/** Quotes a word for a shell. */
 const quoted = (text) => `'${text.replaceAll("'", "'\\''")}'`;
 
 function drawCurl() {
@@ -158,7 +158,7 @@ drawCurl();
 const identityHeaders = (response) =>
   Object.fromEntries([...response.headers].filter(([name]) => name.startsWith("x-ts-")));
 
-/** Base64 of JSON in UTF-8. */
+/** Decodes base64 of JSON in UTF-8. */
 const decoded = (base64) =>
   JSON.parse(new TextDecoder().decode(Uint8Array.from(atob(base64), (character) => character.charCodeAt(0))));
 

@@ -125,8 +125,8 @@ describe("the partners' gates", () => {
     const mossgate = () => gates.now().find(({ partner }) => partner === "mossgate")!;
     return { clock, view, gates, mossgate };
   }
-  const saw = (gates: ReturnType<typeof start>["gates"], what: PullEvent["what"], atMs: number) =>
-    gates.saw(event(what, "mossgate", atMs));
+  const record = (gates: ReturnType<typeof start>["gates"], what: PullEvent["what"], atMs: number) =>
+    gates.record(event(what, "mossgate", atMs));
 
   it("are there for the partners that are asked, whether or not the engine knows them", () => {
     const { gates, view } = start();
@@ -143,7 +143,7 @@ describe("the partners' gates", () => {
 
   it("are shut while a partner wants a pause", () => {
     const { clock, gates, mossgate } = start();
-    saw(gates, { kind: "slow down", pauseMs: 8000 }, clock.now());
+    record(gates, { kind: "slow down", pauseMs: 8000 }, clock.now());
     const untilMs = clock.now() + 8000;
     clock.advance(7999);
     expect(mossgate().closed).toEqual({ because: "pause", untilMs });
@@ -156,7 +156,7 @@ describe("the partners' gates", () => {
     const first = clock.now();
     for (let n = 0; n < 10; n++) {
       expect(mossgate().closed).toBeNull();
-      saw(gates, { kind: "asked" }, clock.now());
+      record(gates, { kind: "asked" }, clock.now());
       clock.advance(1000);
     }
     expect(mossgate().startsMs).toHaveLength(10);

@@ -137,7 +137,7 @@ describe("the request", () => {
           upgrade: "h2c",
           "proxy-authorization": "Basic x",
           "x-own-id": "forged",
-          "X-TS-Anything": "forged",
+          "X-Own-Anything": "forged",
           forwarded: "for=forged",
           "x-forwarded-for": "forged",
           "x-forwarded-host": "forged",
