@@ -13,9 +13,9 @@ import { mustBeDescribed } from "../support/openapi.ts";
 import { type Origin, startOrigin } from "../support/origin.ts";
 import type { Answer, Visit } from "../support/visit.ts";
 
-/** Headers that the browser's own switch stands for. */
+/** Headers that a setting of the browser replaces. */
 const GPC = "sec-gpc";
-/** How far the jar's end of a cookie may be from the one meant: a visit takes time. */
+/** Tolerance for the expiry of a cookie: a visit takes time. */
 const TOLERANCE_SECONDS = 30;
 
 describe.skipIf(noChromium !== undefined)(noChromium ?? "black box on browser", () => {
@@ -98,13 +98,13 @@ describe.skipIf(noChromium !== undefined)(noChromium ?? "black box on browser", 
   blackBox("browser", () => target);
 });
 
-/** The service's own cookie is the domain's, others are the host's. */
+/** The service's cookie belongs to the domain, others to the host. */
 function cookieOf(name: string, value: string) {
   if (name !== "ts-ec") return { name, value, url: `http://www.${DOMAIN}` };
   return { name, value, domain: `.${DOMAIN}`, path: "/", secure: true, sameSite: "Lax" as const };
 }
 
-/** What a server's `Set-Cookie` would have been, read off what became of the cookie. */
+/** The equivalent `Set-Cookie` of a server, derived from the cookie in the browser. */
 function setCookiesFor(before: Cookie | null, after: Cookie | null): string[] {
   const domain = `.${SCENARIO_DOMAIN}`;
   if (after === null) {
