@@ -514,7 +514,7 @@ describe.skipIf(noChromium !== undefined)(noChromium ?? "the operator's page", (
     it("from the configuration cannot be changed, and the search finds them", async () => {
       const page = await signedIn();
       const rows = page.locator("#partners tbody tr");
-      const configured = rows.filter({ hasText: "the configuration; change it there" });
+      const configured = rows.filter({ hasText: "in the configuration: change it there" });
       expect(await configured.count()).toBe(4);
       expect(await configured.getByRole("button").count()).toBe(0);
       await page.getByLabel("Search partners").fill("SLEEP");

@@ -324,7 +324,7 @@ describe.skipIf(noChromium !== undefined)(noChromium ?? "the demonstration", () 
       await visitor.click("Let eight readers come at once");
       const mossgate = visitor.company("Mossgate");
       await mossgate.getByText(/^[1-8] in line · [01] of 1 under way · \d+ of 10 a minute$/).waitFor();
-      await mossgate.getByText(/^Shut for \d s: it wants a pause$/).waitFor();
+      await mossgate.getByText(/^Shut for \d s: it asked for a pause$/).waitFor();
       const [drawn, told] = await mossgate.evaluate((card) => [
         card.querySelectorAll(".p-line circle").length,
         Number.parseInt(card.querySelector(".p-counts")!.textContent, 10),

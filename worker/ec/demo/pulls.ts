@@ -46,15 +46,15 @@ export function withEvent(pulls: Pulls, event: PullEvent, name: string): Pulls {
 function wordsFor(what: PullEvent["what"], name: string): string {
   switch (what.kind) {
     case "asked":
-      return `${name} was asked for its id of you.`;
+      return `${name} was asked for its id for you.`;
     case "answered":
       return what.status === 200
         ? `${name} answered, after ${duration(what.tookMs)}.`
         : `${name} answered with status ${what.status}.`;
     case "slow down":
-      return `${name} said “slow down”. Nobody asks it for the next ${duration(what.pauseMs)}; your next visit tries again.`;
+      return `${name} said “slow down”. It gets no requests for ${duration(what.pauseMs)}; your next visit tries again.`;
     case "dropped":
-      return `The question to ${name} was dropped: its answer is not wanted any more.`;
+      return `The request to ${name} was cancelled: its answer is not needed any more.`;
     case "failed":
       return `${name} gave no answer.`;
   }
@@ -84,11 +84,11 @@ export function withWaits(
 function reasonToWait({ closed, inFlight, maxConcurrent, maxPerMinute }: Gate, nowMs: number): string | null {
   switch (closed?.because) {
     case "pause":
-      return `it wants to be left alone for another ${Math.ceil((closed.untilMs - nowMs) / 1000)} s`;
+      return `it asked for a pause, which ends in ${Math.ceil((closed.untilMs - nowMs) / 1000)} s`;
     case "window":
-      return `it was asked ${maxPerMinute} times within a minute, and bears no more`;
+      return `it had ${maxPerMinute} requests within a minute, which is its limit`;
     case "rest":
-      return "it keeps failing, and rests";
+      return "it keeps failing, so requests pause";
     case undefined:
       if (inFlight < maxConcurrent) return null;
       return maxConcurrent === 1 ? "it takes one at a time" : `it takes ${maxConcurrent} at a time`;

@@ -74,7 +74,7 @@ function partnerRow(partner: ListedPartner): HTMLElement {
     cell("bid stream", bidstream_enabled ? String(partner.source_domain) : el("small", {}, "no")),
     cell("API key", has_api_key ? "yes" : el("small", {}, "none")),
     source === "configuration"
-      ? cell("from", el("small", {}, "the configuration; change it there"))
+      ? cell(null, el("small", {}, "in the configuration: change it there"))
       : cell(null, actionsFor(partner)),
   );
 }

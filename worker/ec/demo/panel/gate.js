@@ -7,7 +7,7 @@ const MINUTE_MS = 60_000;
 const MAX_DOTS = 8;
 
 const REASONS = {
-  pause: "it wants a pause",
+  pause: "it asked for a pause",
   window: "its minute is full",
   rest: "it keeps failing",
 };

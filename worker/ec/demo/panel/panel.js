@@ -21,7 +21,7 @@ const PARTS = `
       <fieldset class="p-places">
         <legend><h3>Where you are</h3></legend>
         <div></div>
-        <p class="p-note">Only this demonstration lets you choose. A real service is told by its host, or by a header that its operator vouches for.</p>
+        <p class="p-note">Only this demonstration lets you choose. A real service gets the place from its host, or from a header that its operator trusts.</p>
       </fieldset>
     </section>
     <section aria-labelledby="p-happenings-title">
@@ -39,10 +39,10 @@ const PARTS = `
       <h4 id="p-pulls-title">Lately</h4>
       <div role="log" aria-labelledby="p-pulls-title"><ol class="p-pulls"></ol></div>
       <button type="button" class="p-crowd">Let eight readers come at once</button>
-      <p class="p-note">Each of them is somebody to ask both partners about. Where a partner bears no more, they stand in line, and so do you.</p>
+      <p class="p-note">For each of them both partners are asked. If a partner is at its limit, they wait in line, and so do you.</p>
     </section>
     <section aria-labelledby="p-consent-title">
-      <h3 id="p-consent-title">May there be one? <small>consent</small></h3>
+      <h3 id="p-consent-title">Is an id allowed? <small>consent</small></h3>
       <div class="p-consent"></div>
     </section>
     <section aria-labelledby="p-graph-title">
@@ -66,7 +66,7 @@ const STEPS = [
   [
     "visit",
     "Visit",
-    "Read the front page. In France nobody may be recognised who has not agreed: no id.",
+    "Read the front page. In France an id needs your consent, so there is none yet.",
     { text: "Go to the front page", href: "/" },
   ],
   ["accept", "Accept", "Accept in the banner. The next request mints your id.", privacyChoices],
@@ -79,7 +79,7 @@ const STEPS = [
   [
     "partners",
     "Partners",
-    "Two partners are asked for their own ids of you. One answers at once; the other is slow, and may want to be asked again on your next visit.",
+    "Two partners are asked for their own ids for you. One answers at once; the other is slow, and may ask to be tried again on your next visit.",
     { text: "Read about the ferry", href: "/the-ferry-bell" },
   ],
   [
@@ -91,12 +91,12 @@ const STEPS = [
   [
     "withdraw",
     "Withdraw",
-    "Withdraw your consent: the cookie goes, and a tombstone stays in the graph.",
+    "Withdraw your consent: the cookie is deleted, and a tombstone stays in the graph.",
     privacyChoices,
   ],
   ["again", "Again", "Accept once more: a new id, with the same hash and another suffix.", privacyChoices],
 ];
-const ALL_DONE = "That was all of it. Now try California’s opt-out, Japan, or a country nobody knows.";
+const ALL_DONE = "You have done all steps. Now try California’s opt-out, Japan, or an unknown country.";
 
 /** A link, or a button that clicks the page's own button. If the page has none, a link to a page that has one. */
 function action({ text, href, opens }) {
@@ -161,7 +161,7 @@ function drawPlaces({ places, place }) {
 function drawId({ id, address }) {
   find(".p-id").replaceChildren(
     ...(id === null
-      ? [el("p", "p-none", "None. Your browser holds no such cookie.")]
+      ? [el("p", "p-none", "None. Your browser has no such cookie.")]
       : [
           idCode(id),
           el(
@@ -170,7 +170,7 @@ function drawId({ id, address }) {
             el("b", "p-hash", "Hash"),
             ` the HMAC of your address, ${address}, under the paper’s passphrase. `,
             el("b", "p-suffix", "Suffix"),
-            " random: it tells people behind one address apart.",
+            " random: it distinguishes people behind one address.",
           ),
         ]),
   );
@@ -244,7 +244,7 @@ function drawGraph({ id, graph }) {
         el(
           "p",
           "p-note",
-          "Consent to this id was withdrawn. While the tombstone stands, nobody can write to it.",
+          "Consent to this id was withdrawn. While the tombstone exists, every write is refused.",
         ),
       ),
     );

@@ -18,7 +18,7 @@ export function drawPartners(list, { partners, graph }) {
     const card = cards.get(partner.id);
     card.id = graph.entry?.ids[partner.id] ?? null;
     card.uid.replaceChildren(
-      card.id === null ? el("span", "p-none", "no id of you yet") : el("code", "", card.id.uid),
+      card.id === null ? el("span", "p-none", "no id for you yet") : el("code", "", card.id.uid),
     );
   }
   drawTimes();

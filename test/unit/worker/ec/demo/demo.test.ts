@@ -187,11 +187,11 @@ describe("the demonstration's panel", () => {
     expect(told("quickbeck")).toEqual([
       "Quickbeck Exchange’s id for you is in the graph.",
       expect.stringMatching(/^Quickbeck Exchange answered, after \d+ ms\.$/),
-      "Quickbeck Exchange was asked for its id of you.",
+      "Quickbeck Exchange was asked for its id for you.",
     ]);
     expect(told("mossgate")).toEqual([
-      "Mossgate Audiences said “slow down”. Nobody asks it for the next 8 s; your next visit tries again.",
-      "Mossgate Audiences was asked for its id of you.",
+      "Mossgate Audiences said “slow down”. It gets no requests for 8 s; your next visit tries again.",
+      "Mossgate Audiences was asked for its id for you.",
     ]);
     expect(refused.graph.entry!.ids).toEqual({
       quickbeck: { uid: expect.stringMatching(/^qu-/), synced: expect.any(Number) },
@@ -201,7 +201,7 @@ describe("the demonstration's panel", () => {
     await ask("/", page("demo-place=JP", `ts-ec=${id}`));
     const inLine = await panel.when(({ pulls }) => pulls[0]!.kind === "waits");
     expect(inLine.pulls[0]!.text).toMatch(
-      /^You are in line for Mossgate Audiences: it wants to be left alone for another \d s\.$/,
+      /^You are in line for Mossgate Audiences: it asked for a pause, which ends in \d s\.$/,
     );
     await clock.settle(10_000);
     await answer();
@@ -289,16 +289,16 @@ describe("the demonstration's panel", () => {
     expect(texts(uploaded)).toContain("Otter & Daughters’ id for you is in the graph.");
 
     const asks: [string, RequestInit, string][] = [
-      ["/_ts/api/v1/sync", upload("x"), "Ids in it were refused, each for a reason of its own."],
-      [`/sync?${pixel("u-2")}`, {}, "Your browser carried the partner’s own id for you here."],
+      ["/_ts/api/v1/sync", upload("x"), "Some ids were refused, each with its own reason."],
+      [`/sync?${pixel("u-2")}`, {}, "Your browser brought the partner’s own id for you."],
       ["/sync?partner=nobody", {}, "It was refused with status 400, and nothing was written."],
-      ["/identify", {}, "It was told your id, and the ids of partners that share theirs."],
+      ["/identify", {}, "It got your id, and the ids of partners that share theirs."],
       [
         "/auction",
         { method: "POST", body: "{}" },
-        "The bid request went on with your id and partners’ ids in it.",
+        "The bid request was sent with your id and partners’ ids.",
       ],
-      ["/auction", { method: "POST", body: "!" }, "It could not be held, as status 400 says."],
+      ["/auction", { method: "POST", body: "!" }, "It failed with status 400."],
     ];
     for (const [path, init, text] of asks) {
       await ask(path, path.startsWith("/_ts/") ? { ...cookies, ...key } : cookies, init);
@@ -308,11 +308,9 @@ describe("the demonstration's panel", () => {
       expect(told.steps).not.toContain("return");
     }
     await ask(`/sync?${pixel("u-3")}`, page("demo-place=JP"));
-    await panel.when(({ happenings }) =>
-      happenings[0]!.text.startsWith("Your browser carried no id of ours"),
-    );
+    await panel.when(({ happenings }) => happenings[0]!.text.startsWith("Your browser has no id of ours"));
     await ask("/identify", page());
-    await panel.when(({ happenings }) => happenings[0]!.text.endsWith("It was not told."));
+    await panel.when(({ happenings }) => happenings[0]!.text.endsWith("It got no answer."));
   });
 
   it("sends an auction the identity only with consent", async () => {

@@ -34,11 +34,11 @@ describe("the lines about pulls", () => {
   const say = (what: PullEvent["what"]) => withEvent(NO_PULLS, event(what), "Mossgate").lines[0]!.text;
 
   it("have one sentence for each event", () => {
-    expect(say({ kind: "asked" })).toBe("Mossgate was asked for its id of you.");
+    expect(say({ kind: "asked" })).toBe("Mossgate was asked for its id for you.");
     expect(say({ kind: "answered", status: 200, tookMs: 1812 })).toBe("Mossgate answered, after 1.8 s.");
     expect(say({ kind: "answered", status: 200, tookMs: 0 })).toBe("Mossgate answered, after 1 ms.");
     expect(say({ kind: "answered", status: 404, tookMs: 3 })).toBe("Mossgate answered with status 404.");
-    expect(say({ kind: "slow down", pauseMs: 8000 })).toContain("Nobody asks it for the next 8 s");
+    expect(say({ kind: "slow down", pauseMs: 8000 })).toContain("It gets no requests for 8 s");
     expect(say({ kind: "dropped" })).toContain("dropped");
     expect(say({ kind: "failed" })).toBe("Mossgate gave no answer.");
   });
@@ -83,9 +83,9 @@ describe("the lines about waiting", () => {
   });
 
   it.each([
-    [shut("pause"), "it wants to be left alone for another 8 s"],
-    [shut("window"), "it was asked 10 times within a minute, and bears no more"],
-    [shut("rest"), "it keeps failing, and rests"],
+    [shut("pause"), "it asked for a pause, which ends in 8 s"],
+    [shut("window"), "it had 10 requests within a minute, which is its limit"],
+    [shut("rest"), "it keeps failing, so requests pause"],
     [{ inFlight: 1 }, "it takes one at a time"],
     [{ inFlight: 4, maxConcurrent: 4 }, "it takes 4 at a time"],
   ])("says why: %j", (gate, why) => {
