@@ -25,11 +25,11 @@ interface PanelSource {
 
 const read = (url: URL) => (existsSync(url) ? readFileSync(url, "utf8") : "");
 
-/** The panels: each service that has a file `admin/page/panel.ts`. */
-async function findPanels(): Promise<PanelSource[]> {
-  const folders = readdirSync(worker)
+/** Finds the panels: one for each service with a file `admin/page/panel.ts`. */
+async function findPanels(services: URL): Promise<PanelSource[]> {
+  const folders = readdirSync(services)
     .sort()
-    .map((name) => new URL(`${name}/admin/page/`, worker))
+    .map((name) => new URL(`${name}/admin/page/`, services))
     .filter((folder) => existsSync(new URL("panel.ts", folder)));
   return Promise.all(
     folders.map(async (folder) => ({
@@ -94,9 +94,12 @@ async function buildStyle(panels: readonly PanelSource[]): Promise<string> {
 
 const hashOf = (text: string) => `'sha256-${createHash("sha256").update(text).digest("base64")}'`;
 
-/** The source of the module that carries the page. */
-export async function buildPage(): Promise<string> {
-  const panels = await findPanels();
+/**
+ * Returns the source of the module that carries the page.
+ * @param services the folder with the folders of the services
+ */
+export async function buildPage(services: URL = worker): Promise<string> {
+  const panels = await findPanels(services);
   const [style, script] = await Promise.all([buildStyle(panels), buildScript(panels)]);
   const sections = panels.map(
     ({ service, html }) => `<div class="panel" data-service="${service}" hidden>\n${html}</div>\n`,

@@ -1,5 +1,8 @@
 import { createHash } from "node:crypto";
-import { readFileSync } from "node:fs";
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { pathToFileURL } from "node:url";
 import { describe, expect, test } from "vitest";
 import { buildPage } from "../../../../worker/admin/build.ts";
 import { EDGE_COOKIE } from "../../../../worker/ec/admin/status.ts";
@@ -27,6 +30,20 @@ describe("the operator's page", () => {
 
   test("the built module is up to date with its sources", async () => {
     expect(readFileSync(built, "utf8")).toBe(await buildPage());
+  });
+
+  test("a service adds its panel with one file", async () => {
+    const folder = mkdtempSync(join(tmpdir(), "millrace-panel-"));
+    try {
+      mkdirSync(join(folder, "echo/admin/page"), { recursive: true });
+      const panel = 'export default { service: "echo", titleOf: () => "The echo service" };';
+      writeFileSync(join(folder, "echo/admin/page/panel.ts"), panel);
+      const module = await buildPage(pathToFileURL(`${folder}/`));
+      expect(module).toContain('<div class=\\"panel\\" data-service=\\"echo\\" hidden>');
+      expect(module).toContain("The echo service");
+    } finally {
+      rmSync(folder, { recursive: true });
+    }
   });
 
   test("its policy allows only its own script and style", async () => {

@@ -39,7 +39,7 @@ describe("the lines about pulls", () => {
     expect(say({ kind: "answered", status: 200, tookMs: 0 })).toBe("Mossgate answered, after 1 ms.");
     expect(say({ kind: "answered", status: 404, tookMs: 3 })).toBe("Mossgate answered with status 404.");
     expect(say({ kind: "slow down", pauseMs: 8000 })).toContain("It gets no requests for 8 s");
-    expect(say({ kind: "dropped" })).toContain("dropped");
+    expect(say({ kind: "dropped" })).toContain("cancelled");
     expect(say({ kind: "failed" })).toBe("Mossgate gave no answer.");
   });
 
