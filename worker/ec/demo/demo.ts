@@ -14,7 +14,7 @@ import { createPanel, PANEL_PATH } from "./panel.ts";
 import type { ExamplePartners } from "./partners/start.ts";
 import { placeOf } from "./places.ts";
 import { describe } from "./story.ts";
-import { createVisitors, SESSION_COOKIE, type Visitor } from "./visitors.ts";
+import { SESSION_COOKIE, type Visitor, Visitors } from "./visitors.ts";
 import { watchedFetch } from "./watched-fetch.ts";
 import { watchedStore } from "./watched-store.ts";
 
@@ -50,7 +50,7 @@ export interface Demo<Args extends unknown[]> {
 export function createDemo<Args extends unknown[]>(dependencies: DemoDependencies<Args>): Demo<Args> {
   const { edgeCookie, options, store, clock, random, fetches, partners, site } = dependencies;
   const { companies, auctionEndpoint, apiKey } = partners;
-  const visitors = createVisitors(random, clock, companies);
+  const visitors = new Visitors(random, clock, companies);
   const crowd = createCrowd(random);
   // The service opens with the first request.
   let inspect: Services["inspectSync"] = () => ({ queued: 0, domains: [] });
@@ -67,7 +67,7 @@ export function createDemo<Args extends unknown[]>(dependencies: DemoDependencie
     random,
     fetch: watchedFetch(fetches, companies, clock, (event) => {
       gates.record(event);
-      visitors.pulled(event);
+      visitors.recordPull(event);
     }),
     readClient: (request, ip) => crowd.clientOf(request) ?? chosenClient(request, ip),
   })(site);
@@ -119,7 +119,7 @@ export function createDemo<Args extends unknown[]>(dependencies: DemoDependencie
       if (!isPanel) report(visitor, request, response);
       return known === null ? withSession(response, visitor.session) : response;
     },
-    endStreams: panel.close,
+    endStreams: () => panel.close(),
     close: handler.close,
   };
 }

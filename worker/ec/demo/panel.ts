@@ -12,7 +12,7 @@ import type { Company } from "./partners/companies.ts";
 import { PLACE_COOKIE, placeOf } from "./places.ts";
 import { playPage } from "./play/page.ts";
 import { strictHeaders } from "./security.ts";
-import { createStreams } from "./streams.ts";
+import { Streams } from "./streams.ts";
 import type { Visitors } from "./visitors.ts";
 
 /** The path prefix of these routes. */
@@ -55,7 +55,7 @@ export function createPanel({ visitors, gates, companies, apiKey, domain }: Pane
     "elements.js",
   ]);
   const playFiles = readFiles("./play/", ["play.css", "play.js"]);
-  const streams = createStreams(visitors, gates, companies);
+  const streams = new Streams(visitors, gates, companies);
 
   const app = new Hono<{ Bindings: Bindings }>().basePath(PANEL_PATH);
   app.get("/events", (c) => {
@@ -102,6 +102,6 @@ export function createPanel({ visitors, gates, companies, apiKey, domain }: Pane
 
   return {
     answer: (request, bindings) => app.fetch(request, bindings),
-    close: streams.close,
+    close: () => streams.close(),
   };
 }

@@ -46,115 +46,129 @@ export interface Visitor {
 }
 
 /** The visitors of one demonstration. */
-export interface Visitors {
-  /** The visitor of a request; `null` without a session cookie. */
-  of(headers: Headers): Visitor | null;
-  /** Creates a visitor. */
-  welcome(): Visitor;
-  /** Records one answered request. */
-  remember(visitor: Visitor, context: EcContext, happening: Happening, isPage: boolean): void;
-  /** Resets a visitor. */
-  forget(visitor: Visitor): void;
+export class Visitors {
+  readonly #random: Random;
+  readonly #clock: Clock;
+  readonly #known = new Map<string, Visitor>();
+  readonly #names: ReadonlyMap<string, string>;
+  /** The ids of the partners that are pulled. */
+  readonly #pulled: readonly string[];
   /** Records reads and writes of the store. */
-  readonly store: StoreWatcher;
+  readonly store: StoreWatcher = {
+    read: (key, value) => this.#read(key, value),
+    written: (key, value) => this.#written(key, value),
+  };
+
+  constructor(random: Random, clock: Clock, companies: readonly Company[]) {
+    this.#random = random;
+    this.#clock = clock;
+    this.#names = new Map(companies.map(({ record }) => [record.id, record.name]));
+    this.#pulled = companies.filter(({ record }) => record.pullSyncEnabled).map(({ record }) => record.id);
+  }
+
+  /** The visitor of a request; `null` without a session cookie. */
+  of(headers: Headers): Visitor | null {
+    const session = readCookies(headers.get("cookie"), [SESSION_COOKIE]).get(SESSION_COOKIE)?.[0];
+    if (session === undefined || !SESSION.test(session)) return null;
+    // The session may be from before a restart of the server.
+    return this.#known.get(session) ?? this.#add(session);
+  }
+
+  /** Creates a visitor. */
+  welcome(): Visitor {
+    const bytes = new Uint8Array(16);
+    this.#random.fill(bytes);
+    return this.#add(toHex(bytes));
+  }
+
+  /** Records one answered request. */
+  remember(visitor: Visitor, context: EcContext, happening: Happening, isPage: boolean): void {
+    const { kind, route } = happening;
+    const number = (visitor.happenings[0]?.number ?? 0) + 1;
+    visitor.happenings = [{ ...happening, number }, ...visitor.happenings].slice(0, MAX_HAPPENINGS);
+    visitor.context = context;
+    const id = idAfter(context, kind);
+    if (id !== visitor.id) visitor.entry = undefined;
+    visitor.id = id;
+    if (kind === "withdrawal") visitor.withdrawnId = context.cookieId ?? visitor.withdrawnId;
+    if (route === "organic" || id === null) visitor.pulls = afterVisit(visitor.pulls, id !== null);
+    for (const step of stepsDone(happening, isPage)) visitor.steps.add(step);
+    notifyWatchers(visitor);
+  }
+
+  /** Resets a visitor. */
+  forget(visitor: Visitor): void {
+    Object.assign(visitor, emptyState());
+    notifyWatchers(visitor);
+  }
+
   /** Records an event of a pull. */
-  pulled(event: PullEvent): void;
+  recordPull(event: PullEvent): void {
+    for (const visitor of this.#known.values()) {
+      if (visitor.id !== event.ecId && visitor.withdrawnId !== event.ecId) continue;
+      visitor.pulls = withEvent(visitor.pulls, event, this.#nameOf(event.partner));
+      notifyWatchers(visitor);
+    }
+  }
+
   /** Adds a line for partners that visitors with an open panel wait for. */
-  recordWaits(gates: readonly Gate[]): void;
-}
+  recordWaits(gates: readonly Gate[]): void {
+    for (const visitor of this.#known.values()) {
+      const { entry, watchers } = visitor;
+      if (watchers.size === 0 || entry === undefined) continue;
+      const due = this.#pulled.filter((partner) => entry?.ids[partner] === undefined);
+      const pulls = withWaits(visitor.pulls, due, gates, this.#nameOf, this.#clock.now());
+      if (pulls === visitor.pulls) continue;
+      visitor.pulls = pulls;
+      notifyWatchers(visitor);
+    }
+  }
 
-export function createVisitors(random: Random, clock: Clock, companies: readonly Company[]): Visitors {
-  const known = new Map<string, Visitor>();
-  const names = new Map(companies.map(({ record }) => [record.id, record.name]));
-  const nameOf = (partner: string) => names.get(partner) ?? partner;
-  const pulled = companies.filter(({ record }) => record.pullSyncEnabled).map(({ record }) => record.id);
+  readonly #nameOf = (partner: string): string => this.#names.get(partner) ?? partner;
 
-  function add(session: string): Visitor {
-    const oldest = known.keys().next();
-    if (known.size >= MAX_VISITORS && !oldest.done) known.delete(oldest.value);
+  #add(session: string): Visitor {
+    const oldest = this.#known.keys().next();
+    if (this.#known.size >= MAX_VISITORS && !oldest.done) this.#known.delete(oldest.value);
     const visitor = { session, ...emptyState(), watchers: new Set<() => void>() };
-    known.set(session, visitor);
+    this.#known.set(session, visitor);
     return visitor;
   }
 
-  const notifyWatchers = (visitor: Visitor) => {
-    for (const watcher of visitor.watchers) watcher();
-  };
-
-  function sawEntry(visitor: Visitor, entry: GraphEntry | null): void {
-    visitor.entry = entry;
-    const has = (partner: string) => entry?.ids[partner] !== undefined;
-    if (pulled.length > 0 && pulled.every(has)) visitor.steps.add("partners");
-    if (has(PLAYED.id)) visitor.steps.add("play");
+  #read(key: string, value: string | null): void {
+    for (const visitor of this.#known.values()) {
+      if (visitor.entry !== undefined || visitor.id === null || keyOf(visitor.id) !== key) continue;
+      this.#setEntry(visitor, entryIn(value));
+    }
   }
 
-  return {
-    of(headers) {
-      const session = readCookies(headers.get("cookie"), [SESSION_COOKIE]).get(SESSION_COOKIE)?.[0];
-      if (session === undefined || !SESSION.test(session)) return null;
-      // The session may be from before a restart of the server.
-      return known.get(session) ?? add(session);
-    },
-    welcome() {
-      const bytes = new Uint8Array(16);
-      random.fill(bytes);
-      return add(toHex(bytes));
-    },
-    remember(visitor, context, happening, isPage) {
-      const { kind, route } = happening;
-      const number = (visitor.happenings[0]?.number ?? 0) + 1;
-      visitor.happenings = [{ ...happening, number }, ...visitor.happenings].slice(0, MAX_HAPPENINGS);
-      visitor.context = context;
-      const id = idAfter(context, kind);
-      if (id !== visitor.id) visitor.entry = undefined;
-      visitor.id = id;
-      if (kind === "withdrawal") visitor.withdrawnId = context.cookieId ?? visitor.withdrawnId;
-      if (route === "organic" || id === null) visitor.pulls = afterVisit(visitor.pulls, id !== null);
-      for (const step of stepsDone(happening, isPage)) visitor.steps.add(step);
-      notifyWatchers(visitor);
-    },
-    forget(visitor) {
-      Object.assign(visitor, emptyState());
-      notifyWatchers(visitor);
-    },
-    store: {
-      read(key, value) {
-        for (const visitor of known.values()) {
-          if (visitor.entry !== undefined || visitor.id === null || keyOf(visitor.id) !== key) continue;
-          sawEntry(visitor, value === null ? null : unlessDeleted(decodeEntry(value)));
-        }
-      },
-      written(key, value) {
-        for (const visitor of known.values()) {
-          const isUnder = (id: string | null) => id !== null && keyOf(id) === key;
-          if (isUnder(visitor.id)) {
-            const entry = value === null ? null : unlessDeleted(decodeEntry(value));
-            visitor.pulls = withWritten(visitor.pulls, visitor.entry ?? null, entry, nameOf, clock.now());
-            sawEntry(visitor, entry);
-          }
-          if (isUnder(visitor.id) || isUnder(visitor.withdrawnId)) notifyWatchers(visitor);
-        }
-      },
-    },
-    pulled(event) {
-      for (const visitor of known.values()) {
-        if (visitor.id !== event.ecId && visitor.withdrawnId !== event.ecId) continue;
-        visitor.pulls = withEvent(visitor.pulls, event, nameOf(event.partner));
-        notifyWatchers(visitor);
+  #written(key: string, value: string | null): void {
+    for (const visitor of this.#known.values()) {
+      const isUnder = (id: string | null) => id !== null && keyOf(id) === key;
+      if (isUnder(visitor.id)) {
+        const entry = entryIn(value);
+        const before = visitor.entry ?? null;
+        visitor.pulls = withWritten(visitor.pulls, before, entry, this.#nameOf, this.#clock.now());
+        this.#setEntry(visitor, entry);
       }
-    },
-    recordWaits(gates) {
-      for (const visitor of known.values()) {
-        const { entry, watchers } = visitor;
-        if (watchers.size === 0 || entry === undefined) continue;
-        const due = pulled.filter((partner) => entry?.ids[partner] === undefined);
-        const pulls = withWaits(visitor.pulls, due, gates, nameOf, clock.now());
-        if (pulls === visitor.pulls) continue;
-        visitor.pulls = pulls;
-        notifyWatchers(visitor);
-      }
-    },
-  };
+      if (isUnder(visitor.id) || isUnder(visitor.withdrawnId)) notifyWatchers(visitor);
+    }
+  }
+
+  #setEntry(visitor: Visitor, entry: GraphEntry | null): void {
+    visitor.entry = entry;
+    const has = (partner: string) => entry?.ids[partner] !== undefined;
+    if (this.#pulled.length > 0 && this.#pulled.every(has)) visitor.steps.add("partners");
+    if (has(PLAYED.id)) visitor.steps.add("play");
+  }
+}
+
+function notifyWatchers({ watchers }: Visitor): void {
+  for (const watcher of watchers) watcher();
+}
+
+/** The entry in a value of the store; `null` if there is none. */
+function entryIn(value: string | null): GraphEntry | null {
+  return value === null ? null : unlessDeleted(decodeEntry(value));
 }
 
 function emptyState(): Omit<Visitor, "session" | "watchers"> {
