@@ -156,6 +156,14 @@ describe.skipIf(noChromium !== undefined)(noChromium ?? "the operator's page", (
     return (await visit(server.url, { method: "POST", path: "/_ts/api/v1/sync", headers, body })).status;
   }
 
+  /** Waits until the page has drawn this status of a busy service. */
+  async function drawn(page: Page, seconds: number): Promise<void> {
+    const pages = sumOf(busyStatus(seconds), "ec_requests_total", { route: "organic" });
+    await expect
+      .poll(() => text(page, "#tile-pages small"), { interval: 5, timeout: 20_000 })
+      .toBe(`${pages.toLocaleString("en")} in all`);
+  }
+
   const text = (page: Page, selector: string) => page.locator(selector).textContent();
   const widthOf = (page: Page) => page.evaluate(() => document.documentElement.scrollWidth);
 
@@ -275,7 +283,8 @@ describe.skipIf(noChromium !== undefined)(noChromium ?? "the operator's page", (
     it("state since when the recent figures count, until they cover five minutes", async () => {
       const page = await newPage();
       await page.clock.install();
-      await page.route("**/_ts/admin/status", (route) => route.fulfill({ json: busyStatus(0) }));
+      let seconds = 0;
+      await page.route("**/_ts/admin/status", (route) => route.fulfill({ json: busyStatus(seconds) }));
       await signIn(page);
       const clock = await page.evaluate(() =>
         new Date().toLocaleTimeString("en-GB", { hour: "2-digit", minute: "2-digit" }),
@@ -284,12 +293,12 @@ describe.skipIf(noChromium !== undefined)(noChromium ?? "the operator's page", (
       expect(await text(page, "#tile-minted small")).toBe(`0 since ${clock}`);
       await page.clock.pauseAt(await page.evaluate(() => Date.now() + 1000));
       for (let i = 0; i < 10; i++) {
-        const polled = page.waitForResponse("**/_ts/admin/status");
+        seconds += 29;
         await page.clock.fastForward(29_500);
-        await polled;
+        await drawn(page, seconds);
       }
       await page.locator("#since").waitFor({ state: "hidden" });
-      expect(await text(page, "#tile-minted small")).toBe("0 in the last 5 min");
+      expect(await text(page, "#tile-minted small")).toMatch(/ in the last 5 min$/);
     });
 
     it("do not poll while paused", async () => {
@@ -553,10 +562,7 @@ describe.skipIf(noChromium !== undefined)(noChromium ?? "the operator's page", (
       for (let i = 0; i < 100; i++) {
         seconds += 3;
         await page.clock.fastForward(3000);
-        const answered = `${sumOf(busyStatus(seconds), "ec_requests_total", { route: "organic" }).toLocaleString("en")} in all`;
-        await expect
-          .poll(() => text(page, "#tile-pages small"), { interval: 5, timeout: 20_000 })
-          .toBe(answered);
+        await drawn(page, seconds);
       }
       await expect.poll(() => text(page, "#facts")).toContain("up 2 h 5 min");
       // No polls from here on, so that the picture shows what was drawn.
