@@ -3,7 +3,9 @@
  * `Set-Cookie`, so the request gets its headers before the service, and the cookie is written after it.
  * @module
  */
+
 import { decideFinalization } from "../../../runtime/ec/finalize.ts";
+import { EC_REDACTION } from "../../../runtime/ec/redaction.ts";
 import { settlesWithin } from "../../../runtime/lib/within.ts";
 import { createLog, createLogOnce, type LogOnce } from "../../../runtime/observe/log.ts";
 import type { Client, Store } from "../../../runtime/platform.ts";
@@ -34,7 +36,7 @@ interface Opened {
 /** Answers a service worker's events. A missing identity rejects none of them. */
 export class Visits {
   readonly #options: BrowserOptions;
-  readonly #log = createLog({ level: host.logLevel, write: host.writeLog, clock });
+  readonly #log = createLog({ level: host.logLevel, write: host.writeLog, clock, redact: EC_REDACTION });
   readonly #logOnce: LogOnce = createLogOnce(this.#log, clock, LOG_ONCE_MS);
   readonly #store: Store = host.openStore(host.defaultStore, [noEvent, noPage]);
   readonly #answers: IdentifyCache = identifyCache(clock);

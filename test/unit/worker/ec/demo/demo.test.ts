@@ -448,15 +448,16 @@ describe("the demonstration's host guard", () => {
     }
   });
 
-  it("refuses host names that are not loopback with 421", async () => {
-    const { demo } = start();
-    for (const name of ["rebound.example", "127.0.0.1.evil.example", "localhost.evil.example"]) {
+  it.each(["rebound.example", "127.0.0.1.evil.example", "localhost.evil.example"])(
+    "refuses requests for the host name %s",
+    async (name) => {
+      const { demo } = start();
       for (const path of ["/", "/_demo/events", "/_ts/health"]) {
         const answer = await demo.answer(new Request(`http://${name}:8787${path}`), socket);
-        expect([name, answer.status]).toEqual([name, 421]);
+        expect(answer.status).toBe(421);
       }
-    }
-  });
+    },
+  );
 
   it("reads the place from the cookie, with France as the default", async () => {
     const { ask } = start();
