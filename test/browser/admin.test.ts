@@ -16,7 +16,8 @@ import { launchChromium, noChromium } from "../support/chromium.ts";
 import { configFile } from "../support/config-file.ts";
 import { type Origin, startOrigin } from "../support/origin.ts";
 import { behaviours, type PartnerServer, startPartnerServer } from "../support/partner-server.ts";
-import { root, type Spawned, spawnServer } from "../support/spawn.ts";
+import { root, spawnServer } from "../support/spawn.ts";
+import type { RunningProgram } from "../support/start-program.ts";
 import { visit } from "../support/visit.ts";
 
 const RESULTS = join(root, "test/results");
@@ -37,7 +38,7 @@ describe.skipIf(noChromium !== undefined)(noChromium ?? "the operator's page", (
   let none: PartnerServer;
   let broken: PartnerServer;
   let hanging: PartnerServer;
-  let server: Spawned;
+  let server: RunningProgram;
   const contexts: BrowserContext[] = [];
   /** Script errors and violations of the content security policy. */
   const complaints: string[] = [];
@@ -65,7 +66,7 @@ describe.skipIf(noChromium !== undefined)(noChromium ?? "the operator's page", (
   });
 
   /** Starts a service with its own store. */
-  function serve(name: string): Promise<Spawned> {
+  function serve(name: string): Promise<RunningProgram> {
     const config = {
       listen: { host: "127.0.0.1", port: 0 },
       store: `sqlite:${join(folder, `${name}.db`)}`,

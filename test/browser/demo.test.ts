@@ -11,7 +11,8 @@ import type { Browser, BrowserContext, BrowserContextOptions, Page } from "playw
 import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
 import { axeViolations } from "../support/axe.ts";
 import { launchChromium, noChromium } from "../support/chromium.ts";
-import { type ProcessRuntime, root, type Spawned, spawnServer } from "../support/spawn.ts";
+import { type ProcessRuntime, root, spawnServer } from "../support/spawn.ts";
+import type { RunningProgram } from "../support/start-program.ts";
 
 const RESULTS = join(root, "test/results");
 const PASSPHRASE = "only for the demonstration";
@@ -23,7 +24,7 @@ const WIDE = { width: 1440, height: 1000 };
 describe.skipIf(noChromium !== undefined)(noChromium ?? "the demonstration", () => {
   let browser: Browser;
   let folder: string;
-  let server: Spawned;
+  let server: RunningProgram;
   const contexts: BrowserContext[] = [];
   /** Script errors and violations of the content security policy. */
   const complaints: string[] = [];
@@ -178,7 +179,7 @@ describe.skipIf(noChromium !== undefined)(noChromium ?? "the demonstration", () 
     }
   });
 
-  it("knows an id again after a restart", async () => {
+  it("keeps an id across a restart", async () => {
     const first = await start("node", "restart.db");
     const visitor = await newcomer({}, first);
     try {
@@ -339,7 +340,7 @@ describe.skipIf(noChromium !== undefined)(noChromium ?? "the demonstration", () 
       await visitor.sees(".p-pulls", "Quickbeck Exchange’s id for you is in the graph.");
       await visitor.sees(".p-pulls", "You are in line for Mossgate Audiences: ");
       await visitor.looksAt("#p-partners");
-      await visitor.picture("demo-crowd");
+      await visitor.picture("demo-queue");
 
       await mossgate.getByText("Full: the next may go when one is back").waitFor();
       // Stops while requests are in flight and ids wait.

@@ -52,7 +52,7 @@ describe.skipIf(noChromium !== undefined)(noChromium ?? "contract suites in a br
     expect(await page.evaluate((n) => runCase(n), number)).toEqual({ name, fault: null });
   });
 
-  test("concurrent writes of tabs to one entry lose nothing", async () => {
+  test("concurrent tabs that update one entry lose no update", async () => {
     const tabs = [page, await open(), await open()];
     await Promise.all(
       tabs.map((tab, t) =>
@@ -74,7 +74,7 @@ describe.skipIf(noChromium !== undefined)(noChromium ?? "contract suites in a br
     expect(members.toSorted((a, b) => a - b)).toEqual(Array.from({ length: 300 }, (_, n) => n));
   });
 
-  test("the store works on after the site's data is deleted", async () => {
+  test("the store continues after the browser has removed the site's data", async () => {
     const left = await page.evaluate(async () => {
       await store.put("key", "value");
       await new Promise((resolve, reject) => {

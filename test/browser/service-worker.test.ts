@@ -103,7 +103,7 @@ describe.skipIf(noChromium !== undefined)(noChromium ?? "the service worker", ()
   };
   const minted = (it: Device) => eventually("an id", async () => (await it.cookie()) ?? undefined);
 
-  test("shows the first page at once, mints an id, and sets the cookie", async () => {
+  test("serves the first page, mints an id, and sets the cookie like other runtimes", async () => {
     const it = await open();
     const id = await minted(it);
     expect(id).toMatch(ID);
@@ -127,7 +127,7 @@ describe.skipIf(noChromium !== undefined)(noChromium ?? "the service worker", ()
     expect(await it.page.evaluate(() => document.cookie)).toContain(`ts-ec=${id}`);
   });
 
-  test("two devices have different secrets", async () => {
+  test("each device has its own secret", async () => {
     const first = (await minted(await open())).slice(0, 64);
     await device.close();
     const second = (await minted(await open())).slice(0, 64);
@@ -147,7 +147,7 @@ describe.skipIf(noChromium !== undefined)(noChromium ?? "the service worker", ()
     expect(ids.filter((each) => each !== null)).toEqual([id]);
   });
 
-  test("a change of the consent cookie mints or withdraws the id without a request", async () => {
+  test("consent mints an id and withdrawal removes it, without a request", async () => {
     site.client = FRANCE;
     const it = await open();
     expect((await it.fetch("/identify")).status).toBe(403);
@@ -172,7 +172,7 @@ describe.skipIf(noChromium !== undefined)(noChromium ?? "the service worker", ()
     expect(await minted(it)).not.toBe(id);
   });
 
-  test("answers /identify from the cache while it is fresh, and renews it in the background", async () => {
+  test("answers /identify from the device while it is fresh, and refreshes it in the background", async () => {
     const it = await open();
     const id = await minted(it);
     await eventually("the pulled id", async () => (await it.entry(id))?.ids.pulled);
@@ -211,7 +211,7 @@ describe.skipIf(noChromium !== undefined)(noChromium ?? "the service worker", ()
     expect(headers.origin).toBe(site.url);
   });
 
-  test("requests no partner offline, and all of them when online again, without a page request", async () => {
+  test("pulls from partners only when online, without a request", async () => {
     partner.status = 500;
     // Even if the browser still knows the answer.
     site.clientCaching = "max-age=600";
@@ -232,7 +232,7 @@ describe.skipIf(noChromium !== undefined)(noChromium ?? "the service worker", ()
     expect(site.asked.slice(asked).filter((path) => path !== "/client.json")).toEqual([]);
   });
 
-  test("mints no id offline before the place is known, and one once it is known", async () => {
+  test("mints no id offline until the country is known", async () => {
     site.client = { ip: "203.0.113.7", country: null };
     const it = await open();
     site.client = JAPAN;
@@ -244,7 +244,7 @@ describe.skipIf(noChromium !== undefined)(noChromium ?? "the service worker", ()
     expect(await minted(it)).toMatch(ID);
   });
 
-  test("uses the last known place offline, and answers the identity", async () => {
+  test("uses the last known country offline, and answers /identify", async () => {
     const it = await open();
     const id = await minted(it);
     await it.context.setOffline(true);
@@ -252,7 +252,7 @@ describe.skipIf(noChromium !== undefined)(noChromium ?? "the service worker", ()
     await it.context.setOffline(false);
   });
 
-  test("without an answer of clientUrl it keeps an id and mints none", async () => {
+  test("keeps an id and mints none if the site does not name the client's country", async () => {
     site.client = null;
     const it = await open();
     expect((await it.fetch("/page")).body).toContain("/page");
@@ -263,7 +263,7 @@ describe.skipIf(noChromium !== undefined)(noChromium ?? "the service worker", ()
     );
   });
 
-  test("restores the entry for a cookie if the browser deleted the graph", async () => {
+  test("restores the graph entry of a kept cookie after the browser has removed the graph", async () => {
     const it = await open();
     const id = await minted(it);
     await it.page.evaluate(
@@ -281,7 +281,7 @@ describe.skipIf(noChromium !== undefined)(noChromium ?? "the service worker", ()
     expect(await it.cookie()).toBe(id);
   });
 
-  test("deletes the identity for the visitor", async () => {
+  test("deletes the identity on the visitor's request", async () => {
     const it = await open();
     const id = await minted(it);
     expect((await it.fetch("/_ts/api/v1/identity", { method: "DELETE" })).status).toBe(204);
@@ -291,7 +291,7 @@ describe.skipIf(noChromium !== undefined)(noChromium ?? "the service worker", ()
     expect(await it.page.evaluate(() => caches.keys())).toEqual([]);
   });
 
-  test("forwards redirects, streams, errors and forms unchanged, and ignores subresources", async () => {
+  test("passes redirects, streams, errors and forms unchanged, and ignores subresources", async () => {
     const it = await open();
     await minted(it);
     await it.page.goto(`${site.url}/moved`);
@@ -326,7 +326,7 @@ describe.skipIf(noChromium !== undefined)(noChromium ?? "the service worker", ()
     expect(site.asked).toContain("/_ts/admin/partners");
   });
 
-  test("mints an id for a first visit that is a redirect", async () => {
+  test("mints an id on a first visit that is a redirect", async () => {
     site.client = { ip: "203.0.113.7", country: null };
     const it = await open();
     site.client = JAPAN;
@@ -335,14 +335,14 @@ describe.skipIf(noChromium !== undefined)(noChromium ?? "the service worker", ()
     expect(await minted(it)).toMatch(ID);
   });
 
-  test("answers without storage space, and removes its cache", async () => {
+  test("answers without free storage, and removes its caches", async () => {
     const it = await open();
     await minted(it);
     await it.fetch("/identify");
     expect(await it.page.evaluate(() => caches.keys())).toEqual(["millrace-identify-v1"]);
     const session = await it.context.newCDPSession(it.page);
     await session.send("Storage.overrideQuotaForOrigin", { origin: site.url, quotaSize: 1 });
-    // Another answer than the one that is kept.
+    // A different answer than the cached one.
     await it.context.addCookies([{ name: "us_privacy", value: "1YNN", url: site.url }]);
     expect((await it.fetch("/identify")).status).toBe(200);
     await eventually("the removal", async () =>
@@ -351,7 +351,7 @@ describe.skipIf(noChromium !== undefined)(noChromium ?? "the service worker", ()
     expect((await it.fetch("/page")).status).toBe(200);
   });
 
-  test("shows pages in a browser without storage", async () => {
+  test("passes pages on if the browser stores nothing for the site", async () => {
     const broken = `Object.defineProperty(self, "indexedDB", { value: { open() { throw new Error("refused"); } } });`;
     site.script(`${broken}\n${site.bundle.code}`);
     const it = await open();
@@ -364,7 +364,7 @@ describe.skipIf(noChromium !== undefined)(noChromium ?? "the service worker", ()
     site.script(site.bundle.code);
   });
 
-  test("does nothing in a browser without the Cookie Store API", async () => {
+  test("does nothing in a browser whose service workers cannot read cookies", async () => {
     site.script(`Object.defineProperty(self, "cookieStore", { value: undefined });\n${site.bundle.code}`);
     const it = await open();
     expect((await it.fetch("/page")).body).toBe("<p>/page</p>");
@@ -374,7 +374,7 @@ describe.skipIf(noChromium !== undefined)(noChromium ?? "the service worker", ()
     site.script(site.bundle.code);
   });
 
-  test("is below 150 KB compressed, without other hosts, the command line, or tests", () => {
+  test("is smaller than 150 KB compressed, with no file of other hosts, the command line or the tests", () => {
     expect(site.bundle.gzipBytes).toBeLessThan(150_000);
     const ours = (path: string) => !/^(test\/node_modules\/workbox-core\/|virtual:)/.test(path);
     const { inputs } = site.bundle;
@@ -382,7 +382,7 @@ describe.skipIf(noChromium !== undefined)(noChromium ?? "the service worker", ()
     expect(foreignInputs(inputs.filter(ours), "browser", [], ["indexeddb", "store", "expiry"])).toEqual([]);
   });
 
-  test("removes caches of other versions, and no caches of the site", async () => {
+  test("removes caches of other versions, and not those of other software", async () => {
     const it = await open();
     await it.page.evaluate(() =>
       Promise.all(["millrace-identify-v0", "theirs"].map((name) => caches.open(name))),
