@@ -1,31 +1,31 @@
 /**
- * What a connection to an origin needs beyond what undici expects of a socket.
+ * Changes to a socket to an origin that undici does not make itself.
  * @module
  */
 import type { Socket } from "node:net";
 
 type Done = (error?: Error | null) => void;
 
-/** As much of a stream's inside as is wrapped here. */
+/** The internal methods of a stream that are wrapped here. */
 interface Writing {
   _write(chunk: unknown, encoding: string, done: Done): void;
   _writev?(chunks: unknown, done: Done): void;
 }
 
-/** Bun closes a socket as soon as a write is refused, with what could still be read from it. */
+/** Bun closes a socket after a failed write, and discards unread input. */
 const closesOnFailedWrite = "Bun" in globalThis;
 
 /**
- * Lets an answer that has arrived be read although the origin takes no more of the request. An origin may answer an upload
- * before it has all of it and close (RFC 9112, section 9.3): writing on then fails, and a socket that ends with that
- * failure loses the answer. Here a write that the origin refuses counts as done; reading tells how the connection ended.
+ * Makes a response readable although the origin has stopped reading the request. An origin may respond to an upload early and
+ * close the connection (RFC 9112, section 9.3). The next write then fails, and a socket that fails loses the response. Here a
+ * refused write counts as done; reading shows how the connection ended.
  */
 export function readsDespiteFailedWrites(socket: Socket): void {
   const writing = socket as unknown as Writing;
   const write = writing._write;
   const writev = writing._writev;
   writing._write = (chunk, encoding, done) => {
-    // The head of a request is a text: nothing has been answered before it.
+    // The head of a request is a string. There is no response before it.
     const isBody = typeof chunk !== "string" && encoding === "buffer";
     const run = () => write.call(socket, chunk, encoding, unlessRefused(done));
     if (closesOnFailedWrite && isBody) setImmediate(unlessEnded(socket, run, done));
@@ -39,7 +39,7 @@ export function readsDespiteFailedWrites(socket: Socket): void {
   };
 }
 
-/** Writes after what has arrived was read, and no more once the origin has ended its side. */
+/** Writes after pending input was read, and not at all after the origin has ended its side. */
 function unlessEnded(socket: Socket, write: () => void, done: Done): () => void {
   return () => (socket.destroyed || socket.readableEnded ? done() : write());
 }
@@ -53,18 +53,18 @@ function isRefusal(error: Error | null | undefined): boolean {
   return code === "EPIPE" || code === "ECONNRESET";
 }
 
-/** How a `100 Continue` begins (RFC 9110, section 15.2.1). */
+/** The start of a `100 Continue` (RFC 9110, section 15.2.1). */
 const CONTINUE = Buffer.from("HTTP/1.1 100");
 const END_OF_HEAD = Buffer.from("\r\n\r\n");
 
 /**
- * Drops `100 Continue` where an answer begins. An origin may send it though nobody expects it, and undici ends the connection
- * then. Heads of requests are the only texts with a version that undici writes: what is read after one begins an answer.
+ * Drops a `100 Continue` before a response. An origin may send it without being asked, and undici closes the connection then.
+ * undici writes only the heads of requests as strings with a version, so input after such a string starts a response.
  */
 export function dropsContinue(socket: Socket): void {
   const { write, read } = socket;
   let isAtHead = false;
-  /** The beginning of an answer of which more is needed to tell what it is. */
+  /** The start of a response that is too short to be recognised. */
   let held: Buffer | null = null;
   socket.write = ((chunk: unknown, ...rest: [never]) => {
     if (typeof chunk === "string" && chunk.includes(" HTTP/1.1\r\n")) isAtHead = true;

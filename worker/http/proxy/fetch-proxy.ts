@@ -1,43 +1,42 @@
 /**
- * The site behind millrace, where it is an origin server of its own.
+ * A reverse proxy over `fetch`, for hosts that have nothing else.
  * @module
  */
-import { createLogOnce } from "../../runtime/observe/log.ts";
-import type { Clock, Fetch, Log } from "../../runtime/platform.ts";
-import type { FetchHandler } from "../hosts/host.ts";
-import { Fields, requestFields, responseFields } from "./fields.ts";
+import { createLogOnce } from "../../../runtime/observe/log.ts";
+import type { Clock, Fetch, Log } from "../../../runtime/platform.ts";
+import type { FetchHandler } from "../../hosts/host.ts";
+import { createRequestFilter, Fields, type IsOwnField, responseFields } from "./fields.ts";
 
-/** How long the same cause of failure is only counted in the log, in milliseconds. */
+/** Period in which a repeated failure is counted instead of logged, in milliseconds. */
 const LOG_WINDOW_MS = 60_000;
 
-/** What the origin is told of a client. */
-export interface Told {
-  /** Its address; `null`: not known. */
+/** The client of a request, for the `X-Forwarded-*` fields. */
+export interface ForwardedClient {
+  /** The client's address; `null` if unknown. */
   ip: string | null;
-  /** The scheme that it used; `null`: the one that we were asked by. */
+  /** The client's scheme; `null`: the scheme of the request's URL. */
   protocol: "http" | "https" | null;
 }
 
-/** What {@link proxyTo} needs. */
+/** Options of {@link proxyTo}. */
 export interface ProxyOptions<Args extends unknown[]> {
-  /** Scheme, host and port, such as `http://127.0.0.1:9000`. */
+  /** Scheme, host and port, for example `http://127.0.0.1:9000`. */
   origin: string;
+  /** Must not decode bodies: they are forwarded as the origin encoded them. */
   fetch: Fetch;
-  /**
-   * Whether `fetch` decodes compressed bodies, as the Fetch standard has it. The origin is then asked for plain ones.
-   */
-  fetchDecodes: boolean;
-  /** How long the origin may be silent before the head of its response, in milliseconds; uploading is not silence. */
+  /** Timeout for the head of the response, in milliseconds. An upload that makes progress restarts it. */
   timeoutMs: number;
-  /** Who asks, as the origin is told. */
-  told(request: Request, args: Args): Told;
+  /** Whether a field belongs to the service, so that a client cannot send it to the origin. @param name in lower case */
+  isOwnField: IsOwnField;
+  /** Reads the client of a request. */
+  clientOf(request: Request, args: Args): ForwardedClient;
   clock: Clock;
   log: Log;
 }
 
 /**
- * A handler that answers with what an origin server answers. Bodies stream both ways; redirects are passed on, not
- * followed; an origin that cannot be reached is a 502, one that does not answer in time a 504.
+ * Creates a handler that forwards requests to an origin. Bodies stream both ways. Redirects are forwarded, not followed. The
+ * response is 502 if the origin cannot be reached, and 504 if it does not respond in time.
  *
  * @example
  * ```ts
@@ -45,26 +44,27 @@ export interface ProxyOptions<Args extends unknown[]> {
  * ```
  */
 export function proxyTo<Args extends unknown[]>(options: ProxyOptions<Args>): FetchHandler<Args> {
-  const { origin, fetch, fetchDecodes, timeoutMs, clock, log } = options;
+  const { origin, fetch, timeoutMs, clock, log } = options;
+  const requestFields = createRequestFilter(options.isOwnField);
   const once = createLogOnce(log, clock, LOG_WINDOW_MS);
 
   return async (request, ...args) => {
     const refused = refusal(request);
     if (refused !== null) return plain(501, `${refused} is not passed on to the origin`);
-    const headers = requestHeaders(request, options.told(request, args));
-    if (fetchDecodes) headers.set("accept-encoding", "identity");
+    const headers = headersOf(requestFields(fieldsOf(request.headers)));
+    describeClient(headers, request, options.clientOf(request, args));
 
     const upstream = new AbortController();
     const leave = () => upstream.abort(request.signal.reason);
     if (request.signal.aborted) leave();
     else request.signal.addEventListener("abort", leave, { once: true });
 
-    const patience = createPatience(clock, timeoutMs, () => upstream.abort());
+    const timeout = createTimeout(clock, timeoutMs, () => upstream.abort());
     try {
       const response = await fetch(origin + pathOf(request.url), {
         method: request.method,
         headers,
-        body: patience.watch(request.body),
+        body: timeout.watch(request.body),
         redirect: "manual",
         signal: upstream.signal,
         // Not in the DOM's types yet; without it a stream cannot be sent.
@@ -72,33 +72,33 @@ export function proxyTo<Args extends unknown[]>(options: ProxyOptions<Args>): Fe
       });
       return new Response(response.body, {
         status: response.status,
-        headers: responseHeaders(response.headers, fetchDecodes),
+        headers: headersOf(responseFields(fieldsOf(response.headers))),
       });
     } catch (error) {
-      // Nobody is there to read the answer.
+      // The client is gone and does not read this.
       if (request.signal.aborted) return plain(502, "the client went away");
-      if (patience.isOver()) {
+      if (timeout.isOver()) {
         once.error("504", "the origin did not answer in time", { origin, timeoutMs });
         return plain(504, "the origin did not answer in time");
       }
       once.error("502", "the origin cannot be reached", { origin, error });
       return plain(502, "the origin cannot be reached");
     } finally {
-      patience.end();
-      // From here on a client that goes away cancels the body. Node never frees a request whose signal is listened to.
+      timeout.end();
+      // A later disconnect cancels the body. Node never frees a request whose signal has a listener.
       request.signal.removeEventListener("abort", leave);
     }
   };
 }
 
-/** What of a request no fetch can carry; `null`: nothing. */
+/** What a fetch cannot forward of a request; `null` if it can forward it. */
 function refusal({ method, headers }: Request): string | null {
   if (/^(connect|trace|track)$/i.test(method)) return method;
   return /\bwebsocket\b/i.test(headers.get("upgrade") ?? "") ? "a WebSocket" : null;
 }
 
-/** A timer that begins anew whenever a part of the request's body has passed. */
-function createPatience(clock: Clock, ms: number, onOver: () => void) {
+/** A timeout that restarts with each request-body chunk. */
+function createTimeout(clock: Clock, ms: number, onOver: () => void) {
   let state: "waiting" | "over" | "ended" = "waiting";
   const begin = () =>
     clock.after(ms, () => {
@@ -127,25 +127,14 @@ function createPatience(clock: Clock, ms: number, onOver: () => void) {
   };
 }
 
-/** The client's headers that the origin gets, and what we say of the client. */
-function requestHeaders(request: Request, { ip, protocol }: Told): Headers {
-  const headers = headersOf(requestFields(fieldsOf(request.headers)));
-  // Without a body a length would be taken for that of what follows; with one, the host frames it.
+/** Adds the length of the body and the fields about the client. */
+function describeClient(headers: Headers, request: Request, { ip, protocol }: ForwardedClient): void {
+  // Without a body the origin would apply a length to what follows. With a body, the host frames it.
   const length = request.headers.get("content-length");
   if (request.body !== null && length !== null) headers.set("content-length", length);
   if (ip !== null) headers.set("x-forwarded-for", ip);
   headers.set("x-forwarded-host", request.headers.get("host") ?? new URL(request.url).host);
   headers.set("x-forwarded-proto", protocol ?? (request.url.startsWith("https:") ? "https" : "http"));
-  return headers;
-}
-
-function responseHeaders(given: Headers, decoded: boolean): Headers {
-  const headers = headersOf(responseFields(fieldsOf(given)));
-  if (decoded && headers.has("content-encoding")) {
-    headers.delete("content-encoding");
-    headers.delete("content-length");
-  }
-  return headers;
 }
 
 function fieldsOf(headers: Headers): Fields {
@@ -162,7 +151,7 @@ function headersOf(list: readonly string[]): Headers {
   return headers;
 }
 
-/** Path and query as they came: not through `URL`, which would read `//other.example/` as a host. */
+/** The unchanged path and query. `URL` would read `//other.example/` as a host. */
 function pathOf(url: string): string {
   const start = url.indexOf("/", url.indexOf("://") + 3);
   const path = start === -1 ? "/" : url.slice(start);

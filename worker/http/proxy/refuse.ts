@@ -1,5 +1,5 @@
 /**
- * Answers of the server itself to requests that are not passed on.
+ * Responses to requests that are not forwarded.
  * @module
  */
 import { type IncomingMessage, type ServerResponse, STATUS_CODES } from "node:http";
@@ -7,13 +7,13 @@ import type { Duplex } from "node:stream";
 import { CLIENT_CLOCKS } from "./clocks.ts";
 import { lingerAtEnd } from "./linger.ts";
 
-/** A status and what is wrong. */
+/** A status, and what is wrong. */
 interface Answer {
   status: number;
   message: string;
 }
 
-/** Answers a request and ends its connection: nothing that follows a request that was not understood is read as one. */
+/** Refuses a request and closes its connection. Bytes after a request that was not understood must not be read as a request. */
 export function refuse(
   request: IncomingMessage,
   response: ServerResponse,
@@ -30,7 +30,7 @@ export function refuse(
   response.end(body);
 }
 
-/** The same on a bare connection. */
+/** Refuses a request on a bare connection. */
 export function refuseOnSocket(socket: Duplex, { status, message }: Answer): void {
   const body = `${message}\n`;
   socket.on("error", () => {});

@@ -1,11 +1,11 @@
 /**
- * One request on its way to the origin, and the answer on its way back.
+ * One proxied request and its response.
  * @module
  */
 import { type IncomingMessage, type ServerResponse, STATUS_CODES } from "node:http";
 import type { Dispatcher } from "undici";
-import { isPending } from "../../runtime/lib/within.ts";
-import type { Clock } from "../../runtime/platform.ts";
+import { isPending } from "../../../runtime/lib/within.ts";
+import type { Clock } from "../../../runtime/platform.ts";
 import { CLIENT_CLOCKS } from "./clocks.ts";
 import { Fields, lowerCase, responseFields } from "./fields.ts";
 import { lingerAtEnd } from "./linger.ts";
@@ -15,26 +15,26 @@ import { Upload } from "./upload.ts";
 
 type Controller = Dispatcher.DispatchController;
 
-/** How an exchange ended that did not bring the origin's whole answer to the client. */
+/** Why an exchange did not bring the origin's whole response to the client. */
 export type ExchangeFault =
-  /** The origin cannot be reached, or broke the connection off before its answer. */
+  /** The origin cannot be reached, or closed the connection before its response. */
   | "unreachable"
-  /** The origin was silent for too long before its answer. */
+  /** The origin did not respond in time. */
   | "timeout"
-  /** The origin broke off in the middle of its answer. */
+  /** The origin closed the connection in the middle of its response. */
   | "broken_off"
   /** The client stopped sending its body. */
   | "upload_stalled"
-  /** The client stopped taking the answer. */
+  /** The client stopped reading the response. */
   | "download_stalled"
-  /** The client went away. */
+  /** The client closed the connection. */
   | "client_left";
 
-/** A request that is passed on, as its service sees it. Exactly one of `answered` and `abandoned` is called, once. */
+/** A service's part in a proxied request. Exactly one of `answered` and `abandoned` is called, once. */
 export interface Passage {
   /**
-   * The fields of the answer, given those of the origin's.
-   * @param fields flat, name and value in turn
+   * Returns the fields of the response to the client.
+   * @param fields the fields of the origin's response, as a flat list of names and values
    */
   answered(status: number, fields: readonly string[]): readonly string[] | Promise<readonly string[]>;
   /**
@@ -46,38 +46,40 @@ export interface Passage {
   abandoned(): void;
 }
 
-/** What all exchanges of a proxy share. */
+/** The dependencies that all exchanges of a proxy share. */
 export interface ExchangeParts {
   readonly origin: Origin;
   readonly clock: Clock;
-  /** How long the origin may be silent before its answer, in milliseconds. */
+  /** Timeout for the start of the origin's response, in milliseconds. */
   readonly timeoutMs: number;
-  /** Milliseconds by a clock that never goes back, as finely as exchanges are looked at. */
+  /** A monotonic time in milliseconds, updated at each check. */
   readonly ticks: { nowMs: number };
-  /** The exchanges that are under way. */
+  /** The exchanges in progress. */
   readonly running: Set<Exchange>;
-  /** Told once of an exchange that failed. */
+  /** Whether a field belongs to the service, so that an interim response must not carry it. @param name in lower case */
+  isOwnField(name: string): boolean;
+  /** Called once for a failed exchange. */
   onFault(fault: ExchangeFault, error: unknown): void;
 }
 
-/** What is sent to the origin. */
+/** The request to the origin. */
 export interface Outgoing {
   readonly method: string;
   readonly path: string;
   readonly host: string;
-  /** Flat, without framing and `Host`. */
+  /** A flat list of names and values, without framing and `Host`. */
   readonly fields: string[];
   readonly framing: Framing;
   /** The client waits for `100 Continue` before it sends its body. */
   readonly expectsContinue: boolean;
-  /** Changes the value of the answer's `Location`. */
+  /** Rewrites the response's `Location`; `null` keeps it. */
   readonly relocate: ((location: string) => string) | null;
 }
 
-/** Statuses whose answers have no body, whatever their fields say. */
+/** Statuses whose responses never have a body. */
 const isBodiless = (status: number) => status === 204 || status === 304;
 
-/** Passes one request on and its answer back. It ends both connections as soon as either ends. */
+/** Forwards one request, and the response back. It closes both connections when either closes. */
 export class Exchange implements Dispatcher.DispatchHandler {
   readonly #parts: ExchangeParts;
   readonly #request: IncomingMessage;
@@ -87,23 +89,23 @@ export class Exchange implements Dispatcher.DispatchHandler {
   readonly #upload: Upload | null;
   #controller: Controller | null = null;
   #isRetried = false;
-  /** The service knows how the passage ended. */
+  /** The service knows how the request ended. */
   #isPassageOver = false;
-  /** The origin's final answer has begun. */
+  /** The origin's final response has started. */
   #isAnswered = false;
-  /** The answer's head waits for the service. */
+  /** The head of the response waits for the service. */
   #waitsForHead = false;
-  /** The origin's answer ended while its head waited. */
+  /** The origin's response ended while its head waited. */
   #isEndedEarly = false;
   #isOver = false;
-  /** The origin has nothing more to say to this exchange. */
+  /** The origin's side has ended. */
   #isOriginDone = false;
-  /** Bytes of the answer's body that are still to come; `null`: its length is not known. */
+  /** Remaining bytes of the response's body; `null` if the length is unknown. */
   #left: number | null = null;
-  /** When the client or the origin last moved this exchange on. */
+  /** The time of the last progress by the client or the origin. */
   #progressMs: number;
   #hasBodyBegun = false;
-  /** Since when the client takes nothing of the answer; `null`: it does. */
+  /** Since when the client reads nothing of the response; `null` while it reads. */
   #blockedMs: number | null = null;
 
   constructor(
@@ -144,7 +146,7 @@ export class Exchange implements Dispatcher.DispatchHandler {
   #send(): void {
     const { method, path, host, fields, framing } = this.#outgoing;
     const headers = ["host", host, ...fields];
-    // Framing is made for what is sent: undici frames a body without a length in chunks.
+    // undici frames a body without a length in chunks.
     if (framing.kind === "length") headers.push("content-length", String(framing.length));
     try {
       this.#parts.origin.dispatch({ method, path, headers, body: this.#upload }, this);
@@ -222,7 +224,7 @@ export class Exchange implements Dispatcher.DispatchHandler {
     }
   }
 
-  /** Ends the exchange if one of its clocks has run out. */
+  /** Ends the exchange if one of its timeouts has expired. */
   check(): void {
     const idleMs = this.#parts.ticks.nowMs - this.#progressMs;
     const waitsForClient = this.#upload?.waitsForClient ?? false;
@@ -256,15 +258,16 @@ export class Exchange implements Dispatcher.DispatchHandler {
     );
   }
 
-  /** Passes an interim answer on (RFC 9110, section 15.2), to clients that know them. */
+  /** Forwards an interim response (RFC 9110, section 15.2) to clients that support them. */
   #interim(status: number, raw: Fields): void {
     const { socket, headersSent } = this.#response;
-    // Without a socket, answers of earlier requests on this connection are still being sent.
+    // Without a socket, responses to earlier requests on this connection are still being sent.
     if (headersSent || socket === null || this.#request.httpVersion === "1.0") return;
     let head = `HTTP/1.1 ${status} ${STATUS_CODES[status] ?? "Interim"}\r\n`;
     const fields = responseFields(raw);
     for (let i = 0; i < fields.length; i += 2) {
-      if (/^(?:set-cookie|x-ts-.*)$/.test(lowerCase(fields[i]!))) continue;
+      const name = lowerCase(fields[i]!);
+      if (name === "set-cookie" || this.#parts.isOwnField(name)) continue;
       head += `${fields[i]}: ${fields[i + 1]}\r\n`;
     }
     socket.write(`${head}\r\n`, "latin1");
@@ -290,16 +293,16 @@ export class Exchange implements Dispatcher.DispatchHandler {
         this.#response.writeHead(status, message, list);
       else this.#response.writeHead(status, list);
     } catch (error) {
-      // The origin sent a field that may not be sent on.
+      // The origin sent a field that cannot be forwarded.
       this.#isAnswered = false;
       this.#refuse(502, "the origin's answer cannot be passed on", "unreachable", error);
       return;
     }
-    // Nearly always the first part of the body follows at once, and the head goes out with it.
+    // The first part of the body usually follows at once; the head is then sent with it.
     if (hasBody) queueMicrotask(this.#flushHead);
   }
 
-  /** A body that is quiet at first does not hold back its head. */
+  /** Sends the head if the body has not started yet. */
   readonly #flushHead = (): void => {
     if (!this.#hasBodyBegun && !this.#isOver) this.#response.flushHeaders();
   };
@@ -307,12 +310,12 @@ export class Exchange implements Dispatcher.DispatchHandler {
   #endAnswer(part?: Buffer): void {
     this.#hasBodyBegun = true;
     if (this.#response.writableEnded) return;
-    // The last part goes out together with the end.
+    // The last part is sent together with the end.
     if (part === undefined) this.#response.end();
     else this.#response.end(part);
   }
 
-  /** Answers in the origin's place. */
+  /** Responds instead of the origin. */
   #refuse(status: number, message: string, fault: ExchangeFault, error: unknown): void {
     this.#fail(fault, error);
     this.#leaveOrigin();
@@ -355,7 +358,7 @@ export class Exchange implements Dispatcher.DispatchHandler {
     this.#upload?.destroy();
   }
 
-  /** Ends the origin's side, unless it has come to its end. */
+  /** Ends the origin's side if it has not ended. */
   #leaveOrigin(): void {
     this.#isOver = true;
     if (this.#isOriginDone) return;
@@ -364,10 +367,10 @@ export class Exchange implements Dispatcher.DispatchHandler {
   }
 }
 
-/** One for all: making an error for each request would cost more than the rest of its end. */
+/** One shared error: creating one for each request would cost more than the rest of its end. */
 const OVER = new Error("the exchange is over");
 
-/** The fields of an answer as they came, each byte one character. */
+/** The unchanged fields of a response, one character for each byte. */
 export function rawFields({ rawHeaders }: Controller): Fields {
   return new Fields((rawHeaders as readonly Buffer[]).map((bytes) => bytes.toString("latin1")));
 }

@@ -1,5 +1,5 @@
 /**
- * The connections to the site behind a proxy: a pool of undici's, which frames requests and reads answers.
+ * The connections to the origin of a proxy: a pool of undici.
  * @module
  */
 import type { Dispatcher } from "undici";
@@ -10,17 +10,17 @@ import { dropsContinue, readsDespiteFailedWrites } from "./origin-socket.ts";
 
 /** A pool of connections to one origin. */
 export interface Origin {
-  /** Scheme, host and port, such as `http://127.0.0.1:9000`. */
+  /** Scheme, host and port, for example `http://127.0.0.1:9000`. */
   readonly url: URL;
-  /** Sends one request; `handler` hears of what comes back. */
+  /** Sends one request and passes the response to `handler`. */
   dispatch(options: Dispatcher.DispatchOptions, handler: Dispatcher.DispatchHandler): void;
-  /** Ends every connection, whatever is under way. */
+  /** Closes every connection, including those in use. */
   destroy(): Promise<void>;
 }
 
 /**
- * Opens a pool. Each connection carries one request at a time; an idle one is closed after 4 s, or earlier where the
- * origin's `Keep-Alive` says so. The number of connections is the number of requests under way.
+ * Opens a pool. Each connection carries one request at a time. An idle connection is closed after 4 s, or earlier if the
+ * origin's `Keep-Alive` says so. There are as many connections as concurrent requests.
  * @param origin scheme, host and port
  */
 export function openOrigin(origin: string): Origin {
@@ -36,7 +36,7 @@ export function openOrigin(origin: string): Origin {
     maxHeaderSize: MAX_HEADER_BYTES,
     keepAliveTimeout: ORIGIN_CLOCKS.idleMs,
     keepAliveMaxTimeout: ORIGIN_CLOCKS.idleMaxMs,
-    // The exchange has the other clocks.
+    // The exchange has these timeouts.
     headersTimeout: 0,
     bodyTimeout: 0,
     connect(options, callback) {

@@ -1,8 +1,9 @@
-/** The partners: a list, a form to add or edit one, a new key for one, and removal. */
-import { ask, Refusal, sentence } from "./api.ts";
-import { announce, confirmed, newKey, showKey } from "./dialogs.ts";
-import { button, el, find } from "./dom.ts";
-import { formatNumber } from "./numbers.ts";
+/** The form that adds or edits a partner. */
+import { ask, Refusal, sentence } from "../../../admin/page/api.ts";
+import { announce } from "../../../admin/page/dialogs.ts";
+import { el, find } from "../../../admin/page/dom.ts";
+import { newKey, showKey } from "./api-key.ts";
+import defaults from "./partner-defaults.build.ts";
 import {
   FIELD_GROUPS,
   type FieldValue,
@@ -12,7 +13,7 @@ import {
 } from "./partner-fields.ts";
 
 /** A partner as the API lists it. */
-interface ListedPartner extends Record<string, FieldValue> {
+export interface ListedPartner extends Record<string, FieldValue> {
   id: string;
   name: string;
   source: "configuration" | "registered";
@@ -23,18 +24,20 @@ interface ListedPartner extends Record<string, FieldValue> {
   pull_sync_url: string | null;
 }
 
-/** More rows than these are not drawn; the search finds the others. */
-const MAX_PARTNERS_SHOWN = 100;
+/** What the form needs of the list beside it. */
+interface PartnerList {
+  /** Whether a partner has this id. */
+  exists(id: string): boolean;
+  reload(): Promise<void>;
+}
 
-let partners: ListedPartner[] = [];
-/** The partner that the form is about; `null`: a new one. */
+let list: PartnerList;
+/** The partner that is edited; `null` for a new one. */
 let edited: ListedPartner | null = null;
 
-/** Makes the section work. */
-export function startPartners(): void {
-  find("#add-partner").addEventListener("click", () => openForm(null));
-  find("#partner-search").addEventListener("input", drawPartners);
-  find("#reload-partners").addEventListener("click", () => void loadPartners());
+/** Adds the form's listeners. */
+export function startForm(of: PartnerList): void {
+  list = of;
   find("#partner-form").addEventListener("submit", (event) => {
     event.preventDefault();
     void save();
@@ -42,111 +45,11 @@ export function startPartners(): void {
   find("#cancel-partner").addEventListener("click", () => find<HTMLDialogElement>("#partner-dialog").close());
 }
 
-/** Reads the list anew. */
-export async function loadPartners(): Promise<void> {
-  try {
-    ({ partners } = (await ask("GET", "/_ts/admin/partners")) as { partners: ListedPartner[] });
-    setPartnersFault("");
-  } catch (error) {
-    setPartnersFault(sentence(error));
-  }
-  drawPartners();
-}
-
-/** Forgets the list. */
-export function clearPartners(): void {
-  partners = [];
-  find<HTMLInputElement>("#partner-search").value = "";
-  drawPartners();
-}
-
-function setPartnersFault(text: string): void {
-  find("#partners-fault").textContent = text;
-}
-
-function drawPartners(): void {
-  const wanted = find<HTMLInputElement>("#partner-search").value.trim().toLowerCase();
-  const fitting = partners.filter(({ id, name }) => `${id} ${name}`.toLowerCase().includes(wanted));
-  const shown = fitting.slice(0, MAX_PARTNERS_SHOWN);
-  find("#partners tbody").replaceChildren(...shown.map(partnerRow));
-  find("#partners").hidden = shown.length === 0;
-  const left = fitting.length - shown.length;
-  find("#partners-note").textContent =
-    partners.length === 0
-      ? "There are no partners yet."
-      : shown.length === 0
-        ? "No partner fits the search."
-        : left > 0
-          ? `And ${formatNumber(left)} more: narrow the search.`
-          : "";
-}
-
-/** A cell that says on a small screen which column it is of. */
-function cell(title: string | null, ...content: (Node | string)[]): HTMLElement {
-  return el("td", { role: "cell", "data-title": title }, ...content);
-}
-
-function partnerRow(partner: ListedPartner): HTMLElement {
-  const { id, name, source, has_api_key, bidstream_enabled, pull_sync_enabled, pull_sync_url } = partner;
-  const pulls = pull_sync_enabled && pull_sync_url !== null;
-  return el(
-    "tr",
-    { role: "row" },
-    el("th", { role: "rowheader", scope: "row" }, name, el("code", {}, id)),
-    cell("pull", pulls ? `from ${new URL(pull_sync_url).host}` : el("small", {}, "no")),
-    cell("bid stream", bidstream_enabled ? String(partner.source_domain) : el("small", {}, "no")),
-    cell("API key", has_api_key ? "yes" : el("small", {}, "none")),
-    source === "configuration"
-      ? cell("from", el("small", {}, "the configuration, and changed only there"))
-      : cell(null, actionsFor(partner)),
-  );
-}
-
-function actionsFor(partner: ListedPartner): HTMLElement {
-  const { id, has_api_key } = partner;
-  const act = (label: string, run: () => Promise<void> | void, attributes = {}) =>
-    button(label, { "aria-label": `${label}: ${id}`, ...attributes }, () => void run());
-  return el(
-    "span",
-    { class: "row-actions" },
-    act("Edit", () => openForm(partner)),
-    act(has_api_key ? "Rotate key" : "Make a key", () => rotate(partner)),
-    act("Remove", () => remove(partner), { class: "danger" }),
-  );
-}
-
-async function rotate({ id, has_api_key }: ListedPartner): Promise<void> {
-  const text = `The present key of ${id} is worth nothing from that moment on: its uploads fail until it has the new one.`;
-  if (has_api_key && !(await confirmed(`Rotate the key of ${id}?`, text, "Rotate it"))) return;
-  const key = newKey();
-  try {
-    await ask("POST", "/_ts/admin/partners/register", { id, api_key: key });
-  } catch (error) {
-    return setPartnersFault(sentence(error));
-  }
-  await showKey(id, key);
-  announce(`${id} has a new key.`);
-  await loadPartners();
-}
-
-async function remove({ id }: ListedPartner): Promise<void> {
-  const text = `Its key stops working, and it is not asked any more. Ids that it gave stay in the graph until their entries go.`;
-  if (!(await confirmed(`Remove ${id}?`, text, "Remove it"))) return;
-  try {
-    await ask("DELETE", `/_ts/admin/partners/${encodeURIComponent(id)}`);
-    announce(`${id} is removed.`);
-  } catch (error) {
-    setPartnersFault(sentence(error));
-  }
-  await loadPartners();
-}
-
-// The form
-
 const inputId = (name: string) => `partner-${name}`;
 const inputOf = (name: string) => find<HTMLInputElement>(`#${inputId(name)}`);
 
-function openForm(partner: ListedPartner | null): void {
+/** Opens the form. @param partner the partner to edit; `null` for a new one */
+export function openForm(partner: ListedPartner | null): void {
   edited = partner;
   find("#partner-title").textContent = partner === null ? "Add a partner" : `Edit ${partner.name}`;
   find("#partner-fields").replaceChildren(
@@ -169,14 +72,14 @@ function keyChoice(): HTMLElement {
   return el("fieldset", {}, el("legend", {}, "Key"), el("div", { class: "field flag" }, box, label));
 }
 
-/** A label, the input, what to know of it, and a place for what is wrong with it. */
+/** A label, the input, its hint, and a place for its error. */
 function fieldRow(field: PartnerField, partner: ListedPartner | null): HTMLElement {
   const { name, label, kind } = field;
   const id = inputId(name);
   const keepsToken = kind === "secret" && partner?.has_pull_token === true;
-  const hint = keepsToken ? "Left empty, the token stays as it is." : field.hint;
+  const hint = keepsToken ? "Leave it empty to keep the token." : field.hint;
   const about = { id, "aria-describedby": hint === undefined ? `${id}-fault` : `${id}-hint ${id}-fault` };
-  const value = partner?.[name] ?? field.initial;
+  const value = partner?.[name] ?? defaults[name] ?? null;
   const input = inputFor(field, value, { ...about, readonly: name === "id" && partner !== null });
   return el(
     "div",
@@ -192,7 +95,7 @@ function fieldRow(field: PartnerField, partner: ListedPartner | null): HTMLEleme
 
 function dropToken(): HTMLElement {
   const box = el("input", { id: inputId("drop_token"), type: "checkbox" });
-  return el("label", { class: "inline" }, box, " Forget the token");
+  return el("label", { class: "inline" }, box, " Remove the token");
 }
 
 function inputFor({ kind }: PartnerField, value: FieldValue, attributes: Record<string, string | boolean>) {
@@ -207,7 +110,7 @@ function inputFor({ kind }: PartnerField, value: FieldValue, attributes: Record<
     box.checked = value === true;
     return box;
   }
-  // Not the browser's own number field: what is wrong with a number, the service says.
+  // Not a number input: the service explains what is wrong with a number.
   const input = el("input", {
     ...plain,
     type: kind === "secret" ? "password" : "text",
@@ -218,7 +121,7 @@ function inputFor({ kind }: PartnerField, value: FieldValue, attributes: Record<
   return input;
 }
 
-/** What the form holds, as the API takes it; `undefined`: as it was. */
+/** The entered value as the API accepts it; `undefined` leaves the stored value unchanged. */
 function entered({ name, kind }: PartnerField): FieldValue | undefined {
   const input = inputOf(name);
   const text = input.value.trim();
@@ -244,8 +147,8 @@ async function save(): Promise<void> {
   const key = isNew && inputOf("make_key").checked ? newKey() : undefined;
   showFaults([]);
   const id = String(record.id);
-  if (isNew && partners.some((partner) => partner.id === id)) {
-    return showFaults([{ field: "id", reason: "another partner has this id; edit that one instead" }]);
+  if (isNew && list.exists(id)) {
+    return showFaults([{ field: "id", reason: "another partner has this id; edit that partner instead" }]);
   }
   try {
     await ask("POST", "/_ts/admin/partners/register", { ...record, api_key: key });
@@ -257,14 +160,14 @@ async function save(): Promise<void> {
   find<HTMLDialogElement>("#partner-dialog").close();
   if (key !== undefined) await showKey(id, key);
   announce(isNew ? `${id} is added.` : `${id} is saved.`);
-  await loadPartners();
+  await list.reload();
 }
 
 function setFormFault(text: string): void {
   find("#form-fault").textContent = text;
 }
 
-/** Puts each fault at its field, and leads to the first. */
+/** Shows each fault at its field, and moves the focus to the first. */
 function showFaults(faults: Refusal["faults"]): void {
   const byField = new Map<string, string[]>();
   for (const { field, reason } of faults) {
@@ -281,9 +184,9 @@ function showFaults(faults: Refusal["faults"]): void {
     if (reasons.length === 0) input.removeAttribute("aria-invalid");
     else input.setAttribute("aria-invalid", "true");
   }
-  const homeless = faults.filter(({ field }) => !names.includes(field.replace(/\[\d+\].*$/, "")));
-  if (homeless.length > 0) {
-    setFormFault(homeless.map(({ field, reason }) => `${field}: ${reason}`).join("; "));
+  const others = faults.filter(({ field }) => !names.includes(field.replace(/\[\d+\].*$/, "")));
+  if (others.length > 0) {
+    setFormFault(others.map(({ field, reason }) => `${field}: ${reason}`).join("; "));
   }
   const first = names.find((name) => byField.has(name));
   if (first !== undefined) inputOf(first).focus();

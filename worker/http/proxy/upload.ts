@@ -1,16 +1,16 @@
 /**
- * A request's body on its way to the origin.
+ * The body of a proxied request.
  * @module
  */
 import type { IncomingMessage } from "node:http";
 import { Readable } from "node:stream";
 
 /**
- * The body of a request as a stream of its own. The origin's connection may end the stream at any time; the client's
- * connection stays, so that an answer which came early can still be sent.
+ * The body of a request as a separate stream. The origin's connection may end the stream at any time. The client's connection
+ * stays open, so that an early response can still be sent.
  */
 export class Upload extends Readable {
-  /** The client has sent all of it. */
+  /** Whether the client has sent the whole body. */
   isComplete = false;
   readonly #incoming: IncomingMessage;
   readonly #onProgress: () => void;
@@ -18,21 +18,21 @@ export class Upload extends Readable {
   #isWanted = false;
 
   /**
-   * @param onProgress called for each part that the client sends
-   * @param onFirstRead called once, when the first part is asked for
+   * @param onProgress called for each chunk from the client
+   * @param onFirstRead called once, before the first chunk is read
    */
   constructor(incoming: IncomingMessage, onProgress: () => void, onFirstRead: (() => void) | null) {
     super({ highWaterMark: 65_536 });
     this.#incoming = incoming;
     this.#onProgress = onProgress;
     this.#onFirstRead = onFirstRead;
-    // The exchange hears of a failure from the origin's side or from the client's response.
+    // The exchange learns of a failure from the origin's side or from the client's response.
     this.on("error", () => {});
     incoming.on("data", this.#take).on("end", this.#end).on("close", this.#close).on("error", this.#close);
     incoming.pause();
   }
 
-  /** The next part is the client's to send. */
+  /** Whether the stream waits for the next chunk from the client. */
   get waitsForClient(): boolean {
     return !this.isComplete && this.#isWanted;
   }
@@ -50,7 +50,7 @@ export class Upload extends Readable {
       .off("end", this.#end)
       .off("close", this.#close)
       .off("error", this.#close);
-    // What still comes is dropped, and a failure of the connection is nobody's any more.
+    // Later input is discarded, and a later failure of the connection is ignored.
     this.#incoming.on("error", () => {});
     callback(error);
   }

@@ -3,11 +3,11 @@ import { once } from "node:events";
 import { createServer, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
 import { afterEach, beforeEach, expect, test } from "vitest";
-import { createLog } from "../../../../runtime/observe/log.ts";
-import type { Passage } from "../../../../worker/http/exchange.ts";
-import { createProxy } from "../../../../worker/http/proxy.ts";
-import { serveHttp } from "../../../../worker/http/server.ts";
-import { ask, open } from "../../../support/raw-http.ts";
+import { createLog } from "../../../../../runtime/observe/log.ts";
+import type { Passage } from "../../../../../worker/http/proxy/exchange.ts";
+import { createProxy } from "../../../../../worker/http/proxy/proxy.ts";
+import { serveHttp } from "../../../../../worker/http/server.ts";
+import { ask, open } from "../../../../support/raw-http.ts";
 
 const clock = {
   now: Date.now,
@@ -38,7 +38,7 @@ beforeEach(async () => {
     timeoutMs: 5000,
     clock,
     log,
-    told: (_, peer) => ({ ip: peer, protocol: "http" }),
+    clientOf: (_, peer) => ({ ip: peer, protocol: "http" }),
     admit() {
       calls.push("begun");
       return {

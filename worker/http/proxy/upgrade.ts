@@ -1,13 +1,13 @@
 /**
- * WebSockets on their way to the origin (RFC 6455 over RFC 9110, section 7.8): the request goes on, and once the origin has
- * switched protocols the two connections are one.
+ * Forwards WebSockets to the origin (RFC 6455 over RFC 9110, section 7.8). After the origin has switched protocols, the two
+ * connections are joined.
  * @module
  */
 import { STATUS_CODES } from "node:http";
 import type { Socket } from "node:net";
 import type { Duplex } from "node:stream";
 import type { Dispatcher } from "undici";
-import type { Clock } from "../../runtime/platform.ts";
+import type { Clock } from "../../../runtime/platform.ts";
 import { CLIENT_CLOCKS } from "./clocks.ts";
 import { type ExchangeParts, rawFields } from "./exchange.ts";
 import { responseFields } from "./fields.ts";
@@ -15,17 +15,17 @@ import { refuseOnSocket } from "./refuse.ts";
 
 type Controller = Dispatcher.DispatchController;
 
-/** What is sent to the origin. */
+/** The request to the origin. */
 interface Outgoing {
   path: string;
   host: string;
-  /** Flat, without those of the connection. */
+  /** A flat list of names and values, without hop-by-hop fields. */
   fields: string[];
 }
 
 /**
- * Passes an upgrade on. An origin that answers otherwise is heard, too; the connection ends with its answer.
- * @param head bytes that came behind the request
+ * Forwards an upgrade. If the origin responds without switching protocols, its response is forwarded and the connection ends.
+ * @param head bytes that followed the request
  */
 export function passUpgrade(parts: ExchangeParts, outgoing: Outgoing, client: Socket, head: Buffer): void {
   const passage = new UpgradePassage(parts, client, head);
@@ -117,8 +117,8 @@ class UpgradePassage implements Dispatcher.DispatchHandler {
 }
 
 /**
- * Makes one connection of two. When either ends, the other is ended as soon as it has sent what it has; where the two sides
- * do not close then, both are closed after a while.
+ * Joins two connections. When one ends, the other ends after it has sent its pending data. If they do not close, both are
+ * closed after a timeout.
  */
 function join(one: Duplex, other: Duplex, clock: Clock): void {
   let cancel: (() => void) | null = null;

@@ -1,67 +1,72 @@
 /**
- * A reverse proxy over the runtime's own HTTP: `node:http` toward clients, undici toward the origin. The request line and the
- * fields' bytes go on as they came; framing is made for what is sent.
+ * A reverse proxy: `node:http` for clients, undici for the origin. It forwards the request line and the bytes of the fields
+ * unchanged, and frames the bodies again.
  * @module
  */
 import type { IncomingMessage, ServerResponse } from "node:http";
 import type { Socket } from "node:net";
-import { createLogOnce, type LogOnce } from "../../runtime/observe/log.ts";
-import type { Clock, Log } from "../../runtime/platform.ts";
+import { createLogOnce, type LogOnce } from "../../../runtime/observe/log.ts";
+import type { Clock, Log } from "../../../runtime/platform.ts";
 import { CHECK_MS } from "./clocks.ts";
 import { Exchange, type ExchangeFault, type Passage } from "./exchange.ts";
-import { type Fields, requestFields } from "./fields.ts";
+import { createRequestFilter, type Fields, type IsOwnField } from "./fields.ts";
 import { openOrigin } from "./origin.ts";
 import { refuse, refuseOnSocket } from "./refuse.ts";
 import { relocation } from "./relocation.ts";
 import { methodRefusal, type RequestHead } from "./request-head.ts";
 import { passUpgrade } from "./upgrade.ts";
 
-/** How long the same fault of the origin is only counted in the log, in milliseconds. */
+/** Period in which a repeated fault of the origin is counted instead of logged, in milliseconds. */
 const LOG_WINDOW_MS = 60_000;
 
-/** Who asks, as the origin is told. */
-export interface Told {
-  /** The client's address; `null`: not known. */
+/** The client of a request, for the `X-Forwarded-*` fields. */
+export interface ForwardedClient {
+  /** The client's address; `null` if unknown. */
   ip: string | null;
   protocol: "http" | "https";
 }
 
-/** A request as a service sees it before it is passed on. */
+/** A request before it is forwarded. */
 export interface PassedRequest {
   readonly method: string;
-  /** Path and query as they were sent. */
+  /** The unchanged path and query. */
   readonly path: string;
   readonly headers: Fields;
-  /** The address of the connection's other end; `null`: it is gone. */
+  /** The peer's address; `null` if the connection is closed. */
   readonly peer: string | null;
 }
 
-/** What {@link createProxy} needs. */
+/** Options of {@link createProxy}. */
 export interface ProxyOptions {
-  /** Scheme, host and port, such as `http://127.0.0.1:9000`. */
+  /** Scheme, host and port, for example `http://127.0.0.1:9000`. */
   readonly origin: string;
-  /** The `Host` that the origin gets; `null`: the one that the client asked for. */
+  /** The `Host` for the origin; `null` forwards the client's. */
   readonly originHost: string | null;
-  /** The host of requests that name none, which HTTP/1.0 allows. */
+  /** The host of requests without one, which HTTP/1.0 allows. */
   readonly defaultHost: string;
-  /** How long the origin may be silent before its answer, in milliseconds; uploading is not silence. */
+  /** Timeout for the start of the origin's response, in milliseconds. An upload that makes progress restarts it. */
   readonly timeoutMs: number;
+  /**
+   * Whether a field belongs to the service. A client cannot send it to the origin, and an interim response does not carry it.
+   * @param name in lower case
+   */
+  readonly isOwnField: IsOwnField;
   readonly clock: Clock;
   readonly log: Log;
-  /** Counts what went wrong. */
+  /** Called for each failed exchange. */
   onFault?(fault: ExchangeFault): void;
-  /** Who asks, from the fields of a request and the address of its connection. */
-  told(fields: Fields, peer: string | null): Told;
-  /** What a service does with a request; `null`: the request is not the origin's. */
+  /** Reads the client from the fields of a request and the peer's address. */
+  clientOf(fields: Fields, peer: string | null): ForwardedClient;
+  /** The service's part in a request; `null` if the request is not for the origin. */
   admit(request: PassedRequest): Passage | null;
 }
 
 /** A proxy in front of one origin. */
 export interface ReverseProxy {
   /**
-   * Answers a request, by the origin or by a refusal.
-   * @param expectsContinue the client waits for `100 Continue`
-   * @returns `false` if the request is not the origin's
+   * Forwards a request, or refuses it.
+   * @param expectsContinue whether the client waits for `100 Continue`
+   * @returns `false` if the request is not for the origin
    */
   request(
     request: IncomingMessage,
@@ -70,23 +75,24 @@ export interface ReverseProxy {
     expectsContinue: boolean,
   ): boolean;
   /**
-   * Answers a request for a WebSocket.
-   * @param behind bytes that came behind the request
+   * Forwards a WebSocket.
+   * @param behind bytes that followed the request
    */
   upgrade(request: IncomingMessage, socket: Socket, head: RequestHead, behind: Buffer): void;
-  /** Ends all connections to the origin. */
+  /** Closes all connections to the origin. */
   close(): Promise<void>;
 }
 
-/** Puts a proxy together. Opens no connection by itself. */
+/** Creates a proxy. It opens no connection before the first request. */
 export function createProxy(options: ProxyOptions): ReverseProxy {
   const { clock, timeoutMs } = options;
   const once = createLogOnce(options.log, clock, LOG_WINDOW_MS);
+  const requestFields = createRequestFilter(options.isOwnField);
   const origin = openOrigin(options.origin);
   const relocate = options.originHost === null ? null : relocation(origin.url, options.originHost);
   const running = new Set<Exchange>();
   const ticks = { nowMs: 0 };
-  // Short enough for the shortest clock that is configured.
+  // Short enough for the shortest configured timeout.
   const tickMs = Math.max(10, Math.min(CHECK_MS, Math.floor(timeoutMs / 8)));
   let stopTicking = () => {};
   function tick(): void {
@@ -101,15 +107,16 @@ export function createProxy(options: ProxyOptions): ReverseProxy {
     timeoutMs,
     ticks,
     running,
+    isOwnField: options.isOwnField,
     onFault(fault: ExchangeFault, error: unknown) {
       options.onFault?.(fault);
       logFault(once, options, fault, error);
     },
   };
 
-  /** The fields that the origin gets: the client's, and what we say of it. */
+  /** The fields for the origin: the client's, and those about the client. */
   function outgoingFields(fields: Fields, host: string | null, peer: string | null) {
-    const { ip, protocol } = options.told(fields, peer);
+    const { ip, protocol } = options.clientOf(fields, peer);
     const passed = requestFields(fields);
     if (ip !== null) passed.push("x-forwarded-for", ip);
     passed.push("x-forwarded-host", host ?? options.defaultHost, "x-forwarded-proto", protocol);
@@ -165,7 +172,7 @@ export function createProxy(options: ProxyOptions): ReverseProxy {
   };
 }
 
-/** A fault of the origin's that every visitor meets is told once in a while; what clients do is no fault. */
+/** Logs faults of the origin at most once in a period; faults of clients only at debug level. */
 function logFault(
   once: LogOnce,
   { origin, timeoutMs, log }: ProxyOptions,

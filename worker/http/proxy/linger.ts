@@ -2,15 +2,15 @@ import type { IncomingMessage } from "node:http";
 import type { Socket } from "node:net";
 
 /**
- * Lets a connection end so that the client can read the answer although it still sends (RFC 9112, section 9.6): our side
- * is closed first, what comes is read and dropped for a while, then the connection is closed. A connection that is closed
- * with unread bytes is reset, and the reset can overtake the answer.
- * @param ms how long to read on, in milliseconds
+ * Closes a connection in two steps after the response, so that a client that still sends can read the response (RFC 9112,
+ * section 9.6): this side is closed, input is read and discarded for a while, then the connection is closed. Closing a
+ * connection with unread bytes resets it, and the reset can overtake the response.
+ * @param ms how long to read, in milliseconds
  */
 export function lingerAtEnd(request: IncomingMessage, ms: number): void {
   const socket = request.socket as Socket & { destroySoon(): void };
   ending.add(socket);
-  // What the server calls after the last answer of a connection.
+  // The server calls this after the last response of a connection.
   socket.destroySoon = () => {
     socket.end();
     request.resume();
@@ -22,7 +22,7 @@ export function lingerAtEnd(request: IncomingMessage, ms: number): void {
 
 const ending = new WeakSet<object>();
 
-/** Whether a connection has had its last answer: what still comes on it is not read as a request. */
+/** Whether a connection has sent its last response. Later input is not read as a request. */
 export function isEnding(socket: object): boolean {
   return ending.has(socket);
 }

@@ -1,9 +1,9 @@
-/** The look-up of one id: everything that the graph holds for it, and its deletion. */
-import { ask, Refusal, sentence } from "./api.ts";
-import { announce, confirmed } from "./dialogs.ts";
-import { button, type Child, el, find, moment } from "./dom.ts";
+/** Looks up one id: shows its entry in the graph, and deletes it. */
+import { ask, Refusal, sentence } from "../../../admin/page/api.ts";
+import { announce, confirmed } from "../../../admin/page/dialogs.ts";
+import { button, type Child, el, find, moment } from "../../../admin/page/dom.ts";
 
-/** What `GET /_ts/admin/identity/{id}` answers. */
+/** The answer of `GET /_ts/admin/identity/{id}`. */
 interface Found {
   ec_id: string;
   entry: {
@@ -16,7 +16,7 @@ interface Found {
   };
 }
 
-/** Makes the look-up work. */
+/** Adds the form's listener. */
 export function startLookup(): void {
   const form = find<HTMLFormElement>("#lookup-form");
   const input = find<HTMLInputElement>("#lookup-id");
@@ -26,7 +26,7 @@ export function startLookup(): void {
   });
 }
 
-/** Forgets what was looked up. */
+/** Removes the result. */
 export function clearLookup(): void {
   find<HTMLInputElement>("#lookup-id").value = "";
   find("#lookup-result").replaceChildren();
@@ -50,7 +50,7 @@ async function lookUp(id: string): Promise<void> {
     result.replaceChildren(describe(found));
   } catch (error) {
     if (error instanceof Refusal && error.status === 404) {
-      result.replaceChildren(el("p", { class: "nothing" }, "The graph holds nothing for this id."));
+      result.replaceChildren(el("p", { class: "nothing" }, "The graph has no entry for this id."));
     } else {
       setFault(sentence(error));
     }
@@ -63,8 +63,8 @@ function describe({ ec_id, entry }: Found): HTMLElement {
   const remove = button("Delete this identity", { class: "danger" }, () => void erase(ec_id));
   return el(
     "article",
-    { "aria-label": "What the graph holds" },
-    el("p", { class: "ec-id" }, el("b", {}, hash!), ".", el("i", {}, suffix!)),
+    { "aria-label": "Entry in the graph" },
+    el("p", { class: "ec-id code" }, el("b", {}, hash!), ".", el("i", {}, suffix!)),
     el(
       "dl",
       {},
@@ -90,7 +90,7 @@ function fact(name: string, value: Child): Child[] {
 function consentOf({ ok }: { ok: boolean }): HTMLElement {
   return ok
     ? el("span", { class: "badge good" }, "given")
-    : el("span", { class: "badge bad" }, "withdrawn: this is a tombstone and goes 24 hours after");
+    : el("span", { class: "badge bad" }, "withdrawn: a tombstone, deleted after 24 hours");
 }
 
 function textOf(text: string | undefined): HTMLElement {
@@ -103,14 +103,14 @@ function countryOf({ country, region }: Found["entry"]["geo"]): Child {
   try {
     name = new Intl.DisplayNames("en-GB", { type: "region" }).of(country) ?? country;
   } catch {
-    // Not a code that the browser has a name for.
+    // The browser has no name for this code.
   }
   return region === undefined ? name : `${name}, ${region}`;
 }
 
 function idsOf(ids: Found["entry"]["ids"]): HTMLElement {
   const partners = Object.entries(ids).sort(([, a], [, b]) => b.synced - a.synced);
-  if (partners.length === 0) return el("p", { class: "nothing" }, "No partner has an id of its own for it.");
+  if (partners.length === 0) return el("p", { class: "nothing" }, "No partner has an id for this visitor.");
   const columns = ["Partner", "Its id", "Since"].map((title) => el("th", { scope: "col" }, title));
   const rows = partners.map(([partner, { uid, synced }]) =>
     el(
@@ -130,8 +130,8 @@ function idsOf(ids: Found["entry"]["ids"]): HTMLElement {
 
 async function erase(id: string): Promise<void> {
   const text =
-    `Everything that the graph holds for ${id.slice(0, 8)}….${id.slice(-6)} goes, and so does the work that ` +
-    "waits for it. This cannot be undone.";
+    `The graph’s entry for ${id.slice(0, 8)}….${id.slice(-6)} and the pending work for it are deleted. ` +
+    "This cannot be undone.";
   if (!(await confirmed("Delete this identity?", text, "Delete it"))) return;
   try {
     await ask("DELETE", "/_ts/api/v1/identity", { ec_id: id });

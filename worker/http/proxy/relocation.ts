@@ -1,9 +1,9 @@
 /**
- * Changes redirects that lead to the origin's own address, which visitors cannot reach, to the address that they asked.
+ * Rewrites redirects to the origin's own address, which clients cannot reach, to the requested address.
  * @param originUrl the origin's address
- * @param originHost the `Host` that the origin was asked by
- * @returns a function from a `Location` and the scheme and host that the visitor asked, such as `https://www.example.com`, to
- * the `Location` that the visitor gets; one that leads elsewhere stays as it is
+ * @param originHost the `Host` of requests to the origin
+ * @returns a function from a `Location` and the requested scheme and host, for example `https://www.example.com`, to the
+ * `Location` for the client. It returns a `Location` with another host unchanged.
  */
 export function relocation(originUrl: URL, originHost: string) {
   const own = new Set([
@@ -11,12 +11,12 @@ export function relocation(originUrl: URL, originHost: string) {
     originHost.toLowerCase(),
     withoutDefaultPort(originHost.toLowerCase()),
   ]);
-  return (location: string, visitorOrigin: string): string => {
+  return (location: string, requestedOrigin: string): string => {
     const match = /^(?:https?:)?\/\/([^/?#]*)(.*)$/is.exec(location);
     if (match === null) return location;
     const [, host, rest] = match as unknown as [string, string, string];
     const name = host.toLowerCase();
-    return own.has(name) || own.has(withoutDefaultPort(name)) ? `${visitorOrigin}${rest}` : location;
+    return own.has(name) || own.has(withoutDefaultPort(name)) ? `${requestedOrigin}${rest}` : location;
   };
 }
 

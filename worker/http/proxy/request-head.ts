@@ -1,11 +1,11 @@
 /**
- * The head of an HTTP/1 request, judged before anything is passed on: its target, its host, and how its body is framed
+ * Validates the head of an HTTP/1 request before it is forwarded: its target, its host, and the framing of its body
  * (RFC 9112).
  * @module
  */
 import type { Fields } from "./fields.ts";
 
-/** A request that is not passed on: the status to answer with, and why. */
+/** A refused request: the status of the response, and the reason. */
 export interface Refusal {
   status: 400 | 405 | 501;
   message: string;
@@ -14,21 +14,21 @@ export interface Refusal {
 /** How a request's body is delimited. */
 export type Framing = { kind: "none" } | { kind: "length"; length: number } | { kind: "chunked" };
 
-/** What was asked for. */
+/** The requested resource. */
 export interface Target {
-  /** Path and query as they were sent; `*` for `OPTIONS *`. */
+  /** The unchanged path and query; `*` for `OPTIONS *`. */
   path: string;
-  /** Host and port that the client meant; `null`: HTTP/1.0 without one. */
+  /** The requested host and port; `null` for HTTP/1.0 without one. */
   host: string | null;
 }
 
-/** A request's head that may be answered. */
+/** A valid head of a request. */
 export interface RequestHead extends Target {
   readonly fields: Fields;
   readonly framing: Framing;
 }
 
-/** Reads the head of a request: its target, and how its body is framed. */
+/** Reads the head of a request: its target, and the framing of its body. */
 export function readHead(line: RequestLine, fields: Fields): RequestHead | Refusal {
   const target = readTarget(line, fields);
   if ("status" in target) return target;
@@ -36,22 +36,22 @@ export function readHead(line: RequestLine, fields: Fields): RequestHead | Refus
   return "status" in framing ? framing : { ...target, fields, framing };
 }
 
-/** As much of a request as is judged here. */
+/** The validated parts of a request line. */
 export interface RequestLine {
   method: string;
-  /** The request target as it was sent. */
+  /** The unchanged request target. */
   url: string;
-  /** Such as `1.1`. */
+  /** For example `1.1`. */
   httpVersion: string;
 }
 
-/** `reg-name`, an IPv4 address or a bracketed IPv6 address, and a port. No user: that would be another's name. */
+/** `reg-name`, an IPv4 address or a bracketed IPv6 address, and a port. A user name is not allowed. */
 const HOST = /^(?:[a-z0-9._-]+|\[[0-9a-f:.]+\])(?::\d{1,5})?$/i;
 const ABSOLUTE = /^https?:\/\/([^/?#]*)(.*)$/is;
 
 /**
- * Reads the request target and the host (RFC 9112, sections 3.2 and 3.3). Of an absolute target the host counts, whatever
- * `Host` says.
+ * Reads the request target and the host (RFC 9112, sections 3.2 and 3.3). The host of an absolute target takes precedence over
+ * `Host`.
  */
 export function readTarget({ method, url, httpVersion }: RequestLine, fields: Fields): Target | Refusal {
   const hosts = fields.linesOf("host");
@@ -70,8 +70,7 @@ export function readTarget({ method, url, httpVersion }: RequestLine, fields: Fi
 }
 
 /**
- * Reads how the body is framed (RFC 9112, section 6). Anything that two readers could understand differently is refused:
- * that is how requests are smuggled.
+ * Reads the framing of the body (RFC 9112, section 6). Ambiguous framing is refused, since it allows request smuggling.
  */
 export function readFraming({ httpVersion }: RequestLine, fields: Fields): Framing | Refusal {
   const coding = fields.get("transfer-encoding");
@@ -91,18 +90,18 @@ function bad(message: string): Refusal {
   return { status: 400, message };
 }
 
-/** Methods that no proxy of ours passes on: a tunnel, and requests that echo a visitor's cookies. */
+/** Methods that are not forwarded: tunnels, and requests whose response echoes cookies. */
 const NOT_PASSED = new Set(["CONNECT", "TRACE", "TRACK"]);
 
-/** Why a method is not passed on; `null`: it is. */
+/** Why a method is not forwarded; `null` if it is. */
 export function methodRefusal(method: string): Refusal | null {
   return NOT_PASSED.has(method) ? { status: 501, message: `${method} is not passed on to the origin` } : null;
 }
 
-/** Methods that may be sent again where nothing is known of the first attempt (RFC 9110, section 9.2.2). */
+/** Methods that may be retried after an attempt with an unknown result (RFC 9110, section 9.2.2). */
 const IDEMPOTENT = new Set(["GET", "HEAD", "OPTIONS", "PUT", "DELETE", "PROPFIND", "REPORT", "SEARCH"]);
 
-/** Whether a method is idempotent. An unknown one is not. */
+/** Whether a method is idempotent. Unknown methods are not. */
 export function isIdempotent(method: string): boolean {
   return IDEMPOTENT.has(method);
 }
