@@ -38,6 +38,7 @@ beforeEach(async () => {
     timeoutMs: 5000,
     clock,
     log,
+    isOwnField: () => false,
     clientOf: (_, peer) => ({ ip: peer, protocol: "http" }),
     admit() {
       calls.push("begun");
