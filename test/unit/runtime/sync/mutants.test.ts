@@ -6,7 +6,7 @@ import fc from "fast-check";
 import { afterAll, expect, test } from "vitest";
 import { BrokenPromise } from "./invariants.ts";
 import { runSchedule, schedules } from "./schedules.ts";
-import type { Code } from "./stage.ts";
+import type { Code } from "./harness.ts";
 
 /** One guard taken away: which file, what stands there, what stands there instead. */
 interface Mutant {
@@ -204,10 +204,10 @@ async function mutated({ edits }: Mutant, index: number): Promise<Code> {
     );
   }
   const load = (file: string) => import(/* @vite-ignore */ pathToFileURL(join(copy, file)).href);
-  const [{ SyncEngine }, { RateLimited }, { steadyClock }] = await Promise.all(
+  const [{ SyncEngine }, { RateLimited }, { monotonicClock }] = await Promise.all(
     ["engine.ts", "rate-limited.ts", "steady-clock.ts"].map(load),
   );
-  return { SyncEngine, RateLimited, steadyClock };
+  return { SyncEngine, RateLimited, monotonicClock };
 }
 
 test.for(mutants.map((mutant, index) => ({ ...mutant, index })))(
@@ -218,7 +218,7 @@ test.for(mutants.map((mutant, index) => ({ ...mutant, index })))(
     const broken: string[] = [];
     const property = fc.asyncProperty(schedules, async (schedule) => {
       try {
-        await runSchedule(code, schedule);
+        await runSchedule(engineModule, schedule);
       } catch (error) {
         if (!(error instanceof BrokenPromise)) throw error;
         broken.push(error.message);
