@@ -392,4 +392,7 @@ export class Domain extends HeapItem {
 }
 
 /** The events that say no more than which identifier and which domain. */
-type WaiterEventKind = Extract<SyncEvent["kind"], `domain-${"joined" | "requeued" | "place-kept" | "parked" | "left"}`>;
+type WaiterEventKind = Extract<
+  SyncEvent["kind"],
+  `domain-${"joined" | "requeued" | "place-kept" | "parked" | "left"}`
+>;

@@ -116,7 +116,8 @@ export class SyncEngine<Need, Item = Need, Receipt = undefined> {
    * @throws {Error} if the engine runs; {TypeError} if the snapshot is not valid.
    */
   start(snapshot?: SyncSnapshot): void {
-    if (this.#running || this.#stopping) throw new Error("Cannot start the sync engine: it runs already; stop it first");
+    if (this.#running || this.#stopping)
+      throw new Error("Cannot start the sync engine: it runs already; stop it first");
     if (snapshot !== undefined) checkSnapshot(snapshot);
     this.#running = true;
     const now = this.#clock.now();
@@ -213,16 +214,18 @@ export class SyncEngine<Need, Item = Need, Receipt = undefined> {
   /** The state of the engine. Visits all active domains: for a status page, not for each request. */
   inspect(): SyncView {
     const now = this.#clock.now();
-    const domains = [...this.#domains.all()].map(({ name, permits, choosing, waiting, window, health, opensAt }) => ({
-      domain: name,
-      ...this.#domains.limitsOf(name),
-      inFlight: permits - choosing,
-      waiting,
-      remaining: Number.isFinite(window.remaining) ? window.remaining : null,
-      opensInMs: Math.max(0, opensAt - now),
-      failures: health.failures,
-      rests: health.rests,
-    }));
+    const domains = [...this.#domains.all()].map(
+      ({ name, permits, choosing, waiting, window, health, opensAt }) => ({
+        domain: name,
+        ...this.#domains.limitsOf(name),
+        inFlight: permits - choosing,
+        waiting,
+        remaining: Number.isFinite(window.remaining) ? window.remaining : null,
+        opensInMs: Math.max(0, opensAt - now),
+        failures: health.failures,
+        rests: health.rests,
+      }),
+    );
     return { queued: this.#queue.size, domains };
   }
 

@@ -50,7 +50,8 @@ export class FetchTimeouts {
     const ms = Math.min(this.#idleLeft, this.#totalLeft);
     this.#cancel = this.#clock.after(ms, () => {
       this.#totalLeft -= ms;
-      this.#idleLeft = this.#progressAt === null ? this.#idleLeft - ms : this.#idleLeftSince(this.#progressAt);
+      this.#idleLeft =
+        this.#progressAt === null ? this.#idleLeft - ms : this.#idleLeftSince(this.#progressAt);
       this.#progressAt = null;
       if (this.#totalLeft <= 0) this.#onTimeout(new TimeoutError(this.#totalMs));
       else if (this.#idleLeft <= 0) this.#onTimeout(new TimeoutError(this.#idleMs));

@@ -12,6 +12,8 @@ export interface Choice<Need> {
   source: Source;
   items: readonly Need[];
   permit: Permit;
+  /** What `permit.start()` returned: the start is counted, or the limiter has not answered yet. */
+  admitted: true | Promise<boolean>;
   /** The identifier's arrivals when the source was looked up. */
   arrivals: number;
 }
@@ -51,8 +53,7 @@ export class Fetcher<Need, Item, Receipt> {
     const { emit } = this.#options;
     const { source, permit } = choice;
     const { identifier } = permit.state;
-    let admitted = permit.start();
-    if (typeof admitted !== "boolean") admitted = await admitted;
+    const admitted = choice.admitted === true || (await choice.admitted);
     if (!admitted || signal.aborted) {
       permit.end(null);
       return admitted ? "aborted" : "refused";
@@ -108,7 +109,12 @@ export class Fetcher<Need, Item, Receipt> {
       // Abort here, not in the timer: on Cloudflare only the request that started a fetch may abort it.
       controller.abort(error);
       // A connection takes a moment to close, and is in flight until then.
-      if (fetched !== undefined) await settlesWithin(fetched.catch(() => {}), abortGraceMs, clock);
+      if (fetched !== undefined)
+        await settlesWithin(
+          fetched.catch(() => {}),
+          abortGraceMs,
+          clock,
+        );
       throw error;
     } finally {
       timeouts.stop();
@@ -116,7 +122,11 @@ export class Fetcher<Need, Item, Receipt> {
     }
   }
 
-  async #process(identifier: string, source: Source, { items, receipt }: Fetched<Item, Receipt>): Promise<void> {
+  async #process(
+    identifier: string,
+    source: Source,
+    { items, receipt }: Fetched<Item, Receipt>,
+  ): Promise<void> {
     try {
       await this.#options.context.process(identifier, items, { source, receipt });
     } catch (error) {

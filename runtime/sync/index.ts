@@ -4,7 +4,7 @@
  * @module
  */
 export { monotonicClock } from "./clocks.ts";
-export type { Fetched, FetchCall, FetchOrigin, SyncContext } from "./context.ts";
+export type { FetchCall, Fetched, FetchOrigin, SyncContext } from "./context.ts";
 export { SyncEngine } from "./engine.ts";
 export { RateLimited, retryAfterMs, SourceUnusable } from "./errors.ts";
 export {
@@ -17,6 +17,13 @@ export {
 export { type LogListenerOptions, logListener } from "./log-listener.ts";
 export { type MetricsListenerOptions, metricsListener } from "./metrics-listener.ts";
 export type { DomainView, EnqueueResult, LeaseOptions, SyncEngineOptions, SyncView } from "./options.ts";
-export { ASKED_REST_MS, DEFAULT_LIMITS, DELAYS_MS, type DomainLimits, EXPIRY_MS, WINDOW_MS } from "./schedule.ts";
+export {
+  ASKED_REST_MS,
+  DEFAULT_LIMITS,
+  DELAYS_MS,
+  type DomainLimits,
+  EXPIRY_MS,
+  WINDOW_MS,
+} from "./schedule.ts";
 export type { RestingDomain, SyncSnapshot, WaitingIdentifier } from "./snapshot.ts";
 export { domainOf, type Source } from "./source.ts";

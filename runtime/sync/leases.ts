@@ -50,7 +50,14 @@ export class Leases {
   enter(identifier: string): void {
     const held = this.#held.get(identifier);
     if (held === undefined) {
-      const held = { users: 1, version: null, renewAt: 0, pending: null, cancelRenewal: null, isAbandoned: false };
+      const held = {
+        users: 1,
+        version: null,
+        renewAt: 0,
+        pending: null,
+        cancelRenewal: null,
+        isAbandoned: false,
+      };
       this.#held.set(identifier, held);
     } else {
       held.users++;

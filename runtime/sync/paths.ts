@@ -90,7 +90,9 @@ export class Paths<Need, Item, Receipt> {
       if (found.kind === "done") return found;
       const source = found.kind === "needed" ? this.#nextSource(waiter, found.sources) : undefined;
       if (found.kind !== "needed" || source === undefined) return { kind: "leave" };
-      choice = { source, items: found.items, permit, arrivals: found.arrivals };
+      const admitted = permit.start();
+      if (admitted === false) return { kind: "put back" };
+      choice = { source, items: found.items, permit, admitted, arrivals: found.arrivals };
     } finally {
       if (choice === null) permit.end(null);
     }
@@ -102,7 +104,7 @@ export class Paths<Need, Item, Receipt> {
     return { kind: isLeft ? "requeue" : "leave" };
   }
 
-  /** Chooses the first untried source whose domain has room, and takes that room. */
+  /** Chooses the first untried source whose domain has room, takes that room, and counts the start. */
   #reserve(
     identifier: string,
     { items, sources, arrivals }: LookUp<Need> & { kind: "needed" },
@@ -114,7 +116,9 @@ export class Paths<Need, Item, Receipt> {
       const domain = tried.has(source.key) ? null : this.#domainOf(identifier, source);
       if (domain === null || throttled.has(domain)) continue;
       const permit = refused.has(domain) ? null : this.#options.domains.reserve(domain, identifier);
-      if (permit !== null) return { source, items, permit, arrivals };
+      const admitted = permit?.start() ?? false;
+      if (permit !== null && admitted !== false) return { source, items, permit, admitted, arrivals };
+      permit?.end(null);
       throttled.add(domain);
     }
     return { kind: "throttled", domains: throttled };

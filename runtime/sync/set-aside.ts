@@ -30,7 +30,8 @@ export class SetAside {
   add(identifier: string, key: string, forMs: number | null, now: number): void {
     const old = this.#byIdentifier.get(identifier)?.get(key);
     if (old !== undefined) this.#remove(old);
-    for (let due = this.#byEnd.peekDue(now); due !== undefined; due = this.#byEnd.peekDue(now)) this.#remove(due);
+    for (let due = this.#byEnd.peekDue(now); due !== undefined; due = this.#byEnd.peekDue(now))
+      this.#remove(due);
     if (this.#byEnd.size >= MAX_SET_ASIDE) this.#remove(this.#byEnd.peek()!);
     const aside = new Aside(identifier, key, forMs === null ? Number.POSITIVE_INFINITY : now + forMs);
     const sources = this.#byIdentifier.get(identifier) ?? new Map<string, Aside>();

@@ -144,11 +144,14 @@ export class Harness {
     return new this.code.SyncEngine({
       clock: this.engineClock,
       ...this.options,
-      onEvent: combineListeners((event) => {
-        // All else that happens follows from an event, or from an answer of the harness.
-        if (event.kind !== "checkpoint") this.clock.activity++;
-        this.onEvent(event);
-      }, metricsListener(metrics, { prefix })),
+      onEvent: combineListeners(
+        (event) => {
+          // All else that happens follows from an event, or from an answer of the harness.
+          if (event.kind !== "checkpoint") this.clock.activity++;
+          this.onEvent(event);
+        },
+        metricsListener(metrics, { prefix }),
+      ),
       context: this.context,
       limiter: this.limiter,
     });

@@ -62,7 +62,11 @@ export class Invariants {
   }
 
   note(text: string, fields?: object): void {
-    this.#trace.push({ elapsed: this.#harness.clock.elapsed, text, fields: fields as Record<string, unknown> });
+    this.#trace.push({
+      elapsed: this.#harness.clock.elapsed,
+      text,
+      fields: fields as Record<string, unknown>,
+    });
   }
 
   /** What happened, one line each. */
@@ -206,7 +210,11 @@ export class Invariants {
       case "domain-rested":
         return domain.rested(event, this.#now);
       case "attempt-started":
-        this.#demand(!this.#attempts.has(event.identifier), "one attempt of an identifier at a time", event.identifier);
+        this.#demand(
+          !this.#attempts.has(event.identifier),
+          "one attempt of an identifier at a time",
+          event.identifier,
+        );
         this.#attempts.add(event.identifier);
         return;
       case "attempt-ended":

@@ -4,9 +4,9 @@ import { join } from "node:path";
 import { fileURLToPath, pathToFileURL } from "node:url";
 import fc from "fast-check";
 import { afterAll, expect, test } from "vitest";
+import type { Code } from "./harness.ts";
 import { BrokenPromise } from "./invariants.ts";
 import { runSchedule, schedules } from "./schedules.ts";
-import type { Code } from "./harness.ts";
 
 /** One guard taken away: which file, what stands there, what stands there instead. */
 interface Mutant {

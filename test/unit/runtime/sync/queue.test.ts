@@ -4,7 +4,7 @@ import { backoffMs, DELAYS_MS, EXPIRY_MS, TICK_MS } from "../../../../runtime/sy
 import { engineModule } from "./engine-module.ts";
 import { Harness } from "./harness.ts";
 
-const NOWHERE = { "https://one.test/a": [] };
+const NO_SOURCE = { "https://one.test/a": [] };
 
 function newHarness(): Harness {
   const harness = new Harness(engineModule);
@@ -12,7 +12,7 @@ function newHarness(): Harness {
   return harness;
 }
 
-test("the figures are those of the specification", () => {
+test("the delays, the expiry and the tick have their specified values", () => {
   expect(DELAYS_MS).toEqual({ default: 180_000, immediate: 500 });
   expect(EXPIRY_MS).toBe(30 * 60_000);
   expect(TICK_MS).toBe(1_000);
@@ -23,10 +23,10 @@ test("the waits after attempts are 20, 40, 80, 120, 120 seconds", async () => {
     20, 40, 80, 120, 120, 120, 120,
   ]);
   const harness = newHarness();
-  harness.needsFrom("a", ["x"], NOWHERE);
+  harness.needsFrom("a", ["x"], NO_SOURCE);
   harness.engine.enqueue("a", 0);
   await harness.clock.run(600_000);
-  // Each fetch takes 10 ms and the loop looks at whole seconds, so each wait ends at the second after it.
+  // A fetch takes 10 ms and the loop looks at whole seconds, so each wait ends a second later.
   expect(harness.startTimes("a")).toEqual([1, 22, 63, 144, 265, 386, 507]);
 });
 
@@ -43,7 +43,7 @@ test.for([
   [[180_000, 500], 1],
   [[500, 180_000], 1],
   [[180_000, 90_000, 120_000], 90],
-] as const)("of several delays the earliest holds: %s", async ([delays, seconds]) => {
+] as const)("the earliest of several delays holds: %s", async ([delays, seconds]) => {
   const harness = newHarness();
   harness.needsFrom("a", ["x"], { "https://one.test/a": ["x"] });
   for (const delay of delays) harness.engine.enqueue("a", delay);
@@ -51,9 +51,9 @@ test.for([
   expect(harness.startTimes("a")).toEqual([seconds]);
 });
 
-test("a new event makes a fresh start: the backoff is forgotten and begins again at 20 seconds", async () => {
+test("a new event resets the backoff to 20 seconds", async () => {
   const harness = newHarness();
-  harness.needsFrom("a", ["x"], NOWHERE);
+  harness.needsFrom("a", ["x"], NO_SOURCE);
   harness.engine.enqueue("a", 0);
   await harness.clock.run(150_000);
   expect(harness.startTimes("a")).toEqual([1, 22, 63, 144]);
@@ -62,9 +62,9 @@ test("a new event makes a fresh start: the backoff is forgotten and begins again
   expect(harness.startTimes("a").slice(4)).toEqual([151, 172, 213]);
 });
 
-test("a new event never delays an attempt that is due earlier", async () => {
+test("a new event does not delay an attempt that is due earlier", async () => {
   const harness = newHarness();
-  harness.needsFrom("a", ["x"], NOWHERE);
+  harness.needsFrom("a", ["x"], NO_SOURCE);
   harness.engine.enqueue("a", 0);
   await harness.clock.run(5_000);
   harness.engine.enqueue("a", DELAYS_MS.default);
@@ -75,7 +75,7 @@ test("a new event never delays an attempt that is due earlier", async () => {
 test("a fresh start during an attempt keeps its earlier time and the count at 0", async () => {
   const harness = newHarness();
   harness.behaviours.set("one.test", { kind: "serves", latencyMs: 10_000 });
-  harness.needsFrom("a", ["x"], NOWHERE);
+  harness.needsFrom("a", ["x"], NO_SOURCE);
   harness.engine.enqueue("a", 0);
   await harness.clock.run(100_000);
   expect(harness.startTimes("a")).toEqual([1, 31, 81]);
@@ -87,10 +87,10 @@ test("a fresh start during an attempt keeps its earlier time and the count at 0"
   expect(harness.startTimes("a")).toEqual([1, 31, 81, 171, 181, 211, 261]);
 });
 
-test("a fresh start during an attempt that asks for a later time than the first wait gets the first wait", async () => {
+test("a fresh start during an attempt with a long delay waits only the first backoff", async () => {
   const harness = newHarness();
   harness.behaviours.set("one.test", { kind: "serves", latencyMs: 10_000 });
-  harness.needsFrom("a", ["x"], NOWHERE);
+  harness.needsFrom("a", ["x"], NO_SOURCE);
   harness.engine.enqueue("a", 0);
   await harness.clock.run(5_000);
   harness.engine.enqueue("a", DELAYS_MS.default);
@@ -99,7 +99,7 @@ test("a fresh start during an attempt that asks for a later time than the first 
   expect(harness.startTimes("a")).toEqual([1, 31, 61]);
 });
 
-test("an event that arrives while the last answer is on its way is not forgotten", async () => {
+test("an event that arrives during the last look-up keeps the identifier queued", async () => {
   const harness = new Harness(engineModule, { lookMs: 100 });
   harness.engine.start();
   harness.needsFrom("a", ["x"], { "https://one.test/a": ["x", "y"] });
@@ -115,9 +115,9 @@ test("an event that arrives while the last answer is on its way is not forgotten
   expect(harness.engine.inspect().queued).toBe(0);
 });
 
-test("what is released, withdrawn or expired at the service is removed without a fetch", async () => {
+test("an identifier without pending items is removed without a fetch", async () => {
   const harness = newHarness();
-  harness.needsFrom("a", ["x"], NOWHERE);
+  harness.needsFrom("a", ["x"], NO_SOURCE);
   harness.engine.enqueue("a", 5_000);
   await harness.clock.run(4_000);
   harness.needs.get("a")!.clear();
@@ -128,7 +128,7 @@ test("what is released, withdrawn or expired at the service is removed without a
 
 test("an identifier expires 30 minutes after its last arrival", async () => {
   const harness = newHarness();
-  harness.needsFrom("a", ["x"], NOWHERE);
+  harness.needsFrom("a", ["x"], NO_SOURCE);
   harness.engine.enqueue("a", 0);
   await harness.clock.run(10 * 60_000);
   harness.engine.enqueue("a", 0);
@@ -142,7 +142,7 @@ test("an identifier expires 30 minutes after its last arrival", async () => {
 
 test("extendExpiry guarantees a minimum and never shortens", async () => {
   const harness = newHarness();
-  harness.needsFrom("a", ["x"], NOWHERE);
+  harness.needsFrom("a", ["x"], NO_SOURCE);
   harness.engine.enqueue("a", 0);
   expect(harness.engine.extendExpiry("unknown", 1)).toBe(false);
   expect(harness.engine.extendExpiry("a", 1_000)).toBe(true);
@@ -156,17 +156,17 @@ test("extendExpiry guarantees a minimum and never shortens", async () => {
 });
 
 test("an identifier expires even while its attempt hangs", async () => {
-  const harness = new Harness(engineModule, { totalTimeoutMs: 40 * 60_000 });
+  const harness = new Harness(engineModule, { idleTimeoutMs: 40 * 60_000, totalTimeoutMs: 40 * 60_000 });
   harness.engine.start();
   harness.behaviours.set("one.test", { kind: "hangs" });
-  harness.needsFrom("a", ["x"], NOWHERE);
+  harness.needsFrom("a", ["x"], NO_SOURCE);
   harness.engine.enqueue("a", 0);
   await harness.clock.run(31 * 60_000);
   expect(harness.counts.get("sync_expired_total")).toBe(1);
   expect(harness.engine.inspect()).toMatchObject({ queued: 0, domains: [{ inFlight: 1, waiting: 0 }] });
 });
 
-test("a full queue refuses the newest, says so and counts it; those inside still get their fresh start", async () => {
+test("a full queue refuses and counts new identifiers; queued ones still get a fresh start", async () => {
   const harness = new Harness(engineModule, { maxQueued: 2 });
   expect(harness.engine.enqueue("a", 0)).toEqual({ admitted: false, reason: "stopped" });
   harness.engine.start();
@@ -180,14 +180,17 @@ test("a full queue refuses the newest, says so and counts it; those inside still
   expect(harness.engine.enqueue("c", 0)).toEqual({ admitted: true });
 });
 
-test.for([Number.NaN, -1, Number.POSITIVE_INFINITY])("a delay of %s is refused with a reason", (delay) => {
-  const harness = newHarness();
-  expect(() => harness.engine.enqueue("a", delay)).toThrow(/delayMs is .*; expected a number of milliseconds/);
-});
+test.for([Number.NaN, -1, Number.POSITIVE_INFINITY])(
+  "enqueue throws a RangeError for a delay of %s",
+  (delay) => {
+    const harness = newHarness();
+    expect(() => harness.engine.enqueue("a", delay)).toThrow(RangeError);
+  },
+);
 
-test("the clock set back an hour delays by a second at most; set on, it is as if the time had passed", async () => {
+test("a clock set back an hour delays an attempt by at most a second; one set forward counts as elapsed time", async () => {
   const harness = newHarness();
-  harness.needsFrom("a", ["x"], NOWHERE);
+  harness.needsFrom("a", ["x"], NO_SOURCE);
   harness.engine.enqueue("a", 5_000);
   await harness.clock.run(2_000);
   harness.clock.jump(-3_600_000);
@@ -198,7 +201,7 @@ test("the clock set back an hour delays by a second at most; set on, it is as if
   expect(harness.startTimes("a")).toEqual([6, 8]);
 });
 
-test("the queue gives out what is due in the order of time, and each only once it is due", () => {
+test("due returns entries in order of time, and none before its time", () => {
   const queue = new Queue();
   for (const [identifier, delay] of [
     ["c", 30],

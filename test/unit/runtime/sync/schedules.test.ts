@@ -1,9 +1,9 @@
 import fc from "fast-check";
 import { expect, test } from "vitest";
 import { engineModule } from "./engine-module.ts";
+import { plainLimiter } from "./harness.ts";
 import { hotPathLimiter } from "./hot-path-limiter.ts";
 import { report, runSchedule, schedules } from "./schedules.ts";
-import { plainLimiter } from "./harness.ts";
 
 const RUNS = Number(process.env.SCHEDULES ?? 2_000);
 

@@ -1,10 +1,10 @@
 import fc from "fast-check";
 import type { RateLimiter, Store, StoreEntry } from "../../../../runtime/platform.ts";
+import { memoryStore } from "../../../../runtime/stores/memory.ts";
 import type { DomainLimits } from "../../../../runtime/sync/index.ts";
 import { ABORT_GRACE_MS } from "../../../../runtime/sync/schedule.ts";
-import { memoryStore } from "../../../../runtime/stores/memory.ts";
+import { type EngineModule, Harness, type ServerBehaviour } from "./harness.ts";
 import { BrokenPromise, Invariants } from "./invariants.ts";
-import { type ServerBehaviour, type EngineModule, Harness } from "./harness.ts";
 
 const DOMAINS = 3;
 const IDENTIFIERS = 5;
@@ -238,7 +238,12 @@ export async function runSchedule(
   }
 }
 
-async function perform(event: Event, harness: Harness, watch: Invariants, limits: DomainLimits[]): Promise<void> {
+async function perform(
+  event: Event,
+  harness: Harness,
+  watch: Invariants,
+  limits: DomainLimits[],
+): Promise<void> {
   switch (event.do) {
     case "arrive": {
       const name = identifierName(event.identifier);

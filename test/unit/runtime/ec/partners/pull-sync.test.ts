@@ -1,7 +1,8 @@
 import { describe, expect, test } from "vitest";
 import { type GraphEntry, minimalEntry } from "../../../../../runtime/ec/graph/entry.ts";
 import type { Partner } from "../../../../../runtime/ec/partners/partner.ts";
-import { isDue, pullUrl, readAnswer } from "../../../../../runtime/ec/partners/pull-sync.ts";
+import { isDue } from "../../../../../runtime/ec/partners/pull-due.ts";
+import { pullUrl, readAnswer } from "../../../../../runtime/ec/partners/pull-request.ts";
 import { manualClock } from "../../../../support/manual-clock.ts";
 import { type TestService, testService } from "../../../../support/service.ts";
 
