@@ -322,9 +322,9 @@ export class SyncEngine<Need, Item = Need, Receipt = undefined> {
   }
 
   #remove(entry: Entry): void {
+    this.#domains.leaveAll(entry.identifier);
     this.#queue.remove(entry);
     entry.controller?.abort(NOT_QUEUED);
-    this.#domains.leaveAll(entry.identifier);
     this.#setAside.freshStart(entry.identifier);
   }
 
@@ -342,7 +342,7 @@ export class SyncEngine<Need, Item = Need, Receipt = undefined> {
     const now = this.#clock.now();
     const entry = this.#queue.get(identifier);
     if (entry === undefined || now - entry.prolongedAt < PROLONG_EVERY_MS) return;
-    this.#queue.prolong(entry, now, this.#expiryMs);
+    if (!this.#queue.prolong(entry, now, this.#expiryMs)) return;
     const forMs = entry.expiresAt - now;
     this.#emit?.({ kind: "prolonged", identifier, forMs });
     this.#options.context.onProlonged?.(identifier, forMs);

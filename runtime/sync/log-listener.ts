@@ -7,59 +7,86 @@ export interface LogListenerOptions {
   nameInLog?: (identifier: string) => string;
 }
 
-/** Level and message of each event that is logged; the message is constant for each event. */
-const LINES: { [K in SyncEvent["kind"]]?: readonly [level: keyof Log, message: string] } = {
-  "attempt-started": ["debug", "an attempt starts"],
-  "attempt-ended": ["debug", "an attempt ends"],
-  "try-started": ["debug", "an immediate attempt starts"],
-  "try-ended": ["debug", "an immediate attempt ends"],
-  completed: ["info", "an identifier is complete"],
-  expired: ["info", "an identifier expired"],
-  prolonged: ["debug", "the expiry of an identifier is prolonged"],
-  "look-up-failed": ["warn", "cannot look up what is needed"],
-  "source-set-aside": ["warn", "a source is set aside"],
-  "process-failed": ["warn", "cannot process what was fetched"],
-  "domain-joined": ["debug", "an identifier joins a domain's queue"],
-  "domain-turn": ["debug", "an identifier gets a domain's turn"],
-  "domain-requeued": ["debug", "an identifier goes to the back of a domain's queue"],
-  "domain-place-kept": ["debug", "an identifier keeps its position in a domain's queue"],
-  "domain-parked": ["debug", "an identifier is skipped while it is being fetched from the domain"],
-  "domain-left": ["debug", "an identifier leaves a domain's queue"],
-  "domain-rested": ["warn", "a domain rests"],
-  "limiter-failed": ["warn", "the rate limiter failed; nothing is fetched without it"],
-  "lease-failed": ["warn", "a lease cannot be renewed or given back"],
-  "lease-lost": ["warn", "a lease is lost to another instance"],
-};
-
 /**
  * Writes the engine's events to a log: completions and expiries at info, attempts and turns at debug, failures and rests at
  * warn. Each line has the event's kind in the field `event`. A source is never written, only its domain.
  */
 export function logListener(log: Log, options: LogListenerOptions = {}): SyncListener {
-  const { nameInLog = firstCharacters } = options;
-  return (event) => {
-    const line = event.kind === "fetch-ended" ? lineOf(event.outcome) : LINES[event.kind];
-    if (line === undefined) return;
-    const [level, message] = line;
-    const fields: LogFields = { event: event.kind };
-    if ("identifier" in event) fields.identifier = nameInLog(event.identifier);
-    if ("domain" in event) fields.domain = event.domain;
-    // Most events are for debug, and most logs drop them: those do not pay for more fields.
-    if (level === "warn") addFacts(fields, event);
+  const nameInLog = options.nameInLog ?? firstCharacters;
+
+  /** Most logs drop these lines, so that they are kept cheap. */
+  function queueLine({ kind, identifier, domain }: QueueEvent, message: string): void {
+    log.debug(message, { event: kind, identifier: nameInLog(identifier), domain });
+  }
+
+  function line(
+    level: "debug" | "info" | "warn",
+    { kind, source: _, ...facts }: Facts,
+    message: string,
+  ): void {
+    const fields: LogFields = { event: kind, ...facts };
+    if (facts.identifier !== undefined) fields.identifier = nameInLog(facts.identifier);
     log[level](message, fields);
+  }
+
+  return (event) => {
+    switch (event.kind) {
+      case "domain-turn":
+        return queueLine(event, "an identifier gets a domain's turn");
+      case "domain-requeued":
+        return queueLine(event, "an identifier goes to the back of a domain's queue");
+      case "domain-joined":
+        return queueLine(event, "an identifier joins a domain's queue");
+      case "domain-left":
+        return queueLine(event, "an identifier leaves a domain's queue");
+      case "domain-place-kept":
+        return queueLine(event, "an identifier keeps its position in a domain's queue");
+      case "domain-parked":
+        return queueLine(event, "an identifier is skipped while it is being fetched from the domain");
+      case "fetch-ended":
+        if (event.outcome === "failed" || event.outcome === "timeout") line("warn", event, "a fetch failed");
+        return;
+      case "attempt-started":
+        return line("debug", event, "an attempt starts");
+      case "attempt-ended":
+        return line("debug", event, "an attempt ends");
+      case "try-started":
+        return line("debug", event, "an immediate attempt starts");
+      case "try-ended":
+        return line("debug", event, "an immediate attempt ends");
+      case "completed":
+        return line("info", event, "an identifier is complete");
+      case "expired":
+        return line("info", event, "an identifier expired");
+      case "prolonged":
+        return line("debug", event, "the expiry of an identifier is prolonged");
+      case "look-up-failed":
+        return line("warn", event, "cannot look up what is needed");
+      case "process-failed":
+        return line("warn", event, "cannot process what was fetched");
+      case "source-set-aside":
+        return line("warn", event, "a source is set aside");
+      case "domain-rested":
+        return line("warn", event, "a domain rests");
+      case "limiter-failed":
+        return line("warn", event, "the rate limiter failed; nothing is fetched without it");
+      case "lease-failed":
+        return line("warn", event, "a lease cannot be renewed or given back");
+      case "lease-lost":
+        return line("warn", event, "a lease is lost to another instance");
+      default:
+    }
   };
 }
 
-/** Adds what an event says of a fault. */
-function addFacts(fields: LogFields, event: SyncEvent): void {
-  for (const [name, value] of Object.entries(event)) {
-    if (name !== "kind" && name !== "source" && !(name in fields)) fields[name] = value;
-  }
-}
+/** The events of a domain's queue, of which there are most. */
+type QueueEvent = Extract<SyncEvent, { identifier: string; domain: string }>;
 
-/** Only fetches that failed are logged. */
-function lineOf(outcome: string): readonly [level: keyof Log, message: string] | undefined {
-  return outcome === "failed" || outcome === "timeout" ? ["warn", "a fetch failed"] : undefined;
+/** What an event may hold. */
+interface Facts {
+  kind: string;
+  identifier?: string;
+  source?: unknown;
 }
 
 function firstCharacters(identifier: string): string {

@@ -16,7 +16,9 @@ interface Meter {
   inFlight: number;
   waiting: number;
   /** Fetches by how they ended, since the last checkpoint. */
-  readonly ended: Map<Outcome, number>;
+  ended: Partial<Record<Outcome, number>>;
+  /** Whether it changed since the last checkpoint. */
+  isChanged: boolean;
 }
 
 /**
@@ -24,74 +26,113 @@ interface Meter {
  * change much more often than they are read, and finding a labelled series costs more than a turn.
  */
 export function metricsListener(metrics: Metrics, options: MetricsListenerOptions = {}): SyncListener {
-  const { prefix = "" } = options;
-  const meters = new DomainMeters();
+  const names = namesWith(options.prefix ?? "");
+  const meters = new DomainMeters(metrics, names);
   let queued = -1;
   return (event) => {
     switch (event.kind) {
+      case "domain-turn":
+        metrics.observe(names.wait, event.waitedMs / 1000);
+        break;
+      case "fetch-started":
+        meters.of(event.domain).inFlight++;
+        break;
+      case "fetch-ended":
+        meters.ended(event.domain, event.outcome);
+        if (event.items > 0) metrics.count(names.items, undefined, event.items);
+        break;
+      case "domain-joined":
+        meters.of(event.domain).waiting++;
+        break;
+      case "domain-left":
+        meters.of(event.domain).waiting--;
+        break;
       case "attempt-started":
       case "try-started":
-        return metrics.count(`${prefix}sync_attempts_total`);
+        metrics.count(names.attempts);
+        break;
       case "completed":
-        return metrics.count(`${prefix}sync_completed_total`);
+        metrics.count(names.completed);
+        break;
       case "expired":
-        return metrics.count(`${prefix}sync_expired_total`);
+        metrics.count(names.expired);
+        break;
       case "refused":
-        return metrics.count(`${prefix}sync_refused_total`, { reason: event.reason });
-      case "domain-joined":
-        return void meters.change(event.domain).waiting++;
-      case "domain-left":
-        return void meters.change(event.domain).waiting--;
-      case "domain-turn":
-        return metrics.observe(`${prefix}domain_wait_seconds`, event.waitedMs / 1000);
-      case "fetch-started":
-        return void meters.change(event.domain).inFlight++;
-      case "fetch-ended": {
-        const { domain, outcome, items } = event;
-        const meter = meters.change(domain);
-        meter.inFlight--;
-        meter.ended.set(outcome, (meter.ended.get(outcome) ?? 0) + 1);
-        if (items > 0) metrics.count(`${prefix}sync_items_fetched_total`, undefined, items);
-        return;
-      }
+        metrics.count(names.refused, { reason: event.reason });
+        break;
       case "checkpoint":
-        if (event.queued !== queued) metrics.gauge(`${prefix}sync_queue_size`, event.queued);
+        if (event.queued !== queued) metrics.gauge(names.queueSize, event.queued);
         queued = event.queued;
-        return meters.write(metrics, prefix);
+        meters.write();
+        break;
       default:
     }
   };
 }
 
+/** The names of the metrics. Made once: looking a new text up costs more than the rest of an event. */
+function namesWith(prefix: string) {
+  return {
+    queueSize: `${prefix}sync_queue_size`,
+    attempts: `${prefix}sync_attempts_total`,
+    completed: `${prefix}sync_completed_total`,
+    expired: `${prefix}sync_expired_total`,
+    refused: `${prefix}sync_refused_total`,
+    items: `${prefix}sync_items_fetched_total`,
+    wait: `${prefix}domain_wait_seconds`,
+    inFlight: `${prefix}domain_in_flight`,
+    domainQueueSize: `${prefix}domain_queue_size`,
+    requests: `${prefix}domain_requests_total`,
+  };
+}
+
 /** The meters of all domains, and which of them changed since they were written. */
 class DomainMeters {
+  readonly #metrics: Metrics;
+  readonly #names: ReturnType<typeof namesWith>;
   readonly #meters = new Map<string, Meter>();
-  readonly #changed = new Set<Meter>();
+  readonly #changed: Meter[] = [];
+
+  constructor(metrics: Metrics, names: ReturnType<typeof namesWith>) {
+    this.#metrics = metrics;
+    this.#names = names;
+  }
 
   /** The meter of a domain, which is about to change. */
-  change(domain: string): Meter {
-    let meter = this.#meters.get(domain);
-    if (meter === undefined) {
-      const label = this.#meters.size < MAX_DOMAIN_LABELS ? domain : "other";
-      meter = this.#meters.get(label);
-      if (meter === undefined) {
-        meter = { labels: { domain: label }, inFlight: 0, waiting: 0, ended: new Map() };
-        this.#meters.set(label, meter);
-      }
+  of(domain: string): Meter {
+    const meter = this.#meters.get(domain) ?? this.#meters.get("other") ?? this.#create(domain);
+    if (!meter.isChanged) {
+      meter.isChanged = true;
+      this.#changed.push(meter);
     }
-    this.#changed.add(meter);
     return meter;
   }
 
-  write(metrics: Metrics, prefix: string): void {
-    for (const { labels, inFlight, waiting, ended } of this.#changed) {
-      metrics.gauge(`${prefix}domain_in_flight`, inFlight, labels);
-      metrics.gauge(`${prefix}domain_queue_size`, waiting, labels);
-      for (const [outcome, count] of ended) {
-        metrics.count(`${prefix}domain_requests_total`, { ...labels, outcome }, count);
+  /** A fetch ended. */
+  ended(domain: string, outcome: Outcome): void {
+    const meter = this.of(domain);
+    meter.inFlight--;
+    meter.ended[outcome] = (meter.ended[outcome] ?? 0) + 1;
+  }
+
+  write(): void {
+    const { inFlight, domainQueueSize, requests } = this.#names;
+    for (const meter of this.#changed.splice(0)) {
+      const { labels, ended } = meter;
+      this.#metrics.gauge(inFlight, meter.inFlight, labels);
+      this.#metrics.gauge(domainQueueSize, meter.waiting, labels);
+      for (const [outcome, count] of Object.entries(ended)) {
+        this.#metrics.count(requests, { ...labels, outcome }, count);
       }
-      ended.clear();
+      meter.ended = {};
+      meter.isChanged = false;
     }
-    this.#changed.clear();
+  }
+
+  #create(domain: string): Meter {
+    const label = this.#meters.size < MAX_DOMAIN_LABELS ? domain : "other";
+    const meter: Meter = { labels: { domain: label }, inFlight: 0, waiting: 0, ended: {}, isChanged: false };
+    this.#meters.set(label, meter);
+    return meter;
   }
 }

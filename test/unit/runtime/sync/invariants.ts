@@ -1,18 +1,20 @@
 import type { DomainLimits, FetchOrigin, SyncEvent } from "../../../../runtime/sync/index.ts";
-import { ABORT_GRACE_MS } from "../../../../runtime/sync/schedule.ts";
+import {
+  ABORT_GRACE_MS,
+  MAX_PROLONGED_MS,
+  PROLONG_EVERY_MS,
+  WINDOW_MS,
+} from "../../../../runtime/sync/schedule.ts";
+import { BrokenPromise, type PromiseName } from "./broken-promise.ts";
 import { DomainRecord, type Moment } from "./domain-record.ts";
 import type { End, Harness, Start } from "./harness.ts";
-
-const WINDOW_MS = 60_000;
-/** Shortest time from the last arrival to the expiry. */
-const EXPIRY_MS = 30 * 60_000;
 
 /** One identifier that may be fetched. */
 interface Admitted {
   /** When it last arrived. */
   steady: number;
-  /** It does not expire before this time, because a fetch made progress. */
-  keptUntil: number;
+  /** When one of its fetches last made progress. */
+  progressAt: number;
 }
 
 /** What the invariants need to know of the engine's options. */
@@ -21,6 +23,8 @@ export interface WatchedOptions {
   maxConcurrentTotal: number;
   idleTimeoutMs: number;
   totalTimeoutMs: number;
+  lookTimeoutMs: number;
+  expiryMs: number;
   /** Whether the engine's lease of an identifier is in the store; `null`: it takes none. */
   holdsLease: ((identifier: string) => boolean) | null;
 }
@@ -35,8 +39,8 @@ export class Invariants {
   readonly #domains = new Map<string, DomainRecord>();
   /** Identifiers that may be fetched. */
   readonly admitted = new Map<string, Admitted>();
-  /** Identifiers with an attempt of the main path. */
-  readonly #attempts = new Set<string>();
+  /** Identifiers with an attempt of the main path, and when it last fetched. */
+  readonly #attempts = new Map<string, number>();
   /** Identifiers in `tryNow`, and the number of calls. */
   readonly #trying = new Map<string, number>();
   /** When each running fetch last made progress. */
@@ -85,8 +89,8 @@ export class Invariants {
   }
 
   arrived(identifier: string): void {
-    const keptUntil = this.admitted.get(identifier)?.keptUntil ?? 0;
-    this.admitted.set(identifier, { steady: this.steady, keptUntil });
+    const progressAt = this.admitted.get(identifier)?.progressAt ?? Number.NEGATIVE_INFINITY;
+    this.admitted.set(identifier, { steady: this.steady, progressAt });
     this.#freshStart(identifier);
   }
 
@@ -128,24 +132,24 @@ export class Invariants {
     const domain = this.#domain(start.domain);
     const limits = this.#options.limitsOf(start.domain);
     const known = this.admitted.has(identifier) || this.#trying.has(identifier);
-    this.#demand(known, "only admitted identifiers are fetched", start);
+    this.#demand(known, "only admitted", start);
     for (const other of domain.inFlight) {
-      this.#demand(other.identifier !== identifier, "no identifier twice at once on one domain", start);
+      this.#demand(other.identifier !== identifier, "one fetch of an identifier per domain", start);
     }
     domain.inFlight.add(start);
     this.#progress.set(start, this.#now);
-    this.#demand(domain.inFlight.size <= limits.maxConcurrent, "never over maxConcurrent", start);
+    this.#demand(domain.inFlight.size <= limits.maxConcurrent, "maxConcurrent", start);
     const total = this.#harness.underWay.size;
-    this.#demand(total <= this.#options.maxConcurrentTotal, "never over maxConcurrentTotal", start);
+    this.#demand(total <= this.#options.maxConcurrentTotal, "maxConcurrentTotal", start);
     this.onAnotherStart(start);
     const until = Math.max(domain.restsUntil.steady, domain.askedUntil.steady);
-    this.#demand(this.steady >= until, "no fetch from a resting domain", start);
+    this.#demand(this.steady >= until, "rest", start);
     if (domain.onProbation) {
       const others = [...domain.inFlight].filter((other) => !domain.begunBefore.has(other));
-      this.#demand(others.length <= 1, "one probe at a time after a rest", start);
+      this.#demand(others.length <= 1, "one probe", start);
     }
     const asideUntil = this.#setAside.get(identifier)?.get(start.source) ?? 0;
-    this.#demand(this.steady >= asideUntil, "no fetch from a source that is set aside", start);
+    this.#demand(this.steady >= asideUntil, "set aside", start);
   }
 
   /** A request is sent: the first of a fetch, or one more. */
@@ -154,11 +158,13 @@ export class Invariants {
     const { maxPerMinute } = this.#options.limitsOf(start.domain);
     domain.starts.push(this.steady);
     const inWindow = domain.starts.filter((at) => at > this.steady - WINDOW_MS).length;
-    this.#demand(inWindow <= maxPerMinute, `never over maxPerMinute in 60 s, saw ${inWindow}`, start);
+    this.#demand(inWindow <= maxPerMinute, "maxPerMinute", start);
   }
 
   onProgress(start: Start): void {
     this.#progress.set(start, this.#now);
+    const admitted = this.admitted.get(start.identifier);
+    if (admitted !== undefined) admitted.progressAt = this.steady;
   }
 
   onEnd(start: Start, end: End, reason?: unknown): void {
@@ -170,7 +176,7 @@ export class Invariants {
       const idleMs = this.steady - this.#progress.get(start)!.steady;
       const { idleTimeoutMs, totalTimeoutMs } = this.#options;
       const inTime = idleMs < idleTimeoutMs && this.#harness.clock.elapsed - start.at < totalTimeoutMs;
-      this.#demand(!inTime, `no timeout while data arrives, saw one after ${idleMs} ms`, start);
+      this.#demand(!inTime, "no early timeout", start);
     }
     this.#progress.delete(start);
     if (end !== "served") return;
@@ -183,7 +189,7 @@ export class Invariants {
       receipt?.identifier === identifier &&
       receipt.source === source.url &&
       items.every((item) => receipt.items.includes(item));
-    this.#demand(same, "items are processed with the receipt of their own fetch", identifier);
+    this.#demand(same, "receipt", identifier);
   }
 
   onEvent(event: SyncEvent): void {
@@ -194,51 +200,49 @@ export class Invariants {
     switch (event.kind) {
       case "domain-joined":
       case "domain-requeued":
-        return domain.queued(event.identifier);
+        domain.queued(event.identifier);
+        break;
       case "domain-turn":
         for (const { other, turns } of domain.turn(event.identifier)) {
-          const promise = `fairness within one round: ${other} saw ${turns} turns of`;
-          this.#demand(turns <= 1, promise, event.identifier);
+          this.#demand(turns <= 1, "fairness", `${other} saw ${turns} turns of ${event.identifier}`);
         }
-        return;
+        break;
       case "domain-place-kept":
-        return domain.placeKept(event.identifier);
+        domain.placeKept(event.identifier);
+        break;
       case "domain-parked":
-        return domain.park(event.identifier);
+        domain.park(event.identifier);
+        break;
       case "domain-left":
-        return domain.left(event.identifier);
+        domain.left(event.identifier);
+        break;
       case "domain-rested":
-        return domain.rested(event, this.#now);
+        domain.rested(event, this.#now);
+        break;
       case "attempt-started":
-        this.#demand(
-          !this.#attempts.has(event.identifier),
-          "one attempt of an identifier at a time",
-          event.identifier,
-        );
-        this.#attempts.add(event.identifier);
-        return;
+        this.#demand(!this.#attempts.has(event.identifier), "one attempt", event.identifier);
+        this.#attempts.set(event.identifier, this.#harness.clock.elapsed);
+        break;
       case "attempt-ended":
         this.#attempts.delete(event.identifier);
-        return;
+        break;
       case "try-ended":
-        return this.#freshStart(event.identifier);
+        this.#freshStart(event.identifier);
+        break;
       case "source-set-aside": {
         const until = event.forMs === null ? Number.POSITIVE_INFINITY : this.steady + event.forMs;
         const sources = this.#setAside.get(event.identifier) ?? new Map<string, number>();
         this.#setAside.set(event.identifier, sources.set(event.source.url, until));
-        return;
-      }
-      case "prolonged": {
-        const admitted = this.admitted.get(event.identifier);
-        if (admitted !== undefined) admitted.keptUntil = this.steady + event.forMs;
-        return;
+        break;
       }
       case "completed":
         this.#complete(event.identifier);
-        return this.forget(event.identifier);
+        this.forget(event.identifier);
+        break;
       case "expired":
         this.#expired(event.identifier);
-        return this.forget(event.identifier);
+        this.forget(event.identifier);
+        break;
       default:
     }
   }
@@ -247,9 +251,10 @@ export class Invariants {
   afterStep(): void {
     this.#nobodyWaitsInVain();
     this.#fetchesEndInTime();
+    this.#lookUpsEndInTime();
     this.#leasesAreHeld();
     const [key] = this.#harness.foreignKeys;
-    this.#demand(key === undefined, "every key has the engine's prefix", key ?? "");
+    this.#demand(key === undefined, "key prefix", key ?? "");
     this.check();
   }
 
@@ -260,7 +265,7 @@ export class Invariants {
     for (const [name, domain] of this.#domains) {
       for (const parked of domain.parked.keys()) {
         const isFetched = [...domain.inFlight].some(({ identifier }) => identifier === parked);
-        this.#demand(isFetched, "a skipped identifier returns to the queue (lost wake-up)", name);
+        this.#demand(isFetched, "wake-up", name);
       }
       const until = Math.max(domain.restsUntil.elapsed, domain.askedUntil.elapsed);
       if (domain.waiting.size === 0 || elapsed < until) continue;
@@ -270,7 +275,7 @@ export class Invariants {
       const since = elapsed - WINDOW_MS - (this.#harness.options.limiterMs ?? 0);
       const inWindow = this.#harness.takes.filter((take) => take.domain === name && take.at > since).length;
       const idle = domain.inFlight.size < bound && inWindow < limits.maxPerMinute;
-      this.#demand(!idle, "no identifier waits for a domain that has room (lost wake-up)", name);
+      this.#demand(!idle, "wake-up", name);
     }
   }
 
@@ -281,7 +286,19 @@ export class Invariants {
     const graceMs = this.#harness.options.abortGraceMs ?? ABORT_GRACE_MS;
     for (const [start, progress] of this.#progress) {
       const idle = elapsed - progress.elapsed <= idleTimeoutMs + graceMs;
-      this.#demand(idle && elapsed - start.at <= totalTimeoutMs + graceMs, "a fetch ends in time", start);
+      this.#demand(idle && elapsed - start.at <= totalTimeoutMs + graceMs, "fetch ends in time", start);
+    }
+  }
+
+  #lookUpsEndInTime(): void {
+    // After each domain that a slow limiter refuses, the context is asked again.
+    const lookUps = 1 + this.#domains.size;
+    const bound = lookUps * (this.#options.lookTimeoutMs + (this.#harness.options.limiterMs ?? 0));
+    for (const [identifier, since] of this.#attempts) {
+      const isFetched = [...this.#progress.keys()].some((start) => start.identifier === identifier);
+      if (isFetched) this.#attempts.set(identifier, this.#harness.clock.elapsed);
+      const waited = this.#harness.clock.elapsed - since;
+      this.#demand(isFetched || waited <= bound, "look-up ends in time", identifier);
     }
   }
 
@@ -290,13 +307,13 @@ export class Invariants {
     // The store's leases end by the wall time, which the renewals cannot follow when it is set.
     if (holdsLease === null || this.#wentBack || this.#forward > 0) return;
     for (const start of this.#progress.keys()) {
-      this.#demand(holdsLease(start.identifier), "a lease is held while a fetch runs", start);
+      this.#demand(holdsLease(start.identifier), "lease held", start);
     }
   }
 
   /** The engine stopped. */
   stopped(): void {
-    this.#demand(this.#harness.engineClock.timers === 0, "no timer is left after stop()", "engine");
+    this.#demand(this.#harness.engineClock.timers === 0, "no timer left", "engine");
     this.check();
     this.#attempts.clear();
     // What was set aside is not in the snapshot.
@@ -320,21 +337,23 @@ export class Invariants {
     const needs = this.#harness.needs.get(identifier)?.size ?? 0;
     // In `tryNow` an identifier may come to need more without an arrival in the queue.
     const known = needs === 0 || this.#trying.has(identifier);
-    this.#demand(known, "complete means complete", identifier);
+    this.#demand(known, "complete", identifier);
   }
 
   #expired(identifier: string): void {
-    const { steady, keptUntil } = this.admitted.get(identifier) ?? { steady: 0, keptUntil: 0 };
+    const { expiryMs } = this.#options;
+    const { steady, progressAt } = this.admitted.get(identifier) ?? { steady: 0, progressAt: 0 };
     const waited = this.steady - steady;
-    this.#demand(waited >= EXPIRY_MS, `nothing expires early, waited ${waited} ms`, identifier);
-    this.#demand(this.steady >= keptUntil, "nothing expires while a fetch keeps it", identifier);
+    this.#demand(waited >= expiryMs, "no early expiry", identifier);
+    const isKept = this.steady - progressAt < expiryMs - PROLONG_EVERY_MS && waited < MAX_PROLONGED_MS;
+    this.#demand(!isKept, "progress keeps", identifier);
   }
 
-  #demand(holds: boolean, promise: string, what: Start | string): void {
+  #demand(holds: boolean, promise: PromiseName, what: Start | string): void {
     if (holds) return;
     const where = typeof what === "string" ? what : `${what.identifier} at ${what.source}`;
     this.note(`BROKEN: ${promise}: ${where}`);
-    this.#broken ??= new BrokenPromise(`${promise}: ${where}, at ${this.#harness.clock.elapsed} ms`);
+    this.#broken ??= new BrokenPromise(promise, `${where}, at ${this.#harness.clock.elapsed} ms`);
   }
 
   #domain(name: string): DomainRecord {
@@ -349,9 +368,4 @@ export class Invariants {
 
 function textOf(value: unknown): string | undefined {
   return value instanceof Error ? value.message : JSON.stringify(value);
-}
-
-/** One of the engine's promises does not hold. */
-export class BrokenPromise extends Error {
-  override readonly name = "BrokenPromise";
 }

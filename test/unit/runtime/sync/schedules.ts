@@ -2,9 +2,10 @@ import fc from "fast-check";
 import type { RateLimiter, Store, StoreEntry } from "../../../../runtime/platform.ts";
 import { memoryStore } from "../../../../runtime/stores/memory.ts";
 import type { DomainLimits } from "../../../../runtime/sync/index.ts";
-import { ABORT_GRACE_MS } from "../../../../runtime/sync/schedule.ts";
+import { ABORT_GRACE_MS, EXPIRY_MS } from "../../../../runtime/sync/schedule.ts";
+import { BrokenPromise } from "./broken-promise.ts";
 import { type EngineModule, Harness, type ServerBehaviour } from "./harness.ts";
-import { BrokenPromise, Invariants } from "./invariants.ts";
+import { Invariants } from "./invariants.ts";
 
 const DOMAINS = 3;
 const IDENTIFIERS = 5;
@@ -37,6 +38,7 @@ export interface Schedule {
   idleTimeoutMs: number;
   totalTimeoutMs: number;
   lookTimeoutMs: number;
+  expiryMs: number;
   abortGraceMs: number;
   maxConcurrentTotal: number | undefined;
   keyPrefix: string | undefined;
@@ -153,7 +155,8 @@ export const schedules: fc.Arbitrary<Schedule> = fc.record({
   ),
   limits: fc.array(limits, { minLength: DOMAINS, maxLength: DOMAINS }),
   idleTimeoutMs: fc.constantFrom(3_000, 10_000, 30_000),
-  totalTimeoutMs: fc.constantFrom(3_000, 30_000, 60_000),
+  totalTimeoutMs: fc.constantFrom(3_000, 30_000, 150_000),
+  expiryMs: fc.constantFrom(EXPIRY_MS, 90_000),
   lookTimeoutMs: fc.constantFrom(1_000, 30_000),
   abortGraceMs: fc.constantFrom(ABORT_GRACE_MS, ABORT_GRACE_MS, 5_000),
   maxConcurrentTotal: fc.option(fc.integer({ min: 1, max: 4 }), { nil: undefined }),
@@ -211,6 +214,8 @@ export async function runSchedule(
     maxConcurrentTotal: schedule.maxConcurrentTotal ?? Number.POSITIVE_INFINITY,
     idleTimeoutMs: schedule.idleTimeoutMs,
     totalTimeoutMs: schedule.totalTimeoutMs,
+    lookTimeoutMs: schedule.lookTimeoutMs,
+    expiryMs: schedule.expiryMs,
     holdsLease: hasLease ? (identifier) => isHeld(store.get(leaseKey(identifier))) : null,
   });
   harness.onEvent = (event) => watch.onEvent(event);
@@ -323,7 +328,7 @@ async function stop(harness: Harness, watch: Invariants, timeoutMs: number) {
   harness.clock.thorough = true;
   const graceMs = harness.options.abortGraceMs ?? ABORT_GRACE_MS;
   await harness.clock.run(timeoutMs + 2 * graceMs, () => snapshot !== undefined);
-  if (snapshot === undefined) throw new BrokenPromise(`stop(${timeoutMs}) did not end in time`);
+  if (snapshot === undefined) throw new BrokenPromise("stop ends in time", `stop(${timeoutMs})`);
   watch.stopped();
   harness.clock.thorough = false;
   harness.clock.onStep = () => watch.afterStep();
@@ -340,7 +345,7 @@ async function heal(schedule: Schedule, harness: Harness, watch: Invariants): Pr
   schedule.urls.forEach((_, of) => {
     const name = identifierName(of);
     const known = harness.engine.extendExpiry(name, 24 * 3_600_000);
-    if (watch.admitted.has(name) !== known) throw new BrokenPromise(`${name} got lost: ${known}`);
+    if (watch.admitted.has(name) !== known) throw new BrokenPromise("not lost", `${name}, known: ${known}`);
   });
   /** Whether no source has what is missing, or only one that waits for a fresh start. */
   const isImpossible = (name: string) => {
@@ -350,12 +355,12 @@ async function heal(schedule: Schedule, harness: Harness, watch: Invariants): Pr
   };
   const isDone = () => [...watch.admitted.keys()].every(isImpossible);
   await harness.clock.run(2 * 3_600_000, isDone);
-  if (!isDone()) throw new BrokenPromise(`not complete in two hours: ${[...watch.admitted.keys()]}`);
+  if (!isDone()) throw new BrokenPromise("completes", `${[...watch.admitted.keys()]}`);
   watch.note("--- what cannot complete expires");
   await setClock(25 * 3_600_000, harness, watch);
   await harness.clock.run(2_000);
-  if (watch.admitted.size > 0) throw new BrokenPromise(`not expired: ${[...watch.admitted.keys()]}`);
-  if (harness.engine.inspect().queued > 0) throw new BrokenPromise("the queue is not empty");
+  if (watch.admitted.size > 0) throw new BrokenPromise("expires", `${[...watch.admitted.keys()]}`);
+  if (harness.engine.inspect().queued > 0) throw new BrokenPromise("expires", "the queue is not empty");
 }
 
 /** What to tell of a failed check: the promise, the smallest schedule that breaks it, and what happened in it. */
