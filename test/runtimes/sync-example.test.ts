@@ -51,7 +51,7 @@ test.for(Object.keys(runtimes) as ProcessRuntime[])(
       .split("\n")
       .filter((line) => line.startsWith("{"));
     expect(warnings.map((line) => JSON.parse(line))).toMatchObject([
-      { message: "a fetch did not succeed", identifier: "one", domain: down.slice("http://".length) },
+      { event: "fetch-ended", outcome: "failed", identifier: "one", domain: down.slice("http://".length) },
     ]);
   },
 );
