@@ -2,9 +2,9 @@
  * Every metric of the Edge Cookie service: its name, its type, and what it says.
  * @module
  */
-import type { MetricsRegistry, MetricType } from "../observe/metrics.ts";
+import { describeAll, type MetricDescription, type MetricsRegistry } from "../observe/metrics.ts";
 
-const METRICS: readonly (readonly [name: string, type: MetricType, help: string])[] = [
+export const METRICS: readonly MetricDescription[] = [
   [
     "ec_requests_total",
     "counter",
@@ -24,7 +24,7 @@ const METRICS: readonly (readonly [name: string, type: MetricType, help: string]
   [
     "ec_mint_refused_total",
     "counter",
-    "Visits that got no id because their address has had ec.mintPerAddressPerHour within an hour.",
+    "Visits that got no id because their address has had mintPerAddressPerHour within an hour.",
   ],
   [
     "ec_no_address_total",
@@ -91,5 +91,5 @@ const METRICS: readonly (readonly [name: string, type: MetricType, help: string]
  * @throws {TypeError} if the registry has one of them under another type.
  */
 export function describeMetrics(metrics: MetricsRegistry): void {
-  for (const [name, type, help] of METRICS) metrics.describe(name, help, type);
+  describeAll(metrics, METRICS);
 }

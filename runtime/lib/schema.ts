@@ -108,7 +108,7 @@ const SECRET_FIELDS = new Set([
   "apiKey",
   "apiKeyHash",
   "pullToken",
-  "adminTokenHash",
+  "tokenHash",
   "store",
   "limiter",
 ]);

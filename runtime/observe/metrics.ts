@@ -24,6 +24,14 @@ export interface MetricsRegistry extends Metrics {
 }
 
 /** One series of a counter. */
+/** A metric before it has a value. */
+export type MetricDescription = readonly [name: string, type: MetricType, help: string];
+
+/** Gives metrics their type and help text. @throws {TypeError} if one has another type already. */
+export function describeAll(metrics: MetricsRegistry, list: readonly MetricDescription[]): void {
+  for (const [name, type, help] of list) metrics.describe(name, help, type);
+}
+
 export interface Counter {
   add(): void;
 }

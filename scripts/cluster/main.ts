@@ -6,6 +6,7 @@ import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import process from "node:process";
+import { configFile } from "../../test/support/config-file.ts";
 import { noRedis, startRedis } from "../../test/support/redis.ts";
 import { IP_HEADER, startBalancer, TRY_IP_HEADER } from "./balancer.ts";
 import { RESTART_MS, startMember } from "./processes.ts";
@@ -35,7 +36,10 @@ async function start(): Promise<void> {
   ]);
   endings.unshift(site.close, hourly.close, minutely.close);
   const config = join(folder, "config.json");
-  writeFileSync(config, JSON.stringify(configuration(redis.url, site.url, hourly.url, minutely.url)));
+  writeFileSync(
+    config,
+    JSON.stringify(configFile(configuration(redis.url, site.url, hourly.url, minutely.url))),
+  );
   const starts = ["one", "two"].map((name) => startMember(name, config, (text) => say(`  ${text}`)));
   endings.unshift(() =>
     Promise.all(starts.map((one) => one.then((member) => member.stop()).catch(() => {}))),
@@ -82,7 +86,8 @@ function configuration(redis: string, origin: string, hourly: string, minutely: 
     publisher: { domain: DOMAIN, origin },
     client: { ipHeader: IP_HEADER },
     // For trying out: a secret for nobody, and a country without rules.
-    ec: { passphrases: ["only for trying out"], allowInsecurePartners: true },
+    passphrases: ["only for trying out"],
+    allowInsecurePartners: true,
     consent: { assumeCountry: "JP" },
     partners: [
       puller("hourly", hourly, { pullSyncRateLimit: PER_HOUR }),

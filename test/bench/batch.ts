@@ -21,7 +21,7 @@ const clock = { now: Date.now };
 const handler = edgeCookie({
   publisher: { domain: "publisher.example" },
   store: `sqlite:${join(folder, "service.db")}`,
-  ec: { passphrases: ["publisher-chosen-secret"] },
+  passphrases: ["publisher-chosen-secret"],
   log: { debug() {}, info() {}, warn() {}, error: console.error },
   partners: [
     {

@@ -24,7 +24,7 @@ async function visiting(name: string, partners: object[]): Promise<Contender> {
     publisher: { domain: "publisher.example" },
     store: "memory:",
     client: { ipHeader: "x-ip", countryHeader: "x-country" },
-    ec: { passphrases: ["publisher-chosen-secret"] },
+    passphrases: ["publisher-chosen-secret"],
     log: silent,
     partners: partners as (typeof pulling)[number][],
     fetch: async () => new Response('{"uid":"u"}'),

@@ -12,6 +12,7 @@ import { sumOf } from "../../worker/admin/page/history.ts";
 import type { Status } from "../../worker/ec/admin/status.ts";
 import { busyStatus } from "../support/busy-status.ts";
 import { launchChromium, noChromium } from "../support/chromium.ts";
+import { configFile } from "../support/config-file.ts";
 import { type Origin, startOrigin } from "../support/origin.ts";
 import { behaviours, type PartnerServer, startPartnerServer } from "../support/partner-server.ts";
 import { root, type Spawned, spawnServer } from "../support/spawn.ts";
@@ -69,7 +70,9 @@ describe.skipIf(noChromium !== undefined)(noChromium ?? "the operator's page", (
       store: `sqlite:${join(folder, `${name}.db`)}`,
       publisher: { domain: DOMAIN, origin: origin.url },
       client: { ipHeader: "x-test-ip", countryHeader: "x-test-country", regionHeader: "x-test-region" },
-      ec: { passphrases: [PASSPHRASE], adminTokenHash: sha256(TOKEN), allowInsecurePartners: true },
+      passphrases: [PASSPHRASE],
+      operator: { tokenHash: sha256(TOKEN) },
+      allowInsecurePartners: true,
       partners: [
         { ...partner("prompt-ids", prompt), name: "Prompt Ids", apiKey: CONFIGURED_KEY },
         { ...partner("knows-nobody", none), name: "Knows Nobody" },
@@ -78,7 +81,7 @@ describe.skipIf(noChromium !== undefined)(noChromium ?? "the operator's page", (
       ],
     };
     const path = join(folder, `${name}.json`);
-    writeFileSync(path, JSON.stringify(config));
+    writeFileSync(path, JSON.stringify(configFile(config)));
     return spawnServer("node", ["worker/cli/main.ts", "serve", "--config", path]);
   }
 
@@ -174,7 +177,7 @@ describe.skipIf(noChromium !== undefined)(noChromium ?? "the operator's page", (
       await page.getByText("A token is visible ASCII characters without spaces.").waitFor();
       await page.getByLabel("Admin token").fill("another-token");
       await page.keyboard.press("Enter");
-      await page.getByText("This is not the token whose hash ec.adminTokenHash has.").waitFor();
+      await page.getByText("This is not the token whose hash operator.tokenHash has.").waitFor();
       await expect(page.getByRole("heading", { name: "Traffic" }).isVisible()).resolves.toBe(false);
       await picture(page, "sign-in-refused");
       await page.getByLabel("Admin token").fill(TOKEN);
@@ -305,7 +308,7 @@ describe.skipIf(noChromium !== undefined)(noChromium ?? "the operator's page", (
 
     it("sign out when the token is not good any more", async () => {
       const page = await signedIn();
-      const message = "this is not the token whose hash ec.adminTokenHash has";
+      const message = "this is not the token whose hash operator.tokenHash has";
       await page.route("**/_ts/admin/status", (route) =>
         route.fulfill({ status: 401, json: { error: "unauthorized", message } }),
       );

@@ -31,7 +31,7 @@ describe.skipIf(noChromium !== undefined)(noChromium ?? "the demonstration", () 
   const start = (runtime: ProcessRuntime, store: string) =>
     spawnServer(runtime, ["worker/cli/main.ts", "serve", "--demo-if-unconfigured"], {
       MILLRACE_LISTEN_PORT: "0",
-      MILLRACE_STORE: `sqlite:${join(folder, store)}`,
+      MILLRACE_EDGE_COOKIE_STORE: `sqlite:${join(folder, store)}`,
     });
 
   beforeAll(async () => {

@@ -62,7 +62,7 @@ describe.skipIf(noChromium !== undefined)(noChromium ?? "the service worker", ()
     site = await startDeviceSite(origin, () => ({
       publisher: { domain: DOMAIN },
       clientUrl: "/client.json",
-      ec: { allowInsecurePartners: true },
+      allowInsecurePartners: true,
       partners: [
         {
           id: "pulled",

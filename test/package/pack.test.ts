@@ -126,7 +126,7 @@ test("the demonstration runs from the package, with every file that its pages na
   const millrace = join(app, "node_modules/millrace/dist/worker/cli/main.js");
   const server = await spawnServer("node", [millrace, "serve", "--demo-if-unconfigured"], {
     MILLRACE_LISTEN_PORT: "0",
-    MILLRACE_STORE: "memory:",
+    MILLRACE_EDGE_COOKIE_STORE: "memory:",
   });
   try {
     const seen = new Set(["/", "/_demo/partner"]);

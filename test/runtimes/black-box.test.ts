@@ -2,6 +2,7 @@ import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe } from "vitest";
+import { configFile } from "../support/config-file.ts";
 import { type Origin, startOrigin } from "../support/origin.ts";
 import { type ProcessRuntime, type Spawned, spawnServer } from "../support/spawn.ts";
 import { blackBox } from "./black-box.ts";
@@ -20,11 +21,13 @@ describe.each(processes)("black box on %s", (runtime) => {
     const config = join(folder, "config.json");
     writeFileSync(
       config,
-      JSON.stringify({
-        ...scenarioConfig(origin.url),
-        listen: { port: 0 },
-        store: `sqlite:${join(folder, "graph.db")}`,
-      }),
+      JSON.stringify(
+        configFile({
+          ...scenarioConfig(origin.url),
+          listen: { port: 0 },
+          store: `sqlite:${join(folder, "graph.db")}`,
+        }),
+      ),
     );
     server = await spawnServer(runtime, ["worker/cli/main.ts", "serve", "--config", config]);
     target = targetOf(runtime, server.url, origin, server.log);

@@ -5,6 +5,7 @@
  */
 import assert from "node:assert/strict";
 import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
+import { configFile } from "../support/config-file.ts";
 import { type Origin, startOrigin } from "../support/origin.ts";
 import { startWorker, type Worker } from "../support/workerd.ts";
 import { newcomer } from "./scenarios/identity.ts";
@@ -21,7 +22,7 @@ const entry = (config: object) => `
     async put(...args) { calls++; await pause(); return super.put(...args); }
     async list(...args) { calls++; await pause(); return super.list(...args); }
   }
-  const service = serve(${JSON.stringify(config)});
+  const service = serve(${JSON.stringify(configFile(config))});
   export default {
     fetch(request, env, ctx) {
       const url = new URL(request.url);

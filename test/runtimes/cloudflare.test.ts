@@ -9,6 +9,7 @@ import { join } from "node:path";
 import { gzipSync } from "node:zlib";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { type Bundle, bundle } from "../support/bundle.ts";
+import { configFile } from "../support/config-file.ts";
 import { foreignInputs } from "../support/foreign-inputs.ts";
 import { type Origin, startOrigin } from "../support/origin.ts";
 import { root } from "../support/spawn.ts";
@@ -23,7 +24,7 @@ describe("black box on cloudflare", () => {
 
   beforeAll(async () => {
     origin = await startOrigin();
-    const config = JSON.stringify(scenarioConfig(origin.url));
+    const config = JSON.stringify(configFile(scenarioConfig(origin.url)));
     worker = await startWorker({
       entry: `
         import { Millrace, serve } from "./worker/entries/cloudflare.ts";
@@ -80,7 +81,7 @@ describe("who asks, as Cloudflare tells it", () => {
         import { ecOf, edgeCookie, Millrace } from "./worker/entries/cloudflare.ts";
         import { env } from "cloudflare:workers";
         export { Millrace };
-        const ec = edgeCookie({ publisher: { domain: "publisher.example" }, ec: { passphrases: [env.PASSPHRASE] } });
+        const ec = edgeCookie({ publisher: { domain: "publisher.example" }, passphrases: [env.PASSPHRASE] });
         export default { fetch: ec((request) => Response.json(ecOf(request).client)) };`,
       bindings: { PASSPHRASE },
     });
@@ -132,7 +133,7 @@ test("compressed pages come byte for byte", async () => {
     entry: `
       import { Millrace, serve } from "./worker/entries/cloudflare.ts";
       export { Millrace };
-      export default serve(${JSON.stringify(scenarioConfig(`http://127.0.0.1:${port}`))});`,
+      export default serve(${JSON.stringify(configFile(scenarioConfig(`http://127.0.0.1:${port}`)))});`,
   });
   try {
     const answer = await new Promise<IncomingMessage>((resolve) => {
@@ -156,7 +157,7 @@ test("a Worker without the objects, or with a configuration that has a fault, sa
         import { Millrace, serve } from "./worker/entries/cloudflare.ts";
         export { Millrace };
         let served, fault;
-        try { served = serve(${JSON.stringify(config)}, { site: () => new Response("page") }); } catch (error) { fault = error; }
+        try { served = serve(${JSON.stringify(configFile(config))}, { site: () => new Response("page") }); } catch (error) { fault = error; }
         export default {
           async fetch(request, env, ctx) {
             try { if (fault) throw fault; return await served.fetch(request, env, ctx); } catch (error) { return new Response(error.message); }
@@ -171,7 +172,7 @@ test("a Worker without the objects, or with a configuration that has a fault, sa
   };
   const sound = {
     publisher: { domain: "publisher.example" },
-    ec: { passphrases: ["a long secret of ours"] },
+    passphrases: ["a long secret of ours"],
   };
   expect(await answer({ ...sound, store: "durable-object:OTHER" })).toMatch(
     /no Durable Objects bound as OTHER: bind the class Millrace/,
@@ -182,7 +183,7 @@ test("a Worker without the objects, or with a configuration that has a fault, sa
   expect(await answer({ ...sound, limiter: "redis://secret@host" })).toBe(
     "cloudflare has no such limiter; it has durable-object:BINDING",
   );
-  expect(await answer({ ...sound, ec: { passphrases: [{ env: "MISSING" }] } })).toMatch(
+  expect(await answer({ ...sound, passphrases: [{ env: "MISSING" }] })).toMatch(
     /environment variable MISSING to be set/,
   );
 });

@@ -6,6 +6,7 @@ import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { configFile } from "../support/config-file.ts";
 import { type Origin, startOrigin } from "../support/origin.ts";
 import {
   type Behaviour,
@@ -158,7 +159,7 @@ describe.skipIf(noRedis !== undefined)(noRedis ?? "two processes on one Redis", 
           { id: "batch", apiKey: BATCH_KEY, batchRateLimit: 100_000 },
         ],
       };
-      writeFileSync(join(folder, "config.json"), JSON.stringify(config));
+      writeFileSync(join(folder, "config.json"), JSON.stringify(configFile(config)));
       servers = await Promise.all([start(), start()]);
       targets = servers.map(target);
     });

@@ -9,6 +9,7 @@ import { join } from "node:path";
 import { promisify } from "node:util";
 import { beforeAll, describe, expect, test } from "vitest";
 import { denoKvSuites } from "../contract/deno-kv.ts";
+import { configFile } from "../support/config-file.ts";
 import { startOrigin } from "../support/origin.ts";
 import { root, runtimes, spawnServer } from "../support/spawn.ts";
 import { ecCookieOf, scenarioConfig, targetOf } from "./target.ts";
@@ -57,7 +58,10 @@ test("a server on Deno KV has every id that it gave out when it is killed and st
   const origin = await startOrigin();
   const config = join(folder, "config.json");
   const store = `deno-kv:${join(folder, "graph.kv")}`;
-  writeFileSync(config, JSON.stringify({ ...scenarioConfig(origin.url), listen: { port: 0 }, store }));
+  writeFileSync(
+    config,
+    JSON.stringify(configFile({ ...scenarioConfig(origin.url), listen: { port: 0 }, store })),
+  );
   const start = () => spawnServer("deno", ["worker/cli/main.ts", "serve", "--config", config]);
   let server = await start();
   try {

@@ -8,6 +8,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, test } from "vitest";
 import { findViceroy } from "../../scripts/viceroy.ts";
+import { configFile } from "../support/config-file.ts";
 import { buildFastly, startViceroy } from "../support/fastly.ts";
 import { type Origin, startOrigin } from "../support/origin.ts";
 import type { Program } from "../support/program.ts";
@@ -46,9 +47,9 @@ describe.skipIf(findViceroy() === null)("black box on fastly", () => {
 
   beforeAll(async () => {
     origin = await startOrigin();
-    const { ec, ...sections } = scenarioConfig(origin.url);
-    const passphrases = [{ secret: "passphrase" }, ...ec.passphrases.slice(1)];
-    const config = JSON.stringify({ ...sections, ec: { ...ec, passphrases } });
+    const options = scenarioConfig(origin.url);
+    const passphrases = [{ secret: "passphrase" }, ...options.passphrases.slice(1)];
+    const config = JSON.stringify(configFile({ ...options, passphrases }));
     const { wasm } = await buildFastly({
       entry: `import { serve } from "./worker/entries/fastly.ts"; serve(${config});`,
       folder,
@@ -95,13 +96,13 @@ describe.skipIf(findViceroy() === null)("what Fastly itself knows and keeps", ()
     buildFastly({
       entry: `import { serve } from "./worker/entries/fastly.ts";
         let count = 0;
-        serve(${JSON.stringify(config)}, {
+        serve(${JSON.stringify(configFile(config))}, {
           site: (request, event) => new Response(\`\${++count} \${event.client.address}\`),
           requestsPerInstance: 3,
         });`,
       folder,
     });
-  const config = { publisher: { domain: DOMAIN }, ec: { passphrases: [{ secret: "passphrase" }] } };
+  const config = { publisher: { domain: DOMAIN }, passphrases: [{ secret: "passphrase" }] };
 
   beforeAll(async () => {
     const { wasm } = await build(config);
@@ -140,7 +141,7 @@ describe.skipIf(findViceroy() === null)("what Fastly itself knows and keeps", ()
   });
 
   test("a secret that is not there is named in the log, and nothing is served in its place", async () => {
-    const { wasm } = await build({ ...config, ec: { passphrases: [{ secret: "forgotten" }] } });
+    const { wasm } = await build({ ...config, passphrases: [{ secret: "forgotten" }] });
     const without = await startViceroy(wasm, folder, LOCAL_SERVER);
     try {
       const answer = await visit(without.url, {});

@@ -7,6 +7,7 @@ import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { expect, test } from "vitest";
+import { configFile } from "../support/config-file.ts";
 import { type ProcessRuntime, spawnServer } from "../support/spawn.ts";
 
 const KEY = "the-partner's-key";
@@ -64,25 +65,27 @@ test.each<ProcessRuntime>(["node", "bun", "deno"])(
     const path = join(folder, "config.json");
     writeFileSync(
       path,
-      JSON.stringify({
-        listen: { port: 0 },
-        store: "memory:",
-        publisher: {
-          domain: "site.example",
-          origin: `http://127.0.0.1:${(origin.address() as AddressInfo).port}`,
-        },
-        client: { ipHeader: "x-ip" },
-        consent: { assumeCountry: "JP" },
-        ec: { passphrases: ["publisher-chosen-secret"] },
-        throttle: { maxKeys: MAX_KEYS },
-        partners: [
-          {
-            id: "partner",
-            apiKeyHash: createHash("sha256").update(KEY).digest("hex"),
-            allowedReturnDomains: ["sync.partner.example"],
+      JSON.stringify(
+        configFile({
+          listen: { port: 0 },
+          store: "memory:",
+          publisher: {
+            domain: "site.example",
+            origin: `http://127.0.0.1:${(origin.address() as AddressInfo).port}`,
           },
-        ],
-      }),
+          client: { ipHeader: "x-ip" },
+          consent: { assumeCountry: "JP" },
+          passphrases: ["publisher-chosen-secret"],
+          throttle: { maxKeys: MAX_KEYS },
+          partners: [
+            {
+              id: "partner",
+              apiKeyHash: createHash("sha256").update(KEY).digest("hex"),
+              allowedReturnDomains: ["sync.partner.example"],
+            },
+          ],
+        }),
+      ),
     );
     const agent = new Agent({ keepAlive: true, maxSockets: AT_ONCE });
     const server = await spawnServer(runtime, ["worker/cli/main.ts", "serve", "--config", path]);

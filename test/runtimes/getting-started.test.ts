@@ -29,7 +29,7 @@ test.skipIf(curl.find() === null)("getting started does what it says, on Node, B
   const { ran, shown } = await runGuide(read("getting-started.md"), {
     folder: app,
     variables: { PASSPHRASE: "publisher-chosen-secret", SITE: "http://127.0.0.1:1" },
-    serverEnv: { PORT: "0", MILLRACE_LISTEN_PORT: "0", MILLRACE_PUBLISHER_ORIGIN: origin.url },
+    serverEnv: { PORT: "0", MILLRACE_LISTEN_PORT: "0", MILLRACE_EDGE_COOKIE_PUBLISHER_ORIGIN: origin.url },
     onServer: (port) => ({ SITE: `http://127.0.0.1:${port}` }),
   });
   expect(ran).toBeGreaterThan(12);
@@ -50,19 +50,22 @@ test.skipIf(curl.find() === null)(
     const place = mkdtempSync(join(folder, "operator-"));
     const config = join(place, "config.json");
     const token = "an-admin-token-for-the-guide";
-    const adminTokenHash = createHash("sha256").update(token).digest("hex");
+    const tokenHash = createHash("sha256").update(token).digest("hex");
     writeFileSync(
       config,
       JSON.stringify({
         listen: { port: 0 },
-        publisher: { domain: "publisher.example", origin: origin.url },
-        consent: { assumeCountry: "JP" },
-        ec: { passphrases: ["publisher-chosen-secret"], adminTokenHash },
+        operator: { tokenHash },
+        edgeCookie: {
+          publisher: { domain: "publisher.example", origin: origin.url },
+          passphrases: ["publisher-chosen-secret"],
+          consent: { assumeCountry: "JP" },
+        },
       }),
     );
     const serve = (file: string) =>
       spawnServer("node", ["worker/cli/main.ts", "serve", "--config", config], {
-        MILLRACE_STORE: `sqlite:${file}`,
+        MILLRACE_EDGE_COOKIE_STORE: `sqlite:${file}`,
       });
     const look = async (url: string, id: string) =>
       (await fetch(`${url}/_ts/admin/identity/${id}`, { headers: { authorization: `Bearer ${token}` } }))

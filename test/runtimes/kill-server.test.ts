@@ -3,6 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import { expect, test } from "vitest";
+import { configFile } from "../support/config-file.ts";
 import { startOrigin } from "../support/origin.ts";
 import { type ProcessRuntime, type Spawned, spawnServer } from "../support/spawn.ts";
 import { ecCookieOf, scenarioConfig, targetOf } from "./target.ts";
@@ -22,7 +23,9 @@ test.each<ProcessRuntime>(["node", "bun", "deno"])(
     const config = join(folder, "config.json");
     writeFileSync(
       config,
-      JSON.stringify({ ...scenarioConfig(origin.url), listen: { port: 0 }, store: `sqlite:${database}` }),
+      JSON.stringify(
+        configFile({ ...scenarioConfig(origin.url), listen: { port: 0 }, store: `sqlite:${database}` }),
+      ),
     );
     const start = () => spawnServer(runtime, ["worker/cli/main.ts", "serve", "--config", config]);
     const given = new Set<string>();

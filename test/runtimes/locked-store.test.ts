@@ -9,6 +9,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { promisify } from "node:util";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { configFile } from "../support/config-file.ts";
 import { type Origin, startOrigin } from "../support/origin.ts";
 import { type ProcessRuntime, root, runtimes, type Spawned, spawnServer } from "../support/spawn.ts";
 import {
@@ -50,7 +51,7 @@ describe.each(Object.keys(runtimes) as ProcessRuntime[])("a locked store on %s",
     path = join(folder, "store.db");
     origin = await startOrigin();
     const config = { ...scenarioConfig(origin.url), listen: { port: 0 }, store: `sqlite:${path}` };
-    writeFileSync(join(folder, "config.json"), JSON.stringify(config));
+    writeFileSync(join(folder, "config.json"), JSON.stringify(configFile(config)));
     server = await spawnServer(runtime, [
       "worker/cli/main.ts",
       "serve",

@@ -2,6 +2,7 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
+import { configFile } from "../support/config-file.ts";
 import { runGuide } from "../support/guide.ts";
 import { type Origin, startOrigin } from "../support/origin.ts";
 import { curl } from "../support/programs.ts";
@@ -18,12 +19,14 @@ beforeAll(async () => {
   const whereverAddressesComeFrom = { client: {}, consent: { assumeCountry: "JP" } };
   writeFileSync(
     config,
-    JSON.stringify({
-      ...scenarioConfig(origin.url),
-      ...whereverAddressesComeFrom,
-      listen: { port: 0 },
-      store: "memory:",
-    }),
+    JSON.stringify(
+      configFile({
+        ...scenarioConfig(origin.url),
+        ...whereverAddressesComeFrom,
+        listen: { port: 0 },
+        store: "memory:",
+      }),
+    ),
   );
   server = await spawnServer("node", ["worker/cli/main.ts", "serve", "--config", config]);
 });

@@ -279,7 +279,7 @@ describe.skipIf(noRedis !== undefined)(noRedis ?? "a failover behind one address
     const key = "the-key-of-the-partner-who-uploads";
     const options = {
       publisher: { domain: "publisher.example" },
-      ec: { passphrases: ["publisher-chosen-secret"] },
+      passphrases: ["publisher-chosen-secret"],
       log: { debug() {}, info() {}, warn() {}, error() {} },
       partners: [{ id: "brings", apiKey: key, batchRateLimit: 1_000_000 }],
     };

@@ -6,6 +6,7 @@ import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { configFile } from "../support/config-file.ts";
 import { type Origin, startOrigin } from "../support/origin.ts";
 import { behaviours, type PartnerServer, startPartnerServer } from "../support/partner-server.ts";
 import { noRedis, type RedisServer, startRedis } from "../support/redis.ts";
@@ -48,7 +49,7 @@ describe.skipIf(noRedis !== undefined)(noRedis ?? "an outage of Redis", () => {
           },
         ],
       };
-      writeFileSync(join(folder, "config.json"), JSON.stringify(config));
+      writeFileSync(join(folder, "config.json"), JSON.stringify(configFile(config)));
       server = await spawnServer(runtime, [
         "worker/cli/main.ts",
         "serve",

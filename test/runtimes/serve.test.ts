@@ -14,6 +14,7 @@ import { join } from "node:path";
 import { text } from "node:stream/consumers";
 import { gzipSync } from "node:zlib";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { configFile } from "../support/config-file.ts";
 import { ask } from "../support/raw-http.ts";
 import { runCli } from "../support/run-cli.ts";
 import { type ProcessRuntime, type Spawned, spawnServer } from "../support/spawn.ts";
@@ -159,14 +160,16 @@ describe.each(processes)("serve on %s", (runtime) => {
     const path = join(folder, `${name}.json`);
     writeFileSync(
       path,
-      JSON.stringify({
-        listen: { port: 0 },
-        store: "memory:",
-        publisher: { domain: "site.example", origin: originUrl },
-        consent: { assumeCountry: "JP" },
-        ec: { passphrases: ["publisher-chosen-secret"] },
-        ...part,
-      }),
+      JSON.stringify(
+        configFile({
+          listen: { port: 0 },
+          store: "memory:",
+          publisher: { domain: "site.example", origin: originUrl },
+          consent: { assumeCountry: "JP" },
+          passphrases: ["publisher-chosen-secret"],
+          ...part,
+        }),
+      ),
     );
     return path;
   }
@@ -202,7 +205,7 @@ describe.each(processes)("serve on %s", (runtime) => {
 
     test("its readiness is one line on standard output, its log is JSON on standard error", async () => {
       await get(url, "/");
-      expect(server.output()).toBe(`millrace listening on ${url}\n`);
+      expect(server.output()).toBe(`millrace edge-cookie listening on ${url}\n`);
       await logged(server, /"message":"listening"/);
       const lines = server.log().trim().split("\n");
       const records = lines.map((line) => JSON.parse(line));
@@ -383,12 +386,15 @@ describe.each(processes)("serve on %s", (runtime) => {
     test("fails with 1 where the host has no such store, and says which it has", async () => {
       const { code, stderr } = await failing("strange", { store: "tape:reel-to-reel" });
       expect(code).toBe(1);
-      expect(stderr).toMatch(/has no store for "tape:"; it has memory:, sqlite:/);
+      expect(stderr).toMatch(/edgeCookie\.store: .* one of memory:, sqlite:/);
       expect(stderr).not.toContain("reel");
     });
 
     test("fails with 1 on a faulty configuration", async () => {
-      const { code, stderr } = await failing("faulty", { publisher: { domain: "localhost" }, ec: {} });
+      const { code, stderr } = await failing("faulty", {
+        publisher: { domain: "localhost" },
+        passphrases: [],
+      });
       expect(code).toBe(1);
       expect(stderr).toMatch(/has 3 faults/);
     });
@@ -435,7 +441,7 @@ describe.each(processes)("serve on %s", (runtime) => {
         expect((await half).body.toString()).toBe("first second");
         expect(await ended).toBe(0);
         expect(server.log()).toMatch(/"message":"stopped"\}\n$/);
-        expect(server.output()).toBe(`millrace listening on ${server.url}\n`);
+        expect(server.output()).toBe(`millrace edge-cookie listening on ${server.url}\n`);
         agent.destroy();
       },
     );
@@ -489,7 +495,7 @@ describe.each(processes)("serve on %s", (runtime) => {
     ]);
     expect(all.map(({ code }) => code)).toEqual([0, 0, 0, 0, 2]);
     expect(all[1].stdout).toBe(`${createHash("sha256").update("secret").digest("hex")}\n`);
-    expect(all[2].stdout).toBe("the configuration is valid\n");
+    expect(all[2].stdout).toBe("the configuration is valid; it runs: edge-cookie\n");
     expect(all[3].stdout).toMatch(/^[0-9a-f]{64}\.[0-9A-Za-z]{6}\n$/);
     expect(all[4].stderr).toMatch(/did you mean serve/);
   });

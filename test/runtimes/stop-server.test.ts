@@ -2,6 +2,7 @@ import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { expect, test } from "vitest";
+import { configFile } from "../support/config-file.ts";
 import { startOrigin } from "../support/origin.ts";
 import { behaviours, startPartnerServer } from "../support/partner-server.ts";
 import { type ProcessRuntime, spawnServer } from "../support/spawn.ts";
@@ -16,7 +17,10 @@ test.each<ProcessRuntime>(["node", "bun", "deno"])(
     const partner = await startPartnerServer(behaviours.hanging);
     const config = join(folder, "config.json");
     const store = `sqlite:${join(folder, "graph.db")}`;
-    writeFileSync(config, JSON.stringify({ ...scenarioConfig(origin.url), listen: { port: 0 }, store }));
+    writeFileSync(
+      config,
+      JSON.stringify(configFile({ ...scenarioConfig(origin.url), listen: { port: 0 }, store })),
+    );
     const server = await spawnServer(runtime, ["worker/cli/main.ts", "serve", "--config", config]);
     try {
       const target = targetOf(runtime, server.url, origin, server.log);

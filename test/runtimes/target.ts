@@ -14,17 +14,15 @@ export const PASSPHRASE = "publisher-chosen-secret";
 export const DOMAIN = "publisher.example";
 export const ADMIN_TOKEN = "an-admin-token-for-the-scenarios";
 
-/** The configuration that every runtime is started with, apart from its listener and store. */
+/** The options that every runtime is started with, apart from its listener and store. */
 export function scenarioConfig(originUrl: string) {
   return {
     publisher: { domain: DOMAIN, origin: originUrl },
     client: { ipHeader: "x-test-ip", countryHeader: "x-test-country", regionHeader: "x-test-region" },
     auction: { endpoint: `${originUrl}/openrtb2/auction` },
-    ec: {
-      passphrases: [PASSPHRASE, "an-older-passphrase"],
-      adminTokenHash: createHash("sha256").update(ADMIN_TOKEN).digest("hex"),
-      allowInsecurePartners: true,
-    },
+    passphrases: [PASSPHRASE, "an-older-passphrase"],
+    operator: { tokenHash: createHash("sha256").update(ADMIN_TOKEN).digest("hex") },
+    allowInsecurePartners: true,
   };
 }
 

@@ -9,6 +9,7 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, test } from "vitest";
+import { configFile } from "../support/config-file.ts";
 import { type Origin, startOrigin } from "../support/origin.ts";
 import type { Program } from "../support/program.ts";
 import { root, type Spawned, spawnServer } from "../support/spawn.ts";
@@ -33,7 +34,7 @@ describe("black box on wasi", () => {
   let component: string;
   let server: Program;
 
-  const storeAt = (url: string) => ({ MILLRACE_STORE: url.replace("://", `://:${TOKEN}@`) });
+  const storeAt = (url: string) => ({ MILLRACE_EDGE_COOKIE_STORE: url.replace("://", `://:${TOKEN}@`) });
   const serve = (isolation: "instance" | "worker") => startJco(component, isolation, storeAt(store.url));
   const target = (): Target => targetOf("wasi", server.url, origin, server.log);
 
@@ -44,7 +45,7 @@ describe("black box on wasi", () => {
       ...["worker/cli/main.ts", "store", "--port", "0", "--token-hash", hash],
       ...["--store", `sqlite:${join(folder, "graph.db")}`],
     ]);
-    const config = JSON.stringify(scenarioConfig(origin.url));
+    const config = JSON.stringify(configFile(scenarioConfig(origin.url)));
     const entry = `import { serve } from "${root}worker/entries/wasi.ts"; serve(${config});`;
     component = await buildWasi(entry, folder);
   }, 300_000);
@@ -95,11 +96,11 @@ describe("black box on wasi", () => {
   }
 
   test("a fault of the configuration is in the log, by field, and no page fails silently", async () => {
-    server = await startJco(component, "instance", { MILLRACE_EC_PASSPHRASES: "short" });
+    server = await startJco(component, "instance", { MILLRACE_EDGE_COOKIE_PASSPHRASES: "short" });
     try {
       const answer = await target().visit({});
       assert.equal(answer.status, 500);
-      await logged(server, /ec\.passphrases/);
+      await logged(server, /edgeCookie\.passphrases/);
     } finally {
       await server.stop();
     }

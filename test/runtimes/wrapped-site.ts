@@ -4,15 +4,20 @@
  */
 import { Hono } from "hono";
 import { bodyLimit } from "hono/body-limit";
+import { createEdgeCookie } from "../../worker/ec/edge-cookie.ts";
 import { edgeCookieMiddleware } from "../../worker/ec/hono.ts";
+import { loadAllRoutes } from "../../worker/ec/routes/load.ts";
 import { ecOf } from "../../worker/ec/service.ts";
 import { entryHere } from "../../worker/entries/here.ts";
 
 const entry = await entryHere();
 const silent = { debug() {}, info() {}, warn() {}, error() {} };
-const ec = entry.edgeCookie({
+const ec = createEdgeCookie(
+  entry.host,
+  loadAllRoutes,
+)({
   publisher: { domain: "publisher.example" },
-  ec: { passphrases: ["publisher-chosen-secret"] },
+  passphrases: ["publisher-chosen-secret"],
   consent: { assumeCountry: "JP" },
   store: "memory:",
   log: silent,

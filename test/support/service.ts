@@ -129,16 +129,13 @@ export function testService(options: TestServiceOptions = {}): TestService {
     calls.push({ url, init });
     return answer(url, init);
   };
-  const { ec, ...sections } = options.config ?? {};
   const service = createService({
-    config: parseConfig(
-      {
-        publisher: { domain: DOMAIN },
-        ...sections,
-        ec: { passphrases: [PASSPHRASE], adminTokenHash: ADMIN_TOKEN_HASH, ...ec },
-      },
-      {},
-    ),
+    config: parseConfig({
+      publisher: { domain: DOMAIN },
+      passphrases: [PASSPHRASE],
+      operator: { tokenHash: ADMIN_TOKEN_HASH },
+      ...options.config,
+    }),
     hotPath,
     store,
     limiter: options.limiter?.(clock) ?? localLimiter(hotPath, clock),

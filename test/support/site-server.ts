@@ -1,6 +1,7 @@
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { configFile } from "./config-file.ts";
 import { type ProcessRuntime, type Spawned, spawnServer } from "./spawn.ts";
 
 /**
@@ -10,21 +11,20 @@ import { type ProcessRuntime, type Spawned, spawnServer } from "./spawn.ts";
 export async function serveSite(
   runtime: ProcessRuntime,
   origin: string,
-  config: Record<string, Record<string, unknown>> = {},
+  config: Record<string, unknown> & Partial<Record<"listen" | "publisher" | "consent", object>> = {},
   descriptors?: number,
 ): Promise<Spawned & { port: number }> {
   const folder = mkdtempSync(join(tmpdir(), "millrace-site-"));
   const file = join(folder, "config.json");
   const whole = {
-    listen: { port: 0, ...config.listen },
     store: "memory:",
+    passphrases: ["publisher-chosen-secret"],
+    ...config,
+    listen: { port: 0, ...config.listen },
     publisher: { domain: "site.example", origin, ...config.publisher },
-    client: { ...config.client },
-    ec: { passphrases: ["publisher-chosen-secret"], ...config.ec },
     consent: { assumeCountry: "JP", ...config.consent },
-    throttle: { ...config.throttle },
   };
-  writeFileSync(file, JSON.stringify(whole));
+  writeFileSync(file, JSON.stringify(configFile(whole)));
   const server = await spawnServer(
     runtime,
     ["worker/cli/main.ts", "serve", "--config", file],

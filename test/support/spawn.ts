@@ -71,7 +71,7 @@ export async function spawnServer(
       give(`ended with ${code}`);
     });
     child.stdout.on("data", () => {
-      const match = /^millrace listening on (http:\S+)$/m.exec(output);
+      const match = /^millrace (?:[\w-]+ )?listening on (http:\S+)$/m.exec(output);
       if (match === null) return;
       clearTimeout(timer);
       resolve(match[1]!);

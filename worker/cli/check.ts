@@ -1,15 +1,21 @@
 import process from "node:process";
-import { configPath, readConfig } from "../config/configured.ts";
-import { configWarnings } from "../ec/config.ts";
+import { configPath } from "../config/configured.ts";
+import { entryHere } from "../entries/here.ts";
+import { readPlan } from "../serve/plan.ts";
+import type { ServiceModule } from "../service.ts";
 import { type Command, configOption, textOf } from "./command.ts";
 
-export const check: Command = {
-  summary: "check the configuration, and say everything that is wrong with it",
-  details: "Opens and starts nothing. Ends with 0 if serve would accept the configuration, else with 1.",
-  options: configOption,
-  async run(values) {
-    const config = await readConfig(configPath(textOf(values, "config")));
-    for (const warning of configWarnings(config)) process.stdout.write(`warning: ${warning}\n`);
-    process.stdout.write("the configuration is valid\n");
-  },
-};
+/** `millrace check`: accepts exactly the configurations that `serve` accepts. */
+export function checkCommand(services: readonly ServiceModule[]): Command {
+  return {
+    summary: "check the configuration, and report everything that is wrong with it",
+    details: "Opens and starts nothing. Ends with 0 if serve accepts the configuration, else with 1.",
+    options: configOption,
+    async run(values) {
+      const plan = await readPlan(services, configPath(textOf(values, "config")), await entryHere());
+      for (const warning of plan.warnings) process.stdout.write(`warning: ${warning}\n`);
+      const listed = plan.services.map(({ module }) => module.title).join(", ");
+      process.stdout.write(`the configuration is valid; it runs: ${listed}\n`);
+    },
+  };
+}

@@ -1,3 +1,5 @@
+import type { ConfigSection } from "../config/compose.ts";
+
 /** One subcommand of the command line. */
 export interface Command {
   /** One line for the list of commands. */
@@ -6,7 +8,8 @@ export interface Command {
   details: string;
   options: Record<string, Option>;
   /** Does it. What is asked for goes to standard output. Throws what goes wrong. */
-  run(values: Values): Promise<void>;
+  /** @param sections of every service's configuration. */
+  run(values: Values, sections: readonly ConfigSection<unknown>[]): Promise<void>;
 }
 
 /** An option; one with a `value` takes one, which the help calls by that name. */

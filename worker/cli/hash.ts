@@ -8,7 +8,7 @@ const MAX_SECRET_BYTES = 64 * 1024;
 export const hash: Command = {
   summary: "print the SHA-256 of a secret read from standard input",
   details:
-    "For ec.adminTokenHash and a partner's apiKeyHash. One line end at the end is not part of the secret.",
+    "For operator.tokenHash and a partner's apiKeyHash. One line end at the end is not part of the secret.",
   options: {},
   async run() {
     if (process.stdin.isTTY) process.stderr.write("type the secret, Enter, then Ctrl-D\n");

@@ -1,93 +1,95 @@
 import process from "node:process";
 import { createLog } from "../../runtime/observe/log.ts";
-import type { TableView } from "../../runtime/platform.ts";
-import { configPath, readConfig, type ServeConfig } from "../config/configured.ts";
-import { configWarnings } from "../ec/config.ts";
-import { createSite } from "../ec/site.ts";
+import { createMetrics, describeAll } from "../../runtime/observe/metrics.ts";
+import { configPath } from "../config/configured.ts";
+import { variableOf } from "../config/environment.ts";
 import { entryHere } from "../entries/here.ts";
 import type { Entry } from "../hosts/server.ts";
-import { problem } from "../http/problem.ts";
-import { StartError, serveUntilSignal } from "../serve/serve.ts";
+import { type Plan, readPlan } from "../serve/plan.ts";
+import { type App, serveUntilSignal } from "../serve/serve.ts";
+import type { Demonstration, RunningService, ServiceModule } from "../service.ts";
 import { type Command, configOption, textOf } from "./command.ts";
 
-export const serve: Command = {
-  summary: "serve the Edge Cookie in front of publisher.origin",
-  details:
-    "Configured by a JSON file and by environment variables: MILLRACE_ and the field's path, such as\n" +
-    "MILLRACE_LISTEN_PORT. MILLRACE_LOG sets the log's level: debug, info, warn, error or silent.\n" +
-    "SIGTERM and SIGINT end it once everything in flight is finished.",
-  options: {
-    ...configOption,
-    "demo-if-unconfigured": { summary: "without any configuration, serve the demonstration" },
-  },
-  async run(values) {
-    const path = configPath(textOf(values, "config"));
-    if (values["demo-if-unconfigured"] && path === undefined && !isConfiguredByEnvironment()) {
-      const { startDemo } = await import("../ec/demo/main.ts");
-      await startDemo();
-      return;
-    }
-    const config = await readConfig(path);
-    await serveConfigured(await entryHere(), config);
-  },
-};
-
-/** The fields that have no default: whoever set one of them means to configure. */
-function isConfiguredByEnvironment(): boolean {
-  const required = ["MILLRACE_PUBLISHER_DOMAIN", "MILLRACE_PUBLISHER_ORIGIN", "MILLRACE_EC_PASSPHRASES"];
-  return required.some((name) => process.env[name] !== undefined);
-}
-
-async function serveConfigured(entry: Entry, config: ServeConfig): Promise<void> {
-  const { host } = entry;
-  const log = createLog({ level: host.logLevel, write: host.writeLog, clock: host.clock });
-  for (const warning of configWarnings(config)) log.warn(warning);
-  const handler = entry.edgeCookie({
-    ...config,
-    store: config.store ?? host.defaultStore,
-    log,
-    boundTo: config.listen.host,
-  })(notFound);
-  const service = handler.service();
-  const { store, limiter } = service.services;
-  await opened("store", async () => store.get("start"));
-  await opened("limiter", async () => limiter.take("start", NOTHING));
-  const facts = tableFacts(service.services.tables());
-  const site = createSite(service, config, host.clock, log);
-  const app = {
-    handler,
-    listen: config.listen,
-    proxy: site,
-    facts,
-    stopping: () => service.services.readiness.drain(),
-    close: () => handler.close(),
-  };
-  await serveUntilSignal(entry, app, log);
-}
-
-/** What is behind the proxy has been answered by it; a path of ours that turns out to be none is left. */
-function notFound(): Response {
-  return Response.json(problem("not_found", "there is no such path"), { status: 404 });
-}
-
-/** How many keys each table has room for, and the memory that all of them take at most. */
-function tableFacts(tables: readonly TableView[]) {
-  const bytes = tables.reduce((sum, view) => sum + view.bytes, 0);
+/** `millrace serve`: runs the services that the configuration has a section for. */
+export function serveCommand(services: readonly ServiceModule[]): Command {
   return {
-    tables: Object.fromEntries(tables.map(({ table, maxKeys }) => [table, maxKeys])),
-    tablesMiB: Math.ceil(bytes / 1_048_576),
+    summary: "serve what the configuration has a section for",
+    details:
+      "Configured by a JSON file and by environment variables: MILLRACE_ and the field's path, such as\n" +
+      "MILLRACE_LISTEN_PORT. MILLRACE_LOG sets the log's level: debug, info, warn, error or silent.\n" +
+      "SIGTERM and SIGINT end it once everything in flight is finished. SIGHUP reads the configuration again.",
+    options: {
+      ...configOption,
+      "demo-if-unconfigured": { summary: "without any configuration, serve the demonstrations" },
+    },
+    async run(values) {
+      const path = configPath(textOf(values, "config"));
+      const entry = await entryHere();
+      if (values["demo-if-unconfigured"] && path === undefined && !isConfiguredByEnvironment(services)) {
+        return serveDemonstrations(services, entry);
+      }
+      await servePlan(services, await readPlan(services, path, entry), path, entry);
+    },
   };
 }
 
-/** Asks the limiter without taking anything. */
-const NOTHING = { limit: 0, windowMs: 1 };
+/** Whether the environment sets a field that has no default. */
+function isConfiguredByEnvironment(services: readonly ServiceModule[]): boolean {
+  return services.some(({ name, requiredFields }) =>
+    requiredFields.some((field) => process.env[variableOf([name, ...field.split(".")])] !== undefined),
+  );
+}
 
-/** Before the first visitor: what cannot be opened is a mistake to mend, not an outage to live through. */
-async function opened(what: string, use: () => Promise<unknown>): Promise<void> {
+async function servePlan(
+  services: readonly ServiceModule[],
+  plan: Plan,
+  path: string | undefined,
+  entry: Entry,
+): Promise<void> {
+  const { host } = entry;
+  const level =
+    process.env.MILLRACE_LOG === undefined ? (plan.shared.log.level ?? host.logLevel) : host.logLevel;
+  const log = createLog({ level, write: host.writeLog, clock: host.clock });
+  for (const warning of plan.warnings) log.warn(warning);
+  const running: { module: ServiceModule; service: RunningService }[] = [];
+  const apps: App[] = [];
   try {
-    await use();
+    for (const { module, section, listen } of plan.services) {
+      const metrics = createMetrics();
+      describeAll(metrics, module.metrics);
+      const service = await module.create({ entry, config: plan.shared, listen, log, metrics }, section);
+      running.push({ module, service });
+      apps.push({ title: module.title, listen, service });
+    }
   } catch (error) {
-    const reason = error instanceof Error ? error.message : String(error);
-    throw new StartError(`cannot open the ${what}: ${reason}`, { cause: error });
+    // What is open would keep the process alive.
+    await Promise.all(running.map(({ service }) => service.close()));
+    throw error;
   }
+
+  async function reload(): Promise<void> {
+    const next = await readPlan(services, path, entry);
+    for (const { module, section } of next.services) {
+      const service = running.find((one) => one.module === module)?.service;
+      const unchanged = service?.reload?.(section, next.shared) ?? [];
+      log.info("the new configuration holds", { service: module.title, needsRestart: unchanged });
+    }
+  }
+  await serveUntilSignal(entry, apps, log, { reload });
+}
+
+/** Serves the demonstration of every service that has one. */
+async function serveDemonstrations(services: readonly ServiceModule[], entry: Entry): Promise<void> {
+  const demonstrations: { title: string; demonstration: Demonstration }[] = [];
+  for (const { title, demonstrate } of services) {
+    if (demonstrate !== undefined) demonstrations.push({ title, demonstration: await demonstrate(entry) });
+  }
+  const apps = demonstrations.map(({ title, demonstration }) => ({
+    title,
+    listen: demonstration.listen,
+    service: demonstration.service,
+    anyPort: demonstration.anyPort,
+    listening: (url: string) => demonstration.listening(url),
+  }));
+  await serveUntilSignal(entry, apps, demonstrations[0]!.demonstration.log);
 }

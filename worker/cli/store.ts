@@ -2,7 +2,8 @@ import { createLog, createLogOnce } from "../../runtime/observe/log.ts";
 import { createHotPath } from "../../wasm/hotpath.ts";
 import { inlineKernels } from "../../wasm/inline.ts";
 import { entryHere } from "../entries/here.ts";
-import { StartError, serveUntilSignal } from "../serve/serve.ts";
+import { serveUntilSignal } from "../serve/serve.ts";
+import { StartError } from "../serve/start-error.ts";
 import { serveStore } from "../serve/store-server.ts";
 import { type Command, textOf, UsageError } from "./command.ts";
 
@@ -57,7 +58,7 @@ export const store: Command = {
       await served.close();
     }
     const listen = { host: textOf(values, "host") ?? HOST, port };
-    await serveUntilSignal(entry, { handler, listen, close }, log);
+    await serveUntilSignal(entry, [{ title: "store", listen, service: { handler, close } }], log);
   },
 };
 

@@ -1,28 +1,29 @@
 /**
- * The configuration of a process: a file, the environment, and the level of the log.
+ * The configuration of a process: a file, and the environment.
  * @module
  */
 import { readFileSync } from "node:fs";
 import process from "node:process";
 import { type Fault, fieldName } from "../../runtime/lib/schema.ts";
 import { LOG_LEVELS } from "../../runtime/observe/log.ts";
-import { type Config, ConfigError, type ConfigInput, parseConfig } from "../ec/config.ts";
+import { type ComposedConfig, ConfigError, type ConfigSection, composeConfig } from "./compose.ts";
 import { jsonFault, type RepeatedField, repeatedFields } from "./json-fault.ts";
 
-/** Where the configuration file is, if there is one. */
+/** The path of the configuration file, if there is one. */
 export function configPath(option: string | undefined): string | undefined {
   return option ?? process.env.MILLRACE_CONFIG;
 }
 
-/** A configuration that has what a server of ours needs: a site to stand in front of. */
-export type ServeConfig = Config & { publisher: { origin: string } };
-
 /**
- * Reads the configuration that `millrace serve` runs with.
+ * Reads the configuration of a process.
+ * @param sections those of all services.
  * @param path of a JSON file; `undefined`: the environment alone.
  * @throws {ConfigError} naming every fault at once.
  */
-export async function readConfig(path: string | undefined): Promise<ServeConfig> {
+export async function readConfig(
+  sections: readonly ConfigSection<unknown>[],
+  path: string | undefined,
+): Promise<ComposedConfig> {
   const { isPublicSuffix } = await import("../hosts/process/public-suffix.ts");
   const { input, faults } = path === undefined ? { input: {}, faults: [] } : readJson(path);
   const level = process.env.MILLRACE_LOG;
@@ -30,24 +31,19 @@ export async function readConfig(path: string | undefined): Promise<ServeConfig>
     const expected = `one of ${LOG_LEVELS.join(", ")}`;
     faults.push({ field: "MILLRACE_LOG", found: JSON.stringify(level), expected });
   }
-  const origin =
-    (input as Partial<ConfigInput> | null)?.publisher?.origin ?? process.env.MILLRACE_PUBLISHER_ORIGIN;
-  if (origin === undefined || origin === null || origin === "") {
-    const expected = "the site to stand in front of, such as http://127.0.0.1:9000";
-    faults.push({ field: "publisher.origin", found: "missing", expected });
-  }
-  let config: Config | undefined;
+  let config: ComposedConfig | undefined;
   try {
-    config = parseConfig(input, process.env, (file) => readFileSync(file, "utf8"), isPublicSuffix);
+    const readFile = (file: string) => readFileSync(file, "utf8");
+    config = composeConfig(sections, input, { env: process.env, readFile, isPublicSuffix, isServed: true });
   } catch (error) {
     if (!(error instanceof ConfigError)) throw error;
     faults.push(...error.faults);
   }
   if (config === undefined || faults.length > 0) throw new ConfigError(faults);
-  return config as ServeConfig;
+  return config;
 }
 
-/** What a file holds, and the fields that stand in it twice. */
+/** The content of a file, and the fields that it has twice. */
 function readJson(path: string): { input: unknown; faults: Fault[] } {
   let text: string;
   try {

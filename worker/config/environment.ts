@@ -83,7 +83,7 @@ function fieldsOf(schema: SchemaShape, path: string[]): Field[] {
 }
 
 /** `["consent", "assumeCountry"]` -> `MILLRACE_CONSENT_ASSUME_COUNTRY`. */
-function variableOf(path: string[]): string {
+export function variableOf(path: readonly string[]): string {
   const snake = path.map((key) => key.replace(/[A-Z]/g, (letter) => `_${letter}`).toUpperCase());
   return `MILLRACE_${snake.join("_")}`;
 }

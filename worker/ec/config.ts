@@ -1,5 +1,5 @@
 /**
- * The configuration: one schema, whatever the host. Needs no host itself; files are read by a function it is given.
+ * The Edge Cookie's section of the configuration.
  * @module
  */
 import * as v from "valibot";
@@ -10,46 +10,26 @@ import {
   type WithdrawalRule,
 } from "../../runtime/ec/request/consent.ts";
 import { readCountry } from "../../runtime/ec/request/places.ts";
-import { isLoopbackHost, isRange } from "../../runtime/lib/addresses.ts";
+import { isLoopbackHost } from "../../runtime/lib/addresses.ts";
+import { type Fault, fields, flag, listOf, parseUrl, text, whole } from "../../runtime/lib/schema.ts";
 import {
-  describeFault,
-  type Fault,
-  faultsOf,
-  fields,
-  flag,
-  hostName,
-  listOf,
-  parseUrl,
-  secretHash,
-  text,
-  whole,
-} from "../../runtime/lib/schema.ts";
-import { type Environment, overrideByEnvironment } from "../config/environment.ts";
-import { type ReadFile, resolveSecrets } from "../config/secrets.ts";
-import { MOST_KEYS, visitorKeysNeeded, visitorKeysOf } from "../hosts/table-sizes.ts";
+  type ComposedConfig,
+  ConfigError,
+  type ConfigSection,
+  composeConfig,
+  type IsPublicSuffix,
+} from "../config/compose.ts";
+import type { Environment } from "../config/environment.ts";
+import { listenAddress, type SharedConfig, type SharedInput, section } from "../config/shared.ts";
+import { MOST_KEYS } from "../hosts/table-sizes.ts";
 import { COUNTRIES, US_REGIONS } from "./codes.ts";
 import { passphraseFault } from "./passphrase.ts";
+import { visitorKeysNeeded, visitorKeysOf } from "./table-needs.ts";
 
 const MAX_PASSPHRASES = 16;
 const DOMAIN = /^(?=.{1,253}$)(?:[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z](?:[a-z0-9-]{0,61}[a-z0-9])?$/;
-/** Fewer characters than a name may have (RFC 9110, section 5.6.2): others are mistakes, such as a wildcard. */
-const HEADER_NAME = /^[A-Za-z0-9][\w-]{0,99}$/;
-
-/** A part of the configuration that may be left out as far as all of its fields may. */
-function section<Entries extends v.ObjectEntries>(entries: Entries) {
-  return v.optional(fields(entries), {} as never);
-}
-
-function headerName() {
-  const expected = "a header's name such as x-real-ip, or null";
-  return v.nullish(
-    v.pipe(
-      text(expected, (name) => HEADER_NAME.test(name)),
-      v.toLowerCase(),
-    ),
-    null,
-  );
-}
+/** The port where the section has a `listen` without one. */
+const DEFAULT_PORT = 8787;
 
 /** A country's code in either case; kept as requests are read, so that `UK` here and `GB` there are one country. */
 function country() {
@@ -76,9 +56,6 @@ function withdrawalRule() {
   return v.picklist(["any", "explicit"] satisfies WithdrawalRule[], "any or explicit");
 }
 
-/** Whether a domain is a public suffix, for which browsers keep no cookie. */
-export type IsPublicSuffix = (domain: string) => boolean;
-
 function cookieDomain(isPublicSuffix: IsPublicSuffix) {
   const expected =
     "a domain that a cookie can be set for, such as example.com (international names in punycode)";
@@ -98,17 +75,6 @@ export function publicSuffixExpected(suffix: string): string {
   return `a domain of your own below ${suffix}, such as example.${suffix}: browsers keep no cookie for a public suffix`;
 }
 
-/** Where to listen: a host name or address; IPv6 with or without brackets, kept without. */
-function listenHost() {
-  const expected = "a host name or an address, such as 127.0.0.1, :: or localhost";
-  return v.pipe(
-    v.string(expected),
-    v.transform((given) => (/^[0-9a-f:.]*:[0-9a-f:.]*$/i.test(given) ? `[${given}]` : given)),
-    v.check((given) => v.is(hostName(), given), expected),
-    v.transform((given) => given.replace(/^\[(.*)\]$/, "$1").toLowerCase()),
-  );
-}
-
 function originUrl() {
   const expected = "an http or https origin without path, such as http://127.0.0.1:9000";
   const originOf = (given: string): string | null => {
@@ -123,24 +89,6 @@ function originHost() {
   return text(
     "preserve, or a host with or without a port, such as www.example.com",
     (given) => given === "preserve" || /^(?:[a-z0-9.-]+|\[[0-9a-f:.]+\])(?::\d{1,5})?$/i.test(given),
-  );
-}
-
-/** How many proxies are in front, or which addresses they have. */
-function trustedProxies() {
-  const expected = "a number of proxies from 0 to 20, or a list of address ranges such as 10.0.0.0/8";
-  return v.union(
-    [
-      whole(0, 20, expected),
-      v.array(
-        v.pipe(
-          v.string(expected),
-          v.check((given) => isRange(given), expected),
-        ),
-        expected,
-      ),
-    ],
-    expected,
   );
 }
 
@@ -167,14 +115,18 @@ function passphraseList() {
   );
 }
 
-function configSchema(allowInsecure: boolean, isPublicSuffix: IsPublicSuffix) {
+function edgeCookieSchema(allowInsecure: boolean, isPublicSuffix: IsPublicSuffix) {
   const store = "a store such as sqlite:./data/millrace.db, memory:, redis://host:6379 or deno-kv:PATH";
   const limiter = "local, or a limiter such as redis://host:6379";
-  const sections = fields({
-    listen: section({
-      host: v.optional(listenHost(), "127.0.0.1"),
-      port: v.optional(whole(0, 65_535, "a port"), 8787),
+  return fields({
+    listen: v.optional(listenAddress(DEFAULT_PORT)),
+    publisher: section({
+      domain: cookieDomain(isPublicSuffix),
+      origin: v.nullish(originUrl(), null),
+      originHost: v.optional(originHost(), "preserve"),
+      originTimeoutMs: v.optional(whole(1, 600_000, "a whole number of milliseconds"), 30_000),
     }),
+    passphrases: passphraseList(),
     store: v.nullish(
       text(store, (value) => /^[a-z][a-z0-9+-]*:/.test(value)),
       null,
@@ -183,27 +135,10 @@ function configSchema(allowInsecure: boolean, isPublicSuffix: IsPublicSuffix) {
       text(limiter, (value) => /^(local$|[a-z][a-z0-9+-]*:.)/.test(value)),
       "local",
     ),
-    publisher: section({
-      domain: cookieDomain(isPublicSuffix),
-      origin: v.nullish(originUrl(), null),
-      originHost: v.optional(originHost(), "preserve"),
-      originTimeoutMs: v.optional(whole(1, 600_000, "a whole number of milliseconds"), 30_000),
-    }),
-    client: section({
-      ipHeader: headerName(),
-      countryHeader: headerName(),
-      regionHeader: headerName(),
-      protocolHeader: headerName(),
-      trustedProxies: v.optional(trustedProxies(), 0),
-    }),
-    ec: section({
-      passphrases: passphraseList(),
-      readEcHeader: v.optional(flag(), true),
-      pullSyncConcurrency: v.optional(whole(1, 100), 3),
-      mintPerAddressPerHour: v.optional(whole(0, 1_000_000), 1000),
-      adminTokenHash: v.nullish(secretHash(), null),
-      allowInsecurePartners: v.optional(flag(), false),
-    }),
+    readEcHeader: v.optional(flag(), true),
+    pullSyncConcurrency: v.optional(whole(1, 100), 3),
+    mintPerAddressPerHour: v.optional(whole(0, 1_000_000), 1000),
+    allowInsecurePartners: v.optional(flag(), false),
     consent: section({
       gdprCountries: v.optional(listOf(country(), "country codes"), [...DEFAULT_GDPR_COUNTRIES]),
       usStates: v.optional(listOf(state(), "state codes"), [...DEFAULT_US_STATES]),
@@ -228,32 +163,6 @@ function configSchema(allowInsecure: boolean, isPublicSuffix: IsPublicSuffix) {
     }),
     partners: v.optional(v.array(partnerSchema({ allowInsecure }), "a list of partners"), []),
   });
-  return v.pipe(
-    sections,
-    v.forward(
-      v.partialCheck(
-        [
-          ["listen", "host"],
-          ["ec", "allowInsecurePartners"],
-        ],
-        ({ listen, ec }) => !ec.allowInsecurePartners || isLoopbackHost(listen.host),
-        "false, unless listen.host is a loopback address",
-      ),
-      ["ec", "allowInsecurePartners"],
-    ),
-    v.forward(
-      v.partialCheck(
-        [
-          ["listen", "host"],
-          ["listen", "port"],
-          ["publisher", "origin"],
-        ],
-        ({ listen, publisher }) => publisher.origin === null || !isOwnAddress(publisher.origin, listen),
-        "another address than the one that millrace itself listens on",
-      ),
-      ["publisher", "origin"],
-    ),
-  );
 }
 
 function isOwnAddress(origin: string, { host, port }: { host: string; port: number }): boolean {
@@ -263,71 +172,100 @@ function isOwnAddress(origin: string, { host, port }: { host: string; port: numb
   return originPort === port && sameHost;
 }
 
-type ConfigSchema = ReturnType<typeof configSchema>;
+type EdgeCookieSchema = ReturnType<typeof edgeCookieSchema>;
 
-/** A valid configuration with its defaults. */
-export type Config = v.InferOutput<ConfigSchema>;
+/** The section `edgeCookie` with its defaults. */
+export type EdgeCookieSection = v.InferOutput<EdgeCookieSchema>;
 
-/** A configuration as a person writes it: only `publisher.domain` and `ec.passphrases` have no default. */
-export type ConfigInput = v.InferInput<ConfigSchema> &
-  Required<Pick<v.InferInput<ConfigSchema>, "publisher" | "ec">>;
+/** What the Edge Cookie runs with: its section, and what services share. */
+export type Config = EdgeCookieSection & Pick<SharedConfig, "client" | "operator">;
 
-/** Names every fault of a configuration at once, and no secret. */
-export class ConfigError extends Error {
-  readonly faults: readonly Fault[];
+/** The same as a person writes it in code: only `publisher.domain` and `passphrases` have no default. */
+export type ConfigInput = v.InferInput<EdgeCookieSchema> &
+  Required<Pick<v.InferInput<EdgeCookieSchema>, "publisher">> &
+  Pick<SharedInput, "client" | "operator">;
 
-  constructor(faults: readonly Fault[]) {
-    const count = faults.length === 1 ? "a fault" : `${faults.length} faults`;
-    super(
-      `the configuration has ${count}:\n${faults.map((fault) => `  ${describeFault(fault)}`).join("\n")}`,
+/** The section `edgeCookie` of the configuration. */
+export const edgeCookieSection: ConfigSection<EdgeCookieSection> = {
+  name: "edgeCookie",
+  schema: (given, isPublicSuffix) =>
+    edgeCookieSchema((given as ConfigInput | null)?.allowInsecurePartners === true, isPublicSuffix),
+  faults: (given, isServed) => [...repetitions(given), ...(isServed ? missingOrigin(given) : [])],
+};
+
+/** The Edge Cookie's configuration in a whole one; `undefined`: it has no section. */
+export function edgeCookieIn(config: ComposedConfig): Config | undefined {
+  const section = config.section(edgeCookieSection);
+  const { client, operator } = config.shared;
+  return section === undefined ? undefined : { ...section, client, operator };
+}
+
+/** A whole configuration with an Edge Cookie, as a person writes it. */
+export type EdgeConfigInput = Partial<SharedInput> & {
+  $schema?: string;
+  edgeCookie: Omit<ConfigInput, "client" | "operator">;
+};
+
+/**
+ * Reads a whole configuration on a host that runs the Edge Cookie alone.
+ * @param env environment variables, as in {@link composeConfig}.
+ * @throws {ConfigError} naming every fault at once.
+ */
+export function readEdgeConfig(input: unknown, env: Environment = {}): Config {
+  return edgeCookieIn(composeConfig([edgeCookieSection], { edgeCookie: {}, ...(input as object) }, { env }))!;
+}
+
+/**
+ * Reads the configuration of an Edge Cookie that is embedded in code: the fields of the section `edgeCookie`, and `client`
+ * and `operator` beside them.
+ * @returns the configuration with its defaults. Parsing that again changes nothing.
+ * @throws {ConfigError} naming every fault at once.
+ */
+export function parseConfig(input: unknown): Config {
+  const { client, operator, ...section } = (input ?? {}) as Partial<ConfigInput>;
+  try {
+    const shared = {
+      ...(client === undefined ? {} : { client }),
+      ...(operator === undefined ? {} : { operator }),
+    };
+    return edgeCookieIn(composeConfig([edgeCookieSection], { ...shared, edgeCookie: section }, { env: {} }))!;
+  } catch (error) {
+    if (!(error instanceof ConfigError)) throw error;
+    throw new ConfigError(
+      error.faults.map((fault) => ({ ...fault, field: fault.field.replace(/^edgeCookie\.?/, "") })),
     );
-    this.name = "ConfigError";
-    this.faults = faults;
   }
 }
 
 /**
- * Reads a configuration.
- *
- * @param input as parsed from JSON, or written in code.
- * @param env environment variables: `MILLRACE_…` override the input, any may be named by `{"env": …}`.
- * @param readFile reads what `{"file": …}` names; left out where there are no files.
- * @param isPublicSuffix left out where the list of public suffixes is not at hand.
- * @returns the configuration with its defaults. Parsing that again changes nothing.
- * @throws {ConfigError} if anything is wrong.
+ * What keeps a server of ours from running with a section, beyond what the schema finds.
+ * @param listen where the service will listen.
  */
-export function parseConfig(
-  input: unknown,
-  env: Environment,
-  readFile?: ReadFile,
-  isPublicSuffix: IsPublicSuffix = () => false,
-): Config {
-  const overridden = overrideByEnvironment(input ?? {}, env, configSchema(false, isPublicSuffix));
-  const { value, faults: unresolved, fields: secret } = resolveSecrets(overridden.value, env, readFile);
-  const parsed = v.safeParse(configSchema(allowsInsecure(value), isPublicSuffix), value);
-  const alreadySaid = new Set(unresolved.map(({ field }) => field));
-  const faults = [
-    ...overridden.faults,
-    ...unresolved,
-    ...faultsOf(parsed.issues ?? [], (field) => secret.has(field)).filter(
-      ({ field }) => !alreadySaid.has(field),
-    ),
-    ...repetitions(value),
-  ];
-  if (parsed.success && faults.length === 0) return parsed.output;
-  throw new ConfigError(
-    faults.map((fault) => {
-      const variable = overridden.variables.get(fault.field);
-      return variable === undefined ? fault : { ...fault, field: `${fault.field} (from ${variable})` };
-    }),
-  );
+export function servingFaults(
+  { publisher, allowInsecurePartners }: EdgeCookieSection,
+  listen: { host: string; port: number },
+): Fault[] {
+  const faults: Fault[] = [];
+  if (publisher.origin !== null && isOwnAddress(publisher.origin, listen)) {
+    const expected = "another address than the one that millrace itself listens on";
+    faults.push({ field: "edgeCookie.publisher.origin", found: JSON.stringify(publisher.origin), expected });
+  }
+  if (allowInsecurePartners && !isLoopbackHost(listen.host)) {
+    const expected = "false, unless listen.host is a loopback address";
+    faults.push({ field: "edgeCookie.allowInsecurePartners", found: "true", expected });
+  }
+  return faults;
 }
 
-function allowsInsecure(value: unknown): boolean {
-  return (value as ConfigInput | null)?.ec?.allowInsecurePartners === true;
+/** A server of ours needs a site to stand in front of. */
+function missingOrigin(given: unknown): Fault[] {
+  const origin = (given as Partial<ConfigInput> | null)?.publisher?.origin;
+  if (origin !== undefined && origin !== null && origin !== "") return [];
+  const expected = "the site to put the Edge Cookie in front of, such as http://127.0.0.1:9000";
+  return [{ field: "publisher.origin", found: "missing", expected }];
 }
 
-/** Partners that share an id or a key. Read from the input, so that other faults do not hide these. */
+/** Partners that share an id or a key. */
 function repetitions(value: unknown): Fault[] {
   const partners: unknown = (value as ConfigInput | null)?.partners;
   if (!Array.isArray(partners)) return [];

@@ -2,14 +2,18 @@
  * The public face: wraps a fetch handler so that the site it serves has a first-party identity.
  * @module
  */
+
+import type { Fault } from "../../runtime/lib/schema.ts";
 import { createLog } from "../../runtime/observe/log.ts";
-import { createMetrics } from "../../runtime/observe/metrics.ts";
+import { createMetrics, type MetricsRegistry } from "../../runtime/observe/metrics.ts";
 import type { Client, Clock, Fetch, Log, Random, RateLimiter, Store } from "../../runtime/platform.ts";
+import { ConfigError } from "../config/compose.ts";
 import type { FetchHandler, Host } from "../hosts/host.ts";
-import { tableSizes } from "../hosts/table-sizes.ts";
 import { needsSocketAddress, readClient } from "../http/client.ts";
+import type { LoadApp } from "./app.ts";
 import { type Config, type ConfigInput, parseConfig, publicSuffixExpected } from "./config.ts";
 import { createService, type Service } from "./service.ts";
+import { tableSizes } from "./table-needs.ts";
 
 /** When a running service looks `publisher.domain` up in the list of public suffixes, in milliseconds. */
 const DOMAIN_CHECK_AFTER_MS = 1000;
@@ -24,6 +28,8 @@ export interface OwnParts {
   fetch?: Fetch | undefined;
   /** Who asks, where neither the socket nor the headers named under `client` tell it. */
   readClient?: ((request: Request, address: string | null) => Client) | undefined;
+  /** Default: a registry of its own. */
+  metrics?: MetricsRegistry | undefined;
   /** The address that a server of ours is bound to; left out where the host does the listening. */
   boundTo?: string | undefined;
 }
@@ -52,48 +58,68 @@ export interface EdgeCookieHandler<Args extends unknown[]> {
  * Binds the Edge Cookie to a runtime.
  * @returns `edgeCookie(options)(handler)`.
  */
-export function createEdgeCookie<Args extends unknown[]>(host: Host<Args>) {
+export function createEdgeCookie<Args extends unknown[]>(host: Host<Args>, loadApp: LoadApp) {
   /**
    * Gives the site behind a fetch handler a first-party identity.
    *
-   * @param options the configuration; `publisher.domain` and `ec.passphrases` have no default.
+   * @param options the configuration; `publisher.domain` and `passphrases` have no default.
    * @returns a function that wraps your handler and gives back one of the same shape.
    * @throws {ConfigError} naming every fault of the configuration at once.
    * @example
    * ```ts
    * import { edgeCookie } from "millrace";
-   * const ec = edgeCookie({ publisher: { domain: "example.com" }, ec: { passphrases: ["a long secret of yours"] } });
+   * const ec = edgeCookie({ publisher: { domain: "example.com" }, passphrases: ["a long secret of yours"] });
    * export default { fetch: ec((request) => new Response("hello")) };
    * ```
    */
   return function edgeCookie(options: EdgeCookieOptions) {
-    const { store, limiter, log, clock, random, fetch, readClient, boundTo, ...input } = options;
-    const config = parseConfig(
-      {
-        ...input,
-        ...(typeof store === "string" ? { store } : {}),
-        ...(typeof limiter === "string" ? { limiter } : {}),
-      },
-      {},
-    );
-    return withConfig(host, config, {
+    const { store, limiter, log, clock, random, fetch, readClient, metrics, boundTo, ...input } = options;
+    const config = parseConfig({
+      ...input,
+      ...(typeof store === "string" ? { store } : {}),
+      ...(typeof limiter === "string" ? { limiter } : {}),
+    });
+    return withConfig(host, loadApp, config, {
       ...(typeof store === "object" ? { store } : {}),
       ...(typeof limiter === "object" ? { limiter } : {}),
-      ...{ log, clock, random, fetch, readClient, boundTo },
+      ...{ log, clock, random, fetch, readClient, metrics, boundTo },
     });
   };
+}
+
+/** @throws {ConfigError} if the host has no store or no limiter for a URL. */
+function mustOpen(
+  host: Pick<Host, "storeFault" | "limiterFault" | "defaultStore">,
+  config: Config,
+  own: OwnParts,
+): void {
+  const faults: Fault[] = [];
+  const store = own.store === undefined ? host.storeFault(config.store ?? host.defaultStore) : null;
+  const limiter = own.limiter === undefined ? host.limiterFault(config.limiter) : null;
+  if (store !== null)
+    faults.push({ field: "store", found: "a store that this host does not have", expected: store });
+  if (limiter !== null) {
+    faults.push({ field: "limiter", found: "a limiter that this host does not have", expected: limiter });
+  }
+  if (faults.length > 0) throw new ConfigError(faults);
 }
 
 /**
  * The same for a configuration that has been parsed: for hosts where parsing would be a good part of every request.
  * @returns a function that wraps a handler.
  */
-export function withConfig<Args extends unknown[]>(host: Host<Args>, config: Config, own: OwnParts) {
+export function withConfig<Args extends unknown[]>(
+  host: Host<Args>,
+  loadApp: LoadApp,
+  config: Config,
+  own: OwnParts,
+) {
   const clientOf =
     own.readClient ??
     ((request: Request, address: string | null) => readClient(request.headers, address, config.client));
   // Some hosts make a call of it.
   const needsAddress = own.readClient !== undefined || needsSocketAddress(config.client);
+  mustOpen(host, config, own);
   const clock = own.clock ?? host.clock;
   const random = own.random ?? host.random;
   let service: Service | undefined;
@@ -127,11 +153,11 @@ export function withConfig<Args extends unknown[]>(host: Host<Args>, config: Con
       clock,
       random,
       fetch: own.fetch ?? host.fetch,
-      fetchPublic: own.fetch ?? host.fetchPublic(config.ec.allowInsecurePartners),
+      fetchPublic: own.fetch ?? host.fetchPublic(config.allowInsecurePartners),
       livesBetweenRequests: host.livesBetweenRequests,
       log,
-      metrics: createMetrics(),
-      loadApp: host.loadApp,
+      metrics: own.metrics ?? createMetrics(),
+      loadApp,
       boundTo: own.boundTo ?? null,
     });
   }

@@ -49,6 +49,7 @@ import type {
 } from "../../runtime/platform.ts";
 import { DELAYS_MS, monotonicClock, SyncEngine, type SyncView } from "../../runtime/sync/index.ts";
 import { type HotPath, windowTime } from "../../wasm/hotpath.ts";
+import type { OperatorRules } from "../http/operator.ts";
 import { createReadiness, type Readiness } from "../http/readiness.ts";
 import { atOnce, createInTurn, type InTurn } from "../http/turns.ts";
 import type { App, LoadApp } from "./app.ts";
@@ -114,6 +115,8 @@ export interface Services extends Parts {
   sha256Hex(text: string): string;
   /** The graph entry of a visitor seen now for the first time. */
   newEntryFor(context: EcContext): GraphEntry;
+  /** Who the operator is. */
+  readonly operator: OperatorRules;
   /** Drops the work that waits for an id. */
   dropQueued(id: string): void;
   /** What the sync engine is doing now. */
@@ -221,7 +224,7 @@ export function createService(given: Parts): Service {
   const parts = { ...given, store };
   // Of everything that is counted in the hot path's windows: no correction of the clock opens or shuts one.
   const time = windowTime(clock);
-  const identity = createIdentity(hotPath, config.ec.passphrases);
+  const identity = createIdentity(hotPath, config.passphrases);
   const graph = createGraph(store, clock, random);
   const mayAdopt = createAdoption(identity, limiter);
   const mayEnd = createMayEnd(identity, graph, limiter);
@@ -234,7 +237,7 @@ export function createService(given: Parts): Service {
     ...parts,
     clock: monotonic,
     configured: sealPartners(config, sha256Hex),
-    rules: { allowInsecure: config.ec.allowInsecurePartners },
+    rules: { allowInsecure: config.allowInsecurePartners },
     sha256Hex,
     log: logOnce,
   });
@@ -247,7 +250,7 @@ export function createService(given: Parts): Service {
     time,
     // Those that the engine has, and those that are being handed to it.
     maxRuns: 2 * config.sync.maxQueued,
-    allowInsecure: config.ec.allowInsecurePartners,
+    allowInsecure: config.allowInsecurePartners,
   });
   const { maxConcurrentPerDomain, maxPerMinutePerDomain, maxQueued } = config.sync;
   const engine = new SyncEngine({
@@ -256,7 +259,7 @@ export function createService(given: Parts): Service {
     context: pullSync.context,
     limits: { maxConcurrent: maxConcurrentPerDomain, maxPerMinute: maxPerMinutePerDomain },
     limitsFor: pullSync.limitsFor,
-    mainPathConcurrency: config.ec.pullSyncConcurrency,
+    mainPathConcurrency: config.pullSyncConcurrency,
     maxQueued,
     ...PULL_TIMEOUTS,
     ownHosts: [config.publisher.domain],
@@ -308,6 +311,7 @@ export function createService(given: Parts): Service {
     policy,
     sha256Hex,
     newEntryFor,
+    operator: { tokenHash: () => config.operator.tokenHash, hotPath, sha256Hex, boundTo: given.boundTo },
     dropQueued,
     inspectSync: () => engine.inspect(),
     readiness: createReadiness({
@@ -328,7 +332,7 @@ export function createService(given: Parts): Service {
     return app;
   }
   const ownAnswer: App = (...args) => (app ? app(...args) : loaded().then((answer) => answer(...args)));
-  const settings = { identity, policy, readEcHeader: config.ec.readEcHeader };
+  const settings = { identity, policy, readEcHeader: config.readEcHeader };
   const domain = config.publisher.domain;
   const pending = new Set<Promise<unknown>>();
   const requestsOf = counters((route: RouteKind, branch: Finalization["branch"]) =>
@@ -457,7 +461,7 @@ export function createService(given: Parts): Service {
   }
 
   /** How many ids one address may have in an hour. */
-  const mints = { limit: config.ec.mintPerAddressPerHour, windowMs: HOUR_MS, family: "addresses" } as const;
+  const mints = { limit: config.mintPerAddressPerHour, windowMs: HOUR_MS, family: "addresses" } as const;
 
   /** Mints an id for a page's visitor who needs one; waits only where the limiter is elsewhere, and not long. */
   function mint(context: EcContext, request: RequestHead): void | Promise<void> {

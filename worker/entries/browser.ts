@@ -44,7 +44,7 @@ export interface BrowserServeOptions {
  * ```
  */
 export function serve(options: BrowserOptions, { site = fetch }: BrowserServeOptions = {}): void {
-  parseConfig(configOf(options, randomText()), {});
+  parseConfig(configOf(options, randomText()));
   const visits = createVisits(options);
   const visit = async (event: LongEvent) => {
     if (hasCookies()) await visits.withoutPage(event);

@@ -3,6 +3,7 @@
  * @module
  */
 import { createEdgeCookie } from "../ec/edge-cookie.ts";
+import { loadAllRoutes } from "../ec/routes/load.ts";
 import { processHost } from "../hosts/process/process-host.ts";
 import type { Entry } from "../hosts/server.ts";
 import type { NodeExchange } from "../http/fetch-listener.ts";
@@ -25,7 +26,7 @@ export const host = processHost<BunArgs>({
   },
 });
 
-export const edgeCookie = createEdgeCookie(host);
+export const edgeCookie = createEdgeCookie(host, loadAllRoutes);
 export { ecOf } from "../ec/service.ts";
 
 /** Serves with `node:http`, as on Node: `Bun.serve` changes paths and ends silent connections after 255 s. */

@@ -13,8 +13,9 @@ import { durableObjectStore, spreadOver } from "../../runtime/stores/durable-obj
 import simd from "../../wasm/built/simd.wasm";
 import { createHotPath } from "../../wasm/hotpath.ts";
 import { precompiledKernels } from "../../wasm/precompiled.ts";
-import { type ConfigInput, parseConfig } from "../ec/config.ts";
+import { type ConfigInput, type EdgeConfigInput, readEdgeConfig } from "../ec/config.ts";
 import { createEdgeCookie, type EdgeCookieHandler, type EdgeCookieOptions } from "../ec/edge-cookie.ts";
+import { loadAllRoutes } from "../ec/routes/load.ts";
 import type { Millrace } from "../hosts/cloudflare/object.ts";
 import { clock, keepAlive, objectCalls } from "../hosts/cloudflare/request.ts";
 import { originOf } from "../hosts/event/event-host.ts";
@@ -45,9 +46,11 @@ function objectsOf(binding: string) {
   return objectCalls(namespace);
 }
 
+const DURABLE_OBJECT = /^durable-object:(\w+)$/;
+
 /** The binding that a store's or limiter's URL names. */
 function bindingIn(url: string, what: string): string {
-  const binding = /^durable-object:(\w+)$/.exec(url)?.[1];
+  const binding = DURABLE_OBJECT.exec(url)?.[1];
   if (binding === undefined) throw new Error(`cloudflare has no such ${what}; it has durable-object:BINDING`);
   return binding;
 }
@@ -81,8 +84,10 @@ export const host: Host<CloudflareArgs> = {
   // A Worker reaches the public internet and nothing behind it; the partner's own list of hosts is what guards.
   fetchPublic: () => decoding,
   livesBetweenRequests: false,
-  loadApp: () => import("../ec/routes/all.ts"),
   createHotPath: ({ random }) => createHotPath(precompiledKernels(simd), { maxKeys: MAX_KEYS, random }),
+  storeFault: (url) => (DURABLE_OBJECT.test(url) ? null : "durable-object:BINDING on cloudflare"),
+  limiterFault: (url) =>
+    url === "local" || DURABLE_OBJECT.test(url) ? null : "local or durable-object:BINDING on cloudflare",
   openStore,
   openLimiter,
   // Cloudflare sets it on every request, in place of what the client sent.
@@ -90,7 +95,7 @@ export const host: Host<CloudflareArgs> = {
   background: () => ({ waitUntil: keepAlive }),
 };
 
-const withHost = createEdgeCookie(host);
+const withHost = createEdgeCookie(host, loadAllRoutes);
 
 /**
  * Gives the site behind a fetch handler a first-party identity, as on any host. Who asks and from where, Cloudflare knows,
@@ -101,7 +106,7 @@ const withHost = createEdgeCookie(host);
  * import { env } from "cloudflare:workers";
  * import { edgeCookie, Millrace } from "millrace/cloudflare";
  * export { Millrace };
- * const ec = edgeCookie({ publisher: { domain: "example.com" }, ec: { passphrases: [env.PASSPHRASE] } });
+ * const ec = edgeCookie({ publisher: { domain: "example.com" }, passphrases: [env.PASSPHRASE] });
  * export default { fetch: ec((request) => fetch(request)) };
  * ```
  */
@@ -130,7 +135,7 @@ function clientReader(names: ConfigInput["client"] = {}) {
 }
 
 /** A configuration as it is bundled: any text in it may be `{"env": "NAME"}`, a variable or secret of the Worker. */
-export type CloudflareConfig = WithEnv<ConfigInput>;
+export type CloudflareConfig = WithEnv<EdgeConfigInput>;
 
 type WithEnv<T> = T extends string
   ? T | { env: string }
@@ -165,7 +170,7 @@ export function serve(
   { site }: CloudflareServeOptions = {},
 ): { fetch: EdgeCookieHandler<CloudflareArgs> } {
   const texts = Object.entries(env).filter(([, value]) => typeof value === "string");
-  const config = parseConfig(given, Object.fromEntries(texts) as Record<string, string>);
+  const config = readEdgeConfig(given, Object.fromEntries(texts) as Record<string, string>);
   const log = createLog({ level: host.logLevel, write: host.writeLog, clock });
   const wrap = edgeCookie({ ...config, store: config.store ?? host.defaultStore, log });
   return { fetch: wrap(site ?? originOf(host, config, rawFetch, log)) };

@@ -4,6 +4,7 @@
  */
 import { denoKvStore } from "../../runtime/stores/deno-kv.ts";
 import { createEdgeCookie } from "../ec/edge-cookie.ts";
+import { loadAllRoutes } from "../ec/routes/load.ts";
 import { processHost } from "../hosts/process/process-host.ts";
 import type { Entry } from "../hosts/server.ts";
 import type { NodeExchange } from "../http/fetch-listener.ts";
@@ -37,7 +38,7 @@ export const host = processHost<DenoArgs>({
   ...(isOnDeploy ? { defaultStore: "deno-kv:" } : {}),
 });
 
-export const edgeCookie = createEdgeCookie(host);
+export const edgeCookie = createEdgeCookie(host, loadAllRoutes);
 export { ecOf } from "../ec/service.ts";
 
 /** Serves with `node:http`, as on Node: `Deno.serve` changes paths and stops accepting when descriptors run out. */

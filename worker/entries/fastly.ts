@@ -16,9 +16,10 @@ import type { Client, RateLimiter, Store } from "../../runtime/platform.ts";
 import { fastlyKvStore } from "../../runtime/stores/fastly-kv.ts";
 import { createHotPath } from "../../wasm/hotpath.ts";
 import { portableKernels } from "../../wasm/portable.ts";
-import { type Config, type ConfigInput, parseConfig } from "../ec/config.ts";
+import { type Config, type ConfigInput, type EdgeConfigInput, readEdgeConfig } from "../ec/config.ts";
 import { createEdgeCookie, type EdgeCookieOptions, withConfig } from "../ec/edge-cookie.ts";
 import { passphraseFault } from "../ec/passphrase.ts";
+import { loadAllRoutes } from "../ec/routes/load.ts";
 import { installAbort } from "../hosts/event/abort.ts";
 import { cancellable } from "../hosts/event/cancellable.ts";
 import { answerEvents, clock, originOf, type ServedEvent } from "../hosts/event/event-host.ts";
@@ -78,15 +79,16 @@ export const host: Host<FastlyArgs> = {
   // Fastly resolves names out of our sight; the partner's own list of hosts is what guards.
   fetchPublic: () => safeFetch,
   livesBetweenRequests: false,
-  loadApp: () => import("../ec/routes/all.ts"),
   createHotPath: ({ random }) => createHotPath(portableKernels(), { maxKeys: MAX_KEYS, random }),
+  storeFault: (url) => (/^fastly-kv:./.test(url) ? null : "fastly-kv:NAME on fastly"),
+  limiterFault: (url) => (/^(local$|fastly-erl:.)/.test(url) ? null : "local or fastly-erl:NAME on fastly"),
   openStore,
   openLimiter: (url) => openLimiter(url, openStore(host.defaultStore)),
   address: (_request, [event]) => event?.client.address ?? null,
   background: ([event]) => event,
 };
 
-const withHost = createEdgeCookie(host);
+const withHost = createEdgeCookie(host, loadAllRoutes);
 
 /**
  * Gives the site behind a fetch handler a first-party identity, as on any host. The handler gets the event, too.
@@ -128,7 +130,7 @@ function placeOf(ip: string) {
 }
 
 /** A configuration as it is bundled: any text in it may be `{"secret": "NAME"}`, kept in the secret store `millrace`. */
-export type FastlyConfig = WithSecrets<ConfigInput>;
+export type FastlyConfig = WithSecrets<EdgeConfigInput>;
 
 /** What may be said beside the configuration. */
 export interface FastlyServeOptions {
@@ -156,7 +158,7 @@ export interface FastlyServeOptions {
  * ```
  */
 export function serve(bundled: FastlyConfig, options: FastlyServeOptions = {}): void {
-  const checked = parseConfig(replaceSecrets<ConfigInput>(bundled, standIn), {});
+  const checked = readEdgeConfig(replaceSecrets<EdgeConfigInput>(bundled, standIn));
   openLimiter(checked.limiter, openStore(checked.store ?? host.defaultStore));
   if (options.site === undefined && checked.publisher.origin === null) {
     throw new Error("there is no site: name publisher.origin, or give a site of your own");
@@ -169,7 +171,12 @@ export function serve(bundled: FastlyConfig, options: FastlyServeOptions = {}): 
     const site = options.site ?? originOf(host, config, dynamicFetch, log);
     const store = openStore(config.store ?? host.defaultStore);
     const limiter = openLimiter(config.limiter, store);
-    return withConfig(host, config, { store, limiter, log, readClient: clientReader(config.client) })(site);
+    return withConfig(host, loadAllRoutes, config, {
+      store,
+      limiter,
+      log,
+      readClient: clientReader(config.client),
+    })(site);
   });
 }
 
@@ -183,10 +190,10 @@ async function withStoredSecrets(checked: Config, names: string[]): Promise<Conf
     secrets.set(standIn(name), secret.plaintext());
   }
   const config = replaceTexts(checked, secrets);
-  for (const [index, passphrase] of config.ec.passphrases.entries()) {
+  for (const [index, passphrase] of config.passphrases.entries()) {
     const fault = passphraseFault(passphrase);
     if (fault !== null)
-      throw new Error(`ec.passphrases[${index}] in the secret store ${NAME}: expected ${fault}`);
+      throw new Error(`edgeCookie.passphrases[${index}] in the secret store ${NAME}: expected ${fault}`);
   }
   return config;
 }

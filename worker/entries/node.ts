@@ -3,6 +3,7 @@
  * @module
  */
 import { createEdgeCookie } from "../ec/edge-cookie.ts";
+import { loadAllRoutes } from "../ec/routes/load.ts";
 import { processHost } from "../hosts/process/process-host.ts";
 import type { Entry } from "../hosts/server.ts";
 import type { NodeExchange } from "../http/fetch-listener.ts";
@@ -16,7 +17,7 @@ export const host = processHost<NodeArgs>({
   address: (_request, [env]) => env?.incoming?.socket?.remoteAddress ?? null,
 });
 
-export const edgeCookie = createEdgeCookie(host);
+export const edgeCookie = createEdgeCookie(host, loadAllRoutes);
 export { ecOf } from "../ec/service.ts";
 
 /** Serves with `node:http`; `@hono/node-server` replaces the global `Request` and `Response` by faster ones. */

@@ -14,8 +14,9 @@ import type { Fetch, RateLimiter, Store } from "../../runtime/platform.ts";
 import { httpStore } from "../../runtime/stores/http.ts";
 import { createHotPath } from "../../wasm/hotpath.ts";
 import { portableKernels } from "../../wasm/portable.ts";
-import { type ConfigInput, parseConfig } from "../ec/config.ts";
+import { type EdgeConfigInput, readEdgeConfig } from "../ec/config.ts";
 import { createEdgeCookie, type EdgeCookieOptions, withConfig } from "../ec/edge-cookie.ts";
+import { loadAllRoutes } from "../ec/routes/load.ts";
 import { installAbort } from "../hosts/event/abort.ts";
 import { cancellable } from "../hosts/event/cancellable.ts";
 import { answerEvents, clock, originOf, type ServedEvent } from "../hosts/event/event-host.ts";
@@ -70,15 +71,17 @@ export const host: Host<WasiArgs> = {
   // Names are resolved out of our sight here; the partner's own list of hosts is what guards.
   fetchPublic: () => safeFetch,
   livesBetweenRequests: false,
-  loadApp: () => import("../ec/routes/all.ts"),
   createHotPath: ({ random }) => createHotPath(portableKernels(), { maxKeys: MAX_KEYS, random }),
+  storeFault: (url) =>
+    /^https?:/.test(url) ? null : "http://:TOKEN@HOST:PORT/, which millrace store serves",
+  limiterFault: (url) => (url === "local" ? null : "local"),
   openStore,
   openLimiter: (url) => openLimiter(url, openStore(host.defaultStore)),
   address: () => null,
   background: ([event]) => event,
 };
 
-const withHost = createEdgeCookie(host);
+const withHost = createEdgeCookie(host, loadAllRoutes);
 
 /**
  * Gives the site behind a fetch handler a first-party identity, as on any host. The handler gets the event, too.
@@ -99,6 +102,13 @@ export function environment(): Record<string, string> {
   return Object.fromEntries(getEnvironment());
 }
 
+/** A part of a configuration: the environment may add the rest. */
+type DeepPartial<T> = T extends readonly unknown[]
+  ? T
+  : T extends object
+    ? { [Key in keyof T]?: DeepPartial<T[Key]> }
+    : T;
+
 /** What may be said beside the configuration. */
 export interface WasiServeOptions {
   /** The wrapped handler; left out, `publisher.origin` answers. */
@@ -109,7 +119,7 @@ export interface WasiServeOptions {
  * Answers every request: the site, with an identity.
  *
  * @param bundled the part of the configuration that is built in. Environment variables add to it and override it:
- * `MILLRACE_` and the field's path, such as `MILLRACE_STORE`; a text may be `{"env": "NAME"}`. A fault is in the log
+ * `MILLRACE_` and the field's path, such as `MILLRACE_EDGE_COOKIE_STORE`; a text may be `{"env": "NAME"}`. A fault is in the log
  * of the first request.
  *
  * @example
@@ -118,14 +128,16 @@ export interface WasiServeOptions {
  * serve({ client: { ipHeader: "x-real-ip", countryHeader: "x-country" } });
  * ```
  */
-export function serve(bundled: Partial<ConfigInput> = {}, { site }: WasiServeOptions = {}): void {
+export function serve(bundled: DeepPartial<EdgeConfigInput> = {}, { site }: WasiServeOptions = {}): void {
   answerEvents(host, async (log) => {
-    const config = parseConfig(bundled, environment());
+    const config = readEdgeConfig(bundled, environment());
     if (config.store === null)
-      throw new Error("there is no store: set MILLRACE_STORE to http://:TOKEN@HOST:PORT/");
+      throw new Error("there is no store: set MILLRACE_EDGE_COOKIE_STORE to http://:TOKEN@HOST:PORT/");
     const store = openStore(config.store);
     const limiter = openLimiter(config.limiter, store);
-    return withConfig(host, config, { store, limiter, log })(site ?? originOf(host, config, rawFetch, log));
+    return withConfig(host, loadAllRoutes, config, { store, limiter, log })(
+      site ?? originOf(host, config, rawFetch, log),
+    );
   });
 }
 

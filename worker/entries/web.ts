@@ -9,6 +9,7 @@ import { memoryStore } from "../../runtime/stores/memory.ts";
 import { createHotPath } from "../../wasm/hotpath.ts";
 import { inlineKernels } from "../../wasm/inline.ts";
 import { createEdgeCookie } from "../ec/edge-cookie.ts";
+import { loadAllRoutes } from "../ec/routes/load.ts";
 import type { Host } from "../hosts/host.ts";
 import { makeTables, sizesFor } from "../hosts/table-sizes.ts";
 
@@ -37,8 +38,9 @@ export const host: Host<WebArgs> = {
   // Names are resolved out of our sight here; the partner's own list of hosts is what guards.
   fetchPublic: () => (url, init) => fetch(url, init),
   livesBetweenRequests: false,
-  loadApp: () => import("../ec/routes/all.ts"),
   createHotPath: (options) => createHotPath(inlineKernels(), { maxKeys: MAX_KEYS, ...options }),
+  storeFault: (url) => (url === "memory:" ? null : "memory:, or a store of your own as an object"),
+  limiterFault: (url) => (url === "local" ? null : "local, or a limiter of your own as an object"),
   openStore(url) {
     if (url === "memory:") return memoryStore({ clock });
     throw new Error("this entry opens memory: only; give a store of your own as an object");
@@ -62,5 +64,5 @@ function hasWaitUntil(value: unknown): value is { waitUntil(work: Promise<unknow
   return typeof (value as { waitUntil?: unknown } | null | undefined)?.waitUntil === "function";
 }
 
-export const edgeCookie = createEdgeCookie(host);
+export const edgeCookie = createEdgeCookie(host, loadAllRoutes);
 export { ecOf } from "../ec/service.ts";

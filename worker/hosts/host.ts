@@ -5,7 +5,6 @@
 import type { LogLevel } from "../../runtime/observe/log.ts";
 import type { Background, Clock, Fetch, Random, RateLimiter, Store } from "../../runtime/platform.ts";
 import type { HotPath, HotPathOptions } from "../../wasm/hotpath.ts";
-import type { LoadApp } from "../ec/app.ts";
 import type { TableSizes } from "./table-sizes.ts";
 
 /** A Web-standard handler; `host` is whatever else the runtime hands to it (`info`, `server`, `env, ctx`, …). */
@@ -41,9 +40,11 @@ export interface Host<Args extends unknown[] = unknown[]> {
   fetchPublic(allowLoopback: boolean): Fetch;
   /** True where the process lives on between requests, so that waiting work may stay in memory. */
   readonly livesBetweenRequests: boolean;
-  /** The routes that the service has here. */
-  readonly loadApp: LoadApp;
   createHotPath(options: HotPathOptions): HotPath;
+  /** What a store's URL must be on this host, if it is one that the host cannot open; else `null`. */
+  storeFault(url: string): string | null;
+  /** The same for a limiter's URL. */
+  limiterFault(url: string): string | null;
   /**
    * Opens the store that a configuration's `store` names.
    * @throws {Error} naming the schemes that this host has, if it has none for `url`.

@@ -7,14 +7,15 @@ import { createServer, type IncomingMessage, type ServerResponse } from "node:ht
 import type { AddressInfo, Socket } from "node:net";
 import type { Duplex } from "node:stream";
 import type { Log } from "../../runtime/platform.ts";
-import { type Listen, type Server, urlOf } from "../hosts/server.ts";
+import { type Listen, type Served, type Server, urlOf } from "../hosts/server.ts";
 import { CLIENT_CLOCKS, MAX_HEADER_BYTES } from "./clocks.ts";
-import { fetchListener, type ServedHandler, TypedAsGiven } from "./fetch-listener.ts";
+import { fetchListener, TypedAsGiven } from "./fetch-listener.ts";
 import { Fields } from "./fields.ts";
 import { isEnding } from "./linger.ts";
-import type { ReverseProxy } from "./proxy.ts";
 import { refuse, refuseOnSocket } from "./refuse.ts";
-import { readHead } from "./request-head.ts";
+import { type RequestHead, readHead } from "./request-head.ts";
+import { siteOf } from "./site-of.ts";
+import { acceptWebSockets, type WebSockets } from "./web-sockets.ts";
 
 /** How often a closing server looks for connections that have become idle, in milliseconds. */
 const IDLE_CHECK_MS = 50;
@@ -25,18 +26,19 @@ const RESERVED_DESCRIPTORS = 64;
 
 /**
  * Starts a server.
- * @param handler answers what the proxy does not
- * @param proxy answers for a site behind; left out: the handler answers everything
+ * @param served at least one; several are told apart by the request's host.
  * @throws what the runtime throws if it cannot listen there.
  */
-export async function serveHttp(
-  handler: ServedHandler,
-  listen: Listen,
-  log: Log,
-  proxy?: ReverseProxy,
-): Promise<Server> {
+export async function serveHttp(served: readonly Served[], listen: Listen, log: Log): Promise<Server> {
   // As a URL has it: an IPv6 address needs its brackets.
-  const own = fetchListener(handler, new URL(urlOf(listen)).hostname);
+  const { hostname } = new URL(urlOf(listen));
+  const sites = served.map(({ handler, proxy, socket, hosts }) => ({
+    own: fetchListener(handler, hostname),
+    proxy,
+    sockets: socket && acceptWebSockets(socket),
+    hosts,
+  }));
+  const upgrades = sites.some(({ proxy, sockets }) => proxy !== undefined || sockets !== undefined);
   const upgraded = new Set<Duplex>();
 
   function answer(request: IncomingMessage, response: ServerResponse, expectsContinue: boolean): void {
@@ -47,10 +49,12 @@ export async function serveHttp(
       refuse(request, response, head);
     } else if (head.path === "*") {
       response.writeHead(204, { allow: METHODS }).end();
-    } else if (!proxy?.request(request, response, head, expectsContinue)) {
+    } else {
+      const site = siteOf(sites, head.host);
+      if (site.proxy?.request(request, response, head, expectsContinue)) return;
       if (expectsContinue) response.writeContinue();
       if (head.framing.kind !== "none") endStalledUpload(request);
-      own(request, response);
+      site.own(request, response);
     }
   }
 
@@ -64,7 +68,7 @@ export async function serveHttp(
       connectionsCheckingInterval: HEAD_CHECK_MS,
       // Other protocols are not switched to: such a request is answered as any other (RFC 9110, section 7.8).
       shouldUpgradeCallback: (request: IncomingMessage) =>
-        proxy !== undefined && /^websocket$/i.test(request.headers.upgrade ?? ""),
+        upgrades && /^websocket$/i.test(request.headers.upgrade ?? ""),
       ServerResponse: TypedAsGiven,
     } as Parameters<typeof createServer>[0] & object,
     (request, response) => answer(request, response, false),
@@ -77,7 +81,7 @@ export async function serveHttp(
     socket.on("error", () => {});
     const parsed = headOf(request);
     if ("status" in parsed) refuseOnSocket(socket, parsed);
-    else proxy!.upgrade(request, socket, parsed, head);
+    else upgradeTo(siteOf(sites, parsed.host), request, socket, parsed, head);
   });
   server.on("connect", (_request, socket) =>
     refuseOnSocket(socket, { status: 501, message: "CONNECT is not passed on to the origin" }),
@@ -109,9 +113,22 @@ export async function serveHttp(
       await new Promise((resolve) => server.close(resolve));
       clearInterval(idle);
       clearTimeout(end);
-      await proxy?.close();
+      await Promise.all(sites.map(({ proxy }) => proxy?.close()));
     },
   };
+}
+
+/** Switches a connection to a WebSocket: the service's own, else the origin's. */
+function upgradeTo(
+  { sockets, proxy }: { sockets: WebSockets | undefined; proxy: Served["proxy"] },
+  request: IncomingMessage,
+  socket: Socket,
+  head: RequestHead,
+  behind: Buffer,
+): void {
+  if (sockets !== undefined) sockets.accept(request, socket, behind);
+  else if (proxy !== undefined) proxy.upgrade(request, socket, head, behind);
+  else refuseOnSocket(socket, { status: 501, message: "there are no WebSockets here" });
 }
 
 /** Ends the connection of a client that sends nothing more of a body that it announced. */

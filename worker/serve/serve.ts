@@ -5,63 +5,62 @@
 import process from "node:process";
 import { inspect } from "node:util";
 import { settlesWithin } from "../../runtime/lib/within.ts";
-import type { Log, LogFields } from "../../runtime/platform.ts";
-import type { FetchHandler } from "../hosts/host.ts";
-import { type Entry, type Listen, type Server, urlOf } from "../hosts/server.ts";
-import type { ReverseProxy } from "../http/proxy.ts";
+import type { Log } from "../../runtime/platform.ts";
+import { type Entry, type Listen, type Served, type Server, urlOf } from "../hosts/server.ts";
+import type { RunningService } from "../service.ts";
+import { byAddress } from "./plan.ts";
+import { StartError } from "./start-error.ts";
 
 /** How long what is in flight may take to finish, in milliseconds. */
 const GRACE_MS = 10_000;
 /** How long background work and the closing of the store may take after that, in milliseconds. */
 const CLOSE_MS = 5_000;
 
-/** What is served. */
+/** One service as it is served. */
 export interface App {
-  // biome-ignore lint/suspicious/noExplicitAny: the host's arguments pass through unread.
-  handler: FetchHandler<any>;
-  listen: Listen;
-  /** Answers for a site behind the server, before the handler is asked. */
-  proxy?: ReverseProxy;
-  /** What else the line of the log tells that says that the server listens. */
-  facts?: LogFields;
-  /** Told the address once the server listens and has said so. */
+  /** Its name in the readiness line. */
+  readonly title: string;
+  readonly listen: Listen;
+  readonly service: Omit<RunningService, "status">;
+  /** Whether any free port will do where the chosen one is taken. Default: false. */
+  readonly anyPort?: boolean;
+  /** Called with the address once the server listens and the readiness line is written. */
   listening?(url: string): void;
-  /** Told that the process is about to end, before it stops accepting. */
-  stopping?(): void;
-  /** Ends responses that have no end of their own, once nothing more is accepted. */
-  endStreams?(): void;
-  /** Finishes background work and closes what is open. */
-  close(): Promise<void>;
 }
 
-/** Something that keeps the process from starting; its message says what to do about it. */
-export class StartError extends Error {
-  override readonly name = "StartError";
+/** What else {@link serveUntilSignal} may be given. */
+export interface ServeOptions {
+  /** Called on SIGHUP: reads the configuration again. Left out: SIGHUP changes nothing. */
+  reload?(): Promise<void>;
 }
 
 /**
- * Serves, says so on standard output, and ends the process on SIGTERM or SIGINT: with 0 once everything is finished,
- * with 1 if closing failed, and at once on a second signal.
+ * Serves, writes one readiness line for each service to standard output, and ends the process on SIGTERM or SIGINT: with 0
+ * once everything is finished, with 1 if closing failed, and at once on a second signal.
  * @throws {StartError} if it cannot listen.
  */
-export async function serveUntilSignal(entry: Entry, app: App, log: Log): Promise<void> {
+export async function serveUntilSignal(
+  entry: Entry,
+  apps: readonly App[],
+  log: Log,
+  { reload }: ServeOptions = {},
+): Promise<void> {
   logStrayOutput(log);
-  stayOnHangup(log);
-  // Well before anybody can know that there is something to stop: Deno takes a moment to begin listening to signals.
+  onHangup(log, reload);
+  // Before the readiness line: Deno takes a moment to begin listening to signals.
   const told = firstSignal();
-  const server = await listen(entry, app, log);
-  process.stdout.write(`millrace listening on ${server.url}\n`);
-  log.info("listening", { url: server.url, runtime: entry.host.name, ...app.facts });
-  app.listening?.(server.url);
+  const servers = await listenAll(entry, apps, log);
 
   log.info("stopping", { signal: await told });
   for (const name of SIGNALS) process.on(name, () => process.exit(1));
-  app.stopping?.();
+  const services = apps.map(({ service }) => service);
+  for (const service of services) service.stopping?.();
   try {
-    const closed = server.close(GRACE_MS);
-    app.endStreams?.();
+    const closed = Promise.all(servers.map((server) => server.close(GRACE_MS)));
+    for (const service of services) service.endStreams?.();
     await closed;
-    const inTime = await settlesWithin(app.close(), CLOSE_MS, entry.host.clock);
+    const closing = Promise.all(services.map((service) => service.close()));
+    const inTime = await settlesWithin(closing, CLOSE_MS, entry.host.clock);
     if (!inTime) throw new Error(`background work did not end within ${CLOSE_MS} ms`);
     log.info("stopped");
     process.exit(0);
@@ -71,11 +70,44 @@ export async function serveUntilSignal(entry: Entry, app: App, log: Log): Promis
   }
 }
 
+/** Listens on each address once, and says which service listens where. */
+async function listenAll(entry: Entry, apps: readonly App[], log: Log): Promise<Server[]> {
+  const servers: Server[] = [];
+  try {
+    for (const group of byAddress(apps)) {
+      const server = await listen(entry, group, log);
+      servers.push(server);
+      for (const { title, service, listening } of group) {
+        process.stdout.write(`millrace ${title} listening on ${server.url}\n`);
+        log.info("listening", {
+          service: title,
+          url: server.url,
+          runtime: entry.host.name,
+          ...service.facts,
+        });
+        listening?.(server.url);
+      }
+    }
+    return servers;
+  } catch (error) {
+    // An open server or store would keep the process alive.
+    await Promise.all(servers.map((server) => server.close(0)));
+    await Promise.all(apps.map(({ service }) => service.close()));
+    throw error;
+  }
+}
+
 const SIGNALS = ["SIGTERM", "SIGINT"] as const;
 
-/** A terminal that is closed, or a tool that has rotated logs, does not end work that is under way. */
-function stayOnHangup(log: Log): void {
-  process.on("SIGHUP", () => log.info("SIGHUP changes nothing: restart to read the configuration again"));
+/** SIGHUP reads the configuration again. It never ends the process: a closed terminal sends it, too. */
+function onHangup(log: Log, reload: ServeOptions["reload"]): void {
+  process.on("SIGHUP", () => {
+    if (reload === undefined) return log.info("SIGHUP: there is no configuration to read again");
+    log.info("SIGHUP: the configuration is read again");
+    reload().catch((error) =>
+      log.error("the configuration was not read again; the old one stays", { error }),
+    );
+  });
 }
 
 function firstSignal(): Promise<string> {
@@ -88,8 +120,20 @@ function firstSignal(): Promise<string> {
   });
 }
 
-async function listen(entry: Entry, { handler, listen, proxy }: App, log: Log): Promise<Server> {
-  const guarded = async (request: Request, ...args: unknown[]): Promise<Response> => {
+async function listen(entry: Entry, apps: readonly App[], log: Log): Promise<Server> {
+  const served = apps.map(({ service }) => ({ ...service, handler: guarded(service.handler, log) }));
+  const wanted = apps[0]!.listen;
+  try {
+    return await entry.serve(served, wanted, log);
+  } catch (error) {
+    if (apps.every(({ anyPort }) => anyPort)) return entry.serve(served, { ...wanted, port: 0 }, log);
+    throw new StartError(`cannot listen on ${urlOf(wanted)}: ${listenFault(error)}`, { cause: error });
+  }
+}
+
+/** Answers 500 where a handler throws. */
+function guarded(handler: Served["handler"], log: Log): Served["handler"] {
+  return async (request: Request, ...args: unknown[]): Promise<Response> => {
     try {
       return await handler(request, ...args);
     } catch (error) {
@@ -99,11 +143,6 @@ async function listen(entry: Entry, { handler, listen, proxy }: App, log: Log): 
       return plain(500, "the request failed; the log has the cause");
     }
   };
-  try {
-    return await entry.serve(guarded, listen, log, proxy);
-  } catch (error) {
-    throw new StartError(`cannot listen on ${urlOf(listen)}: ${listenFault(error)}`, { cause: error });
-  }
 }
 
 function plain(status: number, message: string): Response {
@@ -156,7 +195,9 @@ function logStrayOutput(log: Log): void {
   });
   process.removeAllListeners("warning");
   process.on("warning", (warning) => log.debug(warning.message, { source: warning.name }));
-  process.on("unhandledRejection", (error) => log.error("nobody dealt with a failure", { error }));
+  process.on("unhandledRejection", (error) =>
+    log.error("a promise was rejected without a handler", { error }),
+  );
   process.on("uncaughtException", (error) => {
     log.error("the process failed", { error });
     process.exit(1);

@@ -16,7 +16,7 @@ async function millrace(): Promise<Response> {
   const { edgeCookie } = await import(`../../../dist/worker/entries/${runtime}.js`);
   const wrap = edgeCookie({
     publisher: { domain: "publisher.example" },
-    ec: { passphrases: ["publisher-chosen-secret"] },
+    passphrases: ["publisher-chosen-secret"],
     client: { ipHeader: "x-ip", countryHeader: "x-country" },
     store: `sqlite:${database}`,
   });

@@ -24,7 +24,7 @@ export const HEADERS = { "x-ip": "198.18.0.7", "x-country": "JP", cookie: `ts-ec
 export const CONFIG = {
   publisher: { domain: "publisher.example" },
   client: { ipHeader: "x-ip", countryHeader: "x-country" },
-  ec: { passphrases: ["publisher-chosen-secret"] },
+  passphrases: ["publisher-chosen-secret"],
 };
 
 /** A bare hono app as a service or service worker. */

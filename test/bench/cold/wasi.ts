@@ -20,16 +20,20 @@ export const wasiRig: OpenRig = async (folder) => {
     return buildWasi(entry, join(folder, name));
   };
   const store = await serve(
-    serveStore({
-      store: memoryStore({ clock: { now: Date.now } }),
-      isToken: (token) => token === TOKEN,
-      log: { error() {} },
-    }),
+    [
+      {
+        handler: serveStore({
+          store: memoryStore({ clock: { now: Date.now } }),
+          isToken: (token) => token === TOKEN,
+          log: { error() {} },
+        }),
+      },
+    ],
     { host: "127.0.0.1", port: 0 },
     log,
   );
   const component = await built("millrace", MILLRACE);
-  const env = { MILLRACE_STORE: store.url.replace("://", `://:${TOKEN}@`) };
+  const env = { MILLRACE_EDGE_COOKIE_STORE: store.url.replace("://", `://:${TOKEN}@`) };
   const servers = [
     await startJco(component, "instance", env),
     await startJco(await built("hono", BARE), "instance", {}),

@@ -14,7 +14,7 @@ export function pageWith(options: Partial<EdgeCookieOptions>) {
     publisher: { domain: "publisher.example" },
     store: "memory:",
     client: { ipHeader: "x-ip", countryHeader: "x-country" },
-    ec: { passphrases: ["publisher-chosen-secret"] },
+    passphrases: ["publisher-chosen-secret"],
     log: silent,
     ...options,
   })(() => new Response("page"));

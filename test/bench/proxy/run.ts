@@ -14,6 +14,7 @@ import { type AddressInfo, connect } from "node:net";
 import { cpus, tmpdir } from "node:os";
 import { join } from "node:path";
 import process from "node:process";
+import { configFile } from "../../support/config-file.ts";
 import { nginx as nginxProgram } from "../../support/programs.ts";
 import { type ProcessRuntime, root, runtimes } from "../../support/spawn.ts";
 import { spreadOf } from "../harness.ts";
@@ -163,13 +164,15 @@ async function turn(command: readonly string[]): Promise<Turn> {
 const config = join(folder, "config.json");
 writeFileSync(
   config,
-  JSON.stringify({
-    listen: { port: 0 },
-    store: `sqlite:${join(folder, "graph.db")}`,
-    publisher: { domain: "site.example", origin: `http://127.0.0.1:${SITE_PORT}` },
-    ec: { passphrases: ["publisher-chosen-secret"] },
-    consent: { assumeCountry: "JP" },
-  }),
+  JSON.stringify(
+    configFile({
+      listen: { port: 0 },
+      store: `sqlite:${join(folder, "graph.db")}`,
+      publisher: { domain: "site.example", origin: `http://127.0.0.1:${SITE_PORT}` },
+      passphrases: ["publisher-chosen-secret"],
+      consent: { assumeCountry: "JP" },
+    }),
+  ),
 );
 
 async function limit(): Promise<Turn> {

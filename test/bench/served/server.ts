@@ -9,6 +9,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import process from "node:process";
 import type { EdgeCookieHandler, EdgeCookieOptions } from "../../../worker/ec/edge-cookie.ts";
+import { createEdgeCookie } from "../../../worker/ec/edge-cookie.ts";
+import { loadAllRoutes } from "../../../worker/ec/routes/load.ts";
 import type { FetchHandler } from "../../../worker/hosts/host.ts";
 import type { Entry } from "../../../worker/hosts/server.ts";
 
@@ -19,7 +21,7 @@ export interface Served {
 }
 
 const [runtime] = process.argv.slice(2);
-const { serve, edgeCookie } = (await import(`../../../worker/entries/${runtime}.ts`)) as Entry;
+const { serve, host } = (await import(`../../../worker/entries/${runtime}.ts`)) as Entry;
 const silent = { debug() {}, info() {}, warn() {}, error: console.error };
 const folder = mkdtempSync(join(tmpdir(), "millrace-bench-"));
 const visitor = { "x-ip": "203.0.113.1", "x-country": "JP" };
@@ -41,10 +43,13 @@ const partnersOf = (count: number, pulls: boolean) =>
   }));
 
 const wrapped = (options: Partial<EdgeCookieOptions>): EdgeCookieHandler<unknown[]> =>
-  edgeCookie({
+  createEdgeCookie(
+    host,
+    loadAllRoutes,
+  )({
     publisher: { domain: "publisher.example" },
     client: { ipHeader: "x-ip", countryHeader: "x-country" },
-    ec: { passphrases: ["publisher-chosen-secret"] },
+    passphrases: ["publisher-chosen-secret"],
     log: silent,
     ...options,
   })(page);
@@ -52,7 +57,7 @@ const wrapped = (options: Partial<EdgeCookieOptions>): EdgeCookieHandler<unknown
 const servers: Served["servers"] = {};
 
 async function listen(name: string, handler: FetchHandler, headers: Record<string, string>, path = "/") {
-  const { url } = await serve(handler, { host: "127.0.0.1", port: 0 }, silent);
+  const { url } = await serve([{ handler }], { host: "127.0.0.1", port: 0 }, silent);
   servers[name] = { url: url + path, headers };
   return url;
 }

@@ -8,6 +8,7 @@ import { decodeEntry, type GraphEntry } from "../../../runtime/ec/graph/entry.ts
 import type { Store } from "../../../runtime/platform.ts";
 import { httpStore } from "../../../runtime/stores/http.ts";
 import { sqliteStore } from "../../../runtime/stores/sqlite.ts";
+import { configFile } from "../../support/config-file.ts";
 import { generate, type LoadResult } from "../../support/load-generator.ts";
 import { behaviours, startPartnerServer } from "../../support/partner-server.ts";
 import { type ProcessRuntime, type Spawned, spawnServer } from "../../support/spawn.ts";
@@ -77,31 +78,34 @@ export async function runSoak({ runtime, seconds, hands, say }: SoakOptions): Pr
   const config = join(folder, "config.json");
   writeFileSync(
     config,
-    JSON.stringify({
-      publisher: {
-        domain: "publisher.example",
-        origin: `http://127.0.0.1:${(origin.address() as AddressInfo).port}`,
-      },
-      listen: { port: 0 },
-      store: `sqlite:${database}`,
-      client: { ipHeader: "x-ip", countryHeader: "x-country", regionHeader: "x-region" },
-      ec: { passphrases: ["publisher-chosen-secret"], allowInsecurePartners: true },
-      partners: [
-        {
-          id: "uploader",
-          apiKeyHash: createHash("sha256").update(UPLOAD_KEY).digest("hex"),
-          batchRateLimit: 1_000_000,
+    JSON.stringify(
+      configFile({
+        publisher: {
+          domain: "publisher.example",
+          origin: `http://127.0.0.1:${(origin.address() as AddressInfo).port}`,
         },
-        { id: "pixel", allowedReturnDomains: [new URL(PIXEL_RETURN).hostname], syncRateLimit: 1_000_000 },
-        ...pulled.map(({ url }, i) => ({
-          id: `pulled-${i}`,
-          pullSyncEnabled: true,
-          pullSyncUrl: url,
-          pullSyncAllowedDomains: ["127.0.0.1"],
-          pullToken: `token-${i}`,
-        })),
-      ],
-    }),
+        listen: { port: 0 },
+        store: `sqlite:${database}`,
+        client: { ipHeader: "x-ip", countryHeader: "x-country", regionHeader: "x-region" },
+        passphrases: ["publisher-chosen-secret"],
+        allowInsecurePartners: true,
+        partners: [
+          {
+            id: "uploader",
+            apiKeyHash: createHash("sha256").update(UPLOAD_KEY).digest("hex"),
+            batchRateLimit: 1_000_000,
+          },
+          { id: "pixel", allowedReturnDomains: [new URL(PIXEL_RETURN).hostname], syncRateLimit: 1_000_000 },
+          ...pulled.map(({ url }, i) => ({
+            id: `pulled-${i}`,
+            pullSyncEnabled: true,
+            pullSyncUrl: url,
+            pullSyncAllowedDomains: ["127.0.0.1"],
+            pullToken: `token-${i}`,
+          })),
+        ],
+      }),
+    ),
   );
   const preload = runtime === "node" ? "--import" : "--preload";
   const start = () =>

@@ -4,6 +4,7 @@ import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { configFile } from "../../support/config-file.ts";
 import { tcfString } from "../../support/consent-strings.ts";
 import { behaviours, startPartnerServer } from "../../support/partner-server.ts";
 import { spawnServer } from "../../support/spawn.ts";
@@ -56,25 +57,25 @@ export async function startSite(): Promise<Site> {
   const config = join(folder, "config.json");
   writeFileSync(
     config,
-    JSON.stringify({
-      publisher: { domain: DOMAIN, origin: `http://127.0.0.1:${(origin.address() as AddressInfo).port}` },
-      listen: { port: 0 },
-      store: `sqlite:${join(folder, "graph.db")}`,
-      client: { ipHeader: "x-ip", countryHeader: "x-country" },
-      ec: {
+    JSON.stringify(
+      configFile({
+        publisher: { domain: DOMAIN, origin: `http://127.0.0.1:${(origin.address() as AddressInfo).port}` },
+        listen: { port: 0 },
+        store: `sqlite:${join(folder, "graph.db")}`,
+        client: { ipHeader: "x-ip", countryHeader: "x-country" },
         passphrases: ["publisher-chosen-secret"],
-        adminTokenHash: createHash("sha256").update(ADMIN_TOKEN).digest("hex"),
+        operator: { tokenHash: createHash("sha256").update(ADMIN_TOKEN).digest("hex") },
         allowInsecurePartners: true,
-      },
-      partners: servers.map(({ url }, i) => ({
-        id: `partner-${i}`,
-        pullSyncEnabled: true,
-        pullSyncUrl: url,
-        pullSyncAllowedDomains: ["127.0.0.1"],
-        pullToken: `token-${i}`,
-        maxPerMinute: 100_000,
-      })),
-    }),
+        partners: servers.map(({ url }, i) => ({
+          id: `partner-${i}`,
+          pullSyncEnabled: true,
+          pullSyncUrl: url,
+          pullSyncAllowedDomains: ["127.0.0.1"],
+          pullToken: `token-${i}`,
+          maxPerMinute: 100_000,
+        })),
+      }),
+    ),
   );
   const server = await spawnServer("node", ["worker/cli/main.ts", "serve", "--config", config], {
     MILLRACE_LOG: "error",

@@ -48,8 +48,9 @@ export const host: Host<BrowserArgs> = {
   fetch: (url, init) => fetch(url, init),
   fetchPublic: () => fetchBare,
   livesBetweenRequests: false,
-  loadApp: () => import("./routes.ts"),
   createHotPath: (options) => createHotPath(inlineKernels(), { maxKeys: MAX_KEYS, ...options }),
+  storeFault: (url) => (/^indexeddb:./.test(url) ? null : "indexeddb:NAME in a browser"),
+  limiterFault: () => null,
   openStore,
   // A service worker ends after half a minute of rest, and what it counted in memory with it.
   openLimiter: () => storeLimiter(openStore(host.defaultStore), clock),

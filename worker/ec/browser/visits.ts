@@ -73,7 +73,10 @@ export function createVisits(options: BrowserOptions): Visits {
   async function open(): Promise<Opened> {
     const config = configOf(options, await deviceSecret(store, random));
     const readClient = (request: Request) => clients.get(request)!;
-    const handler = createEdgeCookie(host)({ ...config, store, readClient, log })(accompany);
+    const handler = createEdgeCookie(
+      host,
+      () => import("./routes.ts"),
+    )({ ...config, store, readClient, log })(accompany);
     return { handler, services: handler.service(nobody, noPage).services };
   }
 

@@ -4,19 +4,22 @@ import { normaliseIp } from "../../../runtime/ec/request/ip.ts";
 import { type Command, configOption, textOf, UsageError } from "../../cli/command.ts";
 import { configPath, readConfig } from "../../config/configured.ts";
 import { entryHere } from "../../entries/here.ts";
+import { edgeCookieSection } from "../config.ts";
 
 export const mint: Command = {
   summary: "print a fresh EC id for an address",
-  details: "Made with the newest of ec.passphrases. Nothing is stored.",
+  details: "Made with the newest of edgeCookie.passphrases. Nothing is stored.",
   options: { ...configOption, ip: { value: "ADDRESS", summary: "the visitor's address, IPv4 or IPv6" } },
-  async run(values) {
+  async run(values, sections) {
     const given = textOf(values, "ip");
     if (given === undefined) throw new UsageError("mint needs --ip ADDRESS");
     const ip = normaliseIp(given);
     if (ip === null) throw new UsageError(`"${given}" is no IP address`);
-    const config = await readConfig(configPath(textOf(values, "config")));
+    const composed = await readConfig(sections, configPath(textOf(values, "config")));
+    const config = composed.section(edgeCookieSection);
+    if (config === undefined) throw new UsageError("the configuration has no section edgeCookie");
     const { host } = await entryHere();
     const hotPath = host.createHotPath({ random: host.random });
-    process.stdout.write(`${createIdentity(hotPath, config.ec.passphrases).mint(ip)}\n`);
+    process.stdout.write(`${createIdentity(hotPath, config.passphrases).mint(ip)}\n`);
   },
 };

@@ -4,9 +4,9 @@
  * @module
  */
 import { decideFinalization } from "../../../runtime/ec/finalize.ts";
+import { isLoopbackHost } from "../../../runtime/lib/addresses.ts";
 import type { Client, Clock, Fetch, Random, Store } from "../../../runtime/platform.ts";
 import type { FetchHandler } from "../../hosts/host.ts";
-import { isLoopbackHost } from "../../http/operator.ts";
 import type { EdgeCookieHandler, EdgeCookieOptions } from "../edge-cookie.ts";
 import { ecOf, type Services } from "../service.ts";
 import { createCrowd } from "./crowd.ts";
@@ -59,7 +59,7 @@ export function createDemo<Args extends unknown[]>(parts: DemoParts<Args>): Demo
   const panel = createPanel({ visitors, gates, companies, apiKey, domain: DOMAIN });
   const handler = edgeCookie({
     ...options,
-    ec: { ...options.ec, allowInsecurePartners: true },
+    allowInsecurePartners: true,
     publisher: { domain: DOMAIN },
     partners: companies.map(({ record }) => record),
     auction: { endpoint: auctionEndpoint },

@@ -4,60 +4,61 @@
  */
 import { createHash } from "node:crypto";
 import process from "node:process";
+import { isLoopbackHost } from "../../../runtime/lib/addresses.ts";
 import { toHex } from "../../../runtime/lib/hex.ts";
 import { createLog } from "../../../runtime/observe/log.ts";
 import type { Random } from "../../../runtime/platform.ts";
-import { entryHere } from "../../entries/here.ts";
+import { composeConfig } from "../../config/compose.ts";
 import type { Entry } from "../../hosts/server.ts";
 import { proxyTo } from "../../http/fetch-proxy.ts";
-import { isLoopbackHost } from "../../http/operator.ts";
 import { rawFetch } from "../../http/raw-fetch.ts";
-import { StartError, serveUntilSignal } from "../../serve/serve.ts";
-import { parseConfig } from "../config.ts";
+import { StartError } from "../../serve/start-error.ts";
+import type { Demonstration } from "../../service.ts";
+import { edgeCookieIn, edgeCookieSection } from "../config.ts";
+import { createEdgeCookie } from "../edge-cookie.ts";
+import { loadAllRoutes } from "../routes/load.ts";
 import { createDemo, DOMAIN } from "./demo.ts";
 import { createGazette } from "./gazette.ts";
 import { startPartners } from "./partners/start.ts";
 
 /** What the demonstration runs with; the environment may say otherwise. */
+const STORE = "sqlite:./data/demo.db";
 const DEFAULTS = {
-  listen: { host: "127.0.0.1", port: 8787 },
-  store: "sqlite:./data/demo.db",
-  publisher: { domain: DOMAIN },
-  // No secret: whoever reads this may make ids of 127.0.0.1.
-  ec: { passphrases: ["only for the demonstration"] },
+  edgeCookie: {
+    store: STORE,
+    publisher: { domain: DOMAIN },
+    // Not a secret: anyone who reads this may make ids of 127.0.0.1.
+    passphrases: ["only for the demonstration"],
+  },
 };
 
 /** How long the paper's own server may take to finish, in milliseconds. */
 const ORIGIN_GRACE_MS = 500;
 
 /**
- * Serves the demonstration until the process is told to stop.
- * @throws {ConfigError} if an environment variable is wrong; {StartError} if it cannot listen.
+ * Starts the demonstration, without its listener.
+ * @throws {ConfigError} if an environment variable is wrong; {StartError} if it would listen for others.
  */
-export async function startDemo(): Promise<void> {
-  const config = parseConfig(DEFAULTS, process.env);
-  if (!isLoopbackHost(config.listen.host)) {
+export async function startDemo(entry: Entry): Promise<Demonstration> {
+  const composed = composeConfig([edgeCookieSection], DEFAULTS, { env: process.env });
+  const config = edgeCookieIn(composed)!;
+  const listen = config.listen ?? composed.shared.listen;
+  if (!isLoopbackHost(listen.host)) {
     throw new StartError("the demonstration is for this machine alone: leave listen.host at 127.0.0.1");
   }
-  const entry = await entryHere();
   const { host } = entry;
-  // A newcomer is to see what to try, and what goes wrong, but no more: a partner that asks for a pause is no fault.
+  // A newcomer sees what to try, and what goes wrong: a partner that asks for a pause is no fault.
   const level = process.env.MILLRACE_LOG === undefined ? "error" : host.logLevel;
   const log = createLog({ level, write: host.writeLog, clock: host.clock });
-  const store = host.openStore(config.store ?? DEFAULTS.store, []);
-  const operator = operatorOf(config.ec.adminTokenHash, host.random);
+  const store = host.openStore(config.store ?? STORE, []);
+  const operator = operatorOf(config.operator.tokenHash, host.random);
   const [origin, partners] = await Promise.all([
-    entry.serve(createGazette(), { host: "127.0.0.1", port: 0 }, log),
+    entry.serve([{ handler: createGazette() }], { host: "127.0.0.1", port: 0 }, log),
     startPartners(entry, host.random, DOMAIN, log),
   ]);
   const demo = createDemo({
-    edgeCookie: entry.edgeCookie,
-    options: {
-      ...config,
-      ec: { ...config.ec, adminTokenHash: operator.tokenHash },
-      log,
-      boundTo: config.listen.host,
-    },
+    edgeCookie: createEdgeCookie(host, loadAllRoutes),
+    options: { ...config, operator: { tokenHash: operator.tokenHash }, log, boundTo: listen.host },
     store,
     clock: host.clock,
     random: host.random,
@@ -73,39 +74,18 @@ export async function startDemo(): Promise<void> {
       log,
     }),
   });
-  const app = {
-    handler: demo.answer,
-    listen: config.listen,
-    listening: (url: string) =>
-      process.stderr.write(welcome(url, config.store ?? DEFAULTS.store, operator.token)),
-    endStreams: demo.endStreams,
-    close: async () => {
-      await Promise.all([demo.close(), partners.close(), origin.close(ORIGIN_GRACE_MS)]);
-    },
-  };
-  const isPortChosen = process.env.MILLRACE_LISTEN_PORT !== undefined;
-  try {
-    await serveUntilSignal(isPortChosen ? entry : onAnyPort(entry), app, log);
-  } catch (error) {
-    // The paper's server would keep the process alive.
-    await app.close();
-    throw error;
-  }
-}
-
-/** The same host, whose server takes a free port where the usual one cannot be had. */
-function onAnyPort(entry: Entry): Entry {
   return {
-    ...entry,
-    async serve(handler, listen, log) {
-      try {
-        return await entry.serve(handler, listen, log);
-      } catch {
-        process.stderr.write(
-          `millrace: port ${listen.port} is taken, so the demonstration takes a free one\n`,
-        );
-        return entry.serve(handler, { ...listen, port: 0 }, log);
-      }
+    listen,
+    anyPort: process.env.MILLRACE_LISTEN_PORT === undefined,
+    log,
+    listening: (url) => process.stderr.write(welcome(url, config.store ?? STORE, operator.token)),
+    service: {
+      handler: demo.answer,
+      endStreams: demo.endStreams,
+      status: () => ({}),
+      close: async () => {
+        await Promise.all([demo.close(), partners.close(), origin.close(ORIGIN_GRACE_MS)]);
+      },
     },
   };
 }

@@ -137,7 +137,7 @@ export const securitySchemes = {
   adminToken: {
     type: "http",
     scheme: "bearer",
-    description: "The operator's token, whose SHA-256 is `ec.adminTokenHash` of the configuration.",
+    description: "The operator's token, whose SHA-256 is `operator.tokenHash` of the configuration.",
   },
   visitorCookie: {
     type: "apiKey",

@@ -33,7 +33,7 @@ export function adminPageRoutes(services: Services): Hono<RouteBindings> {
       const { html, contentSecurityPolicy } = await import("../../admin/built/page.ts");
       return c.html(html, 200, { ...PAGE_HEADERS, "content-security-policy": contentSecurityPolicy });
     })
-    .get("/_ts/admin/status", requireOperator(services), (c) =>
+    .get("/_ts/admin/status", requireOperator(services.operator), (c) =>
       c.json(readStatus(services, instance), 200, { "cache-control": "no-store" }),
     );
 }

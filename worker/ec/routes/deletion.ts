@@ -20,7 +20,7 @@ const STORE_PATIENCE_MS = 5000;
 /** `DELETE /_ts/api/v1/identity`: forgets an identity, for an operator or for the visitor whose it is. */
 export function deletionRoutes(services: Services): Hono<RouteBindings> {
   const { config, graph, identity, mayAdopt, mayEnd, clock, log, logOnce, metrics, dropQueued } = services;
-  const operator = requireOperator(services);
+  const operator = requireOperator(services.operator);
 
   /** Queued work goes first, so that none of it begins while the entry goes. */
   async function erase(id: string, by: "operator" | "visitor", mayMark: () => boolean | Promise<boolean>) {

@@ -20,7 +20,7 @@ export function healthRoutes(services: Services): Hono<RouteBindings> {
       const state = await readiness.check();
       return c.json({ ...state, ...full() }, state.status === "ok" ? 200 : 503);
     })
-    .get("/_ts/metrics", requireOperator(services, "loopback"), (c) => {
+    .get("/_ts/metrics", requireOperator(services.operator, "loopback"), (c) => {
       for (const { table, keys, maxKeys, refusedFull } of services.tables()) {
         metrics.gauge("window_keys", keys, { table });
         metrics.gauge("window_max_keys", maxKeys, { table });

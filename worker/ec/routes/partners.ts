@@ -36,7 +36,7 @@ function repetitionsIn(text: string): WireFault[] {
 /** `POST /_ts/admin/partners/register`, `GET /_ts/admin/partners` and `DELETE /_ts/admin/partners/{id}`. */
 export function partnerRoutes(services: Services): Hono<RouteBindings> {
   const { registry, clock, log, logOnce } = services;
-  const operator = requireOperator(services);
+  const operator = requireOperator(services.operator);
 
   function storeIsDown(c: Context<RouteBindings>, error?: unknown) {
     if (error !== undefined)

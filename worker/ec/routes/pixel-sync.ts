@@ -39,7 +39,7 @@ export function pixelSyncRoutes(services: Services): Hono<RouteBindings> {
     metrics,
     logOnce,
   } = services;
-  const rules = { allowInsecure: config.ec.allowInsecurePartners };
+  const rules = { allowInsecure: config.allowInsecurePartners };
 
   /** Writes the id; one that the graph does not know only if it may be adopted. */
   async function write(partner: Partner, uid: string, context: EcContext): Promise<PixelResult> {

@@ -82,6 +82,10 @@ export function processHost<Args extends unknown[]>(options: ProcessHostOptions<
   } = options;
   const clock = systemClock(unref);
   const stores: Stores = { ...commonStores, ...options.stores };
+  const openerOf = (url: string) => {
+    const scheme = url.slice(0, url.indexOf(":"));
+    return Object.hasOwn(stores, scheme) ? stores[scheme] : undefined;
+  };
   const level = env("MILLRACE_LOG") as LogLevel;
   return {
     name,
@@ -94,15 +98,16 @@ export function processHost<Args extends unknown[]>(options: ProcessHostOptions<
     fetch: (url, init) => fetch(url, init),
     fetchPublic: lateFetchPublic,
     livesBetweenRequests: true,
-    loadApp: () => import("../../ec/routes/all.ts"),
     createHotPath: (given) => createHotPath(inlineKernels(), given),
+    storeFault: (url) =>
+      openerOf(url) === undefined ? `one of ${listed(Object.keys(stores))} on ${name}` : null,
+    limiterFault: (url) => (url === "local" || isRedis(url) ? null : `local, redis: or rediss: on ${name}`),
     openStore(url) {
-      const colon = url.indexOf(":");
-      const open = stores[url.slice(0, colon)];
+      const open = openerOf(url);
       if (open === undefined) {
         throw new Error(`${name} has no store for "${schemeOf(url)}"; it has ${listed(Object.keys(stores))}`);
       }
-      return open(url.slice(colon + 1), clock);
+      return open(url.slice(url.indexOf(":") + 1), clock);
     },
     openLimiter(url, { sizes, ...given }) {
       if (url === "local") {
@@ -110,7 +115,7 @@ export function processHost<Args extends unknown[]>(options: ProcessHostOptions<
         const make = (maxKeys: number) => createHotPath(kernels, { maxKeys, random: given.random });
         return localLimiter(makeTables(sizes, make), given.clock);
       }
-      if (/^rediss?:/.test(url)) return redisLimiter({ redis: connectRedis({ url }) });
+      if (isRedis(url)) return redisLimiter({ redis: connectRedis({ url }) });
       throw new Error(`${name} has no limiter for "${schemeOf(url)}"; it has local, redis:, rediss:`);
     },
     isPublicSuffix: async (domain) => (await import("./public-suffix.ts")).isPublicSuffix(domain),
@@ -139,6 +144,8 @@ function lateFetchPublic(allowLoopback: boolean): Fetch {
 function schemeOf(url: string): string {
   return url.replace(/:.*$/s, ":");
 }
+
+const isRedis = (url: string) => /^rediss?:/.test(url);
 
 function listed(schemes: string[]): string {
   return schemes.map((scheme) => `${scheme}:`).join(", ");

@@ -4,7 +4,8 @@ import { type LocalTables, localLimiter } from "../../../../runtime/limiters/loc
 import type { RateFamily, RateLimiter } from "../../../../runtime/platform.ts";
 import { createHotPath } from "../../../../wasm/hotpath.ts";
 import { inlineKernels } from "../../../../wasm/inline.ts";
-import { makeTables, tableSizes } from "../../../../worker/hosts/table-sizes.ts";
+import { tableSizes } from "../../../../worker/ec/table-needs.ts";
+import { makeTables } from "../../../../worker/hosts/table-sizes.ts";
 import { manualClock } from "../../../support/manual-clock.ts";
 
 const HOUR_MS = 3_600_000;

@@ -109,7 +109,7 @@ describe("the status", () => {
     const wrong = await t.ask("/_ts/admin/status", { headers: { authorization: "Bearer wrong" } });
     expect([wrong.status, await wrong.json()]).toEqual([
       401,
-      { error: "unauthorized", message: "this is not the token whose hash ec.adminTokenHash has" },
+      { error: "unauthorized", message: "this is not the token whose hash operator.tokenHash has" },
     ]);
     const local = testService({ boundTo: "127.0.0.1" });
     expect((await local.ask("/_ts/admin/status")).status).toBe(401);

@@ -10,7 +10,7 @@ const middleware = () =>
   edgeCookieMiddleware(
     edgeCookie({
       publisher: { domain: "publisher.example" },
-      ec: { passphrases: ["publisher-chosen-secret"] },
+      passphrases: ["publisher-chosen-secret"],
       consent: { assumeCountry: "JP" },
       client: { ipHeader: "x-ip" },
       log: { debug() {}, info() {}, warn() {}, error() {} },

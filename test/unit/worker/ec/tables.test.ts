@@ -8,7 +8,8 @@ import { createMetrics } from "../../../../runtime/observe/metrics.ts";
 import { createHotPath } from "../../../../wasm/hotpath.ts";
 import { inlineKernels } from "../../../../wasm/inline.ts";
 import { parseConfig } from "../../../../worker/ec/config.ts";
-import { makeTables, sizesFor, tableSizes } from "../../../../worker/hosts/table-sizes.ts";
+import { tableSizes } from "../../../../worker/ec/table-needs.ts";
+import { makeTables, sizesFor } from "../../../../worker/hosts/table-sizes.ts";
 import { type ManualClock, manualClock } from "../../../support/manual-clock.ts";
 import { type TestService, testService } from "../../../support/service.ts";
 
@@ -134,10 +135,11 @@ describe("honest traffic", () => {
   test("of 200,000 new visitors an hour has all of its pulls from ten partners, in the room of an address each", async () => {
     const clock = manualClock();
     const ten = Array.from({ length: 10 }, (_, i) => puller(`puller-${i}`));
-    const config = parseConfig(
-      { publisher: { domain: "a.example" }, ec: { passphrases: ["a-long-passphrase"] }, partners: ten },
-      {},
-    );
+    const config = parseConfig({
+      publisher: { domain: "a.example" },
+      passphrases: ["a-long-passphrase"],
+      partners: ten,
+    });
     const make = (maxKeys: number) => createHotPath(kernels, { maxKeys, random });
     const limiter = localLimiter(makeTables(tableSizes(config), make), clock);
     const hotPath = make(1_000_000);
@@ -224,7 +226,7 @@ test("what the sync engine refuses is forgotten at once", async () => {
 describe("minting", () => {
   test("is bounded for one address and hour, and every page is served", async () => {
     const t = testService({
-      config: { ec: { passphrases: ["publisher-chosen-secret"], mintPerAddressPerHour: 30 } },
+      config: { passphrases: ["publisher-chosen-secret"], mintPerAddressPerHour: 30 },
     });
     const visit = async (ip: string) => {
       const answer = await t.ask("/", { client: { ip } });

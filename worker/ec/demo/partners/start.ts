@@ -36,7 +36,7 @@ export async function startPartners(
   const here = { host: "127.0.0.1", port: 0 };
   const [quickbeck, mossgate] = await Promise.all(
     [createQuickbeck(pullToken), createMossgate(pullToken, patience.wait)].map((app) =>
-      serve((request) => app.fetch(request), here, log),
+      serve([{ handler: (request) => app.fetch(request) }], here, log),
     ),
   );
   const origins = { quickbeck: quickbeck!.url, mossgate: mossgate!.url };

@@ -98,10 +98,9 @@ describe("the redirect", () => {
 
   test("plain http to this machine only with allowInsecurePartners", async () => {
     const partners = [{ ...CONFIGURED, allowedReturnDomains: ["127.0.0.1", "sync.ssp.example"] }];
-    const ec = { passphrases: ["publisher-chosen-secret"], allowInsecurePartners: true };
     const back = { return: "http://127.0.0.1:9000/done" };
     expect((await pixel(testService({ config: { partners } }), back)).status).toBe(400);
-    const insecure = testService({ config: { partners, ec } });
+    const insecure = testService({ config: { partners, allowInsecurePartners: true } });
     expect((await pixel(insecure, back)).status).toBe(302);
     expect((await pixel(insecure, { return: "http://sync.ssp.example/" })).status).toBe(400);
   });

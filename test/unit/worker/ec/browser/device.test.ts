@@ -12,7 +12,7 @@ const SECRET = "0123456789abcdef0123456789abcdef";
 const options: BrowserOptions = {
   publisher: { domain: "publisher.example" },
   clientUrl: "/client.json",
-  ec: { pullSyncConcurrency: 2 },
+  pullSyncConcurrency: 2,
   partners: [
     {
       id: "ssp",
@@ -25,15 +25,15 @@ const options: BrowserOptions = {
 
 describe("the configuration of a service worker", () => {
   test("is a whole one with the device's passphrase, and reads no id from a header", () => {
-    const config = parseConfig(configOf(options, SECRET), {});
-    expect(config.ec).toMatchObject({ passphrases: [SECRET], readEcHeader: false, pullSyncConcurrency: 2 });
-    expect(config.ec.adminTokenHash).toBeNull();
+    const config = parseConfig(configOf(options, SECRET));
+    expect(config).toMatchObject({ passphrases: [SECRET], readEcHeader: false, pullSyncConcurrency: 2 });
+    expect(config.operator.tokenHash).toBeNull();
     expect(config.partners).toMatchObject([{ id: "ssp", pullSyncUrl: "https://ssp.example/pull" }]);
   });
 
   test.each<[string, object]>([
-    ["ec.passphrases", { ec: { passphrases: ["a secret of the publisher's"] } }],
-    ["ec.adminTokenHash", { ec: { adminTokenHash: "0".repeat(64) } }],
+    ["passphrases", { passphrases: ["a secret of the publisher's"] }],
+    ["operator", { operator: { tokenHash: "0".repeat(64) } }],
     ["partners[1].apiKey", { partners: [{ id: "a" }, { id: "b", apiKey: "a-key-of-the-partner-s" }] }],
     ["partners[0].apiKeyHash", { partners: [{ id: "a", apiKeyHash: "0".repeat(64) }] }],
     ["partners[0].pullToken", { partners: [{ id: "a", pullToken: "a-token-of-the-partner-s" }] }],

@@ -49,7 +49,7 @@ function start(clock: Clock = host.clock) {
   const demo = createDemo<NodeArgs>({
     edgeCookie,
     options: {
-      ec: { passphrases: ["only for these tests"] },
+      passphrases: ["only for these tests"],
       throttle: { maxKeys: 1000 },
       log: createLog({ level: "error", write: (line) => log.push(line), clock: host.clock }),
     },

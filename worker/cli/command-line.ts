@@ -1,0 +1,136 @@
+/**
+ * The command line: finds the command, reads its options, explains what goes wrong.
+ * @module
+ */
+import process from "node:process";
+import { parseArgs } from "node:util";
+import manifest from "../../package.json" with { type: "json" };
+import { nearest } from "../../runtime/lib/nearest.ts";
+import { ConfigError } from "../config/compose.ts";
+import { StartError } from "../serve/start-error.ts";
+import type { ServiceModule } from "../service.ts";
+import { checkCommand } from "./check.ts";
+import { type Command, type Option, UsageError, type Values } from "./command.ts";
+import { hash } from "./hash.ts";
+import { keys } from "./keys.ts";
+import { serveCommand } from "./serve.ts";
+import { store } from "./store.ts";
+
+type Commands = Readonly<Record<string, Command>>;
+
+const common: Record<string, Option> = {
+  help: { summary: "show this" },
+  version: { summary: "show the version" },
+};
+
+/**
+ * Runs one command. The process ends with 0, with 1 if something went wrong, with 2 if the command line itself is wrong.
+ * @param services those that can be served; they bring commands of their own.
+ */
+export async function runCommandLine(
+  services: readonly ServiceModule[],
+  args: readonly string[],
+): Promise<void> {
+  const commands: Commands = {
+    serve: serveCommand(services),
+    check: checkCommand(services),
+    keys,
+    hash,
+    store,
+    ...Object.assign({}, ...services.map((service) => service.commands)),
+  };
+  try {
+    await main(services, commands, args);
+  } catch (error) {
+    process.stderr.write(`${explain(error)}\n`);
+    process.exitCode = error instanceof UsageError ? 2 : 1;
+  }
+}
+
+async function main(
+  services: readonly ServiceModule[],
+  commands: Commands,
+  [name, ...rest]: readonly string[],
+): Promise<void> {
+  const isCommand = name !== undefined && !name.startsWith("-");
+  const command = isCommand ? named(commands, name) : undefined;
+  if (isCommand && command === undefined) {
+    throw new UsageError(`there is no command "${name}"${didYouMean(name, Object.keys(commands))}`);
+  }
+  const options = { ...command?.options, ...common };
+  const values = parse(isCommand ? rest : [name ?? "--help"].concat(rest), options);
+  if (values.help) process.stdout.write(helpFor(commands, name, command));
+  else if (values.version) process.stdout.write(`${manifest.version}\n`);
+  else if (command === undefined) throw new UsageError("name a command; millrace --help lists them");
+  else await command.run(values, services);
+}
+
+/** Reads options, and names the nearest where one is misspelt. */
+function parse(args: string[], options: Record<string, Option>): Values {
+  const types = Object.fromEntries(
+    Object.entries(options).map(([name, { value }]) => [
+      name,
+      { type: value ? "string" : "boolean" } as const,
+    ]),
+  );
+  const { tokens } = parseArgs({ args, options: types, strict: false, allowPositionals: true, tokens: true });
+  const values: Record<string, string | true> = {};
+  for (const token of tokens) {
+    if (token.kind === "positional") throw new UsageError(`"${token.value}" is one word too many`);
+    if (token.kind !== "option") continue;
+    const option = named(options, token.name);
+    if (option === undefined) {
+      throw new UsageError(
+        `there is no option ${token.rawName}${didYouMean(token.name, Object.keys(options), "--")}`,
+      );
+    }
+    const wantsValue = option.value !== undefined;
+    if (wantsValue && (token.value === undefined || token.value === "")) {
+      throw new UsageError(`${token.rawName} needs a value: ${token.rawName} ${option.value}`);
+    }
+    if (!wantsValue && token.value !== undefined) throw new UsageError(`${token.rawName} takes no value`);
+    values[token.name] = token.value ?? true;
+  }
+  return values;
+}
+
+/** What a record has under a name that came from outside. */
+function named<T>(record: Readonly<Record<string, T>>, name: string): T | undefined {
+  return Object.hasOwn(record, name) ? record[name] : undefined;
+}
+
+function didYouMean(given: string, names: string[], prefix = ""): string {
+  const near = nearest(given, names);
+  return near === null
+    ? `; there are: ${names.map((n) => prefix + n).join(", ")}`
+    : `; did you mean ${prefix}${near}?`;
+}
+
+function helpFor(commands: Commands, name: string | undefined, command: Command | undefined): string {
+  if (command === undefined) {
+    const list = rows(Object.entries(commands).map(([each, { summary }]) => [each, summary]));
+    return `usage: millrace COMMAND [OPTIONS]\n\n${list}\nmillrace COMMAND --help tells more.\n`;
+  }
+  const options = { ...command.options, ...common };
+  const list = rows(
+    Object.entries(options).map(([each, { value, summary }]) => [
+      `--${each}${value ? ` ${value}` : ""}`,
+      summary,
+    ]),
+  );
+  return `usage: millrace ${name} [OPTIONS]\n\n${command.summary}\n\n${command.details}\n\n${list}`;
+}
+
+function rows(pairs: [string, string][]): string {
+  const width = Math.max(...pairs.map(([left]) => left.length));
+  return pairs.map(([left, right]) => `  ${left.padEnd(width)}  ${right}\n`).join("");
+}
+
+/** What a person has to know; a stack only for those who asked for one, and where the fault is ours. */
+function explain(error: unknown): string {
+  if (!(error instanceof Error)) return `millrace: ${String(error)}`;
+  const isExpected = [ConfigError, StartError, UsageError].some((known) => error instanceof known);
+  const text =
+    !isExpected && process.env.MILLRACE_LOG === "debug" ? (error.stack ?? error.message) : error.message;
+  return `millrace: ${text}`;
+}

@@ -1,0 +1,93 @@
+/**
+ * The fields of the configuration that all services share.
+ * @module
+ */
+import * as v from "valibot";
+import { isRange } from "../../runtime/lib/addresses.ts";
+import { fields, hostName, secretHash, text, whole } from "../../runtime/lib/schema.ts";
+import { LOG_LEVELS } from "../../runtime/observe/log.ts";
+
+/** Narrower than a field name may be (RFC 9110, section 5.6.2): other texts are mistakes, for example a wildcard. */
+const HEADER_NAME = /^[A-Za-z0-9][\w-]{0,99}$/;
+
+/** A section that may be left out if all of its fields may. */
+export function section<Entries extends v.ObjectEntries>(entries: Entries) {
+  return v.optional(fields(entries), {} as never);
+}
+
+function headerName() {
+  const expected = "a header's name such as x-real-ip, or null";
+  return v.nullish(
+    v.pipe(
+      text(expected, (name) => HEADER_NAME.test(name)),
+      v.toLowerCase(),
+    ),
+    null,
+  );
+}
+
+/** A host name or address to listen on. IPv6 may be given with or without brackets and is kept without. */
+function listenHost() {
+  const expected = "a host name or an address, such as 127.0.0.1, :: or localhost";
+  return v.pipe(
+    v.string(expected),
+    v.transform((given) => (/^[0-9a-f:.]*:[0-9a-f:.]*$/i.test(given) ? `[${given}]` : given)),
+    v.check((given) => v.is(hostName(), given), expected),
+    v.transform((given) => given.replace(/^\[(.*)\]$/, "$1").toLowerCase()),
+  );
+}
+
+/** Where a service listens. */
+export function listenAddress(port: number) {
+  return fields({
+    host: v.optional(listenHost(), "127.0.0.1"),
+    port: v.optional(whole(0, 65_535, "a port"), port),
+  });
+}
+
+/** The number of proxies in front, or their address ranges. */
+function trustedProxies() {
+  const expected = "a number of proxies from 0 to 20, or a list of address ranges such as 10.0.0.0/8";
+  return v.union(
+    [
+      whole(0, 20, expected),
+      v.array(
+        v.pipe(
+          v.string(expected),
+          v.check((given) => isRange(given), expected),
+        ),
+        expected,
+      ),
+    ],
+    expected,
+  );
+}
+
+/** The port of services without a `listen` of their own. */
+const PORT = 8787;
+
+/** The schemas of the shared sections, by name. */
+export const sharedEntries = {
+  listen: v.optional(listenAddress(PORT), {}),
+  client: section({
+    ipHeader: headerName(),
+    countryHeader: headerName(),
+    regionHeader: headerName(),
+    protocolHeader: headerName(),
+    trustedProxies: v.optional(trustedProxies(), 0),
+  }),
+  operator: section({
+    tokenHash: v.nullish(secretHash(), null),
+  }),
+  log: section({
+    level: v.nullish(v.picklist(LOG_LEVELS, `one of ${LOG_LEVELS.join(", ")}, or null`), null),
+  }),
+};
+
+const sharedSchema = v.object(sharedEntries);
+
+/** The shared sections with their defaults. */
+export type SharedConfig = v.InferOutput<typeof sharedSchema>;
+
+/** The shared sections as a person writes them. */
+export type SharedInput = v.InferInput<typeof sharedSchema>;

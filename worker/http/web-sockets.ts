@@ -1,0 +1,55 @@
+/**
+ * Serves WebSockets (RFC 6455) on the connections of a `node:http` server, by the library `ws`, on Node, Bun and Deno alike.
+ * @module
+ */
+import type { IncomingMessage } from "node:http";
+import type { Socket } from "node:net";
+import { type WebSocket, WebSocketServer } from "ws";
+import { Fields } from "./fields.ts";
+import type { SocketHooks, SocketPeer } from "./socket.ts";
+
+const MAX_MESSAGE_BYTES = 1024 ** 2;
+
+/** Accepts WebSockets of one service. */
+export interface WebSockets {
+  /**
+   * Switches a connection's protocol.
+   * @param behind bytes that came behind the request
+   */
+  accept(request: IncomingMessage, socket: Socket, behind: Buffer): void;
+}
+
+/** Opens nothing by itself. */
+export function acceptWebSockets(hooks: SocketHooks): WebSockets {
+  const server = new WebSocketServer({
+    noServer: true,
+    clientTracking: false,
+    perMessageDeflate: false,
+    maxPayload: hooks.maxMessageBytes ?? MAX_MESSAGE_BYTES,
+  });
+  return {
+    accept: (request, socket, behind) =>
+      server.handleUpgrade(request, socket, behind, (open) => serveSocket(open, request, socket, hooks)),
+  };
+}
+
+function serveSocket(open: WebSocket, request: IncomingMessage, socket: Socket, hooks: SocketHooks): void {
+  const peer: SocketPeer = {
+    address: socket.remoteAddress ?? null,
+    headers: new Fields(request.rawHeaders),
+    path: request.url!,
+    get bufferedBytes() {
+      return open.bufferedAmount;
+    },
+    send: (message) => open.send(message),
+    close: (code = 1000, reason) => open.close(code, reason),
+  };
+  // `ws` closes the connection by itself; without a listener the process would end.
+  open.on("error", () => {});
+  open.on("message", (data: Buffer, isBinary: boolean) =>
+    hooks.message(peer, isBinary ? data : data.toString("utf8")),
+  );
+  open.on("pong", () => hooks.pong?.(peer));
+  open.on("close", (code: number) => hooks.close?.(peer, code));
+  hooks.open?.(peer);
+}
