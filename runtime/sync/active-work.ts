@@ -57,3 +57,13 @@ export class ActiveWork {
     });
   }
 }
+
+/** The reason of an abort that the engine decides. */
+export function abortError(message: string): Error {
+  const error = new Error(message);
+  error.name = "AbortError";
+  return error;
+}
+
+/** Why work on an identifier stops that has left the queue. Made once: an error with its stack costs more than a turn. */
+export const NOT_QUEUED = abortError("the identifier is not queued any more");

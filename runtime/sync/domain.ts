@@ -15,7 +15,8 @@ export interface DomainOwner {
   readonly clock: Clock;
   readonly limiter: RateLimiter;
   readonly emit: SyncListener | undefined;
-  readonly capacity: TotalCapacity;
+  /** The bound over all domains; `null`: none. */
+  readonly capacity: TotalCapacity | null;
   /** Prefix of the limiter's keys. */
   readonly keyPrefix: string;
   /** True while nothing new may start. */
@@ -169,7 +170,7 @@ export class Domain extends HeapItem {
     this.window = new StartWindow(`${keyPrefix}sync:${name}`, clock, limiter, (error) =>
       emit?.({ kind: "limiter-failed", domain: name, error }),
     );
-    this.#capacityWaiter = owner.capacity.isBounded ? new CapacityWaiter(() => this.#giveTurn()) : null;
+    this.#capacityWaiter = owner.capacity !== null ? new CapacityWaiter(() => this.#giveTurn()) : null;
   }
 
   /** When time no longer prevents a fetch. */
@@ -179,7 +180,8 @@ export class Domain extends HeapItem {
 
   /** Whether an identifier that does not wait may be fetched now: there is room, and nobody waits for it. */
   get hasRoomForNewcomer(): boolean {
-    return this.#queue.isEmpty && !this.#owner.capacity.isFull && this.#hasRoom();
+    const nobodyWaits = this.waiting === 0 || this.#queue.isEmpty;
+    return nobodyWaits && !this.#owner.capacity?.isFull && this.#hasRoom();
   }
 
   /** Takes room for one fetch. The only place where capacity is taken. */
@@ -187,24 +189,27 @@ export class Domain extends HeapItem {
     const permit = new Permit(this, state, waiter);
     this.permits++;
     this.choosing++;
-    this.#owner.capacity.take();
-    this.health.markProbe(permit);
+    this.#owner.capacity?.take();
+    if (this.health.rests > 0) this.health.probe = permit;
     state.add(permit);
     return permit;
   }
 
   /** See {@link Permit.start}. If the window has no room, the domain is closed until it has. */
   start(permit: Permit): boolean | Promise<boolean> {
-    if (this.window.opensAt > this.#owner.clock.now() || !this.#mayStart(permit)) return false;
-    const taken = this.window.take(this.#limits.maxPerMinute);
+    if (this.window.opensAt > this.#owner.clock.now()) return false;
+    const limits = this.#owner.limitsOf(this.name);
+    if (!this.#mayStart(permit, limits)) return false;
+    const taken = this.window.take(limits.maxPerMinute);
     if (!isPending(taken)) return taken && this.#started(permit);
     // The domain may have been put to rest while the limiter was asked.
-    return taken.then((admitted) => admitted && this.#mayStart(permit) && this.#started(permit));
+    const mayStart = () => this.#mayStart(permit, this.#owner.limitsOf(this.name));
+    return taken.then((admitted) => admitted && mayStart() && this.#started(permit));
   }
 
   /** See {@link Permit.anotherStart}. */
   async anotherStart(): Promise<boolean> {
-    const { maxPerMinute } = this.#limits;
+    const { maxPerMinute } = this.#owner.limitsOf(this.name);
     if (this.opensAt > this.#owner.clock.now() || maxPerMinute < 1) return false;
     return (await this.window.take(maxPerMinute)) && this.health.wakesAt <= this.#owner.clock.now();
   }
@@ -222,7 +227,7 @@ export class Domain extends HeapItem {
     const restMs = this.health.recordOutcome(permit, outcome, retryAfterMs, now);
     if (restMs > 0) emit?.({ kind: "domain-rested", domain: this.name, because: outcome!, restMs });
     state.remove(permit);
-    capacity.release();
+    capacity?.release();
     // A waiter that has its turn is not parked: most permits are spared this look-up.
     if (waiter?.status !== "turn") {
       const parked = state.waiters.get(this.name);
@@ -279,13 +284,14 @@ export class Domain extends HeapItem {
 
   /** Gives turns while there is room, and keeps the timer right. */
   wake(): void {
-    if (this.#capacityWaiter === null) {
-      while (this.#giveTurn());
+    const { capacity } = this.#owner;
+    if (capacity === null || this.#capacityWaiter === null) {
+      while (this.waiting > 0 && this.#giveTurn());
     } else {
-      if (this.#canGiveTurn()) this.#owner.capacity.lineUp(this.#capacityWaiter);
-      this.#owner.capacity.serve();
+      if (this.#canGiveTurn()) capacity.lineUp(this.#capacityWaiter);
+      capacity.serve();
     }
-    this.#setTimer();
+    if (this.waiting > 0 || this.#cancelTimer !== null) this.#setTimer();
   }
 
   #canGiveTurn(): boolean {
@@ -315,7 +321,6 @@ export class Domain extends HeapItem {
   /** A closed domain with a queue has a timer for its opening; no other domain has one. */
   #setTimer(): void {
     const { clock, isClosed } = this.#owner;
-    if (this.#queue.isEmpty && this.#cancelTimer === null) return;
     const now = clock.now();
     const at = this.opensAt;
     const wanted = !isClosed && !this.#queue.isEmpty && at > now;
@@ -330,21 +335,17 @@ export class Domain extends HeapItem {
     });
   }
 
-  get #limits(): DomainLimits {
-    return this.#owner.limitsOf(this.name);
-  }
-
   /**
    * Whether one more source of this domain may be chosen now. No more identifiers choose at once than the window was last
    * known to have room for (at least one, to find out): the others would look up their needs in vain.
    */
   #hasRoom(): boolean {
-    const { maxConcurrent, maxPerMinute } = this.#limits;
+    const { maxConcurrent, maxPerMinute } = this.#owner.limitsOf(this.name);
     return (
       this.permits < maxConcurrent &&
       maxPerMinute >= 1 &&
       this.choosing < Math.max(1, this.window.remaining) &&
-      this.health.hasRoom &&
+      (this.health.rests === 0 || this.health.probe === null) &&
       this.#owner.clock.now() >= this.opensAt
     );
   }
@@ -353,14 +354,14 @@ export class Domain extends HeapItem {
    * Whether the fetch of a permit may still start; the window is not asked here. Between choice and start the context is asked
    * what is needed: meanwhile the domain may have been put to rest, or its limits lowered.
    */
-  #mayStart(permit: Permit): boolean {
-    const { maxConcurrent, maxPerMinute } = this.#limits;
+  #mayStart(permit: Permit, { maxConcurrent, maxPerMinute }: DomainLimits): boolean {
+    const { health } = this;
     const may =
       this.permits - this.choosing < maxConcurrent &&
       maxPerMinute >= 1 &&
-      this.health.admits(permit) &&
-      this.#owner.clock.now() >= this.health.wakesAt;
-    if (may) this.health.markProbe(permit);
+      (health.rests === 0 || health.probe === permit || health.probe === null) &&
+      this.#owner.clock.now() >= health.wakesAt;
+    if (may && health.rests > 0) health.probe = permit;
     return may;
   }
 

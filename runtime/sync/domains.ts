@@ -12,7 +12,7 @@ export interface DomainsOptions {
   limiter: RateLimiter;
   emit: SyncListener | undefined;
   keyPrefix: string;
-  maxConcurrentTotal: number;
+  maxConcurrentTotal: number | undefined;
   limits: Partial<DomainLimits> | undefined;
   limitsFor: ((domain: string) => Partial<DomainLimits> | undefined) | undefined;
   onTurn: (waiter: Waiter, permit: Permit) => void;
@@ -24,7 +24,7 @@ export class Domains implements DomainOwner {
   readonly limiter: RateLimiter;
   readonly emit: SyncListener | undefined;
   readonly keyPrefix: string;
-  readonly capacity: TotalCapacity;
+  readonly capacity: TotalCapacity | null;
   readonly onTurn: (waiter: Waiter, permit: Permit) => void;
   isClosed = false;
   readonly #defaults: DomainLimits;
@@ -40,7 +40,8 @@ export class Domains implements DomainOwner {
     this.emit = options.emit;
     this.keyPrefix = options.keyPrefix;
     this.onTurn = options.onTurn;
-    this.capacity = new TotalCapacity(options.maxConcurrentTotal);
+    const { maxConcurrentTotal } = options;
+    this.capacity = maxConcurrentTotal === undefined ? null : new TotalCapacity(maxConcurrentTotal);
     this.#defaults = {
       maxConcurrent: options.limits?.maxConcurrent ?? DEFAULT_LIMITS.maxConcurrent,
       maxPerMinute: options.limits?.maxPerMinute ?? DEFAULT_LIMITS.maxPerMinute,
@@ -141,9 +142,7 @@ export class Domains implements DomainOwner {
   restore({ domain: name, rests, restMs, askedMs }: RestingDomain): void {
     const now = this.clock.now();
     const domain = this.#use(name);
-    domain.health.rests = rests;
-    domain.health.restsUntil = now + restMs;
-    domain.health.askedUntil = now + askedMs;
+    domain.health.restore(rests, now + restMs, now + askedMs);
     this.#tidyDomain(domain);
   }
 
@@ -166,12 +165,13 @@ export class Domains implements DomainOwner {
 
   /** The domain of that name, created if needed. Callers must use it or call `#tidyDomain`. */
   #use(name: string): Domain {
-    let domain = this.#domains.get(name);
-    if (domain === undefined) {
-      domain = new Domain(name, this);
-      this.#domains.set(name, domain);
+    const known = this.#domains.get(name);
+    if (known !== undefined) {
+      this.#remembered.remove(known);
+      return known;
     }
-    this.#remembered.remove(domain);
+    const domain = new Domain(name, this);
+    this.#domains.set(name, domain);
     return domain;
   }
 

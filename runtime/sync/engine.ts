@@ -1,5 +1,5 @@
 import type { Clock } from "../platform.ts";
-import { ActiveWork, type Work } from "./active-work.ts";
+import { ActiveWork, abortError, NOT_QUEUED, type Work } from "./active-work.ts";
 import { type FlushableClock, flushableClock, monotonicClock } from "./clocks.ts";
 import type { Permit, Waiter } from "./domain.ts";
 import { Domains } from "./domains.ts";
@@ -51,7 +51,7 @@ export class SyncEngine<Need, Item = Need, Receipt = undefined> {
   readonly #domains: Domains;
   readonly #paths: Paths<Need, Item, Receipt>;
   readonly #work: ActiveWork;
-  readonly #setAside = new SetAside();
+  readonly #setAside: SetAside;
   readonly #expiryMs: number;
   readonly #abortGraceMs: number;
   #queue = new Queue();
@@ -75,7 +75,7 @@ export class SyncEngine<Need, Item = Need, Receipt = undefined> {
       limiter,
       emit,
       keyPrefix,
-      maxConcurrentTotal: options.maxConcurrentTotal ?? Number.POSITIVE_INFINITY,
+      maxConcurrentTotal: options.maxConcurrentTotal,
       limits: options.limits,
       limitsFor: options.limitsFor,
       onTurn: (waiter, permit) => void this.#turn(waiter, permit),
@@ -83,6 +83,7 @@ export class SyncEngine<Need, Item = Need, Receipt = undefined> {
     const ttlSeconds = lease?.ttlSeconds ?? LEASE_TTL_SECONDS;
     const onLost = (identifier: string) => this.#domains.abort(identifier, abortError("the lease is lost"));
     this.#leases = lease ? new Leases({ ...lease, clock, keyPrefix, ttlSeconds, emit, onLost }) : null;
+    this.#setAside = new SetAside(clock);
     this.#work = new ActiveWork(clock, this.#leases, () => this.#checkpoint());
     const fetcher = new Fetcher<Need, Item, Receipt>({
       context,
@@ -106,7 +107,7 @@ export class SyncEngine<Need, Item = Need, Receipt = undefined> {
       fetcher,
       ownDomains: new Set((options.ownHosts ?? []).map((host) => domainOf(`https://${host}`) ?? host)),
       concurrency: options.mainPathConcurrency ?? 1,
-      isSetAside: (identifier, key) => this.#setAside.has(identifier, key, clock.now()),
+      setAside: this.#setAside,
     });
   }
 
@@ -353,7 +354,7 @@ export class SyncEngine<Need, Item = Need, Receipt = undefined> {
     const { identifier } = permit.state;
     const { forMs } = error;
     if (forMs === null && arrivals !== (this.#queue.get(identifier)?.arrivals ?? 0)) return;
-    this.#setAside.add(identifier, source.key, forMs, this.#clock.now());
+    this.#setAside.add(identifier, source.key, forMs);
     this.#emit?.({ kind: "source-set-aside", identifier, source, forMs, error });
   }
 
@@ -391,12 +392,3 @@ export class SyncEngine<Need, Item = Need, Receipt = undefined> {
     }));
   }
 }
-
-function abortError(message: string): Error {
-  const error = new Error(message);
-  error.name = "AbortError";
-  return error;
-}
-
-/** Why work on an identifier stops that has left the queue. Made once: an error with its stack costs more than a turn. */
-const NOT_QUEUED = abortError("the identifier is not queued any more");

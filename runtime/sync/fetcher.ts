@@ -29,13 +29,6 @@ export interface FetcherOptions<Need, Item, Receipt> extends FetchLimits {
   onUnusable: (choice: Choice<Need>, error: SourceUnusable) => void;
 }
 
-/** How a fetch ended, with what the following steps need. */
-interface End<Item, Receipt> {
-  outcome: Outcome;
-  fetched: Fetched<Item, Receipt>;
-  error?: unknown;
-}
-
 /** Runs one fetch from its start to the processing of its items, for both paths. */
 export class Fetcher<Need, Item, Receipt> {
   readonly #options: FetcherOptions<Need, Item, Receipt>;
@@ -59,26 +52,24 @@ export class Fetcher<Need, Item, Receipt> {
       return admitted ? "aborted" : "refused";
     }
     emit?.({ kind: "fetch-started", identifier, domain: permit.domain.name, source });
-    const { outcome, fetched, error } = await this.#run(choice);
-    const items = fetched.items.length;
+    let fetched: Fetched<Item, Receipt> | null = null;
+    let outcome: Outcome;
+    let error: unknown;
+    try {
+      fetched = await this.#fetch(choice);
+      // The identifier may have been dropped while the response arrived.
+      if (permit.aborted !== null) throw permit.aborted;
+      outcome = fetched.items.length > 0 ? "obtained" : "empty";
+    } catch (caught) {
+      error = caught;
+      outcome = outcomeOf(error, permit.aborted);
+    }
+    const items = outcome === "obtained" ? fetched!.items.length : 0;
     emit?.({ kind: "fetch-ended", identifier, domain: permit.domain.name, source, outcome, items, error });
     if (error instanceof SourceUnusable && outcome === "unusable") this.#options.onUnusable(choice, error);
     permit.end(outcome, error instanceof RateLimited ? error.retryAfterMs : null);
-    if (outcome === "obtained") await this.#process(identifier, source, fetched);
+    if (outcome === "obtained") await this.#process(identifier, source, fetched!);
     return outcome;
-  }
-
-  /** Calls the context's fetch and names its end. Never rejects. */
-  async #run(choice: Choice<Need>): Promise<End<Item, Receipt>> {
-    const { permit } = choice;
-    try {
-      const fetched = await this.#fetch(choice);
-      // The identifier may have been dropped while the response arrived.
-      if (permit.aborted !== null) throw permit.aborted;
-      return { outcome: fetched.items.length > 0 ? "obtained" : "empty", fetched };
-    } catch (error) {
-      return { outcome: outcomeOf(error, permit.aborted), fetched: { items: [] }, error };
-    }
   }
 
   /** Waits for a fetch, until a timeout or an abort ends it. */

@@ -18,30 +18,21 @@ export class Health<P> {
   failures = 0;
   /** Rests in a row; above 0 the domain is on probation. */
   rests = 0;
+  /** The fetch that tests the domain while it is on probation; `null`: none. */
+  probe: P | null = null;
   /** End of the rest because of failures. */
   restsUntil = 0;
   /** End of the rest that the server asked for. */
   askedUntil = 0;
-  #probe: P | null = null;
+  /** The later of the two: when the domain may be asked again. */
+  wakesAt = 0;
 
-  /** When the current rest ends, whatever its reason. */
-  get wakesAt(): number {
-    return Math.max(this.askedUntil, this.restsUntil);
-  }
-
-  /** Whether one more fetch may be chosen. */
-  get hasRoom(): boolean {
-    return this.rests === 0 || this.#probe === null;
-  }
-
-  /** Whether this fetch may start. */
-  admits(permit: P): boolean {
-    return this.rests === 0 || this.#probe === permit || this.#probe === null;
-  }
-
-  /** Makes a fetch the probe if the domain is on probation. */
-  markProbe(permit: P): void {
-    if (this.rests > 0) this.#probe = permit;
+  /** Continues the rests of a snapshot. */
+  restore(rests: number, restsUntil: number, askedUntil: number): void {
+    this.rests = rests;
+    this.restsUntil = restsUntil;
+    this.askedUntil = askedUntil;
+    this.wakesAt = Math.max(restsUntil, askedUntil);
   }
 
   /**
@@ -52,31 +43,32 @@ export class Health<P> {
    * @returns length of the rest that starts now, in milliseconds; 0: none.
    */
   recordOutcome(permit: P, outcome: Outcome | null, retryAfterMs: number | null, now: number): number {
-    const wasProbe = this.#probe === permit;
-    if (wasProbe) this.#probe = null;
+    const wasProbe = this.probe === permit;
+    if (wasProbe) this.probe = null;
+    let ms = 0;
     switch (outcome) {
       case "obtained":
       case "empty":
         this.failures = 0;
         this.rests = 0;
         this.restsUntil = 0;
-        return 0;
-      case "limited": {
-        const asked = Math.min(Math.max(retryAfterMs ?? ASKED_REST_MS, MIN_ASKED_REST_MS), MAX_ASKED_REST_MS);
-        this.askedUntil = Math.max(this.askedUntil, now + asked);
-        return asked;
-      }
+        break;
+      case "limited":
+        ms = Math.min(Math.max(retryAfterMs ?? ASKED_REST_MS, MIN_ASKED_REST_MS), MAX_ASKED_REST_MS);
+        this.askedUntil = Math.max(this.askedUntil, now + ms);
+        break;
       case "failed":
       case "timeout":
         // Fetches that started before the rest end during it; they tell nothing new.
-        if (this.rests > 0 && !wasProbe) return 0;
-        if (++this.failures < FAILURES_TO_REST && this.rests === 0) return 0;
-        this.rests++;
-        this.restsUntil = now + restMs(this.rests);
-        return restMs(this.rests);
+        if (this.rests > 0 && !wasProbe) break;
+        if (++this.failures < FAILURES_TO_REST && this.rests === 0) break;
+        ms = restMs(++this.rests);
+        this.restsUntil = now + ms;
+        break;
       default:
-        return 0;
     }
+    this.wakesAt = Math.max(this.askedUntil, this.restsUntil);
+    return ms;
   }
 
   /**

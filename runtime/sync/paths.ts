@@ -2,6 +2,7 @@ import type { Permit, Waiter } from "./domain.ts";
 import type { Domains } from "./domains.ts";
 import type { Choice, Fetcher } from "./fetcher.ts";
 import type { LookUp, LookUpNeeds } from "./look-up.ts";
+import type { SetAside } from "./set-aside.ts";
 import { domainOf, type Source } from "./source.ts";
 
 /** How the main path ended. */
@@ -27,8 +28,7 @@ export interface PathsOptions<Need, Item, Receipt> {
   ownDomains: ReadonlySet<string>;
   /** Fetches that the main path runs at once for one identifier. */
   concurrency: number;
-  /** Whether a source is set aside for an identifier. */
-  isSetAside: (identifier: string, key: string) => boolean;
+  setAside: SetAside;
 }
 
 /** The two ways to a source: the main path, and a turn in a domain's queue. Both look up what is needed, choose, and fetch. */
@@ -135,6 +135,6 @@ export class Paths<Need, Item, Receipt> {
   #domainOf(identifier: string, source: Source): string | null {
     const domain = domainOf(source.url);
     if (domain === null || this.#options.ownDomains.has(domain)) return null;
-    return this.#options.isSetAside(identifier, source.key) ? null : domain;
+    return this.#options.setAside.has(identifier, source.key) ? null : domain;
   }
 }

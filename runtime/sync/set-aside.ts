@@ -1,3 +1,4 @@
+import type { Clock } from "../platform.ts";
 import { MAX_SET_ASIDE } from "./schedule.ts";
 import { HeapItem, TimeHeap } from "./time-heap.ts";
 
@@ -20,14 +21,20 @@ class Aside extends HeapItem {
 export class SetAside {
   readonly #byIdentifier = new Map<string, Map<string, Aside>>();
   readonly #byEnd = new TimeHeap<Aside>();
+  readonly #clock: Pick<Clock, "now">;
 
-  has(identifier: string, key: string, now: number): boolean {
+  constructor(clock: Pick<Clock, "now">) {
+    this.#clock = clock;
+  }
+
+  has(identifier: string, key: string): boolean {
     const aside = this.#byIdentifier.get(identifier)?.get(key);
-    return aside !== undefined && aside.until > now;
+    return aside !== undefined && aside.until > this.#clock.now();
   }
 
   /** @param forMs `null`: until {@link freshStart}. */
-  add(identifier: string, key: string, forMs: number | null, now: number): void {
+  add(identifier: string, key: string, forMs: number | null): void {
+    const now = this.#clock.now();
     const old = this.#byIdentifier.get(identifier)?.get(key);
     if (old !== undefined) this.#remove(old);
     for (let due = this.#byEnd.peekDue(now); due !== undefined; due = this.#byEnd.peekDue(now))

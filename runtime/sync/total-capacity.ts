@@ -20,13 +20,9 @@ export class TotalCapacity {
   readonly #waiting = new FifoList<CapacityWaiter>();
   #held = 0;
 
-  /** @param max maximum number of permits; `Infinity`: no bound. */
+  /** @param max maximum number of permits. */
   constructor(max: number) {
     this.#max = max;
-  }
-
-  get isBounded(): boolean {
-    return this.#max !== Number.POSITIVE_INFINITY;
   }
 
   get isFull(): boolean {

@@ -26,7 +26,7 @@ function queueAll(identifiers: number, count: number): (rounds: number) => void 
     // Wide enough that it never refuses: a refusal is no pick.
     limiter: hotPathLimiter(() => now, 100_000),
     keyPrefix: "",
-    maxConcurrentTotal: Number.POSITIVE_INFINITY,
+    maxConcurrentTotal: undefined,
     limits: { maxConcurrent: 1, maxPerMinute: 1_000_000 },
     limitsFor: undefined,
     emit: undefined,

@@ -46,7 +46,10 @@ const lines: [string, string][] = [
     "most in flight, most starts in 60 s, on any domain",
     `${seen.mostInFlight} of ${DEFAULT_LIMITS.maxConcurrent}, ${seen.mostInWindow} of ${DEFAULT_LIMITS.maxPerMinute}`,
   ],
-  ["heap before, most during the run", `${number(seen.heapBeforeMiB, 1)} MiB, ${number(seen.heapMostMiB, 1)} MiB`],
+  [
+    "heap before, most during the run",
+    `${number(seen.heapBeforeMiB, 1)} MiB, ${number(seen.heapMostMiB, 1)} MiB`,
+  ],
   ["that is, for each identifier waiting at most", `${number(heapGrowth / seen.mostQueued)} bytes`],
   ["domains active at the end", number(seen.domainsAtEnd)],
   [

@@ -81,7 +81,9 @@ export class PullSync {
       hasPending: async (id) => this.#runs.get(id) !== undefined,
       neededItems: (id) => this.#duePartners(id),
       sources: async (_id, partners) => this.#sources(partners),
-      fetch: (id, { key }, partners, { signal }) => this.#fetch(id, partners, key, signal),
+      fetch: async (id, { key }, partners, { signal }) => ({
+        items: await this.#pull(id, partners, key, signal),
+      }),
       process: (id, pulled) => this.#store(id, pulled),
     };
   }
@@ -169,37 +171,37 @@ export class PullSync {
     return [...sources.slice(start), ...sources.slice(0, start)];
   }
 
-  async #fetch(id: string, partners: readonly Partner[], key: string, signal: AbortSignal) {
+  /** Asks one of the partners that were due. @returns its id for the visitor; nothing if it has none. */
+  async #pull(
+    id: string,
+    partners: readonly Partner[],
+    key: string,
+    signal: AbortSignal,
+  ): Promise<PulledId[]> {
+    const { allowInsecure, log } = this.#parts;
     const run = this.#runs.get(id);
     const partner = partners.find((candidate) => candidate.id === key);
-    if (run === undefined || partner === undefined || run.partners.get(key) !== "waiting")
-      return { items: [] };
+    if (partner === undefined || run?.partners.get(key) !== "waiting") return [];
     run.partners.set(key, "asked");
-    try {
-      return { items: await this.#pull(partner, run, signal) };
-    } finally {
-      // However the pull ended, this run does not ask again.
-      this.#leave(run, key);
-    }
-  }
-
-  async #pull(partner: Partner, { id, ip }: Run, signal: AbortSignal): Promise<PulledId[]> {
-    const { allowInsecure, log } = this.#parts;
     const fault = pullUrlFault(partner.pullSyncUrl!, partner.pullSyncAllowedDomains, allowInsecure);
-    if (fault !== null) {
-      this.#count(partner.id, "misconfigured");
-      log.error("a partner's pull URL may not be called", { partner: partner.id, expected: fault });
-      return [];
-    }
+    let outcome = fault === null ? "failed" : "misconfigured";
     try {
-      const uid = await requestPull({ partner, id, ip, signal }, this.#parts);
-      this.#count(partner.id, uid === null ? "none" : "obtained");
-      if (uid !== null) return [{ partner: partner.id, uid, ...generationOf(partner) }];
-      log.debug("a partner has no id for a visitor", { partner: partner.id, ec: shortId(id) });
+      if (fault !== null) {
+        log.error("a partner's pull URL may not be called", { partner: key, expected: fault });
+        return [];
+      }
+      const uid = await requestPull({ partner, id, ip: run.ip, signal }, this.#parts);
+      outcome = uid === null ? "none" : "obtained";
+      if (uid !== null) return [{ partner: key, uid, ...generationOf(partner) }];
+      log.debug("a partner has no id for a visitor", { partner: key, ec: shortId(id) });
       return [];
     } catch (error) {
-      this.#count(partner.id, error instanceof RateLimited ? "limited" : "failed");
+      if (error instanceof RateLimited) outcome = "limited";
       throw error;
+    } finally {
+      this.#count(key, outcome);
+      // However the pull ended, this run does not ask again.
+      this.#leave(run, key);
     }
   }
 

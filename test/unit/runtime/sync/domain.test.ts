@@ -155,7 +155,7 @@ test("an identifier that was dropped and joins again gets its turn when its old 
     clock: { now: () => 0, after: () => () => {} },
     limiter: hotPathLimiter(() => 0),
     keyPrefix: "",
-    maxConcurrentTotal: Number.POSITIVE_INFINITY,
+    maxConcurrentTotal: undefined,
     limits: { maxConcurrent: 2 },
     limitsFor: undefined,
     emit: undefined,

@@ -227,7 +227,7 @@ export class Invariants {
         this.#attempts.delete(event.identifier);
         break;
       case "try-ended":
-        this.#freshStart(event.identifier);
+        if (!this.admitted.has(event.identifier)) this.#freshStart(event.identifier);
         break;
       case "source-set-aside": {
         const until = event.forMs === null ? Number.POSITIVE_INFINITY : this.steady + event.forMs;

@@ -87,14 +87,14 @@ export const mutants: readonly Mutant[] = [
   },
   {
     name: "a resting domain asked for a source that was chosen before the rest",
-    edits: [edit("domain", "Domain.#mayStart", "this.#owner.clock.now() >= this.health.wakesAt", "true")],
+    edits: [edit("domain", "Domain.#mayStart", "this.#owner.clock.now() >= health.wakesAt", "true")],
     breaks: ["rest"],
   },
   {
     name: "no single probe after a rest",
     edits: [
-      edit("domain", "Domain.#hasRoom", "this.health.hasRoom", "true"),
-      edit("domain", "Domain.#mayStart", "this.health.admits(permit)", "true"),
+      edit("domain", "Domain.#hasRoom", "this.health.probe === null", "true"),
+      edit("domain", "Domain.#mayStart", "health.probe === null", "true"),
     ],
     breaks: ["one probe"],
   },
@@ -164,7 +164,7 @@ export const mutants: readonly Mutant[] = [
   },
   {
     name: "a domain forgotten while an identifier waits for it",
-    edits: [edit("domains", "Domains.#use", "this.#remembered.remove(domain);", "")],
+    edits: [edit("domains", "Domains.#use", "this.#remembered.remove(known);", "")],
     breaks: null,
   },
   {
@@ -220,7 +220,7 @@ export const mutants: readonly Mutant[] = [
   },
   {
     name: "a source asked although it is set aside",
-    edits: [edit("paths", "Paths.#domainOf", "this.#options.isSetAside(identifier, source.key)", "false")],
+    edits: [edit("paths", "Paths.#domainOf", "this.#options.setAside.has(identifier, source.key)", "false")],
     breaks: ["set aside"],
   },
   {
