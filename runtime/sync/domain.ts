@@ -22,7 +22,7 @@ export interface DomainOwner {
   /** True while nothing new may start. */
   readonly isClosed: boolean;
   limitsOf(domain: string): DomainLimits;
-  /** An identifier gets its turn. Whoever is called ends the permit, then requeues, puts back or removes the waiter. */
+  /** Gives an identifier its turn. The callee ends the permit, then requeues, puts back or removes the waiter. */
   onTurn(waiter: Waiter, permit: Permit): void;
   /** Called when a permit ended or a waiter left, to forget what is idle. */
   tidy(domain: Domain, state: IdentifierState): void;
@@ -94,7 +94,7 @@ export class Waiter extends FifoItem {
   }
 }
 
-/** Room for one fetch, held from the choice of its source until the fetch has ended. Whoever gets it calls {@link end} once. */
+/** Room for one fetch, held from the choice of its source until the fetch has ended. Its owner calls {@link end} once. */
 export class Permit {
   readonly domain: Domain;
   readonly state: IdentifierState;
@@ -178,10 +178,10 @@ export class Domain extends HeapItem {
     return Math.max(this.window.opensAt, this.health.wakesAt);
   }
 
-  /** Whether an identifier that does not wait may be fetched now: there is room, and nobody waits for it. */
+  /** Whether an identifier outside the queue may be fetched now: there is room, and the queue is empty. */
   get hasRoomForNewcomer(): boolean {
-    const nobodyWaits = this.waiting === 0 || this.#queue.isEmpty;
-    return nobodyWaits && !this.#owner.capacity?.isFull && this.#hasRoom();
+    const isQueueEmpty = this.waiting === 0 || this.#queue.isEmpty;
+    return isQueueEmpty && !this.#owner.capacity?.isFull && this.#hasRoom();
   }
 
   /** Takes room for one fetch. The only place where capacity is taken. */

@@ -63,7 +63,7 @@ export class Domains implements DomainOwner {
   }
 
   /**
-   * Takes room for an identifier that does not wait, if nobody waits for that room.
+   * Takes room for an identifier outside the queue, if the queue is empty.
    * @returns `null`: the domain is full, closed, or fetches this identifier already.
    */
   reserve(domainName: string, identifier: string): Permit | null {
