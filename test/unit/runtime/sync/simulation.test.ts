@@ -13,7 +13,8 @@ test("a small simulation keeps every limit, reaches them, and loses no identifie
 });
 
 test("all identifiers of a simulation can wait at once, each for all its domains", async () => {
-  expect(await worstBytesEach({ ...size, domains: 200 })).toBeGreaterThan(0);
+  // It throws if fewer wait. The number of bytes means something only after a garbage collection.
+  expect(await worstBytesEach({ ...size, domains: 200 })).toEqual(expect.any(Number));
 });
 
 test("the cost of a round can be measured", () => {
