@@ -5,25 +5,21 @@
  *   npm run simulate:sync [-- --identifiers 100000 --domains 1000 --minutes 60]
  * @module
  */
-import { parseArgs } from "node:util";
 import { DEFAULT_LIMITS } from "../../runtime/sync/index.ts";
+import { readToolOptions } from "../support/tool-options.ts";
 import { measureCost } from "./sync-cost.ts";
 import { SOURCES, simulate, worstBytesEach } from "./sync-model.ts";
 
-const { values } = parseArgs({
+const { values: size } = readToolOptions({
+  name: "simulate:sync",
+  summary: "Runs the sync engine in virtual time and prints its work, its speed and its memory.",
   options: {
-    identifiers: { type: "string", default: "100000" },
-    domains: { type: "string", default: "1000" },
-    minutes: { type: "string", default: "60" },
-    seed: { type: "string", default: "1" },
+    identifiers: { default: 100_000, summary: "number of identifiers" },
+    domains: { default: 1000, summary: "number of domains" },
+    minutes: { default: 60, summary: "virtual time" },
+    seed: { default: 1, summary: "seed of the random numbers" },
   },
 });
-const size = {
-  identifiers: Number(values.identifiers),
-  domains: Number(values.domains),
-  minutes: Number(values.minutes),
-  seed: Number(values.seed),
-};
 
 const number = (value: number, digits = 0) =>
   value.toLocaleString("en", { minimumFractionDigits: digits, maximumFractionDigits: digits });

@@ -7,25 +7,23 @@ import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { build } from "esbuild";
-import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { afterAll, describe, expect, test } from "vitest";
 import { eventually } from "../runtimes/target.ts";
 import { launchChromium, noChromium } from "../support/chromium.ts";
 import { startOrigin } from "../support/origin.ts";
-import { startProgram } from "../support/program.ts";
 import { root } from "../support/spawn.ts";
-import { buildPackage, unpackStarter } from "../support/starter.ts";
+import { startProgram } from "../support/start-program.ts";
+import { unpackStarter } from "../support/starter.ts";
 import { runWorker } from "../support/workerd.ts";
 
 const TIMEOUT_MS = 120_000;
 const ID = /^[0-9a-f]{64}\.[0-9A-Za-z]{6}$/;
 const folder = mkdtempSync(join(tmpdir(), "millrace-starters-"));
 
-beforeAll(buildPackage, TIMEOUT_MS);
-
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
 test(
-  "cloudflare: serves its site with an identity, as its own configuration file says",
+  "the cloudflare starter serves its site with an identity, with its own configuration file",
   async () => {
     const starter = unpackStarter("cloudflare", folder, ["wrangler"]);
     const read = (file: string) => readFileSync(join(starter, file), "utf8");
@@ -71,7 +69,7 @@ test(
 
 describe.skipIf(noChromium !== undefined)(noChromium ?? "browser", () => {
   test(
-    "tells a visitor who they are",
+    "the browser starter shows the visitor's id",
     async () => {
       const starter = unpackStarter("browser", folder);
       const { scripts } = JSON.parse(readFileSync(join(starter, "package.json"), "utf8"));

@@ -6,24 +6,24 @@ import { execFileSync } from "node:child_process";
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { type Program, startProgram } from "../support/program.ts";
+import { afterAll, describe, expect, test } from "vitest";
 import { type ProcessRuntime, root, runtimes } from "../support/spawn.ts";
-import { buildPackage, unpackStarter } from "../support/starter.ts";
+import { type RunningProgram, startProgram } from "../support/start-program.ts";
+import { unpackStarter } from "../support/starter.ts";
 
 const TIMEOUT_MS = 120_000;
 const folder = mkdtempSync(join(tmpdir(), "millrace-starters-"));
 
 const manifests = { node: "package.json", bun: "package.json", deno: "deno.json" } as const;
 
-/** Unpacks a starter; the command line that its `start` stands for. */
+/** Unpacks a starter. @returns the command line of its `start` script. */
 function unpack(runtime: ProcessRuntime): string[] {
   const file = join(unpackStarter(runtime, folder), manifests[runtime]);
   const manifest = JSON.parse(readFileSync(file, "utf8"));
   if (runtime === "deno") {
     const { version } = JSON.parse(readFileSync(join(root, "package.json"), "utf8"));
     expect(manifest.imports).toEqual({ millrace: `npm:millrace@^${version}` });
-    // Here the package comes from the checkout, put where `deno install` would have put it.
+    // The package of this checkout is where `deno install` would put it.
     const linked = { ...manifest, imports: {}, nodeModulesDir: "manual" };
     writeFileSync(file, JSON.stringify(linked));
   }
@@ -43,13 +43,11 @@ function makePassphrase(runtime: ProcessRuntime): string {
   return secret;
 }
 
-beforeAll(buildPackage, TIMEOUT_MS);
-
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
 describe.each(Object.keys(runtimes) as ProcessRuntime[])("%s", (runtime) => {
   test(
-    "serves its site with an identity, and keeps it when it starts anew",
+    "serves its site with an identity, and keeps it after a restart",
     async () => {
       const [command, ...args] = unpack(runtime);
       expect(command).toBe(runtime);
@@ -70,7 +68,7 @@ describe.each(Object.keys(runtimes) as ProcessRuntime[])("%s", (runtime) => {
         });
 
       /** Starts the starter, lets `visit` see it, and ends it. */
-      const whileServing = async <T>(visit: (server: Program) => Promise<T>): Promise<T> => {
+      const whileServing = async <T>(visit: (server: RunningProgram) => Promise<T>): Promise<T> => {
         const server = await start();
         try {
           return await visit(server);
@@ -91,7 +89,7 @@ describe.each(Object.keys(runtimes) as ProcessRuntime[])("%s", (runtime) => {
         return id;
       });
 
-      await whileServing(async ({ url, log }) => {
+      await whileServing(async ({ url, all }) => {
         const headers = { "x-country": "JP", cookie: `ts-ec=${id}` };
         const again = await fetch(url, { headers });
         expect([await again.text(), again.headers.getSetCookie()]).toEqual([`your id: ${id}\n`, []]);
@@ -99,7 +97,7 @@ describe.each(Object.keys(runtimes) as ProcessRuntime[])("%s", (runtime) => {
         expect([known.status, (await known.json()).ec]).toEqual([200, id]);
         const health = await fetch(`${url}/_ts/ready`);
         expect([health.status, await health.json()]).toEqual([200, { status: "ok" }]);
-        expect(log()).not.toMatch(/"level":"(warn|error)"/);
+        expect(all()).not.toMatch(/"level":"(warn|error)"/);
       });
     },
     TIMEOUT_MS,
