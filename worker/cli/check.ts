@@ -1,6 +1,6 @@
 import process from "node:process";
 import { configPath } from "../config/configured.ts";
-import { entryHere } from "../entries/here.ts";
+import { entryHere } from "../hosts/process/here.ts";
 import { readPlan } from "../serve/plan.ts";
 import type { ServiceModule } from "../service.ts";
 import { type Command, configOption, textOf } from "./command.ts";

@@ -3,7 +3,7 @@ import { createLog } from "../../runtime/observe/log.ts";
 import { createMetrics, describeAll } from "../../runtime/observe/metrics.ts";
 import { configPath } from "../config/configured.ts";
 import { variableOf } from "../config/environment.ts";
-import { entryHere } from "../entries/here.ts";
+import { entryHere } from "../hosts/process/here.ts";
 import type { Entry } from "../hosts/server.ts";
 import { type Plan, readPlan } from "../serve/plan.ts";
 import { type App, serveUntilSignal } from "../serve/serve.ts";

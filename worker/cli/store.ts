@@ -1,7 +1,7 @@
 import { createLog, createLogOnce } from "../../runtime/observe/log.ts";
 import { createHotPath } from "../../wasm/hotpath.ts";
 import { inlineKernels } from "../../wasm/inline.ts";
-import { entryHere } from "../entries/here.ts";
+import { entryHere } from "../hosts/process/here.ts";
 import { serveUntilSignal } from "../serve/serve.ts";
 import { StartError } from "../serve/start-error.ts";
 import { serveStore } from "../serve/store-server.ts";

@@ -3,7 +3,7 @@ import { createIdentity } from "../../../runtime/ec/id.ts";
 import { normaliseIp } from "../../../runtime/ec/request/ip.ts";
 import { type Command, configOption, textOf, UsageError } from "../../cli/command.ts";
 import { configPath, readConfig } from "../../config/configured.ts";
-import { entryHere } from "../../entries/here.ts";
+import { entryHere } from "../../hosts/process/here.ts";
 import { edgeCookieSection } from "../config.ts";
 
 export const mint: Command = {
