@@ -14,7 +14,7 @@ export function checkCommand(services: readonly ServiceModule[]): Command {
     async run(values) {
       const plan = await readPlan(services, configPath(textOf(values, "config")), await entryHere());
       for (const warning of plan.warnings) process.stdout.write(`warning: ${warning}\n`);
-      const listed = plan.services.map(({ module }) => module.title).join(", ");
+      const listed = plan.services.map(({ title }) => title).join(", ");
       process.stdout.write(`the configuration is valid; it runs: ${listed}\n`);
     },
   };

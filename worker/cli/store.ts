@@ -5,6 +5,7 @@ import { entryHere } from "../hosts/process/here.ts";
 import { serveUntilSignal } from "../serve/serve.ts";
 import { StartError } from "../serve/start-error.ts";
 import { serveStore } from "../serve/store-server.ts";
+import { logStrayOutput } from "../serve/stray-output.ts";
 import { type Command, textOf, UsageError } from "./command.ts";
 
 /** Where it listens unless told otherwise. */
@@ -57,6 +58,7 @@ export const store: Command = {
       logOnce.flush();
       await served.close();
     }
+    logStrayOutput(log);
     const listen = { host: textOf(values, "host") ?? HOST, port };
     await serveUntilSignal(entry, [{ title: "store", listen, service: { handler, close } }], log);
   },

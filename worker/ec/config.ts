@@ -21,6 +21,7 @@ import {
 } from "../config/compose.ts";
 import type { Environment } from "../config/environment.ts";
 import { listenAddress, type SharedConfig, type SharedInput, section } from "../config/shared.ts";
+import type { Host } from "../hosts/host.ts";
 import { MOST_KEYS } from "../hosts/table-sizes.ts";
 import { COUNTRIES, US_REGIONS } from "./codes.ts";
 import { passphraseFault } from "./passphrase.ts";
@@ -188,6 +189,8 @@ export type ConfigInput = v.InferInput<EdgeCookieSchema> &
 /** The section `edgeCookie` of the configuration. */
 export const edgeCookieSection: ConfigSection<EdgeCookieSection> = {
   name: "edgeCookie",
+  secrets: ["passphrases", "apiKey", "apiKeyHash", "pullToken"],
+  secretUrls: ["store", "limiter"],
   schema: (given, isPublicSuffix) =>
     edgeCookieSchema((given as ConfigInput | null)?.allowInsecurePartners === true, isPublicSuffix),
   faults: (given, isServed) => [...repetitions(given), ...(isServed ? missingOrigin(given) : [])],
@@ -248,13 +251,27 @@ export function servingFaults(
   const faults: Fault[] = [];
   if (publisher.origin !== null && isOwnAddress(publisher.origin, listen)) {
     const expected = "another address than the one that millrace itself listens on";
-    faults.push({ field: "edgeCookie.publisher.origin", found: JSON.stringify(publisher.origin), expected });
+    faults.push({ field: "publisher.origin", found: JSON.stringify(publisher.origin), expected });
   }
   if (allowInsecurePartners && !isLoopbackHost(listen.host)) {
     const expected = "false, unless listen.host is a loopback address";
-    faults.push({ field: "edgeCookie.allowInsecurePartners", found: "true", expected });
+    faults.push({ field: "allowInsecurePartners", found: "true", expected });
   }
   return faults;
+}
+
+/** Faults of the URLs of store and limiter that only the host knows. Opens nothing. */
+export function urlFaults(
+  { store, limiter }: Partial<Pick<EdgeCookieSection, "store" | "limiter">>,
+  host: Pick<Host, "storeFault" | "limiterFault" | "defaultStore">,
+): Fault[] {
+  const faults = {
+    store: store === undefined ? null : host.storeFault(store ?? host.defaultStore),
+    limiter: limiter === undefined ? null : host.limiterFault(limiter),
+  };
+  return Object.entries(faults).flatMap(([field, expected]) =>
+    expected === null ? [] : [{ field, found: `a ${field} that this host cannot open`, expected }],
+  );
 }
 
 /** A server of ours needs a site to stand in front of. */
@@ -293,7 +310,10 @@ function sameAs(name: string, first: number): Pick<Fault, "found" | "expected"> 
  * @param sha256Hex of a text in UTF-8, as lower-case hex.
  * @throws {ConfigError} if two of them have the same key, one given plainly and one by its hash.
  */
-export function sealPartners(config: Config, sha256Hex: (text: string) => string): Partner[] {
+export function sealPartners(
+  config: Pick<Config, "partners">,
+  sha256Hex: (text: string) => string,
+): Partner[] {
   const sealed = config.partners.map((partner) => sealPartner(partner, sha256Hex));
   const faults = repetitions({ partners: sealed });
   if (faults.length > 0) throw new ConfigError(faults);

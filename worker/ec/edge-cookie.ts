@@ -3,7 +3,6 @@
  * @module
  */
 
-import type { Fault } from "../../runtime/lib/schema.ts";
 import { createLog } from "../../runtime/observe/log.ts";
 import { createMetrics, type MetricsRegistry } from "../../runtime/observe/metrics.ts";
 import type { Client, Clock, Fetch, Log, Random, RateLimiter, Store } from "../../runtime/platform.ts";
@@ -11,7 +10,7 @@ import { ConfigError } from "../config/compose.ts";
 import type { FetchHandler, Host } from "../hosts/host.ts";
 import { needsSocketAddress, readClient } from "../http/client.ts";
 import type { LoadApp } from "./app.ts";
-import { type Config, type ConfigInput, parseConfig, publicSuffixExpected } from "./config.ts";
+import { type Config, type ConfigInput, parseConfig, publicSuffixExpected, urlFaults } from "./config.ts";
 import { createService, type Service } from "./service.ts";
 import { tableSizes } from "./table-needs.ts";
 
@@ -87,23 +86,6 @@ export function createEdgeCookie<Args extends unknown[]>(host: Host<Args>, loadA
   };
 }
 
-/** @throws {ConfigError} if the host has no store or no limiter for a URL. */
-function mustOpen(
-  host: Pick<Host, "storeFault" | "limiterFault" | "defaultStore">,
-  config: Config,
-  own: OwnParts,
-): void {
-  const faults: Fault[] = [];
-  const store = own.store === undefined ? host.storeFault(config.store ?? host.defaultStore) : null;
-  const limiter = own.limiter === undefined ? host.limiterFault(config.limiter) : null;
-  if (store !== null)
-    faults.push({ field: "store", found: "a store that this host does not have", expected: store });
-  if (limiter !== null) {
-    faults.push({ field: "limiter", found: "a limiter that this host does not have", expected: limiter });
-  }
-  if (faults.length > 0) throw new ConfigError(faults);
-}
-
 /**
  * The same for a configuration that has been parsed: for hosts where parsing would be a good part of every request.
  * @returns a function that wraps a handler.
@@ -119,7 +101,11 @@ export function withConfig<Args extends unknown[]>(
     ((request: Request, address: string | null) => readClient(request.headers, address, config.client));
   // Some hosts make a call of it.
   const needsAddress = own.readClient !== undefined || needsSocketAddress(config.client);
-  mustOpen(host, config, own);
+  const faults = urlFaults(
+    { ...(own.store ? {} : { store: config.store }), ...(own.limiter ? {} : { limiter: config.limiter }) },
+    host,
+  );
+  if (faults.length > 0) throw new ConfigError(faults);
   const clock = own.clock ?? host.clock;
   const random = own.random ?? host.random;
   let service: Service | undefined;

@@ -24,8 +24,8 @@ export interface Served {
   /** Answers WebSockets. Without it they go to the proxy, and without a proxy they are refused with 501. */
   readonly socket?: SocketHooks;
   /**
-   * The hosts, with their port if they have one, whose requests belong to this service where several share a listener. Left
-   * out: every host that belongs to no other.
+   * The hosts whose requests belong to this service where several services share a listener. A host without a port matches
+   * any port. Default: every host that belongs to no other service.
    */
   readonly hosts?: readonly string[];
 }

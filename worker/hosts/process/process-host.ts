@@ -99,15 +99,22 @@ export function processHost<Args extends unknown[]>(options: ProcessHostOptions<
     fetchPublic: lateFetchPublic,
     livesBetweenRequests: true,
     createHotPath: (given) => createHotPath(inlineKernels(), given),
-    storeFault: (url) =>
-      openerOf(url) === undefined ? `one of ${listed(Object.keys(stores))} on ${name}` : null,
-    limiterFault: (url) => (url === "local" || isRedis(url) ? null : `local, redis: or rediss: on ${name}`),
+    storeFault(url) {
+      const open = openerOf(url);
+      if (open === undefined) return `one of ${listed(Object.keys(stores))} on ${name}`;
+      return openingFault(() => open(restOf(url), clock));
+    },
+    limiterFault(url) {
+      if (url === "local") return null;
+      if (!isRedis(url)) return `local, redis: or rediss: on ${name}`;
+      return openingFault(() => connectRedis({ url }));
+    },
     openStore(url) {
       const open = openerOf(url);
       if (open === undefined) {
         throw new Error(`${name} has no store for "${schemeOf(url)}"; it has ${listed(Object.keys(stores))}`);
       }
-      return open(url.slice(url.indexOf(":") + 1), clock);
+      return open(restOf(url), clock);
     },
     openLimiter(url, { sizes, ...given }) {
       if (url === "local") {
@@ -121,6 +128,21 @@ export function processHost<Args extends unknown[]>(options: ProcessHostOptions<
     isPublicSuffix: async (domain) => (await import("./public-suffix.ts")).isPublicSuffix(domain),
     background: () => livingProcess,
   };
+}
+
+/** Why a URL cannot be used, if opening it throws at once: connections and files are opened at their first use. */
+function openingFault(open: () => unknown): string | null {
+  try {
+    open();
+    return null;
+  } catch (error) {
+    return error instanceof Error ? error.message : String(error);
+  }
+}
+
+/** What follows the scheme and its colon. */
+function restOf(url: string): string {
+  return url.slice(url.indexOf(":") + 1);
 }
 
 /** Loads what it takes with the first call: `node:http` alone takes a good part of a cold start. */
