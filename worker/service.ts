@@ -52,12 +52,25 @@ export interface ServiceModule<Section = unknown> extends ConfigSection<Section>
    * @throws {StartError} saying what cannot be opened.
    */
   create(shared: Shared, section: Section): Promise<RunningService>;
+  /** The section in the file that `millrace init` writes. */
+  readonly starting?: StartingSection;
   /** The demonstration that `npm start` serves where nothing is configured. */
   readonly demonstration?: {
     /** Fields of the section. If an environment variable sets one of them, the service counts as configured. */
     readonly unless: readonly string[];
     start(entry: Entry): Promise<Demonstration>;
   };
+}
+
+/** A section to start with. */
+export interface StartingSection {
+  /**
+   * The section as JSON with comments, without its name.
+   * @param secret a new random secret.
+   */
+  text(secret: string): string;
+  /** What to change before the service can run, one line each. */
+  readonly edits: readonly string[];
 }
 
 /** One running service. */

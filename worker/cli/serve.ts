@@ -15,11 +15,11 @@ import { type Command, configOption, textOf } from "./command.ts";
 /** `millrace serve`: runs the services that the configuration has a section for. */
 export function serveCommand(services: readonly ServiceModule[]): Command {
   return {
-    summary: "serve what the configuration has a section for",
+    summary: "serve every service that the configuration has a section for",
     details:
-      "Configured by a JSON file and by environment variables: MILLRACE_ and the field's path, such as\n" +
+      "Configured by a file and by environment variables: MILLRACE_ and the field's path, for example\n" +
       "MILLRACE_LISTEN_PORT. MILLRACE_LOG sets the log's level: debug, info, warn, error or silent.\n" +
-      "SIGTERM and SIGINT end it once everything in flight is finished. SIGHUP reads the configuration again.",
+      "SIGTERM and SIGINT stop it after the requests in flight. SIGHUP reads the configuration again.",
     options: {
       ...configOption,
       "demo-if-unconfigured": { summary: "without any configuration, serve the demonstrations" },

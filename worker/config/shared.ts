@@ -50,7 +50,7 @@ function trustedProxies() {
   const expected = "a number of proxies from 0 to 20, or a list of address ranges such as 10.0.0.0/8";
   return v.union(
     [
-      whole(0, 20, expected),
+      whole(0, 20, "a number of proxies"),
       v.array(
         v.pipe(
           v.string(expected),

@@ -23,6 +23,7 @@ import {
 import { withConfig } from "./edge-cookie.ts";
 import { loadAllRoutes } from "./routes/load.ts";
 import { createSite } from "./site.ts";
+import { startingSection } from "./starting-section.ts";
 
 export const edgeCookieService: ServiceModule<EdgeCookieSection> = {
   ...edgeCookieSection,
@@ -36,6 +37,7 @@ export const edgeCookieService: ServiceModule<EdgeCookieSection> = {
   ],
   warnings: (section, { client, operator }) => configWarnings({ ...section, client, operator }),
   create,
+  starting: startingSection,
   demonstration: {
     unless: ["publisher.domain", "publisher.origin", "passphrases"],
     start: async (entry) => (await import("./demo/main.ts")).startDemo(entry),
