@@ -320,27 +320,30 @@ export function sealPartners(
   return sealed;
 }
 
-/** What an operator ought to know of a configuration that is valid all the same. */
-export function configWarnings(config: Config): string[] {
-  const { client, consent } = config;
+/**
+ * Warnings for a valid configuration.
+ * @param knowsPlace whether the host or the program tells the client's country and region, without headers. Default: false.
+ */
+export function configWarnings(config: Config, { knowsPlace = false } = {}): string[] {
+  const { client, consent, limiter, throttle } = config;
   const warnings: string[] = [];
-  if (client.countryHeader === null && consent.assumeCountry === null) {
+  if (!knowsPlace && client.countryHeader === null && consent.assumeCountry === null) {
     warnings.push(
-      "every visitor's jurisdiction will be unknown and no EC id will be minted: " +
-        "set client.countryHeader to the header in which your proxy tells the country, or consent.assumeCountry",
+      "no EC id will be minted, because no visitor's country is known: " +
+        "set client.countryHeader to the header in which your proxy sends the country, or consent.assumeCountry",
     );
   }
   if (client.countryHeader !== null && client.regionHeader === null && consent.usStates.length > 0) {
     warnings.push(
-      "every visitor from the US will be treated as in a state with a privacy law: " +
-        "set client.regionHeader to the header in which your proxy tells the region",
+      "every visitor from the US is treated as in a state with a privacy law, because no region is known: " +
+        "set client.regionHeader to the header in which your proxy sends the region",
     );
   }
   const [needed, held] = [visitorKeysNeeded(config), visitorKeysOf(config)];
-  if (config.limiter === "local" && needed > held) {
+  if (limiter === "local" && needed > held) {
     warnings.push(
-      `the table of visitors' rate limits holds ${held} keys, and ${config.throttle.addressesPerHour} addresses an hour ` +
-        `need ${needed} with these partners: beyond, visitors share counts and may be refused early; ` +
+      `the table of visitors' rate limits has ${held} keys, and ${throttle.addressesPerHour} addresses an hour ` +
+        `need ${needed} with these partners: above that, visitors share counts and may be refused early; ` +
         "raise throttle.maxKeys, lower throttle.addressesPerHour, or share a Redis limiter",
     );
   }

@@ -10,7 +10,14 @@ import { ConfigError } from "../config/compose.ts";
 import type { FetchHandler, Host } from "../hosts/host.ts";
 import { needsSocketAddress, readClient } from "../http/client.ts";
 import type { LoadApp } from "./app.ts";
-import { type Config, type ConfigInput, parseConfig, publicSuffixExpected, urlFaults } from "./config.ts";
+import {
+  type Config,
+  type ConfigInput,
+  configWarnings,
+  parseConfig,
+  publicSuffixExpected,
+  urlFaults,
+} from "./config.ts";
 import { createService, type Service } from "./service.ts";
 import { tableSizes } from "./table-needs.ts";
 
@@ -31,12 +38,14 @@ export interface OwnParts {
   metrics?: MetricsRegistry | undefined;
   /** The address that a server of ours is bound to; left out where the host does the listening. */
   boundTo?: string | undefined;
+  /** Logged when the service opens. Default: none. */
+  warnings?: readonly string[] | undefined;
 }
 
 /** The configuration, as in a configuration file, and objects of your own. */
 export interface EdgeCookieOptions
   extends Omit<ConfigInput, "store" | "limiter">,
-    Omit<OwnParts, "store" | "limiter"> {
+    Omit<OwnParts, "store" | "limiter" | "warnings"> {
   /** A store's URL, such as `sqlite:./data/millrace.db`, or a store. */
   store?: string | Store;
   /** `local`, another limiter's URL, or a limiter. */
@@ -82,6 +91,7 @@ export function createEdgeCookie<Args extends unknown[]>(host: Host<Args>, loadA
       ...(typeof store === "object" ? { store } : {}),
       ...(typeof limiter === "object" ? { limiter } : {}),
       ...{ log, clock, random, fetch, readClient, metrics, boundTo },
+      warnings: configWarnings(config, { knowsPlace: readClient !== undefined }),
     });
   };
 }
@@ -123,6 +133,7 @@ export function withConfig<Args extends unknown[]>(
   function open(args: Args): Service {
     const { maxKeys } = config.throttle;
     const log = own.log ?? createLog({ level: host.logLevel, write: host.writeLog, clock });
+    for (const warning of own.warnings ?? []) log.warn(warning);
     // Loading the list takes some 30 ms, which the first visitors need not wait for.
     if (host.isPublicSuffix !== undefined) {
       cancelCheck = clock.after(DOMAIN_CHECK_AFTER_MS, () => {
