@@ -47,6 +47,8 @@ export interface ComposedConfig {
 export interface InspectedConfig {
   /** The shared sections; `undefined` if they have faults. */
   readonly shared: SharedConfig | undefined;
+  /** The shared `listen`; `undefined` if it has faults. */
+  readonly listen: SharedConfig["listen"] | undefined;
   /** The valid sections, by name. */
   readonly sections: ReadonlyMap<string, unknown>;
   /** Whether the configuration has any section of a service, valid or not. */
@@ -129,6 +131,7 @@ export function inspectConfig(
     value,
   );
   collect(outline.issues);
+  const listen = v.safeParse(sharedEntries.listen, partOf(value, "listen"));
   const given = sections.filter(({ name }) => partOf(value, name) !== undefined);
   for (const section of given) {
     const part = partOf(value, section.name);
@@ -139,6 +142,7 @@ export function inspectConfig(
     if (parsed.success && more.length === 0) valid.set(section.name, parsed.output);
   }
   return {
+    listen: listen.success ? listen.output : undefined,
     shared: outline.success ? sharedOf(outline.output) : undefined,
     sections: valid,
     hasService: given.length > 0,

@@ -43,14 +43,13 @@ export async function readPlan(
 
 /** Plans what a configuration runs. @throws {ConfigError} naming every fault at once. */
 export function planOf(modules: readonly ServiceModule[], config: InspectedConfig, entry: Entry): Plan {
-  const { shared, sections, hasService } = config;
+  const { shared, hasService } = config;
   const faults: Fault[] = [...config.faults];
   if (!hasService) {
     const names = modules.map(({ name }) => name).join(" or ");
     faults.push({ field: names, found: "missing", expected: "a section for each service to run" });
   }
-  // Without valid shared sections nobody knows where the services listen.
-  const services = shared === undefined ? [] : planned(modules, sections, shared);
+  const services = planned(modules, config);
   for (const { module, section, listen } of services) {
     const found = module.servingFaults?.(section, listen, entry) ?? [];
     faults.push(...found.map((fault) => ({ ...fault, field: `${module.name}.${fault.field}` })));
@@ -61,23 +60,18 @@ export function planOf(modules: readonly ServiceModule[], config: InspectedConfi
   return { shared, services, warnings };
 }
 
+/** The services whose section is valid, if it is known where they listen. */
 function planned(
   modules: readonly ServiceModule[],
-  sections: InspectedConfig["sections"],
-  shared: SharedConfig,
+  { sections, listen: shared }: InspectedConfig,
 ): Planned[] {
-  return modules
-    .filter(({ name }) => sections.has(name))
-    .map((module) => {
-      const section = sections.get(module.name);
-      return {
-        module,
-        title: titleOf(module),
-        section,
-        listen: module.listen?.(section) ?? shared.listen,
-        hosts: module.hosts?.(section)?.map((host) => host.toLowerCase()),
-      };
-    });
+  return modules.flatMap((module) => {
+    const section = sections.get(module.name);
+    if (section === undefined) return [];
+    const listen = module.listen?.(section) ?? shared;
+    const hosts = module.hosts?.(section)?.map((host) => host.toLowerCase());
+    return listen === undefined ? [] : [{ module, title: titleOf(module), section, listen, hosts }];
+  });
 }
 
 /** `edgeCookie` -> `edge-cookie`. */
