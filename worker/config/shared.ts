@@ -86,8 +86,10 @@ export const sharedEntries = {
 
 const sharedSchema = v.object(sharedEntries);
 
+/** The type that the schemas accept. {@link SharedInput} is the same, with comments. */
+export type SharedSchemaInput = v.InferInput<typeof sharedSchema>;
+
 /** The shared sections with their defaults. */
 export type SharedConfig = v.InferOutput<typeof sharedSchema>;
 
-/** The shared sections as a person writes them. */
-export type SharedInput = v.InferInput<typeof sharedSchema>;
+export type { SharedInput } from "./shared-fields.ts";

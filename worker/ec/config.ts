@@ -24,6 +24,7 @@ import { listenAddress, type SharedConfig, type SharedInput, section } from "../
 import type { Host } from "../hosts/host.ts";
 import { MOST_KEYS } from "../hosts/table-sizes.ts";
 import { COUNTRIES, US_REGIONS } from "./codes.ts";
+import type { ConfigInput, EdgeCookieFields } from "./config-fields.ts";
 import { passphraseFault } from "./passphrase.ts";
 import { visitorKeysNeeded, visitorKeysOf } from "./table-needs.ts";
 
@@ -181,10 +182,10 @@ export type EdgeCookieSection = v.InferOutput<EdgeCookieSchema>;
 /** What the Edge Cookie runs with: its section, and what services share. */
 export type Config = EdgeCookieSection & Pick<SharedConfig, "client" | "operator">;
 
-/** The same as a person writes it in code: only `publisher.domain` and `passphrases` have no default. */
-export type ConfigInput = v.InferInput<EdgeCookieSchema> &
-  Required<Pick<v.InferInput<EdgeCookieSchema>, "publisher">> &
-  Pick<SharedInput, "client" | "operator">;
+/** The type that the schema accepts. {@link EdgeCookieFields} is the same, with comments. */
+export type EdgeCookieSchemaInput = v.InferInput<EdgeCookieSchema>;
+
+export type { ConfigInput, EdgeCookieFields } from "./config-fields.ts";
 
 /** The section `edgeCookie` of the configuration. */
 export const edgeCookieSection: ConfigSection<EdgeCookieSection> = {
@@ -205,8 +206,10 @@ export function edgeCookieIn(config: ComposedConfig): Config | undefined {
 
 /** A whole configuration with an Edge Cookie, as a person writes it. */
 export type EdgeConfigInput = Partial<SharedInput> & {
+  /** The address of the JSON schema, for editors. */
   $schema?: string;
-  edgeCookie: Omit<ConfigInput, "client" | "operator">;
+  /** The Edge Cookie. */
+  edgeCookie: EdgeCookieFields;
 };
 
 /**
