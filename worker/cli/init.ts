@@ -11,6 +11,9 @@ const FILE = "millrace.jsonc";
 /** The file contains secrets: only its owner may read it. */
 const MODE = 0o600;
 
+/** How this command was started: in a checkout npm runs it. */
+const COMMAND = process.env.npm_lifecycle_event === "millrace" ? "npm run millrace --" : "millrace";
+
 /** `millrace init`: writes a configuration file to start with. */
 export function initCommand(services: readonly ServiceModule[]): Command {
   return {
@@ -70,7 +73,7 @@ Edit this first:
 ${edits.map((edit) => `  ${edit}`).join("\n")}
 
 Then:
-  millrace check --config ${path}
-  millrace serve --config ${path}
+  ${COMMAND} check --config ${path}
+  ${COMMAND} serve --config ${path}
 `;
 }

@@ -26,7 +26,7 @@ export interface Field {
   nullable: boolean;
 }
 
-/** A configuration with the environment's values in it. */
+/** A configuration that contains the environment's values. */
 export interface Overridden {
   value: unknown;
   faults: Fault[];
@@ -36,7 +36,7 @@ export interface Overridden {
 
 /**
  * Puts the values of `MILLRACE_…` variables into a configuration. A variable that names no field is a fault.
- * @param schema of the configuration; it says which fields there are and how a text becomes their type.
+ * @param schema of the configuration, from which the fields and their types are read.
  */
 export function overrideByEnvironment(input: unknown, env: Environment, schema: SchemaShape): Overridden {
   const known = new Map(fieldsOf(schema).map((field) => [variableOf(field.path), field]));
@@ -71,7 +71,7 @@ function repetitionsIn(json: string, { path }: Field, variable: string): Fault[]
   }));
 }
 
-/** What Kubernetes sets for a service called `millrace` or `millrace-…`, in every container of its namespace. */
+/** Whether Kubernetes sets the variable, in every container of a namespace with a service `millrace` or `millrace-…`. */
 function isServiceLink(name: string, value: string): boolean {
   return /_SERVICE_(HOST|PORT)|_PORT_\d+_/.test(name) || /^(tcp|udp|sctp):\/\//.test(value);
 }

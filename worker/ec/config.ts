@@ -30,10 +30,8 @@ import { visitorKeysNeeded, visitorKeysOf } from "./table-needs.ts";
 
 const MAX_PASSPHRASES = 16;
 const DOMAIN = /^(?=.{1,253}$)(?:[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z](?:[a-z0-9-]{0,61}[a-z0-9])?$/;
-/** The port where the section has a `listen` without one. */
-const DEFAULT_PORT = 8787;
 
-/** A country's code in either case; kept as requests are read, so that `UK` here and `GB` there are one country. */
+/** A country's code in either case. Normalised as in requests, so that `UK` and `GB` are one country. */
 function country() {
   const expected = "a country code of two letters (ISO 3166-1), such as DE or GB";
   return v.pipe(
@@ -44,7 +42,7 @@ function country() {
   );
 }
 
-/** One of the United States' codes, in either case. */
+/** The code of a US state, in either case. */
 function state() {
   const expected = "a US state's code of two letters (ISO 3166-2:US), such as CA";
   return v.pipe(
@@ -72,7 +70,7 @@ function cookieDomain(isPublicSuffix: IsPublicSuffix) {
   );
 }
 
-/** What should stand in the place of a public suffix. */
+/** The expected value in place of a public suffix. */
 export function publicSuffixExpected(suffix: string): string {
   return `a domain of your own below ${suffix}, such as example.${suffix}: browsers keep no cookie for a public suffix`;
 }
@@ -86,7 +84,7 @@ function originUrl() {
   return v.pipe(v.string(expected), v.transform(originOf), v.string(expected));
 }
 
-/** What the site is asked by: the visitor's host, or a name of its own. */
+/** The `Host` of requests to the origin: the visitor's, or a fixed one. */
 function originHost() {
   return text(
     "preserve, or a host with or without a port, such as www.example.com",
@@ -121,7 +119,7 @@ function edgeCookieSchema(allowInsecure: boolean, isPublicSuffix: IsPublicSuffix
   const store = "a store such as sqlite:./data/millrace.db, memory:, redis://host:6379 or deno-kv:PATH";
   const limiter = "local, or a limiter such as redis://host:6379";
   return fields({
-    listen: v.optional(listenAddress(DEFAULT_PORT)),
+    listen: v.optional(listenAddress()),
     publisher: section({
       domain: cookieDomain(isPublicSuffix),
       origin: v.nullish(originUrl(), null),
@@ -197,7 +195,7 @@ export const edgeCookieSection: ConfigSection<EdgeCookieSection> = {
   faults: (given, isServed) => [...repetitions(given), ...(isServed ? missingOrigin(given) : [])],
 };
 
-/** The Edge Cookie's configuration in a whole one; `undefined`: it has no section. */
+/** The Edge Cookie's part of a whole configuration; `undefined`: it has no section. */
 export function edgeCookieIn(config: ComposedConfig): Config | undefined {
   const section = config.section(edgeCookieSection);
   const { client, operator } = config.shared;
@@ -244,8 +242,8 @@ export function parseConfig(input: unknown): Config {
 }
 
 /**
- * What keeps a server of ours from running with a section, beyond what the schema finds.
- * @param listen where the service will listen.
+ * Faults of a valid section that keep our own server from running with it.
+ * @param listen where the service listens.
  */
 export function servingFaults(
   { publisher, allowInsecurePartners }: EdgeCookieSection,
@@ -277,7 +275,7 @@ export function urlFaults(
   );
 }
 
-/** A server of ours needs a site to stand in front of. */
+/** The fault of a missing origin, which our own server needs. */
 function missingOrigin(given: unknown): Fault[] {
   const origin = (given as Partial<ConfigInput> | null)?.publisher?.origin;
   if (origin !== undefined && origin !== null && origin !== "") return [];

@@ -85,7 +85,7 @@ function sealingFaults(section: EdgeCookieSection, host: Host): Fault[] {
   }
 }
 
-/** The number of keys that each table has room for, and the memory that all of them take at most. */
+/** The capacity of each table in keys, and the memory of all of them. */
 function tableFacts(tables: readonly TableView[]) {
   const bytes = tables.reduce((sum, view) => sum + view.bytes, 0);
   return {
@@ -94,10 +94,10 @@ function tableFacts(tables: readonly TableView[]) {
   };
 }
 
-/** Asks the limiter without taking anything. */
+/** A rate that asks the limiter without taking anything. */
 const NOTHING = { limit: 0, windowMs: 1 };
 
-/** Before the first visitor: a store that cannot be opened now is a mistake in the configuration. */
+/** Uses a store or limiter before the first visitor. If that fails, the start fails. */
 async function opened(what: string, use: () => Promise<unknown>): Promise<void> {
   try {
     await use();

@@ -1,8 +1,8 @@
 /**
  * millrace on Cloudflare Workers.
  *
- * Isolates come and go and share no memory: what must last, and what must be counted exactly, is in Durable Objects of the
- * class `Millrace`. The kernels come compiled, for a Worker may not compile any.
+ * Isolates start and stop at any time and share no memory: identities and exact counts are in Durable Objects of the class
+ * `Millrace`. The kernels are compiled in advance, because a Worker must not compile WebAssembly.
  * @module
  */
 import { env } from "cloudflare:workers";
@@ -17,8 +17,8 @@ import type { FetchHandler } from "../hosts/host.ts";
 const withHost = createEdgeCookie(host, loadAllRoutes);
 
 /**
- * Gives the site behind a fetch handler a first-party identity, as on any host. Who asks and from where, Cloudflare knows,
- * unless the configuration names headers for it.
+ * Gives the site behind a fetch handler a first-party identity, as on any host. Cloudflare tells the client's address,
+ * country and region, unless the configuration names headers for them.
  *
  * @example
  * ```ts
@@ -33,7 +33,7 @@ export function edgeCookie(options: EdgeCookieOptions): ReturnType<typeof withHo
   return withHost({ readClient: clientReader(options.client), ...options });
 }
 
-/** A configuration as it is bundled: any text in it may be `{"env": "NAME"}`, a variable or secret of the Worker. */
+/** A bundled configuration. Any text may be `{"env": "NAME"}`, a variable or secret of the Worker. */
 export type CloudflareConfig = WithEnv<EdgeConfigInput>;
 
 type WithEnv<T> = T extends string
@@ -44,9 +44,9 @@ type WithEnv<T> = T extends string
       ? { [Key in keyof T]: WithEnv<T[Key]> }
       : T;
 
-/** What may be said beside the configuration. */
+/** Options beside the configuration. */
 export interface CloudflareServeOptions {
-  /** The wrapped handler; left out, `publisher.origin` answers. */
+  /** The wrapped handler. Default: `publisher.origin` answers. */
   site?: FetchHandler<CloudflareArgs>;
 }
 

@@ -1,8 +1,8 @@
 /**
  * millrace on Fastly Compute.
  *
- * Fastly's JavaScript runs inside WebAssembly and has none itself, so the kernels come as JavaScript. An instance
- * serves one request, or a few one after the other; what must last is in a KV store.
+ * Fastly's JavaScript runs inside WebAssembly and cannot load another module, so the kernels are JavaScript. An instance serves
+ * one request, or a few one after the other; identities are in a KV store.
  * @module
  */
 import { setReusableSandboxOptions } from "fastly:experimental";
@@ -33,8 +33,8 @@ import type { FetchHandler } from "../hosts/host.ts";
 const withHost = createEdgeCookie(host, loadAllRoutes);
 
 /**
- * Gives the site behind a fetch handler a first-party identity, as on any host. The handler gets the event, too.
- * Where the visitor is, Fastly knows, unless the configuration names a header for it.
+ * Gives the site behind a fetch handler a first-party identity, as on any host. The handler also gets the event.
+ * Fastly tells the visitor's country and region, unless the configuration names a header for it.
  *
  * @example
  * ```ts
@@ -53,23 +53,23 @@ export function edgeCookie(options: EdgeCookieOptions): ReturnType<typeof withHo
   });
 }
 
-/** A configuration as it is bundled: any text in it may be `{"secret": "NAME"}`, kept in the secret store `millrace`. */
+/** A bundled configuration. Any text may be `{"secret": "NAME"}`, from the secret store `millrace`. */
 export type FastlyConfig = WithSecrets<EdgeConfigInput>;
 
-/** What may be said beside the configuration. */
+/** Options beside the configuration. */
 export interface FastlyServeOptions {
-  /** The wrapped handler; left out, `publisher.origin` answers, past Fastly's cache. */
+  /** The wrapped handler. Default: `publisher.origin` answers, without Fastly's cache. */
   site?: FetchHandler<FastlyArgs>;
   /**
-   * How many requests an instance serves, one after the other. Fastly's default is 1. With more, most requests are
-   * spared some 4 ms of opening the service, and a partner's registration takes up to 5 s to be known everywhere.
+   * Number of requests that an instance serves, one after the other. Default: Fastly's, 1. With more, most requests save the
+   * 4 ms of opening the service, and a partner's registration takes up to 5 s to reach all instances.
    */
   requestsPerInstance?: number;
 }
 
 /**
- * Answers every request of the service: the site, with an identity. Reads what the configuration keeps in the secret
- * store when an instance begins.
+ * Answers every request: the site, with an identity. Reads the configuration's secrets from the secret store when an instance
+ * starts.
  *
  * @param bundled checked when the service is built; a fault, other than of a secret, fails the build.
  * @throws {ConfigError} naming every fault at once.
@@ -104,7 +104,7 @@ export function serve(bundled: FastlyConfig, options: FastlyServeOptions = {}): 
   });
 }
 
-/** Puts what the secret store holds in the places that were kept for it when the configuration was checked. */
+/** Replaces the placeholders of a checked configuration by the texts of the secret store. */
 async function withStoredSecrets(checked: Config, names: string[]): Promise<Config> {
   const secrets = new Map<string, string>();
   for (const name of names) {

@@ -2,8 +2,8 @@
  * millrace on WASI HTTP: a component that exports `wasi:http/incoming-handler`, made of JavaScript by componentize-js,
  * for wasmtime, Spin, wasmCloud and the like.
  *
- * An instance serves one request. What must last is in a store that another machine serves (`millrace store`). The host
- * tells nothing of who asks: the headers under `client` have to be named.
+ * An instance serves one request, so identities are in a store that another machine serves (`millrace store`). The host tells
+ * nothing about the client: the headers under `client` must be named.
  * @module
  */
 import { type EdgeConfigInput, readEdgeConfig } from "../ec/config.ts";
@@ -23,8 +23,8 @@ import type { FetchHandler } from "../hosts/host.ts";
 const withHost = createEdgeCookie(host, loadAllRoutes);
 
 /**
- * Gives the site behind a fetch handler a first-party identity, as on any host. The handler gets the event, too.
- * Call it when the first request has come: a component that is being built has neither environment nor randomness.
+ * Gives the site behind a fetch handler a first-party identity, as on any host. The handler also gets the event.
+ * Call it at the first request: while a component is built it has no environment and no randomness.
  */
 export function edgeCookie(options: EdgeCookieOptions): ReturnType<typeof withHost> {
   const { store = host.defaultStore, limiter = "local" } = options;
@@ -43,9 +43,9 @@ type DeepPartial<T> = T extends readonly unknown[]
     ? { [Key in keyof T]?: DeepPartial<T[Key]> }
     : T;
 
-/** What may be said beside the configuration. */
+/** Options beside the configuration. */
 export interface WasiServeOptions {
-  /** The wrapped handler; left out, `publisher.origin` answers. */
+  /** The wrapped handler. Default: `publisher.origin` answers. */
   site?: FetchHandler<WasiArgs>;
 }
 

@@ -1,5 +1,5 @@
 /**
- * A host with the Web standards and WebAssembly, and nothing else that is known of it.
+ * A host with the Web standards and WebAssembly, of which nothing else is known.
  * @module
  */
 import { localLimiter } from "../../runtime/limiters/local.ts";
@@ -10,10 +10,10 @@ import { inlineKernels } from "../../wasm/inline.ts";
 import type { Host } from "./host.ts";
 import { makeTables, sizesFor } from "./table-sizes.ts";
 
-/** What a handler may get beside the request: whatever has a `waitUntil` is used. */
+/** A handler's further arguments. The first one with a `waitUntil` is used. */
 export type WebArgs = unknown[];
 
-/** Fewer keys than elsewhere, so that the windows take 4 MiB: nothing is known of the host's memory. */
+/** Keys of a table, in 4 MiB. Fewer than on other hosts, because this host's memory is not known. */
 const MAX_KEYS = 65_536;
 
 const clock: Clock = {
@@ -32,7 +32,7 @@ export const host: Host<WebArgs> = {
   clock,
   random: { fill: (target) => crypto.getRandomValues(target) },
   fetch: (url, init) => fetch(url, init),
-  // Names are resolved out of our sight here; the partner's own list of hosts is what guards.
+  // The host resolves names itself: only the partner's list of hosts protects against internal addresses.
   fetchPublic: () => (url, init) => fetch(url, init),
   livesBetweenRequests: false,
   createHotPath: (options) => createHotPath(inlineKernels(), { maxKeys: MAX_KEYS, ...options }),

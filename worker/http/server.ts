@@ -1,5 +1,5 @@
 /**
- * The HTTP server of Node, Bun and Deno: all three have `node:http`, and it reads requests alike on each.
+ * The HTTP server of Node, Bun and Deno, on `node:http`, which all three have.
  * @module
  */
 import { readFileSync } from "node:fs";
@@ -17,16 +17,16 @@ import { type RequestHead, readHead } from "./request-head.ts";
 import { siteOf } from "./site-of.ts";
 import { acceptWebSockets, type WebSockets } from "./web-sockets.ts";
 
-/** How often a closing server looks for connections that have become idle, in milliseconds. */
+/** Interval at which a closing server ends idle connections, in milliseconds. */
 const IDLE_CHECK_MS = 50;
-/** How often the server looks for request heads that take too long, in milliseconds. */
+/** Interval at which the server looks for request heads that take too long, in milliseconds. */
 const HEAD_CHECK_MS = 5_000;
-/** Descriptors that are left for the store, the log, partners and what a runtime opens for itself. */
+/** Descriptors that are reserved for the store, the log, partners and the runtime. */
 const RESERVED_DESCRIPTORS = 64;
 
 /**
  * Starts a server.
- * @param served at least one; several are told apart by the request's host.
+ * @param served at least one. The request's host selects one of several.
  * @throws what the runtime throws if it cannot listen there.
  */
 export async function serveHttp(served: readonly Served[], listen: Listen, log: Log): Promise<Server> {
@@ -65,7 +65,7 @@ export async function serveHttp(served: readonly Served[], listen: Listen, log: 
       // No limit for a request whose body makes progress: exchanges have timeouts for that.
       requestTimeout: 0,
       connectionsCheckingInterval: HEAD_CHECK_MS,
-      // Other protocols are not switched to: such a request is answered as any other (RFC 9110, section 7.8).
+      // A request for another protocol is answered like any other (RFC 9110, section 7.8).
       shouldUpgradeCallback: (request: IncomingMessage) => /^websocket$/i.test(request.headers.upgrade ?? ""),
       ServerResponse: TypedAsGiven,
     } as Parameters<typeof createServer>[0] & object,
@@ -129,7 +129,7 @@ function upgradeTo(
   else refuseOnSocket(socket, { status: 501, message: "there are no WebSockets here" });
 }
 
-/** Ends the connection of a client that sends nothing more of a body that it announced. */
+/** Ends the connection of a client that stops sending the request's body. */
 function endStalledUpload(request: IncomingMessage): void {
   const { socket } = request;
   const end = () => socket.destroy();

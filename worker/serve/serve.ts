@@ -16,7 +16,7 @@ const GRACE_MS = 10_000;
 /** Timeout for background work and for closing the stores after that, in milliseconds. */
 const CLOSE_MS = 5_000;
 
-/** One service as it is served. */
+/** A service and where it is served. */
 export interface App {
   /** Its name in the readiness line. */
   readonly title: string;
@@ -40,8 +40,8 @@ export interface ServeOptions {
 }
 
 /**
- * Serves, writes one readiness line for each service to standard output, and ends the process on SIGTERM or SIGINT: with 0
- * once everything is finished, with 1 if closing failed, and at once on a second signal.
+ * Serves, and writes one readiness line for each service to standard output. SIGTERM and SIGINT end the process: with 0 if
+ * everything is finished, with 1 if closing fails. A second signal ends it immediately.
  * @throws {StartError} if it cannot listen.
  */
 export async function serveUntilSignal(
@@ -143,7 +143,7 @@ async function listen(entry: Entry, apps: readonly App[], log: Log): Promise<Ser
   }
 }
 
-/** Answers 500 where a handler throws. */
+/** A handler that answers 500 if the given one throws. */
 function guarded(handler: Served["handler"], log: Log): Served["handler"] {
   return async (request: Request, ...args: unknown[]): Promise<Response> => {
     try {

@@ -15,10 +15,10 @@ import type { Host } from "../host.ts";
 import type { Millrace } from "./object.ts";
 import { clock, keepAlive, objectCalls } from "./request.ts";
 
-/** What Cloudflare hands to a handler beside the request. */
+/** A handler's further arguments on Cloudflare. */
 export type CloudflareArgs = [env?: unknown, ctx?: unknown];
 
-/** Fewer keys than elsewhere, in 4 MiB: an isolate has 128 MiB, and what lasts is counted in objects. */
+/** Keys of a table, in 4 MiB: an isolate has 128 MiB, and Durable Objects hold the lasting counts. */
 const MAX_KEYS = 65_536;
 /** Number of objects that hold the identity graph. Never change it: entries are found by this number. */
 const GRAPH_OBJECTS = 64;

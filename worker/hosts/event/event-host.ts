@@ -1,5 +1,5 @@
 /**
- * What hosts have in common that hand over each request as a `fetch` event: Fastly Compute and WASI HTTP.
+ * What hosts with a `fetch` event for each request have in common: Fastly Compute and WASI HTTP.
  * @module
  */
 import { createLog } from "../../../runtime/observe/log.ts";

@@ -24,7 +24,7 @@ export interface FastlyEvent extends ServedEvent {
   readonly client: { readonly address: string };
 }
 
-/** What a handler gets beside the request. */
+/** A handler's further arguments. */
 export type FastlyArgs = [event: FastlyEvent];
 
 /** Rate-limit windows of an instance: those of the requests that it serves, in 192 KiB. */

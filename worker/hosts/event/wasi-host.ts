@@ -16,7 +16,7 @@ import { installAbort } from "./abort.ts";
 import { cancellable } from "./cancellable.ts";
 import { clock, type ServedEvent } from "./event-host.ts";
 
-/** What a handler gets beside the request. */
+/** A handler's further arguments. */
 export type WasiArgs = [event: ServedEvent];
 
 /** Rate-limit windows of an instance: those of one request, in 192 KiB. */
