@@ -110,7 +110,7 @@ async function withStoredSecrets(checked: Config, names: string[]): Promise<Conf
   for (const name of names) {
     const secret = await new SecretStore(NAME).get(name);
     if (secret === null)
-      throw new Error(`the secret store ${NAME} has no secret ${name}; add it, or mend the name`);
+      throw new Error(`the secret store ${NAME} has no secret ${name}; add it, or correct the name`);
     secrets.set(standIn(name), secret.plaintext());
   }
   const config = replaceTexts(checked, secrets);
