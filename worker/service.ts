@@ -10,6 +10,7 @@ import type { Command } from "./cli/command.ts";
 import type { ConfigSection } from "./config/compose.ts";
 import type { SharedConfig } from "./config/shared.ts";
 import type { Entry, Listen, Served } from "./hosts/server.ts";
+import type { SocketPeer } from "./http/socket.ts";
 
 /** What a service gets from the process that runs it. */
 export interface Shared {
@@ -26,6 +27,8 @@ export interface Shared {
    * @param args the handler's arguments after the request.
    */
   client(request: Request, args: readonly unknown[]): Client;
+  /** The client of a WebSocket, by the same rules. */
+  socketClient(peer: Pick<SocketPeer, "headers" | "address">): Client;
 }
 
 /** One service that a millrace process can run. The section's presence in the configuration enables it. */

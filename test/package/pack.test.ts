@@ -151,6 +151,7 @@ test("it carries compiled code, types and WebAssembly, and neither tests nor sou
   expect(files).toContain("dist/wasm/built/simd.wasm");
   expect(files).toContain("dist/worker/entries/node.d.ts");
   expect(files).toContain("wasm/wit/hotpath.wit");
+  expect(files).toContain("dist/config.schema.json");
   expect(files).toContain("LICENSE");
   expect(files.filter((file) => file.startsWith("test") || /(?<!\.d)\.ts$/.test(file))).toEqual([]);
 });

@@ -110,8 +110,9 @@ describe.each<ProcessRuntime>(["node", "bun", "deno"])("on %s", (runtime) => {
     expect(await metrics()).toMatch(/^echo_messages_total 0$/m);
     const messages = ["text ✓", Buffer.from([0, 255, 10])];
     expect(await converse(url!, "echo.example", messages)).toEqual({ received: messages, code: 1000 });
+    expect((await converse(url!, "echo.example", ["who am I?"])).received).toEqual(["127.0.0.1"]);
     expect(await converse(url!, "echo.example", ["x".repeat(1025)])).toEqual({ received: [], code: 1009 });
-    expect(await metrics()).toMatch(/^echo_messages_total 2$/m);
+    expect(await metrics()).toMatch(/^echo_messages_total 3$/m);
 
     await logged(server, /"a request".*"authorization":"Bearer …"/);
     expect(await server.stop()).toBe(0);

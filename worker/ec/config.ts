@@ -215,8 +215,9 @@ export type EdgeConfigInput = Partial<SharedInput> & {
  * @param env environment variables, as in {@link composeConfig}.
  * @throws {ConfigError} naming every fault at once.
  */
-export function readEdgeConfig(input: unknown, env: Environment = {}): Config {
-  return edgeCookieIn(composeConfig([edgeCookieSection], { edgeCookie: {}, ...(input as object) }, { env }))!;
+export function readEdgeConfig(input: unknown, env: Environment = {}): Config & Pick<SharedConfig, "log"> {
+  const config = composeConfig([edgeCookieSection], { edgeCookie: {}, ...(input as object) }, { env });
+  return { ...edgeCookieIn(config)!, log: config.shared.log };
 }
 
 /**

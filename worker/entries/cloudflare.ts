@@ -70,7 +70,11 @@ export function serve(
 ): { fetch: EdgeCookieHandler<CloudflareArgs> } {
   const texts = Object.entries(env).filter(([, value]) => typeof value === "string");
   const config = readEdgeConfig(given, Object.fromEntries(texts) as Record<string, string>);
-  const log = createLog({ level: host.logLevel, write: host.writeLog, clock: host.clock });
+  const log = createLog({
+    level: config.log.level ?? host.logLevel,
+    write: host.writeLog,
+    clock: host.clock,
+  });
   const wrap = edgeCookie({ ...config, store: config.store ?? host.defaultStore, log });
   return { fetch: wrap(site ?? originOf(host, config, rawFetch, log)) };
 }

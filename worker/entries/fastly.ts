@@ -90,7 +90,8 @@ export function serve(bundled: FastlyConfig, options: FastlyServeOptions = {}): 
   if (options.requestsPerInstance !== undefined) {
     setReusableSandboxOptions({ maxRequests: options.requestsPerInstance });
   }
-  answerEvents(host, async (log) => {
+  answerEvents(host, async (createLog) => {
+    const log = createLog(checked.log.level);
     const config = await withStoredSecrets(checked, secretNames(bundled));
     const site = options.site ?? originOf(host, config, dynamicFetch, log);
     const store = openStore(config.store ?? host.defaultStore);

@@ -63,8 +63,9 @@ export interface WasiServeOptions {
  * ```
  */
 export function serve(bundled: DeepPartial<EdgeConfigInput> = {}, { site }: WasiServeOptions = {}): void {
-  answerEvents(host, async (log) => {
+  answerEvents(host, async (createLog) => {
     const config = readEdgeConfig(bundled, environment());
+    const log = createLog(environment().MILLRACE_LOG === undefined ? config.log.level : null);
     if (config.store === null)
       throw new Error("there is no store: set MILLRACE_EDGE_COOKIE_STORE to http://:TOKEN@HOST:PORT/");
     const store = openStore(config.store);

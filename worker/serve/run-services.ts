@@ -46,6 +46,7 @@ export async function runServices(
         metrics,
         client: (request, args) =>
           readClient(request.headers, entry.host.address(request, [...args]), client),
+        socketClient: ({ headers, address }) => readClient(headers, address, client),
       };
       running.set(module.name, { planned, service: await module.create(shared, section) });
     }

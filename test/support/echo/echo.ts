@@ -18,7 +18,7 @@ export const echo: ServiceModule<v.InferOutput<typeof section>> = {
   metrics: [["echo_messages_total", "counter", "Messages that were sent back."]],
   listen: ({ listen }) => listen,
   hosts: ({ hosts }) => hosts,
-  async create({ client, log, metrics }, { secret }) {
+  async create({ client, socketClient, log, metrics }, { secret }) {
     const messages = metrics.counter("echo_messages_total");
     return {
       handler(request, ...args) {
@@ -33,7 +33,7 @@ export const echo: ServiceModule<v.InferOutput<typeof section>> = {
         maxMessageBytes: 1024,
         message(peer, message) {
           messages.add();
-          peer.send(message);
+          peer.send(message === "who am I?" ? String(socketClient(peer).ip) : message);
         },
       },
     };

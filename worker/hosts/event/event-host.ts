@@ -2,7 +2,7 @@
  * What hosts with a `fetch` event for each request have in common: Fastly Compute and WASI HTTP.
  * @module
  */
-import { createLog } from "../../../runtime/observe/log.ts";
+import { createLog, type LogLevel } from "../../../runtime/observe/log.ts";
 import type { Clock, Fetch, Log } from "../../../runtime/platform.ts";
 import { type ClientHeaders, readClient, readProtocol } from "../../http/client.ts";
 import { proxyTo } from "../../http/fetch-proxy.ts";
@@ -25,27 +25,33 @@ export const clock: Clock = {
   },
 };
 
+/** Creates a log. `null`: the host's level. */
+export type CreateLog = (level: LogLevel | null) => Log;
+
 /**
  * Answers every event. Opens the handler at the first event: these hosts allow no time, randomness or network before it.
  * If opening fails, the next event tries again.
  */
 export function answerEvents<Event extends ServedEvent>(
   host: Host<[event: Event]>,
-  open: (log: Log) => Promise<FetchHandler<[event: Event]>>,
+  open: (createLog: CreateLog) => Promise<FetchHandler<[event: Event]>>,
 ): void {
   let opening: Promise<FetchHandler<[event: Event]>> | undefined;
 
+  function logAt(level: LogLevel | null): Log {
+    return createLog({ level: level ?? host.logLevel, write: host.writeLog, clock: host.clock });
+  }
+
   async function answer(event: Event): Promise<Response> {
-    const log = createLog({ level: host.logLevel, write: host.writeLog, clock: host.clock });
     try {
-      opening ??= open(log).catch((error) => {
+      opening ??= open(logAt).catch((error) => {
         opening = undefined;
         throw error;
       });
       const handler = await opening;
       return await handler(event.request, event);
     } catch (error) {
-      log.error("a request failed", { error });
+      logAt(null).error("a request failed", { error });
       return new Response("the request failed; the log has the cause\n", {
         status: 500,
         headers: { "content-type": "text/plain; charset=utf-8", "cache-control": "no-store" },
