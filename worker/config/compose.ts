@@ -33,9 +33,6 @@ export interface ConfigSection<Section> {
   faults?(given: unknown, isServed: boolean): Fault[];
 }
 
-/** A configuration as a person writes it. */
-export type ComposedInput = Readonly<Record<string, unknown>>;
-
 /** A valid configuration with its defaults. */
 export interface ComposedConfig {
   readonly shared: SharedConfig;
