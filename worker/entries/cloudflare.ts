@@ -7,12 +7,15 @@
  */
 import { env } from "cloudflare:workers";
 import { createLog } from "../../runtime/observe/log.ts";
+import simd from "../../wasm/built/simd.wasm";
 import { type EdgeConfigInput, readEdgeConfig } from "../ec/config.ts";
 import { createEdgeCookie, type EdgeCookieHandler, type EdgeCookieOptions } from "../ec/edge-cookie.ts";
 import { loadAllRoutes } from "../ec/routes/load.ts";
-import { type CloudflareArgs, clientReader, host, rawFetch } from "../hosts/cloudflare/host.ts";
+import { type CloudflareArgs, clientReader, cloudflareHost, rawFetch } from "../hosts/cloudflare/host.ts";
 import { originOf } from "../hosts/event/event-host.ts";
 import type { FetchHandler } from "../hosts/host.ts";
+
+export const host = cloudflareHost(simd);
 
 const withHost = createEdgeCookie(host, loadAllRoutes);
 
@@ -80,5 +83,5 @@ export function serve(
 }
 
 export { ecOf } from "../ec/service.ts";
-export { type CloudflareArgs, host } from "../hosts/cloudflare/host.ts";
+export type { CloudflareArgs } from "../hosts/cloudflare/host.ts";
 export { Millrace } from "../hosts/cloudflare/object.ts";

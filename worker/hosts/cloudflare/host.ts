@@ -6,7 +6,6 @@ import { env } from "cloudflare:workers";
 import { durableObjectLimiter } from "../../../runtime/limiters/durable-object.ts";
 import type { Client, Fetch, RateLimiter, Store } from "../../../runtime/platform.ts";
 import { durableObjectStore, spreadOver } from "../../../runtime/stores/durable-object.ts";
-import simd from "../../../wasm/built/simd.wasm";
 import { createHotPath } from "../../../wasm/hotpath.ts";
 import { precompiledKernels } from "../../../wasm/precompiled.ts";
 import { type ClientHeaders, NO_HEADERS, readClient } from "../../http/client.ts";
@@ -65,27 +64,33 @@ export const rawFetch: Fetch = (url, init) => fetch(url, init);
 /** A Worker's own fetch decodes gzip and Brotli, and no deflate. */
 const decoding = decodingFetch(rawFetch, ["gzip", "br"]);
 
-export const host: Host<CloudflareArgs> = {
-  name: "cloudflare",
-  logLevel: "info",
-  writeLog: (line) => console.error(line),
-  defaultStore: `durable-object:${BINDING}`,
-  clock,
-  random: { fill: (target) => crypto.getRandomValues(target) },
-  fetch: decoding,
-  // A Worker reaches public addresses only; the partner's list of hosts is the other guard.
-  fetchPublic: () => decoding,
-  livesBetweenRequests: false,
-  createHotPath: ({ random }) => createHotPath(precompiledKernels(simd), { maxKeys: MAX_KEYS, random }),
-  storeFault: (url) => (DURABLE_OBJECT.test(url) ? null : "durable-object:BINDING on cloudflare"),
-  limiterFault: (url) =>
-    url === "local" || DURABLE_OBJECT.test(url) ? null : "local or durable-object:BINDING on cloudflare",
-  openStore,
-  openLimiter,
-  // Cloudflare sets it on every request, in place of what the client sent.
-  address: (request) => request.headers.get("cf-connecting-ip"),
-  background: () => ({ waitUntil: keepAlive }),
-};
+/**
+ * The host, for a compiled module of the kernels. The entry imports that module: bundlers keep its path, which is relative to
+ * the entry.
+ */
+export function cloudflareHost(kernels: WebAssembly.Module): Host<CloudflareArgs> {
+  return {
+    name: "cloudflare",
+    logLevel: "info",
+    writeLog: (line) => console.error(line),
+    defaultStore: `durable-object:${BINDING}`,
+    clock,
+    random: { fill: (target) => crypto.getRandomValues(target) },
+    fetch: decoding,
+    // A Worker reaches public addresses only; the partner's list of hosts is the other guard.
+    fetchPublic: () => decoding,
+    livesBetweenRequests: false,
+    createHotPath: ({ random }) => createHotPath(precompiledKernels(kernels), { maxKeys: MAX_KEYS, random }),
+    storeFault: (url) => (DURABLE_OBJECT.test(url) ? null : "durable-object:BINDING on cloudflare"),
+    limiterFault: (url) =>
+      url === "local" || DURABLE_OBJECT.test(url) ? null : "local or durable-object:BINDING on cloudflare",
+    openStore,
+    openLimiter,
+    // Cloudflare sets it on every request, in place of what the client sent.
+    address: (request) => request.headers.get("cf-connecting-ip"),
+    background: () => ({ waitUntil: keepAlive }),
+  };
+}
 
 /** The part of Cloudflare's facts about a request that is used here. */
 interface Place {
