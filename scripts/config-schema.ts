@@ -5,6 +5,12 @@
 import { toJsonSchema } from "../test/node_modules/@valibot/to-json-schema/dist/index.mjs";
 import { type ConfigSection, composedSchema } from "../worker/config/compose.ts";
 
+/** The bounds of a whole number, which its schema has as metadata. */
+interface Bounds {
+  minimum: number;
+  maximum: number;
+}
+
 type JsonSchema = ReturnType<typeof toJsonSchema>;
 
 /** A text that the configuration keeps elsewhere. */
@@ -35,9 +41,9 @@ export function configJsonSchema(sections: readonly ConfigSection<unknown>[]): J
     },
     overrideAction({ valibotAction, jsonSchema }) {
       if (valibotAction.type !== "metadata") return null;
-      const { minimum, maximum } = (valibotAction as unknown as { metadata: Record<string, number> })
-        .metadata;
-      return { ...jsonSchema, type: "integer", minimum: minimum!, maximum: maximum! };
+      const { minimum, maximum } = (valibotAction as unknown as { metadata: Partial<Bounds> }).metadata;
+      if (minimum === undefined || maximum === undefined) return jsonSchema;
+      return { ...jsonSchema, type: "integer", minimum, maximum };
     },
   });
   return {

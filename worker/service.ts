@@ -5,6 +5,7 @@
  */
 import type { Fault } from "../runtime/lib/schema.ts";
 import type { MetricDescription, MetricsRegistry } from "../runtime/observe/metrics.ts";
+import type { Redaction } from "../runtime/observe/redaction.ts";
 import type { Client, Log, LogFields } from "../runtime/platform.ts";
 import type { Command } from "./cli/command.ts";
 import type { ConfigSection } from "./config/compose.ts";
@@ -35,10 +36,10 @@ export interface Shared {
 export interface ServiceModule<Section = unknown> extends ConfigSection<Section> {
   /** The service's metrics. Default: none. */
   readonly metrics?: readonly MetricDescription[];
+  /** What must not be logged, applied to {@link Shared.log}. Configured secrets are removed in any case. Default: nothing. */
+  readonly redact?: Redaction;
   /** The service's own commands, by name. Default: none. */
   readonly commands?: Readonly<Record<string, Command>>;
-  /** Removes from a line of the log what must not be logged. Configured secrets are removed before. */
-  redact?(line: string): string;
   /** Where the service listens. Default: the shared `listen`. */
   listen?(section: Section): Listen | undefined;
   /**

@@ -113,27 +113,26 @@ export function inspectConfig(
   const valid = new Map<string, unknown>();
 
   /** Adds a schema's faults. Those of values that could not be resolved are known already. */
-  function collect(issues: readonly v.BaseIssue<unknown>[] = [], within = ""): void {
+  function collect(schema: v.GenericSchema, issues: readonly v.BaseIssue<unknown>[] = [], within = ""): void {
     const isHidden = (field: string) =>
       resolved.has(joined(within, field)) || field.split(/[.[]/).some((name) => hidden.has(name));
-    for (const fault of faultsOf(issues, isHidden)) {
+    for (const fault of faultsOf(issues, schema, isHidden)) {
       const field = joined(within, fault.field);
       if (!unresolvedFields.has(field)) found.push({ ...fault, field });
     }
   }
 
   // Sections are parsed one by one, so that a fault in one does not hide those that only a valid section shows.
-  const outline = v.safeParse(
-    schemaOf(Object.fromEntries(sections.map(({ name }) => [name, v.unknown()]))),
-    value,
-  );
-  collect(outline.issues);
+  const outlineSchema = schemaOf(Object.fromEntries(sections.map(({ name }) => [name, v.unknown()])));
+  const outline = v.safeParse(outlineSchema, value);
+  collect(outlineSchema, outline.issues);
   const listen = v.safeParse(sharedEntries.listen, partOf(value, "listen"));
   const given = sections.filter(({ name }) => partOf(value, name) !== undefined);
   for (const section of given) {
     const part = partOf(value, section.name);
-    const parsed = v.safeParse(section.schema(part, isPublicSuffix), part);
-    collect(parsed.issues, section.name);
+    const schema = section.schema(part, isPublicSuffix);
+    const parsed = v.safeParse(schema, part);
+    collect(schema, parsed.issues, section.name);
     const more = section.faults?.(part, isServed) ?? [];
     found.push(...more.map((fault) => ({ ...fault, field: joined(section.name, fault.field) })));
     if (parsed.success && more.length === 0) valid.set(section.name, parsed.output);

@@ -4,10 +4,12 @@
  */
 import { readFileSync } from "node:fs";
 import process from "node:process";
+import { stripComments } from "jsonc-parser";
 import { type Fault, fieldName } from "../../runtime/lib/schema.ts";
 import { LOG_LEVELS } from "../../runtime/observe/log.ts";
 import { ConfigError, type ConfigSection, type InspectedConfig, inspectConfig } from "./compose.ts";
-import { jsonFault, type RepeatedField, repeatedFields } from "./json-fault.ts";
+import { jsonFault } from "./json-fault.ts";
+import { type RepeatedField, repeatedFields } from "./repeated-fields.ts";
 
 /** The path of the configuration file, if there is one. */
 export function configPath(option: string | undefined): string | undefined {
@@ -47,7 +49,9 @@ function readFile(path: string): { input: unknown; faults: Fault[] } {
   let text: string;
   try {
     // Some editors write a byte order mark.
-    text = withoutComments(readFileSync(path, "utf8").replace(/^\uFEFF/, ""));
+    const whole = readFileSync(path, "utf8").replace(/^\uFEFF/, "");
+    // Spaces in place of comments, so that lines and columns stay.
+    text = stripComments(whole, " ");
   } catch (error) {
     const reason = error instanceof Error ? error.message : String(error);
     throw new ConfigError([{ field: path, found: "not readable", expected: `a JSON file (${reason})` }]);
@@ -57,13 +61,6 @@ function readFile(path: string): { input: unknown; faults: Fault[] } {
     return { input: JSON.parse(text), faults: [...repeatedFields(text)].map(repetitionFault) };
   const { line, column, expected } = fault;
   throw new ConfigError([{ field: path, found: `not JSON at line ${line}, column ${column}`, expected }]);
-}
-
-/** A text with spaces in place of its comments, so that lines and columns stay. */
-function withoutComments(text: string): string {
-  return text.replace(/"(?:[^"\\\n]|\\.)*"|\/\/.*|\/\*[\s\S]*?\*\//g, (token) =>
-    token.startsWith('"') ? token : token.replace(/[^\n\r]/g, " "),
-  );
 }
 
 function repetitionFault({ path, lines: [first, second] }: RepeatedField): Fault {

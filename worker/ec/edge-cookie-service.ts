@@ -3,6 +3,7 @@
  * @module
  */
 import { METRICS } from "../../runtime/ec/metrics.ts";
+import { EC_REDACTION } from "../../runtime/ec/redaction.ts";
 import { toHex } from "../../runtime/lib/hex.ts";
 import type { Fault } from "../../runtime/lib/schema.ts";
 import type { TableView } from "../../runtime/platform.ts";
@@ -28,6 +29,7 @@ import { startingSection } from "./starting-section.ts";
 export const edgeCookieService: ServiceModule<EdgeCookieSection> = {
   ...edgeCookieSection,
   metrics: METRICS,
+  redact: EC_REDACTION,
   commands: { mint },
   listen: ({ listen }) => listen,
   servingFaults: (section, listen, entry) => [

@@ -5,7 +5,9 @@
  * `Millrace`. The kernels are compiled in advance, because a Worker must not compile WebAssembly.
  * @module
  */
+
 import { env } from "cloudflare:workers";
+import { EC_REDACTION } from "../../runtime/ec/redaction.ts";
 import { createLog } from "../../runtime/observe/log.ts";
 import simd from "../../wasm/built/simd.wasm";
 import { type EdgeConfigInput, readEdgeConfig } from "../ec/config.ts";
@@ -77,6 +79,7 @@ export function serve(
     level: config.log.level ?? host.logLevel,
     write: host.writeLog,
     clock: host.clock,
+    redact: EC_REDACTION,
   });
   const wrap = edgeCookie({ ...config, store: config.store ?? host.defaultStore, log });
   return { fetch: wrap(site ?? originOf(host, config, rawFetch, log)) };

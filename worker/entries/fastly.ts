@@ -7,6 +7,7 @@
  */
 import { setReusableSandboxOptions } from "fastly:experimental";
 import { SecretStore } from "fastly:secret-store";
+import { EC_REDACTION } from "../../runtime/ec/redaction.ts";
 import { type Config, type EdgeConfigInput, readEdgeConfig } from "../ec/config.ts";
 import { createEdgeCookie, type EdgeCookieOptions, withConfig } from "../ec/edge-cookie.ts";
 import { passphraseFault } from "../ec/passphrase.ts";
@@ -90,7 +91,7 @@ export function serve(bundled: FastlyConfig, options: FastlyServeOptions = {}): 
   if (options.requestsPerInstance !== undefined) {
     setReusableSandboxOptions({ maxRequests: options.requestsPerInstance });
   }
-  answerEvents(host, async (createLog) => {
+  answerEvents(host, EC_REDACTION, async (createLog) => {
     const log = createLog(checked.log.level);
     const config = await withStoredSecrets(checked, secretNames(bundled));
     const site = options.site ?? originOf(host, config, dynamicFetch, log);

@@ -6,6 +6,7 @@
  * nothing about the client: the headers under `client` must be named.
  * @module
  */
+import { EC_REDACTION } from "../../runtime/ec/redaction.ts";
 import { type EdgeConfigInput, readEdgeConfig } from "../ec/config.ts";
 import { createEdgeCookie, type EdgeCookieOptions, withConfig } from "../ec/edge-cookie.ts";
 import { loadAllRoutes } from "../ec/routes/load.ts";
@@ -63,7 +64,7 @@ export interface WasiServeOptions {
  * ```
  */
 export function serve(bundled: DeepPartial<EdgeConfigInput> = {}, { site }: WasiServeOptions = {}): void {
-  answerEvents(host, async (createLog) => {
+  answerEvents(host, EC_REDACTION, async (createLog) => {
     const config = readEdgeConfig(bundled, environment());
     const log = createLog(environment().MILLRACE_LOG === undefined ? config.log.level : null);
     if (config.store === null)

@@ -3,11 +3,11 @@
  * @module
  */
 import { localLimiter } from "../../runtime/limiters/local.ts";
-import type { Clock } from "../../runtime/platform.ts";
 import { memoryStore } from "../../runtime/stores/memory.ts";
 import { createHotPath } from "../../wasm/hotpath.ts";
 import { inlineKernels } from "../../wasm/inline.ts";
 import type { Host } from "./host.ts";
+import { createSystemClock } from "./system-clock.ts";
 import { makeTables, sizesFor } from "./table-sizes.ts";
 
 /** A handler's further arguments. The first one with a `waitUntil` is used. */
@@ -16,13 +16,7 @@ export type WebArgs = unknown[];
 /** Keys of a table, in 4 MiB. Fewer than on other hosts, because this host's memory is not known. */
 const MAX_KEYS = 65_536;
 
-const clock: Clock = {
-  now: Date.now,
-  after(delayMs, callback) {
-    const timer = setTimeout(callback, delayMs);
-    return () => clearTimeout(timer);
-  },
-};
+const clock = createSystemClock();
 
 export const host: Host<WebArgs> = {
   name: "web",

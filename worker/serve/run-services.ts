@@ -29,7 +29,7 @@ export interface RunningServices {
 export async function runServices(
   entry: Entry,
   plan: Plan,
-  { log }: Pick<ProcessLog, "log">,
+  { logWith }: Pick<ProcessLog, "logWith">,
 ): Promise<RunningServices> {
   const running = new Map<string, { planned: Planned; service: RunningService }>();
   try {
@@ -42,7 +42,7 @@ export async function runServices(
         entry,
         config: plan.shared,
         listen,
-        log,
+        log: logWith(module.redact),
         metrics,
         client: (request, args) =>
           readClient(request.headers, entry.host.address(request, [...args]), client),

@@ -3,10 +3,12 @@
  * @module
  */
 import { createLog, type LogLevel } from "../../../runtime/observe/log.ts";
-import type { Clock, Fetch, Log } from "../../../runtime/platform.ts";
+import type { Redaction } from "../../../runtime/observe/redaction.ts";
+import type { Fetch, Log } from "../../../runtime/platform.ts";
 import { type ClientHeaders, readClient, readProtocol } from "../../http/client.ts";
 import { proxyTo } from "../../http/fetch-proxy.ts";
 import type { FetchHandler, Host } from "../host.ts";
+import { createSystemClock } from "../system-clock.ts";
 
 /** The part of such an event that is used here. */
 export interface ServedEvent {
@@ -17,13 +19,7 @@ export interface ServedEvent {
 
 declare const addEventListener: (type: "fetch", listener: (event: never) => void) => void;
 
-export const clock: Clock = {
-  now: Date.now,
-  after(delayMs, callback) {
-    const timer = setTimeout(callback, delayMs);
-    return () => clearTimeout(timer);
-  },
-};
+export const clock = createSystemClock();
 
 /** Creates a log. `null`: the host's level. */
 export type CreateLog = (level: LogLevel | null) => Log;
@@ -34,12 +30,13 @@ export type CreateLog = (level: LogLevel | null) => Log;
  */
 export function answerEvents<Event extends ServedEvent>(
   host: Host<[event: Event]>,
+  redact: Redaction,
   open: (createLog: CreateLog) => Promise<FetchHandler<[event: Event]>>,
 ): void {
   let opening: Promise<FetchHandler<[event: Event]>> | undefined;
 
   function logAt(level: LogLevel | null): Log {
-    return createLog({ level: level ?? host.logLevel, write: host.writeLog, clock: host.clock });
+    return createLog({ level: level ?? host.logLevel, write: host.writeLog, clock: host.clock, redact });
   }
 
   async function answer(event: Event): Promise<Response> {
