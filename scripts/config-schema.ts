@@ -42,8 +42,10 @@ export function configJsonSchema(sections: readonly ConfigSection<unknown>[]): J
     overrideAction({ valibotAction, jsonSchema }) {
       if (valibotAction.type !== "metadata") return null;
       const { minimum, maximum } = (valibotAction as unknown as { metadata: Partial<Bounds> }).metadata;
-      if (minimum === undefined || maximum === undefined) return jsonSchema;
-      return { ...jsonSchema, type: "integer", minimum, maximum };
+      // The library copies all metadata, of which the mark of secrets is no keyword.
+      const { isSecret: _, ...rest } = jsonSchema as JsonSchema & { isSecret?: boolean };
+      if (minimum === undefined || maximum === undefined) return rest;
+      return { ...rest, type: "integer", minimum, maximum };
     },
   });
   return {
