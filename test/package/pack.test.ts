@@ -96,7 +96,7 @@ describe.each(Object.keys(runtimes) as ProcessRuntime[])("the packed package on 
       (name) => name !== runtime,
     );
     const paths = Object.keys(exports).filter(
-      (path) => path !== "./package.json" && !others.includes(path.slice(2)),
+      (path) => !path.endsWith(".json") && !others.includes(path.slice(2)),
     );
     const script = `load-${runtime}.mjs`;
     const lines = paths.map((path) => `await import("millrace${path.slice(1)}");`);
@@ -192,6 +192,7 @@ test("contains compiled code, types and WebAssembly, and neither tests nor sourc
   expect(files).toContain("dist/wasm/built/simd.wasm");
   expect(files).toContain("dist/worker/entries/node.d.ts");
   expect(files).toContain("wasm/wit/hotpath.wit");
+  expect(files).toContain("dist/config.schema.json");
   expect(files).toContain("LICENSE");
   expect(files.filter((file) => file.startsWith("test") || /(?<!\.d)\.ts$/.test(file))).toEqual([]);
 });
