@@ -25,6 +25,7 @@ const tsc = join(root, "test/node_modules/typescript/bin/tsc");
  */
 const tasks = {
   start: { needs: ["serving"], run: [["worker/cli/main.ts", "serve", "--demo-if-unconfigured"]] },
+  millrace: { needs: ["serving"], run: [["worker/cli/main.ts"]] },
   build: {
     summary: "Builds dist/, the content of the published package.",
     accepts: "",
@@ -109,10 +110,10 @@ function runNode(args) {
       if (Date.now() - lastMs > SAME_SIGNAL_MS) child.kill(signal);
       lastMs = Date.now();
     };
-    process.on("SIGINT", forward).on("SIGTERM", forward);
+    process.on("SIGINT", forward).on("SIGTERM", forward).on("SIGHUP", forward);
     child.on("error", (error) => fail(`could not start ${node}: ${error.message}`));
     child.on("exit", (code, signal) => {
-      process.off("SIGINT", forward).off("SIGTERM", forward);
+      process.off("SIGINT", forward).off("SIGTERM", forward).off("SIGHUP", forward);
       resolve(signal ? 128 + constants.signals[signal] : code);
     });
   });

@@ -177,12 +177,10 @@ test("a Worker without the binding, or with an invalid configuration, reports th
   expect(await answer({ ...sound, store: "durable-object:OTHER" })).toMatch(
     /no Durable Objects bound as OTHER: bind the class Millrace/,
   );
-  expect(await answer({ ...sound, store: "sqlite:./x.db" })).toBe(
-    "cloudflare has no such store; it has durable-object:BINDING",
-  );
-  expect(await answer({ ...sound, limiter: "redis://secret@host" })).toBe(
-    "cloudflare has no such limiter; it has durable-object:BINDING",
-  );
+  expect(await answer({ ...sound, store: "sqlite:./x.db" })).toMatch(/^ {2}store: .*durable-object:BINDING/m);
+  const refused = await answer({ ...sound, limiter: "redis://secret@host" });
+  expect(refused).toMatch(/^ {2}limiter: .*durable-object:BINDING/m);
+  expect(refused).not.toContain("secret");
   expect(await answer({ ...sound, passphrases: [{ env: "MISSING" }] })).toMatch(
     /environment variable MISSING to be set/,
   );

@@ -7,16 +7,21 @@ const TIMEOUT_MS = 30_000;
  * Runs `millrace` with arguments to its end.
  * @param env added to the environment of this process, without its `MILLRACE_` variables.
  * @param input standard input.
+ * @param main the script with the command line.
  */
 export async function runCli(
   runtime: ProcessRuntime,
   args: readonly string[],
-  { env = {}, input = "" }: { env?: Record<string, string>; input?: string } = {},
+  {
+    env = {},
+    input = "",
+    main = "worker/cli/main.ts",
+  }: { env?: Record<string, string>; input?: string; main?: string } = {},
 ): Promise<Omit<CommandResult, "all">> {
   const [command, ...first] = runtimes[runtime];
   const { all: _, ...result } = await runCommand({
     command,
-    args: [...first, "worker/cli/main.ts", ...args],
+    args: [...first, main, ...args],
     cwd: root,
     env: { ...withoutSettings(), ...env },
     input,

@@ -4,14 +4,20 @@
  */
 
 import { EC_REDACTION } from "../../runtime/ec/redaction.ts";
-import type { Fault } from "../../runtime/lib/schema.ts";
 import { createLog } from "../../runtime/observe/log.ts";
 import { createMetrics, type MetricsRegistry } from "../../runtime/observe/metrics.ts";
 import type { Client, Clock, Fetch, Log, Random, RateLimiter, Store } from "../../runtime/platform.ts";
 import { ConfigError } from "../config/compose.ts";
 import type { FetchHandler, Host } from "../hosts/host.ts";
 import { needsSocketAddress, readClient } from "../http/client.ts";
-import { type Config, type ConfigInput, parseConfig, publicSuffixExpected } from "./config.ts";
+import {
+  type Config,
+  type ConfigInput,
+  configWarnings,
+  parseConfig,
+  publicSuffixExpected,
+  urlFaults,
+} from "./config.ts";
 import { createService } from "./service.ts";
 import type { LoadApp, Service } from "./services.ts";
 import { tableSizes } from "./table-needs.ts";
@@ -39,12 +45,14 @@ export interface OwnDependencies {
   metrics?: MetricsRegistry | undefined;
   /** The address that our own server is bound to. Default: the host listens. */
   boundTo?: string | undefined;
+  /** Logged when the service opens. Default: none. */
+  warnings?: readonly string[] | undefined;
 }
 
 /** The fields of the configuration's section `edgeCookie`, with `client` and `operator` beside them, and objects of your own. */
 export interface EdgeCookieOptions
   extends Omit<ConfigInput, "store" | "limiter">,
-    Omit<OwnDependencies, "store" | "limiter"> {
+    Omit<OwnDependencies, "store" | "limiter" | "warnings"> {
   /** A store's URL, such as `sqlite:./data/millrace.db`, or a store. Default: the host's own. */
   store?: string | Store;
   /** `local`, another limiter's URL, or a limiter. Default: `local`. */
@@ -90,25 +98,9 @@ export function createEdgeCookie<Args extends unknown[]>(host: Host<Args>, loadA
       ...(typeof store === "object" ? { store } : {}),
       ...(typeof limiter === "object" ? { limiter } : {}),
       ...{ log, clock, random, fetch, readClient, metrics, boundTo },
+      warnings: configWarnings(config, { knowsPlace: readClient !== undefined }),
     });
   };
-}
-
-/** @throws {ConfigError} if the host has no store or no limiter for a URL. */
-function mustOpen(
-  host: Pick<Host, "storeFault" | "limiterFault" | "defaultStore">,
-  config: Config,
-  own: OwnDependencies,
-): void {
-  const faults: Fault[] = [];
-  const store = own.store === undefined ? host.storeFault(config.store ?? host.defaultStore) : null;
-  const limiter = own.limiter === undefined ? host.limiterFault(config.limiter) : null;
-  if (store !== null)
-    faults.push({ field: "store", found: "a store that this host does not have", expected: store });
-  if (limiter !== null) {
-    faults.push({ field: "limiter", found: "a limiter that this host does not have", expected: limiter });
-  }
-  if (faults.length > 0) throw new ConfigError(faults);
 }
 
 /**
@@ -126,7 +118,11 @@ export function withConfig<Args extends unknown[]>(
     ((request: Request, address: string | null) => readClient(request.headers, address, config.client));
   // On some hosts reading the address is a call.
   const needsAddress = own.readClient !== undefined || needsSocketAddress(config.client);
-  mustOpen(host, config, own);
+  const faults = urlFaults(
+    { ...(own.store ? {} : { store: config.store }), ...(own.limiter ? {} : { limiter: config.limiter }) },
+    host,
+  );
+  if (faults.length > 0) throw new ConfigError(faults);
   const clock = own.clock ?? host.clock;
   const random = own.random ?? host.random;
   let service: Service | undefined;
@@ -145,6 +141,7 @@ export function withConfig<Args extends unknown[]>(
     const { maxKeys } = config.throttle;
     const log =
       own.log ?? createLog({ level: host.logLevel, write: host.writeLog, clock, redact: EC_REDACTION });
+    for (const warning of own.warnings ?? []) log.warn(warning);
     // Loading the list takes some 30 ms, which the first visitors need not wait for.
     if (host.isPublicSuffix !== undefined) {
       cancelCheck = clock.after(DOMAIN_CHECK_AFTER_MS, () => {

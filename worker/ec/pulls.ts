@@ -4,10 +4,10 @@
  */
 import type { Graph } from "../../runtime/ec/graph/graph.ts";
 import { PullDriver } from "../../runtime/ec/partners/pull-driver.ts";
-import { createPullSync, PULL_BOUNDS } from "../../runtime/ec/partners/pull-sync.ts";
+import { createPullSync, PULL_TIMEOUTS } from "../../runtime/ec/partners/pull-sync.ts";
 import type { Registry } from "../../runtime/ec/partners/registry.ts";
 import type { LogOnce } from "../../runtime/observe/log.ts";
-import { SyncEngine } from "../../runtime/sync/engine.ts";
+import { SyncEngine } from "../../runtime/sync/index.ts";
 import type { Dependencies } from "./services.ts";
 import { faultsOnce, syncParts } from "./sync-parts.ts";
 
@@ -47,15 +47,14 @@ export function createPulls(dependencies: PullsDependencies) {
     allowInsecure: config.allowInsecurePartners,
   });
   const engine = new SyncEngine({
-    ...syncParts({ store, limiter, random, log }, logOnce),
+    ...syncParts({ store, limiter, random, log, metrics }, logOnce),
     clock,
-    metrics,
     context: pullSync.context,
     limits: { maxConcurrent: maxConcurrentPerDomain, maxPerMinute: maxPerMinutePerDomain },
     limitsFor: pullSync.limitsFor,
     mainPathConcurrency: config.pullSyncConcurrency,
     maxQueued,
-    fetchTimeoutMs: PULL_BOUNDS.timeoutMs,
+    ...PULL_TIMEOUTS,
     ownHosts: [config.publisher.domain],
   });
   if (livesBetweenRequests) engine.start();

@@ -18,7 +18,7 @@ import { toHex } from "../../runtime/lib/hex.ts";
 import { countFaults } from "../../runtime/observe/count-faults.ts";
 import { createLogOnce } from "../../runtime/observe/log.ts";
 import { meteredStore } from "../../runtime/observe/metered-store.ts";
-import { steadyClock } from "../../runtime/sync/steady-clock.ts";
+import { monotonicClock } from "../../runtime/sync/index.ts";
 import { windowTime } from "../../wasm/hotpath.ts";
 import { createReadiness } from "../http/readiness.ts";
 import { atOnce, createInTurn } from "../http/turns.ts";
@@ -45,7 +45,7 @@ export function createService(dependencies: Dependencies): Service {
   const store = meteredStore(dependencies.store, metrics, () => performance.now());
   // The time of all windows. A correction of the system clock opens or closes none.
   const time = windowTime(clock);
-  const monotonic = steadyClock(clock);
+  const monotonic = monotonicClock(clock);
   const logOnce = countFaults(createLogOnce(log, monotonic, LOG_ONCE_MS), metrics);
   const encoder = new TextEncoder();
   const sha256Hex = (text: string) => toHex(hotPath.sha256(encoder.encode(text)));

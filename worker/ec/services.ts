@@ -23,7 +23,7 @@ import type {
   Store,
   TableView,
 } from "../../runtime/platform.ts";
-import type { SyncView } from "../../runtime/sync/engine.ts";
+import type { SyncView } from "../../runtime/sync/index.ts";
 import type { HotPath } from "../../wasm/hotpath.ts";
 import type { OperatorRules } from "../http/operator.ts";
 import type { Readiness } from "../http/readiness.ts";

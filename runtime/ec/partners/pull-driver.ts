@@ -3,8 +3,7 @@
  * @module
  */
 import type { Clock } from "../../platform.ts";
-import type { SyncEngine } from "../../sync/engine.ts";
-import { DELAYS_MS } from "../../sync/schedule.ts";
+import { DELAYS_MS, type SyncEngine } from "../../sync/index.ts";
 import type { EcContext } from "../request/context.ts";
 import { PULLS_BEGIN_WITHIN_MS } from "../timeouts.ts";
 import type { PulledId, PullSync } from "./pull-sync.ts";

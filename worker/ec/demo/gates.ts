@@ -3,8 +3,7 @@
  * @module
  */
 import type { Clock } from "../../../runtime/platform.ts";
-import { WINDOW_MS } from "../../../runtime/sync/schedule.ts";
-import { domainOf } from "../../../runtime/sync/source.ts";
+import { domainOf, WINDOW_MS } from "../../../runtime/sync/index.ts";
 import type { Services } from "../services.ts";
 import type { Company } from "./partners/companies.ts";
 import type { PullEvent } from "./watched-fetch.ts";

@@ -3,8 +3,7 @@
  * @module
  */
 import type { Clock, Fetch } from "../../../runtime/platform.ts";
-import { retryAfterMs } from "../../../runtime/sync/rate-limited.ts";
-import { ASKED_REST_MS } from "../../../runtime/sync/schedule.ts";
+import { ASKED_REST_MS, retryAfterMs } from "../../../runtime/sync/index.ts";
 import type { Company } from "./partners/companies.ts";
 
 /** An event of one pull. */

@@ -1,5 +1,5 @@
 /**
- * Where millrace keeps things on Cloudflare.
+ * The Durable Object of millrace on Cloudflare.
  * @module
  */
 

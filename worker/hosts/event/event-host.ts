@@ -1,18 +1,16 @@
 /**
- * What hosts have in common that hand over each request as a `fetch` event: Fastly Compute and WASI HTTP.
+ * What hosts with a `fetch` event for each request have in common: Fastly Compute and WASI HTTP.
  * @module
  */
-import { createLog } from "../../../runtime/observe/log.ts";
+import { createLog, type LogLevel } from "../../../runtime/observe/log.ts";
 import type { Redaction } from "../../../runtime/observe/redaction.ts";
 import type { Fetch, Log } from "../../../runtime/platform.ts";
-import type { Config } from "../../ec/config.ts";
-import type { EdgeCookieHandler } from "../../ec/edge-cookie.ts";
-import { readClient, readProtocol } from "../../http/client.ts";
+import { type ClientHeaders, readClient, readProtocol } from "../../http/client.ts";
 import { proxyTo } from "../../http/proxy/fetch-proxy.ts";
 import type { FetchHandler, Host } from "../host.ts";
 import { createSystemClock } from "../system-clock.ts";
 
-/** As much of such an event as is used here. */
+/** The part of such an event that is used here. */
 export interface ServedEvent {
   readonly request: Request;
   respondWith(response: Promise<Response>): void;
@@ -23,28 +21,34 @@ declare const addEventListener: (type: "fetch", listener: (event: never) => void
 
 export const clock = createSystemClock();
 
+/** Creates a log. `null`: the host's level. */
+export type CreateLog = (level: LogLevel | null) => Log;
+
 /**
- * Answers every event. The handler is opened with the first one, and again with the next if that failed: before, such
- * hosts give neither time nor randomness nor the network.
+ * Answers every event. Opens the handler at the first event: these hosts allow no time, randomness or network before it.
+ * If opening fails, the next event tries again.
  */
 export function answerEvents<Event extends ServedEvent>(
   host: Host<[event: Event]>,
   redact: Redaction,
-  open: (log: Log) => Promise<EdgeCookieHandler<[event: Event]>>,
+  open: (createLog: CreateLog) => Promise<FetchHandler<[event: Event]>>,
 ): void {
-  let opening: Promise<EdgeCookieHandler<[event: Event]>> | undefined;
+  let opening: Promise<FetchHandler<[event: Event]>> | undefined;
+
+  function logAt(level: LogLevel | null): Log {
+    return createLog({ level: level ?? host.logLevel, write: host.writeLog, clock: host.clock, redact });
+  }
 
   async function answer(event: Event): Promise<Response> {
-    const log = createLog({ level: host.logLevel, write: host.writeLog, clock: host.clock, redact });
     try {
-      opening ??= open(log).catch((error) => {
+      opening ??= open(logAt).catch((error) => {
         opening = undefined;
         throw error;
       });
       const handler = await opening;
       return await handler(event.request, event);
     } catch (error) {
-      log.error("a request failed", { error });
+      logAt(null).error("a request failed", { error });
       return new Response("the request failed; the log has the cause\n", {
         status: 500,
         headers: { "content-type": "text/plain; charset=utf-8", "cache-control": "no-store" },
@@ -55,15 +59,21 @@ export function answerEvents<Event extends ServedEvent>(
   addEventListener("fetch", (event: Event) => event.respondWith(answer(event)));
 }
 
+/** An origin server, and the headers that tell about the client. */
+export interface OriginConfig {
+  readonly publisher: { readonly origin: string | null; readonly originTimeoutMs: number };
+  readonly client: ClientHeaders;
+}
+
 /**
- * The site that a configuration names as its origin.
+ * A handler that answers with what the configured origin answers.
  * @param fetch must not decode bodies.
  * @param isOwnField whether a field belongs to the service, so that a client cannot send it to the origin.
- * @throws {Error} if it names none.
+ * @throws {Error} if the configuration names no origin.
  */
 export function originOf<Args extends unknown[]>(
   host: Host<Args>,
-  { publisher, client }: Config,
+  { publisher, client }: OriginConfig,
   fetch: Fetch,
   log: Log,
   isOwnField: (name: string) => boolean,

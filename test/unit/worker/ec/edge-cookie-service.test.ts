@@ -30,14 +30,18 @@ beforeEach(async () => {
   const log = createLog({ level: "silent", write() {}, clock: entry.host.clock });
   const listen = { host: "127.0.0.1", port: 0 };
   running = await edgeCookieService.create(
-    { entry, config: shared, listen, log, metrics: createMetrics() },
+    {
+      ...{ entry, config: shared, listen, log, metrics: createMetrics() },
+      client: () => ({ ip: null, country: null, region: null }),
+      socketClient: () => ({ ip: null, country: null, region: null }),
+    },
     section,
   );
 });
-afterEach(() => running.close());
+afterEach(() => running.close!());
 
 test("status returns what the operator's page shows", () => {
-  expect(running.status()).toMatchObject({
+  expect(running.status!()).toMatchObject({
     publisher: "publisher.example",
     store: "memory",
     sync: { queued: 0 },
