@@ -197,6 +197,11 @@ export interface HasRequest {
   readonly req: { readonly raw: Request };
 }
 
+/** A request of `node:http`, such as Express's `req` and Fastify's `request.raw`. */
+export interface NodeRequest {
+  readonly rawHeaders: readonly string[];
+}
+
 /**
  * What the service read of a request and decided on it, for the wrapped handler.
  *
@@ -204,15 +209,15 @@ export interface HasRequest {
  * nothing of it. Read it before you make one. Behind `edgeCookieMiddleware` it stays where other middleware replaces the
  * request.
  *
- * @param source the request, or hono's `Context`.
+ * @param source the request, hono's `Context`, or behind `nodeMiddleware` the request of `node:http`.
  * @returns `undefined` for a request that did not come through the service.
  */
-export function ecOf(source: Request | HasRequest): Readonly<EcContext> | undefined {
-  return (("req" in source ? source.req.raw : source) as Accompanied)[CONTEXT];
+export function ecOf(source: Request | HasRequest | NodeRequest): Readonly<EcContext> | undefined {
+  return (("req" in source ? source.req.raw : source) as Request as Accompanied)[CONTEXT];
 }
 
 /** Gives a request what belongs to the one that it replaces. */
-export function replaceRequest(before: Request, after: Request): void {
+export function replaceRequest(before: Request, after: Request | NodeRequest): void {
   const context = (before as Accompanied)[CONTEXT];
   if (context !== undefined) (after as Accompanied)[CONTEXT] = context;
 }
