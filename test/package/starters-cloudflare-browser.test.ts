@@ -34,7 +34,7 @@ test(
     expect(object.name).toBe("MILLRACE");
     expect(wrangler.migrations).toEqual([{ tag: "v1", new_sqlite_classes: [object.class_name] }]);
     const bindings = Object.fromEntries(
-      [...read(".dev.vars").matchAll(/^(\w+)="(.*)"$/gm)].map(([, key, value]) => [key, value]),
+      [...read(".dev.vars.example").matchAll(/^(\w+)="(.*)"$/gm)].map(([, key, value]) => [key, value]),
     );
 
     // As wrangler bundles.

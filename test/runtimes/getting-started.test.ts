@@ -26,7 +26,7 @@ const read = (page: string) => readFileSync(join(root, "docs", page), "utf8");
 test.skipIf(curl.find() === null)("getting started does what it says, on Node, Bun and Deno", async () => {
   const app = mkdtempSync(join(folder, "app-"));
   linkPackage(app);
-  const { ran, shown } = await runGuide(read("getting-started.md"), {
+  const { ran, shown } = await runGuide(read("edge-cookie/getting-started.md"), {
     folder: app,
     variables: { PASSPHRASE: "publisher-chosen-secret", SITE: "http://127.0.0.1:1" },
     serverEnv: { PORT: "0", MILLRACE_LISTEN_PORT: "0", MILLRACE_EDGE_COOKIE_PUBLISHER_ORIGIN: origin.url },
@@ -39,7 +39,7 @@ test.skipIf(curl.find() === null)("getting started does what it says, on Node, B
 
 test("the page on configuration does what it says", async () => {
   const place = mkdtempSync(join(folder, "configuration-"));
-  const { ran, shown } = await runGuide(read("configuration.md"), { folder: place });
+  const { ran, shown } = await runGuide(read("operate/configuration.md"), { folder: place });
   expect(ran).toBeGreaterThan(3);
   expect(shown).toEqual([]);
 });
@@ -75,7 +75,7 @@ test.skipIf(curl.find() === null)(
     let id: string;
     try {
       id = (await fetch(server.url)).headers.get("x-ts-ec")!;
-      const { ran } = await runGuide(read("operator-guide.md"), {
+      const { ran } = await runGuide(read("operate/operator-guide.md"), {
         folder: place,
         variables: { MILLRACE: server.url, ADMIN_TOKEN: token, EC_ID: id },
       });

@@ -41,7 +41,7 @@ test.skipIf(curl.find() === null)(
   "every command of the partners' guide does what the guide says",
   async () => {
     const visit = await fetch(server.url);
-    const page = readFileSync(join(root, "docs/partner-guide.md"), "utf8");
+    const page = readFileSync(join(root, "docs/edge-cookie/partner-guide.md"), "utf8");
     const guide = mkdtempSync(join(folder, "run-"));
     const { ran, shown } = await runGuide(page, {
       folder: guide,

@@ -10,7 +10,11 @@ import { plain, readPage, type Table } from "../../support/markdown.ts";
 import { runCli } from "../../support/run-cli.ts";
 import { root } from "../../support/spawn.ts";
 
-const page = readPage(readFileSync(join(root, "docs/configuration.md"), "utf8"));
+const page = readPage(
+  ["operate", "edge-cookie"]
+    .map((part) => readFileSync(join(root, "docs", part, "configuration.md"), "utf8"))
+    .join("\n"),
+);
 const tablesOf = (first: string): Table[] => page.tables.filter(({ columns }) => columns[0] === first);
 
 /** Fields and their values, by path; a list is a value. */

@@ -6,7 +6,7 @@ import { createMetrics } from "../../../runtime/observe/metrics.ts";
 import { plain, readPage } from "../../support/markdown.ts";
 import { root } from "../../support/spawn.ts";
 
-const page = readPage(readFileSync(join(root, "docs/operator-guide.md"), "utf8"));
+const page = readPage(readFileSync(join(root, "docs/operate/operator-guide.md"), "utf8"));
 const rowsOf = (first: string) =>
   page.tables.find(({ columns }) => columns[0] === first)!.rows.map((row) => row.map(plain));
 

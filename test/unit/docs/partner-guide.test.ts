@@ -7,7 +7,7 @@ import type { Answer, Header, Operation, Reference, Schema } from "../../../work
 import { plain, readPage } from "../../support/markdown.ts";
 import { root } from "../../support/spawn.ts";
 
-const page = readPage(readFileSync(join(root, "docs/partner-guide.md"), "utf8"));
+const page = readPage(readFileSync(join(root, "docs/edge-cookie/partner-guide.md"), "utf8"));
 
 function rowsOf(heading: string, column: string): string[][] {
   const table = page.tables.find(

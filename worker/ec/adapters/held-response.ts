@@ -2,7 +2,9 @@
  * A response of `node:http` that is held back until its head is final.
  * @module
  */
-import type { OutgoingHttpHeaders, ServerResponse } from "node:http";
+import type { ServerResponse } from "node:http";
+
+type FieldValue = number | string | readonly string[];
 
 /** Thrown into {@link HeldResponse.head} when the client leaves before the site answers. */
 const CLIENT_LEFT = "the client closed the connection before the response began";
@@ -108,14 +110,11 @@ function show(outgoing: ServerResponse, name: "headersSent" | "writableEnded"): 
 function mergeHead(outgoing: ServerResponse, [status, first, second]: unknown[]): void {
   outgoing.statusCode = Number(status);
   if (typeof first === "string") outgoing.statusMessage = first;
-  const fields = (typeof first === "string" ? second : (second ?? first)) as
-    | OutgoingHttpHeaders
-    | readonly unknown[]
-    | undefined;
-  if (fields === undefined || fields === null) return;
+  const fields: unknown = typeof first === "string" ? second : (second ?? first);
   if (!Array.isArray(fields)) {
-    for (const [name, value] of Object.entries(fields))
+    for (const [name, value] of Object.entries((fields ?? {}) as Record<string, FieldValue | undefined>)) {
       if (value !== undefined) outgoing.setHeader(name, value);
+    }
     return;
   }
   const pairs = fields.flat() as string[];
