@@ -22,6 +22,7 @@ const tsc = join(root, "test/node_modules/typescript/bin/tsc");
 /** What each task installs first and the Node command lines it then runs; the caller's arguments go to the last one. */
 const tasks = {
   start: { needs: ["serving"], run: [["worker/cli/main.ts", "serve", "--demo-if-unconfigured"]] },
+  millrace: { needs: ["serving"], run: [["worker/cli/main.ts"]] },
   build: { needs: ["serving", "testing"], run: [["wasm/build.ts", "--component"], ["scripts/package.ts"]] },
   check: { needs: ["serving", "testing"], run: [[biome, "check"], [tsc]] },
   format: { needs: ["serving", "testing"], run: [[biome, "check", "--write"]] },
