@@ -25,7 +25,7 @@ beforeAll(buildPackage, TIMEOUT_MS);
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
 test(
-  "cloudflare: serves its site with an identity, as its own configuration file says",
+  "cloudflare: mints an id with the configuration of wrangler.jsonc",
   async () => {
     const starter = unpackStarter("cloudflare", folder, ["wrangler"]);
     const read = (file: string) => readFileSync(join(starter, file), "utf8");
@@ -71,7 +71,7 @@ test(
 
 describe.skipIf(noChromium !== undefined)(noChromium ?? "browser", () => {
   test(
-    "tells a visitor who they are",
+    "mints an id on the device and answers /identify",
     async () => {
       const starter = unpackStarter("browser", folder);
       const { scripts } = JSON.parse(readFileSync(join(starter, "package.json"), "utf8"));

@@ -36,23 +36,26 @@ function makeApp(): string {
   return app;
 }
 
-test.skipIf(curl.find() === null)("getting started does what it says, on Node, Bun and Deno", async () => {
-  const app = makeApp();
-  const { ran, shown } = await runGuide(read("edge-cookie/getting-started.md"), {
-    folder: app,
-    variables: { PASSPHRASE: "publisher-chosen-secret", SITE: "http://127.0.0.1:1", TC: tcfString() },
-    serverEnv: { PORT: "0", MILLRACE_LISTEN_PORT: "0", MILLRACE_EDGE_COOKIE_PUBLISHER_ORIGIN: origin.url },
-    onServer: (port) => ({ SITE: `http://127.0.0.1:${port}` }),
-  });
-  expect(ran).toBeGreaterThan(18);
-  // `test/package/commands.test.ts` has these.
-  expect(shown).toHaveLength(4);
-});
+test.skipIf(curl.find() === null)(
+  "the commands of getting-started.md run as written, on Node, Bun and Deno",
+  async () => {
+    const app = makeApp();
+    const { ran, shown } = await runGuide(read("edge-cookie/getting-started.md"), {
+      folder: app,
+      variables: { PASSPHRASE: "publisher-chosen-secret", SITE: "http://127.0.0.1:1", TC: tcfString() },
+      serverEnv: { PORT: "0", MILLRACE_LISTEN_PORT: "0", MILLRACE_EDGE_COOKIE_PUBLISHER_ORIGIN: origin.url },
+      onServer: (port) => ({ SITE: `http://127.0.0.1:${port}` }),
+    });
+    expect(ran).toBeGreaterThan(18);
+    // `test/package/commands.test.ts` has these.
+    expect(shown).toHaveLength(4);
+  },
+);
 
 test.each([
   ["operate/configuration.md", 4],
   ["edge-cookie/configuration.md", 1],
-])("%s does what it says", async (page, commands) => {
+])("the commands of %s run as written", async (page, commands) => {
   const place = mkdtempSync(join(folder, "configuration-"));
   const { ran, shown } = await runGuide(read(page), { folder: place });
   expect(ran).toBeGreaterThanOrEqual(commands);
@@ -78,7 +81,7 @@ test("the README's lines mint an id for a first visit", async () => {
 });
 
 test.skipIf(curl.find() === null)(
-  "the operators' guide does what it says, and its backup serves",
+  "the commands of operator-guide.md run as written, and the backup can be served",
   async () => {
     const place = mkdtempSync(join(folder, "operator-"));
     const config = join(place, "config.json");
@@ -119,7 +122,7 @@ test.skipIf(curl.find() === null)(
     }
     const restored = await serve(join(place, "backup.db"));
     try {
-      // As the guide warns: the deletion came after the backup.
+      // As the guide says: the deletion is newer than the backup.
       expect(await look(restored.url, id)).toBe(200);
     } finally {
       await restored.stop();

@@ -16,13 +16,13 @@ let server: Spawned;
 beforeAll(async () => {
   origin = await startOrigin();
   const config = join(folder, "config.json");
-  const whereverAddressesComeFrom = { client: {}, consent: { assumeCountry: "JP" } };
+  const anyCountry = { client: {}, consent: { assumeCountry: "JP" } };
   writeFileSync(
     config,
     JSON.stringify(
       configFile({
         ...scenarioConfig(origin.url),
-        ...whereverAddressesComeFrom,
+        ...anyCountry,
         listen: { port: 0 },
         store: "memory:",
       }),
@@ -37,27 +37,24 @@ afterAll(async () => {
   rmSync(folder, { recursive: true, force: true });
 });
 
-test.skipIf(curl.find() === null)(
-  "every command of the partners' guide does what the guide says",
-  async () => {
-    const visit = await fetch(server.url);
-    const page = readFileSync(join(root, "docs/edge-cookie/partner-guide.md"), "utf8");
-    const guide = mkdtempSync(join(folder, "run-"));
-    const { ran, shown } = await runGuide(page, {
-      folder: guide,
-      variables: {
-        MILLRACE: server.url,
-        PARTNER: "ssp_x",
-        API_KEY: "the-key-of-the-guide-0123456789",
-        PULL_URL: "http://127.0.0.1:1/",
-        PULL_TOKEN: "the-token-of-the-guide",
-        EC_ID: visit.headers.get("x-ts-ec")!,
-        ADMIN_TOKEN,
-      },
-      serverEnv: { PORT: "0" },
-      onServer: (port) => ({ PULL_URL: `http://127.0.0.1:${port}/ec` }),
-    });
-    expect(ran).toBeGreaterThan(10);
-    expect(shown).toEqual([]);
-  },
-);
+test.skipIf(curl.find() === null)("the commands of partner-guide.md run as written", async () => {
+  const visit = await fetch(server.url);
+  const page = readFileSync(join(root, "docs/edge-cookie/partner-guide.md"), "utf8");
+  const guide = mkdtempSync(join(folder, "run-"));
+  const { ran, shown } = await runGuide(page, {
+    folder: guide,
+    variables: {
+      MILLRACE: server.url,
+      PARTNER: "ssp_x",
+      API_KEY: "the-key-of-the-guide-0123456789",
+      PULL_URL: "http://127.0.0.1:1/",
+      PULL_TOKEN: "the-token-of-the-guide",
+      EC_ID: visit.headers.get("x-ts-ec")!,
+      ADMIN_TOKEN,
+    },
+    serverEnv: { PORT: "0" },
+    onServer: (port) => ({ PULL_URL: `http://127.0.0.1:${port}/ec` }),
+  });
+  expect(ran).toBeGreaterThan(10);
+  expect(shown).toEqual([]);
+});
