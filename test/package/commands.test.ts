@@ -97,7 +97,7 @@ const HERE: Record<string, () => unknown> = {
   },
 };
 
-test.each(Object.keys(HERE))("%s", (command) => HERE[command]!(), TIMEOUT_MS);
+test.each(Object.keys(HERE))("%s", { timeout: TIMEOUT_MS }, (command) => void HERE[command]!());
 
 test(
   "npm start",
