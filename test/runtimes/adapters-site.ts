@@ -8,15 +8,17 @@ import process from "node:process";
 import express from "express";
 import fastify from "fastify";
 import { nodeListener, nodeMiddleware } from "../../worker/ec/adapters/node-http.ts";
-import { createEdgeCookie } from "../../worker/ec/edge-cookie.ts";
-import { loadAllRoutes } from "../../worker/ec/routes/load.ts";
-import { ecOf } from "../../worker/ec/service.ts";
-import { entryHere } from "../../worker/entries/here.ts";
 
-const ec = createEdgeCookie(
-  (await entryHere()).host,
-  loadAllRoutes,
-)({
+/** The entry that `import "millrace"` leads to on this runtime. */
+const entryHere = () =>
+  "Deno" in globalThis
+    ? import("../../worker/entries/deno.ts")
+    : "Bun" in globalThis
+      ? import("../../worker/entries/bun.ts")
+      : import("../../worker/entries/node.ts");
+
+const { ecOf, edgeCookie } = await entryHere();
+const ec = edgeCookie({
   publisher: { domain: "publisher.example" },
   passphrases: ["publisher-chosen-secret"],
   consent: { assumeCountry: "JP" },

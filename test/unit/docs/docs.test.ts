@@ -68,5 +68,5 @@ test("every page under docs can be reached from the README", () => {
     }
   };
   visit("README.md");
-  expect([...reached].sort()).toEqual([...pages].sort());
+  expect(pages.filter((page) => !reached.has(page))).toEqual([]);
 });
