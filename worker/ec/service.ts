@@ -217,7 +217,7 @@ export function ecOf(source: Request | HasRequest | NodeRequest): Readonly<EcCon
 }
 
 /** Gives a request what belongs to the one that it replaces. */
-export function replaceRequest(before: Request, after: Request | NodeRequest): void {
+export function replaceRequest(before: Request, after: Request): void {
   const context = (before as Accompanied)[CONTEXT];
   if (context !== undefined) (after as Accompanied)[CONTEXT] = context;
 }

@@ -106,7 +106,8 @@ class Passage {
 
   /** Lets the site answer; resolves with the head of its response. */
   pass(request: Request): Promise<Response> {
-    replaceRequest(request, this.#incoming);
+    // `ecOf` finds it on either object.
+    replaceRequest(request, this.#incoming as unknown as Request);
     this.#held = new HeldResponse(this.#outgoing);
     try {
       this.#next();
