@@ -43,6 +43,8 @@ const ELSEWHERE: Record<string, string> = {
   "npm run deploy": "needs an account of the platform",
   "npm run build": "test/package/ runs the same build",
   "npm start": "test/package/ starts the browser's starter",
+  "npm start -- report=https://one.example/report,https://two.example/report":
+    "the tests of the engine's example run it against servers of their own",
   "STORE_TOKEN_HASH=… npm run store": "test/unit/runtime/stores/http.test.ts and test/runtimes/wasi.test.ts",
   "curl -i -H 'x-real-ip: 203.0.113.1' -H 'x-country: JP' http://127.0.0.1:8787/":
     "test/runtimes/wasi.test.ts",
