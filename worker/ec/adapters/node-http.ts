@@ -86,8 +86,8 @@ export function nodeMiddleware(wrap: Wrap): NodeMiddleware {
 }
 
 /** Express takes the path off the URL of middleware that is used below one. */
-function isBelowPath(incoming: IncomingMessage & { originalUrl?: string }): boolean {
-  return incoming.originalUrl !== undefined && incoming.originalUrl !== incoming.url;
+function isBelowPath({ baseUrl = "" }: IncomingMessage & { baseUrl?: string }): boolean {
+  return baseUrl !== "";
 }
 
 /** One request on its way to the site and back. */
