@@ -1,151 +1,154 @@
 /**
- * The ports: the only thing `runtime/` knows of the world. A host adapter supplies them, a test replaces them.
+ * The ports: all that `runtime/` knows of the outside world. A host adapter supplies them; a test replaces them.
  * @module
  */
 
-/** Anything JSON can carry. */
+/** Any JSON value. */
 export type Json = null | boolean | number | string | Json[] | { [key: string]: Json };
 
-/** What a {@link Store} holds under one key. */
+/** The entry of a key in a {@link Store}. */
 export interface StoreEntry {
   value: string;
-  /** Small facts that can be read without decoding the value. */
+  /** A small value that can be read without decoding `value`. */
   metadata: Json;
-  /** Opaque; changes with every write of the key. Hand it back as `ifVersion`. */
+  /** Opaque; changes with every write of the key. Pass it as `ifVersion`. */
   version: string;
 }
 
-/** Conditions and extras of one {@link Store.put}. */
+/** Options of one {@link Store.put}. */
 export interface PutOptions {
-  /** Write only if the key still has this version; `null`: only if the key is absent. Left out: write always. */
+  /** Write only if the key has this version; `null`: only if the key is absent. Default: always write. */
   ifVersion?: string | null;
-  /** The entry is gone this many seconds from now. Left out: it stays. */
+  /** Time until the entry expires, in seconds. Default: never. */
   ttlSeconds?: number;
+  /** Default: `null`. */
   metadata?: Json;
 }
 
-/** `ok: false` means that `ifVersion` did not hold: somebody else wrote in between. */
+/** `ok: false`: the key does not have the version `ifVersion`, because another writer changed it. */
 export type PutResult = { ok: true; version: string } | { ok: false };
 
-/** What {@link Store.update} makes of what is stored. */
+/** What {@link Store.update} writes. */
 export interface Change extends Pick<PutOptions, "ttlSeconds" | "metadata"> {
   value: string;
 }
 
-/** One page of {@link Store.list}, keys in ascending order of their UTF-16 code units or the host's own order. */
+/** One page of {@link Store.list}, with keys in ascending order of UTF-16 code units or in an order of the host. */
 export interface ListPage {
   entries: { key: string; metadata: Json }[];
-  /** Hand it back to read on; `null`: there is no more. */
+  /** Pass it to read the next page; `null`: this is the last page. */
   cursor: string | null;
 }
 
-/** What a store's host can and cannot promise; the contract suite reads it. */
+/** What a store can promise. The contract suite checks it. */
 export interface StoreTraits {
-  /** Its short name, such as `sqlite`. */
+  /** Short name, for example `sqlite`. */
   name: string;
-  /** A read that starts after a write was acknowledged sees it, from every instance. */
+  /** A read that starts after the acknowledgement of a write sees the write, on every instance. */
   readAfterWrite: boolean;
   /** Entries outlive the process. */
   durable: boolean;
-  /** Several processes may share it. */
+  /** Several processes can share it. */
   shared: boolean;
 }
 
 /**
- * Keys and values with versions. A put with `ifVersion` is atomic: of two racing writers exactly one wins.
- * Every method rejects when the host fails; none hides a failure as an absence.
+ * Keys and values with versions. A put with `ifVersion` is atomic: of two racing writers exactly one wins. Every method rejects
+ * if the host fails; a failure never looks like an absent key.
  */
 export interface Store {
   readonly traits: StoreTraits;
-  /** At once where the host can, so that who asks can answer at once, too; a failure is thrown then. */
+  /** Synchronous if the store can; errors are then thrown, not rejected. */
   get(key: string): StoreEntry | null | Promise<StoreEntry | null>;
   put(key: string, value: string, options?: PutOptions): Promise<PutResult>;
   /**
-   * Reads a key, decides and writes in one step that no other writer comes between. Left out where the host has no such
-   * step: there it takes `get`, and `put` with `ifVersion`.
-   * @param decide what to write in place of the stored value (`null`: there is none); `null`: nothing. Runs later, and
-   * must be quick; where it throws, nothing is written and the update rejects.
+   * Reads a key, decides and writes as one atomic step. Missing on stores that cannot: there, use `get` and `put` with
+   * `ifVersion`.
+   * @param decide returns what to write in place of the stored value (`null`: the key is absent), or `null` to write nothing.
+   * Runs later and must be fast. If it throws, nothing is written and the update rejects.
    */
   update?(key: string, decide: (stored: string | null) => Change | null): Promise<void>;
-  /** Removes the key; removing an absent key is no error. */
+  /** Removes the key. Removing an absent key is not an error. */
   delete(key: string): Promise<void>;
-  /** Live keys that begin with `prefix`, at most `limit` (default 1000) a page. */
+  /** Lists live keys that begin with `prefix`, at most `limit` per page. Default: 1000. */
   list(prefix: string, options?: { limit?: number; cursor?: string | null }): Promise<ListPage>;
   close(): Promise<void>;
 }
 
 /**
- * Who can make keys of a kind, and so how a limiter whose memory is bounded keeps them:
- * - `partners`: only who is registered. Exact; a take without room is refused.
- * - `visitors`: who has an id that the graph knows, or one of the own address. Exact while there is room; without room
- *   several keys share a count, which admits too few rather than too many.
- * - `addresses`: anybody who can send from an address. Always a share of a fixed number of counts.
+ * The origin of keys, which decides how a limiter with bounded memory counts them:
+ * - `partners`: only registered partners create keys. Exact; without room, a take is refused.
+ * - `visitors`: visitors with an id that the graph knows, or with one of their own address, create keys. Exact while there is
+ *   room; without room several keys share a count, which admits too few rather than too many.
+ * - `addresses`: any client creates keys. All keys share a fixed number of counts.
  */
 export type RateFamily = "partners" | "visitors" | "addresses";
 
-/** How much may pass in how long. */
+/** A limit, and the window that it applies to. */
 export interface RateLimit {
+  /** Maximum number of takes in a window. */
   limit: number;
+  /** Length of the window, in milliseconds. */
   windowMs: number;
-  /** Left out: `partners`. */
+  /** Default: `partners`. */
   family?: RateFamily;
 }
 
-/** One of several keys that are taken from together; see {@link RateLimiter.takeEach}. */
+/** One of several keys in one call of {@link RateLimiter.takeEach}. */
 export interface RateMember {
-  /** Its name within the group, which is the same in every group. */
+  /** Its name within the group. The same names occur in every group. */
   name: string;
   key: string;
   limit: number;
 }
 
-/** One table of a limiter in memory. */
+/** The state of one table of a limiter in memory. */
 export interface TableView {
-  /** What it holds. */
+  /** Its name. */
   table: string;
-  /** Held now, expired ones that nobody needed the room of included. */
+  /** Number of keys, including expired ones whose entries are not reused yet. */
   keys: number;
   maxKeys: number;
-  /** Takes that found no room so far. */
+  /** Number of takes that found no room. */
   refusedFull: number;
-  /** Memory that was set aside for it, in bytes; the operating system gives it as it is used. */
+  /** Reserved memory, in bytes. The operating system allocates it as it is used. */
   bytes: number;
 }
 
 /** The answer to one {@link RateLimiter.take}. */
 export interface TakeResult {
   admitted: boolean;
-  /** How many more would be admitted now. */
+  /** Number of further takes that would be admitted now. */
   remaining: number;
-  /** 0 if admitted; else milliseconds until the same take would be. */
+  /** 0 if admitted; otherwise milliseconds until the same take would be admitted. */
   retryAfterMs: number;
 }
 
-/** Counts takes per key in an exact sliding window: never more than `limit` in any `windowMs`. */
+/** Counts takes per key in an exact sliding window: it never admits more than `limit` in any `windowMs`. */
 export interface RateLimiter {
-  /** Instances of the service count together. Left out: each counts by itself. */
+  /** Whether the instances of a service share their counts. Default: false. */
   readonly shared?: boolean;
   take(key: string, rate: RateLimit): TakeResult | Promise<TakeResult>;
   /**
-   * Takes once from each of several keys of family `visitors`, the same answers as from as many `take`s. For keys that are
-   * mostly taken from together, such as one for each partner of one visitor: they need no more memory than one key. Such a
-   * key is never taken from in another way. Left out: ask `take` for each.
+   * Takes once from each of several keys of family `visitors`, with the same results as one `take` for each. For keys that are
+   * mostly taken from together, for example one per partner of one visitor: together they need the memory of one key. Never use
+   * `take` for these keys. Missing: call `take` for each.
    */
   takeEach?(group: string, members: readonly RateMember[], windowMs: number): TakeResult[];
-  /** Its tables, where it has any. */
+  /** The state of its tables, if it has any. */
   tables?(): TableView[];
-  /** Has `told` called with a table's name whenever a take finds no room in it. */
-  watch?(told: (table: string) => void): void;
+  /** Calls `onFull` with the name of a table whenever a take finds no room in it. */
+  watch?(onFull: (table: string) => void): void;
   close?(): Promise<void>;
 }
 
-/** Who asks, from sources that the operator declared trustworthy. */
+/** The client, from sources that the operator trusts. */
 export interface Client {
-  /** The address as text, not normalised; `null`: not known. */
+  /** IP address as text, not normalised; `null`: unknown. */
   ip: string | null;
-  /** ISO 3166-1 alpha-2, upper case; `null`: not known. */
+  /** Country, ISO 3166-1 alpha-2, upper case; `null`: unknown. */
   country: string | null;
-  /** The second half of ISO 3166-2, upper case, such as `CA`; `null`: not known. */
+  /** Region, the second part of ISO 3166-2, upper case, for example `CA`; `null`: unknown. */
   region: string | null;
 }
 
@@ -158,24 +161,24 @@ export interface Background {
 export interface Clock {
   /** Milliseconds since the Unix epoch. */
   now(): number;
-  /** Milliseconds since any moment, by a clock that is never set. Left out where the host has none that runs all the time. */
+  /** Milliseconds since a fixed moment, by a clock that is never set. Missing on hosts whose clock stops between requests. */
   monotonic?(): number;
-  /** Calls `callback` once, `delayMs` from now; the returned function cancels that. */
+  /** Calls `callback` once, after `delayMs` milliseconds. Returns a function that cancels the call. */
   after(delayMs: number, callback: () => void): () => void;
 }
 
-/** Randomness fit for secrets. */
+/** Cryptographically secure random bytes. */
 export interface Random {
   fill(target: Uint8Array<ArrayBuffer>): void;
 }
 
-/** The network, as the Fetch standard has it: a body that was compressed on its way comes decoded. */
+/** The network, as in the Fetch standard: the body of a response is decoded. */
 export type Fetch = (url: string, init?: RequestInit) => Promise<Response>;
 
-/** Facts that go with a log line. */
+/** Fields of a log line. */
 export type LogFields = Record<string, unknown>;
 
-/** Structured log: a constant message, what varies in the fields. */
+/** A structured log. The message is constant; the fields vary. */
 export interface Log {
   debug(message: string, fields?: LogFields): void;
   info(message: string, fields?: LogFields): void;
@@ -183,15 +186,15 @@ export interface Log {
   error(message: string, fields?: LogFields): void;
 }
 
-/** Labels of one time series; the registry bounds how many there are. */
+/** Labels of one time series. The registry bounds the number of series. */
 export type Labels = Record<string, string>;
 
-/** Counts, levels and distributions, by the names of the Prometheus text format. */
+/** Counters, gauges and histograms, named as in the Prometheus text format. */
 export interface Metrics {
   /** Adds `by` (default 1) to a counter. */
   count(name: string, labels?: Labels, by?: number): void;
   /** Sets a gauge. */
   gauge(name: string, value: number, labels?: Labels): void;
-  /** Records one observation of a histogram, in the unit that the name ends in. */
+  /** Adds one observation to a histogram, in the unit at the end of the name. */
   observe(name: string, value: number, labels?: Labels): void;
 }

@@ -1,15 +1,15 @@
 import { plain } from "./built/plain.ts";
 import { simd } from "./built/simd.ts";
-import type { Kernels } from "./hotpath.ts";
+import type { Kernels } from "./kernels.ts";
 import { precompiledKernels } from "./precompiled.ts";
 
-/** A module with one function that uses one SIMD instruction: valid only where there is SIMD. */
+/** A module with one SIMD instruction: valid only on hosts with SIMD. */
 const probe = new Uint8Array([
   0, 97, 115, 109, 1, 0, 0, 0, 1, 5, 1, 96, 0, 1, 123, 3, 2, 1, 0, 10, 10, 1, 8, 0, 65, 0, 253, 15, 253, 98,
   11,
 ]);
 
-/** The bytes of a base64 text. In a process that has just started, `Uint8Array.from` takes five times as long as a loop. */
+/** The bytes of a base64 text. At the start of a process, `Uint8Array.from` takes five times as long as a loop. */
 function decode(text: string): Uint8Array<ArrayBuffer> {
   if (fromBase64 !== undefined) return fromBase64(text);
   const characters = atob(text);
@@ -18,12 +18,12 @@ function decode(text: string): Uint8Array<ArrayBuffer> {
   return bytes;
 }
 
-/** Not in every host, and not in TypeScript's library for ours. */
+/** Some hosts lack it, and so does TypeScript's library for this target. */
 const { fromBase64 } = Uint8Array as { fromBase64?: (text: string) => Uint8Array<ArrayBuffer> };
 
 /**
- * The kernels for hosts that may compile at run time; their bytes are in this module.
- * @param packaging which build; by default the one with SIMD where the host has SIMD
+ * The kernels for hosts that can compile at run time. This module contains their bytes.
+ * @param packaging Default: `simd` if the host has SIMD, otherwise `plain`.
  */
 export function inlineKernels(
   packaging: "simd" | "plain" = WebAssembly.validate(probe) ? "simd" : "plain",

@@ -4,6 +4,7 @@
  */
 import type { Fault } from "../runtime/lib/schema.ts";
 import type { MetricDescription, MetricsRegistry } from "../runtime/observe/metrics.ts";
+import type { Redaction } from "../runtime/observe/redaction.ts";
 import type { Log, LogFields } from "../runtime/platform.ts";
 import type { Command } from "./cli/command.ts";
 import type { ConfigSection } from "./config/compose.ts";
@@ -29,6 +30,8 @@ export interface ServiceModule<Section = unknown> extends ConfigSection<Section>
   /** Fields without a default, for example `publisher.domain`: whoever sets one by environment configures the service. */
   readonly requiredFields: readonly string[];
   readonly metrics: readonly MetricDescription[];
+  /** What must not be logged. Applied to {@link Shared.log}. */
+  readonly redact: Redaction;
   /** Its own commands, by name. */
   readonly commands?: Readonly<Record<string, Command>>;
   /** Where the service listens if not at the shared `listen`. */

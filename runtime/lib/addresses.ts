@@ -1,19 +1,22 @@
 /**
- * Which hosts an address literal leads to. Names are not resolved here.
+ * What an address literal is: loopback, internal, or in a range. This file resolves no names.
  * @module
  */
 import ipaddr from "ipaddr.js";
 
-/** Cloud platforms' metadata services that a range does not give away. */
+/** Metadata services of cloud platforms whose address range does not show what they are. */
 const METADATA_HOSTS = new Set(["168.63.129.16", "metadata.google.internal"]);
 
-/** A host as a URL's `hostname` has it, without brackets and the root's dot. */
+/** Removes brackets and a trailing dot. */
 function bare(host: string): string {
   const unbracketed = host.startsWith("[") && host.endsWith("]") ? host.slice(1, -1) : host;
   return unbracketed.toLowerCase().replace(/\.$/, "");
 }
 
-/** Whether a host can be reached from this machine only: 127.0.0.0/8, `::1`, and what ends in `localhost`. */
+/**
+ * Whether a host can be reached from this machine only: 127.0.0.0/8, `::1`, `localhost`, and names that end in
+ * `.localhost`. The only definition of loopback.
+ */
 export function isLoopbackHost(host: string): boolean {
   const name = bare(host);
   if (name === "localhost" || name.endsWith(".localhost")) return true;
@@ -22,13 +25,20 @@ export function isLoopbackHost(host: string): boolean {
 
 /**
  * Whether a host is a literal address outside the public internet (private, loopback, link-local, a metadata service,
- * or one that embeds such an address), or a name of this machine. What any other name resolves to is not known here.
- * @param host as a URL's `hostname` has it.
+ * or one that embeds such an address), or a name of this machine. Other names are not resolved.
+ * @param host as in a URL's `hostname`.
  */
 export function isInternalHost(host: string): boolean {
   const name = bare(host);
   if (isLoopbackHost(name) || METADATA_HOSTS.has(name)) return true;
-  return ipaddr.isValid(name) && ipaddr.parse(name).range() !== "unicast";
+  if (!ipaddr.isValid(name)) return false;
+  const address = ipaddr.parse(name);
+  return address.range() !== "unicast" || isIpv4Compatible(address);
+}
+
+/** The deprecated form `::7f00:1`, which embeds an IPv4 address (RFC 4291, section 2.5.5.1). */
+function isIpv4Compatible(address: ipaddr.IPv4 | ipaddr.IPv6): boolean {
+  return address instanceof ipaddr.IPv6 && address.parts.slice(0, 6).every((part) => part === 0);
 }
 
 /** Whether a text is an address range such as `10.0.0.0/8`, or one address. */

@@ -1,19 +1,19 @@
 import type { Clock, Fetch } from "../platform.ts";
 import { TimeoutError } from "./within.ts";
 
-/** How much one call to another server may take. */
+/** Limits of one request to another server. */
 export interface Bounds {
-  /** For the whole call, the body included, in milliseconds. */
+  /** Timeout of the whole request, including the body, in milliseconds. */
   timeoutMs: number;
-  /** Of the answer's body. */
+  /** Maximum size of the response body, in bytes. */
   maxBytes: number;
 }
 
 /**
- * A fetch that comes to an end and goes nowhere else: it follows no redirect, and its answer's body fails when it takes
- * too long or grows too large. A body that is not wanted must be cancelled, or it keeps its timer.
- * @param init its `signal` ends the call early.
- * @throws {TimeoutError} if no answer has begun in time.
+ * A fetch with a timeout and a maximum response size, which follows no redirects. Reading the body fails after the timeout or
+ * beyond the maximum size. Cancel a body that you do not read, or its timer keeps running.
+ * @param init `signal` aborts the request.
+ * @throws {TimeoutError} if no response begins in time.
  */
 export async function boundedFetch(
   url: string,
@@ -27,7 +27,7 @@ export async function boundedFetch(
   if (signal?.aborted) onAbort();
   signal?.addEventListener("abort", onAbort);
   let stop = () => {};
-  const tooLate = new Promise<never>((_, reject) => {
+  const timeout = new Promise<never>((_, reject) => {
     const cancel = clock.after(timeoutMs, () => {
       const error = new TimeoutError(timeoutMs);
       reject(error);
@@ -38,26 +38,26 @@ export async function boundedFetch(
       signal?.removeEventListener("abort", onAbort);
     };
   });
-  tooLate.catch(() => {}); // nobody waits for it any more once the body is under way
+  timeout.catch(() => {}); // not awaited after the last read of the body
   try {
-    const answer = fetch(url, { ...init, redirect: "manual", signal: abort.signal });
-    const response = await Promise.race([answer, tooLate]);
+    const started = fetch(url, { ...init, redirect: "manual", signal: abort.signal });
+    const response = await Promise.race([started, timeout]);
     if (response.body === null) {
       stop();
       return response;
     }
-    return new Response(boundedBody(response.body, maxBytes, tooLate, stop), response);
+    return new Response(boundedBody(response.body, maxBytes, timeout, stop), response);
   } catch (error) {
     stop();
     throw error;
   }
 }
 
-/** @param onEnd called once the body is over, whatever way */
+/** @param onEnd called when the body ends, fails or is cancelled */
 function boundedBody(
   body: ReadableStream<Uint8Array>,
   maxBytes: number,
-  tooLate: Promise<never>,
+  timeout: Promise<never>,
   onEnd: () => void,
 ): ReadableStream<Uint8Array> {
   const reader = body.getReader();
@@ -65,14 +65,14 @@ function boundedBody(
   return new ReadableStream<Uint8Array>({
     async pull(controller) {
       try {
-        const { done, value } = await Promise.race([reader.read(), tooLate]);
+        const { done, value } = await Promise.race([reader.read(), timeout]);
         if (done) {
           onEnd();
           controller.close();
           return;
         }
         left -= value.byteLength;
-        if (left < 0) throw new Error(`the answer is longer than ${maxBytes} bytes`);
+        if (left < 0) throw new Error(`the response is longer than ${maxBytes} bytes`);
         controller.enqueue(value);
       } catch (error) {
         onEnd();

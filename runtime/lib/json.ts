@@ -1,4 +1,4 @@
-/** A JSON object of which nothing more is known. */
+/** A JSON object with unknown fields. */
 export type JsonObject = Record<string, unknown>;
 
 /** Whether a value parsed from JSON is an object. */
@@ -8,8 +8,8 @@ export function isObject(value: unknown): value is JsonObject {
 
 /**
  * Parses JSON from outside.
- * @param what it is, for the error
- * @throws {Error} if it is none. The error says nothing of the text: what `JSON.parse` throws quotes it, and so would a log.
+ * @param what name of the text, for the error
+ * @throws {Error} if the text is not JSON. The error quotes nothing of it, unlike that of `JSON.parse`, because errors are logged.
  */
 export function parseJson(text: string, what: string): unknown {
   try {

@@ -1,21 +1,21 @@
 /**
- * The pieces that schemas of outside data are made of, and the faults they find.
+ * Building blocks for schemas of data from outside, and the faults that they find.
  * @module
  */
 import * as v from "valibot";
 import { nearest } from "./nearest.ts";
 
-/** One thing that is wrong with data from outside. Never contains a secret. */
+/** One fault of data from outside. Never contains a secret. */
 export interface Fault {
-  /** Where, such as `partners[0].pullSyncUrl`; empty: the whole. */
+  /** The field, such as `listen.port` or `items[0].url`; empty: the whole. */
   field: string;
-  /** What stands there. */
+  /** What the field holds. */
   found: string;
-  /** What ought to stand there, and how to get it right. */
+  /** What it must hold. */
   expected: string;
 }
 
-/** One line for people. */
+/** A fault as one line of text. */
 export function describeFault({ field, found, expected }: Fault): string {
   return `${field === "" ? "" : `${field}: `}${found}; expected ${expected}`;
 }
@@ -58,18 +58,20 @@ export function flag() {
   return v.boolean("true or false");
 }
 
-/** The SHA-256 of a secret, as lower-case hex. */
+/** The SHA-256 of a secret, as lower-case hex. Itself a secret field. */
 export function secretHash() {
   const expected = "64 hex digits that `millrace hash` prints for a secret";
   const ofNothing = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855";
-  return v.pipe(
-    v.string(expected),
-    v.toLowerCase(),
-    v.check((value) => /^[0-9a-f]{64}$/.test(value) && value !== ofNothing, expected),
+  return secret(
+    v.pipe(
+      v.string(expected),
+      v.toLowerCase(),
+      v.check((value) => /^[0-9a-f]{64}$/.test(value) && value !== ofNothing, expected),
+    ),
   );
 }
 
-/** A list without repetitions. */
+/** A list of distinct items. */
 export function listOf<Item extends v.GenericSchema<unknown, string>>(item: Item, what: string) {
   return v.pipe(
     v.array(item, `a list of ${what}`),
@@ -77,13 +79,13 @@ export function listOf<Item extends v.GenericSchema<unknown, string>>(item: Item
   );
 }
 
-/** A host name or address as in a URL, without scheme, port and path; lower case, without the root's dot. */
+/** A host name or address as in a URL, without scheme, port and path. The result is lower case, without a trailing dot. */
 export function hostName() {
   const expected = "a host name such as cdn.example.com, without scheme, port, path and wildcard";
   return v.pipe(v.string(expected), v.transform(plainHost), v.string(expected));
 }
 
-/** `URL.parse`, which some hosts do not have yet. */
+/** `URL.parse`, which some hosts lack. */
 export function parseUrl(given: string): URL | null {
   try {
     return new URL(given);
@@ -92,7 +94,7 @@ export function parseUrl(given: string): URL | null {
   }
 }
 
-/** A name of labels (RFC 1123, section 2.1; some have underscores) or an address. A URL's host may have other characters. */
+/** A name of labels (RFC 1123, section 2.1, plus underscores) or an address. Hosts of URLs may have further characters. */
 const HOST = /^(?=.{1,253}$)(?:[a-z0-9_-]{1,63}(?:\.[a-z0-9_-]{1,63})*|\[[0-9a-f:.]+\])$/;
 
 function plainHost(given: string): string | null {
@@ -102,29 +104,48 @@ function plainHost(given: string): string | null {
   return HOST.test(host) ? host : null;
 }
 
-/** Fields whose values are never shown. A store's and a limiter's URL may hold a password. */
-const SECRET_FIELDS = new Set([
-  "passphrases",
-  "apiKey",
-  "apiKeyHash",
-  "pullToken",
-  "tokenHash",
-  "store",
-  "limiter",
-]);
+/** The parts of a valibot schema that are read here. */
+interface SchemaShape {
+  readonly type: string;
+  readonly entries?: Readonly<Record<string, SchemaShape>>;
+  readonly item?: SchemaShape;
+  readonly wrapped?: SchemaShape;
+}
+
+/** Marks a field as secret: faults never show its value. */
+export function secret<const Schema extends v.GenericSchema>(schema: Schema) {
+  return v.pipe(schema, v.metadata({ isSecret: true }));
+}
+
+/** The fields of an object's schema that are marked as {@link secret}. */
+export function secretFieldsOf({ entries = {} }: SchemaShape): string[] {
+  return Object.keys(entries).filter((name) => leadsToSecret(entries[name], []));
+}
+
+/** Whether a schema, or one on the way to the field that these keys lead to, is marked as {@link secret}. */
+function leadsToSecret(schema: SchemaShape | undefined, keys: readonly (string | number)[]): boolean {
+  if (schema === undefined) return false;
+  if (v.getMetadata(schema as v.GenericSchema).isSecret === true) return true;
+  if (schema.wrapped !== undefined) return leadsToSecret(schema.wrapped, keys);
+  const [key, ...rest] = keys;
+  if (key === undefined) return false;
+  return leadsToSecret(typeof key === "number" ? schema.item : schema.entries?.[key], rest);
+}
 
 /**
- * What a failed parse found, without secrets.
- * @param isHidden further fields whose value must not be shown.
+ * The faults that a failed parse found, without secrets.
+ * @param schema what parsed the data: values of fields that it marks as {@link secret} are not shown.
+ * @param isHidden further fields whose values must not be shown.
  */
 export function faultsOf(
   issues: readonly v.BaseIssue<unknown>[],
+  schema: SchemaShape,
   isHidden: (field: string) => boolean = () => false,
 ): Fault[] {
   return issues.map((issue) => {
     const keys = (issue.path ?? []).map((item) => item.key as string | number);
     const field = fieldName(keys);
-    const hidden = keys.some((key) => SECRET_FIELDS.has(String(key))) || isHidden(field);
+    const hidden = leadsToSecret(schema, keys) || isHidden(field);
     return { field, found: foundBy(issue, hidden), expected: issue.message };
   });
 }
@@ -140,7 +161,7 @@ export function fieldName(keys: readonly (string | number)[]): string {
 function foundBy(issue: v.BaseIssue<unknown>, hidden: boolean): string {
   const last = issue.path?.at(-1);
   if (last?.origin === "key") return issue.expected === "never" ? UNKNOWN : MISSING;
-  // A check across fields carries the whole object as its input; what stands in the field is in the path.
+  // The input of a check across fields is the whole object; the value of the field is in the path.
   const value = last === undefined ? issue.input : last.value;
   if (value === undefined) return MISSING;
   if (value === null) return "null";
@@ -152,7 +173,7 @@ function foundBy(issue: v.BaseIssue<unknown>, hidden: boolean): string {
   return JSON.stringify(withoutCredentials(value.length > 80 ? `${value.slice(0, 80)}…` : value));
 }
 
-/** A URL without what a URL may carry secretly: user, password, query. Any other text as it is. */
+/** Removes user, password and query from a URL, which may be secret. Leaves any other text unchanged. */
 function withoutCredentials(value: string): string {
   if (!/^[a-z][a-z0-9+.-]*:\/\//i.test(value)) return value;
   return value.replace(/\/\/[^/?#]*@/, "//…@").replace(/[?#].*$/s, "?…");

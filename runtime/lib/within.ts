@@ -1,14 +1,14 @@
 import type { Clock } from "../platform.ts";
 
-/** Whether a value is yet to come. A promise may be another realm's. */
+/** Whether a value is a promise, which may be from another realm. */
 export function isPending<T>(value: T | Promise<T>): value is Promise<T> {
   return typeof (value as Promise<T> | null | undefined)?.then === "function";
 }
 
 /**
- * Waits for work, but no longer than `ms` milliseconds; the work goes on all the same.
+ * Waits for work, but no longer than `ms` milliseconds. The work itself continues.
  * @returns whether the work settled in time.
- * @throws what the work throws, if it does so in time.
+ * @throws what the work throws, if that is in time.
  */
 export function settlesWithin(work: Promise<unknown>, ms: number, clock: Clock): Promise<boolean> {
   return new Promise((resolve, reject) => {
@@ -26,7 +26,7 @@ export function settlesWithin(work: Promise<unknown>, ms: number, clock: Clock):
   });
 }
 
-/** Work took longer than it may. */
+/** Work took longer than its timeout. */
 export class TimeoutError extends Error {
   constructor(ms: number) {
     super(`no answer within ${ms} ms`);
@@ -35,8 +35,8 @@ export class TimeoutError extends Error {
 }
 
 /**
- * What work comes to, if it does so within `ms` milliseconds; the work goes on all the same.
- * @throws {TimeoutError} if it does not.
+ * The result of work, if it settles within `ms` milliseconds. The work itself continues.
+ * @throws {TimeoutError} if it does not settle in time.
  * @throws what the work throws.
  */
 export async function valueWithin<T>(work: T | Promise<T>, ms: number, clock: Clock): Promise<T> {

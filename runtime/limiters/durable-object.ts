@@ -1,18 +1,18 @@
 /**
- * A rate limiter in Cloudflare's Durable Objects. What a key's takes were is in one object, which does one thing at a time:
- * a take is counted exactly, whoever asks from wherever.
+ * A rate limiter in Cloudflare's Durable Objects. The takes of a key are in one object, which runs one operation at a time, so
+ * takes are exact across all callers.
  * @module
  */
-import { STEP_BACK_MS } from "../../wasm/hotpath.ts";
 import type { RateLimit, RateLimiter, TakeResult } from "../platform.ts";
+import { type Run, takeFromWindow } from "./window.ts";
 
-/** The windows of one object, as they are called from outside. */
+/** The windows of one object as a remote caller sees them. */
 export interface WindowsObject {
   take(key: string, rate: RateLimit): Promise<TakeResult>;
 }
 
 export interface DurableObjectLimiterOptions {
-  /** Runs one operation on the object that keeps a key's window. */
+  /** Runs one operation on the object that keeps the window of a key. */
   call(key: string, operation: (object: WindowsObject) => Promise<TakeResult>): Promise<TakeResult>;
 }
 
@@ -20,47 +20,15 @@ export function durableObjectLimiter({ call }: DurableObjectLimiterOptions): Rat
   return { take: (key, rate) => call(key, (object) => object.take(key, rate)) };
 }
 
-/** Takes that leave a window together: when the first and the last was made, in milliseconds, and how many there are. */
-export type Group = [firstMs: number, lastMs: number, count: number];
-
-/** Up to here each take leaves the window on its own. */
+/** Up to this limit, each take leaves the window at its own time. */
 const EXACT_LIMIT = 64;
-/** Beyond, takes of so long a part of the window leave it with the last of them. */
-const GROUP_PART = 1 / 64;
+/** Above it, the takes of this part of the window leave it together. */
+const GRAIN = 1 / 64;
 
 /**
- * Takes from a window, whose groups (oldest first) it changes if the take is admitted. Never more than `limit` in any
- * `windowMs`; exact for limits up to 64, above at most a 64th of the window too strict, and never more than 65 groups.
+ * Takes from a window, inside the object. Exact for limits up to 64; above, it refuses up to a 64th of the window too long.
+ * There are never more than 65 runs.
  */
-export function takeFrom(groups: Group[], nowMs: number, { limit, windowMs }: RateLimit): TakeResult {
-  const ahead = (groups.at(-1)?.[1] ?? 0) - nowMs;
-  if (ahead > STEP_BACK_MS) {
-    for (const group of groups) {
-      group[0] -= ahead;
-      group[1] -= ahead;
-    }
-  }
-  // A clock that was set back must not make takes leave the window later than they came.
-  const atMs = Math.max(nowMs, groups.at(-1)?.[1] ?? 0);
-  while (groups.length > 0 && groups[0]![1] <= atMs - windowMs) groups.shift();
-  let counted = 0;
-  for (const [, , count] of groups) counted += count;
-  if (counted < limit) {
-    const newest = groups.at(-1);
-    const together = limit > EXACT_LIMIT ? windowMs * GROUP_PART : 0;
-    if (newest !== undefined && atMs - newest[0] <= together) {
-      newest[1] = atMs;
-      newest[2]++;
-    } else {
-      groups.push([atMs, atMs, 1]);
-    }
-    return { admitted: true, remaining: Math.ceil(limit - counted) - 1, retryAfterMs: 0 };
-  }
-  let retryAfterMs = windowMs;
-  for (const [, lastMs, count] of groups) {
-    counted -= count;
-    retryAfterMs = lastMs + windowMs - nowMs;
-    if (counted < limit) break;
-  }
-  return { admitted: false, remaining: 0, retryAfterMs };
+export function takeFromRuns(runs: Run[], nowMs: number, rate: RateLimit): TakeResult {
+  return takeFromWindow(runs, nowMs, rate, rate.limit > EXACT_LIMIT ? rate.windowMs * GRAIN : 0);
 }

@@ -1,36 +1,32 @@
-/**
- * Fastly's Edge Rate Limiting. Quick, and not exact: see {@link fastlyErlLimiter}.
- * @module
- */
 import type { RateLimiter } from "../platform.ts";
 
-/** As much of the SDK's `RateCounter` as is used here. */
+/** The part of the SDK's `RateCounter` that is used here. */
 export interface FastlyRateCounter {
   increment(entry: string, delta: number): void;
   lookupCount(entry: string, durationSeconds: 10 | 20 | 30 | 40 | 50 | 60): number;
 }
 
 export interface FastlyErlOptions {
-  /** An SDK's `RateCounter`; called once, at the first use, because the host allows that only while it serves a request. */
+  /** Opens the SDK's `RateCounter`. Called once, by the first take: the host allows it only while it serves a request. */
   open(): FastlyRateCounter;
-  /** Counts what Edge Rate Limiting cannot: windows of more than a minute. */
+  /** The limiter for windows of more than a minute, which Edge Rate Limiting does not have. */
   longer: RateLimiter;
 }
 
-/** The longest stretch that a counter answers for, and the grain of its answers, in seconds. */
+/** Longest period of a counter, and the step of periods, in seconds. */
 const LONGEST_SECONDS = 60;
 const GRAIN_SECONDS = 10;
-/** The host forgets a count within this time at the latest; it tells no better moment, in milliseconds. */
+/** `retryAfterMs` of a refusal: the host drops a count within this time and reports no exact time. */
 const RETRY_MS = GRAIN_SECONDS * 1000;
 
 /**
- * A limiter on a Fastly rate counter. Not the exact window that the port promises, and meant only for limits that
- * keep a burst away, such as requests a minute:
+ * A limiter on Fastly's Edge Rate Limiting. Fast, but not the exact window that the port promises. Use it only against bursts, for
+ * example for requests per minute:
  *
- * - each point of presence counts by itself, so a client of several gets the limit in each;
- * - counts are estimates, by the host's own account up to a tenth too low;
- * - looking and counting are two steps, between which others are admitted;
- * - windows are stretched to whole tens of seconds.
+ * - each point of presence has its own counts, so a client of several points gets the limit in each;
+ * - counts are estimates, according to the host up to a tenth too low;
+ * - reading and incrementing a count are two steps, between which other takes are admitted;
+ * - windows are rounded up to multiples of ten seconds.
  *
  * Windows of more than a minute go to `longer`.
  */

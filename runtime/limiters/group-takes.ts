@@ -1,53 +1,53 @@
 /**
- * One take from each of many keys that are mostly taken from together, in the memory of one key: "each of these was taken
- * from once" is remembered, not each take.
+ * Takes once from each of several keys that are mostly taken from together, in the memory of one key: it stores "one take from
+ * each key of this set", not every take.
  *
- * Ten partners are asked for the id of one new visitor: ten limits, one take of each. As ten windows that is ten entries for
- * an hour. Which partners are asked together is nearly always the same set, so one window of the visitor and the set says as
- * much. A key's takes are those of its own window and those of the sets that it is in, and the limit holds for their sum.
+ * Example: ten partners are asked for the id of a new visitor, which takes once from ten limits. Ten windows would be ten entries
+ * for an hour. The set of partners is nearly always the same, so one window per visitor and set is enough. The takes of a key are
+ * those of its own window and of the sets that contain it; the limit holds for their sum.
  * @module
  */
 import type { RateLimit, RateMember, TakeResult } from "../platform.ts";
 
-/** How many different sets are remembered at once; takes of any other are counted key by key. */
+/** Maximum number of sets. Takes of further sets are counted key by key. */
 const MOST_SETS = 8;
-/** How many takes of one set are counted as such: so many are exact. */
+/** Maximum number of takes in the window of a set: up to here windows are exact. */
 const MOST_TAKES = 64;
 
 /** A set of members that are taken from together. */
 interface MemberSet {
   names: ReadonlySet<string>;
-  /** What stands for it in keys; never used again for another. */
+  /** Its number in keys. Never reused for another set. */
   number: number;
-  /** After so long without a take none of its takes is in a window any more. */
   lastTakenMs: number;
+  /** Longest window of its takes. After this time without a take, no window contains any of them. */
   windowMs: number;
 }
 
-/** The windows that takes are counted in. */
-export interface GroupTakesParts {
+/** The windows in which takes are counted. */
+export interface GroupWindows {
   time(): number;
-  /** Takes in the window of a set. */
-  countWhole(key: string, nowMs: number, windowMs: number): number;
-  /** Takes in a member's own window. */
-  countOne(key: string, nowMs: number, rate: RateLimit): number;
-  /** Milliseconds until the oldest of so many takes leaves a window. */
+  /** Number of takes in the window of a set. */
+  countSet(key: string, nowMs: number, windowMs: number): number;
+  /** Number of takes in the own window of a member. */
+  countMember(key: string, nowMs: number, rate: RateLimit): number;
+  /** Milliseconds until the oldest of `takes` takes leaves a window. */
   wait(key: string, nowMs: number, windowMs: number, takes: number): number;
-  /** Takes of the window of a set; false: not counted. */
-  takeWhole(key: string, nowMs: number, windowMs: number, limit: number): boolean;
-  /** Takes of a member's own window; `already` of its takes are counted elsewhere. */
-  takeOne(key: string, rate: RateLimit, already: number): TakeResult;
+  /** Takes from the window of a set. @returns false if it was not counted */
+  takeSet(key: string, nowMs: number, windowMs: number, limit: number): boolean;
+  /** Takes from the own window of a member. @param already takes of the member that are counted elsewhere */
+  takeMember(key: string, rate: RateLimit, already: number): TakeResult;
 }
 
-/** Takes once from each member of a group. Exact: each answer is the one that a window of the member's own would give. */
-export function groupTakes(parts: GroupTakesParts) {
-  const { time, countWhole, countOne, wait, takeWhole, takeOne } = parts;
+/** Creates the function that takes once from each member of a group. Exact: results are those of separate windows. */
+export function groupTakes(windows: GroupWindows) {
+  const { time, countSet, countMember, wait, takeSet, takeMember } = windows;
   const sets = new Map<string, MemberSet>();
-  let numbered = 0;
+  let nextNumber = 0;
 
   const keyOf = (group: string, { number }: MemberSet) => `${group}|${number}`;
 
-  /** The set of these members, known or new; `undefined`: as many others are in use as may be. */
+  /** The set of these members, created if needed; `undefined` if the maximum number of other sets is in use. */
   function setOf(members: readonly RateMember[], nowMs: number, windowMs: number): MemberSet | undefined {
     const names = members.map(({ name }) => name).sort();
     const text = names.join(" ");
@@ -59,42 +59,42 @@ export function groupTakes(parts: GroupTakesParts) {
       }
       if (sets.size >= MOST_SETS) return undefined;
     }
-    const set = { names: new Set(names), number: numbered++, lastTakenMs: nowMs, windowMs };
+    const set = { names: new Set(names), number: nextNumber++, lastTakenMs: nowMs, windowMs };
     sets.set(text, set);
     return set;
   }
 
   return (group: string, members: readonly RateMember[], windowMs: number): TakeResult[] => {
     const nowMs = time();
-    /** The sets that hold takes of this group, by their keys. */
-    const held = [...sets.values()].flatMap((set) => {
+    /** The sets with takes of this group. */
+    const usedSets = [...sets.values()].flatMap((set) => {
       // A clock that was ahead must not keep a set in use.
       set.lastTakenMs = Math.min(set.lastTakenMs, nowMs);
       const key = keyOf(group, set);
-      const takes = countWhole(key, nowMs, windowMs);
+      const takes = countSet(key, nowMs, windowMs);
       return takes === 0 ? [] : [{ key, takes, names: set.names }];
     });
-    const seen = members.map((member) => {
-      const inSets = held.filter(({ names }) => names.has(member.name));
+    const states = members.map((member) => {
+      const inSets = usedSets.filter(({ names }) => names.has(member.name));
       const takes = inSets.reduce((sum, set) => sum + set.takes, 0);
-      const own = countOne(member.key, nowMs, { limit: member.limit, windowMs });
+      const own = countMember(member.key, nowMs, { limit: member.limit, windowMs });
       return { member, inSets, takes, own, left: member.limit - takes - own };
     });
-    const free = seen.filter(({ left }) => left >= 1).map(({ member }) => member);
+    const free = states.filter(({ left }) => left >= 1).map(({ member }) => member);
     const set = free.length > 1 ? setOf(free, nowMs, windowMs) : undefined;
-    const isWhole = set !== undefined && takeWhole(keyOf(group, set), nowMs, windowMs, MOST_TAKES);
+    const isWhole = set !== undefined && takeSet(keyOf(group, set), nowMs, windowMs, MOST_TAKES);
     if (isWhole) {
       set.lastTakenMs = nowMs;
       set.windowMs = Math.max(set.windowMs, windowMs);
     }
-    return seen.map(({ member: { key, limit }, inSets, takes, own, left }) => {
+    return states.map(({ member: { key, limit }, inSets, takes, own, left }) => {
       if (left < 1) {
         const counts = own > 0 ? [...inSets, { key, takes: own }] : inSets;
         const waits = counts.map((counted) => wait(counted.key, nowMs, windowMs, counted.takes));
         return { admitted: false, remaining: 0, retryAfterMs: Math.min(windowMs, ...waits) };
       }
       if (isWhole) return { admitted: true, remaining: Math.ceil(left) - 1, retryAfterMs: 0 };
-      return takeOne(key, { limit, windowMs }, takes);
+      return takeMember(key, { limit, windowMs }, takes);
     });
   };
 }

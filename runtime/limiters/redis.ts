@@ -5,7 +5,7 @@
 import { STEP_BACK_MS } from "../../wasm/hotpath.ts";
 import type { Clock, RateLimiter } from "../platform.ts";
 
-/** As much of a connection to Redis as is used here; `connectRedis` returns one. */
+/** The part of a Redis client that is used here; `connectRedis` returns one. */
 export interface RedisScripts {
   /** Runs a Lua script on one key, `KEYS[1]`. */
   run(script: string, key: string, ...args: string[]): Promise<unknown>;
@@ -13,24 +13,24 @@ export interface RedisScripts {
 }
 
 export interface RedisLimiterOptions {
-  /** The limiter closes it. */
+  /** A client from `connectRedis`. The limiter closes it. */
   redis: RedisScripts;
   /**
-   * Where the time comes from. Left out: from Redis, so that all instances count by one clock. Give one only to test, or
-   * to count by a time of your own.
+   * The time of takes. Default: the time of Redis, so that all instances count by one clock. Set it only for tests or to count by
+   * a time of your own.
    */
   clock?: Pick<Clock, "now">;
 }
 
-/** Sets the limiter's keys apart from the store's. */
+/** First part of every key: separates the limiter's keys from the store's. */
 const PREFIX = "rate:";
-/** How much longer than its window Redis keeps a key, in milliseconds; it matters only with a clock of your own. */
+/** How long Redis keeps a key after its window, in milliseconds. Matters only with a clock of your own. */
 const LINGER_MS = 60_000;
 
 /**
- * KEYS[1] a list: the moments of the admitted takes, in milliseconds, in order. ARGV: the limit, the window in
- * milliseconds, how long to keep the key beyond it, and the time now, or nothing for Redis's own.
- * Returns whether the take is admitted, how many more are, and in how many milliseconds one is.
+ * KEYS[1]: a list of the times of the admitted takes, in milliseconds, in order. ARGV: the limit, the window in milliseconds, how
+ * long to keep the key after the window, and optionally the time now; default: the time of Redis.
+ * Returns 1 if the take is admitted, how many further takes would be, and in how many milliseconds one would be.
  */
 const TAKE = `
 local key, limit, window = KEYS[1], tonumber(ARGV[1]), tonumber(ARGV[2])
@@ -40,7 +40,7 @@ if not now then
   now = time[1] * 1000 + math.floor(time[2] / 1000)
 end
 local newest = tonumber(redis.call('LINDEX', key, -1) or 0)
--- The clock was ahead until now.
+-- The clock was ahead until now: move all takes back, the newest to now.
 if newest - now > ${STEP_BACK_MS} then
   for i, moment in ipairs(redis.call('LRANGE', key, 0, -1)) do
     redis.call('LSET', key, i - 1, string.format('%.0f', moment - (newest - now)))
@@ -65,15 +65,15 @@ local blocking = tonumber(redis.call('LINDEX', key, math.floor(count - limit)) o
 return {0, 0, blocking + window - now}`;
 
 /**
- * A limiter that keeps the moments of each key's takes in Redis: exact in both directions whatever the limit, across all
- * instances. A take is one script on one key. A key takes about 350 bytes of Redis's memory and 10 more for each take in
- * its window; it goes when its window is over.
+ * A limiter that keeps the time of each take in Redis: exact in both directions for any limit, across all instances. A take is one
+ * script on one key. A key takes about 350 bytes of Redis's memory, and 10 more for each take in its window; it is removed after
+ * its window.
  *
- * In a Cluster each master has a clock of its own. When a key moves to another one, its window may end earlier by as
- * much as the clocks differ.
+ * In a Cluster each master has its own clock. When a key moves to another master, its window may end earlier by the difference of
+ * their clocks.
  *
  * @example
- * const limiter = redisLimiter({ redis: connectRedis({ url: "redis://127.0.0.1:6379" }) });
+ * const limiter = redisLimiter({ redis: connectRedis({ url: "redis://127.0.0.1:6379", clock }) });
  */
 export function redisLimiter({ redis, clock }: RedisLimiterOptions): RateLimiter {
   return {

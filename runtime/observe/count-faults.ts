@@ -1,7 +1,7 @@
 import type { Metrics } from "../platform.ts";
 import type { LogOnce } from "./log.ts";
 
-/** The same log, counting in `faults_total{level}` also what it will only write as a number of repetitions. */
+/** The same log, which also counts every message in `faults_total{level}`, repetitions included. */
 export function countFaults(log: LogOnce, metrics: Metrics): LogOnce {
   return {
     warn(...line) {

@@ -1,103 +1,119 @@
 /**
- * The structured log: one JSON object a line.
+ * The structured log: one JSON object per line. What a service calls secret, it brings as a {@link Redaction}.
  * @module
  */
 import type { Clock, Log, LogFields } from "../platform.ts";
+import type { Redaction } from "./redaction.ts";
 
-/** From the most talkative to none at all. */
+/** From the most to the least verbose; `silent` writes nothing. */
 export const LOG_LEVELS = ["debug", "info", "warn", "error", "silent"] as const;
 
 /** The least severe level that is written. */
 export type LogLevel = (typeof LOG_LEVELS)[number];
 
-/** Longer texts are cut: what a stranger sent must not fill the log. */
+/** Longer texts are cut, so that input cannot fill the log. */
 const MAX_TEXT_LENGTH = 2000;
 
-/** EC ids and 64-digit hashes, wherever in a line they stand: a log carries their first 8 characters only. */
-const IDENTITY = /([0-9a-fA-F]{8})[0-9a-fA-F]{56}(?:\.[0-9A-Za-z]{6})?(?![0-9A-Za-z])/g;
+/** The value of a field that a redaction names. */
+const REDACTED = "[redacted]";
 
-/** What {@link createLog} needs. */
 export interface LogOptions {
   level: LogLevel;
-  /** Takes one line, without its line end. */
+  /** Writes one line, which has no line break. */
   write(line: string): void;
+  /** The time of a line. */
   clock: Pick<Clock, "now">;
+  /** What must not be logged. Default: nothing. */
+  redact?: Redaction;
 }
 
 /**
- * A log that writes `{"time", "level", "message", ...fields}`. Errors among the fields become their name and message,
- * and their stack only in debug lines; whole EC ids and hashes are shortened wherever they appear.
+ * A log that writes `{"time", "level", "message", ...fields}`. An error among the fields becomes its name, message and cause;
+ * its stack is in debug lines only.
  */
-export function createLog({ level, write, clock }: LogOptions): Log {
+export function createLog({ level, write, clock, redact = NO_REDACTION }: LogOptions): Log {
   const threshold = LOG_LEVELS.indexOf(level);
+  const toLine = createFormatter(redact);
   const at =
     (severity: Exclude<LogLevel, "silent">) =>
     (message: string, fields?: LogFields): void => {
       if (LOG_LEVELS.indexOf(severity) < threshold) return;
       const head = { time: new Date(clock.now()).toISOString(), level: severity, message };
-      // Twice, so that the head comes first and no field of the same name replaces it.
+      // The head twice: it comes first, and no field of the same name replaces it.
       write(toLine({ ...head, ...fields, ...head }, severity === "debug"));
     };
   return { debug: at("debug"), info: at("info"), warn: at("warn"), error: at("error") };
 }
 
-function toLine(record: Record<string, unknown>, withStacks: boolean): string {
-  const plain = (_key: string, value: unknown): unknown => {
-    if (typeof value === "string") return clip(value);
-    if (typeof value === "bigint") return String(value);
-    if (value instanceof Error) {
-      const { name, message, cause, stack } = value;
-      return { name, message, ...(cause === undefined ? {} : { cause }), ...(withStacks ? { stack } : {}) };
-    }
-    return value;
-  };
-  let line: string;
-  try {
-    line = JSON.stringify(record, plain);
-  } catch {
-    const { time, level, message } = record;
-    line = JSON.stringify({ time, level, message, note: "the fields could not be written as JSON" });
+const NO_REDACTION: Redaction = { fields: [], patterns: [] };
+
+/** Makes lines of records. */
+function createFormatter({ fields, patterns }: Redaction) {
+  const secretFields = new Set(fields);
+
+  function toJson(record: Record<string, unknown>, withStacks: boolean): string {
+    return JSON.stringify(record, (key: string, value: unknown): unknown => {
+      if (secretFields.has(key)) return REDACTED;
+      if (typeof value === "string") return clip(value);
+      if (typeof value === "bigint") return String(value);
+      if (value instanceof Error) {
+        const { name, message, cause, stack } = value;
+        return { name, message, ...(cause === undefined ? {} : { cause }), ...(withStacks ? { stack } : {}) };
+      }
+      return value;
+    });
   }
-  return line.replace(IDENTITY, "$1…");
+
+  return (record: Record<string, unknown>, withStacks: boolean): string => {
+    let line: string;
+    try {
+      line = toJson(record, withStacks);
+    } catch {
+      const { time, level, message } = record;
+      line = JSON.stringify({ time, level, message, note: "the fields could not be written as JSON" });
+    }
+    for (const { pattern, replacement } of patterns) line = line.replace(pattern, replacement);
+    return line;
+  };
 }
 
 function clip(text: string): string {
   return text.length > MAX_TEXT_LENGTH ? `${text.slice(0, MAX_TEXT_LENGTH)}…` : text;
 }
 
-/** Says a thing once, and later how often it happened again. */
+/** A log that writes a message once, and later how often it was repeated. */
 export interface LogOnce {
   warn(key: string, message: string, fields?: LogFields): void;
   error(key: string, message: string, fields?: LogFields): void;
-  /** Says now what is still untold. For the end of a process. */
+  /** Writes pending repetitions now. Call it before the process ends. */
   flush(): void;
 }
 
-/** The time in which a fault is only counted. */
+/** A time in which a message is counted and not written. */
 interface Window {
   repeats: number;
   endsMs: number;
-  tell(): void;
+  writeRepeats(): void;
   close(): void;
   cancel(): void;
 }
 
-/** More keys than this share one window, so that keys made from input cannot take the memory. */
+/** Maximum number of windows. Further keys share one, so that keys made from input cannot exhaust memory. */
 const MAX_KEYS = 1000;
 
 /**
- * Keeps an outage from filling the log. The first line under a key is written at once; those that follow within
- * `windowMs` are only counted. If there were any, one line with `repeats` closes the window and opens the next.
+ * Keeps an outage from filling the log. The first line of a key is written at once; further lines within `windowMs` are
+ * counted. If there were any, one line with `repeats` ends the window and starts the next.
  */
 export function createLogOnce(log: Log, clock: Clock, windowMs: number): LogOnce {
   const windows = new Map<string, Window>();
 
-  const at = (severity: "warn" | "error") => (wanted: string, message: string, fields?: LogFields) => {
-    const key = windows.has(wanted) || windows.size < MAX_KEYS ? wanted : "";
+  const at = (severity: "warn" | "error") => (givenKey: string, message: string, fields?: LogFields) => {
+    const key = windows.has(givenKey) || windows.size < MAX_KEYS ? givenKey : "";
     const open = windows.get(key);
     if (open) {
       open.repeats++;
-      // On some hosts a timer ends with the request that set it.
+      // On some hosts a timer is cancelled when the request that set it ends.
       if (clock.now() >= open.endsMs) open.close();
       return;
     }
@@ -106,12 +122,12 @@ export function createLogOnce(log: Log, clock: Clock, windowMs: number): LogOnce
       const window: Window = {
         repeats: 0,
         endsMs: clock.now() + windowMs,
-        tell: () => log[severity](message, { ...fields, repeats: window.repeats, windowMs }),
+        writeRepeats: () => log[severity](message, { ...fields, repeats: window.repeats, windowMs }),
         close() {
           window.cancel();
           windows.delete(key);
           if (window.repeats === 0) return;
-          window.tell();
+          window.writeRepeats();
           begin();
         },
         cancel: clock.after(windowMs, () => window.close()),
@@ -125,9 +141,9 @@ export function createLogOnce(log: Log, clock: Clock, windowMs: number): LogOnce
     warn: at("warn"),
     error: at("error"),
     flush() {
-      for (const { repeats, tell, cancel } of windows.values()) {
+      for (const { repeats, writeRepeats, cancel } of windows.values()) {
         cancel();
-        if (repeats > 0) tell();
+        if (repeats > 0) writeRepeats();
       }
       windows.clear();
     },

@@ -1,12 +1,12 @@
 import { isPending } from "../lib/within.ts";
 import type { Labels, Metrics, Store } from "../platform.ts";
 
-/** Milliseconds since some moment that stays the same, as finely as the host tells them; never goes back. */
+/** Milliseconds since a fixed moment, with the best resolution of the host; never goes back. */
 export type Stopwatch = () => number;
 
 /**
- * The same store, measured: `store_seconds{operation}` has how long each operation took, however it ended, and
- * `store_errors_total{operation}` how many failed. An operation that never ends is in neither.
+ * The same store with metrics: `store_seconds{operation}` is the duration of each operation, failed ones included, and
+ * `store_errors_total{operation}` counts failures. An operation that never settles is in neither.
  */
 export function meteredStore(store: Store, metrics: Metrics, stopwatch: Stopwatch): Store {
   function ended(labels: Operation, began: number, isSound: boolean): void {
@@ -14,7 +14,7 @@ export function meteredStore(store: Store, metrics: Metrics, stopwatch: Stopwatc
     metrics.observe("store_seconds", (stopwatch() - began) / 1000, labels);
   }
 
-  /** The same promise, so that who waits for it does not wait longer. */
+  /** Returns the original promise: no extra microtask. */
   function watched<T>(labels: Operation, began: number, work: Promise<T>): Promise<T> {
     work.then(
       () => ended(labels, began, true),
@@ -25,7 +25,7 @@ export function meteredStore(store: Store, metrics: Metrics, stopwatch: Stopwatc
 
   const measured = <T>(labels: Operation, run: () => Promise<T>) => watched(labels, stopwatch(), run());
 
-  /** What the store answers at once, stays so. */
+  /** Stays synchronous where the store is. */
   function get(key: string): ReturnType<Store["get"]> {
     const began = stopwatch();
     let answer: ReturnType<Store["get"]>;

@@ -10,16 +10,16 @@ export type MetricType = "counter" | "gauge" | "histogram";
 /** The registry behind the `Metrics` port. */
 export interface MetricsRegistry extends Metrics {
   /**
-   * Gives a metric its help text before it is used. One that is used without is shown without.
-   * @param buckets upper bounds of a histogram, ascending; `+Inf` comes by itself.
-   * @throws {TypeError} on a malformed name, or if the metric has another type already.
+   * Sets the type and the help text of a metric before it is used. Without this call a metric has no help text.
+   * @param buckets upper bounds of a histogram, ascending, without `+Inf`. Default: 0.1 ms to 60 s.
+   * @throws {TypeError} if the name is malformed or the metric has another type.
    */
   describe(name: string, help: string, type: MetricType, buckets?: readonly number[]): void;
-  /** One series of a counter, for what every request counts: found once, then counted without a look-up. */
+  /** One series of a counter, for hot paths: looked up once, then counted without a look-up. */
   counter(name: string, labels?: Labels): Counter;
-  /** The whole registry as Prometheus text. */
+  /** All metrics as Prometheus text. */
   text(): string;
-  /** The whole registry as data, in the order in which its metrics were first named. */
+  /** All metrics as data, in the order of their first use. */
   snapshot(): MetricSnapshot[];
 }
 
@@ -41,7 +41,7 @@ export interface MetricSnapshot {
   name: string;
   type: MetricType;
   help: string;
-  /** Upper bounds of a histogram's buckets, ascending; `+Inf` is not among them. Empty unless a histogram. */
+  /** Upper bounds of the buckets of a histogram, ascending, without `+Inf`. Empty for other types. */
   bounds: readonly number[];
   series: SeriesSnapshot[];
 }
@@ -49,16 +49,16 @@ export interface MetricSnapshot {
 /** One time series of a metric. */
 export interface SeriesSnapshot {
   labels: Labels;
-  /** A counter's or gauge's value; a histogram's sum. */
+  /** Value of a counter or gauge; sum of a histogram. */
   value: number;
-  /** A histogram's observations by bucket, each counted once, the last one past every bound. Empty unless a histogram. */
+  /** Observations of a histogram per bucket, not cumulative; the last bucket is `+Inf`. Empty for other types. */
   counts: number[];
 }
 
-/** Where {@link MetricsRegistry.text} is served, this is its media type. */
+/** The media type of {@link MetricsRegistry.text}. */
 export const METRICS_CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8";
 
-/** How many series one metric may have; those beyond are folded into one whose label values are all `other`. */
+/** Maximum number of series of one metric. Further ones are folded into one series whose label values are all `other`. */
 const MAX_SERIES = 200;
 const OTHER = "other";
 const FOLDED = "metrics_folded_total";
@@ -69,18 +69,18 @@ const DEFAULT_BUCKETS = [
 ];
 
 const NAME = /^[a-zA-Z_:][a-zA-Z0-9_:]*$/;
-/** `le` is a histogram's own. */
+/** Without `le`, which histograms use. */
 const LABEL_NAME = /^(?!__|le$)[a-zA-Z_][a-zA-Z0-9_]*$/;
 
 interface Metric {
   type: MetricType;
   help: string;
   buckets: readonly number[];
-  /** The series without labels, once it has been used: found without a look-up. */
+  /** The series without labels, if it was used: needs no look-up. */
   bare: SeriesSnapshot | null;
-  /** Those with labels, by their text in braces. */
+  /** The series with labels, by their text in braces. */
   labelled: Map<string, SeriesSnapshot>;
-  /** The same, by the labels as callers write them: found without sorting and escaping. */
+  /** The same series by the labels as given, without sorting and escaping. */
   shortcuts: Map<string, SeriesSnapshot>;
 }
 
@@ -91,7 +91,7 @@ export function createMetrics(): MetricsRegistry {
   function metricOf(name: string, type: MetricType, buckets: readonly number[] = DEFAULT_BUCKETS): Metric {
     let metric = metrics.get(name);
     if (metric === undefined) {
-      if (!NAME.test(name)) throw new TypeError(`"${name}" is no metric name; expected ${NAME.source}`);
+      if (!NAME.test(name)) throw new TypeError(`"${name}" is not a metric name; expected ${NAME.source}`);
       metric = { type, help: "", buckets, bare: null, labelled: new Map(), shortcuts: new Map() };
       metrics.set(name, metric);
     } else if (metric.type !== type) {
@@ -186,12 +186,12 @@ function copyOf({ labels, value, counts }: SeriesSnapshot): SeriesSnapshot {
   return { labels: { ...labels }, value, counts: [...counts] };
 }
 
-/** `{a="1",b="2"}`, in the order of the names, so that equal label sets are one series. */
+/** `{a="1",b="2"}`, sorted by name, so that equal label sets are one series. */
 function labelText(labels: Labels): string {
   const pairs = Object.keys(labels)
     .sort()
     .map((name) => {
-      if (!LABEL_NAME.test(name)) throw new TypeError(`"${name}" is no label name`);
+      if (!LABEL_NAME.test(name)) throw new TypeError(`"${name}" is not a label name`);
       return `${name}="${escapeValue(labels[name]!)}"`;
     });
   return pairs.length === 0 ? "" : `{${pairs.join(",")}}`;

@@ -1,77 +1,74 @@
 /**
- * A store in Cloudflare's Durable Objects, each with an SQLite database of its own. An object lives in one place and does
- * one thing at a time, so a compare-and-swap there is a look and a write.
+ * A store in Cloudflare's Durable Objects, each of which has its own SQLite database. An object runs one operation at a
+ * time, so a read followed by a write is a compare-and-swap.
  *
- * Keys of one family may be many: they are spread over several objects, so that no single one has to bear them all. The
- * few others are together in one, where they are listed with a single call.
+ * Keys with one prefix are spread over several objects, to share the load. All other keys are in one object, so that one
+ * call lists them.
  * @module
  */
 import type { Clock, Json, ListPage, PutOptions, PutResult, Store, StoreEntry } from "../platform.ts";
 import { expiryMs, NEVER_MS } from "./expiry.ts";
+import { StoreGuard } from "./guard.ts";
 
-/** The entries of one object, as they are called from outside. */
+/** One object as a remote caller sees it. */
 export interface EntriesObject {
   get(key: string): Promise<StoreEntry | null>;
   put(key: string, value: string, options: PutOptions): Promise<PutResult>;
   delete(key: string): Promise<void>;
-  /** At most `limit` entries whose keys begin with `prefix` and come after `after`. */
+  /** At most `limit` entries whose keys begin with `prefix` and sort after `after`. */
   list(prefix: string, after: string | null, limit: number): Promise<ListPage["entries"]>;
 }
 
-/** Runs one operation on the object of a name. */
+/** Runs one operation on the object with a name. */
 export type CallObject<T> = <R>(name: string, operation: (object: T) => Promise<R>) => Promise<R>;
 
 export interface DurableObjectStoreOptions {
+  /** Calls an object. */
   call: CallObject<EntriesObject>;
   /**
-   * Keys with this prefix are spread over so many objects; all others are in one. What is written can be found under the
-   * same numbers only: they must never change.
+   * Keys with `prefix` are spread over `objects` objects; all others are in one. Never change these values: entries would no
+   * longer be found.
    */
   spread: { prefix: string; objects: number };
 }
 
-/** Opens the store. Each operation is one call of an object, but that a page of spread keys asks all of theirs. */
+/** Opens the store. Each operation calls one object; listing spread keys calls all of theirs. */
 export function durableObjectStore({ call, spread }: DurableObjectStoreOptions): Store {
   const common = "store";
   const names = Array.from({ length: spread.objects }, (_, n) => `store:${spread.prefix}${n}`);
-  let closed = false;
+  const guard = new StoreGuard("the Durable Object store", { keepsNul: false });
 
   const nameOf = (key: string) =>
     key.startsWith(spread.prefix) ? names[spreadOver(spread.objects, key)]! : common;
 
-  /** Where keys that begin with a prefix may be. */
+  /** The objects that may hold keys with a prefix. */
   function namesOf(prefix: string): string[] {
     if (prefix.startsWith(spread.prefix)) return names;
     return spread.prefix.startsWith(prefix) ? [common, ...names] : [common];
-  }
-
-  function mustBeUsable(key: string): void {
-    if (closed) throw new Error("the Durable Object store is closed");
-    mustBeText("key", key);
   }
 
   return {
     traits: { name: "durable-object", readAfterWrite: true, durable: true, shared: true },
 
     async get(key) {
-      mustBeUsable(key);
+      guard.mustBeUsable(key);
       return call(nameOf(key), (object) => object.get(key));
     },
 
     async put(key, value, options = {}) {
-      mustBeUsable(key);
-      mustBeText("value", value);
-      expiryMs(0, options.ttlSeconds); // refuses what is no amount of time, before a call is made
+      guard.mustBeUsable(key);
+      guard.mustBeText("value", value);
+      expiryMs(0, options.ttlSeconds); // refused before the call
       return call(nameOf(key), (object) => object.put(key, value, options));
     },
 
     async delete(key) {
-      mustBeUsable(key);
+      guard.mustBeUsable(key);
       return call(nameOf(key), (object) => object.delete(key));
     },
 
     async list(prefix, { limit = 1000, cursor = null } = {}) {
-      mustBeUsable(prefix);
+      guard.mustBeUsable(prefix);
       const lists = await Promise.all(
         namesOf(prefix).map((name) => call(name, (object) => object.list(prefix, cursor, limit + 1))),
       );
@@ -81,19 +78,19 @@ export function durableObjectStore({ call, spread }: DurableObjectStoreOptions):
     },
 
     async close() {
-      closed = true;
+      guard.close();
     },
   };
 }
 
-/** Which of `count` a text falls to (FNV-1a): the same one everywhere and for ever. */
+/** Maps a text to a number below `count` (FNV-1a). The result never changes: stored entries depend on it. */
 export function spreadOver(count: number, text: string): number {
   let hash = 0x811c9dc5;
   for (let i = 0; i < text.length; i++) hash = Math.imul(hash ^ text.charCodeAt(i), 0x01000193);
   return (hash >>> 0) % count;
 }
 
-/** The order that SQLite has for text in UTF-8: UTF-16's would put surrogates before the last 8192 code units. */
+/** SQLite's order of UTF-8 texts. JavaScript's order of UTF-16 units puts surrogates before U+E000 to U+FFFF. */
 function byCodePoint(a: string, b: string): number {
   const length = Math.min(a.length, b.length);
   for (let i = 0; i < length; i++) {
@@ -107,14 +104,7 @@ function isSurrogate(unit: number): boolean {
   return unit >= 0xd800 && unit <= 0xdfff;
 }
 
-/** Text becomes UTF-8 in SQLite, which has no half of a surrogate pair, and is read up to its first NUL. */
-function mustBeText(what: string, text: string): void {
-  if (!text.isWellFormed() || text.includes("\0")) {
-    throw new TypeError(`a ${what} for a Durable Object must be well-formed Unicode without NUL characters`);
-  }
-}
-
-/** As much of Cloudflare's `DurableObjectStorage` as is used here. */
+/** The part of Cloudflare's `DurableObjectStorage` that is used here. */
 export interface ObjectStorage {
   readonly sql: {
     exec(query: string, ...bindings: unknown[]): { toArray(): Record<string, unknown>[] };
@@ -123,22 +113,22 @@ export interface ObjectStorage {
   setAlarm(atMs: number): Promise<void>;
 }
 
-/** The entries of one object, as the object itself has them. */
+/** The entries of one object, for the object itself. */
 export interface Entries {
   get(key: string): StoreEntry | null;
   put(key: string, value: string, options: PutOptions): PutResult;
   delete(key: string): void;
   list(prefix: string, after: string | null, limit: number): ListPage["entries"];
-  /** Sees to it that an alarm will come for what expires. To be awaited before the first put. */
+  /** Sets an alarm that will remove expired entries, unless one is set. Await it before each put. */
   arm(): Promise<void>;
-  /** Removes what has expired; for the alarm. */
+  /** Removes expired entries. Call it from the alarm. */
   sweep(): Promise<void>;
 }
 
-/** How often an object looks for expired entries, in milliseconds. */
+/** Interval at which an object removes expired entries, in milliseconds. */
 const SWEEP_EVERY_MS = 3_600_000;
 
-/** The index costs a second row for each write, and spares the sweep a look at every entry. */
+/** The index costs a second row per write, and saves the sweep a scan of all entries. */
 const SCHEMA = `
   CREATE TABLE IF NOT EXISTS entries (
     key TEXT NOT NULL PRIMARY KEY,
@@ -196,7 +186,7 @@ export function openEntries(storage: ObjectStorage, clock: Pick<Clock, "now">): 
     },
 
     list(prefix, after, limit) {
-      // A byte FF occurs in no UTF-8 text: the prefix with it behind comes after every key that begins with the prefix.
+      // UTF-8 has no byte FF: the prefix followed by it sorts after every key that begins with the prefix.
       const rows = sql.exec(
         `SELECT key, metadata FROM entries
          WHERE key >= ?1 AND key > ?2 AND key < ?1 || CAST(x'FF' AS TEXT) AND expires > ?3 ORDER BY key LIMIT ?4`,

@@ -1,14 +1,9 @@
-/**
- * When an entry ends: the same reckoning for every store that keeps the moment beside the entry.
- * @module
- */
-
-/** The end of an entry that has none; fits wherever a 64-bit integer or a double does. */
+/** The expiry of an entry that never expires; fits into a 64-bit integer and into a double. */
 export const NEVER_MS = Number.MAX_SAFE_INTEGER;
 
 /**
- * The first moment at which an entry written at `nowMs` is gone, in whole milliseconds since the Unix epoch.
- * @throws {RangeError} if `ttlSeconds` is no amount of time.
+ * The moment from which an entry written at `nowMs` counts as absent, in whole milliseconds since the Unix epoch.
+ * @throws {RangeError} if `ttlSeconds` is not a finite number.
  */
 export function expiryMs(nowMs: number, ttlSeconds: number | undefined): number {
   if (ttlSeconds === undefined) return NEVER_MS;

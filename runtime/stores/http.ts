@@ -1,12 +1,13 @@
 /**
- * A store that another machine keeps and serves over HTTP (`millrace store`): for hosts that have outgoing HTTP and
- * nothing that lasts. Every operation is one POST with a JSON body.
+ * A client of a store that another machine serves over HTTP (`millrace store`), for hosts that have outgoing HTTP and no
+ * durable storage. Every operation is one POST with a JSON body.
  * @module
  */
 import type { Fetch, ListPage, PutOptions, PutResult, Store, StoreEntry } from "../platform.ts";
 import { expiryMs } from "./expiry.ts";
+import { StoreGuard } from "./guard.ts";
 
-/** One operation, as it goes over the wire. */
+/** The body of a request: one operation. */
 export type StoreCall =
   | { op: "get"; key: string }
   | { op: "put"; key: string; value: string; options?: PutOptions | undefined }
@@ -17,7 +18,7 @@ export type StoreCall =
       options?: { limit?: number | undefined; cursor?: string | null | undefined } | undefined;
     };
 
-/** What is answered to a call that the store refuses as malformed: its error, by the name of its type. */
+/** The body of the response to a malformed operation: the store's error by the name of its type. */
 export interface StoreRefusal {
   error: "refused";
   type: "TypeError" | "RangeError";
@@ -25,26 +26,26 @@ export interface StoreRefusal {
 }
 
 export interface HttpStoreOptions {
-  /** Where the store is served. */
+  /** URL of the server. */
   url: string;
-  /** The secret whose hash the server was given. */
+  /** The secret whose hash the server has. */
   token: string;
-  /** Bounded in time and in the size of its answers. */
+  /** A fetch with a timeout and a maximum response size. */
   fetch: Fetch;
 }
 
 /**
- * Opens the store. Connects with the first operation.
+ * Opens the store. Nothing connects before the first operation.
  *
  * @example
  * const store = httpStore({ url: "https://store.internal:8788/", token, fetch });
  */
 export function httpStore({ url, token, fetch }: HttpStoreOptions): Store {
   const { host } = new URL(url);
-  let closed = false;
+  const guard = new StoreGuard(`the store at ${host}`);
 
   async function call<Result>(operation: StoreCall): Promise<Result> {
-    if (closed) throw new Error(`the store at ${host} is closed`);
+    guard.mustBeOpen();
     const response = await fetch(url, {
       method: "POST",
       headers: { authorization: `Bearer ${token}`, "content-type": "application/json" },
@@ -59,7 +60,7 @@ export function httpStore({ url, token, fetch }: HttpStoreOptions): Store {
     traits: { name: "http", readAfterWrite: true, durable: true, shared: true },
     get: (key) => call<StoreEntry | null>({ op: "get", key }),
     async put(key, value, options) {
-      expiryMs(0, options?.ttlSeconds); // JSON has no NaN and no infinity: they would arrive as nothing
+      expiryMs(0, options?.ttlSeconds); // refused here: JSON would turn NaN and Infinity into null
       return call<PutResult>({ op: "put", key, value, options });
     },
     async delete(key) {
@@ -67,7 +68,7 @@ export function httpStore({ url, token, fetch }: HttpStoreOptions): Store {
     },
     list: (prefix, options) => call<ListPage>({ op: "list", prefix, options }),
     async close() {
-      closed = true;
+      guard.close();
     },
   };
 }
@@ -80,12 +81,12 @@ function faultOf(host: string, status: number, text: string): Error {
   return new Error(`the store at ${host} answered with status ${status}${why}`);
 }
 
-/** @throws {Error} without a word of the text, which may hold what the store holds: what `JSON.parse` throws quotes it. */
+/** @throws {Error} that quotes nothing of the text, which may be a stored value. `JSON.parse` would quote it. */
 function resultIn<Result>(text: string, host: string): Result {
   try {
     return JSON.parse(text);
   } catch {
-    throw new Error(`the store at ${host} answered with what is not JSON`);
+    throw new Error(`the store at ${host} answered with something that is not JSON`);
   }
 }
 

@@ -1,20 +1,22 @@
 /**
- * A store in a browser's IndexedDB, on the visitor's own device. One write is one transaction, and transactions that write
- * come one after the other, whichever tab or worker they are from: that makes a compare-and-swap.
+ * A store in a browser's IndexedDB, on the visitor's own device. One write is one transaction, and the browser runs writing
+ * transactions of all tabs and workers one after the other: that makes a compare-and-swap.
  *
- * A browser may throw away all that a site keeps when it runs out of room, and visitors may at any time.
+ * The browser may delete all data of a site when it runs out of space, and visitors may delete it at any time.
  * @module
  */
 import type { Clock, Json, Store } from "../platform.ts";
 import { expiryMs } from "./expiry.ts";
+import { StoreGuard } from "./guard.ts";
 
 export interface IndexedDbStoreOptions {
-  /** The database's name; it is made if absent. */
+  /** Name of the database, which is created if absent. */
   name: string;
+  /** The time by which entries expire. */
   clock: Pick<Clock, "now">;
 }
 
-/** What is kept under one key. */
+/** The stored form of an entry. */
 interface Row {
   key: string;
   value: string;
@@ -25,30 +27,30 @@ interface Row {
 
 const ENTRIES = "entries";
 const BY_END = "by end";
-/** The layout below. */
+/** Version of the database layout. */
 const LAYOUT = 1;
-/** How many expired entries each write removes: these cannot outnumber the living for long. */
+/** Expired entries that each write removes: expired entries cannot outnumber live ones for long. */
 const SWEPT_PER_WRITE = 2;
 
 /**
- * Opens the store, at its first use.
+ * Opens the store. The first operation opens the database.
  *
  * @example
  * const store = indexedDbStore({ name: "millrace", clock: { now: Date.now } });
  */
 export function indexedDbStore({ name, clock }: IndexedDbStoreOptions): Store {
+  const guard = new StoreGuard("the IndexedDB store");
   let opened: Promise<IDBDatabase> | undefined;
-  let closed = false;
 
   function database(): Promise<IDBDatabase> {
-    if (closed) throw new Error("the IndexedDB store is closed");
+    guard.mustBeOpen();
     opened ??= open(name, () => {
       opened = undefined;
     });
     return opened;
   }
 
-  /** Runs one transaction; what it comes to holds once it is complete. */
+  /** Runs one transaction, and resolves once it is complete. */
   async function transaction<T>(
     mode: IDBTransactionMode,
     run: (entries: IDBObjectStore) => Promise<T>,
@@ -104,7 +106,7 @@ export function indexedDbStore({ name, clock }: IndexedDbStoreOptions): Store {
       return transaction("readonly", async (entries) => {
         const rows: Row[] = [];
         const opening: IDBRequest<IDBCursorWithValue | null> = entries.openCursor(range);
-        // Not by promises: a cursor tells of each row by the same request.
+        // Not `answer`: a cursor fires `onsuccess` of the same request for each row.
         const next = await new Promise<string | null>((resolve, reject) => {
           opening.onerror = () => reject(opening.error);
           opening.onsuccess = () => {
@@ -124,13 +126,13 @@ export function indexedDbStore({ name, clock }: IndexedDbStoreOptions): Store {
 
     async close() {
       const database = await opened?.catch(() => undefined);
-      closed = true;
+      guard.close();
       database?.close();
     },
   };
 }
 
-/** @param onGone called when the database is closed from elsewhere; the next use opens it again. */
+/** @param onGone called when the browser closes the database; the next operation opens it again. */
 function open(name: string, onGone: () => void): Promise<IDBDatabase> {
   const opening = indexedDB.open(name, LAYOUT);
   opening.onupgradeneeded = () => {
@@ -143,12 +145,11 @@ function open(name: string, onGone: () => void): Promise<IDBDatabase> {
       reject(error);
     };
     opening.onerror = () => fail(opening.error);
-    opening.onblocked = () =>
-      fail(new Error("another tab holds an older layout of the IndexedDB store open"));
+    opening.onblocked = () => fail(new Error("another tab has an older layout of the IndexedDB store open"));
     opening.onsuccess = () => {
       const database = opening.result;
       database.onclose = onGone;
-      // Whoever wants to change the layout, or to remove all, must not wait for us.
+      // Another tab that changes the layout or deletes the database must not wait for this one.
       database.onversionchange = () => {
         database.close();
         onGone();
@@ -158,12 +159,12 @@ function open(name: string, onGone: () => void): Promise<IDBDatabase> {
   });
 }
 
-/** Ends a transaction unless it has ended. */
+/** Aborts a transaction that is not over. */
 function abort(running: IDBTransaction): void {
   try {
     running.abort();
   } catch {
-    // it has
+    // It is over already.
   }
 }
 
@@ -174,13 +175,13 @@ function answer<T>(request: IDBRequest<T>): Promise<T> {
   });
 }
 
-/** Keys that begin with `prefix`, from `first` on. They are ordered by their UTF-16 code units. */
+/** The keys that begin with `prefix`, from `first` on, ordered by UTF-16 code units. */
 function rangeOf(prefix: string, first: string): IDBKeyRange {
   const after = successor(prefix);
   return after === null ? IDBKeyRange.lowerBound(first) : IDBKeyRange.bound(first, after, false, true);
 }
 
-/** The first text that comes after all that begin with `prefix`; `null`: none does. */
+/** The first text after all texts that begin with `prefix`; `null` if there is none. */
 function successor(prefix: string): string | null {
   const end = prefix.replace(/\uffff+$/, "");
   if (end === "") return null;

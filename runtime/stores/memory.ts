@@ -1,10 +1,11 @@
 import type { Clock, Store } from "../platform.ts";
 import { expiryMs } from "./expiry.ts";
+import { StoreGuard } from "./guard.ts";
 
-/** Where the time comes from, and how much may be kept. */
 export interface MemoryStoreOptions {
+  /** The time by which entries expire. */
   clock: Pick<Clock, "now">;
-  /** How much all entries together may take, in bytes; reckoned generously. Default 512 MiB. */
+  /** Maximum size of all entries together, in bytes, estimated from above. Default: 512 MiB. */
   maxBytes?: number;
 }
 
@@ -16,28 +17,28 @@ interface Row {
   expiresMs: number;
 }
 
-/** How many entries each put looks at, to drop the expired: these cannot outnumber the living for long. */
+/** Entries that each put checks for expiry: expired entries cannot outnumber live ones for long. */
 const SWEPT_PER_PUT = 2;
-/** What an entry takes beside its text, in bytes. */
+/** Size of an entry without its text, in bytes. */
 const ROW_BYTES = 200;
 
-/** A text's share is that of two bytes a character: V8 takes one or two. */
+/** Two bytes per character: V8 takes one or two. */
 const bytesOf = (key: string, row: Row | undefined) =>
   row === undefined ? 0 : ROW_BYTES + 2 * (key.length + row.value.length + row.metadata.length);
 
 /**
- * A store in this process's memory, for tests, demonstrations and hosts where nothing outlives a process anyway.
- * `list` looks at every key for each page. A put that finds no room rejects; nothing live is ever dropped.
+ * A store in the memory of this process, for tests, demonstrations and hosts that keep nothing longer than a process.
+ * `list` walks over all keys for each page. A put that finds no room rejects; no live entry is ever dropped.
  *
  * @example
  * const store = memoryStore({ clock: { now: Date.now } });
  */
 export function memoryStore({ clock, maxBytes = 512 * 1024 ** 2 }: MemoryStoreOptions): Store {
+  const guard = new StoreGuard("the memory store");
   const rows = new Map<string, Row>();
   let bytes = 0;
   let writes = 0;
   let sweeper = rows.entries();
-  let closed = false;
 
   const isLive = (row: Row) => row.expiresMs > clock.now();
 
@@ -47,7 +48,7 @@ export function memoryStore({ clock, maxBytes = 512 * 1024 ** 2 }: MemoryStoreOp
     else rows.set(key, row);
   }
 
-  /** Goes round and round through all entries, a few at each put. */
+  /** Removes expired entries: each put checks the next few, in turn. */
   function sweep(): void {
     for (let looked = 0; looked < SWEPT_PER_PUT; looked++) {
       const next = sweeper.next();
@@ -61,22 +62,18 @@ export function memoryStore({ clock, maxBytes = 512 * 1024 ** 2 }: MemoryStoreOp
     return row !== undefined && isLive(row) ? row : undefined;
   }
 
-  function mustBeOpen(): void {
-    if (closed) throw new Error("the memory store is closed");
-  }
-
   return {
     traits: { name: "memory", readAfterWrite: true, durable: false, shared: false },
 
     get(key) {
-      mustBeOpen();
+      guard.mustBeOpen();
       const row = live(key);
       if (row === undefined) return null;
       return { value: row.value, metadata: JSON.parse(row.metadata), version: row.version };
     },
 
     async put(key, value, { ifVersion, ttlSeconds, metadata = null } = {}) {
-      mustBeOpen();
+      guard.mustBeOpen();
       const expiresMs = expiryMs(clock.now(), ttlSeconds);
       sweep();
       if (ifVersion !== undefined && ifVersion !== (live(key)?.version ?? null)) return { ok: false };
@@ -91,12 +88,12 @@ export function memoryStore({ clock, maxBytes = 512 * 1024 ** 2 }: MemoryStoreOp
     },
 
     async delete(key) {
-      mustBeOpen();
+      guard.mustBeOpen();
       set(key, undefined);
     },
 
     async list(prefix, { limit = 1000, cursor } = {}) {
-      mustBeOpen();
+      guard.mustBeOpen();
       const from = cursor ?? prefix;
       const keys: string[] = [];
       for (const [key, row] of rows) {
@@ -110,7 +107,7 @@ export function memoryStore({ clock, maxBytes = 512 * 1024 ** 2 }: MemoryStoreOp
     },
 
     async close() {
-      closed = true;
+      guard.close();
       rows.clear();
       bytes = 0;
     },

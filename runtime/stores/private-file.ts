@@ -1,7 +1,3 @@
-/**
- * Files that only their owner may read and write.
- * @module
- */
 import { chmodSync, closeSync, mkdirSync, openSync, statSync } from "node:fs";
 import { dirname } from "node:path";
 
@@ -9,19 +5,19 @@ const OWNER_ONLY = 0o600;
 const OTHERS = 0o077;
 
 /**
- * Creates a file with mode 0600, and its missing folders with mode 0700, whatever the umask is. Where the file is there
- * already, it and the files beside it lose the permissions of group and others.
- * @param beside suffixes of files that a library keeps beside it, such as `-wal`.
+ * Makes sure that only the owner may read and write a file. A new file gets mode 0600 and missing folders mode 0700, for any
+ * umask. An existing file, and its companion files, lose the permissions of group and others.
+ * @param companions suffixes of files that a library creates next to it, such as `-wal`.
  * @throws {Error} of the file system, if the file can neither be created nor changed.
  */
-export function makePrivate(file: string, beside: readonly string[] = []): void {
+export function makePrivate(file: string, companions: readonly string[] = []): void {
   mkdirSync(dirname(file), { recursive: true, mode: 0o700 });
   try {
-    // Only a new file is opened here: to close an open database file would end SQLite's locks on it (POSIX).
+    // An existing file is not opened: on POSIX, closing any handle of a database file releases SQLite's locks on it.
     closeSync(openSync(file, "wx", OWNER_ONLY));
   } catch (error) {
     if ((error as { code?: string }).code !== "EEXIST") throw error;
-    for (const name of [file, ...beside.map((suffix) => file + suffix)]) restrict(name);
+    for (const name of [file, ...companions.map((suffix) => file + suffix)]) restrict(name);
   }
 }
 

@@ -1,42 +1,43 @@
 /**
  * A store in Redis or a Redis Cluster, which any number of instances share.
  *
- * Each entry is one Redis string: a line of JSON with its version, its end and its metadata, then the value. So reading
- * is one GET, an unconditional put one SET, a conditional one a short script, and every operation has one key, as a
- * Cluster wants it. A version is a number that an instance counts, after a random name that the instance gave itself:
- * no other instance, no restart and no deletion can bring it forth again.
+ * Each entry is one Redis string: a line of JSON with its version, its expiry and its metadata, then the value. So a read is one
+ * GET, an unconditional put one SET, a conditional put a short script, and every operation has one key, as a Cluster requires. A
+ * version is a random name of the instance and a counter: no other instance, restart or deletion produces it again.
  *
- * Whether an entry has ended is judged by the clock that the store was given. Redis's own expiry, a minute later and by
- * Redis's clock, only gives the memory back.
+ * The given clock decides whether an entry has expired. Redis's own expiry, a minute later and by Redis's clock, only frees the
+ * memory.
  *
- * What is acknowledged is in Redis's memory. How much of it a crash of Redis may take back is Redis's own setting
- * (`appendonly`, `appendfsync`), and a failover to a replica may lose what had not reached that yet.
+ * An acknowledged write is in Redis's memory. How much of it a crash of Redis may lose is a setting of Redis (`appendonly`,
+ * `appendfsync`). A failover may lose what the replica has not received.
  * @module
  */
 import type { Clock, Json, Store, StoreEntry } from "../platform.ts";
 import { expiryMs, NEVER_MS } from "./expiry.ts";
+import { StoreGuard } from "./guard.ts";
 import type { Redis } from "./redis-client.ts";
 
 export { connectRedis, type Redis, type RedisOptions } from "./redis-client.ts";
 
 export interface RedisStoreOptions {
-  /** What {@link connectRedis} returns; the store closes it. */
+  /** A client from {@link connectRedis}. The store closes it. */
   redis: Redis;
+  /** The time by which entries expire. */
   clock: Pick<Clock, "now">;
 }
 
-/** Sets the store's keys apart from the limiter's. */
+/** First part of every key: separates the store's keys from the limiter's. */
 const PREFIX = "entry:";
-/** How much longer than an entry Redis keeps it, in milliseconds: no instance's clock is that much behind Redis's. */
+/** How long Redis keeps an expired entry, in milliseconds: more than the clock of an instance may be behind Redis's. */
 const LINGER_MS = 60_000;
-/** As much of an entry as is read for its metadata; a longer head is read again whole. */
+/** Bytes of an entry that are read for its metadata; an entry with a longer head is read whole. */
 const HEAD_BYTES = 1024;
-/** How many keys beyond a page's own a listing remembers for the pages after it. */
+/** Maximum number of keys that a listing keeps for the next pages. */
 const MAX_REMEMBERED = 20_000;
 
 /**
- * KEYS[1] the entry. ARGV: the version that it must have, as JSON (`null`: there must be no entry), the time now in
- * milliseconds, the new entry, and for how many milliseconds Redis is to keep it, or nothing.
+ * KEYS[1]: the entry. ARGV: the version that it must have, as JSON (`null`: it must be absent), the time now in milliseconds, the
+ * new entry, and optionally how long Redis keeps it, in milliseconds.
  */
 const COMPARE_AND_SET = `
 local version = 'null'
@@ -46,31 +47,26 @@ if version ~= ARGV[1] then return 0 end
 if ARGV[4] then redis.call('SET', KEYS[1], ARGV[3], 'PX', ARGV[4]) else redis.call('SET', KEYS[1], ARGV[3]) end
 return 1`;
 
-/** The first line of what Redis holds for an entry. */
+/** The first line of an entry in Redis. */
 type Head = [version: string, endsMs: number, metadata: Json];
 
 /**
- * Opens the store. `list` walks over all keys of the database for each listing, whatever its prefix: 1,000 keys for each
- * of Redis's steps. It is made for the few keys of a registry, not for a request.
+ * Opens the store. `list` walks over all keys of the database, whatever the prefix, in steps of 1,000 keys. Use it for a registry
+ * with few keys, not for requests.
  *
  * @example
- * const store = redisStore({ redis: connectRedis({ url: "redis://127.0.0.1:6379" }), clock: { now: Date.now } });
+ * const store = redisStore({ redis: connectRedis({ url: "redis://127.0.0.1:6379", clock }), clock });
  */
 export function redisStore({ redis, clock }: RedisStoreOptions): Store {
   const instance = btoa(String.fromCharCode(...crypto.getRandomValues(new Uint8Array(12))));
   let writes = 0;
-  let closed = false;
-  /** What the last listing found beyond its page, in order: the keys of the pages after it. */
+  const guard = new StoreGuard("the Redis store");
+  /** The sorted keys that the last listing found after its page. */
   let remembered: { prefix: string; keys: string[]; isAll: boolean } | null = null;
-
-  function mustBeUsable(key: string): void {
-    if (closed) throw new Error("the Redis store is closed");
-    mustBeText("key", key);
-  }
 
   const isLive = ([, endsMs]: Head) => endsMs > clock.now();
 
-  /** The keys from `from` on that begin with `prefix`, in order: at least `count` of them, or all. */
+  /** The sorted keys from `from` on that begin with `prefix`: at least `count` of them, or all. */
   async function find(prefix: string, from: string, count: number) {
     const most = count + MAX_REMEMBERED;
     let found = new Set<string>();
@@ -89,7 +85,7 @@ export function redisStore({ redis, clock }: RedisStoreOptions): Store {
     return { prefix, keys: smallest(), isAll };
   }
 
-  /** The metadata of an entry; `undefined` if there is none. */
+  /** The metadata of an entry; `undefined` if the entry is absent. */
   async function metadata(key: string): Promise<Json | undefined> {
     let text = String(await redis.send("GETRANGE", PREFIX + key, "0", String(HEAD_BYTES - 1)));
     if (text === "") return undefined;
@@ -102,7 +98,7 @@ export function redisStore({ redis, clock }: RedisStoreOptions): Store {
     traits: { name: "redis", readAfterWrite: true, durable: true, shared: true },
 
     async get(key): Promise<StoreEntry | null> {
-      mustBeUsable(key);
+      guard.mustBeUsable(key);
       const text = (await redis.send("GET", PREFIX + key)) as string | null;
       if (text === null) return null;
       const head = headOf(text);
@@ -111,8 +107,8 @@ export function redisStore({ redis, clock }: RedisStoreOptions): Store {
     },
 
     async put(key, value, { ifVersion, ttlSeconds, metadata = null } = {}) {
-      mustBeUsable(key);
-      mustBeText("value", value);
+      guard.mustBeUsable(key);
+      guard.mustBeText("value", value);
       const nowMs = clock.now();
       const endsMs = expiryMs(nowMs, ttlSeconds);
       const version = `${instance}.${(++writes).toString(36)}`;
@@ -128,12 +124,12 @@ export function redisStore({ redis, clock }: RedisStoreOptions): Store {
     },
 
     async delete(key) {
-      mustBeUsable(key);
+      guard.mustBeUsable(key);
       await redis.send("UNLINK", PREFIX + key);
     },
 
     async list(prefix, { limit = 1000, cursor } = {}) {
-      mustBeUsable(prefix);
+      guard.mustBeUsable(prefix);
       const from = cursor ?? prefix;
       const last = remembered;
       const isKnown =
@@ -153,7 +149,7 @@ export function redisStore({ redis, clock }: RedisStoreOptions): Store {
     },
 
     async close() {
-      closed = true;
+      guard.close();
       remembered = null;
       await redis.close();
     },
@@ -161,8 +157,8 @@ export function redisStore({ redis, clock }: RedisStoreOptions): Store {
 }
 
 /**
- * @returns `null` if there is no line.
- * @throws {Error} without a word of a value that millrace did not write: what `JSON.parse` throws quotes it.
+ * @returns `null` if the text has no first line.
+ * @throws {Error} that quotes nothing of a value that millrace did not write. `JSON.parse` would quote it.
  */
 function headOf(text: string): Head | null {
   const end = text.indexOf("\n");
@@ -172,9 +168,4 @@ function headOf(text: string): Head | null {
   } catch {
     throw new Error("Redis has a value that millrace did not write; give millrace a prefix of its own");
   }
-}
-
-/** Redis gets UTF-8, in which half of a surrogate pair cannot be written: refused, not altered. */
-function mustBeText(what: string, text: string): void {
-  if (!text.isWellFormed()) throw new TypeError(`a ${what} for the Redis store must be well-formed Unicode`);
 }

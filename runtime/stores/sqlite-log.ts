@@ -1,8 +1,8 @@
 /**
- * Empties a SQLite database's write-ahead log on a thread of its own.
+ * Empties the write-ahead log of a SQLite database on a separate thread.
  *
- * Moving the log into the file waits for the disk. Inside of a commit, where SQLite does it by default, the whole process
- * waits with it. Besides, the log keeps what was deleted or replaced until it is cut off; the file itself does not
+ * Moving the log into the file (a checkpoint) waits for the disk. By default SQLite does it inside a commit, which would
+ * block the process. The log also keeps deleted and replaced content until it is truncated; the file does not
  * (`secure_delete`).
  * @module
  */
@@ -10,28 +10,25 @@ import { statSync } from "node:fs";
 import { clearTimeout, setTimeout } from "node:timers";
 import type { Worker } from "node:worker_threads";
 
-/**
- * The size at which the log is moved, in bytes. Measured: at 16 MiB writes cost about half of what they do at SQLite's own
- * 4 MiB.
- */
+/** Size at which the log is moved, in bytes. Measured: writes cost about half of what they cost at SQLite's default of 4 MiB. */
 const MAX_LOG_BYTES = 16 * 1024 ** 2;
-/** How many small commits there are between two looks at the log's size. */
+/** Small commits between two checks of the size of the log. */
 const COMMITS_PER_LOOK = 16;
-/** A commit of at least this many writes is looked at by itself. */
+/** Writes of a commit after which the size is checked at once. */
 const BIG_COMMIT = 64;
-/** How long after a commit the log is emptied, in milliseconds; later only where another program reads or writes. */
+/** Time from a commit until the log is emptied, in milliseconds; more only while another program reads or writes. */
 const EMPTIED_AFTER_MS = 1000;
-/** How long the thread may take to end, in milliseconds. */
-const END_PATIENCE_MS = 1000;
+/** Timeout for the end of the thread, in milliseconds. */
+const END_TIMEOUT_MS = 1000;
 
-/** How often the thread tries to cut the log off before it answers, and the pause between, in milliseconds. */
+/** Attempts of the thread to truncate the log before it answers, and the pause between them, in milliseconds. */
 const TRIES = 100;
 const PAUSE_MS = 2;
 
 /**
- * What the thread runs. It answers `true` if the log is empty. Most of the log is moved without a lock on writers
- * (`PASSIVE`); they are locked out only while the rest is moved and the log is cut off (`TRUNCATE`). SQLite does not wait for
- * that: it would keep writers out while it waits for a reader. A text and not a file: a bundle has no file beside it.
+ * The code of the thread. It answers `true` if the log is empty. `PASSIVE` moves most of the log without blocking writers;
+ * `TRUNCATE` blocks them only while it moves the rest. SQLite has no timeout here: it would block writers while it waits for a
+ * reader. A string and not a file, because a bundle is one file.
  */
 const THREAD = `
 const { parentPort, workerData } = require("node:worker_threads");
@@ -55,102 +52,98 @@ parentPort.on("message", (message) => {
   parentPort.postMessage(isEmpty);
 });`;
 
-/** Keeps the log of one open database short, and free of what was deleted. */
-export interface LogKeeper {
-  /** Takes note of a commit. @param writes how many writes it had. */
-  committed(writes: number): void;
+/** Keeps the log of one open database short, and free of deleted content. Its thread starts when it is needed. */
+export class LogKeeper {
+  readonly #file: string;
+  #starting: Promise<Worker> | null = null;
+  #thread: Worker | null = null;
+  #isWorking = false;
+  #timer: NodeJS.Timeout | null = null;
+  #commits = 0;
+  #isClosed = false;
+
+  constructor(file: string) {
+    this.#file = file;
+    // A process that was killed may have left a log.
+    if (this.#logBytes() > 0) this.#emptyLater();
+  }
+
+  /** Call after each commit. @param writes number of writes in it. */
+  committed(writes: number): void {
+    this.#emptyLater();
+    if (writes < BIG_COMMIT && ++this.#commits % COMMITS_PER_LOOK !== 0) return;
+    if (!this.#isWorking && this.#logBytes() > MAX_LOG_BYTES) this.#empty();
+  }
+
   /** Ends the thread. */
-  close(): Promise<void>;
-}
+  async close(): Promise<void> {
+    this.#isClosed = true;
+    if (this.#timer !== null) clearTimeout(this.#timer);
+    await this.#starting?.catch(() => {});
+    const thread = this.#thread;
+    if (thread === null) return;
+    await new Promise<void>((resolve) => {
+      const timeout = setTimeout(resolve, END_TIMEOUT_MS);
+      thread.on("message", (message) => {
+        if (message !== "ended") return;
+        clearTimeout(timeout);
+        resolve();
+      });
+      thread.postMessage("end");
+    });
+    await thread.terminate();
+  }
 
-/** Keeps the log of the database in `file`. Starts its thread when there is something to do. */
-export function keepLog(file: string): LogKeeper {
-  let starting: Promise<Worker> | null = null;
-  let thread: Worker | null = null;
-  let isWorking = false;
-  let timer: NodeJS.Timeout | null = null;
-  let commits = 0;
-  let closed = false;
+  #logBytes(): number {
+    return statSync(`${this.#file}-wal`, { throwIfNoEntry: false })?.size ?? 0;
+  }
 
-  function later(): void {
-    if (closed) return;
-    timer ??= setTimeout(() => {
-      timer = null;
-      empty();
+  #emptyLater(): void {
+    if (this.#isClosed) return;
+    this.#timer ??= setTimeout(() => {
+      this.#timer = null;
+      this.#empty();
     }, EMPTIED_AFTER_MS);
-    timer.unref();
+    this.#timer.unref();
   }
 
-  async function start(): Promise<Worker> {
-    const { Worker } = await import("node:worker_threads");
-    const started = new Worker(THREAD, {
-      eval: true,
-      workerData: { file, tries: TRIES, pauseMs: PAUSE_MS },
-    });
-    // Without the thread a commit moves the log as the last resort.
-    const lost = () => {
-      if (thread === started) thread = null;
-      starting = null;
-      isWorking = false;
-    };
-    started.on("error", lost);
-    started.on("exit", lost);
-    started.on("message", (answer: unknown) => {
-      isWorking = false;
-      if (answer === false) later();
-    });
-    // After the listeners: they would keep the process alive again.
-    started.unref();
-    thread = started;
-    return started;
-  }
-
-  function empty(): void {
-    if (isWorking) {
-      later();
+  #empty(): void {
+    if (this.#isWorking) {
+      this.#emptyLater();
       return;
     }
-    isWorking = true;
-    starting ??= start();
-    starting.then(
+    this.#isWorking = true;
+    this.#starting ??= this.#start();
+    this.#starting.then(
       (started) => started.postMessage("empty"),
       () => {
-        starting = null;
-        isWorking = false;
+        this.#starting = null;
+        this.#isWorking = false;
       },
     );
   }
 
-  function logBytes(): number {
-    return statSync(`${file}-wal`, { throwIfNoEntry: false })?.size ?? 0;
+  async #start(): Promise<Worker> {
+    const { Worker } = await import("node:worker_threads");
+    const started = new Worker(THREAD, {
+      eval: true,
+      workerData: { file: this.#file, tries: TRIES, pauseMs: PAUSE_MS },
+    });
+    // Without the thread, a commit moves the log as the last resort.
+    const lost = () => {
+      if (this.#thread === started) this.#thread = null;
+      this.#starting = null;
+      this.#isWorking = false;
+    };
+    started.on("error", lost);
+    started.on("exit", lost);
+    started.on("message", (answer: unknown) => {
+      this.#isWorking = false;
+      if (answer === false) this.#emptyLater();
+    });
+    // After the listeners: adding one would keep the process alive again.
+    started.unref();
+    this.#thread = started;
+    return started;
   }
-
-  // What a process that was killed has left there.
-  if (logBytes() > 0) later();
-
-  return {
-    committed(writes) {
-      later();
-      if (writes < BIG_COMMIT && ++commits % COMMITS_PER_LOOK !== 0) return;
-      if (!isWorking && logBytes() > MAX_LOG_BYTES) empty();
-    },
-
-    async close() {
-      closed = true;
-      if (timer !== null) clearTimeout(timer);
-      await starting?.catch(() => {});
-      const ending = thread;
-      if (ending === null) return;
-      await new Promise<void>((resolve) => {
-        const patience = setTimeout(resolve, END_PATIENCE_MS);
-        ending.on("message", (message) => {
-          if (message !== "ended") return;
-          clearTimeout(patience);
-          resolve();
-        });
-        ending.postMessage("end");
-      });
-      await ending.terminate();
-    },
-  };
 }

@@ -1,206 +1,213 @@
 /**
- * What waits for the SQLite file: the writes of one turn of the event loop, which share one transaction, and everything that
- * was refused because another program holds the file. Bounded in number, in size and in time.
+ * The queue before the SQLite file: the writes of one turn of the event loop, which share one transaction, and all operations
+ * that were refused because another program holds the file. Bounded in number, in size and in time.
  * @module
  */
 import { setImmediate, setTimeout } from "node:timers";
 import { isLocked } from "./sqlite-file.ts";
 
-/** The longest transaction, in writes; also the most reads that are tried in one turn after they waited. */
+/** Maximum number of writes in one transaction, and of delayed reads that one turn runs. */
 const MAX_GROUP = 1000;
-/** The most reads and the most writes that wait. */
-const MAX_WAITING = 20_000;
-/** The most characters that the values of the waiting writes have. */
-const MAX_WAITING_CHARACTERS = 64 * 1024 ** 2;
-/** The pause before the file is tried again, in milliseconds: the first one; it doubles, up to the second one. */
+/** Maximum number of queued reads, and of queued writes. */
+const MAX_QUEUED = 20_000;
+/** Maximum number of characters in the values of all queued writes. */
+const MAX_QUEUED_CHARACTERS = 64 * 1024 ** 2;
+/** First and longest pause before the file is tried again, in milliseconds; the pause doubles. */
 const FIRST_PAUSE_MS = 1;
 const MAX_PAUSE_MS = 20;
 
 /** One write. */
 export interface Write {
   key: string;
-  /** The length of its value, as far as it is known. */
+  /** Length of its value, as far as known. */
   characters: number;
-  /** Runs inside of the group's transaction, and again if that has to be tried again. */
+  /** Runs inside the transaction of its group, and again if the transaction is repeated. */
   run(nowMs: number): unknown;
-  /** Gets what `run` returned once that is committed. */
+  /** Called with the result of `run` after the commit. */
   resolve(result: unknown): void;
   reject(reason: unknown): void;
 }
 
 interface Read {
-  /** @throws where the file is locked. Tells everything else to the one who waits. */
+  /** Settles the read. @throws only if the file is locked. */
   run(): void;
   reject(reason: unknown): void;
   endsMs: number;
 }
 
-export interface QueueOptions {
+type TimedWrite = Write & { endsMs: number };
+
+export interface SqliteQueueOptions {
   /** How long an operation may wait, in milliseconds. */
   timeoutMs: number;
-  /** Runs the writes in one transaction. @throws what SQLite says, with nothing written. */
+  /** Runs the writes in one transaction. @throws the error of SQLite, with nothing written. */
   commit(group: readonly Write[]): unknown[];
-  /** Makes an error of what SQLite says. */
+  /** Makes the error that an operation rejects with from the error of SQLite. */
   explain(cause: unknown): Error;
 }
 
-export interface Queue {
+export class SqliteQueue {
+  readonly #options: SqliteQueueOptions;
+  readonly #reads: Read[] = [];
+  readonly #writes: TimedWrite[] = [];
+  /** The keys of the queued writes, and possibly of some that are committed. */
+  readonly #keys = new Set<string>();
+  #characters = 0;
+  /** The timer of the next attempt; set only while the file is known to be locked. */
+  #retry: NodeJS.Timeout | null = null;
+  #pauseMs = FIRST_PAUSE_MS;
+  #isScheduled = false;
+  #onEmpty: (() => void)[] = [];
+
+  constructor(options: SqliteQueueOptions) {
+    this.#options = options;
+  }
+
   /** Runs a read at once, or when the file is no longer locked. @throws what the read throws at once. */
-  read<T>(run: () => T): T | Promise<T>;
-  /** Adds a write to the group that is committed at the end of this turn. */
-  write(write: Write): void;
-  /** Commits what waits, unless the file is known to be locked. */
-  flush(): void;
-  /** Commits a waiting write of this key, unless the file is known to be locked. */
-  flushKey(key: string): void;
-  /** Waits until nothing waits any more, `timeoutMs` at most. */
-  end(): Promise<void>;
-}
-
-type Timed = Write & { endsMs: number };
-
-/** Creates an empty queue. */
-export function createQueue({ timeoutMs, commit, explain }: QueueOptions): Queue {
-  const writes: Timed[] = [];
-  const reads: Read[] = [];
-  const keys = new Set<string>();
-  let characters = 0;
-  /** The timer that tries again; while there is one, the file is known to be locked. */
-  let retry: NodeJS.Timeout | null = null;
-  let pauseMs = FIRST_PAUSE_MS;
-  let isScheduled = false;
-  const ending: (() => void)[] = [];
-
-  const tooMany = () => explain(new Error("database is locked, and too many operations wait for it"));
-
-  function schedule(): void {
-    if (isScheduled) return;
-    isScheduled = true;
-    setImmediate(() => {
-      isScheduled = false;
-      attempt();
+  read<T>(run: () => T): T | Promise<T> {
+    const { explain } = this.#options;
+    if (this.#reads.length === 0) {
+      try {
+        return run();
+      } catch (error) {
+        if (!isLocked(error)) throw explain(error);
+      }
+    }
+    if (this.#reads.length >= MAX_QUEUED) throw this.#tooMany();
+    return new Promise<T>((resolve, reject) => {
+      this.#reads.push({
+        run() {
+          try {
+            resolve(run());
+          } catch (error) {
+            if (isLocked(error)) throw error;
+            reject(explain(error));
+          }
+        },
+        reject,
+        endsMs: this.#endMs(),
+      });
+      this.#schedule();
     });
   }
 
+  /** Adds a write to the group that is committed at the end of this turn. */
+  write(write: Write): void {
+    const characters = this.#characters + write.characters;
+    if (this.#writes.length >= MAX_QUEUED || characters > MAX_QUEUED_CHARACTERS) {
+      write.reject(this.#tooMany());
+      return;
+    }
+    if (this.#writes.length === 0) this.#schedule();
+    this.#writes.push(Object.assign(write, { endsMs: this.#endMs() }));
+    this.#keys.add(write.key);
+    this.#characters = characters;
+    if (this.#writes.length === MAX_GROUP) this.flush();
+  }
+
+  /** Commits a queued write of this key, unless the file is known to be locked. */
+  flushKey(key: string): void {
+    if (this.#keys.has(key)) this.flush();
+  }
+
+  /** Runs queued operations, unless the file is known to be locked. The rest follows in later turns. */
+  flush(): void {
+    if (this.#retry !== null) return;
+    const isRefused = this.#runReads() || this.#commitGroup();
+    if (isRefused) this.#rejectOverdue();
+    if (this.#reads.length + this.#writes.length === 0) {
+      this.#pauseMs = FIRST_PAUSE_MS;
+      for (const call of this.#onEmpty.splice(0)) call();
+    } else if (isRefused) {
+      this.#retryLater();
+    } else {
+      this.#pauseMs = FIRST_PAUSE_MS;
+      this.#schedule();
+    }
+  }
+
+  /** Waits until the queue is empty: `timeoutMs` at most. */
+  async end(): Promise<void> {
+    this.flush();
+    if (this.#reads.length + this.#writes.length === 0) return;
+    await new Promise<void>((resolve) => this.#onEmpty.push(resolve));
+  }
+
+  #endMs(): number {
+    return performance.now() + this.#options.timeoutMs;
+  }
+
+  #tooMany(): Error {
+    return this.#options.explain(new Error("database is locked, and too many operations are queued"));
+  }
+
+  #schedule(): void {
+    if (this.#isScheduled) return;
+    this.#isScheduled = true;
+    setImmediate(() => {
+      this.#isScheduled = false;
+      this.flush();
+    });
+  }
+
+  #retryLater(): void {
+    this.#retry = setTimeout(() => {
+      this.#retry = null;
+      this.flush();
+    }, this.#pauseMs);
+    this.#pauseMs = Math.min(2 * this.#pauseMs, MAX_PAUSE_MS);
+  }
+
   /** Removes the first writes. */
-  function takeWrites(count: number): Timed[] {
-    const taken = writes.splice(0, count);
-    for (const write of taken) characters -= write.characters;
-    if (writes.length === 0) keys.clear();
-    return taken;
+  #removeWrites(count: number): TimedWrite[] {
+    const removed = this.#writes.splice(0, count);
+    for (const write of removed) this.#characters -= write.characters;
+    if (this.#writes.length === 0) this.#keys.clear();
+    return removed;
   }
 
   /** Commits the first group. @returns whether the file is locked. */
-  function commitGroup(): boolean {
-    if (writes.length === 0) return false;
-    const group = writes.length <= MAX_GROUP ? writes : writes.slice(0, MAX_GROUP);
+  #commitGroup(): boolean {
+    const { commit, explain } = this.#options;
+    if (this.#writes.length === 0) return false;
+    const group = this.#writes.length <= MAX_GROUP ? this.#writes : this.#writes.slice(0, MAX_GROUP);
     let results: unknown[];
     try {
       results = commit(group);
     } catch (error) {
       if (isLocked(error)) return true;
       const reason = explain(error);
-      for (const { reject } of takeWrites(group.length)) reject(reason);
+      for (const { reject } of this.#removeWrites(group.length)) reject(reason);
       return false;
     }
-    const written = takeWrites(group.length);
+    const written = this.#removeWrites(group.length);
     for (let i = 0; i < written.length; i++) written[i]!.resolve(results[i]);
     return false;
   }
 
-  /** Runs the first reads that wait. @returns whether the file is locked. */
-  function runReads(): boolean {
+  /** Runs the first queued reads. @returns whether the file is locked. */
+  #runReads(): boolean {
     let done = 0;
     try {
-      for (; done < Math.min(reads.length, MAX_GROUP); done++) reads[done]!.run();
+      for (; done < Math.min(this.#reads.length, MAX_GROUP); done++) this.#reads[done]!.run();
       return false;
     } catch {
       return true;
     } finally {
-      reads.splice(0, done);
+      this.#reads.splice(0, done);
     }
   }
 
-  /** Rejects what has waited its time. */
-  function expire(): void {
+  #rejectOverdue(): void {
     const nowMs = performance.now();
-    const reason = explain(new Error("database is locked"));
-    const overdue = <T extends { endsMs: number }>(all: readonly T[]) => {
-      const first = all.findIndex(({ endsMs }) => endsMs > nowMs);
-      return first === -1 ? all.length : first;
-    };
-    for (const { reject } of reads.splice(0, overdue(reads))) reject(reason);
-    for (const { reject } of takeWrites(overdue(writes))) reject(reason);
+    const reason = this.#options.explain(new Error("database is locked"));
+    for (const { reject } of this.#reads.splice(0, overdueOf(this.#reads, nowMs))) reject(reason);
+    for (const { reject } of this.#removeWrites(overdueOf(this.#writes, nowMs))) reject(reason);
   }
+}
 
-  /** Lets everything that waits go on, as far as the file allows; the rest is tried again later. */
-  function attempt(): void {
-    if (retry !== null) return;
-    const isRefused = runReads() || commitGroup();
-    if (isRefused) expire();
-    if (reads.length + writes.length === 0) {
-      pauseMs = FIRST_PAUSE_MS;
-      for (const done of ending.splice(0)) done();
-    } else if (isRefused) {
-      retry = setTimeout(() => {
-        retry = null;
-        attempt();
-      }, pauseMs);
-      pauseMs = Math.min(2 * pauseMs, MAX_PAUSE_MS);
-    } else {
-      pauseMs = FIRST_PAUSE_MS;
-      schedule();
-    }
-  }
-
-  return {
-    read<T>(run: () => T): T | Promise<T> {
-      if (reads.length === 0) {
-        try {
-          return run();
-        } catch (error) {
-          if (!isLocked(error)) throw explain(error);
-        }
-      }
-      if (reads.length >= MAX_WAITING) throw tooMany();
-      return new Promise<T>((resolve, reject) => {
-        reads.push({
-          run() {
-            try {
-              resolve(run());
-            } catch (error) {
-              if (isLocked(error)) throw error;
-              reject(explain(error));
-            }
-          },
-          reject,
-          endsMs: performance.now() + timeoutMs,
-        });
-        schedule();
-      });
-    },
-
-    write(write) {
-      if (writes.length >= MAX_WAITING || characters + write.characters > MAX_WAITING_CHARACTERS) {
-        write.reject(tooMany());
-        return;
-      }
-      if (writes.length === 0) schedule();
-      writes.push(Object.assign(write, { endsMs: performance.now() + timeoutMs }));
-      keys.add(write.key);
-      characters += write.characters;
-      if (writes.length === MAX_GROUP) attempt();
-    },
-
-    flush: attempt,
-
-    flushKey(key) {
-      if (keys.has(key)) attempt();
-    },
-
-    async end() {
-      attempt();
-      if (reads.length + writes.length > 0) await new Promise<void>((resolve) => ending.push(resolve));
-    },
-  };
+/** How many operations, from the first on, have reached their timeout. */
+function overdueOf(all: readonly { endsMs: number }[], nowMs: number): number {
+  const first = all.findIndex(({ endsMs }) => endsMs > nowMs);
+  return first === -1 ? all.length : first;
 }

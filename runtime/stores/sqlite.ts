@@ -1,169 +1,55 @@
 /**
- * A store in one SQLite file, through `node:sqlite`, which Node, Bun and Deno all have.
+ * A store in one SQLite file, through `node:sqlite`, which Node, Bun and Deno have.
  *
- * Writes of one turn of the event loop share one transaction (a group commit) and are acknowledged after its commit.
- * The journal is a write-ahead log with `synchronous = NORMAL`: what was committed is with the operating system,
- * so the death of the process loses none of it. A loss of power may take back the newest commits, never part of
- * one, and never damages the file. `FULL` would make each commit wait for the disk, and every visitor with it.
+ * The writes of one turn of the event loop share one transaction (group commit) and are acknowledged after its commit. The
+ * journal is a write-ahead log with `synchronous = NORMAL`: a committed write is with the operating system and survives the
+ * death of the process. A power failure may undo the newest commits, never part of one, and never damages the file. With
+ * `FULL` each commit would wait for the disk, and every visitor with it.
  *
- * `node:sqlite` is synchronous: whatever waits inside of it stops the whole process. So nothing does. Where another
- * program holds the file, SQLite refuses at once, and what was refused waits in a queue and is tried again by a timer.
+ * `node:sqlite` is synchronous: a wait inside it blocks the process. So nothing waits there. If another program holds the
+ * file, SQLite refuses at once, and a queue repeats the operation by a timer.
  * @module
  */
 import { resolve } from "node:path";
-import type { DatabaseSync, SQLOutputValue, StatementSync } from "node:sqlite";
 import type { Change, Clock, PutResult, Store } from "../platform.ts";
 import { expiryMs } from "./expiry.ts";
-import { explanation, isLocked, openFile } from "./sqlite-file.ts";
-import { keepLog } from "./sqlite-log.ts";
-import { createQueue, type Write } from "./sqlite-queue.ts";
+import { StoreGuard, TIMEOUT_MS } from "./guard.ts";
+import { rowOf, SqliteDatabase } from "./sqlite-database.ts";
+import { explanation } from "./sqlite-file.ts";
+import { SqliteQueue, type Write } from "./sqlite-queue.ts";
 
-/** Where the entries are, and where the time comes from. */
 export interface SqliteStoreOptions {
   /**
-   * The file; it is created, with its folders, if absent. Processes of one machine may share it. Only its owner may read
-   * and write it.
+   * The file, which is created with its folders if absent. Processes of one machine may share it. Only its owner may read and
+   * write it.
    */
   path: string;
+  /** The time by which entries expire. */
   clock: Pick<Clock, "now">;
   /**
-   * How long an operation waits while another program holds the file, in milliseconds; then it rejects. Default 4000.
-   * Reads are held up only by an exclusive lock.
+   * How long an operation waits while another program holds the file, in milliseconds; then it rejects. Only an exclusive lock
+   * delays reads. Default: 4000.
    */
   timeoutMs?: number;
 }
 
-const DEFAULT_TIMEOUT_MS = 4000;
-/** How many entries are looked at for each write, to remove the expired: these cannot outnumber the living for long. */
-const SWEPT_PER_WRITE = 2;
-/** How many versions a process sets aside for itself at once. */
-const VERSIONS_AT_ONCE = 1000;
-
-/** Deno reads a text up to its first NUL only, and no host keeps half of a surrogate pair: refused, not altered. */
-function mustBeText(what: string, text: string): void {
-  if (!text.isWellFormed() || text.includes("\0")) {
-    throw new TypeError(`a ${what} for the SQLite store must be well-formed Unicode without NUL characters`);
-  }
-}
-
-/** The statements of one connection, prepared once. */
-function statementsOf(db: DatabaseSync) {
-  const sql = {
-    begin: db.prepare("BEGIN IMMEDIATE"),
-    commit: db.prepare("COMMIT"),
-    get: db.prepare("SELECT value, metadata, version FROM entries WHERE key = ?1 AND expires > ?2"),
-    find: db.prepare("SELECT rowid, value FROM entries WHERE key = ?1 AND expires > ?2"),
-    change: db.prepare(
-      "UPDATE entries SET version = ?2, expires = ?3, metadata = ?4, value = ?5 WHERE rowid = ?1",
-    ),
-    set: db.prepare(`
-      INSERT INTO entries (key, version, expires, metadata, value) VALUES (?1, ?2, ?3, ?4, ?5)
-      ON CONFLICT (key) DO UPDATE SET
-        version = excluded.version, expires = excluded.expires, metadata = excluded.metadata, value = excluded.value`),
-    create: db.prepare(`
-      INSERT INTO entries (key, version, expires, metadata, value) VALUES (?1, ?2, ?3, ?4, ?5)
-      ON CONFLICT (key) DO UPDATE SET
-        version = excluded.version, expires = excluded.expires, metadata = excluded.metadata, value = excluded.value
-        WHERE entries.expires <= ?6`),
-    // The given version arrives as text and is compared as a number; text that is no number equals none.
-    replace: db.prepare(`
-      UPDATE entries SET version = ?2, expires = ?3, metadata = ?4, value = ?5
-      WHERE key = ?1 AND expires > ?6 AND version = ?7`),
-    delete: db.prepare("DELETE FROM entries WHERE key = ?1"),
-    // A byte FF occurs in no UTF-8 text: the prefix with it behind comes after every key that begins with the prefix.
-    list: db.prepare(`
-      SELECT key, metadata FROM entries
-      WHERE key >= max(?1, ?2) AND key < ?1 || CAST(x'FF' AS TEXT) AND expires > ?3 ORDER BY key LIMIT ?4`),
-    reserve: db.prepare("UPDATE versions SET reserved = reserved + ?1 RETURNING reserved"),
-    sweepEnd: db.prepare("SELECT rowid FROM entries WHERE rowid > ?1 ORDER BY rowid LIMIT 1 OFFSET ?2"),
-    sweep: db.prepare("DELETE FROM entries WHERE rowid > ?1 AND rowid <= ?2 AND expires <= ?3"),
-  };
-
-  // The two that every visitor may need: a row as an array is made in two thirds of the time.
-  sql.get.setReturnArrays(true);
-  sql.find.setReturnArrays(true);
-  return sql;
-}
-
-/** The first row of one of the two statements that return arrays. */
-function rowOf(statement: StatementSync, key: string, nowMs: number) {
-  return statement.get(key, nowMs) as unknown as SQLOutputValue[] | undefined;
-}
-
 /**
- * Opens the store.
- * Where another program holds the file, the operations wait for that.
- * @throws {Error} naming the file and the way out if it cannot be opened, created or understood.
+ * Opens the store. If another program holds the file, the operations wait for it.
+ * @throws {Error} naming the file and a hint if it cannot be opened, created or understood.
  *
  * @example
  * const store = sqliteStore({ path: "./data/millrace.db", clock: { now: Date.now } });
  */
-export function sqliteStore({ path, clock, timeoutMs = DEFAULT_TIMEOUT_MS }: SqliteStoreOptions): Store {
+export function sqliteStore({ path, clock, timeoutMs = TIMEOUT_MS.sqlite }: SqliteStoreOptions): Store {
   const file = resolve(path);
-  const explain = (cause: unknown) => explanation(file, cause);
-  let opened: ReturnType<typeof connect> | null = null;
-  let closed = false;
-  let version = 0;
-  let lastReserved = 0;
-  let sweptTo = 0;
-
-  function connect() {
-    const db = openFile(file);
-    try {
-      return { db, sql: statementsOf(db), log: keepLog(file) };
-    } catch (error) {
-      db.close();
-      throw error;
-    }
-  }
-
-  /** The open file. @throws what SQLite says if it cannot be opened now. */
-  function open() {
-    opened ??= connect();
-    return opened;
-  }
-
-  try {
-    open();
-  } catch (error) {
-    if (!isLocked(error)) throw explain(error);
-  }
-
-  const queue = createQueue({ timeoutMs, commit, explain });
-
-  /** A number that no entry of this file has had before, whoever wrote it. */
-  function nextVersion(): number {
-    if (version === lastReserved) {
-      lastReserved = Number(open().sql.reserve.get(VERSIONS_AT_ONCE)!.reserved);
-      version = lastReserved - VERSIONS_AT_ONCE;
-    }
-    return ++version;
-  }
-
-  /** Goes round and round through all entries, a few for each write, and removes the expired. */
-  function sweep(rows: number, nowMs: number): void {
-    const { sql } = open();
-    const end = sql.sweepEnd.get(sweptTo, rows - 1)?.rowid;
-    sql.sweep.run(sweptTo, end ?? Number.MAX_SAFE_INTEGER, nowMs);
-    sweptTo = end === undefined ? 0 : Number(end);
-  }
-
-  function commit(group: readonly Write[]): unknown[] {
-    const { db, sql, log } = open();
-    sql.begin.run();
-    try {
-      const nowMs = clock.now();
-      const results = group.map((write) => write.run(nowMs));
-      sweep(group.length * SWEPT_PER_WRITE, nowMs);
-      sql.commit.run();
-      log.committed(group.length);
-      return results;
-    } catch (error) {
-      version = lastReserved; // what was reserved in this transaction is not
-      if (db.isTransaction) db.exec("ROLLBACK");
-      throw error;
-    }
-  }
+  // Deno reads a text only up to its first NUL.
+  const guard = new StoreGuard(`SQLite store ${file}`, { keepsNul: false });
+  const database = new SqliteDatabase(file, clock);
+  const queue = new SqliteQueue({
+    timeoutMs,
+    commit: (group) => database.commit(group),
+    explain: (cause) => explanation(file, cause),
+  });
 
   function write<T>(key: string, characters: number, run: (nowMs: number) => T): Promise<T> {
     return new Promise<T>((resolve, reject) => {
@@ -171,25 +57,20 @@ export function sqliteStore({ path, clock, timeoutMs = DEFAULT_TIMEOUT_MS }: Sql
     });
   }
 
-  /** The columns of an entry but for its key and version. */
+  /** The columns of an entry except its key and version. */
   function columnsOf({ value, ttlSeconds, metadata = null }: Change, nowMs: number) {
-    mustBeText("value", value);
+    guard.mustBeText("value", value);
     return [expiryMs(nowMs, ttlSeconds), JSON.stringify(metadata), value] as const;
-  }
-
-  function mustBeUsable(key: string): void {
-    if (closed) throw new Error(`SQLite store ${file}: it is closed`);
-    mustBeText("key", key);
   }
 
   return {
     traits: { name: "sqlite", readAfterWrite: true, durable: true, shared: true },
 
     get(key) {
-      mustBeUsable(key);
-      queue.flushKey(key); // a process reads what it wrote
+      guard.mustBeUsable(key);
+      queue.flushKey(key); // a process reads its own writes
       return queue.read(() => {
-        const row = rowOf(open().sql.get, key, clock.now());
+        const row = rowOf(database.sql.get, key, clock.now());
         if (row === undefined) return null;
         const [value, metadata, version] = row;
         return { value: value as string, metadata: JSON.parse(metadata as string), version: String(version) };
@@ -197,11 +78,11 @@ export function sqliteStore({ path, clock, timeoutMs = DEFAULT_TIMEOUT_MS }: Sql
     },
 
     async put(key, value, { ifVersion, ...rest } = {}) {
-      mustBeUsable(key);
+      guard.mustBeUsable(key);
       const columns = columnsOf({ value, ...rest }, clock.now());
       return write<PutResult>(key, value.length, (nowMs) => {
-        const { sql } = open();
-        const next = nextVersion();
+        const { sql } = database;
+        const next = database.nextVersion();
         const { changes } =
           ifVersion === undefined
             ? sql.set.run(key, next, ...columns)
@@ -214,13 +95,13 @@ export function sqliteStore({ path, clock, timeoutMs = DEFAULT_TIMEOUT_MS }: Sql
 
     update: (key, decide) =>
       new Promise((resolve, reject) => {
-        mustBeUsable(key);
+        guard.mustBeUsable(key);
         let fault: { reason: unknown } | null = null;
         queue.write({
           key,
           characters: 0,
           run(nowMs) {
-            const { sql } = open();
+            const { sql } = database;
             fault = null;
             const row = rowOf(sql.find, key, nowMs);
             let columns: ReturnType<typeof columnsOf>;
@@ -229,11 +110,11 @@ export function sqliteStore({ path, clock, timeoutMs = DEFAULT_TIMEOUT_MS }: Sql
               if (change === null) return;
               columns = columnsOf(change, nowMs);
             } catch (reason) {
-              fault = { reason }; // of this key alone: the others of the group are written
+              fault = { reason }; // of this key alone: the rest of the group is written
               return;
             }
-            if (row === undefined) sql.set.run(key, nextVersion(), ...columns);
-            else sql.change.run(row[0]!, nextVersion(), ...columns);
+            if (row === undefined) sql.set.run(key, database.nextVersion(), ...columns);
+            else sql.change.run(row[0]!, database.nextVersion(), ...columns);
           },
           resolve: () => (fault === null ? resolve() : reject(fault.reason)),
           reject,
@@ -241,16 +122,16 @@ export function sqliteStore({ path, clock, timeoutMs = DEFAULT_TIMEOUT_MS }: Sql
       }),
 
     async delete(key) {
-      mustBeUsable(key);
-      await write(key, 0, () => open().sql.delete.run(key));
+      guard.mustBeUsable(key);
+      await write(key, 0, () => database.sql.delete.run(key));
     },
 
     async list(prefix, { limit = 1000, cursor } = {}) {
-      mustBeUsable(prefix);
+      guard.mustBeUsable(prefix);
       queue.flush();
-      // One row more than asked for: its key is where the next page begins.
+      // One row more than the page: its key is the cursor of the next page.
       const rows = await queue.read(() =>
-        open().sql.list.all(prefix, cursor ?? prefix, clock.now(), limit + 1),
+        database.sql.list.all(prefix, cursor ?? prefix, clock.now(), limit + 1),
       );
       return {
         entries: rows
@@ -261,16 +142,10 @@ export function sqliteStore({ path, clock, timeoutMs = DEFAULT_TIMEOUT_MS }: Sql
     },
 
     async close() {
-      if (closed) return;
-      closed = true;
+      if (guard.isClosed) return;
+      guard.close();
       await queue.end();
-      if (opened === null) return;
-      await opened.log.close();
-      try {
-        opened.db.close();
-      } catch (error) {
-        throw explain(error);
-      }
+      await database.close();
     },
   };
 }

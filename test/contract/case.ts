@@ -3,14 +3,14 @@
  * @module
  */
 
-/** One promise of a port, put to the test. */
+/** One test of a promise of a port. */
 export interface ContractCase {
   name: string;
   /** Rejects if the promise is broken. */
   run(): Promise<void>;
 }
 
-/** How one case ended; `fault` is `null` if the promise held. */
+/** The result of a case; `fault` is `null` if the promise holds. */
 export interface ContractResult {
   name: string;
   fault: string | null;
@@ -35,7 +35,7 @@ export function ok(condition: unknown, what: string): asserts condition {
   if (!condition) throw new Error(`broken promise: ${what}`);
 }
 
-/** @throws {Error} unless both are the same as JSON, in whatever order an object's fields come. */
+/** @throws {Error} unless both are equal as JSON, for any order of fields. */
 export function same(actual: unknown, expected: unknown, what: string): void {
   const [is, shouldBe] = [JSON.stringify(actual, inOrder), JSON.stringify(expected, inOrder)];
   ok(is === shouldBe, `${what}: got ${excerpt(is)}, expected ${excerpt(shouldBe)}`);
@@ -46,13 +46,13 @@ export async function rejection(work: Promise<unknown>, what: string): Promise<E
   try {
     await work;
   } catch (error) {
-    ok(error instanceof Error, `${what}: rejected with something that is no Error`);
+    ok(error instanceof Error, `${what}: rejected with something that is not an Error`);
     return error;
   }
   throw new Error(`broken promise: ${what}: it did not reject`);
 }
 
-/** For `JSON.stringify`: an object's fields by name. */
+/** For `JSON.stringify`: sorts the fields of objects by name. */
 function inOrder(_key: string, value: unknown): unknown {
   if (typeof value !== "object" || value === null || Array.isArray(value)) return value;
   return Object.fromEntries(Object.entries(value).sort(([a], [b]) => (a < b ? -1 : 1)));

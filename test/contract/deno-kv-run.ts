@@ -1,16 +1,17 @@
 /**
  * Runs {@link denoKvSuites} on Deno and writes the results to standard output as JSON: an array of
- * `{ suite, name, fault }`. With `count PATH TIMES` it adds one to a counter in a file instead, so many times, by
+ * `{ suite, name, fault }`. With `count PATH TIMES` it instead increments a counter in a file TIMES times, by
  * compare-and-swap.
  * @module
  */
 import process from "node:process";
 import { denoKvStore } from "../../runtime/stores/deno-kv.ts";
+import { systemClock } from "../support/system-clock.ts";
 import { runCases } from "./case.ts";
 import { denoKvSuites } from "./deno-kv.ts";
 
 async function count(path: string, times: number): Promise<void> {
-  const store = denoKvStore({ path, clock: { now: Date.now } });
+  const store = denoKvStore({ path, clock: systemClock });
   for (let done = 0; done < times; ) {
     const entry = await store.get("counter");
     const next = `${Number(entry?.value ?? 0) + 1}`;

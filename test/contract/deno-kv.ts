@@ -1,5 +1,5 @@
 /**
- * The suites of Deno KV, in files of this machine: the store and the graph on it. For Deno alone.
+ * The suites for Deno KV in files of this machine: the store and the graph on it. Runs on Deno only.
  * @module
  */
 import { mkdtempSync, readdirSync, rmSync, statSync } from "node:fs";
@@ -8,6 +8,7 @@ import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import { denoKvStore } from "../../runtime/stores/deno-kv.ts";
 import { manualClock } from "../support/manual-clock.ts";
+import { systemClock } from "../support/system-clock.ts";
 import { type ContractCase, same } from "./case.ts";
 import { graphContract } from "./graph.ts";
 import { type StoreHarness, storeContract } from "./store.ts";
@@ -18,7 +19,8 @@ const denoKv: StoreHarness = {
   open() {
     const clock = manualClock();
     const folder = mkdtempSync(join(tmpdir(), "millrace-"));
-    const open = () => denoKvStore({ path: join(folder, "contract.kv"), clock });
+    const open = () =>
+      denoKvStore({ path: join(folder, "contract.kv"), clock: { ...systemClock, now: clock.now } });
     const store = open();
     return {
       store,
@@ -36,11 +38,11 @@ declare const Deno: { openKv(path?: string): Promise<unknown> };
 
 const files: readonly ContractCase[] = [
   {
-    name: "a new file that another process holds is opened once that lets it go",
+    name: "opens a new file once another process releases it",
     async run() {
       const folder = mkdtempSync(join(tmpdir(), "millrace-"));
       const path = join(folder, "new.kv");
-      const store = denoKvStore({ path, clock: manualClock() });
+      const store = denoKvStore({ path, clock: systemClock });
       const other = new DatabaseSync(path);
       other.exec("BEGIN IMMEDIATE");
       const { openKv } = Deno;
@@ -65,12 +67,11 @@ const files: readonly ContractCase[] = [
     },
   },
   {
-    name: "reads do not wait for writes that another process holds up, and those are given up in time",
+    name: "while another process holds the write lock, reads do not wait and writes time out",
     async run() {
-      // Safe first, section 5: another process holds the write lock.
       const folder = mkdtempSync(join(tmpdir(), "millrace-"));
       const path = join(folder, "locked.kv");
-      const store = denoKvStore({ path, clock: manualClock() });
+      const store = denoKvStore({ path, clock: systemClock });
       await store.put("a", "1");
       const other = new DatabaseSync(path);
       other.exec("BEGIN IMMEDIATE");
@@ -100,11 +101,11 @@ const files: readonly ContractCase[] = [
     },
   },
   {
-    name: "the file is readable for its owner only",
+    name: "only the owner can read the file",
     async run() {
       const folder = mkdtempSync(join(tmpdir(), "millrace-"));
       const path = join(folder, "private.kv");
-      const store = denoKvStore({ path, clock: manualClock() });
+      const store = denoKvStore({ path, clock: systemClock });
       try {
         await store.put("a", "1");
         const modes = readdirSync(folder).map((name) =>

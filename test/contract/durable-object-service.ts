@@ -1,6 +1,6 @@
 /**
- * A Worker that puts its store and its limiter to the test where they run. `/N` runs case N of the suites and answers with
- * its result as JSON; `/add?member=N` adds a member to one entry, `/members` reads it; `/sweep` shows what an alarm does.
+ * A Worker that runs the suites of its store and limiter on their host. `/N` runs case N of the suites and returns its result as
+ * JSON; `/add?member=N` adds a member to one entry, `/members` reads it; `/sweep` shows what an alarm does.
  * @module
  */
 import { env } from "cloudflare:workers";
@@ -11,10 +11,10 @@ import { type Namespace, objectCalls, type Remote } from "../../worker/hosts/clo
 import { runCases } from "./case.ts";
 import { durableObjectSuites, type World } from "./durable-object-suites.ts";
 
-/** Time stands still but for `advance`. Objects and requests of one Worker share an isolate here, and so this. */
+/** Time moves only by `advance`. Objects and requests of one Worker share an isolate here, and so this clock. */
 let nowMs = Date.now();
 
-/** An object whose clock is ours, and that shows what it holds. */
+/** An object with the clock of the test, which shows its entries. */
 export class Tested extends Millrace {
   protected override now(): number {
     return nowMs;
@@ -32,7 +32,7 @@ export class Tested extends Millrace {
   }
 }
 
-/** The suites ask for much at once, and a busy machine may take its time. */
+/** A long timeout: the suites make many requests at once, and the machine may be busy. */
 const TIMEOUT_MS = 100_000;
 const calls = objectCalls<Tested>(env.MILLRACE as Namespace<Remote<Tested>>, TIMEOUT_MS);
 
@@ -48,7 +48,7 @@ function world(name: string): World {
   };
 }
 
-/** One attempt after the other until the member is in. */
+/** Repeats attempts until the member is added. */
 async function addMember(member: string): Promise<void> {
   const store = world("shared").open("ec:");
   for (;;) {

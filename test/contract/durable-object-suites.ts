@@ -4,7 +4,7 @@ import { graphContract } from "./graph.ts";
 import { limiterContract } from "./limiter.ts";
 import { type StoreHarness, storeContract } from "./store.ts";
 
-/** What one case runs in. */
+/** The environment of one case. */
 export interface World {
   /** @param spread which keys are spread over several objects */
   open(spread: string): Store;
@@ -12,7 +12,7 @@ export interface World {
   advance(ms: number): void;
 }
 
-/** The suites of what Cloudflare has, by name. */
+/** The suites for Cloudflare, by name. */
 export function durableObjectSuites(world: () => World): [string, ContractCase[]][] {
   const harness = (spread: string): StoreHarness => ({
     traits: { name: "durable-object", readAfterWrite: true, durable: true, shared: true },
@@ -29,7 +29,7 @@ export function durableObjectSuites(world: () => World): [string, ContractCase[]
     },
   });
   return [
-    // Many of the suite's keys begin like this and many do not; the empty prefix lists both.
+    // Many keys of the suite have this prefix and many do not; the empty prefix lists both.
     ["durable-object store", storeContract(harness("k"))],
     ["graph on durable-object", graphContract(harness("ec:"))],
     ["durable-object limiter", limiter],

@@ -1,7 +1,7 @@
 /**
- * A service for Fastly Compute that puts its stores and limiters to the test where they run. `/N` runs case N of
- * {@link cases} and answers with its result as JSON; `/add?member=N` adds a member to one entry that all instances of
- * the service share, `/members` reads it; `/erl` counts in a rate counter and says what it then reads.
+ * A service for Fastly Compute that runs the suites of its stores and limiters on their host. `/N` runs case N of {@link cases} and
+ * returns its result as JSON; `/add?member=N` adds a member to one entry that all instances of the service share, `/members` reads
+ * it; `/erl` counts in a rate counter and returns what it then reads.
  * @module
  */
 import { RateCounter } from "fastly:edge-rate-limiter";
@@ -22,7 +22,7 @@ const after: Clock["after"] = (delayMs, callback) => {
   return () => clearTimeout(timer);
 };
 
-/** A KV store that no other case uses; time stands still but for `advance`, pauses are real. */
+/** A KV store for one case. Time moves only by `advance`; pauses are real. */
 function world(name: string): World {
   let nowMs = Date.now();
   const clock: Clock = { now: () => nowMs, after };
@@ -38,7 +38,7 @@ function world(name: string): World {
 
 const shared = () => fastlyKvStore({ open: () => new KVStore("shared"), clock: { now: Date.now, after } });
 
-/** One attempt after the other until the member is in; how many were lost. */
+/** Repeats attempts until the member is added. @returns number of lost races */
 async function addMember(member: string): Promise<number> {
   const store = shared();
   for (let lost = 0; ; lost++) {

@@ -4,14 +4,14 @@ import { graphContract } from "./graph.ts";
 import { limiterContract } from "./limiter.ts";
 import { type StoreHarness, storeContract } from "./store.ts";
 
-/** What one case runs in. */
+/** The environment of one case. */
 export interface World {
   open(): Store;
   limiter(): RateLimiter;
   advance(ms: number): void;
 }
 
-/** The suites of what Fastly Compute has, by name. */
+/** The suites for Fastly Compute, by name. */
 export function fastlySuites(world: () => World): [string, ContractCase[]][] {
   const store: StoreHarness = {
     traits: { name: "fastly-kv", readAfterWrite: false, durable: true, shared: true },

@@ -1,5 +1,5 @@
 /**
- * What the identity graph promises on every store: nobody's write is lost, a withdrawal stands.
+ * The contract of the identity graph on every store: no write is lost, a withdrawal holds.
  * @module
  */
 import { minimalEntry } from "../../runtime/ec/graph/entry.ts";
@@ -13,7 +13,7 @@ const WRITERS = 300;
 
 const random: Random = { fill: (target) => void crypto.getRandomValues(target) };
 
-/** Pauses are real here, the time of day is not: it only has to stand still. */
+/** Timers are real; the time of day stands still. */
 const clock: Clock = {
   now: () => 1_800_000_000_000,
   after(delayMs, callback) {
@@ -26,10 +26,10 @@ const clock: Clock = {
 export function graphContract(harness: StoreHarness): ContractCase[] {
   return [
     {
-      name: `${WRITERS} partners that write to one id at once lose nothing`,
+      name: `no write of ${WRITERS} simultaneous partners to one id is lost`,
       async run() {
         const { store, again, dispose } = await harness.open();
-        // Two instances where the store can be shared, so that races between processes are in it.
+        // Two instances if the store can be shared, so that processes race.
         const second = again === undefined ? store : await again();
         const graphs = [createGraph(store, clock, random), createGraph(second, clock, random)];
         try {
@@ -49,7 +49,7 @@ export function graphContract(harness: StoreHarness): ContractCase[] {
       },
     },
     {
-      name: "a withdrawal among many writers stands, whatever comes before and after it",
+      name: "a withdrawal among many writers holds, for any order of writes",
       async run() {
         const { store, dispose } = await harness.open();
         const graph = createGraph(store, clock, random);
@@ -70,7 +70,7 @@ export function graphContract(harness: StoreHarness): ContractCase[] {
       },
     },
     {
-      name: "a deletion among many writers of two instances holds, whatever comes before and after it",
+      name: "a deletion among many writers of two instances holds, for any order of writes",
       async run() {
         const { store, again, dispose } = await harness.open();
         const second = again === undefined ? store : await again();

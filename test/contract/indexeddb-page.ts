@@ -1,5 +1,5 @@
 /**
- * The script of a page that puts the browser's store to the test: `runCase(n)` runs case n of the suites.
+ * The script of a page that runs the suites on the store of the browser: `runCase(n)` runs case n.
  * @module
  */
 import { indexedDbStore } from "../../runtime/stores/indexeddb.ts";

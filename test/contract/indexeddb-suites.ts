@@ -26,7 +26,7 @@ const harness: StoreHarness = {
   },
 };
 
-/** The suites of what a browser has, by name. Its limiter is the one on any store, which is put to the test elsewhere. */
+/** The suites for a browser, by name. Its limiter is the one on any store, which other tests cover. */
 export const indexedDbSuites: [string, ContractCase[]][] = [
   ["indexeddb store", storeContract(harness)],
   ["graph on indexeddb", graphContract(harness)],

@@ -1,26 +1,26 @@
 /**
- * What every {@link RateLimiter} promises. An adapter is a file, plus a call of this.
+ * The contract of every {@link RateLimiter}. A new adapter is one file and a call of this.
  * @module
  */
 import type { RateLimit, RateLimiter, TakeResult } from "../../runtime/platform.ts";
 import { type ContractCase, ok, same } from "./case.ts";
 
-/** A limiter that has counted nothing yet, and the world around it. */
+/** A new limiter and its environment. */
 export interface LimiterUnderTest {
   limiter: RateLimiter;
-  /** Lets time pass, as the limiter sees it; a negative time sets its clock back. */
+  /** Moves the clock of the limiter; a negative time sets it back. */
   advance(ms: number): void | Promise<void>;
   dispose(): void | Promise<void>;
 }
 
-/** How to get at a limiter, and what may be asked of it. */
+/** How to create a limiter, and what it can do. */
 export interface LimiterHarness {
-  /** Whether `advance` takes negative times; false for a limiter whose clock is out of reach. */
+  /** Whether `advance` accepts negative times; false if the test cannot set the clock of the limiter. */
   clockCanBeSetBack: boolean;
   open(): LimiterUnderTest | Promise<LimiterUnderTest>;
 }
 
-/** Up to here a limit is exact in both directions; beyond, it may refuse early by this part of the window. */
+/** Up to this limit, windows are exact in both directions; above, a refusal may last longer by this part of the window. */
 const EXACT_LIMIT = 64;
 const EARLY = 1 / 16;
 
@@ -55,7 +55,7 @@ export function limiterContract(harness: LimiterHarness): ContractCase[] {
     same([refused.admitted, refused.remaining], [false, 0], "the take after the limit");
   });
 
-  promise("counts each key on its own", async ({ limiter }) => {
+  promise("counts each key separately", async ({ limiter }) => {
     const rate = { limit: 2, windowMs: 60_000 };
     const keys = ["a", "b", "aa", "a ", "", "A", "ä", "😀", "k".repeat(300), `${"k".repeat(299)}l`];
     for (const key of keys) {
@@ -67,7 +67,7 @@ export function limiterContract(harness: LimiterHarness): ContractCase[] {
     }
   });
 
-  promise("holds a limit and a window of their own for each key", async ({ limiter, advance }) => {
+  promise("applies a separate limit and window to each key", async ({ limiter, advance }) => {
     const [slow, fast] = [
       { limit: 1, windowMs: 300_000 },
       { limit: 30, windowMs: 1000 },
@@ -81,22 +81,25 @@ export function limiterContract(harness: LimiterHarness): ContractCase[] {
     ok((await limiter.take("slow", slow)).admitted, "the slow key is free after its own window");
   });
 
-  promise("admits no more across a boundary of fixed windows", async ({ limiter, advance }) => {
-    const rate = { limit: 10, windowMs: 1000 };
-    for (let offset = 0; offset < 1000; offset += 125) {
-      const key = `at ${offset}`;
-      same(await takeMany(limiter, key, rate, 10), 10, "the first ten");
-      await advance(875);
-      same(await takeMany(limiter, key, rate, 10), 0, "how many pass within the same window");
-      await advance(124);
-      same(await takeMany(limiter, key, rate, 10), 0, "how many pass in the window's last millisecond");
-      await advance(1);
-      same(await takeMany(limiter, key, rate, 11), 10, "how many pass a whole window later");
-      await advance(125);
-    }
-  });
+  promise(
+    "admits no more than the limit across a boundary of fixed windows",
+    async ({ limiter, advance }) => {
+      const rate = { limit: 10, windowMs: 1000 };
+      for (let offset = 0; offset < 1000; offset += 125) {
+        const key = `at ${offset}`;
+        same(await takeMany(limiter, key, rate, 10), 10, "the first ten");
+        await advance(875);
+        same(await takeMany(limiter, key, rate, 10), 0, "how many pass within the same window");
+        await advance(124);
+        same(await takeMany(limiter, key, rate, 10), 0, "how many pass in the window's last millisecond");
+        await advance(1);
+        same(await takeMany(limiter, key, rate, 11), 10, "how many pass a whole window later");
+        await advance(125);
+      }
+    },
+  );
 
-  promise("lets each take go as it leaves the window", async ({ limiter, advance }) => {
+  promise("each take leaves the window at its own time", async ({ limiter, advance }) => {
     const rate = { limit: 5, windowMs: 1000 };
     for (let n = 0; n < 5; n++) {
       ok((await limiter.take("key", rate)).admitted, `take ${n}`);
@@ -112,7 +115,7 @@ export function limiterContract(harness: LimiterHarness): ContractCase[] {
     }
   });
 
-  promise("says how long until the same take is admitted", async ({ limiter, advance }) => {
+  promise("retryAfterMs is the time until the same take is admitted", async ({ limiter, advance }) => {
     const next = random(7);
     for (const limit of [1, 2, 10, 64, 65, 300]) {
       const rate = { limit, windowMs: 10_000 };
@@ -138,7 +141,7 @@ export function limiterContract(harness: LimiterHarness): ContractCase[] {
     }
   });
 
-  promise("says how many more are admitted now", async ({ limiter, advance }) => {
+  promise("remaining is the number of further takes that are admitted", async ({ limiter, advance }) => {
     const next = random(8);
     for (const limit of [1, 2, 10, 64, 65, 300]) {
       const rate = { limit, windowMs: 10_000 };
@@ -161,7 +164,7 @@ export function limiterContract(harness: LimiterHarness): ContractCase[] {
     }
   });
 
-  promise("counts no refused take", async ({ limiter, advance }) => {
+  promise("refused takes do not count", async ({ limiter, advance }) => {
     const rate = { limit: 3, windowMs: 1000 };
     await takeMany(limiter, "key", rate, 3);
     for (let ms = 0; ms < 999; ms += 37) {
@@ -172,7 +175,7 @@ export function limiterContract(harness: LimiterHarness): ContractCase[] {
     same(await takeMany(limiter, "key", rate, 5), 3, "how many pass after a window of refusals");
   });
 
-  promise("admits exactly the limit of takes that race", async ({ limiter }) => {
+  promise("admits exactly the limit of racing takes", async ({ limiter }) => {
     const rate = { limit: 50, windowMs: 60_000 };
     const takes = await Promise.all(Array.from({ length: 400 }, () => limiter.take("key", rate)));
     same(takes.filter(({ admitted }) => admitted).length, 50, "how many of 400 takes at once are admitted");
@@ -182,7 +185,7 @@ export function limiterContract(harness: LimiterHarness): ContractCase[] {
 
   for (const limit of [1, 3, 30, 64, 65, 100, 700]) {
     promise(
-      `never exceeds ${limit} in any window, nor refuses without need`,
+      `never admits more than ${limit} in any window, and refuses only if necessary`,
       async ({ limiter, advance }) => {
         for (const windowMs of [1000, 60_000, 3_600_000]) {
           await followsModel(limiter, advance, { limit, windowMs }, random(limit + windowMs));
@@ -192,7 +195,7 @@ export function limiterContract(harness: LimiterHarness): ContractCase[] {
   }
 
   if (harness.clockCanBeSetBack) {
-    promise("admits nothing more when its clock is set back", async ({ limiter, advance }) => {
+    promise("admits no further take when its clock is set back", async ({ limiter, advance }) => {
       const rate = { limit: 4, windowMs: 1000 };
       await advance(5000);
       same(await takeMany(limiter, "key", rate, 10), 4, "how many pass at first");
@@ -206,7 +209,7 @@ export function limiterContract(harness: LimiterHarness): ContractCase[] {
       same(await takeMany(limiter, "key", rate, 10), 4, "how many pass a window later");
     });
 
-    promise("shuts no key for longer than its window when its clock was far ahead", async (under) => {
+    promise("after a clock was far ahead, no key refuses for longer than its window", async (under) => {
       const { limiter, advance } = under;
       const rate = { limit: 4, windowMs: 1000 };
       for (const ahead of [2 * 3_600_000, 365 * 86_400_000]) {
@@ -234,7 +237,7 @@ export function limiterContract(harness: LimiterHarness): ContractCase[] {
   return cases;
 }
 
-/** Takes at random moments, in bursts and lulls, against a list of when takes were admitted. */
+/** Takes at random times, in bursts and pauses, compared with a list of the times of admitted takes. */
 async function followsModel(
   limiter: RateLimiter,
   advance: LimiterUnderTest["advance"],
@@ -249,7 +252,7 @@ async function followsModel(
   let refusals = 0;
   const stretch = Math.ceil(1.5 * limit) + 20;
   for (let n = 0; n < 8 * stretch; n++) {
-    // By turns more, as many, many more and fewer takes than may pass, with a lull in between.
+    // In turn more, as many, many more and fewer takes than the limit, with pauses between.
     const pace = [0.3, 1, 0.01, 3][Math.floor(n / stretch) % 4]!;
     const step = n % stretch === 0 ? windowMs * next() : (windowMs / limit) * pace * 2 * next();
     nowMs += Math.floor(step);
@@ -268,7 +271,7 @@ async function followsModel(
   ok(refusals > limit && admitted.length > limit, "the schedule has refusals and admissions");
 }
 
-/** What is true of every answer. */
+/** What holds for every result. */
 function sane(take: TakeResult, { limit, windowMs }: RateLimit): void {
   const { admitted, remaining, retryAfterMs } = take;
   ok(
@@ -281,7 +284,7 @@ function sane(take: TakeResult, { limit, windowMs }: RateLimit): void {
   ok(admitted || remaining === 0, "a refused take has nothing remaining");
 }
 
-/** How many of `count` takes are admitted. */
+/** Number of admitted takes of `count`. */
 async function takeMany(limiter: RateLimiter, key: string, rate: RateLimit, count: number): Promise<number> {
   let admitted = 0;
   for (let n = 0; n < count; n++) if ((await limiter.take(key, rate)).admitted) admitted++;

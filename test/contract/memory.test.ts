@@ -2,7 +2,7 @@ import { expect, test } from "vitest";
 import { memoryStore } from "../../runtime/stores/memory.ts";
 import { manualClock } from "../support/manual-clock.ts";
 
-test("a full memory store refuses what is new, keeps what it has, and says so", async () => {
+test("a full memory store refuses new entries with the reason and keeps its entries", async () => {
   const store = memoryStore({ clock: manualClock(), maxBytes: 10_000 });
   const value = "v".repeat(1000);
   for (const key of ["a", "b", "c", "d"]) expect((await store.put(key, value)).ok).toBe(true);
@@ -18,11 +18,11 @@ test("a full memory store refuses what is new, keeps what it has, and says so", 
   expect((await store.put("f", value)).ok).toBe(true);
 });
 
-test("expired entries give their room back as others are written", async () => {
+test("later writes free the room of expired entries", async () => {
   const clock = manualClock();
   const store = memoryStore({ clock, maxBytes: 1_000_000 });
   const value = "v".repeat(100);
-  // Ten times what fits, and never more than a third of it alive.
+  // Ten times the capacity in total, at most a third of it live at any time.
   for (let n = 0; n < 25_000; n++) {
     expect((await store.put(`key${n}`, value, { ttlSeconds: 60 })).ok).toBe(true);
     clock.advance(80);

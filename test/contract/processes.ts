@@ -1,5 +1,5 @@
 /**
- * The suites of what every plain process (Node, Bun, Deno) has: stores in memory and in SQLite, the local limiter.
+ * The suites for every process (Node, Bun, Deno): stores in memory and in SQLite, the local limiter.
  * @module
  */
 import { mkdtempSync, rmSync } from "node:fs";
@@ -11,7 +11,7 @@ import { memoryStore } from "../../runtime/stores/memory.ts";
 import { sqliteStore } from "../../runtime/stores/sqlite.ts";
 import { createHotPath } from "../../wasm/hotpath.ts";
 import { inlineKernels } from "../../wasm/inline.ts";
-import { lateSqliteStore } from "../../worker/hosts/process/process-host.ts";
+import { lazySqliteStore } from "../../worker/hosts/process/process-host.ts";
 import { manualClock } from "../support/manual-clock.ts";
 import type { ContractCase } from "./case.ts";
 import { graphContract } from "./graph.ts";
@@ -46,7 +46,7 @@ const sqlite = (openAt: (path: string, clock: Clock) => Store): StoreHarness => 
   },
 });
 const opened = sqlite((path, clock) => sqliteStore({ path, clock }));
-const openedLate = sqlite(lateSqliteStore);
+const openedLazily = sqlite(lazySqliteStore);
 
 const random = { fill: (target: Uint8Array<ArrayBuffer>) => void crypto.getRandomValues(target) };
 
@@ -63,9 +63,9 @@ const local: LimiterHarness = {
 export const suites: Readonly<Record<string, readonly ContractCase[]>> = {
   "memory store": storeContract(memory),
   "sqlite store": storeContract(opened),
-  "sqlite store, opened late": storeContract(openedLate),
+  "sqlite store, opened lazily": storeContract(openedLazily),
   "sqlite store and other programs": sqliteLockContract(),
   "graph in memory": graphContract(memory),
-  "graph on sqlite": graphContract(openedLate),
+  "graph on sqlite": graphContract(openedLazily),
   "local limiter": limiterContract(local),
 };

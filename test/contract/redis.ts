@@ -1,25 +1,26 @@
 /**
- * The suites of what Redis has to hold, on the server or the Cluster at a URL: the store, the graph on it, the limiter.
+ * The suites for the server or Cluster at a URL of Redis: the store, the graph on it, the limiter.
  * @module
  */
 import { redisLimiter } from "../../runtime/limiters/redis.ts";
 import { connectRedis, redisStore } from "../../runtime/stores/redis.ts";
 import { manualClock } from "../support/manual-clock.ts";
+import { systemClock } from "../support/system-clock.ts";
 import type { ContractCase } from "./case.ts";
 import { graphContract } from "./graph.ts";
 import { type LimiterHarness, limiterContract } from "./limiter.ts";
 import { type StoreHarness, storeContract } from "./store.ts";
 
-/** Longer than any case: how fast the machine is decides nothing. */
+/** Longer than any case, so that a slow machine fails no case. */
 const TIMEOUT_MS = 60_000;
 
 let worlds = 0;
 
-/** Suites by name. @param name of what is behind the URL. */
+/** Suites by name. @param name of the server or Cluster at the URL. */
 export function redisSuites(name: string, url: string): Record<string, readonly ContractCase[]> {
-  /** A part of the database that no other case uses. */
+  /** A URL with a prefix for one case. */
   const part = () => `${url}/?prefix=${process.pid}-${worlds++}-*%5B?%5D-`;
-  const connect = (at: string) => connectRedis({ url: at, timeoutMs: TIMEOUT_MS });
+  const connect = (at: string) => connectRedis({ url: at, timeoutMs: TIMEOUT_MS, clock: systemClock });
 
   const store: StoreHarness = {
     traits: { name: "redis", readAfterWrite: true, durable: true, shared: true },
@@ -32,7 +33,7 @@ export function redisSuites(name: string, url: string): Record<string, readonly 
     },
   };
 
-  /** Takes by turns through two connections: instances that share a Redis. */
+  /** Takes alternately through two connections: two instances that share a Redis. */
   const limiter: LimiterHarness = {
     clockCanBeSetBack: true,
     open() {

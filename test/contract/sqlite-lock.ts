@@ -1,8 +1,6 @@
 /**
- * What the SQLite store promises while another connection holds its file, and of what it leaves in its files. Runs on every
- * host that has `node:sqlite`.
- *
- * Safe first, section 5: another process holds SQLite's write lock. Section 6: ids in clear in the file and its log.
+ * What the SQLite store promises while another connection holds its file, and about the content of its files. Runs on every host
+ * that has `node:sqlite`.
  * @module
  */
 import {
@@ -28,16 +26,16 @@ import { type ContractCase, ok, rejection, same } from "./case.ts";
 
 /** Longer than any case takes. */
 const LONG_MS = 60_000;
-/** Shorter than any lock is held here. */
+/** Shorter than the time for which any lock is held here. */
 const SHORT_MS = 50;
-/** How many turns of the event loop are counted. One that waits inside of SQLite would let none pass. */
+/** Turns of the event loop that are counted. A wait inside SQLite would block all of them. */
 const TURNS = 200;
 
 interface World {
   path: string;
   folder: string;
   open(timeoutMs?: number): Store;
-  /** A second connection that holds a lock, until its result is called. */
+  /** Opens a second connection that holds a lock. @returns a function that releases it */
   hold(sql?: string): () => void;
 }
 
@@ -46,7 +44,7 @@ const turns = async () => {
   for (let n = 0; n < TURNS; n++) await turn();
 };
 
-/** Whether work is over after some turns of the event loop. */
+/** Whether work settles within some turns of the event loop. */
 async function isOver(work: Promise<unknown>): Promise<boolean> {
   let over = false;
   const note = () => {
@@ -109,7 +107,7 @@ export function sqliteLockContract(): ContractCase[] {
 
   return [
     promise(
-      "lets the event loop turn and answers reads at once while the write lock is held",
+      "while another program holds the write lock, the event loop turns and reads are synchronous",
       async (world) => {
         const store = world.open();
         await store.put("there", "value");
@@ -128,7 +126,7 @@ export function sqliteLockContract(): ContractCase[] {
       },
     ),
 
-    promise("makes the writes that waited in their order", async (world) => {
+    promise("delayed writes are done in their order", async (world) => {
       const store = world.open();
       await store.put("key", "0");
       const release = world.hold();
@@ -150,7 +148,7 @@ export function sqliteLockContract(): ContractCase[] {
       same((await store.get("key"))?.value, "123", "the value");
     }),
 
-    promise("rejects a write that waited its time, and says why", async (world) => {
+    promise("a write that waits longer than the timeout rejects with the reason", async (world) => {
       const store = world.open(SHORT_MS);
       const release = world.hold();
       const works = [store.put("a", "secret"), store.update!("b", () => ({ value: "x" })), store.delete("c")];
@@ -164,7 +162,7 @@ export function sqliteLockContract(): ContractCase[] {
       same((await store.get("a"))?.value, "value", "what was written");
     }),
 
-    promise("bounds the writes that wait, in number", async (world) => {
+    promise("the number of queued writes is bounded", async (world) => {
       const store = world.open();
       const release = world.hold();
       const puts = Array.from({ length: 20_500 }, (_, n) => store.put(`key${n}`, "value"));
@@ -181,7 +179,7 @@ export function sqliteLockContract(): ContractCase[] {
       );
     }),
 
-    promise("bounds the writes that wait, in size", async (world) => {
+    promise("the size of queued writes is bounded", async (world) => {
       const store = world.open();
       const release = world.hold();
       const value = "v".repeat(1024 * 1024);
@@ -193,7 +191,7 @@ export function sqliteLockContract(): ContractCase[] {
       same(written.length, 64, "the writes that fit");
     }),
 
-    promise("opens while the file is locked, and goes on when it is not", async (world) => {
+    promise("opens a locked file, and works once it is unlocked", async (world) => {
       await world.open().close();
       const release = world.hold("PRAGMA locking_mode = EXCLUSIVE; BEGIN EXCLUSIVE");
       const store = world.open();
@@ -206,27 +204,33 @@ export function sqliteLockContract(): ContractCase[] {
       same((await store.get("key"))?.value, "value", "what was written");
     }),
 
-    promise("makes a new file that another connection holds in the old journal mode", async (world) => {
-      writeFileSync(world.path, "");
-      const release = world.hold();
-      const store = world.open();
-      const put = store.put("key", "value");
-      ok(!(await isOver(put)), "it waits");
-      release();
-      ok((await put).ok, "the write is made");
-    }),
+    promise(
+      "creates its tables in a new file that another connection holds in the old journal mode",
+      async (world) => {
+        writeFileSync(world.path, "");
+        const release = world.hold();
+        const store = world.open();
+        const put = store.put("key", "value");
+        ok(!(await isOver(put)), "it waits");
+        release();
+        ok((await put).ok, "the write is made");
+      },
+    ),
 
-    promise("rejects a read that waited its time, and the bound of reads holds", async (world) => {
-      await world.open().close();
-      const release = world.hold("PRAGMA locking_mode = EXCLUSIVE; BEGIN EXCLUSIVE");
-      const store = world.open(SHORT_MS);
-      const { message } = await rejection(Promise.resolve(store.get("key")), "a read under a lock");
-      ok(/database is locked \(another program/.test(message), message);
-      release();
-      same(await store.get("key"), null, "a later read");
-    }),
+    promise(
+      "a read that waits longer than the timeout rejects, and the number of queued reads is bounded",
+      async (world) => {
+        await world.open().close();
+        const release = world.hold("PRAGMA locking_mode = EXCLUSIVE; BEGIN EXCLUSIVE");
+        const store = world.open(SHORT_MS);
+        const { message } = await rejection(Promise.resolve(store.get("key")), "a read under a lock");
+        ok(/database is locked \(another program/.test(message), message);
+        release();
+        same(await store.get("key"), null, "a later read");
+      },
+    ),
 
-    promise("closes while the file is locked, within the time that a write may wait", async (world) => {
+    promise("closes within the timeout while the file is locked", async (world) => {
       const store = world.open(SHORT_MS);
       const release = world.hold();
       const put = rejection(store.put("key", "value"), "a write under a lock");
@@ -235,10 +239,10 @@ export function sqliteLockContract(): ContractCase[] {
       release();
     }),
 
-    promise("leaves nothing of deleted and replaced values in its files", async (world) => {
+    promise("its files contain nothing of deleted and replaced values", async (world) => {
       const store = world.open();
       const uid = (n: number) => `uid-${n}-of-a-partner`;
-      // Of all sizes: within a page, with a tail on pages of its own.
+      // Of all sizes: within a page, and longer than a page.
       const value = (n: number) => `${uid(n)};`.repeat(1 + (n % 30) * (n % 7)) + uid(n);
       await Promise.all(Array.from({ length: 400 }, (_, n) => store.put(`key${n}`, value(n))));
       for (let n = 0; n < 300; n += 3) {
@@ -257,7 +261,7 @@ export function sqliteLockContract(): ContractCase[] {
       same((await store.get("key399"))?.value, value(399), "a value that stays");
     }),
 
-    promise("keeps its log short while it writes without a pause", async (world) => {
+    promise("its log stays short during continuous writes", async (world) => {
       const store = world.open();
       const value = "v".repeat(2000);
       let longest = 0;
@@ -265,7 +269,7 @@ export function sqliteLockContract(): ContractCase[] {
         await Promise.all(Array.from({ length: 500 }, (_, i) => store.put(`key${n}-${i}`, value)));
         longest = Math.max(longest, statSync(`${world.path}-wal`).size);
       }
-      // 60 MB of values went through it; a commit itself moves the log at 64 MiB.
+      // 60 MB of values were written; a commit itself moves the log at 64 MiB.
       ok(longest < 70 * 1024 ** 2, `the log had ${longest} bytes`);
       await eventually(
         "the log is empty after the last write",
@@ -273,13 +277,13 @@ export function sqliteLockContract(): ContractCase[] {
       );
     }),
 
-    promise("writes on while another program reads, and empties its log afterwards", async (world) => {
+    promise("writes while another program reads, and empties its log afterwards", async (world) => {
       const store = world.open();
       await store.put("key", "a-uid-of-a-partner");
       const release = world.hold("BEGIN; SELECT count(*) FROM entries");
       await store.delete("key");
       for (let n = 0; n < 100; n++) ok((await store.put("other", `${n}`)).ok, "a write");
-      // The reader sees what was there: the log cannot be emptied.
+      // The reader sees the old state, so the log cannot be emptied.
       ok(filesWith(world.folder, "a-uid-of-a-partner").length > 0, "what the reader may still see");
       release();
       await store.put("other", "last");
@@ -289,11 +293,11 @@ export function sqliteLockContract(): ContractCase[] {
       );
     }),
 
-    promise("empties a log that an earlier process has left, though nothing is written", async (world) => {
+    promise("empties the log that an earlier process left, without a write", async (world) => {
       const store = world.open();
       await store.put("key", "a-uid-of-a-partner");
       await store.delete("key");
-      // As if that process had been killed before its log was emptied.
+      // As if that process was killed before its log was emptied.
       const left = join(world.folder, "left");
       mkdirSync(left);
       for (const suffix of ["", "-wal"]) copyFileSync(world.path + suffix, join(left, `store.db${suffix}`));
@@ -308,7 +312,7 @@ export function sqliteLockContract(): ContractCase[] {
       }
     }),
 
-    promise("makes its files readable for their owner only", async (world) => {
+    promise("only the owner can read its files", async (world) => {
       if (process.platform === "win32") return;
       const umask = process.umask(0);
       try {
@@ -320,7 +324,7 @@ export function sqliteLockContract(): ContractCase[] {
         const store = world.open();
         await store.put("key", "value");
         same(modes(), ["600", "600", "600"], "new files");
-        // As an earlier process with another umask left them.
+        // As left by an earlier process with another umask.
         for (const suffix of ["", "-wal", "-shm"]) chmodSync(world.path + suffix, 0o644);
         await world.open().put("key", "value");
         same(modes(), ["600", "600", "600"], "files that were there");

@@ -31,7 +31,7 @@ function open(at = path): Store {
   return store;
 }
 
-/** A look into the file past the store. */
+/** Reads the file without the store. */
 function beside(at = path) {
   const db = new DatabaseSync(at);
   opened.push(db);
@@ -39,7 +39,7 @@ function beside(at = path) {
 }
 
 describe("group commit", () => {
-  test("commits the writes of one turn together, and only then acknowledges them", async () => {
+  test("commits the writes of one turn together and acknowledges them after the commit", async () => {
     const store = open();
     const { count } = beside();
     const writes = Array.from({ length: 500 }, (_, n) => store.put(`key${n}`, "value"));
@@ -49,7 +49,7 @@ describe("group commit", () => {
     await Promise.all(writes);
   });
 
-  test("gathers writes that follow reads of the same turn", async () => {
+  test("writes after reads of the same turn join its group", async () => {
     const store = open();
     const { count } = beside();
     const flows = Array.from({ length: 300 }, async (_, n) => {
@@ -82,7 +82,7 @@ describe("group commit", () => {
     expect((await store.get("key"))?.value).toBe("three");
   });
 
-  test("shows a process its own writes before they are acknowledged", async () => {
+  test("a process reads its own writes before they are acknowledged", async () => {
     const store = open();
     const put = store.put("key", "one");
     expect((await store.get("key"))?.value).toBe("one");
@@ -92,7 +92,7 @@ describe("group commit", () => {
     expect([await put, await gone]).toEqual([{ ok: true, version: "1" }, undefined]);
   });
 
-  test("bounds a transaction: of 2500 writes at once, 2000 are in the file before the turn ends", async () => {
+  test("a transaction has at most 1000 writes: of 2500, 2000 are committed before the turn ends", async () => {
     const store = open();
     const { count } = beside();
     const writes = Array.from({ length: 2500 }, (_, n) => store.put(`key${n}`, "value"));
@@ -120,10 +120,10 @@ describe("group commit", () => {
     expect(versions.every(({ ok }) => ok)).toBe(true);
   });
 
-  test("takes back what part of a failed transaction did, its versions included", async () => {
+  test("a failed transaction is rolled back, including its versions", async () => {
     const store = open();
     const { db, count } = beside();
-    // Fails in the middle of the very first transaction, which also sets versions aside.
+    // Fails in the middle of the first transaction, which also reserves versions.
     db.exec(
       "CREATE TRIGGER mine BEFORE INSERT ON entries WHEN new.key = 'bad' BEGIN SELECT raise(ABORT, 'no'); END",
     );
@@ -141,7 +141,7 @@ describe("an update", () => {
   const update = (store: Store, key: string, decide: Parameters<NonNullable<Store["update"]>>[1]) =>
     store.update!(key, decide);
 
-  test("writes what it makes of what is stored, with its metadata and its end", async () => {
+  test("writes the result of `decide`, with its metadata and expiry", async () => {
     const store = open();
     await update(store, "key", () => ({ value: "one", metadata: { n: 1 }, ttlSeconds: 60 }));
     const first = await store.get("key");
@@ -153,7 +153,7 @@ describe("an update", () => {
     expect(await store.put("key", "three", { ifVersion: first!.version })).toEqual({ ok: false });
   });
 
-  test("writes nothing where nothing is to be changed", async () => {
+  test("writes nothing if `decide` returns null", async () => {
     const store = open();
     await update(store, "absent", (stored) => (stored === null ? null : { value: "there" }));
     expect(await store.get("absent")).toBeNull();
@@ -163,7 +163,7 @@ describe("an update", () => {
     expect(await store.get("key")).toEqual(before);
   });
 
-  test("does not see an expired entry, and takes its place", async () => {
+  test("treats an expired entry as absent, and replaces it", async () => {
     const store = open();
     await store.put("key", "old", { ttlSeconds: 1 });
     clock.advance(1000);
@@ -171,14 +171,14 @@ describe("an update", () => {
     expect((await store.get("key"))?.value).toBe("null");
   });
 
-  test("loses none of many, by two instances and between puts", async () => {
+  test("no update is lost among updates of two instances and puts", async () => {
     const [one, two] = [open(), open()];
     const changes = Array.from({ length: 300 }, (_, i) => update(i % 2 ? one : two, "key", counted));
     await Promise.all([...changes, one.put("other", "value")]);
     expect((await two.get("key"))?.value).toBe("300");
   });
 
-  test("comes in order with the writes of its turn, and a read sees it", async () => {
+  test("runs in order with the writes of its turn, and a read sees it", async () => {
     const store = open();
     const done = [
       store.put("key", "5"),
@@ -190,7 +190,7 @@ describe("an update", () => {
     await Promise.all(done);
   });
 
-  test("that throws, or makes what cannot be kept, fails alone", async () => {
+  test("fails alone if `decide` throws or returns what the store cannot keep", async () => {
     const store = open();
     await store.put("key", "value");
     const done = await Promise.allSettled([
@@ -215,7 +215,7 @@ describe("an update", () => {
     expect((await store.get("b"))?.value).toBe("1");
   });
 
-  test("is rejected with the others of a transaction that fails", async () => {
+  test("rejects with all writes of a transaction that fails", async () => {
     const store = open();
     const { db } = beside();
     db.exec("ALTER TABLE entries RENAME TO moved");
@@ -228,7 +228,7 @@ describe("an update", () => {
 });
 
 describe("expired entries", () => {
-  test("leave the file as others are written, a few at a time", async () => {
+  test("are removed by later writes, a few at a time", async () => {
     const store = open();
     const { count } = beside();
     await Promise.all(
@@ -241,19 +241,19 @@ describe("expired entries", () => {
       expect(before - count()).toBeLessThanOrEqual(2);
       before = count();
     }
-    // Two looked at for each write: after half as many writes as there were rows, none of the old is left.
+    // Each write checks two rows: after half as many writes as rows, all old rows are gone.
     expect(before).toBe(520);
   });
 });
 
 describe("the file", () => {
-  test("is made with its folders, which are nobody else's to read", async () => {
+  test("is created with its folders, readable by the owner only", async () => {
     const store = open(join(folder, "a/b/store.db"));
     await store.put("key", "value");
     expect(statSync(join(folder, "a")).mode & 0o077).toBe(0);
   });
 
-  test("has a write-ahead log that a commit reaches at once, and is whole again after close", async () => {
+  test("has a write-ahead log that contains each commit at once and is gone after close", async () => {
     const store = open();
     await store.put("key", "value");
     expect(readFileSync(`${path}-wal`).includes("value")).toBe(true);
@@ -264,8 +264,8 @@ describe("the file", () => {
     expect(db.prepare("PRAGMA integrity_check").get()).toEqual({ integrity_check: "ok" });
   });
 
-  test("is opened while another thread still holds it in the old journal mode", async () => {
-    // Changing the journal then fails at once, whatever the busy timeout.
+  test("opens while another thread holds it in the old journal mode", async () => {
+    // Changing the journal then fails at once, for any busy timeout.
     const holder = new Worker(
       `const { parentPort, workerData } = require("node:worker_threads");
        const db = new (require("node:sqlite").DatabaseSync)(workerData);
@@ -312,13 +312,13 @@ describe("the file", () => {
     expect(readFileSync(path).equals(before)).toBe(true);
   });
 
-  test("that cannot be made is refused with its name and the way out", () => {
+  test("is refused with its name and a hint if it cannot be created", () => {
     writeFileSync(path, "");
     expect(() => open(join(path, "below.db"))).toThrow(/store\.db\/below\.db: .*(must be able to write)/);
     expect(() => open(folder)).toThrow(/unable to open .*(must be able to write)/);
   });
 
-  test("faults name neither key nor value", async () => {
+  test("errors contain neither keys nor values", async () => {
     const store = open();
     const { db } = beside();
     db.exec("DROP TABLE entries");

@@ -11,7 +11,7 @@ async function faults(cases: ContractCase[]): Promise<string[]> {
   return (await runCases(cases)).filter(({ fault }) => fault !== null).map(({ name }) => name);
 }
 
-describe("the store suite finds a store", () => {
+describe("the store suite finds the fault of a store", () => {
   const suite = (broken: (store: Store, clock: ManualClock) => Partial<Store>) =>
     storeContract({
       traits: { name: "memory", readAfterWrite: true, durable: false, shared: false },
@@ -22,11 +22,11 @@ describe("the store suite finds a store", () => {
       },
     });
 
-  test("that is not broken", async () => {
+  test("that is sound: no fault", async () => {
     expect(await faults(suite(() => ({})))).toEqual([]);
   });
 
-  test("that compares, waits and then swaps", async () => {
+  test("that waits between compare and swap", async () => {
     const found = await faults(
       suite((store) => ({
         async put(key, value, { ifVersion, ...options } = {}) {
@@ -36,11 +36,11 @@ describe("the store suite finds a store", () => {
         },
       })),
     );
-    expect(found).toContain("lets exactly one of racing creators win");
-    expect(found).toContain("loses nothing of 300 writers who retry on one key");
+    expect(found).toContain("exactly one of several racing creators wins");
+    expect(found).toContain("no write of 300 retrying writers to one key is lost");
   });
 
-  test("that counts versions for each key and forgets the count", async () => {
+  test("that counts versions per key and loses the count", async () => {
     const found = await faults(
       suite((store) => {
         const counts = new Map<string, number>();
@@ -61,11 +61,11 @@ describe("the store suite finds a store", () => {
         };
       }),
     );
-    expect(found).toContain("gives every write another version");
-    expect(found).toContain("is not fooled by an entry that was deleted and made anew");
+    expect(found).toContain("every write returns another version");
+    expect(found).toContain("put with ifVersion conflicts if the entry was deleted and created again");
   });
 
-  test("whose entries live a millisecond too long or too short", async () => {
+  test("whose entries expire a millisecond late or early", async () => {
     for (const late of [-0.001, 0.001]) {
       const found = await faults(
         suite((store) => ({
@@ -79,7 +79,7 @@ describe("the store suite finds a store", () => {
             ),
         })),
       );
-      expect(found).toContain("forgets an entry at the end of its time, not before");
+      expect(found).toContain("an entry is absent from its expiry on, and present before");
     }
   });
 
@@ -97,11 +97,11 @@ describe("the store suite finds a store", () => {
         },
       })),
     );
-    expect(found).toContain("takes a prefix for what it is");
+    expect(found).toContain("treats a prefix as literal text");
     expect(found).toContain("lists in pages, each key once");
   });
 
-  test("whose pages are counted, not marked", async () => {
+  test("whose cursor is a page number", async () => {
     const found = await faults(
       suite((store) => ({
         async list(prefix, { limit = 1000, cursor } = {}) {
@@ -112,7 +112,7 @@ describe("the store suite finds a store", () => {
         },
       })),
     );
-    expect(found).toEqual(["pages on through writes and deletions"]);
+    expect(found).toEqual(["continues a listing while keys are written and deleted"]);
   });
 
   test("that cuts text at its first NUL", async () => {
@@ -120,11 +120,11 @@ describe("the store suite finds a store", () => {
     const found = await faults(
       suite((store) => ({ put: (key, value, o) => store.put(cut(key), cut(value), o) })),
     );
-    expect(found).toEqual(["keeps odd text or refuses it, and never alters it"]);
+    expect(found).toEqual(["keeps unusual text or refuses it, and never alters it"]);
   });
 });
 
-describe("the limiter suite finds a limiter", () => {
+describe("the limiter suite finds the fault of a limiter", () => {
   const suite = (limiter: (clock: ManualClock) => RateLimiter) =>
     limiterContract({
       clockCanBeSetBack: false,
@@ -134,7 +134,7 @@ describe("the limiter suite finds a limiter", () => {
       },
     });
 
-  /** Every admitted take's moment, by key; told right but for what `twist` changes. */
+  /** The times of all admitted takes, by key; correct except for what `twist` changes. */
   const log =
     (twist: { countsRefused?: boolean; waits?: boolean; spareMs?: number } = {}) =>
     (clock: ManualClock): RateLimiter => {
@@ -153,7 +153,7 @@ describe("the limiter suite finds a limiter", () => {
       };
     };
 
-  test("that is not broken", async () => {
+  test("that is sound: no fault", async () => {
     expect(await faults(suite(log()))).toEqual([]);
   });
 
@@ -172,27 +172,25 @@ describe("the limiter suite finds a limiter", () => {
         };
       }),
     );
-    expect(found).toContain("admits no more across a boundary of fixed windows");
+    expect(found).toContain("admits no more than the limit across a boundary of fixed windows");
     for (const limit of [1, 3, 30, 64, 65, 100, 700]) {
-      expect(found).toContain(`never exceeds ${limit} in any window, nor refuses without need`);
+      expect(found).toContain(`never admits more than ${limit} in any window, and refuses only if necessary`);
     }
   });
 
-  test("that reads, waits and then counts", async () => {
-    expect(await faults(suite(log({ waits: true })))).toEqual([
-      "admits exactly the limit of takes that race",
-    ]);
+  test("that waits between reading and counting", async () => {
+    expect(await faults(suite(log({ waits: true })))).toEqual(["admits exactly the limit of racing takes"]);
   });
 
-  test("that counts what it refused", async () => {
-    expect(await faults(suite(log({ countsRefused: true })))).toContain("counts no refused take");
+  test("that counts refused takes", async () => {
+    expect(await faults(suite(log({ countsRefused: true })))).toContain("refused takes do not count");
   });
 
   test("whose window is a millisecond too long or too short", async () => {
     for (const spareMs of [-1, 1]) {
       const found = await faults(suite(log({ spareMs })));
-      expect(found).toContain("lets each take go as it leaves the window");
-      expect(found).toContain("admits no more across a boundary of fixed windows");
+      expect(found).toContain("each take leaves the window at its own time");
+      expect(found).toContain("admits no more than the limit across a boundary of fixed windows");
     }
   });
 });

@@ -2,82 +2,13 @@ import { GppModel } from "@iabgpp/cmpapi";
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { type GppFacts, readGpp } from "../../runtime/ec/request/gpp.ts";
-import { fibonacciBits, fromBits, gppHeader, toBits } from "../support/bit-strings.ts";
+import { fibonacciBits, fromBits, gppHeader } from "../support/bit-strings.ts";
 import { US_SECTIONS } from "../support/consent-strings.ts";
 import { damage } from "../support/mutate.ts";
 import { slowTcf } from "../support/slow-tcf.ts";
+import { DIGITS, type Fields, type LibrarySection, libraryGpp, listIds, SECTIONS } from "./gpp-library.ts";
 
-const DIGITS = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
-const SECTIONS = new Map<string, number>([
-  ["tcfeuv2", 2],
-  ["uspv1", 6],
-  ...US_SECTIONS.map((name, index) => [name, index + 7] as const),
-]);
-
-type Fields = Record<string, unknown>;
-
-/** A section as it stands in a string, and what the library reads in it; `null` where it throws. */
-interface LibrarySection {
-  text: string;
-  fields: Fields | null;
-}
-
-/** What the IAB's own library reads; `null` where it throws before it comes to a section. */
-function libraryGpp(text: string): Map<string, LibrarySection> | null {
-  if (text === "") return null; // it takes this for a request to make a string
-  const model = new GppModel(text);
-  const sections = new Map<string, LibrarySection>();
-  for (const name of SECTIONS.keys()) {
-    let sectionText: string;
-    try {
-      if (!model.hasSection(name)) continue;
-      sectionText = model.encodeSection(name) as string;
-    } catch {
-      return null;
-    }
-    try {
-      sections.set(name, { text: sectionText, fields: model.getSection(name) as Fields });
-    } catch {
-      sections.set(name, { text: sectionText, fields: null });
-    }
-  }
-  return sections;
-}
-
-/**
- * The section numbers that a header lists, or how many there are if they are too many to write down, which the library
- * does all the same, for minutes. Empty if the list does not end.
- */
-function listIds(header: string): number[] | number {
-  const bits = /^DB[\w-]+$/.test(header) ? toBits(header) : "";
-  let at = 24;
-  const number = () => {
-    const end = bits.indexOf("11", at);
-    if (end === -1) return Number.NaN;
-    let [value, weight, next] = [0, 1, 2];
-    for (const bit of bits.slice(at, end + 1)) {
-      if (bit === "1") value += weight;
-      [weight, next] = [next, weight + next];
-    }
-    at = end + 2;
-    return value;
-  };
-  const ids: number[] = [];
-  let id = 0;
-  for (let left = Number.parseInt(bits.slice(12, 24), 2); left > 0; left--) {
-    const isRun = bits[at++] === "1";
-    const step = number();
-    const run = isRun ? number() : 0;
-    if (Number.isNaN(step + run)) return [];
-    if (run > 5000) return run;
-    id += step;
-    ids.push(id);
-    for (let i = 0; i < run; i++) ids.push(++id);
-  }
-  return ids;
-}
-
-/** The least number whose Fibonacci code, with the one that ends it, has 33 bits. */
+/** The smallest number whose Fibonacci code, including its final 1, has 33 bits. */
 const FIRST_OF_33_BITS = 3_524_578;
 
 const seen = { read: 0, absentForBoth: 0, differences: new Set<string>() };
@@ -86,13 +17,13 @@ function forget(): void {
   Object.assign(seen, { read: 0, absentForBoth: 0, differences: new Set() });
 }
 
-/** Sound sections of the two that the library looks into before anybody asks: the European TCF and the Canadian. */
+/** Valid sections of the two kinds that the library always decodes: the European TCF and the Canadian. */
 const SOUND = new Map([
   [2, "CAAAAAAAAAAAAAAfABAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA"],
   [5, "BAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA"],
 ]);
 
-/** A string with some of its sections made sound, so that they do not stop the library from reading the others. */
+/** A string with these sections replaced by valid ones, so that the library can read the others. */
 function mend(text: string, ids: readonly number[], mended: readonly number[]): string {
   const [header, ...sections] = text.split("~");
   const isMended = (index: number) => mended.includes(ids[index]!) && sections[index]!.trim() !== "";
@@ -114,7 +45,7 @@ function compare(text: string): void {
   }
   let library = libraryGpp(text);
   if (library === null && ours !== null) {
-    // The one thing that is read here and not there: a sound section keeps its say, above all if it refuses.
+    // The only thing that is read here and not there: a valid section still counts, above all if it refuses.
     seen.differences.add("sections beside a broken TCF section");
     library = libraryGpp(mend(text, ids, [5]));
     if (library === null) {
@@ -129,7 +60,7 @@ function compare(text: string): void {
     return;
   }
   if (ours === null && !text.startsWith("C")) {
-    // Characters of no alphabet behind a dot; numbers whose code has more than 32 bits.
+    // Characters outside the alphabet after a dot; numbers whose code has more than 32 bits.
     const steps = ids.map((id, index) => id - (ids[index - 1] ?? 0));
     expect(header.includes(".") || steps.some((step) => step >= FIRST_OF_33_BITS)).toBe(true);
     seen.differences.add("header");
@@ -140,7 +71,7 @@ function compare(text: string): void {
   for (const { section } of ours?.us ?? []) expect(known).toContain(section);
 }
 
-/** Where both read a section they read the same; where the library throws it is absent here. */
+/** If both read a section, they read the same; if the library throws, it is absent here. */
 function compareSection(name: string, ours: GppFacts | null, { text, fields }: LibrarySection): void {
   const mine = ourSection(name, ours);
   if (fields === null) {
@@ -172,9 +103,9 @@ function librarySection(name: string, fields: Fields, text: string): unknown {
     return { purpose1, createdMs, lastUpdatedMs, disclosesVendors };
   }
   if (name === "uspv1") return (fields.OptOutSale as string).toUpperCase() === "Y";
-  // A value that means nothing says nothing, beside an opt-out that counts all the same.
+  // An undefined value is ignored; an opt-out next to it still counts.
   const said = (field: string) => [null, true, false, null][(fields[field] as number | undefined) ?? 0];
-  // The library gives a section without a GPC subsection the values of one, and does not look at its type.
+  // The library gives a section without a GPC subsection default values, and does not check its type.
   const gpc = text.includes(".") && fields.GpcSegmentType === 1 && fields.Gpc === true;
   return {
     section: SECTIONS.get(name),
@@ -190,7 +121,7 @@ const OPT_OUTS = ["SaleOptOut", "SharingOptOut", "TargetedAdvertisingOptOut"];
 /** Why a section that the library reads is absent here. */
 function whyAbsent(name: string, fields: Fields, text: string): string | null {
   if (name === "tcfeuv2") {
-    // The other library, of TC strings alone, is the measure there.
+    // There, the other library, which reads only TC strings, is the reference.
     const fault = slowTcf(text);
     return typeof fault === "string" ? fault : null;
   }
@@ -221,7 +152,7 @@ const choice = fc.record({
     .chain((names) => fc.tuple(...names.map((name) => fc.tuple(fc.constant(name), usSection)))),
 });
 
-/** GPP strings by the library's encoder, with every field at random. */
+/** GPP strings from the encoder of the library, with random fields. */
 const sound = choice.map(({ tcfeuv2, uspv1, us }) => {
   const model = new GppModel();
   if (tcfeuv2 !== null) {
@@ -261,7 +192,7 @@ const sound = choice.map(({ tcfeuv2, uspv1, us }) => {
   return { text: model.encode(), facts };
 });
 
-/** Sets every field of a section, in the library's order, to the next of the values. */
+/** Sets every field of a section, in the order of the library, to the next of the values. */
 function fillUsSection(
   model: GppModel,
   name: string,
@@ -291,7 +222,7 @@ function fillUsSection(
   }
 }
 
-/** Headers with runs, gaps and numbers of any size, before sections that may fit them. */
+/** Headers with runs, gaps and numbers of any size, before sections that may match them. */
 const odd = fc
   .tuple(
     fc.array(fc.tuple(fc.boolean(), fc.integer({ min: 1, max: 40 }), fc.integer({ min: 1, max: 4 })), {
@@ -325,8 +256,8 @@ const odd = fc
     return [header + tail, ...sections.slice(0, Math.max(0, listed + more))].join("~");
   });
 
-describe("the reader of GPP strings agrees with the IAB's library", () => {
-  test("on what the library writes", () => {
+describe("the reader of GPP strings agrees with the library of the IAB", () => {
+  test("on strings that the library writes", () => {
     forget();
     fc.assert(
       fc.property(sound, ({ text, facts }) => {
@@ -339,7 +270,7 @@ describe("the reader of GPP strings agrees with the IAB's library", () => {
     expect([...seen.differences]).toEqual([]);
   });
 
-  test("on what the library writes, damaged", () => {
+  test("on damaged strings that the library wrote", () => {
     forget();
     const damages = fc.array(damage(`${DIGITS}~~..%é `), { minLength: 4, maxLength: 4 });
     fc.assert(
@@ -352,7 +283,7 @@ describe("the reader of GPP strings agrees with the IAB's library", () => {
     expect(seen.absentForBoth).toBeGreaterThan(500);
   });
 
-  test("on single sections, damaged", () => {
+  test("on damaged single sections", () => {
     forget();
     const one = fc
       .tuple(fc.constantFrom(...US_SECTIONS), usSection)
@@ -373,7 +304,7 @@ describe("the reader of GPP strings agrees with the IAB's library", () => {
     expect(seen.differences).toContain("no such value");
   });
 
-  test("on headers and sections that do not belong together", () => {
+  test("on headers with sections of other strings", () => {
     forget();
     fc.assert(fc.property(odd, compare), { numRuns: 15_000 });
     expect(seen.read).toBeGreaterThan(1000);
@@ -391,7 +322,7 @@ describe("the reader of GPP strings agrees with the IAB's library", () => {
     expect(seen.differences).toContain("header");
   });
 
-  test("on noise", () => {
+  test("on random text", () => {
     const noise = fc.string({ unit: fc.constantFrom(...DIGITS, "~", "~", "."), maxLength: 60 });
     fc.assert(
       fc.property(fc.constantFrom("", "DB", "DBAB", "DBABrw~", "C"), noise, (start, text) =>
@@ -401,7 +332,7 @@ describe("the reader of GPP strings agrees with the IAB's library", () => {
     );
   });
 
-  test("and nothing makes it throw", () => {
+  test("and no text makes it throw", () => {
     fc.assert(
       fc.property(fc.string({ unit: "binary", maxLength: 300 }), (text) => compare(text)),
       { numRuns: 5000 },

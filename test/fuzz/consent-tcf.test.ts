@@ -7,7 +7,7 @@ import { tcfModel } from "../support/consent-strings.ts";
 import { damage } from "../support/mutate.ts";
 import { slowTcf, type TcfFault } from "../support/slow-tcf.ts";
 
-/** What the IAB's own library reads; `null` where it throws. */
+/** What the library of the IAB reads; `null` if it throws. */
 function libraryTcf(text: string): TcfFacts | null {
   let model: TCModel;
   try {
@@ -19,15 +19,15 @@ function libraryTcf(text: string): TcfFacts | null {
     purpose1: model.purposeConsents.has(1),
     createdMs: model.created?.getTime(),
     lastUpdatedMs: model.lastUpdated?.getTime(),
-    // The library keeps no note of a segment that lists nobody.
+    // The library drops a segment that lists no vendor.
     disclosesVendors: text.split(".").some((segment) => toBits(segment).startsWith("001")),
   };
 }
 
 /**
- * Where this reader says "absent" and the library does not. The library also reads the format's first version, which
- * has been void since 2020; a string without a core segment, or with it in any place; runs of vendors that end before
- * they begin; and restrictions of no purpose, no type or no vendor, as long as nothing comes of them.
+ * Strings that are absent for this reader but not for the library. The library also reads version 1 of the format, which is
+ * invalid since 2020; a string without a core segment, or with it in any position; vendor ranges that end before they begin; and
+ * restrictions without purpose, type or vendor, as long as they have no effect.
  */
 const STRICTER: ReadonlySet<TcfFault> = new Set([
   "version",
@@ -76,7 +76,7 @@ const restriction = fc.record({
 });
 const OTHERS = [Segment.VENDORS_DISCLOSED, Segment.VENDORS_ALLOWED, Segment.PUBLISHER_TC];
 
-/** TC strings by the library's encoder, with every field at random. */
+/** TC strings from the encoder of the library, with random fields. */
 const sound = fc
   .record({
     cmpId: fc.integer({ min: 2, max: 4095 }),
@@ -131,7 +131,7 @@ const sound = fc
 
 const DIGITS = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
 
-/** Cores put together by hand, sound and unsound: what no encoder would write. */
+/** Core segments composed by hand, valid and invalid, which no encoder writes. */
 const nearly = (() => {
   const number = (bits: number) =>
     fc.integer({ min: 0, max: 2 ** bits - 1 }).map((value) => bitsOf(value, bits));
@@ -185,8 +185,8 @@ const nearly = (() => {
     });
 })();
 
-describe("the reader of TC strings agrees with the IAB's library", () => {
-  test("on what the library writes", () => {
+describe("the reader of TC strings agrees with the library of the IAB", () => {
+  test("on strings that the library writes", () => {
     fc.assert(
       fc.property(sound, ({ text, facts }) => {
         expect(readTcf(text)).toEqual(facts);
@@ -197,7 +197,7 @@ describe("the reader of TC strings agrees with the IAB's library", () => {
     );
   });
 
-  test("on what the library writes, damaged", () => {
+  test("on damaged strings that the library wrote", () => {
     seen.accepted = seen.refusedByBoth = 0;
     fc.assert(
       fc.property(
@@ -213,7 +213,7 @@ describe("the reader of TC strings agrees with the IAB's library", () => {
     expect(seen.refusedByBoth).toBeGreaterThan(1000);
   });
 
-  test("on strings that are nearly sound", () => {
+  test("on nearly valid strings", () => {
     seen.accepted = seen.refusedByBoth = 0;
     seen.stricter.clear();
     fc.assert(fc.property(nearly, compare), { numRuns: 30_000 });
@@ -222,7 +222,7 @@ describe("the reader of TC strings agrees with the IAB's library", () => {
     expect(seen.stricter).toEqual(STRICTER);
   });
 
-  test("on noise", () => {
+  test("on random text", () => {
     const noise = fc.string({ unit: fc.constantFrom(...DIGITS, "."), maxLength: 90 });
     fc.assert(
       fc.property(
@@ -236,7 +236,7 @@ describe("the reader of TC strings agrees with the IAB's library", () => {
     );
   });
 
-  test("and nothing makes it throw", () => {
+  test("and no text makes it throw", () => {
     fc.assert(
       fc.property(fc.string({ unit: "binary", maxLength: 300 }), (text) => {
         compare(text);

@@ -11,16 +11,16 @@ import { countLooks } from "../support/count-looks.ts";
 const NOW = Date.UTC(2026, 5, 1);
 const DAY = 86_400_000;
 
-/** What a visitor chose, before any of it is written in bits. */
+/** The choices of a visitor, before encoding. */
 interface Choices {
   tcf: TcfState;
   gppTcf: TcfState;
-  /** What each of the sections for the United States says; those that have no such field do not say it. */
+  /** The values of each section for the United States; a section without the field omits it. */
   sales: [section: number, sale: Choice, sharing: Choice, targetedAds: Choice][];
   gppGpc: boolean;
   gppUsPrivacy: UsPrivacyState;
   isGppBroken: boolean;
-  /** Sections in force; `null`: not said. */
+  /** Sections in force; `null`: not given. */
   inForce: number[] | null;
   usPrivacy: UsPrivacyState;
   gpc: boolean;
@@ -29,7 +29,7 @@ type Choice = 0 | 1 | 2;
 type TcfState = "none" | "yes" | "no" | "old yes" | "old no";
 type UsPrivacyState = "none" | "Y" | "N" | "-";
 
-/** The table of jurisdictions, said in terms of choices. */
+/** The table of jurisdictions, in terms of choices. */
 function expected(choices: Choices, jurisdiction: string): boolean {
   const gpp = choices.isGppBroken
     ? { gppTcf: "none", sales: [], gppGpc: false, gppUsPrivacy: "none" }
@@ -66,12 +66,12 @@ const TCF_CHOICES: Record<Exclude<TcfState, "none">, TcfChoice> = {
   "old yes": tcfChoice([1], 396),
   "old no": tcfChoice([2], 400),
 };
-/** Made once: the library takes its time. */
+/** Created once, because the library is slow. */
 const TCF_STRINGS = new Map(Object.entries(TCF_CHOICES).map(([state, choice]) => [state, tcfString(choice)]));
 
 const nameOf = (section: number) => US_SECTIONS[section - 7]!;
 
-/** The same choices as a browser would send them. */
+/** The same choices as a browser sends them. */
 function write(choices: Choices): ConsentSignals {
   const { tcf, gppTcf, sales, gppGpc, gppUsPrivacy, isGppBroken, inForce, usPrivacy, gpc } = choices;
   const gpp = gppString({
@@ -129,7 +129,7 @@ const place = fc.constantFrom(
 );
 
 describe("decideConsent", () => {
-  test("keeps to the table, whatever the visitor chose and wherever they are", () => {
+  test("decides as the table says for every choice and place", () => {
     const counts = new Map<string, number>();
     fc.assert(
       fc.property(choices, place, (chosen, { jurisdiction, ...client }) => {
@@ -144,7 +144,7 @@ describe("decideConsent", () => {
       }),
       { numRuns: 20_000 },
     );
-    // Every reason was met except the one for silence: there is always a GPP string here.
+    // Every reason occurred except the one for no signal: there is always a GPP string here.
     expect([...counts.keys()].sort()).toEqual([
       ...["gpc", "gpp_gpc", "gpp_not_opted_out", "gpp_sale_opt_out", "gpp_sharing_opt_out"],
       ...["gpp_targeted_ads_opt_out", "no_country", "no_usable_signal"],
@@ -153,7 +153,7 @@ describe("decideConsent", () => {
     ]);
   });
 
-  test("a refusal that is added never turns a no into a yes", () => {
+  test("adding a refusal never turns a no into a yes", () => {
     const refusals: ((chosen: Choices) => Choices)[] = [
       (chosen) => ({ ...chosen, gpc: true }),
       (chosen) => ({ ...chosen, gppGpc: true }),
@@ -174,7 +174,7 @@ describe("decideConsent", () => {
     );
   });
 
-  test("nothing that a stranger sends makes it throw, and no noise is a yes", () => {
+  test("no input makes it throw, and no random text is a yes", () => {
     const noise = fc.option(
       fc.oneof(
         fc.string({ unit: "binary", maxLength: 60 }),
@@ -211,7 +211,7 @@ describe("decideConsent", () => {
   });
 });
 
-describe("the work that a hostile string causes", () => {
+describe("the work for a hostile string", () => {
   const header = (...bits: string[]) => fromBits(bitsOf(3, 6) + bitsOf(1, 6) + bits.join(""));
   const ranges = (count: number, bits: string) =>
     `${bitsOf(9, 16)}1${bitsOf(count, 12)}${bits.repeat(count)}`;

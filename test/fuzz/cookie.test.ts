@@ -5,7 +5,7 @@ import { countLooks } from "../support/count-looks.ts";
 
 const NAMES = ["ts-ec", "euconsent-v2", "__gpp", "__gpp_sid", "us_privacy"];
 
-/** The same contract said slowly: cut into pairs, then look at each. */
+/** A slow reference of the same contract: split into pairs, then check each. */
 function expected(header: string, names: readonly string[]): Map<string, string[]> {
   const pairs = header.slice(0, 65_536).split(";");
   const isCut = header.length > 65_536 && header[65_536] !== ";";
@@ -38,7 +38,7 @@ const pair = fc.oneof(
 );
 const header = fc.array(pair, { maxLength: 40 }).map((pairs) => pairs.join(";"));
 
-test("reads what a slow reader reads", () => {
+test("readCookie returns what a slow reference reader returns", () => {
   let values = 0;
   fc.assert(
     fc.property(header, (text) => {
@@ -51,7 +51,7 @@ test("reads what a slow reader reads", () => {
   expect(values).toBeGreaterThan(10_000);
 });
 
-test("reads the same from headers around and far beyond the limit", () => {
+test("the readers agree on headers around and far beyond the size limit", () => {
   const long = fc
     .tuple(fc.integer({ min: 65_400, max: 65_600 }), header, header)
     .map(

@@ -7,7 +7,7 @@ import * as properties from "../unit/wasm/window-properties.ts";
 
 const form = /^[0-9a-f]{64}\.[0-9A-Za-z]{6}$/;
 
-/** Lengths from 0 to a mebibyte, half of them next to the end of a block. */
+/** Lengths from 0 to one mebibyte, half of them near the end of a block. */
 const length = fc.oneof(
   fc.nat(300),
   fc
@@ -20,12 +20,12 @@ const length = fc.oneof(
 );
 const source = new Uint8Array(1_048_700).map((_, i) => Math.imul(i + 1, 2654435761) >>> 11);
 
-/** A message somewhere in the source, so that the same length comes with other bytes. */
+/** A message at a random offset of the source, so that messages of one length differ. */
 const message = length.chain((length) =>
   fc.nat(source.length - length).map((start) => source.subarray(start, start + length)),
 );
 
-/** Texts that are ids but for a little. */
+/** Texts that are almost ids. */
 const almostId = fc
   .tuple(
     fc.array(
@@ -49,14 +49,14 @@ describe.each(packagings)("hot path at length, $packaging", (kernels) => {
   const slow = kernels.packaging === "portable" ? 4 : 1;
   const hotPath = hotPathOf(kernels);
 
-  it("digests as the platform does", () => {
+  it("digests equal those of the platform", () => {
     fc.assert(
       fc.property(message, (data) => createHash("sha256").update(data).digest().equals(hotPath.sha256(data))),
       { numRuns: 3000 / slow },
     );
   });
 
-  it("digests in pieces as the platform does", () => {
+  it("digests in pieces equal those of the platform", () => {
     fc.assert(
       fc.property(message, fc.array(fc.nat(70_000), { maxLength: 30 }), (data, sizes) => {
         const hasher = hotPath.createSha256();
@@ -71,7 +71,7 @@ describe.each(packagings)("hot path at length, $packaging", (kernels) => {
     );
   });
 
-  it("signs as the platform does", () => {
+  it("HMACs equal those of the platform", () => {
     fc.assert(
       fc.property(fc.uint8Array({ maxLength: 200 }), fc.nat(15), message, (key, slot, data) => {
         hotPath.setKey(slot, key);
@@ -81,7 +81,7 @@ describe.each(packagings)("hot path at length, $packaging", (kernels) => {
     );
   });
 
-  it("accepts as an id what the form accepts", () => {
+  it("validate accepts exactly what the regular expression of an id accepts", () => {
     let valid = 0;
     fc.assert(
       fc.property(
@@ -97,16 +97,16 @@ describe.each(packagings)("hot path at length, $packaging", (kernels) => {
     expect(valid).toBeGreaterThan(100);
   });
 
-  it("answers windows as the model does", () => {
+  it("windows give the results of the model", () => {
     fc.assert(properties.agreesWithModel(kernels), { numRuns: 8000 / slow });
   });
 
-  it("answers windows as the model does when the clock jumps", () => {
+  it("windows give the results of the model when the clock jumps", () => {
     fc.assert(properties.agreesWithModelWhenClockJumps(kernels), { numRuns: 8000 / slow });
     fc.assert(properties.survivesJumps(kernels), { numRuns: 2000 / slow });
   });
 
-  it("answers windows of full tables as the model does", () => {
+  it("windows of full tables give the results of the model", () => {
     fc.assert(properties.agreesWithModelWhenFull(kernels), { numRuns: 8000 / slow });
   });
 
@@ -114,11 +114,11 @@ describe.each(packagings)("hot path at length, $packaging", (kernels) => {
     fc.assert(properties.neverOverLimit(kernels), { numRuns: 8000 / slow });
   });
 
-  it("refuses only when the rule asks for it", () => {
+  it("refuses only what the rule refuses", () => {
     fc.assert(properties.refusesOnlyWhenDue(kernels), { numRuns: 4000 / slow });
   });
 
-  it("survives any arguments", () => {
+  it("accepts or rejects any arguments without damage", () => {
     fc.assert(properties.survivesAnyArguments(kernels), { numRuns: 4000 / slow });
   });
 });

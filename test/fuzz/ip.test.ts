@@ -1,9 +1,10 @@
 import { isIP, isIPv4 } from "node:net";
 import fc from "fast-check";
+import ipaddr from "ipaddr.js";
 import { expect, test } from "vitest";
 import { normaliseIp } from "../../runtime/ec/request/ip.ts";
 
-/** The same contract said in another way: the host knows what an address is, its URL parser writes it canonically. */
+/** The same contract, computed by the host: it decides what an address is, and its URL parser writes it canonically. */
 function expected(text: string): string | null {
   const bare = text.startsWith("[") && text.endsWith("]") && text.includes(":") ? text.slice(1, -1) : text;
   if (isIP(bare) === 0) return null;
@@ -41,7 +42,41 @@ const anything = fc.oneof(
   fc.tuple(ipv6ish, zone).map((parts) => parts.join("")),
 );
 
-test("agrees with the host on every text that looks like an address", () => {
+/** The normal form of what `ipaddr.js` reads, which the rules about networks use (`runtime/lib/addresses.ts`). */
+function readByLibrary(text: string): string | null {
+  const bare = text.startsWith("[") && text.endsWith("]") && text.includes(":") ? text.slice(1, -1) : text;
+  if (!ipaddr.isValid(bare)) return null;
+  const address = ipaddr.process(bare);
+  if (address.kind() === "ipv4") return address.toString();
+  const bytes = address.toByteArray().slice(0, 8);
+  return bytes.map((byte) => byte.toString(16).padStart(2, "0")).join("");
+}
+
+/** `ipaddr.js` also reads IPv4 addresses of fewer parts, and octal and hexadecimal ones. */
+const isUnusualIpv4 = (text: string) => {
+  const ipv4 = text.replace(/^.*:|\]$/gs, "").replace(/%.*$/s, "");
+  return /^[\dxa-f.]+$/i.test(ipv4) && !ipaddr.IPv4.isValidFourPartDecimal(ipv4);
+};
+
+/** `ipaddr.js` reads the deprecated form `::203.0.113.1` as if it were `::ffff:203.0.113.1`. */
+const isCompatible = (text: string) => /^\[?::\d+\./.test(text);
+
+test("normaliseIp and ipaddr.js read the same addresses the same way", () => {
+  let addresses = 0;
+  fc.assert(
+    fc.property(anything, (text) => {
+      const ours = normaliseIp(text);
+      const theirs = readByLibrary(text);
+      if (ours !== null) addresses++;
+      if (ours === null && theirs !== null) expect(isUnusualIpv4(text)).toBe(true);
+      else if (!isCompatible(text)) expect(theirs).toBe(ours);
+    }),
+    { numRuns: 100_000 },
+  );
+  expect(addresses).toBeGreaterThan(10_000);
+});
+
+test("normaliseIp agrees with the host on every text that looks like an address", () => {
   let addresses = 0;
   fc.assert(
     fc.property(anything, (text) => {
@@ -54,7 +89,7 @@ test("agrees with the host on every text that looks like an address", () => {
   expect(addresses).toBeGreaterThan(10_000);
 });
 
-test("every way to write one IPv6 address has one normal form", () => {
+test("normaliseIp gives one normal form for every spelling of an IPv6 address", () => {
   const groups = fc.array(fc.integer({ min: 0, max: 0xffff }), { minLength: 8, maxLength: 8 });
   fc.assert(
     fc.property(groups, (values) => {
@@ -69,7 +104,7 @@ test("every way to write one IPv6 address has one normal form", () => {
   );
 });
 
-test("nothing makes it throw", () => {
+test("normaliseIp never throws", () => {
   fc.assert(
     fc.property(fc.string({ unit: "binary", maxLength: 200 }), (text) => {
       const result = normaliseIp(text);

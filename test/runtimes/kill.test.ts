@@ -166,7 +166,7 @@ test.each(Object.keys(runtimes) as ProcessRuntime[])(
     const writer = startCommand(["sh", "-c", 'trap "" XFSZ; ulimit -f 4000; exec "$@"', "sh", ...command]);
     const { lines, code, errors } = await writer.ended;
     expect(code).toBe(1);
-    expect(errors).toMatch(/SQLite store \S+store\.db: .*\(look after the disk that it is on/);
+    expect(errors).toMatch(/SQLite store \S+store\.db: .*\(check its disk/);
     const ledger = new Ledger();
     ledger.read(lines);
     expect(ledger.acknowledgements).toBeGreaterThan(200);

@@ -8,8 +8,8 @@ import { redisLimiter } from "../../runtime/limiters/redis.ts";
 import { connectRedis, redisStore } from "../../runtime/stores/redis.ts";
 import { edgeCookie } from "../../worker/entries/node.ts";
 import { ask, noRedis, type RedisServer, startRedis } from "../support/redis.ts";
+import { systemClock as clock } from "../support/system-clock.ts";
 
-const clock = { now: Date.now };
 /** Longer than anything lasts here. */
 const LONG_MS = 60_000;
 /** Time between two connections that are opened one after the other because servers refuse, in milliseconds. */
@@ -122,7 +122,7 @@ describe("a server that refuses", () => {
     const fake = await startFake((_command, connection) =>
       refuses && connection === 1 ? `-${refusal}\r\n` : "+OK\r\n",
     );
-    const redis = connectRedis({ url: fake.url, timeoutMs: LONG_MS });
+    const redis = connectRedis({ url: fake.url, timeoutMs: LONG_MS, clock });
     try {
       await redis.send("SET", "key", "value");
       // A connection that was opened just now is not left for another one at once.
@@ -144,7 +144,7 @@ describe("a server that refuses", () => {
     "NOPERM no",
   ])("%s: another connection would not help, and none is opened", async (refusal) => {
     const fake = await startFake(() => `-${refusal}\r\n`);
-    const redis = connectRedis({ url: fake.url, timeoutMs: LONG_MS });
+    const redis = connectRedis({ url: fake.url, timeoutMs: LONG_MS, clock });
     try {
       for (let n = 0; n < 20; n++) {
         await expect(redis.send("SET", "key", "value")).rejects.toThrow(refusal);
@@ -158,7 +158,7 @@ describe("a server that refuses", () => {
 
   test("all the time is asked at a bounded rate, whatever is asked of it", async () => {
     const fake = await startFake(() => "-LOADING Redis is loading the dataset in memory\r\n");
-    const redis = connectRedis({ url: fake.url, timeoutMs: LONG_MS });
+    const redis = connectRedis({ url: fake.url, timeoutMs: LONG_MS, clock });
     try {
       const began = performance.now();
       for (let n = 0; n < 300; n++) {
@@ -210,7 +210,9 @@ describe.skipIf(noRedis !== undefined)(noRedis ?? "a failover behind one address
 
   test("is followed by writes, conditions and limits: none is lost, none fails for long", async () => {
     const address = await startAddress(master.port);
-    const [forStore, forLimiter] = [1, 2].map(() => connectRedis({ url: address.url, timeoutMs: LONG_MS }));
+    const [forStore, forLimiter] = [1, 2].map(() =>
+      connectRedis({ url: address.url, timeoutMs: LONG_MS, clock }),
+    );
     const store = redisStore({ redis: forStore!, clock });
     const limiter = redisLimiter({ redis: forLimiter! });
     try {
@@ -235,14 +237,20 @@ describe.skipIf(noRedis !== undefined)(noRedis ?? "a failover behind one address
 
   test("is followed by a reader who never writes", async () => {
     const address = await startAddress(master.port);
-    const reader = redisStore({ redis: connectRedis({ url: address.url, timeoutMs: LONG_MS }), clock });
+    const reader = redisStore({
+      redis: connectRedis({ url: address.url, timeoutMs: LONG_MS, clock }),
+      clock,
+    });
     try {
       await reader.get("news");
       address.lead(await failOver());
       const old = master === one ? other : one;
       // It gets nothing of the new master's: what it answers is old.
       await ask(old.port, "REPLICAOF", "127.0.0.1", "1");
-      const writer = redisStore({ redis: connectRedis({ url: master.url, timeoutMs: LONG_MS }), clock });
+      const writer = redisStore({
+        redis: connectRedis({ url: master.url, timeoutMs: LONG_MS, clock }),
+        clock,
+      });
       await writer.put("news", "new");
       await writer.close();
       await recovered(async () => {
@@ -257,7 +265,7 @@ describe.skipIf(noRedis !== undefined)(noRedis ?? "a failover behind one address
 
   test("that the address does not follow fails reads and writes alike, and says why", async () => {
     const address = await startAddress(master.port);
-    const store = redisStore({ redis: connectRedis({ url: address.url, timeoutMs: LONG_MS }), clock });
+    const store = redisStore({ redis: connectRedis({ url: address.url, timeoutMs: LONG_MS, clock }), clock });
     try {
       await store.put("key", "value");
       const port = await failOver();
@@ -306,7 +314,10 @@ describe.skipIf(noRedis !== undefined)(noRedis ?? "a failover behind one address
       // From now on the old master gets nothing of what is written.
       await ask(old.port, "REPLICAOF", "127.0.0.1", "1");
       const entry = { v: 1, created: 1, consent: { ok: true, updated: 1 }, geo: { country: "JP" }, ids: {} };
-      const writer = redisStore({ redis: connectRedis({ url: master.url, timeoutMs: LONG_MS }), clock });
+      const writer = redisStore({
+        redis: connectRedis({ url: master.url, timeoutMs: LONG_MS, clock }),
+        clock,
+      });
       for (const id of ids) await writer.put(`ec:${id}`, JSON.stringify(entry), { metadata: {} });
       await writer.close();
       const unfollowed = await upload(ids);

@@ -1,8 +1,10 @@
 /** What of `worker/` runs in a process only: the command line, its server, its proxy, the demonstration. */
 const PROCESS =
   /^worker\/(cli|serve|hosts\/process|ec\/(demo|commands|site)|config\/configured|http\/(raw-fetch|public-lookup|server|proxy|exchange|origin|upgrade))\b/;
-const LIBRARIES = /^node_modules\/(hono|valibot|ipaddr\.js)\//;
+const LIBRARIES = /^node_modules\/(hono|valibot|ipaddr\.js|fastest-levenshtein)\//;
 const OWN = /^(runtime|worker|wasm)\//;
+/** What stores or limiters share. */
+const SHARED = ["expiry", "guard", "window"];
 
 /**
  * The files of a bundle that belong to another host than its own, to the command line, or to the tests.
@@ -27,7 +29,7 @@ export function foreignInputs(
     }
     if (path.startsWith("worker/ec/browser/")) return entry !== "browser";
     const adapter = /^runtime\/(?:stores|limiters)\/([\w-]+)/.exec(path)?.[1];
-    if (adapter !== undefined) return !adapters.includes(adapter);
+    if (adapter !== undefined) return !SHARED.includes(adapter) && !adapters.includes(adapter);
     return PROCESS.test(path) || !(OWN.test(path) || LIBRARIES.test(path));
   });
 }

@@ -21,7 +21,7 @@ export function linkPackage(folder: string): void {
   for (const name of ["wasm", "runtime", "worker"]) symlinkSync(join(root, name), join(millrace, name));
   mkdirSync(join(packages, "@hono"));
   // The sources import what the package carries inside.
-  for (const name of [...Object.keys(own.dependencies), "ipaddr.js"]) {
+  for (const name of [...Object.keys(own.dependencies), "ipaddr.js", "fastest-levenshtein", "jsonc-parser"]) {
     symlinkSync(join(root, "node_modules", name), join(packages, name));
   }
   writeFileSync(join(folder, "package.json"), JSON.stringify({ name: "app", private: true, type: "module" }));

@@ -1,14 +1,14 @@
-// The same kernels as a component: each export is a function of wit/hotpath.wit in the canonical ABI. An export's name is
-// that of the interface and that of the function; the build puts it in the form that the ABI asks for.
+// The same kernels as a component: each export is a function of wit/hotpath.wit in the canonical ABI. The name of an export is the
+// name of the interface, two underscores and the name of the function; the build renames it to the form of the ABI.
 
 import { hash64, seed } from "./hash64";
 import { equal, hasKey, hmac, setKey, SLOTS } from "./hmac";
 import { hex, ID_BYTES, mint, validate } from "./identity";
 import { beginDigest, digest, emit, finish, PADDING, update } from "./sha256";
-import { held } from "./table";
+import { count } from "./table";
 import { decide, forget, layWindows, MOST_KEYS, refusedFull, windowBytes } from "./window";
 
-// The arguments of one call lie behind one another, each with room behind it to be padded in place.
+// The arguments of one call follow one another, each with free bytes after it to be padded in place.
 const ARGUMENTS_BYTES: usize = 132096;
 const ARGUMENTS = memory.data(132096, 64);
 let free: usize = ARGUMENTS;
@@ -19,7 +19,7 @@ let isOpen: bool = false;
 
 beginDigest();
 
-/** Gives room for an argument, or more room for the one that was put last. */
+/** Allocates room for an argument, or grows the last argument. */
 export function cabi_realloc(old: usize, oldBytes: usize, align: usize, bytes: usize): usize {
   const at = oldBytes ? old : free;
   if (bytes > ARGUMENTS_BYTES || at + bytes + PADDING > ARGUMENTS + ARGUMENTS_BYTES) unreachable();
@@ -27,7 +27,7 @@ export function cabi_realloc(old: usize, oldBytes: usize, align: usize, bytes: u
   return at;
 }
 
-/** Ends a call: its arguments may be overwritten. */
+/** Ends a call: the next call overwrites its arguments. */
 function end<T>(result: T): T {
   free = ARGUMENTS;
   return result;
@@ -50,7 +50,7 @@ function okList(length: u32): usize {
   return ok();
 }
 
-/** The fault lies where the type that the call returns otherwise would lie. */
+/** Returns a fault. @param at offset of the payload, which depends on the type of the result */
 function fault(at: usize, which: u8): usize {
   store<u8>(RESULT, 1);
   store<u8>(RESULT + at, which);
@@ -150,7 +150,7 @@ export function window__forget(key: usize, length: u32): void {
 }
 
 export function window__stats(): usize {
-  store<u32>(RESULT, held);
+  store<u32>(RESULT, count);
   store<u64>(RESULT, u64(refusedFull), 8);
   store<u64>(RESULT, u64(memory.size()) << 16, 16);
   return RESULT;

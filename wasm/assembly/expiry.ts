@@ -1,25 +1,25 @@
-// Which entries have expired. The lines of the table are taken in groups, and each group has a bound before which none of
-// its entries expires. An entry's expiry only moves on, so a bound is put right when it is due and not with every take. A
-// tree of minima over the groups knows the least.
+// Finds expired entries. The lines of the table form groups. Each group has a lower bound for the expiry of its entries. The expiry
+// of an entry only increases, so a bound is corrected when it is due, not with every take. A tree of minima over the groups holds
+// the least bound at its root.
 
 import { clear, shift } from "./log";
-import { Entry, entryIn, held, isTight, KEYS_IN_LINE, lineOf, lines, remove } from "./table";
+import { count, Entry, entryIn, isTight, KEYS_IN_LINE, lineOf, lines, remove } from "./table";
 
-/** Groups that one take looks at in a table that is nearly full, so that no single take has to do all the work. */
+/** Groups that one take checks in a nearly full table: a bound on the work of a single take. */
 const STEPS = 2;
-/** Lines to a group; children to a node of the tree. The root is node 0, the children of node n begin at 16 n + 1. */
+/** Lines per group, and children per node of the tree. The root is node 0; the children of node n begin at 16 n + 1. */
 const WAYS: u32 = 16;
 const WAYS_SHIFT = 4;
 
 let tree: usize = 0;
-/** Nodes in the tree; the last ones are the groups. */
+/** Number of nodes of the tree; the last ones are the groups. */
 let nodes: u32 = 0;
-/** The node of the first group. */
+/** Node of the first group. */
 let groups: u32 = 0;
-/** The latest expiry of an entry that was dropped. A new key's clock starts no earlier: it may be that key again. */
+/** Latest expiry of a removed entry. The clock of a new key starts no earlier: it may be the same key. */
 export let droppedUntil: u64 = 0;
 
-/** Nodes above so many groups. */
+/** Number of inner nodes for a number of groups. */
 function nodesAbove(groups: u32): u32 {
   let above: u32 = 0;
   for (let level: u32 = 1; level < groups; level <<= WAYS_SHIFT) above += level;
@@ -30,13 +30,13 @@ function groupsOf(lines: u32): u32 {
   return (lines + WAYS - 1) >> WAYS_SHIFT;
 }
 
-/** Bytes that the bounds of so many lines take. */
+/** Size of the tree for a number of lines, in bytes. */
 export function boundsBytes(lines: u32): usize {
   const groups = groupsOf(lines);
   return usize(nodesAbove(groups) + groups) << 3;
 }
 
-/** Lays out the bounds of the table. */
+/** Creates the tree for the table. */
 export function layBounds(at: usize): void {
   tree = at;
   groups = nodesAbove(groupsOf(lines));
@@ -62,7 +62,7 @@ function expiryOf(entry: Entry): u64 {
   return entry.newest + entry.window;
 }
 
-/** Enters a key that was just added. */
+/** Adds a new entry to the tree. */
 export function track(entry: Entry): void {
   const expiry = expiryOf(entry);
   let node = groups + (lineOf(entry) >> WAYS_SHIFT);
@@ -73,7 +73,7 @@ export function track(entry: Entry): void {
   }
 }
 
-/** Drops what has expired in the group that is the first to be due, and puts its bound right. */
+/** Removes the expired entries of the group that is due first, and corrects its bound. */
 function settle(now: u64): void {
   let node: u32 = 0;
   while (node < groups) {
@@ -109,31 +109,30 @@ function settle(now: u64): void {
   }
 }
 
-/** No entry expires before this. */
+/** A lower bound for the expiry of all entries. */
 export function earliest(): u64 {
   return boundOf(0);
 }
 
-/** Keeps ahead of a table that fills up. */
+/** Removes some expired entries if the table is nearly full. */
 export function tidy(now: u64): void {
   if (!isTight()) return;
   for (let i = 0; i < STEPS && earliest() <= now; i++) settle(now);
 }
 
-/** Drops expired entries if there are any, and tells whether it did. */
+/** Removes expired entries. @returns whether there were any */
 export function dropSome(now: u64): bool {
-  const before = held;
+  const before = count;
   while (earliest() <= now) {
     settle(now);
-    if (held < before) return true;
+    if (count < before) return true;
   }
   return false;
 }
 
 /**
- * Makes good a clock that was ahead until now: what was counted at a time that is still to come counts as counted now, and
- * the older takes of such a key keep their distance to its newest. Nothing is forgotten, and no window ends later than its
- * length from now.
+ * Corrects the takes of a clock that was ahead until now: a take in the future counts as made now, and the older takes of its key
+ * keep their distance to it. No take is lost, and no window ends later than its length from now.
  */
 export function setBack(now: u64): void {
   droppedUntil = min(droppedUntil, now);

@@ -1,9 +1,9 @@
-// SipHash-1-3 (Aumasson and Bernstein): a keyed 64-bit hash. Who does not know the seed cannot aim at collisions.
+// SipHash-1-3 (Aumasson and Bernstein): a keyed 64-bit hash. Without the seed, collisions cannot be constructed.
 
 let k0: u64 = 0;
 let k1: u64 = 0;
 
-/** Takes 16 random bytes as the seed. */
+/** Sets the seed to 16 random bytes. */
 export function seed(at: usize): void {
   k0 = load<u64>(at);
   k1 = load<u64>(at, 8);
@@ -15,7 +15,7 @@ export function hash64(at: usize, length: u32): u64 {
   let v1 = k1 ^ 0x646f72616e646f6d;
   let v2 = k0 ^ 0x6c7967656e657261;
   let v3 = k1 ^ 0x7465646279746573;
-  // The last word has the rest of the message, without what lies behind it, and the length on top.
+  // The last word has the last bytes of the message, and the length in its highest byte.
   const last = at + (length & ~7);
   const rest = (load<u64>(last) & ((u64(1) << ((length & 7) << 3)) - 1)) | (u64(length) << 56);
   for (; at <= last; at += 8) {

@@ -1,4 +1,4 @@
-// HMAC-SHA-256 (RFC 2104). A key lives in a slot as the two chaining values that follow its padded block, so that a
+// HMAC-SHA-256 (RFC 2104). A slot holds a key as two hash values: those after its block XOR ipad and XOR opad. So the MAC of a
 // short message costs two compressions.
 
 import { absorb, begin, CHAIN, compress, digest, emit, finish, reset } from "./sha256";
@@ -8,7 +8,7 @@ export const SLOTS: u32 = 16;
 const KEYS = memory.data(1024, 8); // SLOTS x (inner, outer)
 const PAD = memory.data(64, 8);
 const CHAINED = memory.data(32, 8);
-const INNER = memory.data(104, 8); // the inner digest and the padding behind it
+const INNER = memory.data(104, 8); // the inner digest and its padding
 let filled: u32 = 0;
 
 // @ts-ignore: decorator
@@ -23,7 +23,7 @@ function outer(slot: u32): usize {
   return inner(slot) + CHAIN;
 }
 
-function keyed(chain: usize, mask: u64): void {
+function absorbPad(chain: usize, mask: u64): void {
   for (let i: usize = 0; i < 64; i += 8) store<u64>(PAD + i, load<u64>(PAD + i) ^ mask);
   reset(chain);
   compress(chain, PAD);
@@ -34,43 +34,43 @@ export function hasKey(slot: u32): bool {
   return slot < SLOTS && ((filled >> slot) & 1) == 1;
 }
 
-/** Puts a key, which has PADDING bytes of slack behind it, into a slot. */
+/** Puts a key, which has PADDING free bytes after it, into a slot. */
 export function setKey(slot: u32, key: usize, length: u32): void {
   memory.fill(PAD, 0, 64);
   if (length > 64) digest(key, length, PAD);
   else memory.copy(PAD, key, length);
-  keyed(inner(slot), 0x3636363636363636);
-  keyed(outer(slot), 0x3636363636363636 ^ 0x5c5c5c5c5c5c5c5c);
+  absorbPad(inner(slot), 0x3636363636363636);
+  absorbPad(outer(slot), 0x3636363636363636 ^ 0x5c5c5c5c5c5c5c5c);
   memory.fill(PAD, 0, 64);
   filled |= 1 << slot;
 }
 
-function close(slot: u32): usize {
+function finishOuter(slot: u32): usize {
   memory.copy(CHAINED, outer(slot), CHAIN);
   absorb(CHAINED, INNER, 32, 64);
   return CHAINED;
 }
 
-/** The code of a message that has PADDING bytes of slack behind it, as a chaining value. */
+/** The MAC of a message that has PADDING free bytes after it, as a hash value. */
 export function hmac(slot: u32, at: usize, length: u32): usize {
   memory.copy(CHAINED, inner(slot), CHAIN);
   absorb(CHAINED, at, length, 64);
   emit(CHAINED, INNER);
-  return close(slot);
+  return finishOuter(slot);
 }
 
-/** Begins the code of a message that comes in pieces, which go to the stream's `update`. */
+/** Begins the MAC of a message in pieces. The pieces go to the `update` of the stream. */
 export function beginHmac(slot: u32): void {
   begin(inner(slot), 64);
 }
 
-/** Ends it. */
+/** Ends the MAC of the stream, as a hash value. */
 export function finishHmac(slot: u32): usize {
   finish(INNER);
-  return close(slot);
+  return finishOuter(slot);
 }
 
-/** Compares two byte strings of one length in a time that does not depend on what they hold. */
+/** Compares two byte strings of one length in constant time. */
 export function equal(a: usize, b: usize, length: u32): bool {
   let different: u32 = 0;
   for (let i: u32 = 0; i < length; i++) different |= load<u8>(a + i) ^ load<u8>(b + i);

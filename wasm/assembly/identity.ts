@@ -14,32 +14,32 @@ const ALPHANUMERIC = memory.data<u8>([
   0x6d, 0x6e, 0x6f, 0x70, 0x71, 0x72, 0x73, 0x74, 0x75, 0x76, 0x77, 0x78, 0x79, 0x7a,
 ]);
 
-// Eight bytes at a time: the high bit of a byte says whether it passes, if no byte is above 0x7f.
+// Eight bytes at a time: the high bit of each byte of the result is the answer for that byte, if no byte is above 0x7f.
 const EACH: u64 = 0x0101010101010101;
 const HIGH: u64 = EACH * 0x80;
 
-/** High bits of the bytes from `low` to `high`. */
+/** Sets the high bits of the bytes from `low` to `high`. */
 // @ts-ignore: decorator
 @inline
 function within(bytes: u64, low: u64, high: u64): u64 {
   return (bytes + EACH * (0x80 - low)) & (EACH * (0x80 + high) - bytes);
 }
 
-/** High bits of what is no lowercase hex digit. */
+/** Sets the high bits of the bytes that are not lowercase hex digits. */
 // @ts-ignore: decorator
 @inline
 function notHex(bytes: u64): u64 {
   return bytes | ~(within(bytes, 0x30, 0x39) | within(bytes, 0x61, 0x66));
 }
 
-/** High bits of what is no ASCII letter or digit. */
+/** Sets the high bits of the bytes that are not ASCII letters or digits. */
 // @ts-ignore: decorator
 @inline
 function notAlphanumeric(bytes: u64): u64 {
   return bytes | ~(within(bytes, 0x30, 0x39) | within(bytes | (EACH * 0x20), 0x61, 0x7a));
 }
 
-/** Sixteen bytes at a time: all bits of those from `low` on, `count` of them. */
+/** Sixteen bytes at a time: sets all bits of the bytes from `low` to `low + count - 1`. */
 // @ts-ignore: decorator
 @inline
 function lanesFrom(bytes: v128, low: i8, count: i8): v128 {
@@ -61,15 +61,15 @@ function isHash(at: usize): bool {
   return (wrong & HIGH) == 0;
 }
 
-/** Whether the bytes, which begin at a multiple of 8, are an EC id. */
+/** Whether bytes that begin at a multiple of 8 are an EC id. */
 export function validate(at: usize, length: u32): bool {
   if (length != ID_BYTES || load<u8>(at, HASH_BYTES) != DOT) return false;
-  // The last eight bytes are a digit of the hash and the dot, made to pass here, and the suffix.
+  // The last eight bytes: a digit of the hash and the dot, replaced by digits here, and the suffix.
   const end = (load<u64>(at, ID_BYTES - 8, 1) & ~0xffff) | 0x3030;
   return (notAlphanumeric(end) & HIGH) == 0 && isHash(at);
 }
 
-/** Writes a chaining value as 64 lowercase hex digits. */
+/** Writes a hash value as 64 lowercase hex digits. */
 export function hex(chain: usize, out: usize): void {
   if (ASC_FEATURE_SIMD) {
     const digits = i8x16(48, 49, 50, 51, 52, 53, 54, 55, 56, 57, 97, 98, 99, 100, 101, 102);
@@ -94,9 +94,9 @@ export function hex(chain: usize, out: usize): void {
 }
 
 /**
- * Writes the EC id of a normalised address. Each random byte below 248 gives one alphanumeric without bias, others are
- * passed over.
- * @returns how many of the random bytes were used, or -1: they ran out
+ * Writes the EC id of a normalised address. Each random byte below 248 gives one alphanumeric character without bias; others
+ * are skipped.
+ * @returns number of random bytes used, or -1 if there were too few
  */
 export function mint(slot: u32, at: usize, length: u32, random: usize, randomLength: u32, out: usize): i32 {
   let used: u32 = 0;

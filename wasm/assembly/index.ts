@@ -1,27 +1,27 @@
-// The module's face: every export reads a fixed input region and writes a fixed output region. Only 32-bit integers and
-// floats cross, so that a host without WebAssembly can run the same kernels.
+// The exports of the module. Each reads a fixed input region and writes a fixed output region. Arguments and results are 32-bit
+// integers and floats only, so that the same kernels run on a host without WebAssembly.
 
 import { hash64 as hashBytes, seed as seedHash } from "./hash64";
 import {
-  beginHmac as beginCode,
+  beginHmac as beginMac,
   equal as equalBytes,
-  finishHmac as finishCode,
-  hmac as code,
+  finishHmac as finishMac,
+  hmac as mac,
   setKey as putKey,
 } from "./hmac";
 import { hex, mint as mintId, validate as validateBytes } from "./identity";
 import { beginDigest, digest, emit, finish, STREAM, STREAM_BYTES, update as updateStream } from "./sha256";
-import { held } from "./table";
+import { count as keyCount } from "./table";
 import { count as countTakes, decide, forget as forgetKey, layWindows, MOST_KEYS, refusedFull as refused, windowBytes } from "./window";
 
 const INPUT_BYTES: i32 = 65536;
-const INPUT = memory.data(65664, 64); // with slack behind it for padding in place
+const INPUT = memory.data(65664, 64); // with free bytes after it, for padding in place
 const OUTPUT = memory.data(128, 64);
 const RANDOM_BYTES: i32 = 2048;
 const RANDOM = memory.data(2048, 64);
 let randomUsed: i32 = RANDOM_BYTES;
 
-/** Where the host writes what a call reads. */
+/** Address of the input region, which the host writes. */
 export function input(): usize {
   return INPUT;
 }
@@ -30,12 +30,12 @@ export function inputBytes(): i32 {
   return INPUT_BYTES;
 }
 
-/** Where the host reads what a call wrote. */
+/** Address of the output region, which the host reads. */
 export function output(): usize {
   return OUTPUT;
 }
 
-/** Where the host puts randomness for `mint`; it says so with `refilled`. */
+/** Address of the random bytes for `mint`. The host fills them, then calls `refilled`. */
 export function random(): usize {
   return RANDOM;
 }
@@ -48,7 +48,7 @@ export function refilled(): void {
   randomUsed = 0;
 }
 
-/** The state of the one stream, which the host copies out and in to run several. */
+/** Address of the state of the stream. The host saves and restores it to run several streams. */
 export function stream(): usize {
   return STREAM;
 }
@@ -57,12 +57,12 @@ export function streamBytes(): i32 {
   return STREAM_BYTES;
 }
 
-/** The most keys that `start` accepts. */
+/** Maximum number of keys that `start` accepts. */
 export function mostKeys(): i32 {
   return MOST_KEYS;
 }
 
-/** Makes room for the windows of so many keys. Called once, first; memory grows here and never again. */
+/** Creates the windows for a number of keys. Call it once, first. Memory grows only here. */
 export function start(keys: i32): bool {
   const at = (__heap_base + 63) & ~63;
   const pages = i32((at + windowBytes(keys) + 0xffff) >> 16) - memory.size();
@@ -85,7 +85,7 @@ export function setKey(slot: i32, length: i32): void {
   putKey(slot, INPUT, length);
 }
 
-/** Writes the id for an address, or tells that more randomness is needed first. */
+/** Writes the id of the address in the input. @returns false if more random bytes are needed */
 export function mint(slot: i32, length: i32): bool {
   const used = mintId(slot, INPUT, length, RANDOM + randomUsed, RANDOM_BYTES - randomUsed, OUTPUT);
   if (used < 0) return false;
@@ -93,14 +93,14 @@ export function mint(slot: i32, length: i32): bool {
   return true;
 }
 
-/** Writes the code of the input as 64 hex digits. */
+/** Writes the MAC of the input as 64 hex digits. */
 export function hashHex(slot: i32, length: i32): void {
-  hex(code(slot, INPUT, length), OUTPUT);
+  hex(mac(slot, INPUT, length), OUTPUT);
 }
 
-/** Writes the code of the input as 32 bytes. */
+/** Writes the MAC of the input as 32 bytes. */
 export function hmac(slot: i32, length: i32): void {
-  emit(code(slot, INPUT, length), OUTPUT);
+  emit(mac(slot, INPUT, length), OUTPUT);
 }
 
 /** Writes the digest of the input. */
@@ -108,17 +108,17 @@ export function sha256(length: i32): void {
   digest(INPUT, length, OUTPUT);
 }
 
-/** Begins the stream as a digest. */
+/** Begins a digest in the stream. */
 export function beginSha256(): void {
   beginDigest();
 }
 
-/** Begins the stream as a code. */
+/** Begins a MAC in the stream. */
 export function beginHmac(slot: i32): void {
-  beginCode(slot);
+  beginMac(slot);
 }
 
-/** Takes the input as the next piece of the stream. */
+/** Adds the input to the stream. */
 export function update(length: i32): void {
   updateStream(INPUT, length);
 }
@@ -128,9 +128,9 @@ export function finishSha256(): void {
   finish(OUTPUT);
 }
 
-/** Writes the code of the stream. */
+/** Writes the MAC of the stream. */
 export function finishHmac(slot: i32): void {
-  emit(finishCode(slot), OUTPUT);
+  emit(finishMac(slot), OUTPUT);
 }
 
 /** Compares the two halves of the input, `length` bytes of each. */
@@ -153,22 +153,22 @@ export function peek(length: i32, nowMs: f64, windowMs: f64, limit: f64): f64 {
   return decide(hashBytes(INPUT, length), nowMs, windowMs, limit, false);
 }
 
-/** Counts the takes that are in a key's window. */
+/** Number of takes in the window of a key. */
 export function count(length: i32, nowMs: f64, windowMs: f64): f64 {
   return countTakes(hashBytes(INPUT, length), nowMs, windowMs);
 }
 
-/** Empties a key's window. */
+/** Empties the window of a key. */
 export function forget(length: i32): void {
   forgetKey(hashBytes(INPUT, length));
 }
 
-/** Keys held, expired ones that nobody needed the room of included. */
+/** Number of keys, including expired ones whose entries are not reused yet. */
 export function keys(): i32 {
-  return held;
+  return keyCount;
 }
 
-/** Takes refused because there was no room to count them. */
+/** Number of takes refused for lack of room. */
 export function refusedFull(): f64 {
   return refused;
 }

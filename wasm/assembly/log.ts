@@ -1,17 +1,17 @@
-// A key's takes, in runs that leave the window together. One run is a number in the entry: the newest, which most keys
-// have no other beside. More of them are a ring of small nodes out of one shared pool, from the newest round to the
-// oldest; the newest knows when the oldest was and how many takes there are in all, because most takes ask no more.
+// A key's takes, in runs that leave the window together. Most keys have one run, which is a number in the entry. Further runs form
+// a circular list from a shared pool: from the newest to the oldest, then to newer ones. The newest stores the time of the oldest
+// and the total of all takes, which is all that most takes need.
 
 import { Entry } from "./table";
 
-/** Runs that one key may keep; no single limit needs more. */
+/** Maximum number of runs of one key; no single limit needs more. */
 export const LONGEST: u32 = 65;
 /** Bytes of a run. */
 const RUN = 16;
-/** What says that an entry's takes are a ring: this, its length and its newest run. */
-const RING: u32 = 0x80000000;
+/** Flag in the takes of an entry: they are a list. The other bits are its length and the number of its newest run. */
+const LIST: u32 = 0x80000000;
 const ONE: u32 = 0x01000000;
-const LENGTH: u32 = RING - ONE;
+const LENGTH: u32 = LIST - ONE;
 const NUMBER: u32 = ONE - 1;
 
 /** Takes that leave the window together. */
@@ -19,32 +19,32 @@ const NUMBER: u32 = ONE - 1;
 @unmanaged
 export class Run {
   /**
-   * When the last of them was: the low 32 bits of milliseconds since the epoch. In the newest, whose own time the entry
-   * knows: when the oldest run was.
+   * Time of the last take: the low 32 bits of milliseconds since the epoch. In the newest run, whose time is the clock of the
+   * entry: the time of the oldest run.
    */
   time: u32;
   count: u32;
-  /** The next newer one; of the newest: the oldest. */
+  /** Number of the next newer run; in the newest: of the oldest. */
   next: u32;
-  /** In the newest: all takes of the ring. */
+  /** In the newest run: number of all takes. */
   total: u32;
 }
 
 let runs: usize = 0;
-/** How many runs are to be had. */
-let left: u32 = 0;
+/** Number of free runs. */
+let free: u32 = 0;
 let unused: u32 = 0; // runs from this number on were never used
-let freed: u32 = 0; // first of the runs given back
+let freed: u32 = 0; // first of the returned runs
 
-/** Bytes that so many runs take. */
+/** Size of a number of runs, in bytes. */
 export function logBytes(count: u32): usize {
   return usize(count + 1) * RUN;
 }
 
-/** Lays the empty pool out. */
+/** Creates the pool. */
 export function layLog(at: usize, count: u32): void {
   runs = at;
-  left = count;
+  free = count;
   unused = 1;
 }
 
@@ -54,7 +54,7 @@ export function runAt(number: u32): Run {
   return changetype<Run>(runs + usize(number) * RUN);
 }
 
-/** The newest run of several. */
+/** The newest run of a list. */
 // @ts-ignore: decorator
 @inline
 export function newestOf(entry: Entry): Run {
@@ -65,31 +65,31 @@ export function newestOf(entry: Entry): Run {
 // @ts-ignore: decorator
 @inline
 export function hasOlder(entry: Entry): bool {
-  return (entry.takes & RING) != 0;
+  return (entry.takes & LIST) != 0;
 }
 
-/** Whether the key keeps as many runs as it may. */
+/** Whether the key has the maximum number of runs. */
 // @ts-ignore: decorator
 @inline
 export function isLongest(entry: Entry): bool {
-  return (entry.takes & ~NUMBER) == (RING | (LONGEST * ONE));
+  return (entry.takes & ~NUMBER) == (LIST | (LONGEST * ONE));
 }
 
-/** When the oldest run of several was. */
+/** Time of the oldest run of a list. */
 // @ts-ignore: decorator
 @inline
 export function oldestTime(entry: Entry): u32 {
   return newestOf(entry).time;
 }
 
-/** How many takes are held. */
+/** Number of takes. */
 // @ts-ignore: decorator
 @inline
 export function totalOf(entry: Entry): u32 {
   return hasOlder(entry) ? newestOf(entry).total : entry.takes;
 }
 
-/** Counts one take more in the newest run. */
+/** Adds a take to the newest run. */
 // @ts-ignore: decorator
 @inline
 export function extend(entry: Entry): void {
@@ -102,38 +102,38 @@ export function extend(entry: Entry): void {
   }
 }
 
-/** Whether the pool has what `begin` needs. */
+/** Whether the pool has enough runs for `begin`. */
 export function hasRunFor(entry: Entry): bool {
-  return left >= (hasOlder(entry) ? 1 : 2);
+  return free >= (hasOlder(entry) ? 1 : 2);
 }
 
-function take(): u32 {
-  left--;
+function allocate(): u32 {
+  free--;
   const number = freed;
   if (!number) return unused++;
   freed = runAt(number).next;
   return number;
 }
 
-function give(number: u32): void {
+function release(number: u32): void {
   runAt(number).next = freed;
   freed = number;
-  left++;
+  free++;
 }
 
-/** Begins another run, of one take, behind the one that ended at the entry's clock; the pool has to have room. */
+/** Begins another run with one take. The newest run before it ends at the entry's clock. The pool must have room. */
 export function begin(entry: Entry): void {
   let newest = entry.takes & NUMBER;
   if (!hasOlder(entry)) {
-    newest = take();
+    newest = allocate();
     const only = runAt(newest);
     only.count = entry.takes;
     only.total = entry.takes;
     only.next = newest;
     only.time = u32(entry.newest);
-    entry.takes = RING | ONE;
+    entry.takes = LIST | ONE;
   }
-  const number = take();
+  const number = allocate();
   const run = runAt(number);
   const before = runAt(newest);
   run.time = before.time;
@@ -145,7 +145,7 @@ export function begin(entry: Entry): void {
   entry.takes = ((entry.takes & ~NUMBER) + ONE) | number;
 }
 
-/** Drops the oldest of several runs, with its takes or leaving them to the next. */
+/** Removes the oldest run of a list: its takes go with it, or move to the next run. */
 export function dropOldest(entry: Entry, withTakes: bool): void {
   const newest = newestOf(entry);
   const number = newest.next;
@@ -155,33 +155,33 @@ export function dropOldest(entry: Entry, withTakes: bool): void {
   else next.count += run.count;
   newest.next = run.next;
   newest.time = next.time;
-  give(number);
+  release(number);
   if (next != newest) {
     entry.takes -= ONE;
   } else {
     const last = entry.takes & NUMBER;
     entry.takes = newest.count;
-    give(last);
+    release(last);
   }
 }
 
-/** Moves all runs but the newest back in time, modulo 2^32 milliseconds; the newest's time is the entry's. */
+/** Moves all runs except the newest back in time, modulo 2^32 milliseconds. */
 export function shift(entry: Entry, by: u32): void {
   if (!hasOlder(entry)) return;
   const newest = newestOf(entry);
-  // In the newest it is the time of the oldest that is kept.
+  // The newest run stores the time of the oldest.
   newest.time -= by;
   for (let run = runAt(newest.next); run != newest; run = runAt(run.next)) run.time -= by;
 }
 
-/** Forgets all takes. */
+/** Removes all takes. */
 export function clear(entry: Entry): void {
   if (hasOlder(entry)) {
     const newest = newestOf(entry);
     const oldest = newest.next;
     newest.next = freed;
     freed = oldest;
-    left += (entry.takes & LENGTH) / ONE;
+    free += (entry.takes & LENGTH) / ONE;
   }
   entry.takes = 0;
 }

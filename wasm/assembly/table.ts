@@ -1,7 +1,6 @@
-// Where windows are kept: a hash table of 16-byte entries, four to a line of the processor's cache. A key belongs to one
-// line and lives there or, when that is full, in the first after it that is not, so that most look-ups touch one cache
-// line. Nothing ever moves, and everything is zero at first, so that a large table costs no more memory than has been
-// used of it.
+// The hash table of windows: 16-byte entries, four per cache line of the processor. A key belongs to one line, its home; if that
+// is full, the key is in the first line after it with a free entry. So most look-ups touch one cache line. Entries never move,
+// and unused memory is zero, so that a large table takes only as much memory as was used.
 
 import { lengthOf, LONGEST_WINDOW, numberOf } from "./lengths";
 
@@ -10,11 +9,11 @@ const ENTRY = 16;
 const LINE = 64;
 export const KEYS_IN_LINE: u32 = 4;
 
-// An entry's head, from its low bits: how many keys went on from here, how far its key has gone, the number of its window,
-// the high bits of its clock, the high bits of its key's hash.
-const ON: u64 = 15;
-const FAR_SHIFT = 4;
-const FAR: u64 = 0x3ff << FAR_SHIFT;
+// An entry's head, from its low bits: the overflow count of its line (see overflowAt), the distance of its key from home in
+// lines, the number of its window length, the high bits of its clock, the high bits of its key's hash.
+const OVERFLOW: u64 = 15;
+const DISTANCE_SHIFT = 4;
+const DISTANCE: u64 = 0x3ff << DISTANCE_SHIFT;
 const WINDOW_SHIFT = 14;
 const WINDOW: u64 = 0xff << WINDOW_SHIFT;
 const CLOCK_SHIFT = 22;
@@ -22,17 +21,17 @@ const CLOCK: u64 = 0x3ff << CLOCK_SHIFT;
 const HASH_SHIFT = 32;
 const REST: u64 = (<u64>1 << HASH_SHIFT) - 1;
 
-/** What is held of one key, if any. */
+/** The window of one key, or a free entry. */
 // @ts-ignore: decorator
 @unmanaged
 export class Entry {
   head: u64;
   /** The low bits of the key's clock. */
   clock: u32;
-  /** The takes that are held, as log.ts has them. */
+  /** The takes, in the form of log.ts. */
   takes: u32;
 
-  /** The longest window that a live take was asked for with. */
+  /** The longest window length of a live take. */
   // @ts-ignore: decorator
   @inline
   get window(): u32 {
@@ -49,7 +48,7 @@ export class Entry {
     return (this.head & WINDOW) == 0;
   }
 
-  /** The key's own clock, which never goes back: when the newest take was, in milliseconds since the epoch. */
+  /** The key's clock, which never goes back: the time of the newest take, in milliseconds since the epoch. */
   // @ts-ignore: decorator
   @inline
   get newest(): u64 {
@@ -69,42 +68,42 @@ export class Entry {
     return (this.head ^ hash) <= REST && !this.isFree;
   }
 
-  /** Makes it this key's, which has gone so many lines to get here. */
+  /** Assigns the entry to a key, at this distance from its home. */
   // @ts-ignore: decorator
   @inline
-  beOf(hash: u64, far: u32): void {
-    this.head = (hash & ~REST) | (u64(far) << FAR_SHIFT) | (this.head & ON);
+  assign(hash: u64, distance: u32): void {
+    this.head = (hash & ~REST) | (u64(distance) << DISTANCE_SHIFT) | (this.head & OVERFLOW);
   }
 }
 
 let base: usize = 0;
 export let lines: u32 = 0;
 let capacity: u32 = 0;
-/** How far from its home a key may live: in a full table, one in forty has a key that lives 256 lines away or farther. */
+/** Longest distance of a key from its home. In one of forty full tables some key is 256 or more lines away from home. */
 let reach: u32 = 0;
-export let held: u32 = 0;
+export let count: u32 = 0;
 
-/** Lines for so many keys: a ninth of the room stays free, for a key whose home is full to find some near. */
+/** Lines for a number of keys. A ninth of the entries stays free, so that a key whose home is full finds a free entry near. */
 export function linesFor(keys: u32): u32 {
   return u32((u64(keys) * 9) >> 5) + 1;
 }
 
-/** Bytes that a table of so many keys takes. */
+/** Size of a table for a number of keys, in bytes. */
 export function tableBytes(keys: u32): usize {
   return usize(linesFor(keys)) * LINE;
 }
 
-/** Lays an empty table out over zeroed memory at a multiple of 64. */
+/** Creates an empty table in zeroed memory at a multiple of 64. */
 export function layTable(at: usize, keys: u32): void {
   base = at;
   lines = linesFor(keys);
   capacity = keys;
-  reach = min<u32>(lines - 1, u32(FAR >> FAR_SHIFT));
+  reach = min<u32>(lines - 1, u32(DISTANCE >> DISTANCE_SHIFT));
 }
 
-/** Whether so little room is left that expired entries should be looked for. */
+/** Whether the table is so full that expired entries should be removed. */
 export function isTight(): bool {
-  return held > capacity - (capacity >> 3);
+  return count > capacity - (capacity >> 3);
 }
 
 // @ts-ignore: decorator
@@ -119,7 +118,7 @@ function after(line: u32): u32 {
   return line + 1 == lines ? 0 : line + 1;
 }
 
-/** The line that an entry is in. */
+/** The line of an entry. */
 export function lineOf(entry: Entry): u32 {
   return u32((changetype<usize>(entry) - base) / LINE);
 }
@@ -132,24 +131,25 @@ export function entryIn(line: u32, which: u32): Entry {
 }
 
 /**
- * Where a line counts the keys that went on because it was full: those of one kind of four, so that to look for a key that
- * is not there ends soon. A count that has come to the most that it can be stays there.
+ * Address of the overflow count of a line: the number of keys that live in later lines because this line was full. A line has
+ * four counts, each for a quarter of all hashes, so that the search for an absent key ends early. A count at its maximum stays
+ * there.
  */
 // @ts-ignore: decorator
 @inline
-function onAt(line: u32, hash: u64): usize {
+function overflowAt(line: u32, hash: u64): usize {
   return changetype<usize>(entryIn(line, u32(hash >> HASH_SHIFT) & 3));
 }
 
-function countOn(at: usize, change: i64): void {
+function addOverflow(at: usize, change: i64): void {
   const head = load<u64>(at);
-  if ((head & ON) != ON) store<u64>(at, head + change);
+  if ((head & OVERFLOW) != OVERFLOW) store<u64>(at, head + change);
 }
 
-/** A key's entry. */
+/** The entry of a key. */
 export function find(hash: u64): Entry | null {
   let line = homeOf(hash);
-  for (let far: u32 = 0; far <= reach; far++) {
+  for (let distance: u32 = 0; distance <= reach; distance++) {
     let entry = entryIn(line, 0);
     if (entry.isOf(hash)) return entry;
     entry = entryIn(line, 1);
@@ -158,17 +158,17 @@ export function find(hash: u64): Entry | null {
     if (entry.isOf(hash)) return entry;
     entry = entryIn(line, 3);
     if (entry.isOf(hash)) return entry;
-    if (!(load<u8>(onAt(line, hash)) & ON)) return null;
+    if (!(load<u8>(overflowAt(line, hash)) & OVERFLOW)) return null;
     line = after(line);
   }
   return null;
 }
 
-/** A free entry for a key that has none, if the table may take another key. */
-export function vacancy(hash: u64): Entry | null {
-  if (held >= capacity) return null;
+/** A free entry for a new key, if the table has room for one. */
+export function findFree(hash: u64): Entry | null {
+  if (count >= capacity) return null;
   let line = homeOf(hash);
-  for (let far: u32 = 0; far <= reach; far++) {
+  for (let distance: u32 = 0; distance <= reach; distance++) {
     for (let i: u32 = 0; i < KEYS_IN_LINE; i++) {
       const entry = entryIn(line, i);
       if (entry.isFree) return entry;
@@ -178,26 +178,26 @@ export function vacancy(hash: u64): Entry | null {
   return null;
 }
 
-/** Gives a key the entry that was free for it. The entry's window, takes and clock are the caller's to set. */
+/** Assigns a free entry to a key. The caller sets the entry's window, takes and clock. */
 export function add(hash: u64, entry: Entry): void {
   const last = lineOf(entry);
-  let far: u32 = 0;
+  let distance: u32 = 0;
   for (let line = homeOf(hash); line != last; line = after(line)) {
-    countOn(onAt(line, hash), 1);
-    far++;
+    addOverflow(overflowAt(line, hash), 1);
+    distance++;
   }
-  entry.beOf(hash, far);
-  held++;
+  entry.assign(hash, distance);
+  count++;
 }
 
 /** Frees a key's entry. */
 export function remove(entry: Entry): void {
   const head = entry.head;
   let line = lineOf(entry);
-  for (let far = (head & FAR) >> FAR_SHIFT; far > 0; far--) {
+  for (let distance = (head & DISTANCE) >> DISTANCE_SHIFT; distance > 0; distance--) {
     line = (line ? line : lines) - 1;
-    countOn(onAt(line, head), -1);
+    addOverflow(overflowAt(line, head), -1);
   }
-  entry.beOf(0, 0);
-  held--;
+  entry.assign(0, 0);
+  count--;
 }

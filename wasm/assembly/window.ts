@@ -1,5 +1,5 @@
-// Throttle windows: in no interval of a window's length are more takes admitted than the limit. A key's takes are kept
-// as a log of runs; a run is counted until its last take leaves the window, so that it never leaves too early.
+// Throttle windows: no interval of a window's length contains more admitted takes than the limit. The takes of a key are a log of
+// runs. A run counts until its last take leaves the window, so that no take leaves too early.
 
 import { boundsBytes, dropSome, droppedUntil, earliest, layBounds, setBack, tidy, track } from "./expiry";
 import { LONGEST_WINDOW } from "./lengths";
@@ -19,39 +19,39 @@ import {
   runAt,
   totalOf,
 } from "./log";
-import { add, Entry, find, layTable, linesFor, tableBytes, vacancy } from "./table";
+import { add, Entry, find, findFree, layTable, linesFor, tableBytes } from "./table";
 
-/** Keys that a table can have at most: their runs have to be numbered. */
+/** Maximum number of keys of a table: their runs must fit into 24-bit numbers. */
 export const MOST_KEYS: u32 = 3700000;
-/** Up to this limit every take is a run of its own, unless two are in one millisecond. */
+/** Up to this limit, only takes of one millisecond share a run. */
 const EXACT: u32 = 64;
-/** Above it, the takes of a sixteenth of the window may be one run. */
+/** Above it, the takes of a sixteenth of the window may share a run. */
 const GRAIN_SHIFT: u32 = 4;
-/** What an entry has room for: milliseconds since the epoch, until the year 2109. */
+/** Latest time that fits into an entry, in milliseconds since the epoch: in the year 2109. */
 const END_OF_TIME: f64 = 4398046511104 - 2147483648;
 
 /**
- * How far the clock may step back before the kernels hold that it was wrong until then, in milliseconds. Up to here it only
- * makes keys wait; beyond, keys that were used at the wrong time would be shut for as long as that was ahead.
+ * Largest step back of the clock that only delays keys, in milliseconds. After a larger step the time before it counts as wrong:
+ * otherwise keys that were used at that time would refuse takes for as long as the clock was ahead.
  */
 const STEP_BACK: u64 = 3600000;
 
 /** Takes refused because the table or the log was full. */
 export let refusedFull: f64 = 0;
-/** The latest time that a call came with. */
+/** The latest time of a call. */
 let latest: u64 = 0;
 
-/** Bytes that windows for so many keys take. */
+/** Size of the windows for a number of keys, in bytes. */
 export function windowBytes(keys: u32): usize {
   return tableBytes(keys) + logBytes(runsFor(keys)) + boundsBytes(linesFor(keys));
 }
 
-/** Runs in the pool: two a key, and enough for one key to have as many as it may. */
+/** Runs in the pool: two per key, plus the maximum number of one key. */
 function runsFor(keys: u32): u32 {
   return (keys << 1) + MOST_RUNS;
 }
 
-/** Lays an empty table out over zeroed memory at a multiple of 64. */
+/** Creates empty windows in zeroed memory at a multiple of 64. */
 export function layWindows(at: usize, keys: u32): void {
   layTable(at, keys);
   at += tableBytes(keys);
@@ -59,14 +59,14 @@ export function layWindows(at: usize, keys: u32): void {
   layBounds(at + logBytes(runsFor(keys)));
 }
 
-/** How long before `at` a run was, from the low bits of its time. */
+/** Age of a run at `at`, from the low bits of its time. */
 // @ts-ignore: decorator
 @inline
 function ageOf(time: u32, at: u64): u32 {
   return u32(at) - time;
 }
 
-/** Held takes that have left the window. */
+/** Number of takes that have left the window. */
 function left(entry: Entry, at: u64, window: u32): u32 {
   if (at - entry.newest >= window) return totalOf(entry);
   if (!hasOlder(entry) || ageOf(oldestTime(entry), at) < window) return 0;
@@ -78,7 +78,7 @@ function left(entry: Entry, at: u64, window: u32): u32 {
   return count;
 }
 
-/** Milliseconds from `at` until `excess` takes that are in the window will have left it. */
+/** Milliseconds from `at` until `excess` of the takes in the window have left it. */
 function waitFor(entry: Entry, at: u64, window: u32, excess: u32): u32 {
   if (hasOlder(entry)) {
     const newest = newestOf(entry);
@@ -93,12 +93,12 @@ function waitFor(entry: Entry, at: u64, window: u32, excess: u32): u32 {
   return window - u32(at - entry.newest);
 }
 
-/** Whether the oldest run may be dropped: it has left the longest window, or the key has as many runs as it may. */
+/** Whether the oldest run may be removed: it has left the longest window, or the key has the maximum number of runs. */
 function canYield(entry: Entry, at: u64, longest: u32): bool {
   return hasOlder(entry) && (ageOf(oldestTime(entry), at) >= longest || isLongest(entry));
 }
 
-/** Whether a take belongs to the newest run. Runs end at multiples of the grain. */
+/** Whether a take joins the newest run. Runs end at multiples of the grain. */
 function joins(entry: Entry, at: u64, window: u32, limit: u32): bool {
   const since = at - entry.newest;
   if (!since) return true;
@@ -106,30 +106,30 @@ function joins(entry: Entry, at: u64, window: u32, limit: u32): bool {
   return grain > 1 && since <= at % grain;
 }
 
-/** Whether there is room for another run of this key, or may be made. */
+/** Whether there is room for another run of this key. Makes room if possible. */
 function canBegin(entry: Entry, at: u64, now: u64, longest: u32): bool {
   if (canYield(entry, at, longest)) return true;
   while (!hasRunFor(entry)) if (!dropSome(now)) return false;
   return true;
 }
 
-/** Begins a run with a take, after dropping what has left. */
+/** Begins a run with a take, after removing runs that have left the window. */
 function beginRun(entry: Entry, at: u64): void {
-  // Only a key that is asked for with several windows has too many runs. To count takes as newer ones admits nothing.
+  // Only a key with several window lengths can have too many runs. Then its oldest takes count as newer ones: never too lax.
   while (canYield(entry, at, entry.window)) {
     dropOldest(entry, ageOf(oldestTime(entry), at) >= entry.window);
   }
   begin(entry);
 }
 
-/** Milliseconds until there may be room again. */
+/** Milliseconds until there may be room. */
 function waitForRoom(now: u64): f64 {
   return f64(earliest() - now);
 }
 
 function decideNew(hash: u64, now: u64, window: u32, limit: u32, record: bool): f64 {
-  let entry = vacancy(hash);
-  if (!entry && dropSome(now)) entry = vacancy(hash);
+  let entry = findFree(hash);
+  if (!entry && dropSome(now)) entry = findFree(hash);
   if (!entry) {
     if (record) refusedFull++;
     return -waitForRoom(now);
@@ -141,7 +141,7 @@ function decideNew(hash: u64, now: u64, window: u32, limit: u32, record: bool): 
   return limit - 1;
 }
 
-/** Makes a take the only one that is held. */
+/** Makes a take the only one of an entry. */
 function restart(entry: Entry, at: u64, window: u32): void {
   entry.newest = at;
   entry.window = window;
@@ -158,8 +158,8 @@ function decideKnown(entry: Entry, now: u64, window: u32, limit: u32, record: bo
     return limit - 1;
   }
 
-  // Until the take is admitted nothing is dropped: only a newer take moves the key's clock, and an earlier one must
-  // find what counts for it.
+  // Nothing is removed before the take is admitted: only an admitted take moves the key's clock, and a take at an earlier time
+  // needs the takes of its own window.
   const total = totalOf(entry);
   const count = total - left(entry, at, window);
   if (count >= limit) return -f64(waitFor(entry, at, window, count - limit + 1) + (at - now));
@@ -178,7 +178,7 @@ function decideKnown(entry: Entry, now: u64, window: u32, limit: u32, record: bo
   return limit - count - 1;
 }
 
-/** Keeps up with the caller's clock. */
+/** Notes the time of a call, and corrects the takes if the clock was ahead until now. */
 function observe(now: u64): void {
   if (now + STEP_BACK < latest) {
     setBack(now);
@@ -190,7 +190,7 @@ function observe(now: u64): void {
 
 /**
  * Decides one take of the key with this hash and, if `record`, counts it.
- * @returns how many more would be admitted now (0 or more: admitted), or minus the milliseconds to wait, or NaN: an
+ * @returns 0 or more: admitted, and so many further takes would be; negative: refused, minus the milliseconds to wait; NaN: an
  * argument is out of range
  */
 export function decide(hash: u64, nowMs: f64, windowMs: f64, limit: f64, record: bool): f64 {
@@ -205,7 +205,7 @@ export function decide(hash: u64, nowMs: f64, windowMs: f64, limit: f64, record:
   return entry ? decideKnown(entry, now, window, most, record) : decideNew(hash, now, window, most, record);
 }
 
-/** Takes of the key with this hash that are in its window; NaN: an argument is out of range. */
+/** Number of takes of the key with this hash in its window; NaN: an argument is out of range. */
 export function count(hash: u64, nowMs: f64, windowMs: f64): f64 {
   if (!(nowMs >= 0 && nowMs < END_OF_TIME && windowMs > 0 && windowMs <= LONGEST_WINDOW)) return NaN;
   const now = <u64>(<i64>nowMs);
@@ -215,7 +215,7 @@ export function count(hash: u64, nowMs: f64, windowMs: f64): f64 {
   return totalOf(entry) - left(entry, max(now, entry.newest), <u32>(<i64>ceil(windowMs)));
 }
 
-/** Empties a key's window. Its entry goes when it would have gone. */
+/** Empties the window of a key. Its entry stays until it expires. */
 export function forget(hash: u64): void {
   const entry = find(hash);
   if (entry) clear(entry);

@@ -1,6 +1,7 @@
 import process from "node:process";
 import { createLog } from "../../runtime/observe/log.ts";
 import { createMetrics, describeAll } from "../../runtime/observe/metrics.ts";
+import { mergeRedactions, type Redaction } from "../../runtime/observe/redaction.ts";
 import { configPath } from "../config/configured.ts";
 import { variableOf } from "../config/environment.ts";
 import { entryHere } from "../entries/here.ts";
@@ -49,7 +50,9 @@ async function servePlan(
   const { host } = entry;
   const level =
     process.env.MILLRACE_LOG === undefined ? (plan.shared.log.level ?? host.logLevel) : host.logLevel;
-  const log = createLog({ level, write: host.writeLog, clock: host.clock });
+  const logWith = (redact: Redaction) =>
+    createLog({ level, write: host.writeLog, clock: host.clock, redact });
+  const log = logWith(mergeRedactions(services.map(({ redact }) => redact)));
   for (const warning of plan.warnings) log.warn(warning);
   const running: { module: ServiceModule; service: RunningService }[] = [];
   const apps: App[] = [];
@@ -57,7 +60,10 @@ async function servePlan(
     for (const { module, section, listen } of plan.services) {
       const metrics = createMetrics();
       describeAll(metrics, module.metrics);
-      const service = await module.create({ entry, config: plan.shared, listen, log, metrics }, section);
+      const service = await module.create(
+        { entry, config: plan.shared, listen, log: logWith(module.redact), metrics },
+        section,
+      );
       running.push({ module, service });
       apps.push({ title: module.title, listen, service });
     }

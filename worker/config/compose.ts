@@ -95,12 +95,15 @@ export function composeConfig(
 ): ComposedConfig {
   const overridden = overrideByEnvironment(input ?? {}, env, composedSchema(sections, {}, isPublicSuffix));
   const { value, faults: unresolved, fields: secret } = resolveSecrets(overridden.value, env, readFile);
-  const parsed = v.safeParse(composedSchema(sections, value, isPublicSuffix), value);
+  const schema = composedSchema(sections, value, isPublicSuffix);
+  const parsed = v.safeParse(schema, value);
   const known = new Set(unresolved.map(({ field }) => field));
   const faults = [
     ...overridden.faults,
     ...unresolved,
-    ...faultsOf(parsed.issues ?? [], (field) => secret.has(field)).filter(({ field }) => !known.has(field)),
+    ...faultsOf(parsed.issues ?? [], schema, (field) => secret.has(field)).filter(
+      ({ field }) => !known.has(field),
+    ),
     ...sections.flatMap((section) => {
       const part = partOf(value, section.name);
       const found = part === undefined ? [] : (section.faults?.(part, isServed) ?? []);

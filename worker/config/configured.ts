@@ -7,7 +7,8 @@ import process from "node:process";
 import { type Fault, fieldName } from "../../runtime/lib/schema.ts";
 import { LOG_LEVELS } from "../../runtime/observe/log.ts";
 import { type ComposedConfig, ConfigError, type ConfigSection, composeConfig } from "./compose.ts";
-import { jsonFault, type RepeatedField, repeatedFields } from "./json-fault.ts";
+import { jsonFault } from "./json-fault.ts";
+import { type RepeatedField, repeatedFields } from "./repeated-fields.ts";
 
 /** The path of the configuration file, if there is one. */
 export function configPath(option: string | undefined): string | undefined {

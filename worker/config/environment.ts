@@ -4,7 +4,7 @@
  */
 import { nearest } from "../../runtime/lib/nearest.ts";
 import { type Fault, fieldName } from "../../runtime/lib/schema.ts";
-import { repeatedFields } from "./json-fault.ts";
+import { repeatedFields } from "./repeated-fields.ts";
 
 /** Environment variables. */
 export type Environment = Readonly<Record<string, string | undefined>>;

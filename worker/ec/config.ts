@@ -11,7 +11,7 @@ import {
 } from "../../runtime/ec/request/consent.ts";
 import { readCountry } from "../../runtime/ec/request/places.ts";
 import { isLoopbackHost } from "../../runtime/lib/addresses.ts";
-import { type Fault, fields, flag, listOf, parseUrl, text, whole } from "../../runtime/lib/schema.ts";
+import { type Fault, fields, flag, listOf, parseUrl, secret, text, whole } from "../../runtime/lib/schema.ts";
 import {
   type ComposedConfig,
   ConfigError,
@@ -126,13 +126,10 @@ function edgeCookieSchema(allowInsecure: boolean, isPublicSuffix: IsPublicSuffix
       originHost: v.optional(originHost(), "preserve"),
       originTimeoutMs: v.optional(whole(1, 600_000, "a whole number of milliseconds"), 30_000),
     }),
-    passphrases: passphraseList(),
-    store: v.nullish(
-      text(store, (value) => /^[a-z][a-z0-9+-]*:/.test(value)),
-      null,
-    ),
+    passphrases: secret(passphraseList()),
+    store: v.nullish(secret(text(store, (value) => /^[a-z][a-z0-9+-]*:/.test(value))), null),
     limiter: v.optional(
-      text(limiter, (value) => /^(local$|[a-z][a-z0-9+-]*:.)/.test(value)),
+      secret(text(limiter, (value) => /^(local$|[a-z][a-z0-9+-]*:.)/.test(value))),
       "local",
     ),
     readEcHeader: v.optional(flag(), true),

@@ -3,6 +3,7 @@
  * @module
  */
 import { METRICS } from "../../runtime/ec/metrics.ts";
+import { EC_REDACTION } from "../../runtime/ec/redaction.ts";
 import type { Fault } from "../../runtime/lib/schema.ts";
 import type { TableView } from "../../runtime/platform.ts";
 import type { Entry, Listen } from "../hosts/server.ts";
@@ -20,6 +21,7 @@ export const edgeCookieService: ServiceModule<EdgeCookieSection> = {
   title: "edge-cookie",
   requiredFields: ["publisher.domain", "publisher.origin", "passphrases"],
   metrics: METRICS,
+  redact: EC_REDACTION,
   commands: { mint },
   listen: ({ listen }) => listen,
   servingFaults: (section, listen, entry) => [

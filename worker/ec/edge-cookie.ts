@@ -3,6 +3,7 @@
  * @module
  */
 
+import { EC_REDACTION } from "../../runtime/ec/redaction.ts";
 import type { Fault } from "../../runtime/lib/schema.ts";
 import { createLog } from "../../runtime/observe/log.ts";
 import { createMetrics, type MetricsRegistry } from "../../runtime/observe/metrics.ts";
@@ -137,7 +138,8 @@ export function withConfig<Args extends unknown[]>(
   // Not before the first request: some hosts allow neither randomness nor connections while a module loads.
   function open(args: Args): Service {
     const { maxKeys } = config.throttle;
-    const log = own.log ?? createLog({ level: host.logLevel, write: host.writeLog, clock });
+    const log =
+      own.log ?? createLog({ level: host.logLevel, write: host.writeLog, clock, redact: EC_REDACTION });
     // Loading the list takes some 30 ms, which the first visitors need not wait for.
     if (host.isPublicSuffix !== undefined) {
       cancelCheck = clock.after(DOMAIN_CHECK_AFTER_MS, () => {

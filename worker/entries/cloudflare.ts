@@ -5,7 +5,9 @@
  * class `Millrace`. The kernels come compiled, for a Worker may not compile any.
  * @module
  */
+
 import { env } from "cloudflare:workers";
+import { EC_REDACTION } from "../../runtime/ec/redaction.ts";
 import { durableObjectLimiter } from "../../runtime/limiters/durable-object.ts";
 import { createLog } from "../../runtime/observe/log.ts";
 import type { Client, Fetch, RateLimiter, Store } from "../../runtime/platform.ts";
@@ -171,7 +173,7 @@ export function serve(
 ): { fetch: EdgeCookieHandler<CloudflareArgs> } {
   const texts = Object.entries(env).filter(([, value]) => typeof value === "string");
   const config = readEdgeConfig(given, Object.fromEntries(texts) as Record<string, string>);
-  const log = createLog({ level: host.logLevel, write: host.writeLog, clock });
+  const log = createLog({ level: host.logLevel, write: host.writeLog, clock, redact: EC_REDACTION });
   const wrap = edgeCookie({ ...config, store: config.store ?? host.defaultStore, log });
   return { fetch: wrap(site ?? originOf(host, config, rawFetch, log)) };
 }

@@ -5,11 +5,13 @@
  * serves one request, or a few one after the other; what must last is in a KV store.
  * @module
  */
+
 import { RateCounter } from "fastly:edge-rate-limiter";
 import { setReusableSandboxOptions } from "fastly:experimental";
 import { getGeolocationForIpAddress } from "fastly:geolocation";
 import { KVStore } from "fastly:kv-store";
 import { SecretStore } from "fastly:secret-store";
+import { EC_REDACTION } from "../../runtime/ec/redaction.ts";
 import { fastlyErlLimiter } from "../../runtime/limiters/fastly-erl.ts";
 import { storeLimiter } from "../../runtime/limiters/store.ts";
 import type { Client, RateLimiter, Store } from "../../runtime/platform.ts";
@@ -166,7 +168,7 @@ export function serve(bundled: FastlyConfig, options: FastlyServeOptions = {}): 
   if (options.requestsPerInstance !== undefined) {
     setReusableSandboxOptions({ maxRequests: options.requestsPerInstance });
   }
-  answerEvents(host, async (log) => {
+  answerEvents(host, EC_REDACTION, async (log) => {
     const config = await withStoredSecrets(checked, secretNames(bundled));
     const site = options.site ?? originOf(host, config, dynamicFetch, log);
     const store = openStore(config.store ?? host.defaultStore);

@@ -6,7 +6,9 @@
  * tells nothing of who asks: the headers under `client` have to be named.
  * @module
  */
+
 import { getEnvironment } from "wasi:cli/environment@0.2.10";
+import { EC_REDACTION } from "../../runtime/ec/redaction.ts";
 import { boundedFetch } from "../../runtime/lib/bounded-fetch.ts";
 import { storeLimiter } from "../../runtime/limiters/store.ts";
 import { LOG_LEVELS, type LogLevel } from "../../runtime/observe/log.ts";
@@ -129,7 +131,7 @@ export interface WasiServeOptions {
  * ```
  */
 export function serve(bundled: DeepPartial<EdgeConfigInput> = {}, { site }: WasiServeOptions = {}): void {
-  answerEvents(host, async (log) => {
+  answerEvents(host, EC_REDACTION, async (log) => {
     const config = readEdgeConfig(bundled, environment());
     if (config.store === null)
       throw new Error("there is no store: set MILLRACE_EDGE_COOKIE_STORE to http://:TOKEN@HOST:PORT/");

@@ -4,13 +4,13 @@
  * @module
  */
 import { localLimiter } from "../../runtime/limiters/local.ts";
-import type { Clock } from "../../runtime/platform.ts";
 import { memoryStore } from "../../runtime/stores/memory.ts";
 import { createHotPath } from "../../wasm/hotpath.ts";
 import { inlineKernels } from "../../wasm/inline.ts";
 import { createEdgeCookie } from "../ec/edge-cookie.ts";
 import { loadAllRoutes } from "../ec/routes/load.ts";
 import type { Host } from "../hosts/host.ts";
+import { createSystemClock } from "../hosts/system-clock.ts";
 import { makeTables, sizesFor } from "../hosts/table-sizes.ts";
 
 /** What a handler may get beside the request: whatever has a `waitUntil` is used. */
@@ -19,13 +19,7 @@ export type WebArgs = unknown[];
 /** Fewer keys than elsewhere, so that the windows take 4 MiB: nothing is known of the host's memory. */
 const MAX_KEYS = 65_536;
 
-const clock: Clock = {
-  now: Date.now,
-  after(delayMs, callback) {
-    const timer = setTimeout(callback, delayMs);
-    return () => clearTimeout(timer);
-  },
-};
+const clock = createSystemClock();
 
 export const host: Host<WebArgs> = {
   name: "web",

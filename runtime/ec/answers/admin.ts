@@ -6,7 +6,7 @@ import type { JsonObject } from "../../lib/json.ts";
 import { nearest } from "../../lib/nearest.ts";
 import type { Fault } from "../../lib/schema.ts";
 import type { GraphEntry } from "../graph/entry.ts";
-import type { Partner, PartnerInput } from "../partners/partner.ts";
+import { type Partner, type PartnerInput, SECRET_PARTNER_FIELDS } from "../partners/partner.ts";
 import type { PartnerSource } from "../partners/registry.ts";
 
 /** Every field of a partner's record by its name on the wire. The only place where the two spellings meet. */
@@ -35,11 +35,7 @@ const FIELDS_BY_WIRE_NAME = new Map(Object.entries(WIRE_NAMES).map(([field, name
 const FIELD_IN_TEXT = new RegExp(`\\b(?:${Object.keys(WIRE_NAMES).join("|")})\\b`, "g");
 
 /** Fields that are accepted and never answered. */
-export const SECRET_FIELDS: ReadonlySet<string> = new Set<keyof PartnerInput>([
-  "apiKey",
-  "apiKeyHash",
-  "pullToken",
-]);
+export const SECRET_FIELDS: ReadonlySet<string> = new Set(SECRET_PARTNER_FIELDS);
 
 /** What is wrong with one field, in the wire's spelling. */
 export interface WireFault {

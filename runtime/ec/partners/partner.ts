@@ -13,6 +13,8 @@ import {
   hostName,
   listOf,
   parseUrl,
+  secret,
+  secretFieldsOf,
   secretHash,
   text,
   whole,
@@ -64,7 +66,7 @@ export function partnerSchema({ allowInsecure }: PartnerRules) {
     id: text(id, (value) => PARTNER_ID.test(value) && !RESERVED_PARTNER_IDS.includes(value)),
     name: v.optional(text("a name of 1 to 100 printable characters", isName)),
     allowedReturnDomains: domains(),
-    apiKey: v.optional(text(apiKey, (value) => TOKEN.test(value) && value.length >= 16)),
+    apiKey: v.optional(secret(text(apiKey, (value) => TOKEN.test(value) && value.length >= 16))),
     apiKeyHash: v.nullish(secretHash(), null),
     bidstreamEnabled: v.optional(flag(), false),
     sourceDomain: v.nullish(hostName(), null),
@@ -76,10 +78,7 @@ export function partnerSchema({ allowInsecure }: PartnerRules) {
     pullSyncAllowedDomains: domains(),
     pullSyncTtlSeconds: v.optional(whole(1, 31_536_000, "a whole number of seconds"), 86_400),
     pullSyncRateLimit: v.optional(whole(1, 1_000_000, "a whole number an hour"), 10),
-    pullToken: v.nullish(
-      text(pullToken, (value) => TOKEN.test(value)),
-      null,
-    ),
+    pullToken: v.nullish(secret(text(pullToken, (value) => TOKEN.test(value))), null),
     maxConcurrent: v.optional(whole(1, 10_000), 20),
     maxPerMinute: v.optional(whole(1, 1_000_000), 1200),
   });
@@ -134,6 +133,11 @@ export function partnerSchema({ allowInsecure }: PartnerRules) {
 
 type PartnerSchema = ReturnType<typeof partnerSchema>;
 
+/** The fields of a record that are never shown, logged or answered. */
+export const SECRET_PARTNER_FIELDS: readonly string[] = secretFieldsOf(
+  partnerSchema({ allowInsecure: false }),
+);
+
 /** A partner as a person writes it: the defaults may be left out. */
 export type PartnerInput = v.InferInput<PartnerSchema>;
 
@@ -158,8 +162,9 @@ export function parsePartner(
   input: unknown,
   rules: PartnerRules,
 ): { partner: PartnerSpec } | { faults: Fault[] } {
-  const { success, output, issues } = v.safeParse(partnerSchema(rules), input);
-  return success ? { partner: output } : { faults: faultsOf(issues) };
+  const schema = partnerSchema(rules);
+  const { success, output, issues } = v.safeParse(schema, input);
+  return success ? { partner: output } : { faults: faultsOf(issues, schema) };
 }
 
 /**

@@ -1,7 +1,7 @@
 import type { HotPath } from "../../../wasm/hotpath.ts";
 import type { Answers } from "./vectors.ts";
 
-/** A hot path, asked as the vectors ask. */
+/** A hot path with the functions that the vectors call. */
 export function answersOf(hotPath: HotPath): Answers {
   const keyed = (key: Uint8Array) => hotPath.setKey(7, key);
   return {

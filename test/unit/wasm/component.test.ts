@@ -14,7 +14,7 @@ interface Decision {
   retryAfterMs: bigint;
 }
 
-/** What the WIT promises, as jco binds it: `u64` is a bigint, a fault is thrown. */
+/** The functions of the WIT as jco binds them: `u64` is a bigint, a fault is thrown. */
 interface Component {
   digest: {
     setKey(slot: number, key: Uint8Array): void;
@@ -58,7 +58,7 @@ beforeAll(async () => {
   instantiate = () => glue.instantiate(() => core, {});
 }, 120_000);
 
-/** The payload of the fault that a call ends with. */
+/** The payload of the fault that a call throws. */
 function faultOf(call: () => unknown): unknown {
   try {
     call();
@@ -68,7 +68,7 @@ function faultOf(call: () => unknown): unknown {
   return "none";
 }
 
-/** The component, asked as the vectors ask; what is longer than an argument may be goes through the stream. */
+/** The component with the functions that the vectors call. Messages that are too long for an argument use the stream. */
 function answersOf({ digest, identity, window }: Component): Answers {
   const random = Uint8Array.from({ length: 32 }, (_, i) => i * 7);
   window.open(100, [1n, 2n]);
@@ -100,12 +100,12 @@ function answersOf({ digest, identity, window }: Component): Answers {
 }
 
 describe("the component", () => {
-  it("answers every published vector", () => {
-    // A lone surrogate cannot be a component's string; jco would replace it, as the hot path does.
+  it("returns the published result for every vector", () => {
+    // A string of a component cannot have a lone surrogate; jco replaces it, as the hot path does.
     expect(faults(answersOf(instantiate()))).toEqual([]);
   });
 
-  it("names its faults", () => {
+  it("returns each fault by name", () => {
     const { digest, identity, window } = instantiate();
     const bytes = new Uint8Array(3);
     expect(faultOf(() => digest.setKey(16, bytes))).toBe("no-such-slot");
@@ -125,7 +125,7 @@ describe("the component", () => {
     expect(faultOf(() => window.take("k", 0n, 24 * 86_400_000 + 1, 1))).toBe("out-of-range");
   });
 
-  it("keeps a stream apart from other calls, and windows apart by key", () => {
+  it("a stream is independent of other calls, and windows of other keys", () => {
     const { digest, window } = instantiate();
     const abc = new TextEncoder().encode("abc");
     digest.update(abc.subarray(0, 1));
@@ -154,7 +154,7 @@ describe("the component", () => {
     expect(window.stats()).toMatchObject({ keys: 2, refusedFull: 1n });
   });
 
-  it("does not accept an argument that is longer than it has room for", () => {
+  it("refuses an argument that is longer than its room", () => {
     const { digest } = instantiate();
     expect(toHex(digest.sha256(new Uint8Array(65_536)))).toHaveLength(64);
     expect(() => digest.sha256(new Uint8Array(200_000))).toThrow();

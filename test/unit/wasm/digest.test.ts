@@ -7,7 +7,7 @@ const sha256 = (data: Uint8Array) => createHash("sha256").update(data).digest();
 const bytes = (length: number, seed = 1) =>
   Uint8Array.from({ length }, (_, i) => Math.imul(i + seed, 2654435761) >>> 13);
 
-/** Every length around the ends of the first blocks and of the input region, and a mebibyte. */
+/** Every length around the ends of the first blocks and of the input region, and one mebibyte. */
 const lengths = [
   0,
   1,
@@ -35,14 +35,14 @@ const lengths = [
 describe.each(packagings)("digests, $packaging", (kernels) => {
   const hotPath = hotPathOf(kernels);
 
-  it("agrees with the platform at every length up to four blocks", () => {
+  it("digests equal those of the platform at every length up to four blocks", () => {
     for (let length = 0; length <= 256; length++) {
       const data = bytes(length);
       expect(Buffer.from(hotPath.sha256(data)).equals(sha256(data)), `${length} bytes`).toBe(true);
     }
   });
 
-  it("agrees with the platform around the boundaries, whole and in pieces", () => {
+  it("digests equal those of the platform around block and input boundaries, whole and in pieces", () => {
     for (const length of lengths) {
       const data = bytes(length);
       const wanted = sha256(data);
@@ -55,7 +55,7 @@ describe.each(packagings)("digests, $packaging", (kernels) => {
     }
   });
 
-  it("keeps interleaved hashers, one-shot digests and codes apart", () => {
+  it("interleaved hashers, one-shot digests and HMACs do not affect each other", () => {
     hotPath.setKey(0, bytes(32));
     fc.assert(
       fc.property(
@@ -86,7 +86,7 @@ describe.each(packagings)("digests, $packaging", (kernels) => {
     );
   });
 
-  it("agrees with the platform on codes of any key and message", () => {
+  it("HMACs equal those of the platform for any key and message", () => {
     for (const keyLength of [0, 1, 31, 63, 64, 65, 127, 128, 129, 65537]) {
       const key = bytes(keyLength, 3);
       hotPath.setKey(1, key);
@@ -98,7 +98,7 @@ describe.each(packagings)("digests, $packaging", (kernels) => {
     }
   });
 
-  it("keeps sixteen keys and replaces one without touching the others", () => {
+  it("holds sixteen keys, and replaces one without affecting the others", () => {
     const code = (key: number) => createHmac("sha256", bytes(20, key)).update("message").digest("hex");
     for (let slot = 0; slot < 16; slot++) hotPath.setKey(slot, bytes(20, slot));
     hotPath.setKey(3, bytes(20, 99));
@@ -107,7 +107,7 @@ describe.each(packagings)("digests, $packaging", (kernels) => {
     }
   });
 
-  it("names a slot that does not exist or holds no key", () => {
+  it("errors name a slot that does not exist or holds no key", () => {
     const empty = hotPathOf(kernels);
     for (const slot of [-1, 16, 0.5, Number.NaN]) {
       expect(() => empty.setKey(slot, bytes(3))).toThrow(`no HMAC key slot ${slot}`);
@@ -134,7 +134,7 @@ describe.each(packagings)("digests, $packaging", (kernels) => {
     }
   });
 
-  it("returns copies", () => {
+  it("results are copies", () => {
     const first = hotPath.sha256(bytes(1));
     const before = first.slice();
     hotPath.sha256(bytes(2));

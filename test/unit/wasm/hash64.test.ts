@@ -15,7 +15,7 @@ const texts = [
 ];
 
 describe("the reference SipHash", () => {
-  it("answers the vectors of the paper's appendix and of its authors' code", () => {
+  it("returns the published results of the paper and of its authors' code", () => {
     const message = (length: number) => Uint8Array.from({ length }, (_, i) => i);
     expect(sipHash(2, 4, key, message(0))).toBe(0x726fdb47dd0e0e31n);
     expect(sipHash(2, 4, key, message(7))).toBe(0xab0200f58b01d137n);
@@ -26,13 +26,13 @@ describe("the reference SipHash", () => {
 });
 
 describe.each(packagings)("hash64, $packaging", (kernels) => {
-  it("is SipHash-1-3 of the text's UTF-8 under the seed it was given", () => {
+  it("is SipHash-1-3 of the UTF-8 of the text under the given seed", () => {
     const hotPath = createHotPath(kernels, { maxKeys: 1, random: { fill: (target) => target.set(key) } });
     for (const text of texts)
       expect(hotPath.hash64(text), text.slice(0, 80)).toBe(sipHash(1, 3, key, utf8(text)));
   });
 
-  it("is seeded once, when it is first needed", () => {
+  it("is seeded once, by the first use", () => {
     const random = repeatable();
     const hotPath = createHotPath(kernels, { maxKeys: 1, random });
     hotPath.setKey(0, key);
@@ -48,7 +48,7 @@ describe.each(packagings)("hash64, $packaging", (kernels) => {
     expect(other.hash64("a")).not.toBe(hotPathOf(kernels).hash64("a"));
   });
 
-  it("takes texts of any length, and tells long ones apart", () => {
+  it("accepts texts of any length, and distinguishes long ones", () => {
     const hotPath = hotPathOf(kernels);
     const long = "é".repeat(40_000);
     expect(hotPath.hash64(`${long}a`)).toBe(hotPath.hash64(`${long}a`));

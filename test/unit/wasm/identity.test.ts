@@ -8,7 +8,7 @@ const form = /^[0-9a-f]{64}\.[0-9A-Za-z]{6}$/;
 const alphanumerics = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
 
 describe.each(packagings)("identity, $packaging", (kernels) => {
-  it("decides every character at every place as the form does", () => {
+  it("validate decides every character at every place as the regular expression does", () => {
     const hotPath = hotPathOf(kernels);
     const id = `${hashVectors[0]![1]}.a0Z9zA`;
     for (let place = 0; place < id.length; place++) {
@@ -19,14 +19,14 @@ describe.each(packagings)("identity, $packaging", (kernels) => {
     }
   });
 
-  it("does not look at what an earlier call left behind the text", () => {
+  it("validate ignores what an earlier call left after the text", () => {
     const hotPath = hotPathOf(kernels);
     const id = `${hashVectors[0]![1]}.a0Z9zA`;
     expect(hotPath.validate(id)).toBe(true);
     for (let length = 0; length < 71; length++) expect(hotPath.validate(id.slice(0, length))).toBe(false);
   });
 
-  it("mints ids that are valid and carry the EC hash", () => {
+  it("mint returns valid ids with the EC hash", () => {
     const hotPath = hotPathOf(kernels);
     hotPath.setKey(0, passphrase);
     for (const [address, hash] of hashVectors) {
@@ -37,10 +37,10 @@ describe.each(packagings)("identity, $packaging", (kernels) => {
     }
   });
 
-  it("draws each alphanumeric from as many byte values as any other, and passes over the rest", () => {
+  it("mint maps the same number of byte values to each alphanumeric character, and skips the rest", () => {
     const counts = new Map<string, number>();
     for (let byte = 0; byte < 256; byte++) {
-      // One byte value, five times; then zeros, so that a byte which is passed over does not stall it.
+      // One byte value, five times; then zeros, so that a skipped byte does not exhaust the random bytes.
       const random = {
         fill(target: Uint8Array) {
           target.fill(0);
@@ -60,7 +60,7 @@ describe.each(packagings)("identity, $packaging", (kernels) => {
     expect(new Set(counts.values())).toEqual(new Set([4]));
   });
 
-  it("asks for randomness in bulk, when it has run out and not before, and does not use a byte twice", () => {
+  it("mint asks for random bytes in bulk, only when they are used up, and uses no byte twice", () => {
     const random = repeatable();
     const hotPath = createHotPath(kernels, { maxKeys: 1, random });
     hotPath.setKey(0, passphrase);
@@ -83,13 +83,13 @@ describe.each(packagings)("identity, $packaging", (kernels) => {
     expect(random.calls).toBe(expected.calls);
   });
 
-  it("ends when the random source is broken", () => {
+  it("mint throws if the random source is broken", () => {
     const hotPath = createHotPath(kernels, { maxKeys: 1, random: { fill: (target) => target.fill(255) } });
     hotPath.setKey(0, passphrase);
     expect(() => hotPath.mint(0, "203.0.113.1")).toThrow("random source");
   });
 
-  it("gives any text a hash, whatever its characters, and refuses what no address can be", () => {
+  it("hashHex accepts any characters, and refuses texts longer than any address", () => {
     const hotPath = hotPathOf(kernels);
     hotPath.setKey(0, passphrase);
     const key = hotPathOf(kernels);

@@ -1,4 +1,4 @@
-/** Asks every packaging every vector and prints what was answered wrongly, as JSON: the same on every host. */
+/** Runs every vector on every packaging and prints wrong results as JSON. Runs on every host. */
 import { answersOf } from "./answers.ts";
 import { hotPathOf, packagings } from "./packagings.ts";
 import { faults } from "./vectors.ts";

@@ -2,10 +2,10 @@ import { createHotPath, type HotPath, type Kernels } from "../../../wasm/hotpath
 import { inlineKernels } from "../../../wasm/inline.ts";
 import { portableKernels } from "../../../wasm/portable.ts";
 
-/** The three packagings of the same kernels; every property of the hot path is proven for each. */
+/** The three packagings of the same kernels. Every property of the hot path is tested for each. */
 export const packagings: Kernels[] = [inlineKernels("plain"), inlineKernels("simd"), portableKernels()];
 
-/** Randomness that is the same in every run: a counter put through a multiplicative hash. */
+/** Random bytes that are the same in every run: a multiplicative hash of a counter. */
 export function repeatable(seed = 1): { fill(target: Uint8Array): void; calls: number } {
   let state = seed;
   return {

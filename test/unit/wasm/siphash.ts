@@ -6,7 +6,7 @@ const word = (bytes: Uint8Array, at: number) => {
   return x;
 };
 
-/** SipHash-c-d as its paper has it, slowly. */
+/** SipHash-c-d as in its paper, not optimised. */
 export function sipHash(c: number, d: number, key: Uint8Array, message: Uint8Array): bigint {
   const [k0, k1] = [word(key, 0), word(key, 8)];
   const v: [bigint, bigint, bigint, bigint] = [

@@ -5,11 +5,11 @@ import { hotPathOf, packagings } from "./packagings.ts";
 import { faults } from "./vectors.ts";
 
 describe.each(packagings)("hot path, $packaging", (kernels) => {
-  it("answers every published vector", () => {
+  it("returns the published result for every vector", () => {
     expect(faults(answersOf(hotPathOf(kernels)))).toEqual([]);
   });
 
-  it("takes no more than 64 MiB for a million keys, less for fewer, and never grows", () => {
+  it("takes at most 64 MiB for a million keys, less for fewer, and never grows", () => {
     const million = createHotPath(kernels, { random: { fill: () => {} } });
     expect(million.stats()).toMatchObject({ keys: 0, maxKeys: 1_000_000, refusedFull: 0 });
     expect(million.stats().bytes).toBeLessThanOrEqual(64 * 1024 * 1024);
@@ -21,13 +21,13 @@ describe.each(packagings)("hot path, $packaging", (kernels) => {
     expect(small.stats()).toMatchObject({ keys: 1000, bytes });
   });
 
-  it("names a table size that it cannot have", () => {
+  it("refuses an impossible table size by name", () => {
     for (const maxKeys of [0, -1, 1.5, Number.NaN, 2 ** 22]) {
       expect(() => hotPathOf(kernels, maxKeys)).toThrow(`not ${maxKeys}`);
     }
   });
 
-  it("keeps instances apart", () => {
+  it("instances do not affect each other", () => {
     const [a, b] = [hotPathOf(kernels), hotPathOf(kernels)];
     a.setKey(0, new Uint8Array([1]));
     b.setKey(0, new Uint8Array([2]));

@@ -1,6 +1,6 @@
 /**
- * Published answers, and what a hot path has to say to each. No test framework: the same file runs under every host,
- * and against the component.
+ * Published results, and the check of a hot path against each. Without a test framework, so that it runs on every host and against
+ * the component.
  * @module
  */
 
@@ -11,7 +11,7 @@ const count = (length: number) => Uint8Array.from({ length }, (_, i) => i + 1);
 export const toHex = (bytes: Uint8Array) =>
   Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0")).join("");
 
-/** FIPS 180-4's examples, and the empty message. */
+/** The examples of FIPS 180-4, and the empty message. */
 export const sha256Vectors: [message: Uint8Array, digest: string][] = [
   [text(""), "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"],
   [text("abc"), "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"],
@@ -28,7 +28,7 @@ export const sha256Vectors: [message: Uint8Array, digest: string][] = [
   [repeat(0x61, 1_000_000), "cdc76e5c9914fb9281a1c7e284d73e67f1809a48a497200e046d39ccc7112cd0"],
 ];
 
-/** RFC 4231, test cases 1 to 7 (the fifth shows 128 bits only), then the EC specification's own. */
+/** RFC 4231, test cases 1 to 7 (the fifth has 128 bits only), then those of the EC specification. */
 export const hmacVectors: [key: Uint8Array, message: Uint8Array, code: string][] = [
   [repeat(0x0b, 20), text("Hi There"), "b0344c61d8db38535ca8afceaf0bf12b881dc200c9833da726e9376c2e32cff7"],
   [
@@ -55,7 +55,7 @@ export const hmacVectors: [key: Uint8Array, message: Uint8Array, code: string][]
 
 export const passphrase = text("publisher-chosen-secret");
 
-/** EC hashes of normalised addresses under that passphrase. */
+/** EC hashes of normalised addresses with that passphrase. */
 export const hashVectors: [normalisedIp: string, hash: string][] = [
   ["203.0.113.1", "f380e72f656b9995f6bcffe9605c25ab43a65c4a5137b94e2511755e58f8d4ca"],
   ["20010db885a30000", "caf0eb6d42a451c19c57f306ed3014082f2674c613cba0c9cc58c18c0ada2da6"],
@@ -95,7 +95,7 @@ export const idVectors: [text: string, valid: boolean][] = [
   [`\0${id.slice(1)}`, false],
 ];
 
-/** Takes of one key in order, and their answers: admitted, remaining, retryAfterMs. */
+/** Takes of one key in order, and their results: admitted, remaining, retryAfterMs. */
 export const takeVectors: [
   key: string,
   nowMs: number,
@@ -123,7 +123,7 @@ export const takeVectors: [
   ["none", 5, 1000, 1, true, 0, 0],
 ];
 
-/** What the vectors ask of whoever answers them. */
+/** The functions that the vectors call. */
 export interface Answers {
   validate(id: string): boolean;
   sha256(message: Uint8Array): Uint8Array;
@@ -138,7 +138,7 @@ export interface Answers {
   ): { admitted: boolean; remaining: number; retryAfterMs: number };
 }
 
-/** Asks everything and lists what was answered wrongly. */
+/** Runs all vectors and lists wrong results. */
 export function faults(answers: Answers): string[] {
   const wrong: string[] = [];
   const expect = (what: string, got: unknown, wanted: unknown) => {

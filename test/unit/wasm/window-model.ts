@@ -1,10 +1,10 @@
 /**
- * Throttle windows in plain TypeScript, to be run side by side with the kernels: arrays and a map, no thought for speed.
+ * A reference of throttle windows in plain TypeScript, to compare with the kernels: arrays and a map, not optimised.
  * @module
  */
 
 interface Run {
-  /** When the last of its takes was. */
+  /** Time of its last take. */
   time: number;
   count: number;
 }
@@ -13,19 +13,19 @@ interface Key {
   runs: Run[];
   /** The key's clock. */
   newest: number;
-  /** The longest window asked for while takes were held. */
+  /** Longest window length of its live takes. */
   window: number;
 }
 
-/** `remaining`: admitted, so many more would be. `waitMs`: refused by the limit. `full`: no room; the earliest that there may be. */
+/** `remaining`: admitted, and so many further takes would be. `waitMs`: refused by the limit. `full`: no room until this time. */
 export type Decision = { remaining: number } | { waitMs: number } | { fullMs: number };
 
-/** A clock that steps back by more was wrong until then. */
+/** If the clock steps back by more, the time before counts as wrong. */
 const STEP_BACK_MS = 3_600_000;
 const EXACT = 64;
 const MOST_RUNS = 65;
 
-/** Places that so many runs take in the pool: a single one is kept with the key. */
+/** Runs of the pool that a key with this number of runs uses: a single run is in its entry. */
 const placesOf = (runs: number) => (runs > 1 ? runs : 0);
 const sum = (runs: Run[]) => runs.reduce((total, run) => total + run.count, 0);
 
@@ -48,13 +48,13 @@ export class WindowModel {
     return this.#decide(name, now, window, limit, false);
   }
 
-  /** Empties a key's window; the key keeps its clock and its place for as long as it would have. */
+  /** Empties the window of a key. The key keeps its clock and its entry until it expires. */
   forget(name: string): void {
     const key = this.keys.get(name);
     if (key) key.runs = [];
   }
 
-  /** Takes in a key's window. */
+  /** Number of takes in the window of a key. */
   count(name: string, now: number, window: number): number {
     this.#observe(now);
     const key = this.keys.get(name);
@@ -63,7 +63,7 @@ export class WindowModel {
     return sum(key.runs.filter((run) => at - run.time < window));
   }
 
-  /** What was counted at a time that the clock has taken back counts as counted now. */
+  /** Takes in the future count as made now. */
   #observe(now: number): void {
     if (now + STEP_BACK_MS >= this.#latest) {
       this.#latest = Math.max(this.#latest, now);

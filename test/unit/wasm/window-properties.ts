@@ -1,5 +1,5 @@
 /**
- * What holds for throttle windows, as fast-check properties over schedules of calls. The unit tests run them briefly, the fuzz tests at
+ * Properties of throttle windows, for fast-check, over schedules of calls. The unit tests run them briefly, the fuzz tests at
  * length.
  * @module
  */
@@ -8,7 +8,7 @@ import type { HotPath, Kernels } from "../../../wasm/hotpath.ts";
 import { hotPathOf } from "./packagings.ts";
 import { WindowModel } from "./window-model.ts";
 
-/** One call in a schedule. `step`: how far the clock moves first. */
+/** One call of a schedule. `step`: how far the clock moves before it, in ms. */
 interface Call {
   what: "take" | "peek" | "count" | "forget";
   key: number;
@@ -34,7 +34,7 @@ const anyway = fc.oneof(fc.constant(0), fc.nat(3), fc.nat(40), fc.integer({ min:
 const anyWindow = fc.constantFrom(1, 7, 16, 40, 100, 999, 1600, 5000);
 const anyLimit = fc.oneof(fc.nat(4), fc.integer({ min: 0, max: 64 }), fc.integer({ min: 65, max: 300 }));
 
-/** Many equal calls in a row are likely, or large limits would never be reached. */
+/** Often many equal calls in a row, because otherwise no call would reach a large limit. */
 const schedule = (call: fc.Arbitrary<Call>, maxLength: number) =>
   fc
     .array(
@@ -46,7 +46,7 @@ const schedule = (call: fc.Arbitrary<Call>, maxLength: number) =>
     )
     .map((groups) => groups.flatMap(([call, times]) => new Array<Call>(times).fill(call)));
 
-/** Makes the same call of the hot path and of the model and compares the answers. */
+/** Makes the same call on the hot path and on the model, and compares the results. */
 function agree(hotPath: HotPath, model: WindowModel, call: Call, now: number): void {
   const name = `key ${call.key}`;
   if (call.what === "forget") {
@@ -79,7 +79,7 @@ function agree(hotPath: HotPath, model: WindowModel, call: Call, now: number): v
   if (JSON.stringify(got) !== JSON.stringify(expected) || refused !== 0) throw new Error(say());
 }
 
-/** Any clock, windows and limits that change with every call: the same answers as the model's, in a table with room. */
+/** Any clock, with windows and limits that change with every call: the results of the model, in a table with room. */
 export function agreesWithModel(kernels: Kernels) {
   const call = fc.record({ what, key: fc.nat(3), step: anyway, window: anyWindow, limit: anyLimit });
   return fc.property(schedule(call, 60), (calls) => {
@@ -93,7 +93,7 @@ export function agreesWithModel(kernels: Kernels) {
   });
 }
 
-/** A clock that is now and then far ahead for a moment, or behind: the same answers as the model's, in a table with room. */
+/** A clock that is sometimes far ahead or behind for a moment: the results of the model, in a table with room. */
 export function agreesWithModelWhenClockJumps(kernels: Kernels) {
   const hour = 3_600_000;
   const jump = fc.constantFrom(hour, hour + 1, 2 * hour, 30 * 24 * hour, 365 * 24 * hour);
@@ -109,7 +109,7 @@ export function agreesWithModelWhenClockJumps(kernels: Kernels) {
     const model = new WindowModel(1000);
     let now = START;
     for (const call of calls) {
-      // Neither before the epoch nor after the kernels' last year.
+      // Neither before the epoch nor after the last year of the kernels.
       now = Math.min(Math.max(now + call.step, 0), 4_000_000_000_000);
       agree(hotPath, model, call, now);
     }
@@ -117,8 +117,8 @@ export function agreesWithModelWhenClockJumps(kernels: Kernels) {
 }
 
 /**
- * After a jump of the clock in either direction no key is shut for longer than its window, and while the clock only steps
- * back no more than the limit is admitted in any window of true time.
+ * After a jump of the clock in either direction no key refuses for longer than its window. While the clock only steps back, no
+ * window of true time contains more admitted takes than the limit.
  */
 export function survivesJumps(kernels: Kernels) {
   const day = 86_400_000;
@@ -146,7 +146,7 @@ export function survivesJumps(kernels: Kernels) {
   });
 }
 
-/** Small tables that fill up, in keys and in runs, under a clock that moves on: the same answers as the model's. */
+/** Small tables that fill up, in keys and in runs, with a clock that only advances: the results of the model. */
 export function agreesWithModelWhenFull(kernels: Kernels) {
   const windows = [7, 100, 999, 1600];
   const limits = [64, 3, 64, 200, 1];
@@ -166,8 +166,8 @@ export function agreesWithModelWhenFull(kernels: Kernels) {
 }
 
 /**
- * The rule itself, told by the takes that were admitted and nothing else, for keys that keep their limit and window; the
- * clock may step back, and the table is small. In no interval of true time are more takes admitted than the limit.
+ * The rule itself, checked only by the admitted takes, for keys with a constant limit and window. The clock may step back, and the
+ * table is small. No window of true time contains more admitted takes than the limit.
  */
 export function neverOverLimit(kernels: Kernels) {
   const rates = [
@@ -209,8 +209,8 @@ export function neverOverLimit(kernels: Kernels) {
 }
 
 /**
- * How early a refusal may come, told by the takes that were admitted. Up to a limit of 64: never. Above: by a
- * sixteenth of the window. A refused take is admitted after the wait that it was told, and not a millisecond sooner.
+ * How strict a refusal may be, checked by the admitted takes. Up to a limit of 64: exact. Above: up to a sixteenth of the window too
+ * long. A refused take is admitted after the returned wait, and not a millisecond earlier.
  */
 export function refusesOnlyWhenDue(kernels: Kernels) {
   const rate = fc.record({
@@ -245,7 +245,7 @@ export function refusesOnlyWhenDue(kernels: Kernels) {
   );
 }
 
-/** Arguments of every kind: refused or rejected or counted, and the table is as good as before. */
+/** Arguments of every kind: refused, rejected or counted, and the table still works. */
 export function survivesAnyArguments(kernels: Kernels) {
   const number = fc.oneof(
     fc.double(),
@@ -288,7 +288,7 @@ export function survivesAnyArguments(kernels: Kernels) {
         }
       }
       if (hotPath.peek("witness", 6, 1000, 1).admitted && hotPath.stats().keys < 20) {
-        // Only a clock that moved on may have made room at the witness's cost.
+        // Only a clock that advanced may have freed the room of the witness.
         if (!calls.some(([, now]) => now >= 1005)) throw new Error("the witness was forgotten");
       }
     },

@@ -8,20 +8,19 @@ import * as properties from "./window-properties.ts";
 describe.each(packagings)("windows, $packaging", (kernels) => {
   const numRuns = kernels.packaging === "portable" ? 40 : 120;
 
-  it("answer as the model does, under any clock and rates that change", () => {
+  it("give the results of the model for any clock and changing rates", () => {
     fc.assert(properties.agreesWithModel(kernels), { numRuns });
   });
 
-  it("answer as the model does when the clock jumps far ahead and back", () => {
+  it("give the results of the model when the clock jumps far ahead and back", () => {
     fc.assert(properties.agreesWithModelWhenClockJumps(kernels), { numRuns });
   });
 
-  it("survive a jump of the clock in either direction", () => {
+  it("recover from a jump of the clock in either direction", () => {
     fc.assert(properties.survivesJumps(kernels), { numRuns });
   });
 
-  // Safe first, section 4: a clock that is a year ahead for a moment.
-  it("open and give their room back a window after a clock was a year ahead for a moment", () => {
+  it("admit takes and free room one window after the clock was a year ahead", () => {
     const hotPath = hotPathOf(kernels, 8);
     const [now, year, hour] = [1_750_000_000_000, 365 * 86_400_000, 3_600_000];
     for (let i = 0; i < 3; i++) hotPath.take("k", now + year + i, hour, 3);
@@ -37,7 +36,7 @@ describe.each(packagings)("windows, $packaging", (kernels) => {
     expect(hotPath.take("new", now + hour, hour, 1).admitted).toBe(true);
   });
 
-  it("answer as the model does when the table is full", () => {
+  it("give the results of the model when the table is full", () => {
     fc.assert(properties.agreesWithModelWhenFull(kernels), { numRuns });
   });
 
@@ -45,15 +44,15 @@ describe.each(packagings)("windows, $packaging", (kernels) => {
     fc.assert(properties.neverOverLimit(kernels), { numRuns });
   });
 
-  it("refuse only when the rule asks for it, and tell how long", () => {
+  it("refuse only what the rule refuses, with the right wait", () => {
     fc.assert(properties.refusesOnlyWhenDue(kernels), { numRuns });
   });
 
-  it("survive any arguments", () => {
+  it("accept or reject any arguments without damage", () => {
     fc.assert(properties.survivesAnyArguments(kernels), { numRuns });
   });
 
-  it("admit up to the limit across a boundary where fixed windows would admit twice as many", () => {
+  it("admit up to the limit across a boundary where fixed windows would admit twice the limit", () => {
     const hotPath = hotPathOf(kernels);
     let admitted = 0;
     for (let i = 0; i < 10; i++) if (hotPath.take("k", 59_999, 60_000, 10).admitted) admitted++;
@@ -61,7 +60,7 @@ describe.each(packagings)("windows, $packaging", (kernels) => {
     expect(admitted).toBe(10);
   });
 
-  it("admit nothing extra when the clock steps back, and refuse no longer than the key's own clock", () => {
+  it("admit nothing extra when the clock steps back, and refuse no longer than the clock of the key", () => {
     const hotPath = hotPathOf(kernels);
     expect(hotPath.take("k", 10_000, 1000, 2)).toMatchObject({ admitted: true, remaining: 1 });
     expect(hotPath.take("k", 4000, 1000, 2)).toMatchObject({ admitted: true, remaining: 0 });
@@ -70,7 +69,7 @@ describe.each(packagings)("windows, $packaging", (kernels) => {
     expect(hotPath.take("k", 11_000, 1000, 2).admitted).toBe(true);
   });
 
-  it("do not forget, when the clock steps back, that a key may be one that was dropped", () => {
+  it("still count a removed key when the clock steps back", () => {
     const hotPath = hotPathOf(kernels, 8);
     for (let i = 0; i < 8; i++) expect(hotPath.take(`old ${i}`, 1000, 100, 1).admitted).toBe(true);
     expect(hotPath.take("new", 1150, 100, 1).admitted).toBe(true); // drops them all: their windows ended at 1100
@@ -80,7 +79,7 @@ describe.each(packagings)("windows, $packaging", (kernels) => {
     expect(hotPath.take("old 0", 1200, 100, 1).admitted).toBe(true);
   });
 
-  it("follow a limit that is lowered or raised", () => {
+  it("apply a lowered or raised limit", () => {
     const hotPath = hotPathOf(kernels);
     for (let i = 0; i < 10; i++) hotPath.take("k", 1000 + i, 1000, 10);
     expect(hotPath.take("k", 1500, 1000, 3)).toEqual({ admitted: false, remaining: 0, retryAfterMs: 507 });
@@ -88,7 +87,7 @@ describe.each(packagings)("windows, $packaging", (kernels) => {
     expect(hotPath.take("k", 2007, 1000, 3).admitted).toBe(true);
   });
 
-  it("count for a longer window what was taken under a shorter one", () => {
+  it("count takes of a shorter window for a longer one", () => {
     const hotPath = hotPathOf(kernels);
     expect(hotPath.take("k", 0, 60_000, 5).admitted).toBe(true);
     for (let i = 1; i < 5; i++) expect(hotPath.take("k", i * 1000, 1000, 1).admitted).toBe(true);
@@ -99,19 +98,19 @@ describe.each(packagings)("windows, $packaging", (kernels) => {
     });
   });
 
-  it("count every take for the longest window when a key has more runs than its log holds", () => {
+  it("count every take for the longest window when a key has too many runs for its log", () => {
     const hotPath = hotPathOf(kernels);
     hotPath.take("k", 0, 100_000, 300);
     for (let i = 1; i <= 200; i++) expect(hotPath.take("k", i * 10, 50, 64).admitted).toBe(true);
     expect(hotPath.peek("k", 2000, 100_000, 300).remaining).toBe(300 - 201);
-    // The oldest are counted as if they were newer: all are held when the first could go, none when the last may.
+    // The oldest takes count as newer ones: all still count when the first could leave, none when the last may.
     expect(hotPath.peek("k", 100_000, 100_000, 300).remaining).toBe(300 - 201);
     expect(hotPath.peek("k", 102_000, 100_000, 300).remaining).toBe(300);
     expect(hotPath.take("k", 2000, 50, 6).remaining).toBe(0);
     expect(hotPath.take("k", 2000, 50, 6).admitted).toBe(false);
   });
 
-  it("are as exact for a key that slept longer than 2^32 ms", () => {
+  it("are exact for a key that was unused for more than 2^32 ms", () => {
     const hotPath = hotPathOf(kernels);
     const [start, window] = [1_750_000_000_000, 24 * 86_400_000];
     expect(hotPath.take("k", start, window, 1).admitted).toBe(true);
@@ -123,7 +122,7 @@ describe.each(packagings)("windows, $packaging", (kernels) => {
     expect(hotPath.take("k", start + 2 ** 32 + 6, window, 1).admitted).toBe(false);
   });
 
-  it("know the age of runs that nobody looked at for as long as may be", () => {
+  it("know the age of runs that were unused for the longest possible time", () => {
     const hotPath = hotPathOf(kernels);
     const [day, window] = [86_400_000, 24 * 86_400_000];
     const start = Math.ceil(1_750_000_000_000 / window) * window; // where a grain begins
@@ -145,14 +144,14 @@ describe.each(packagings)("windows, $packaging", (kernels) => {
     expect(hotPath.take("k", wrap + 999, 1000, 5)).toMatchObject({ admitted: true, remaining: 1 });
   });
 
-  it("drop fractions of the time and round those of a window up", () => {
+  it("round the time down and the window up", () => {
     const hotPath = hotPathOf(kernels);
     expect(hotPath.take("k", 10.9, 5, 1).admitted).toBe(true);
     expect(hotPath.take("k", 14.9, 4.1, 1)).toMatchObject({ admitted: false, retryAfterMs: 1 });
     expect(hotPath.take("k", 15, 4.1, 1).admitted).toBe(true);
   });
 
-  it("refuse everything under a limit below one, and remember nothing of it", () => {
+  it("refuse every take below a limit of 1, and store nothing", () => {
     const hotPath = hotPathOf(kernels);
     for (const limit of [0, -1, 0.99, Number.NEGATIVE_INFINITY]) {
       expect(hotPath.take("k", 0, 1000, limit)).toEqual({
@@ -168,7 +167,7 @@ describe.each(packagings)("windows, $packaging", (kernels) => {
     });
   });
 
-  it("name numbers that are none, or out of range", () => {
+  it("reject NaN and numbers out of range by name", () => {
     const hotPath = hotPathOf(kernels);
     const { NaN: nan, POSITIVE_INFINITY: infinity } = Number;
     const wrong: [number, number, number][] = [
@@ -192,7 +191,7 @@ describe.each(packagings)("windows, $packaging", (kernels) => {
     expect(hotPath.stats().keys).toBe(0);
   });
 
-  it("empty a key's window when told to forget it, and no other's", () => {
+  it("forget empties the window of the key and of no other", () => {
     const hotPath = hotPathOf(kernels);
     for (const key of ["a", "b"]) for (let i = 0; i < 3; i++) hotPath.take(key, i, 1000, 3);
     hotPath.forget("a");
@@ -201,7 +200,7 @@ describe.each(packagings)("windows, $packaging", (kernels) => {
     expect(hotPath.take("b", 5, 1000, 3).admitted).toBe(false);
   });
 
-  it("refuse new keys when full, forget none that counts, and let expired ones go first", () => {
+  it("refuse new keys when full, lose no live key, and remove expired keys first", () => {
     const hotPath = hotPathOf(kernels, 4);
     for (let i = 0; i < 4; i++) expect(hotPath.take(`k${i}`, i * 10, 1000, 1).admitted).toBe(true);
     expect(hotPath.peek("new", 500, 1000, 1)).toEqual({ admitted: false, remaining: 0, retryAfterMs: 500 });
@@ -215,9 +214,9 @@ describe.each(packagings)("windows, $packaging", (kernels) => {
     expect(hotPath.take("newer", 1010, 1000, 1).admitted).toBe(true);
   });
 
-  it("hold as many keys as they have room for, even where these crowd so that some live 256 lines from home", () => {
+  it("hold the maximum number of keys even if some are 256 lines from home", () => {
     const maxKeys = 40_000;
-    // One seed of a few hundred under which they do.
+    // One of a few hundred seeds with such a key.
     const hotPath = createHotPath(kernels, { maxKeys, random: repeatable(245) });
     for (let i = 0; i < maxKeys; i++) hotPath.take(`key ${i}`, 0, 1000, 1);
     expect(hotPath.stats()).toMatchObject({ keys: maxKeys, refusedFull: 0 });
@@ -228,7 +227,7 @@ describe.each(packagings)("windows, $packaging", (kernels) => {
     expect(admitted).toBe(0);
   });
 
-  it("answer the same for windows of more lengths than the table can tell apart", () => {
+  it("give the same results for more window lengths than the table has numbers", () => {
     const hotPath = hotPathOf(kernels, 1000);
     for (let i = 0; i < 300; i++) hotPath.take(`length ${i}`, 0, 10_000 - 30 * i, 1);
     const model = new WindowModel(1000);
@@ -244,7 +243,7 @@ describe.each(packagings)("windows, $packaging", (kernels) => {
     expect(hotPath.stats().keys).toBe(301);
   });
 
-  it("refuse rather than forget when takes use up the log, and recover", () => {
+  it("refuse takes when the log is full, lose none, and recover", () => {
     const hotPath = hotPathOf(kernels, 16); // 97 runs
     for (let i = 0; i < 64; i++) expect(hotPath.take("a", i, 10_000, 64).admitted).toBe(true);
     let admitted = 0;
@@ -260,7 +259,7 @@ describe.each(packagings)("windows, $packaging", (kernels) => {
     });
   });
 
-  it("find every key again after many were dropped", () => {
+  it("find every key after many were removed", () => {
     const hotPath = hotPathOf(kernels, 500);
     const recent: string[] = [];
     for (let i = 0; i < 20_000; i++) {

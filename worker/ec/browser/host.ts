@@ -3,11 +3,12 @@
  * @module
  */
 import { storeLimiter } from "../../../runtime/limiters/store.ts";
-import type { Clock, Fetch, Store } from "../../../runtime/platform.ts";
+import type { Fetch, Store } from "../../../runtime/platform.ts";
 import { indexedDbStore } from "../../../runtime/stores/indexeddb.ts";
 import { createHotPath } from "../../../wasm/hotpath.ts";
 import { inlineKernels } from "../../../wasm/inline.ts";
 import type { Host } from "../../hosts/host.ts";
+import { createSystemClock } from "../../hosts/system-clock.ts";
 import { withRoom } from "./identify-cache.ts";
 import type { LongEvent } from "./scope.ts";
 
@@ -17,13 +18,7 @@ export type BrowserArgs = [event: LongEvent, page: () => Promise<Response>];
 /** One device has few windows. */
 const MAX_KEYS = 1000;
 
-const clock: Clock = {
-  now: Date.now,
-  after(delayMs, callback) {
-    const timer = setTimeout(callback, delayMs);
-    return () => clearTimeout(timer);
-  },
-};
+const clock = createSystemClock();
 
 /** Partners are asked without a token, for it would be every visitor's, and without cookies. */
 const fetchBare: Fetch = (url, init = {}) => {

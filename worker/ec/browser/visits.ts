@@ -3,7 +3,9 @@
  * it before, what a server writes to headers is done after it.
  * @module
  */
+
 import { decideFinalization } from "../../../runtime/ec/finalize.ts";
+import { EC_REDACTION } from "../../../runtime/ec/redaction.ts";
 import { settlesWithin } from "../../../runtime/lib/within.ts";
 import { createLog, createLogOnce } from "../../../runtime/observe/log.ts";
 import type { Client } from "../../../runtime/platform.ts";
@@ -45,7 +47,7 @@ export interface Visits {
 
 export function createVisits(options: BrowserOptions): Visits {
   const { clock, random } = host;
-  const log = createLog({ level: host.logLevel, write: host.writeLog, clock });
+  const log = createLog({ level: host.logLevel, write: host.writeLog, clock, redact: EC_REDACTION });
   const logOnce = createLogOnce(log, clock, LOG_ONCE_MS);
   const store = host.openStore(host.defaultStore, [nobody, noPage]);
   const answers = identifyCache(clock);

@@ -2,8 +2,10 @@
  * What `npm start` serves where nothing is configured.
  * @module
  */
+
 import { createHash } from "node:crypto";
 import process from "node:process";
+import { EC_REDACTION } from "../../../runtime/ec/redaction.ts";
 import { isLoopbackHost } from "../../../runtime/lib/addresses.ts";
 import { toHex } from "../../../runtime/lib/hex.ts";
 import { createLog } from "../../../runtime/observe/log.ts";
@@ -49,7 +51,7 @@ export async function startDemo(entry: Entry): Promise<Demonstration> {
   const { host } = entry;
   // A newcomer sees what to try, and what goes wrong: a partner that asks for a pause is no fault.
   const level = process.env.MILLRACE_LOG === undefined ? "error" : host.logLevel;
-  const log = createLog({ level, write: host.writeLog, clock: host.clock });
+  const log = createLog({ level, write: host.writeLog, clock: host.clock, redact: EC_REDACTION });
   const store = host.openStore(config.store ?? STORE, []);
   const operator = operatorOf(config.operator.tokenHash, host.random);
   const [origin, partners] = await Promise.all([

@@ -8,7 +8,7 @@ import {
 import { isObject } from "../../../runtime/lib/json.ts";
 import { fieldName } from "../../../runtime/lib/schema.ts";
 import { valueWithin } from "../../../runtime/lib/within.ts";
-import { repeatedFields } from "../../config/json-fault.ts";
+import { repeatedFields } from "../../config/repeated-fields.ts";
 import { bodyRefusal, readJson } from "../../http/body.ts";
 import { requireOperator } from "../../http/operator.ts";
 import { problem } from "../../http/problem.ts";

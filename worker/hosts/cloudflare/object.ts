@@ -5,7 +5,8 @@
 
 import { DurableObject } from "cloudflare:workers";
 import { parseJson } from "../../../runtime/lib/json.ts";
-import { type Group, takeFrom } from "../../../runtime/limiters/durable-object.ts";
+import { takeFromRuns } from "../../../runtime/limiters/durable-object.ts";
+import type { Run } from "../../../runtime/limiters/window.ts";
 import type { PutOptions, PutResult, RateLimit, StoreEntry, TakeResult } from "../../../runtime/platform.ts";
 import { type Entries, openEntries } from "../../../runtime/stores/durable-object.ts";
 
@@ -46,12 +47,12 @@ export class Millrace extends DurableObject {
   async take(key: string, rate: RateLimit): Promise<TakeResult> {
     await this.#entries.arm();
     const stored = this.#entries.get(key);
-    const groups: Group[] = stored === null ? [] : (parseJson(stored.value, "a stored window") as Group[]);
-    const newest = groups.at(-1)?.[1];
-    const result = takeFrom(groups, this.now(), rate);
-    // Also when the groups were moved because the clock had been ahead.
-    if (result.admitted || groups.at(-1)?.[1] !== newest) {
-      this.#entries.put(key, JSON.stringify(groups), { ttlSeconds: rate.windowMs / 1000 });
+    const runs: Run[] = stored === null ? [] : (parseJson(stored.value, "a stored window") as Run[]);
+    const newest = runs.at(-1)?.[1];
+    const result = takeFromRuns(runs, this.now(), rate);
+    // Also if the runs were moved because the clock was ahead.
+    if (result.admitted || runs.at(-1)?.[1] !== newest) {
+      this.#entries.put(key, JSON.stringify(runs), { ttlSeconds: rate.windowMs / 1000 });
     }
     return result;
   }

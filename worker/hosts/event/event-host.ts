@@ -3,12 +3,14 @@
  * @module
  */
 import { createLog } from "../../../runtime/observe/log.ts";
-import type { Clock, Fetch, Log } from "../../../runtime/platform.ts";
+import type { Redaction } from "../../../runtime/observe/redaction.ts";
+import type { Fetch, Log } from "../../../runtime/platform.ts";
 import type { Config } from "../../ec/config.ts";
 import type { EdgeCookieHandler } from "../../ec/edge-cookie.ts";
 import { readClient, readProtocol } from "../../http/client.ts";
 import { proxyTo } from "../../http/fetch-proxy.ts";
 import type { FetchHandler, Host } from "../host.ts";
+import { createSystemClock } from "../system-clock.ts";
 
 /** As much of such an event as is used here. */
 export interface ServedEvent {
@@ -19,13 +21,7 @@ export interface ServedEvent {
 
 declare const addEventListener: (type: "fetch", listener: (event: never) => void) => void;
 
-export const clock: Clock = {
-  now: Date.now,
-  after(delayMs, callback) {
-    const timer = setTimeout(callback, delayMs);
-    return () => clearTimeout(timer);
-  },
-};
+export const clock = createSystemClock();
 
 /**
  * Answers every event. The handler is opened with the first one, and again with the next if that failed: before, such
@@ -33,12 +29,13 @@ export const clock: Clock = {
  */
 export function answerEvents<Event extends ServedEvent>(
   host: Host<[event: Event]>,
+  redact: Redaction,
   open: (log: Log) => Promise<EdgeCookieHandler<[event: Event]>>,
 ): void {
   let opening: Promise<EdgeCookieHandler<[event: Event]>> | undefined;
 
   async function answer(event: Event): Promise<Response> {
-    const log = createLog({ level: host.logLevel, write: host.writeLog, clock: host.clock });
+    const log = createLog({ level: host.logLevel, write: host.writeLog, clock: host.clock, redact });
     try {
       opening ??= open(log).catch((error) => {
         opening = undefined;

@@ -6,27 +6,14 @@ import { localLimiter } from "../../../runtime/limiters/local.ts";
 import { redisLimiter } from "../../../runtime/limiters/redis.ts";
 import { LOG_LEVELS, type LogLevel } from "../../../runtime/observe/log.ts";
 import type { Background, Clock, Fetch, Store } from "../../../runtime/platform.ts";
-import { lateStore } from "../../../runtime/stores/late.ts";
+import { lazyStore } from "../../../runtime/stores/lazy.ts";
 import { memoryStore } from "../../../runtime/stores/memory.ts";
 import { connectRedis, redisStore } from "../../../runtime/stores/redis.ts";
 import { createHotPath } from "../../../wasm/hotpath.ts";
 import { inlineKernels } from "../../../wasm/inline.ts";
 import type { Host } from "../host.ts";
+import { createSystemClock } from "../system-clock.ts";
 import { makeTables } from "../table-sizes.ts";
-
-/** The longest delay of a timer; a longer one would be taken for none. */
-const MAX_DELAY_MS = 2 ** 31 - 1;
-
-/** The system's time. Its timers do not keep the process alive. */
-const systemClock = (unref: (timer: Timer) => void): Clock => ({
-  now: Date.now,
-  monotonic: () => performance.now(),
-  after(delayMs, callback) {
-    const timer = setTimeout(callback, Math.min(delayMs, MAX_DELAY_MS));
-    unref(timer);
-    return () => clearTimeout(timer);
-  },
-});
 
 type Timer = ReturnType<typeof setTimeout>;
 
@@ -50,19 +37,19 @@ export type Stores = Record<string, (rest: string, clock: Clock) => ReturnType<H
 
 const commonStores: Stores = {
   memory: (_rest, clock) => memoryStore({ clock }),
-  sqlite: lateSqliteStore,
-  redis: (rest, clock) => redisStore({ redis: connectRedis({ url: `redis:${rest}` }), clock }),
-  rediss: (rest, clock) => redisStore({ redis: connectRedis({ url: `rediss:${rest}` }), clock }),
+  sqlite: lazySqliteStore,
+  redis: (rest, clock) => redisStore({ redis: connectRedis({ url: `redis:${rest}`, clock }), clock }),
+  rediss: (rest, clock) => redisStore({ redis: connectRedis({ url: `rediss:${rest}`, clock }), clock }),
 };
 
 /**
  * The store in a SQLite file, loaded and opened by its first operation: a visitor who was seen lately needs none, and
  * SQLite alone is a good part of a cold start.
  */
-export function lateSqliteStore(path: string, clock: Clock): Store {
-  return lateStore({
+export function lazySqliteStore(path: string, clock: Clock): Store {
+  return lazyStore({
     traits: { name: "sqlite", readAfterWrite: true, durable: true, shared: true },
-    updates: true,
+    hasUpdate: true,
     async open() {
       const { sqliteStore } = await import("../../../runtime/stores/sqlite.ts");
       return sqliteStore({ path, clock });
@@ -80,7 +67,8 @@ export function processHost<Args extends unknown[]>(options: ProcessHostOptions<
     env = (variable) => process.env[variable],
     unref = (timer) => timer.unref(),
   } = options;
-  const clock = systemClock(unref);
+  // Its timers do not keep the process alive.
+  const clock: Clock = { ...createSystemClock(unref), monotonic: () => performance.now() };
   const stores: Stores = { ...commonStores, ...options.stores };
   const openerOf = (url: string) => {
     const scheme = url.slice(0, url.indexOf(":"));
@@ -115,7 +103,7 @@ export function processHost<Args extends unknown[]>(options: ProcessHostOptions<
         const make = (maxKeys: number) => createHotPath(kernels, { maxKeys, random: given.random });
         return localLimiter(makeTables(sizes, make), given.clock);
       }
-      if (isRedis(url)) return redisLimiter({ redis: connectRedis({ url }) });
+      if (isRedis(url)) return redisLimiter({ redis: connectRedis({ url, clock }) });
       throw new Error(`${name} has no limiter for "${schemeOf(url)}"; it has local, redis:, rediss:`);
     },
     isPublicSuffix: async (domain) => (await import("./public-suffix.ts")).isPublicSuffix(domain),

@@ -11,7 +11,7 @@ function call(fetch: Fetch) {
   return { clock, answer: boundedFetch("https://x.example/", {}, BOUNDS, { fetch, clock }) };
 }
 
-/** A body that gives one piece at each call of `more`, and tells whether it was cancelled. */
+/** A body that returns one chunk per call of `more`, and records whether it was cancelled. */
 function slowBody() {
   let controller!: ReadableStreamDefaultController<Uint8Array>;
   const state = { cancelled: false };
@@ -32,7 +32,7 @@ function slowBody() {
 }
 
 describe("boundedFetch", () => {
-  test("follows no redirect, passes the answer on, and leaves no timer", async () => {
+  test("follows no redirect, returns the response, and leaves no timer", async () => {
     let redirect: unknown;
     const { clock, answer } = call(async (_, init) => {
       redirect = init?.redirect;
@@ -48,7 +48,7 @@ describe("boundedFetch", () => {
     expect(clock.waiting()).toBe(0);
   });
 
-  test("an answer without a body leaves no timer, and neither does a failure", async () => {
+  test("a response without a body and a failure leave no timer", async () => {
     const empty = call(async () => new Response(null, { status: 204 }));
     await empty.answer;
     expect(empty.clock.waiting()).toBe(0);
@@ -62,7 +62,7 @@ describe("boundedFetch", () => {
     expect(throwing.clock.waiting()).toBe(0);
   });
 
-  test("a body of one byte more fails and is cancelled", async () => {
+  test("a body one byte above the maximum fails and is cancelled", async () => {
     const { body, state, more } = slowBody();
     const { clock, answer } = call(async () => new Response(body));
     more(10);
@@ -72,7 +72,7 @@ describe("boundedFetch", () => {
     expect(clock.waiting()).toBe(0);
   });
 
-  test("an answer that does not begin in time fails, even where the network does not obey", async () => {
+  test("a response that does not begin in time fails, even if the network ignores the signal", async () => {
     let signal: AbortSignal | null | undefined;
     const { clock, answer } = call((_, init) => {
       signal = init?.signal;
@@ -84,7 +84,7 @@ describe("boundedFetch", () => {
     expect(signal?.aborted).toBe(true);
   });
 
-  test("a body that drips is cut off at the same moment", async () => {
+  test("a slow body fails at the same timeout", async () => {
     const { body, state, more } = slowBody();
     const { clock, answer } = call(async () => new Response(body));
     const text = (await answer).text();
@@ -99,7 +99,7 @@ describe("boundedFetch", () => {
     expect(state.cancelled).toBe(true);
   });
 
-  test("cancelling the answer cancels the body and the timer", async () => {
+  test("cancelling the response cancels the body and the timer", async () => {
     const { body, state } = slowBody();
     const { clock, answer } = call(async () => new Response(body));
     await (await answer).body!.cancel();

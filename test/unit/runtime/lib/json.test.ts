@@ -10,7 +10,7 @@ const files = readdirSync(runtime, { recursive: true, encoding: "utf8" }).filter
   path.endsWith(".ts"),
 );
 
-/** What an error says, its cause included. */
+/** The message of an error and of its cause. */
 function said(run: () => unknown): string {
   try {
     run();
@@ -20,7 +20,6 @@ function said(run: () => unknown): string {
   throw new Error("nothing was thrown");
 }
 
-// Safe first, section 6: pieces of uids in the log.
 test.each(["uid-4711", '{"uid":"uid-4711"', '"uid-4711', "{uid-4711}", '{"v":"uid-4711"}'])(
   "an error over %s quotes nothing of it",
   (text) => {
@@ -32,21 +31,21 @@ test.each(["uid-4711", '{"uid":"uid-4711"', '"uid-4711', "{uid-4711}", '{"v":"ui
   },
 );
 
-test("parseJson returns what is JSON and names what is not", () => {
+test("parseJson returns JSON values, and its error names the text", () => {
   expect(parseJson('{"a":[1]}', "the answer")).toEqual({ a: [1] });
   expect(() => parseJson("", "the answer")).toThrow("the answer is not JSON");
 });
 
-// Stores and limiters parse what stands beside a value, which no visitor or partner has a say in, and where it may be foreign
-// they say so without it.
-test("nothing in runtime/ but the stores parses JSON by itself, so that no error of JSON.parse gets about", () => {
+// Stores and limiters parse only their own metadata, which contains no input of visitors or partners, and their errors quote
+// nothing of a value of other software.
+test("only stores and limiters call JSON.parse, so that its errors are not logged", () => {
   const parsing = files.filter((path) =>
     /JSON\.parse\(|\.json\(\)/.test(readFileSync(join(runtime, path), "utf8")),
   );
   expect(parsing.filter((path) => !/^(stores|limiters)\//.test(path))).toEqual(["lib/json.ts"]);
 });
 
-test("an answer of a store server that breaks off reaches no log", async () => {
+test("an error over an incomplete response of a store server quotes nothing of it", async () => {
   const store = httpStore({
     url: "https://store.example",
     token: "t",

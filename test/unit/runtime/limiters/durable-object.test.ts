@@ -1,5 +1,6 @@
 import { expect, test } from "vitest";
-import { durableObjectLimiter, type Group, takeFrom } from "../../../../runtime/limiters/durable-object.ts";
+import { durableObjectLimiter, takeFromRuns } from "../../../../runtime/limiters/durable-object.ts";
+import type { Run } from "../../../../runtime/limiters/window.ts";
 import { limiterContract } from "../../../contract/limiter.ts";
 import { manualClock } from "../../../support/manual-clock.ts";
 
@@ -7,15 +8,15 @@ const cases = limiterContract({
   clockCanBeSetBack: true,
   open() {
     const clock = manualClock();
-    const windows = new Map<string, Group[]>();
+    const windows = new Map<string, Run[]>();
     const limiter = durableObjectLimiter({
       call: (key, operation) =>
         operation({
           async take(asked, rate) {
             expect(asked).toBe(key);
-            const groups = windows.get(key) ?? [];
-            windows.set(key, groups);
-            return takeFrom(groups, clock.now(), rate);
+            const runs = windows.get(key) ?? [];
+            windows.set(key, runs);
+            return takeFromRuns(runs, clock.now(), rate);
           },
         }),
     });
@@ -25,21 +26,21 @@ const cases = limiterContract({
 
 test.each(cases)("$name", ({ run }) => run());
 
-test("whatever the limit, a window is a short text", () => {
+test("a window never has more than 65 runs, for any limit", () => {
   for (const limit of [1, 64, 65, 1000, 1_000_000]) {
-    const groups: Group[] = [];
+    const runs: Run[] = [];
     let longest = 0;
     for (let n = 0; n < 5000; n++) {
-      takeFrom(groups, 1_800_000_000_000 + n * 13, { limit, windowMs: 60_000 });
-      longest = Math.max(longest, groups.length);
+      takeFromRuns(runs, 1_800_000_000_000 + n * 13, { limit, windowMs: 60_000 });
+      longest = Math.max(longest, runs.length);
     }
     expect(longest).toBeLessThanOrEqual(65);
-    expect(JSON.stringify(groups).length).toBeLessThan(3000);
+    expect(JSON.stringify(runs).length).toBeLessThan(3000);
   }
 });
 
-test("a limit below one admits nothing and says to come again after the window", () => {
-  expect(takeFrom([], 5, { limit: 0, windowMs: 1000 })).toEqual({
+test("takeFromRuns refuses every take if the limit is below 1, for the length of the window", () => {
+  expect(takeFromRuns([], 5, { limit: 0, windowMs: 1000 })).toEqual({
     admitted: false,
     remaining: 0,
     retryAfterMs: 1000,

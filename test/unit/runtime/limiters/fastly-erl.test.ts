@@ -2,7 +2,7 @@ import { expect, test } from "vitest";
 import { fastlyErlLimiter } from "../../../../runtime/limiters/fastly-erl.ts";
 import type { RateLimit } from "../../../../runtime/platform.ts";
 
-/** Counts for ever, and remembers for how long it was asked. */
+/** Never drops a count, and records the periods of look-ups. */
 function world() {
   const counts = new Map<string, number>();
   const durations: number[] = [];
@@ -29,7 +29,7 @@ function world() {
   return { limiter, durations, longer, opened: () => opened };
 }
 
-test("admits up to the limit, counts down, counts no refused take", async () => {
+test("admits up to the limit, counts down, and does not count refused takes", async () => {
   const { limiter, opened } = world();
   expect(opened(), "nothing is opened before the first take").toBe(0);
   const takes = [];
@@ -41,14 +41,14 @@ test("admits up to the limit, counts down, counts no refused take", async () => 
   expect(opened()).toBe(1);
 });
 
-test("looks back over at least the window, in whole tens of seconds", async () => {
+test("rounds the window up to multiples of ten seconds", async () => {
   const { limiter, durations } = world();
   for (const windowMs of [1, 1000, 10_000, 10_001, 45_000, 60_000])
     await limiter.take("key", { limit: 99, windowMs });
   expect(durations).toEqual([10, 10, 10, 20, 50, 60]);
 });
 
-test("leaves windows of more than a minute to the other limiter", async () => {
+test("passes windows of more than a minute to the other limiter", async () => {
   const { limiter, durations, longer } = world();
   const rate = { limit: 10, windowMs: 3_600_000 };
   expect(await limiter.take("key", rate)).toEqual({ admitted: true, remaining: 7, retryAfterMs: 0 });

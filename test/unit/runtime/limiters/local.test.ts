@@ -13,7 +13,7 @@ const kernels = inlineKernels();
 const random = { fill: (target: Uint8Array<ArrayBuffer>) => void crypto.getRandomValues(target) };
 const table = (maxKeys: number) => createHotPath(kernels, { maxKeys, random });
 
-/** A limiter of small tables, under a clock of the test's. */
+/** A limiter with small tables and a manual clock. */
 function small({ partners = 100, visitors = 100, shared = 800 } = {}) {
   const clock = manualClock();
   const tables: LocalTables = {
@@ -24,7 +24,7 @@ function small({ partners = 100, visitors = 100, shared = 800 } = {}) {
   return { clock, limiter: localLimiter(tables, clock), tables };
 }
 
-/** Takes that a limiter without waiting admits. */
+/** Number of keys whose take a synchronous limiter admits. */
 function admitted(limiter: RateLimiter, family: RateFamily, keys: Iterable<string>, limit = 1): number {
   let count = 0;
   for (const key of keys) {
@@ -39,7 +39,7 @@ function* names(prefix: string, count: number) {
   for (let i = 0; i < count; i++) yield `${prefix} ${i}`;
 }
 
-test("a flood of one family takes no room of another's", () => {
+test("many keys of one family take no room of another family", () => {
   const { limiter } = small();
   admitted(limiter, "visitors", names("visitor", 5000));
   admitted(limiter, "addresses", names("address", 5000));
@@ -47,7 +47,7 @@ test("a flood of one family takes no room of another's", () => {
   expect(admitted(limiter, "partners", names("one more", 1))).toBe(0);
 });
 
-test("a visitors' table without room admits newcomers by counts that they share, and tells", () => {
+test("a full visitors' table counts new visitors in shared counts, and calls the listener", () => {
   const { limiter } = small({ visitors: 100, shared: 8000 });
   const told: string[] = [];
   limiter.watch!((name) => told.push(name));
@@ -55,7 +55,7 @@ test("a visitors' table without room admits newcomers by counts that they share,
   expect(told).toEqual([]);
   expect(admitted(limiter, "visitors", names("later", 50), 3)).toBe(50);
   expect(told).toEqual(new Array(50).fill("visitors"));
-  // Who is at its limit stays there.
+  // A key at its limit stays at it.
   expect(admitted(limiter, "visitors", names("first", 100))).toBe(0);
   expect(limiter.tables!()).toEqual([
     expect.objectContaining({ table: "partners", keys: 0, refusedFull: 0 }),
@@ -64,14 +64,14 @@ test("a visitors' table without room admits newcomers by counts that they share,
   ]);
 });
 
-test("addresses never fill a table, however many there are", () => {
+test("addresses never fill a table", () => {
   const { limiter } = small({ shared: 800 });
   expect(admitted(limiter, "addresses", names("address", 20_000), 1000)).toBe(20_000);
   expect(limiter.tables!()[2]).toMatchObject({ refusedFull: 0 });
   expect(limiter.tables!()[2]!.keys).toBeLessThanOrEqual(100);
 });
 
-test("no key is ever admitted more often than its limit, in tables that are full and become free again", () => {
+test("no key exceeds its limit in tables that fill up and become free", () => {
   const call = fc.record({
     key: fc.nat(11),
     step: fc.oneof(fc.constant(0), fc.nat(50), fc.nat(1200)),
@@ -112,7 +112,7 @@ test("no key is ever admitted more often than its limit, in tables that are full
   );
 });
 
-test("taking from several keys together answers as taking from each, to the last number", () => {
+test("takeEach returns the same results as take for each key", () => {
   const call = fc.record({
     group: fc.nat(2),
     step: fc.oneof(fc.constant(0), fc.nat(50), fc.nat(1200)),
@@ -139,8 +139,7 @@ test("taking from several keys together answers as taking from each, to the last
   );
 });
 
-// Safe first, section 4: honest traffic of 10 partners and 83,000 new addresses an hour filled the table.
-test("an hour of 200,000 new addresses and ten partners takes a key for each address, in the memory that was set aside", () => {
+test("an hour of 200,000 new addresses and ten partners takes one key per address, in the reserved memory", () => {
   const clock = manualClock();
   const sizes = tableSizes({
     throttle: { maxKeys: null, addressesPerHour: 200_000 },
@@ -164,7 +163,7 @@ test("an hour of 200,000 new addresses and ten partners takes a key for each add
   expect(bytes()).toBe(before);
 }, 60_000);
 
-test("a host's monotonic clock counts, whatever its time is set to", () => {
+test("windows use the monotonic clock of the host, not its time", () => {
   const clock = { wallMs: 1_800_000_000_000, upMs: 5.5 };
   const limiter = localLimiter(table(100), { now: () => clock.wallMs, monotonic: () => clock.upMs });
   const rate = { limit: 1, windowMs: 60_000 };

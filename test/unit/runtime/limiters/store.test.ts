@@ -5,7 +5,7 @@ import { memoryStore } from "../../../../runtime/stores/memory.ts";
 import { limiterContract } from "../../../contract/limiter.ts";
 import { manualClock } from "../../../support/manual-clock.ts";
 
-/** Time stands still but for `advance`; a pause is over at the next turn. */
+/** Time moves only by `advance`; a pause ends at the next turn. */
 function world() {
   const time = manualClock();
   const clock: Clock = {
@@ -31,7 +31,7 @@ describe("the contract, on a store in memory", () => {
 
 const rate = { limit: 10, windowMs: 60_000 };
 
-/** A store in which every operation takes as many turns of the event loop as it is told to. */
+/** A store whose operations take the given number of turns of the event loop. */
 function slowed(store: Store, turns: () => number): Store {
   const wait = async () => {
     for (let left = turns(); left > 0; left--) await new Promise((resolve) => setImmediate(resolve));
@@ -72,7 +72,7 @@ describe("several instances on one store", () => {
     expect(stored).toHaveLength(admitted);
   });
 
-  test("refuse where another is always faster, instead of admitting uncounted", async () => {
+  test("refuse a take if another instance wins every race", async () => {
     const { clock, store } = world();
     const crowded: Store = { ...store, put: async () => ({ ok: false }) };
     expect(await storeLimiter(crowded, clock).take("key", rate)).toEqual({
@@ -83,7 +83,7 @@ describe("several instances on one store", () => {
   });
 });
 
-describe("takes that come at once", () => {
+describe("simultaneous takes", () => {
   test("share one read and one write", async () => {
     const { clock, store } = world();
     let [reads, writes] = [0, 0];
@@ -101,13 +101,13 @@ describe("takes that come at once", () => {
     const limiter = storeLimiter(counted, clock);
     const results = await Promise.all(Array.from({ length: 21 }, () => limiter.take("key", rate)));
     expect(results.filter(({ admitted }) => admitted)).toHaveLength(10);
-    // The first goes by itself, the others gather behind it; the last of them are refused without a write.
+    // The first take runs alone, the others wait and share the next; the last of them are refused without a write.
     expect([reads, writes]).toEqual([2, 2]);
     await limiter.take("key", rate);
     expect([reads, writes]).toEqual([3, 2]);
   });
 
-  test("all fail with the store, and the next may succeed", async () => {
+  test("all fail if the store fails, and the next may succeed", async () => {
     const { clock, store } = world();
     let down = true;
     const failing: Store = {
@@ -125,7 +125,7 @@ describe("takes that come at once", () => {
   });
 });
 
-test("a window's entry ends with its last take", async () => {
+test("the entry of a window expires when its last take leaves", async () => {
   const { clock, store, advance } = world();
   const limiter = storeLimiter(store, clock);
   await limiter.take("key", rate);

@@ -1,18 +1,17 @@
 import { describe, expect, test } from "vitest";
 import { createLog, createLogOnce, type LogLevel } from "../../../../runtime/observe/log.ts";
+import { mergeRedactions, type Redaction } from "../../../../runtime/observe/redaction.ts";
 import { manualClock } from "../../../support/manual-clock.ts";
 
-const ID = `${"0123456789abcdef".repeat(4)}.Ab3dE6`;
-
-function logAt(level: LogLevel) {
+function logAt(level: LogLevel, redact?: Redaction) {
   const lines: string[] = [];
   const clock = manualClock(Date.UTC(2026, 10, 20, 12));
-  const log = createLog({ level, write: (line) => lines.push(line), clock });
+  const log = createLog({ level, write: (line) => lines.push(line), clock, ...(redact && { redact }) });
   return { log, lines, clock, records: () => lines.map((line) => JSON.parse(line)) };
 }
 
 describe("the log", () => {
-  test("writes one JSON object a line", () => {
+  test("writes one JSON object per line", () => {
     const { log, lines } = logAt("info");
     log.info("started", { port: 1, nested: { list: [1n] }, text: "a\nb" });
     expect(lines).toEqual([
@@ -26,7 +25,7 @@ describe("the log", () => {
     ["warn", ["warn", "error"]],
     ["error", ["error"]],
     ["silent", []],
-  ] as const)("at %s shows %j", (level, shown) => {
+  ] as const)("level %s writes %j", (level, shown) => {
     const { log, records } = logAt(level);
     for (const severity of ["debug", "info", "warn", "error"] as const) log[severity]("said");
     expect(records().map((record) => record.level)).toEqual(shown);
@@ -40,7 +39,7 @@ describe("the log", () => {
     ]);
   });
 
-  test("errors become name and message, with a stack in debug lines only", () => {
+  test("writes the name, message and cause of an error, and its stack in debug lines only", () => {
     const { log, records } = logAt("debug");
     const error = new TypeError("wrong", { cause: new Error("deeper") });
     log.error("failed", { error });
@@ -54,23 +53,44 @@ describe("the log", () => {
     expect(debug.error.stack).toMatch(/log\.test/);
   });
 
-  test("whole EC ids and hashes are shortened wherever they stand", () => {
+  test("without a redaction, a run of 64 hex digits is logged whole", () => {
     const { log, lines } = logAt("info");
-    const error = new Error(`no entry for ${ID}`);
-    log.info(`visit of ${ID}`, {
-      id: ID,
-      hash: ID.slice(0, 64),
-      url: `/x?ec_id=${ID}&a=1`,
-      error,
-      list: [ID],
-    });
-    expect(lines[0]).not.toContain(ID.slice(0, 9));
-    expect(lines[0]!.match(/01234567…/g)).toHaveLength(6);
-    expect(lines[0]).not.toContain("Ab3dE6");
-    expect(lines[0]).toContain("01234567…&a=1");
+    const hash = "0123456789abcdef".repeat(4);
+    log.info("event", { hash });
+    expect(lines[0]).toContain(hash);
   });
 
-  test("long texts are cut, and what is no JSON does not throw", () => {
+  test("a redaction replaces fields at any depth, and patterns anywhere in the line", () => {
+    const { log, records } = logAt("info", {
+      fields: ["token"],
+      patterns: [{ pattern: /card-\d+/g, replacement: "card-…" }],
+    });
+    const error = new Error("no card-1234");
+    log.info("card-12 refused", { token: "s3cr3t", nested: [{ token: { a: 1 } }], error, url: "/?c=card-9" });
+    expect(records()).toMatchObject([
+      {
+        message: "card-… refused",
+        token: "[redacted]",
+        nested: [{ token: "[redacted]" }],
+        error: { message: "no card-…" },
+        url: "/?c=card-…",
+      },
+    ]);
+  });
+
+  test("mergeRedactions applies all of them", () => {
+    const redaction = (field: string): Redaction => ({
+      fields: [field],
+      patterns: [{ pattern: new RegExp(`${field}!`, "g"), replacement: "…" }],
+    });
+    const { log, records } = logAt("info", mergeRedactions([redaction("one"), redaction("two")]));
+    log.info("one! two! three!", { one: 1, two: 2, three: 3 });
+    expect(records()).toMatchObject([
+      { message: "… … three!", one: "[redacted]", two: "[redacted]", three: 3 },
+    ]);
+  });
+
+  test("cuts long texts, and writes a note for fields that are not JSON", () => {
     const { log, lines, records } = logAt("info");
     log.info("long", { text: "x".repeat(1_000_000) });
     expect(lines[0]!.length).toBeLessThan(2200);
@@ -81,14 +101,14 @@ describe("the log", () => {
   });
 });
 
-describe("once", () => {
+describe("createLogOnce", () => {
   const WINDOW = 60_000;
   const start = () => {
     const given = logAt("debug");
     return { ...given, once: createLogOnce(given.log, given.clock, WINDOW) };
   };
 
-  test("an outage is said at its beginning, and counted once a window", () => {
+  test("writes the first message at once, then one count per window", () => {
     const { once, clock, records } = start();
     for (let i = 0; i < 1000; i++) once.error("store", "the store is down", { attempt: i });
     expect(records()).toMatchObject([{ level: "error", message: "the store is down", attempt: 0 }]);
@@ -103,7 +123,7 @@ describe("once", () => {
     expect(clock.waiting()).toBe(0);
   });
 
-  test("after a quiet window the next occurrence is said at once", () => {
+  test("writes the next message at once after a window without repetitions", () => {
     const { once, clock, records } = start();
     once.warn("a", "said");
     clock.advance(WINDOW);
@@ -112,7 +132,7 @@ describe("once", () => {
     expect(records()[1]).not.toHaveProperty("repeats");
   });
 
-  test("a window whose timer never comes is closed by the next occurrence after its end", () => {
+  test("the next message ends a window whose timer never fires", () => {
     const { log, clock, records } = logAt("debug");
     const once = createLogOnce(log, { now: clock.now, after: () => () => {} }, WINDOW);
     for (let i = 0; i < 5; i++) once.error("store", "the store is down");
@@ -128,7 +148,7 @@ describe("once", () => {
     expect(records()[2]).toMatchObject({ repeats: 1 });
   });
 
-  test("keys are counted apart", () => {
+  test("counts each key separately", () => {
     const { once, records } = start();
     once.warn("a", "first");
     once.warn("b", "second");
@@ -136,14 +156,14 @@ describe("once", () => {
     expect(records().map((record) => record.message)).toEqual(["first", "second"]);
   });
 
-  test("keys made from input take no memory without end", () => {
+  test("bounds memory for any number of keys", () => {
     const { once, lines, clock } = start();
     for (let i = 0; i < 100_000; i++) once.warn(`key ${i}`, "said");
     expect(lines.length).toBeLessThan(1100);
     expect(clock.waiting()).toBeLessThan(1100);
   });
 
-  test("flush says what is untold and leaves no timer", () => {
+  test("flush writes pending repetitions and leaves no timer", () => {
     const { once, clock, records } = start();
     once.warn("a", "said");
     once.warn("a", "said");

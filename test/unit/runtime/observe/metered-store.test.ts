@@ -8,7 +8,7 @@ import { faultyStore } from "../../../support/service.ts";
 
 const { traits } = memoryStore({ clock: manualClock() });
 
-describe("a measured store keeps every promise of the store", () => {
+describe("a metered store keeps the contract of the store", () => {
   const open = () => {
     const clock = manualClock();
     const store = meteredStore(memoryStore({ clock }), createMetrics(), () => 0);
@@ -17,7 +17,7 @@ describe("a measured store keeps every promise of the store", () => {
   test.each(storeContract({ traits, open }))("$name", ({ run }) => run());
 });
 
-test("times each operation, however it ends", async () => {
+test("times each operation, failed ones included", async () => {
   const metrics = createMetrics();
   const inner = faultyStore(memoryStore({ clock: manualClock() }));
   let nowMs = 0;
@@ -45,7 +45,7 @@ test("times each operation, however it ends", async () => {
   expect(text).not.toContain('store_errors_total{operation="put"}');
 });
 
-test("an update is timed and counted where the store has one, and not offered where it has none", async () => {
+test("update is timed and counted, and missing if the store has none", async () => {
   const metrics = createMetrics();
   const inner = memoryStore({ clock: manualClock() });
   expect(meteredStore(inner, metrics, () => 0).update).toBeUndefined();
@@ -72,7 +72,7 @@ test("an update is timed and counted where the store has one, and not offered wh
   expect(text).toContain('store_errors_total{operation="update"} 1\n');
 });
 
-test("an operation that never ends is not taken for a quick one", async () => {
+test("an operation that never settles is not counted", async () => {
   const metrics = createMetrics();
   const inner = faultyStore(memoryStore({ clock: manualClock() }));
   inner.mode = "hanging";

@@ -3,8 +3,8 @@ import parsePrometheus from "parse-prometheus-text-format";
 import { describe, expect, test } from "vitest";
 import { createMetrics } from "../../../../runtime/observe/metrics.ts";
 
-describe("the text", () => {
-  test("is that of the Prometheus format", () => {
+describe("the Prometheus text", () => {
+  test("has the Prometheus format", () => {
     const metrics = createMetrics();
     metrics.describe("requests_total", "Requests,\nby \\ outcome.", "counter");
     metrics.count("requests_total");
@@ -39,7 +39,7 @@ describe("the text", () => {
     );
   });
 
-  test("is read back by another's parser, whatever the labels hold", () => {
+  test("another parser reads it back for any labels", () => {
     const label = fc.string({ unit: "grapheme", maxLength: 20 });
     fc.assert(
       fc.property(
@@ -65,7 +65,7 @@ describe("the text", () => {
     );
   });
 
-  test("histograms are read back by another's parser", () => {
+  test("another parser reads histograms back", () => {
     const metrics = createMetrics();
     metrics.describe("wait_seconds", "Waiting.", "histogram", [0.1, 1]);
     for (const seconds of [0, 0.1, 0.11, 1, 99]) metrics.observe("wait_seconds", seconds);
@@ -78,7 +78,7 @@ describe("the text", () => {
 });
 
 describe("the registry", () => {
-  test("equal label sets are one series, in whatever order they are written", () => {
+  test("equal label sets in any order are one series", () => {
     const metrics = createMetrics();
     metrics.count("a_total", { x: "1", y: "2" });
     metrics.count("a_total", { y: "2", x: "1" });
@@ -93,7 +93,7 @@ describe("the registry", () => {
     expect(metrics.text()).toContain('level{of="water"} 5\n');
   });
 
-  test("series are bounded: further ones are folded, and counted", () => {
+  test("series beyond the maximum are folded and counted", () => {
     const metrics = createMetrics();
     for (let i = 0; i < 10_000; i++) metrics.count("by_domain_total", { domain: `d${i}.example`, kind: "x" });
     const lines = metrics.text().split("\n");
@@ -104,7 +104,7 @@ describe("the registry", () => {
     expect(metrics.text()).toContain('by_domain_total{domain="d7.example",kind="x"} 2');
   });
 
-  test("hundreds of folding metrics fold their own count, too", () => {
+  test("the counter of folded metrics is folded as well", () => {
     const metrics = createMetrics();
     for (let m = 0; m < 210; m++) {
       for (let i = 0; i < 201; i++) metrics.count(`m${m}_total`, { i: String(i) });
@@ -112,14 +112,14 @@ describe("the registry", () => {
     expect(metrics.text()).toContain('metrics_folded_total{metric="other"} 10\n');
   });
 
-  test("mistakes of the code are refused", () => {
+  test("malformed names and conflicting types throw", () => {
     const metrics = createMetrics();
     metrics.count("a_total");
     expect(() => metrics.gauge("a_total", 1)).toThrow(/is a counter, not a gauge/);
     expect(() => metrics.describe("a_total", "", "histogram")).toThrow(/is a counter/);
-    expect(() => metrics.count("no-name")).toThrow(/no metric name/);
-    expect(() => metrics.count("a_total", { "no-name": "x" })).toThrow(/no label name/);
-    expect(() => metrics.observe("b_seconds", 1, { le: "1" })).toThrow(/no label name/);
+    expect(() => metrics.count("no-name")).toThrow(/not a metric name/);
+    expect(() => metrics.count("a_total", { "no-name": "x" })).toThrow(/not a label name/);
+    expect(() => metrics.observe("b_seconds", 1, { le: "1" })).toThrow(/not a label name/);
     expect(() => metrics.count("a_total", undefined, -1)).toThrow(/cannot grow by -1/);
     expect(() => metrics.count("a_total", undefined, Number.NaN)).toThrow(/cannot grow/);
   });

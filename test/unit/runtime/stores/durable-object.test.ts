@@ -11,7 +11,7 @@ import { storeContract } from "../../../contract/store.ts";
 import { fakeObjectStorage } from "../../../support/fake-object-storage.ts";
 import { manualClock } from "../../../support/manual-clock.ts";
 
-/** Objects of this process, and which of them were called. */
+/** Objects in this process, and the names of those that were called. */
 function objects() {
   const clock = manualClock();
   const all = new Map<string, Entries>();
@@ -47,7 +47,7 @@ describe.each(["ec:", "k", ""])("with the keys that begin with %j spread", (pref
   test.each(cases)("$name", ({ run }) => run());
 });
 
-test("keys of one family are in several objects, all others in one, and a list asks those that may have some", async () => {
+test("keys with the spread prefix are in several objects, other keys in one, and a listing asks only objects that may have matches", async () => {
   const { call, called } = objects();
   const store = durableObjectStore({ call, spread: { prefix: "ec:", objects: 3 } });
   for (let n = 0; n < 30; n++) await store.put(`ec:${n}`, "value");
@@ -63,8 +63,8 @@ test("keys of one family are in several objects, all others in one, and a list a
   expect(await asked("e")).toEqual(["store", "store:ec:0", "store:ec:1", "store:ec:2"]);
 });
 
-test("a key falls to the same object for ever", () => {
-  // Figures of FNV-1a's own test vectors, modulo the number of objects.
+test("a key always maps to the same object", () => {
+  // Test vectors of FNV-1a, modulo the number of objects.
   expect(spreadOver(2 ** 32, "")).toBe(0x811c9dc5);
   expect(spreadOver(2 ** 32, "a")).toBe(0xe40c292c);
   expect(spreadOver(2 ** 32, "foobar")).toBe(0xbf9cf968);
@@ -74,10 +74,10 @@ test("a key falls to the same object for ever", () => {
   expect(Math.min(...counts)).toBeGreaterThan(30);
 });
 
-test("pages go on in SQLite's order of text, not in JavaScript's", async () => {
+test("pages continue in SQLite's order of text, not in JavaScript's", async () => {
   const { call } = objects();
   const store = durableObjectStore({ call, spread: { prefix: "", objects: 4 } });
-  // By UTF-16's code units the last two would come before the three that precede them.
+  // By UTF-16 code units the last two would come before the three before them.
   const keys = ["a", "a\ue000", "a\uffff", "a\uffffb", "b\uffff", "b\u{10000}", "b😀", "😀"];
   for (const key of keys.toReversed()) await store.put(key, "value");
   const listed: string[] = [];
@@ -90,7 +90,7 @@ test("pages go on in SQLite's order of text, not in JavaScript's", async () => {
   expect(listed).toEqual(keys);
 });
 
-test("an object sets an alarm while it holds what will end, and removes then what has", async () => {
+test("an object sets an alarm while entries can expire, and removes expired ones then", async () => {
   const clock = manualClock();
   const storage = fakeObjectStorage();
   const entries = openEntries(storage, clock);

@@ -6,7 +6,7 @@ import { type StoreHarness, storeContract } from "../../../contract/store.ts";
 import { type FakeFastlyKv, fakeFastlyKv } from "../../../support/fake-fastly-kv.ts";
 import { manualClock } from "../../../support/manual-clock.ts";
 
-/** Time stands still but for `advance`; a pause is over at the next turn. */
+/** Time moves only by `advance`; a pause ends at the next turn. */
 function world() {
   const time = manualClock();
   const clock: Clock = {
@@ -23,7 +23,7 @@ function world() {
 
 const HOUR_MS = 3_600_000;
 
-describe("the contract, on a host like the documented one", () => {
+describe("the contract, on a host as documented", () => {
   const harness: StoreHarness = {
     traits: { name: "fastly-kv", readAfterWrite: false, durable: true, shared: true },
     open() {
@@ -34,11 +34,11 @@ describe("the contract, on a host like the documented one", () => {
   test.each([...storeContract(harness), ...graphContract(harness)])("$name", ({ run }) => run());
 });
 
-/** The numbers that claims hold, of one key. */
+/** The numbers of the claims on one key. */
 const claims = (kv: FakeFastlyKv) => [...kv.rows.keys()].filter((name) => name.startsWith("c:")).sort();
 
 describe("a writer that dies between claim and head", () => {
-  test("is completed by the next one, whose own write then finds a conflict", async () => {
+  test("the next writer publishes for it, and its own write conflicts", async () => {
     const { kv, open } = world();
     const store = open();
     const first = await store.put("key", "one");
@@ -55,7 +55,7 @@ describe("a writer that dies between claim and head", () => {
 });
 
 describe("a writer that is overtaken between claim and head", () => {
-  test("does not leave an older value behind", async () => {
+  test("the newest value remains", async () => {
     const { kv, open } = world();
     const [slow, fast] = [open(), open()];
     await slow.put("key", "zero");
@@ -75,7 +75,7 @@ describe("a writer that is overtaken between claim and head", () => {
     };
     const slowPut = slow.put("key", "slow");
     await atHead;
-    // Finds the claim, waits in vain, publishes for the slow one, and writes on top of it.
+    // Finds the claim, waits until the end, publishes for the slow writer, and writes after it.
     expect((await fast.put("key", "fast")).ok).toBe(true);
     expect((await fast.get("key"))?.value).toBe("fast");
     release();
@@ -84,8 +84,8 @@ describe("a writer that is overtaken between claim and head", () => {
   });
 });
 
-describe("a host that takes one write a second for each key", () => {
-  test("loses none of several in a row", async () => {
+describe("a host that accepts one write per second and key", () => {
+  test("no write of several in a row is lost", async () => {
     const { kv, open } = world();
     let refusals = 0;
     kv.onPut = (name) => {
@@ -99,7 +99,7 @@ describe("a host that takes one write a second for each key", () => {
     expect((await store.get("key"))?.value).toBe("4");
   });
 
-  test("is not asked for ever", async () => {
+  test("the number of attempts is bounded", async () => {
     const { kv, open } = world();
     let asked = 0;
     kv.onPut = (name) => {
@@ -112,8 +112,8 @@ describe("a host that takes one write a second for each key", () => {
   });
 });
 
-describe("a host whose reads are old", () => {
-  test("turns a write on an old state into a conflict, not into a lost write", async () => {
+describe("a host with stale reads", () => {
+  test("a write on a stale state conflicts; no write is lost", async () => {
     const { kv, open } = world();
     const store = open();
     const first = await store.put("key", "one");
@@ -130,8 +130,8 @@ describe("a host whose reads are old", () => {
   });
 });
 
-describe("what was deleted", () => {
-  test("is nowhere any more, claims included", async () => {
+describe("a deleted value", () => {
+  test("is in no entry of the host, claims included", async () => {
     const { kv, open } = world();
     const store = open();
     await store.put("key", "a secret", { metadata: { secret: true } });
@@ -140,7 +140,7 @@ describe("what was deleted", () => {
     expect(JSON.stringify([...kv.rows.values()])).not.toContain("secret");
   });
 
-  test("is not written about again by a second deletion", async () => {
+  test("a second deletion writes nothing", async () => {
     const { kv, open } = world();
     const store = open();
     await store.delete("key");
@@ -153,7 +153,7 @@ describe("what was deleted", () => {
   });
 });
 
-describe("a host that is a day late with removing what has expired", () => {
+describe("a host that removes expired entries a day late", () => {
   test.each(["expired", "deleted"])("does not make the numbers of an %s entry begin anew", async (end) => {
     const { kv, open, advance } = world();
     const store = open();
@@ -168,7 +168,7 @@ describe("a host that is a day late with removing what has expired", () => {
     expect((await store.get("key"))?.value).toBe("anew");
   });
 
-  test("still forgets a name altogether in the end", async () => {
+  test("removes all entries of a key in the end", async () => {
     const { kv, open, advance } = world();
     const store = open();
     await store.put("key", "value");
@@ -178,8 +178,8 @@ describe("a host that is a day late with removing what has expired", () => {
   });
 });
 
-describe("names", () => {
-  test("have nothing in them that the host does not take", async () => {
+describe("names of entries", () => {
+  test("contain no character that the host refuses", async () => {
     const { kv, open } = world();
     const store = open();
     for (const key of ["..", ".", "", "a/../b", "#;?^|\r\n~", ".well-known/acme-challenge/x"]) {
@@ -191,7 +191,7 @@ describe("names", () => {
     expect((await store.list("")).entries).toHaveLength(6);
   });
 
-  test("that would be too long are refused before anything is written", async () => {
+  test("a key that is too long is refused before any write", async () => {
     const { kv, open } = world();
     await expect(open().put("k".repeat(1010), "value")).rejects.toThrow(
       "a key of 1010 characters is too long",
@@ -202,14 +202,14 @@ describe("names", () => {
     expect(kv.rows.size).toBe(0);
   });
 
-  test("of a store that others write to are refused with the way out", async () => {
+  test("an entry of other software is refused with a hint", async () => {
     const { kv, open } = world();
     await kv.put("h:key", "value", { mode: "overwrite", metadata: "" });
     await expect(open().get("key")).rejects.toThrow("give millrace a store of its own");
   });
 });
 
-test("claims are left for the host to remove", async () => {
+test("the host removes claims", async () => {
   const { kv, open } = world();
   const store = open();
   for (let n = 0; n < 3; n++) await store.put("key", "value");

@@ -21,7 +21,7 @@ function world(served: (memory: Store) => Store = (memory) => memory) {
   return { handler, open, lines, advance: clock.advance };
 }
 
-describe("the contract, from one side to the other", () => {
+describe("the contract, from client to server", () => {
   const cases = storeContract({
     traits: { name: "http", readAfterWrite: true, durable: true, shared: true },
     open() {
@@ -43,7 +43,7 @@ describe("the server", () => {
     return world().handler(request);
   };
 
-  test("says nothing without the token, whatever is asked", async () => {
+  test("refuses every request without the token", async () => {
     for (const body of ['{"op":"get","key":"k"}', "not JSON", ""]) {
       const response = await send(body, { token: "another" });
       expect(response.status).toBe(401);
@@ -69,13 +69,13 @@ describe("the server", () => {
     expect((await send(body, { method })).status).toBe(status);
   });
 
-  test("answers what no cache may keep", async () => {
+  test("responses are not cacheable", async () => {
     const response = await send('{"op":"get","key":"k"}');
     expect([response.status, await response.text()]).toEqual([200, "null"]);
     expect(response.headers.get("cache-control")).toBe("no-store");
   });
 
-  test("does not serve a store whose reads may be old", () => {
+  test("refuses a store whose reads may be stale", () => {
     const old = (store: Store) => ({
       ...store,
       traits: { ...store.traits, name: "far", readAfterWrite: false },
@@ -83,7 +83,7 @@ describe("the server", () => {
     expect(() => world(old)).toThrow("a far store cannot be served");
   });
 
-  test("keeps the cause of a failure to its own log", async () => {
+  test("logs the cause of a failure, and does not send it", async () => {
     const failing = (store: Store): Store => ({
       ...store,
       get: async () => {
@@ -97,14 +97,14 @@ describe("the server", () => {
 });
 
 describe("the client", () => {
-  test("tells a wrong token from other faults, without showing one", async () => {
+  test("reports a wrong token, without showing it", async () => {
     const { open } = world();
     const error = await (async () => open("a-wrong-token").get("key"))().then(String, String);
     expect(error).toMatch(/status 401; is its token the one/);
     expect(error).not.toContain("a-wrong-token");
   });
 
-  test("is not confused by what is no store", async () => {
+  test("reports a server that is not a store", async () => {
     for (const body of ["<html>", "null", "{}", '{"error":"refused"}']) {
       const store = httpStore({
         url: "http://store.example/",

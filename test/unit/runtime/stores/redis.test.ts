@@ -2,7 +2,7 @@ import { describe, expect, test } from "vitest";
 import { connectRedis, type Redis, redisStore } from "../../../../runtime/stores/redis.ts";
 import { manualClock } from "../../../support/manual-clock.ts";
 
-/** As much of Redis as unconditional puts and listings use, and what it was asked. */
+/** The part of Redis that unconditional puts and listings use, and the commands that it got. */
 function fakeRedis() {
   const texts = new Map<string, string>();
   const asked: string[] = [];
@@ -20,7 +20,7 @@ function fakeRedis() {
     async scan(prefix, visit) {
       asked.push("SCAN");
       const keys = [...texts.keys()].filter((key) => key.startsWith(prefix));
-      // Never in order, and some keys twice, as Redis does while a table of its own grows.
+      // Unsorted, and some keys twice, as Redis does while its table grows.
       const mixed = [...keys, ...keys.slice(0, 10)].toSorted((a, b) => hash(a) - hash(b));
       for (let at = 0; at < mixed.length; at += 1000) visit(mixed.slice(at, at + 1000));
     },
@@ -56,7 +56,7 @@ describe("a listing", () => {
     expect(scans()).toBe(1);
   });
 
-  test("of more keys than it remembers scans again, and misses none", async () => {
+  test("of more keys than it keeps scans again, and misses none", async () => {
     const { store, scans } = fakeRedis();
     const count = 60_000;
     for (let n = 0; n < count; n++) await store.put(name(n), "value");
@@ -64,7 +64,7 @@ describe("a listing", () => {
     expect(scans()).toBe(3);
   });
 
-  test("is not confused by another one in between", async () => {
+  test("is independent of another listing in between", async () => {
     const { store } = fakeRedis();
     for (let n = 0; n < 30; n++) await store.put(name(n), "value");
     const first = await store.list("key", { limit: 10 });
@@ -87,7 +87,7 @@ describe("a listing", () => {
   });
 });
 
-describe("an address", () => {
+describe("the URL", () => {
   test.each([
     ["redis://"],
     ["redis:"],
@@ -102,7 +102,7 @@ describe("an address", () => {
     ["redis://user:secret%@host"],
     ["user:secret@host"],
   ])("%s is refused, without a word of its password", (url) => {
-    const open = () => connectRedis({ url });
+    const open = () => connectRedis({ url, clock: manualClock() });
     expect(open).toThrow(TypeError);
     expect(open).toThrow(/^(?!.*secret).*redis:\/\/USER:PASSWORD@HOST:PORT\/DATABASE/s);
   });
@@ -113,8 +113,8 @@ describe("an address", () => {
     ["redis://:p%40ss,word@127.0.0.1:7001,127.0.0.2:7002", "127.0.0.1:7001, 127.0.0.2:7002"],
     ["redis://[::1]:7001", "[::1]:7001"],
   ])("%s is understood", async (url, nodes) => {
-    const redis = connectRedis({ url });
+    const redis = connectRedis({ url, clock: manualClock() });
     await redis.close();
-    await expect(redis.send("GET", "key")).rejects.toThrow(`Redis at ${nodes}: the connection is closed`);
+    await expect(redis.send("GET", "key")).rejects.toThrow(`Redis at ${nodes} is closed`);
   });
 });

@@ -133,7 +133,7 @@ describe("check", () => {
       file("broken.json", '{\n  "passphrase": "s3cr3t" "x"}'),
     ]);
     expect(code).toBe(1);
-    expect(stderr).toMatch(/broken\.json: not JSON at line 2, column 26; expected "," or "}"/);
+    expect(stderr).toMatch(/broken\.json: not JSON at line 2, column 26;/);
     expect(stderr).not.toContain("s3cr3t");
   });
 

@@ -7,7 +7,7 @@ test.each([
   [
     "fastly",
     ["abort", "cancellable", "event-host", "stored-secrets"],
-    ["fastly-kv", "fastly-erl", "store", "expiry"],
+    ["fastly-kv", "fastly-versions", "fastly-erl", "store", "expiry"],
   ],
   ["wasi", ["abort", "cancellable", "event-host"], ["http", "store", "expiry"]],
 ] as const)(
@@ -19,8 +19,12 @@ test.each([
     // The kernels as JavaScript, and in no other packaging.
     expect(inputs.filter((path) => path.startsWith("wasm/"))).toEqual([
       "wasm/built/portable.js",
+      "wasm/digest.ts",
       "wasm/hotpath.ts",
+      "wasm/identity.ts",
+      "wasm/memory.ts",
       "wasm/portable.ts",
+      "wasm/window.ts",
     ]);
     expect(gzipBytes).toBeLessThan(150_000);
   },

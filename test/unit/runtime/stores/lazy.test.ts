@@ -1,15 +1,15 @@
 import { expect, test } from "vitest";
 import type { Store } from "../../../../runtime/platform.ts";
-import { lateStore } from "../../../../runtime/stores/late.ts";
+import { lazyStore } from "../../../../runtime/stores/lazy.ts";
 import { memoryStore } from "../../../../runtime/stores/memory.ts";
 import { manualClock } from "../../../support/manual-clock.ts";
 
 function setUp(open = async (store: Store): Promise<Store> => store) {
   const inner = memoryStore({ clock: manualClock() });
   const counts = { opened: 0, closed: 0 };
-  const store = lateStore({
+  const store = lazyStore({
     traits: inner.traits,
-    updates: false,
+    hasUpdate: false,
     open() {
       counts.opened++;
       return open({
@@ -23,7 +23,7 @@ function setUp(open = async (store: Store): Promise<Store> => store) {
   return { store, counts };
 }
 
-test("opens with the first operation, once", async () => {
+test("the first operation opens the store, once", async () => {
   const { store, counts } = setUp();
   expect(store.traits.name).toBe("memory");
   expect(counts.opened).toBe(0);
@@ -36,7 +36,7 @@ test("opens with the first operation, once", async () => {
   expect(counts.closed).toBe(1);
 });
 
-test("tells why it cannot be opened, and tries again with the next operation", async () => {
+test("a failure to open rejects the operation, and the next operation tries again", async () => {
   let isBroken = true;
   const { store, counts } = setUp(async (inner) => {
     if (isBroken) throw new Error("no such folder");
@@ -52,23 +52,23 @@ test("tells why it cannot be opened, and tries again with the next operation", a
   expect(counts.opened).toBe(3);
 });
 
-test("closed before it was opened, it stays so", async () => {
+test("a store that is closed before its first operation is never opened", async () => {
   const { store, counts } = setUp();
   await store.close();
   await expect(store.get("a")).rejects.toThrow("the memory store is closed");
   expect(counts).toEqual({ opened: 0, closed: 0 });
 });
 
-test("closed while it is being opened, it answers what was asked before", async () => {
+test("close waits for the operation that opens the store", async () => {
   const { store, counts } = setUp();
   const [put] = await Promise.all([store.put("a", "1"), store.close()]);
   expect(put.ok).toBe(true);
   expect(counts).toEqual({ opened: 1, closed: 1 });
 });
 
-test("has update only where the store has it", () => {
+test("update exists exactly if the options say so", () => {
   const { traits } = memoryStore({ clock: manualClock() });
   const open = () => Promise.reject(new Error("not opened here"));
-  expect(lateStore({ traits, updates: false, open }).update).toBeUndefined();
-  expect(lateStore({ traits, updates: true, open }).update).toBeTypeOf("function");
+  expect(lazyStore({ traits, hasUpdate: false, open }).update).toBeUndefined();
+  expect(lazyStore({ traits, hasUpdate: true, open }).update).toBeTypeOf("function");
 });
