@@ -1,8 +1,8 @@
 /**
- * Builds `dist/`, what the published package carries: JavaScript, types, and the WebAssembly.
+ * Builds `dist/`, the content of the published package: JavaScript, types, and the WebAssembly.
  *
- * The JavaScript is bundled into few files, which all that the package exports share: a host reads each file of an import
- * by itself, and seventy of them took longer than everything else before a first response.
+ * The JavaScript is bundled into few files, which all exports share: a host reads each file of an import on its own, and
+ * seventy files took longer than everything else before a first response.
  * @module
  */
 import { spawnSync } from "node:child_process";
@@ -13,9 +13,9 @@ import { build } from "../test/node_modules/esbuild/lib/main.js";
 
 const root = fileURLToPath(new URL("..", import.meta.url));
 const read = (path: string) => readFileSync(join(root, path), "utf8");
-/** Where files go that several entries share. */
+/** Folder of files that several entries share. */
 const SHARED = "dist/shared";
-/** What goes in as well: without it a first response is later by a third, on Deno by more than half. */
+/** Bundled packages: without them a first response takes a third longer, on Deno more than half. */
 const INSIDE = ["valibot", "ipaddr.js", "fastest-levenshtein", "jsonc-parser"];
 
 rmSync(join(root, "dist"), { recursive: true, force: true });
@@ -24,7 +24,7 @@ const types = spawnSync(process.execPath, [tsc, "-p", "tsconfig.build.json"], {
   cwd: root,
   stdio: ["ignore", 2, 2],
 });
-if (types.status !== 0) throw new Error("the sources do not compile; what the compiler said is above");
+if (types.status !== 0) throw new Error("Cannot build the package: the sources do not compile (see above)");
 
 const { exports, bin, dependencies, peerDependencies } = JSON.parse(read("package.json"));
 const compiled = JSON.stringify([exports, bin]).match(/(?<="\.\/dist\/)[^"]+(?=\.js")/g)!;
@@ -54,14 +54,14 @@ cpSync(join(root, "wasm/built"), join(root, "dist/wasm/built"), {
   recursive: true,
   filter: (source) => !/\.(ts|js|stamp)$/.test(source),
 });
-/** The demonstration finds its files beside itself. */
+/** The demonstration reads its files from its own folder. */
 cpSync(join(root, "worker/ec/demo"), join(root, SHARED), {
   recursive: true,
   filter: (source) => !source.endsWith(".ts"),
 });
 const licence = (name: string) => {
   const file = readdirSync(join(root, "node_modules", name)).find((entry) => /^licen[cs]e/i.test(entry));
-  if (file === undefined) throw new Error(`${name} has no licence to carry along`);
+  if (file === undefined) throw new Error(`Cannot build the package: ${name} has no licence file`);
   return `${name}\n\n${read(`node_modules/${name}/${file}`).trim()}\n`;
 };
 writeFileSync(join(root, "dist/licences.txt"), INSIDE.map(licence).join("\n\n"));

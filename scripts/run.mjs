@@ -1,6 +1,6 @@
-// Runs one of the project's tasks, after installing what that task needs. Plain JavaScript without dependencies:
-// it has to start on whatever old Node is on the machine. Everything after the set-up runs on the Node that the
-// lockfile pins. `npm start` execs us, because a shell between npm and us would keep npm's signals to itself.
+// Installs what a task needs and runs the task. Plain JavaScript without dependencies, because it must start on an old
+// Node. After the installation, tasks run on the Node that the lockfile pins. `npm start` uses `exec`, because a shell
+// between npm and this process would not forward npm's signals.
 import { spawn, spawnSync } from "node:child_process";
 import { createHash } from "node:crypto";
 import { existsSync, readFileSync, rmSync, writeFileSync } from "node:fs";
@@ -19,18 +19,40 @@ const vitest = [
 const biome = join(root, "test/node_modules/@biomejs/biome/bin/biome");
 const tsc = join(root, "test/node_modules/typescript/bin/tsc");
 
-/** What each task installs first and the Node command lines it then runs; the caller's arguments go to the last one. */
+/**
+ * What each task needs, and its Node command lines; the last one gets the arguments of the caller. `accepts`: the
+ * arguments of a task whose last command line is not a tool with a usage of its own.
+ */
 const tasks = {
   start: { needs: ["serving"], run: [["worker/cli/main.ts", "serve", "--demo-if-unconfigured"]] },
   millrace: { needs: ["serving"], run: [["worker/cli/main.ts"]] },
-  build: { needs: ["serving", "testing"], run: [["wasm/build.ts", "--component"], ["scripts/package.ts"]] },
-  check: { needs: ["serving", "testing"], run: [[biome, "check"], [tsc]] },
-  format: { needs: ["serving", "testing"], run: [[biome, "check", "--write"]] },
+  build: {
+    summary: "Builds dist/, the content of the published package.",
+    accepts: "",
+    needs: ["serving", "testing"],
+    run: [["wasm/build.ts", "--component"], ["scripts/package.ts"]],
+  },
+  check: {
+    summary: "Checks format, lint rules and types.",
+    accepts: "",
+    needs: ["serving", "testing"],
+    run: [[biome, "check"], [tsc]],
+  },
+  format: {
+    summary: "Formats the source and applies safe fixes.",
+    accepts: "[PATH...]",
+    needs: ["serving", "testing"],
+    run: [[biome, "check", "--write"]],
+  },
   test: {
+    summary: "Runs all checks and tests; the arguments go to Vitest.",
+    accepts: "[PATH...] [-t NAME] [--project NAME]",
     needs: ["serving", "testing", "system"],
     run: [[biome, "check"], [tsc], [...vitest]],
   },
   "test:unit": {
+    summary: "Runs the unit tests; the arguments go to Vitest.",
+    accepts: "[PATH...] [-t NAME]",
     needs: ["serving", "testing"],
     run: [[...vitest, "--project", "unit", "--maxWorkers=100%"]],
   },
@@ -47,13 +69,13 @@ const tasks = {
 
 const say = (text) => process.stderr.write(`millrace: ${text}\n`);
 
-/** Ends with one plain sentence instead of a stack. */
-function fail(text) {
+/** Ends the process with a message instead of a stack trace. */
+function fail(text, code = 1) {
   say(text);
-  process.exit(1);
+  process.exit(code);
 }
 
-/** Installs one folder's locked packages, unless what is there was installed from this very lockfile. */
+/** Installs the locked packages of a folder, unless they were installed from this lockfile. */
 function install(folder, what) {
   const lock = readFileSync(join(root, folder, "package-lock.json"));
   const wanted = createHash("sha256").update(lock).digest("hex");
@@ -62,7 +84,7 @@ function install(folder, what) {
   say(`installing ${what} (once; this takes a moment)`);
   rmSync(stamp, { force: true });
   const npm = process.env.npm_execpath;
-  // Not `npm ci`: it gives up where a registry lacks another platform's optional package. Versions are the lockfile's.
+  // Not `npm ci`, which fails if a registry lacks an optional package of another platform. The versions are the same.
   const args = ["install", "--no-save", "--no-audit", "--no-fund", "--loglevel=error"];
   const [command, ...rest] = npm ? [process.execPath, npm, ...args] : ["npm", ...args];
   const done = spawnSync(command, rest, {
@@ -75,35 +97,35 @@ function install(folder, what) {
   writeFileSync(stamp, wanted);
 }
 
-/** Ctrl-C reaches us from the terminal and from npm: signals this close together, in milliseconds, are one. */
+/** Ctrl-C arrives from the terminal and from npm: signals within this time, in milliseconds, count as one. */
 const SAME_SIGNAL_MS = 100;
 
-/** Runs a Node command line to its end on the pinned Node, passing each of our signals on to it once. */
+/** Runs a command line on the pinned Node to its end, and forwards each signal to it once. */
 function runNode(args) {
   return new Promise((resolve) => {
-    // In a group of its own, so that the terminal does not signal it a second time.
+    // In its own process group: the terminal does not signal it a second time.
     const child = spawn(node, args, { cwd: root, stdio: "inherit", detached: true });
     let lastMs = 0;
-    const pass = (signal) => {
+    const forward = (signal) => {
       if (Date.now() - lastMs > SAME_SIGNAL_MS) child.kill(signal);
       lastMs = Date.now();
     };
-    process.on("SIGINT", pass).on("SIGTERM", pass);
+    process.on("SIGINT", forward).on("SIGTERM", forward);
     child.on("error", (error) => fail(`could not start ${node}: ${error.message}`));
     child.on("exit", (code, signal) => {
-      process.off("SIGINT", pass).off("SIGTERM", pass);
+      process.off("SIGINT", forward).off("SIGTERM", forward);
       resolve(signal ? 128 + constants.signals[signal] : code);
     });
   });
 }
 
-/** How each need is met. */
+/** Installs or builds each need. */
 const setUp = {
   async serving() {
     install("", "what serving needs");
     const code = await runNode(["wasm/build.ts"]);
     if (code !== 0) fail("could not build the WebAssembly module (see above)");
-    // Node's remover of types is all that the page's script needs, and Node says that it may change.
+    // The page's script needs only Node's type stripping, which is experimental.
     const page = await runNode(["--disable-warning=ExperimentalWarning", "worker/admin/build.ts"]);
     if (page !== 0) fail("could not build the operator's page (see above)");
   },
@@ -112,14 +134,26 @@ const setUp = {
   },
   async system() {
     const code = await runNode(["scripts/system.ts"]);
-    if (code !== 0) fail("something that the tests need is missing (see above)");
+    if (code !== 0) fail("a program that the tests need is missing (see above)");
   },
 };
 
 const [name, ...rest] = process.argv.slice(2);
 const task = tasks[name];
-if (!task) fail(`there is no task "${name ?? ""}"; there are: ${Object.keys(tasks).join(", ")}`);
-for (const need of task.needs) await setUp[need]();
+if (!task) fail(`unknown task "${name || ""}"; tasks: ${Object.keys(tasks).join(", ")}`, 2);
+if (task.accepts !== undefined) {
+  const script = name === "test" ? "npm test" : `npm run ${name}`;
+  if (rest.includes("--help")) {
+    process.stdout.write(`usage: ${script}${task.accepts && ` -- ${task.accepts}`}\n\n${task.summary}\n`);
+    process.exit(0);
+  }
+  if (task.accepts === "" && rest.length > 0)
+    fail(`${script} takes no arguments, received ${rest.join(" ")}`, 2);
+}
+for (const need of task.needs) {
+  // The usage needs no programs of the system.
+  if (need !== "system" || !rest.includes("--help")) await setUp[need]();
+}
 for (const [index, args] of task.run.entries()) {
   const last = index === task.run.length - 1;
   const code = await runNode(last ? [...args, ...rest] : args);

@@ -1,6 +1,6 @@
 /**
- * Sees to it that the programs which only the tests need are on the machine. As root on a Debian it installs what is
- * missing; elsewhere it says what to install. Tests without their program are left out, which CI does not allow.
+ * Installs the programs that only the tests need, as root on a Debian; elsewhere it prints what to install. Tests without
+ * their program are left out, which CI does not allow.
  * @module
  */
 import { spawnSync } from "node:child_process";
@@ -11,11 +11,11 @@ const say = (text: string) => process.stderr.write(`millrace: ${text}\n`);
 const missing = () => programs.filter((program) => program.find() === null);
 const packagesOf = (list: readonly Program[]) => list.map((program) => program.package).join(" ");
 
-/** Runs a command to its end, showing only what it says of errors. */
+/** Runs a command to its end and shows only its errors. */
 function runs(command: string, args: string[]): boolean {
   const done = spawnSync(command, args, {
     stdio: ["ignore", "ignore", "inherit"],
-    // In run level 1 Debian starts no service that it has installed: nginx and Redis are started by tests.
+    // In run level 1, Debian does not start installed services: the tests start nginx and Redis.
     env: { ...process.env, DEBIAN_FRONTEND: "noninteractive", RUNLEVEL: "1" },
   });
   return done.status === 0;
@@ -25,7 +25,7 @@ function install(wanted: readonly Program[]): boolean {
   if (process.getuid?.() !== 0 || !runs("apt-get", ["--version"])) return false;
   say(`installing ${packagesOf(wanted)} (once; this takes a moment)`);
   const names = wanted.map((program) => program.package);
-  // A list of packages that is out of date may do; the installation itself tells.
+  // An old list of packages may be enough; the installation shows it.
   runs("apt-get", ["update", "-qq"]);
   return runs("apt-get", ["install", "-y", "-qq", "--no-install-recommends", ...names]);
 }

@@ -2,12 +2,12 @@ import type { Reporter, TestModule } from "vitest/node";
 import { leftOut } from "./runtimes/left-out.ts";
 import { type ScenarioResult, scenarioTable } from "./scenario-table.ts";
 
-/** The full name of a scenario on one runtime, as `test/runtimes/black-box.ts` makes it. */
+/** The full name of a scenario on one runtime, from `test/runtimes/black-box.ts`. */
 const SCENARIO = /^black box on (\w+) > (?:.+ > )?scenarios > /;
 
 /**
- * Ends a run with a table of scenarios by runtimes, the name of each case that was left out, and the one line that any
- * reader of test output understands.
+ * Ends a run with a table of scenarios by runtimes, the name of each case that was left out, and one line with the
+ * counts.
  */
 export default class ClosingLine implements Reporter {
   onTestRunEnd(modules: readonly TestModule[]): void {

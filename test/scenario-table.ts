@@ -1,6 +1,6 @@
 import type { LeftOut } from "./runtimes/left-out.ts";
 
-/** How one scenario ended on one runtime. */
+/** The result of one scenario on one runtime. */
 export interface ScenarioResult {
   runtime: string;
   scenario: string;
@@ -10,7 +10,7 @@ export interface ScenarioResult {
 const SIGNS = { passed: "yes", failed: "FAILED", skipped: "left out", pending: "left out" };
 
 /**
- * Scenarios by runtimes, as a table of text, and below it the reason for each blank.
+ * Makes a text table of scenarios by runtimes, with the reason for each blank below.
  * @param leftOut the reasons, by runtime and scenario.
  * @returns an empty text if no scenario ran.
  */

@@ -1,10 +1,12 @@
 import { defineConfig } from "vitest/config";
 
-/** One project for each kind of proof; `unit` is the part that runs all day. */
-const project = (name: string, include: string[], testTimeout: number, fileParallelism = true) => ({
+/** One project for each kind of test; `unit` is the fast part. */
+const project = (name: string, include: string[], testTimeout: number, more: object = {}) => ({
   extends: true as const,
-  test: { name, include, testTimeout, hookTimeout: testTimeout, fileParallelism },
+  test: { name, include, testTimeout, hookTimeout: testTimeout, ...more },
 });
+/** Files that measure memory or time, or that share a folder, run one after the other. */
+const inTurn = { fileParallelism: false };
 
 export default defineConfig({
   root: new URL("..", import.meta.url).pathname,
@@ -15,9 +17,12 @@ export default defineConfig({
     projects: [
       project("unit", ["test/unit/**/*.test.ts", "test/contract/**/*.test.ts"], 20_000),
       project("fuzz", ["test/fuzz/**/*.test.ts"], 300_000),
-      project("runtimes", ["test/runtimes/**/*.test.ts"], 300_000, false),
-      project("browser", ["test/browser/**/*.test.ts"], 300_000, false),
-      project("package", ["test/package/**/*.test.ts"], 300_000, false),
+      project("runtimes", ["test/runtimes/**/*.test.ts"], 300_000, inTurn),
+      project("browser", ["test/browser/**/*.test.ts"], 300_000, inTurn),
+      project("package", ["test/package/**/*.test.ts"], 300_000, {
+        ...inTurn,
+        globalSetup: "test/package/setup.ts",
+      }),
     ],
   },
 });

@@ -1,36 +1,36 @@
 /**
- * A small load balancer on loopback: requests go to the processes by turns; one that does not answer is passed over.
+ * A small load balancer on loopback: processes get requests in turn; one that does not answer is skipped.
  * @module
  */
 import { Agent, createServer, type IncomingMessage, request, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
 
-/** One process, as the balancer sees it. */
-export interface Behind {
+/** One process behind the balancer. */
+export interface Backend {
   name: string;
   /** `null` while it is down. */
   url: string | null;
 }
 
-/** The header in which the processes are told who visits. */
+/** The header that tells the processes the client address. */
 export const IP_HEADER = "x-visitor-ip";
-/** With this one, which a real balancer would not know, anybody may try to be anybody. */
+/** The header with which a client chooses its address, for trying things out. A real balancer has none. */
 export const TRY_IP_HEADER = "x-demo-ip";
 
 const agent = new Agent({ keepAlive: true });
 
 /**
- * Starts it.
- * @param port 0: a free one.
+ * Starts the balancer.
+ * @param port 0 selects a free port.
  */
-export async function startBalancer(processes: readonly Behind[], port: number) {
+export async function startBalancer(processes: readonly Backend[], port: number) {
   let turn = 0;
 
-  /** Passes a request on; without a body it may be tried once with each. */
+  /** Forwards a request. A request without a body may be tried once with each process. */
   function pass(incoming: IncomingMessage, outgoing: ServerResponse, tries: number): void {
     const running = processes.filter(({ url }) => url !== null);
     if (tries === 0 || running.length === 0) {
-      outgoing.writeHead(502, { "content-type": "text/plain" }).end("no process answers\n");
+      outgoing.writeHead(502, { "content-type": "text/plain" }).end("no process is available\n");
       return;
     }
     const { name, url } = running[turn++ % running.length]!;

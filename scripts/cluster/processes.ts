@@ -1,89 +1,76 @@
 /**
- * The millrace processes of the cluster: started, and started again when they end.
+ * The millrace processes of the cluster; one that ends is started again.
  * @module
  */
-import { type ChildProcess, spawn } from "node:child_process";
-import { once } from "node:events";
 import process from "node:process";
 import { fileURLToPath } from "node:url";
-import type { Behind } from "./balancer.ts";
+import { type RunningProgram, startProgram } from "../../test/support/start-program.ts";
+import type { Backend } from "./balancer.ts";
 
 const root = fileURLToPath(new URL("../..", import.meta.url));
-/** One that ended is started again after so long, in milliseconds. */
+/** Delay before a process that ended is started again, in milliseconds. */
 export const RESTART_MS = 3000;
-/** How long one may take to start, and to end, in milliseconds. */
-const PATIENCE_MS = 20_000;
+/** Timeout of a start and of a stop, in milliseconds. */
+const TIMEOUT_MS = 20_000;
 
 /** One process. */
-export interface Member extends Behind {
+export interface Member extends Backend {
   readonly pid: number | undefined;
-  /** Ends it for good. */
+  /** Ends the process and does not start it again. */
   stop(): Promise<void>;
 }
 
 /**
- * Starts one and keeps it running.
- * @param say is told what it says, and what becomes of it.
- * @throws {Error} if it does not come to listen at first.
+ * Starts a process and keeps it running.
+ * @param log receives the lines of its log, and its starts and ends.
+ * @throws {Error} if the first start fails.
  */
 export async function startMember(
   name: string,
   config: string,
-  say: (text: string) => void,
+  log: (text: string) => void,
 ): Promise<Member> {
-  let child: ChildProcess;
+  let program: RunningProgram | undefined;
   let stopped = false;
   let restart: NodeJS.Timeout | undefined;
   const member = {
     name,
     url: null as string | null,
     get pid() {
-      return child.pid;
+      return program?.pid;
     },
     async stop() {
       stopped = true;
       clearTimeout(restart);
-      if (child.exitCode !== null || child.signalCode !== null) return;
-      const ended = once(child, "exit");
-      child.kill("SIGTERM");
-      const timer = setTimeout(() => child.kill("SIGKILL"), PATIENCE_MS);
-      await ended;
-      clearTimeout(timer);
+      await program?.stop();
     },
   };
 
   async function start(): Promise<void> {
-    child = spawn(process.execPath, ["worker/cli/main.ts", "serve", "--config", config], {
+    program = await startProgram({
+      command: process.execPath,
+      args: ["worker/cli/main.ts", "serve", "--config", config],
       cwd: root,
-      env: { ...process.env, MILLRACE_LOG: "warn" },
-      stdio: ["ignore", "pipe", "pipe"],
+      env: { MILLRACE_LOG: "warn" },
+      ready: /listening on (http:\S+)/,
+      startTimeoutMs: TIMEOUT_MS,
+      stopTimeoutMs: TIMEOUT_MS,
+      onLogLine: (line) => log(`${name}: ${line}`),
     });
-    child.stderr!.setEncoding("utf8").on("data", (text: string) => {
-      for (const line of text.split("\n")) if (line !== "") say(`${name}: ${line}`);
-    });
-    child.on("exit", (_code, signal) => {
-      const wasUp = member.url !== null;
+    if (stopped) {
+      await program.stop();
+      return;
+    }
+    member.url = program.url;
+    log(`${name} listens on ${program.url}, process id ${program.pid}`);
+    void program.ended.then(({ signal }) => {
       member.url = null;
-      if (stopped || !wasUp) return;
-      say(`${name} ended${signal === null ? "" : ` by ${signal}`}; it comes back in ${RESTART_MS / 1000} s`);
-      restart = setTimeout(() => start().catch((error) => say(error.message)), RESTART_MS);
+      if (stopped) return;
+      log(`${name} ended${signal === null ? "" : ` by ${signal}`}; restart in ${RESTART_MS / 1000} s`);
+      restart = setTimeout(() => start().catch((error) => log(error.message)), RESTART_MS);
     });
-    const timeout = setTimeout(() => child.kill("SIGKILL"), PATIENCE_MS);
-    const [output] = await Promise.race([
-      once(child.stdout!.setEncoding("utf8"), "data"),
-      once(child, "exit").then(() => [""]),
-    ]);
-    clearTimeout(timeout);
-    member.url = /http:\S+/.exec(output)?.[0] ?? null;
-    if (member.url === null) throw new Error(`${name} does not come to listen`);
-    say(`${name} listens on ${member.url}, process id ${child.pid}`);
   }
 
-  try {
-    await start();
-    return member;
-  } catch (error) {
-    await member.stop();
-    throw error;
-  }
+  await start();
+  return member;
 }

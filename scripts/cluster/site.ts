@@ -1,17 +1,17 @@
 /**
- * What stands around the two processes: a site of one page, and two partners that count how often they are asked.
+ * The servers around the two processes: a site with one page, and two partners that count their requests.
  * @module
  */
 import { createServer, type RequestListener } from "node:http";
 import type { AddressInfo } from "node:net";
 
-/** The page tells who answered it and what is known of the visitor. */
+/** Shows which process answered, and what it knows of the visitor. */
 const PAGE = `<!doctype html>
 <meta charset="utf-8">
 <title>Two processes, one identity</title>
 <style>body { font: 18px/1.5 system-ui; max-width: 40em; margin: 3em auto; padding: 0 1em } pre { white-space: pre-wrap; overflow-wrap: anywhere }</style>
 <h1>Two processes, one identity</h1>
-<p>Every two seconds this page asks who you are. The processes answer by turns, and both know.</p>
+<p>Every two seconds this page asks who you are. The processes answer in turn, and both know.</p>
 <pre id="identity">…</pre>
 <script>
 const show = async () => {
@@ -23,11 +23,11 @@ show();
 setInterval(show, 2000);
 </script>`;
 
-/** A partner while it runs. */
+/** A running partner. */
 export interface CountingPartner {
   url: string;
-  /** How often it was asked in all, and in the last minute. */
-  asked(): { ever: number; lastMinute: number };
+  /** Number of requests, in total and in the last minute. */
+  requests(): { total: number; lastMinute: number };
   close(): void;
 }
 
@@ -52,22 +52,22 @@ export function startSite(): Promise<{ url: string; close(): void }> {
   });
 }
 
-/** Starts a partner that knows an id for everybody. */
+/** Starts a partner that has an id for each visitor. */
 export async function startCountingPartner(name: string): Promise<CountingPartner> {
-  let ever = 0;
-  let lately: number[] = [];
+  let total = 0;
+  let recent: number[] = [];
   const server = await listen((request, response) => {
-    ever++;
-    lately.push(Date.now());
+    total++;
+    recent.push(Date.now());
     const id = new URL(request.url ?? "/", "http://partner.example").searchParams.get("ec_id") ?? "";
     response.writeHead(200, { "content-type": "application/json" });
     response.end(JSON.stringify({ uid: `${name}-${id.slice(-6)}` }));
   });
   return {
     ...server,
-    asked() {
-      lately = lately.filter((at) => at > Date.now() - MINUTE_MS);
-      return { ever, lastMinute: lately.length };
+    requests() {
+      recent = recent.filter((at) => at > Date.now() - MINUTE_MS);
+      return { total, lastMinute: recent.length };
     },
   };
 }

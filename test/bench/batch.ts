@@ -48,7 +48,7 @@ await Promise.all(
   ids.map((id) => graph.createOrRevive(id, newEntry(consent, {}, Math.floor(Date.now() / 1000)))),
 );
 
-// Each upload is newer than the one before, so that every mapping is written.
+// Each upload is newer than the previous one, so all mappings are written.
 let synced = 1_700_000_000;
 function newUpload(): Request {
   synced++;
@@ -59,7 +59,7 @@ function newUpload(): Request {
     body: JSON.stringify({ mappings }),
   });
 }
-// What the partner's own server does is not timed.
+// The work of the partner's own server is not timed.
 let uploads: Request[] = [];
 async function upload(): Promise<void> {
   const response = await handler(uploads.pop()!, undefined as never);
@@ -95,7 +95,7 @@ function transact(): void {
 transact();
 
 const select = database.prepare("SELECT version, metadata, value FROM entries WHERE key = ?");
-/** The same after a look at each row: what a merge cannot do without. */
+/** The same after a read of each row, which a merge needs. */
 function readAndTransact(): void {
   for (const { key } of rows) if (select.get(key) === undefined) throw new Error(`${key} is not there`);
   transact();

@@ -1,4 +1,4 @@
-/** What was measured on one host, or why it could not be. */
+/** The figures of one host, or why there are none. */
 export type ColdStart =
   | { host: string; missing: string }
   | {
@@ -6,12 +6,12 @@ export type ColdStart =
       bytes: number;
       gzipBytes: number;
       deployedBytes: number | null;
-      /** Median milliseconds to the first response, ours and a bare hono app's. */
+      /** Median milliseconds to the first response, of millrace and of a bare Hono app. */
       ms: number;
       bareMs: number;
     };
 
-/** How much longer than a bare hono app's our first response may take, in milliseconds. */
+/** Maximum delay of a first response compared with a bare Hono app, in milliseconds. */
 export const COLD_START_REACH_MS = 15;
 
 const kb = (bytes: number) =>

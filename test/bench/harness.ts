@@ -1,35 +1,35 @@
 /**
- * Measures several ways to do the same work so that noise falls on all of them alike: short turns, one after another,
+ * Measures several ways to do the same work so that noise affects all of them alike: short turns, one after another,
  * many rounds, medians.
  * @module
  */
 
-/** One way to do the work, `times` over. It has to use its results, or the compiler leaves the work out. */
+/** One way to do the work. It must use its results, or the compiler removes the work. */
 export interface Contender {
   name: string;
-  /** Makes what the next `times` operations work on; not timed. */
+  /** Prepares the input of the next `times` operations; not timed. */
   prepare?(times: number): void;
   run(times: number): void | Promise<void>;
 }
 
-/** Nanoseconds an operation took: the median of the rounds, and where the middle half of them lies. */
+/** Nanoseconds of an operation: the median of the rounds and their middle half. */
 export interface Measured {
   name: string;
   nsPerOp: number;
   low: number;
   high: number;
-  /** Memory for each key held, where that is what it is about. */
+  /** Memory for each key, for benches that measure it. */
   bytesPerKey?: number;
 }
 
-/** The median of some rounds, and where the middle half of them lies. */
+/** The median of some rounds and their middle half. */
 export interface Spread {
   median: number;
   low: number;
   high: number;
 }
 
-/** Sums up rounds. */
+/** Summarizes rounds. */
 export function spreadOf(rounds: readonly number[]): Spread {
   const sorted = [...rounds].sort((a, b) => a - b);
   const at = (share: number) => sorted[Math.floor((sorted.length - 1) * share)]!;
@@ -38,15 +38,15 @@ export function spreadOf(rounds: readonly number[]): Spread {
 
 export interface Pace {
   rounds: number;
-  /** How long one contender runs before the next has its turn: longer where it matters what the caches hold. */
+  /** Duration of a contender's turn: longer where the content of the caches matters. */
   turnMs: number;
 }
 
-/** Operations between two looks at the clock, at most: what was prepared for them should stay in the caches. */
+/** Maximum number of operations between two reads of the clock: their preparations should stay in the caches. */
 const BATCH = 2048;
 const WARM_UP_MS = 300;
 
-/** Runs so many operations and returns the milliseconds that they took, without the preparations. */
+/** Runs operations. @returns their time in milliseconds, without the preparations. */
 async function timed(contender: Contender, times: number): Promise<number> {
   let spent = 0;
   for (let left = times; left > 0; left -= BATCH) {
@@ -70,7 +70,7 @@ async function turnOf(contender: Contender, turnMs: number): Promise<number> {
   return times;
 }
 
-/** Runs all contenders in turn for so many rounds. */
+/** Runs all contenders in turn, for some rounds. */
 export async function measure(
   contenders: Contender[],
   pace: Pace = { rounds: 101, turnMs: 5 },
@@ -90,12 +90,12 @@ export async function measure(
   });
 }
 
-/** Hands the results to `run.ts`. */
+/** Prints the results for `run.ts`. */
 export function report(results: Measured[]): void {
   console.log(JSON.stringify(results));
 }
 
-/** Memory that the process holds after its garbage was collected, in bytes; the host has to let us collect it. */
+/** Memory of the process after a garbage collection, in bytes; the host must expose the collector. */
 export function residentBytes(): number {
   const host = globalThis as { gc?: () => void; Bun?: { gc(now: boolean): void } };
   const collect = host.gc ?? (host.Bun && (() => host.Bun!.gc(true)));

@@ -1,8 +1,8 @@
 import { readFileSync, writeFileSync } from "node:fs";
 
 /**
- * Replaces what stands in a Markdown file between `<!-- NAME:start -->` and `<!-- NAME:end -->`.
- * @throws {Error} if the file has no such marks.
+ * Replaces the text between `<!-- NAME:start -->` and `<!-- NAME:end -->`.
+ * @throws {Error} if the file does not have these marks.
  */
 export function between(text: string, name: string, content: string, file = "the file"): string {
   const [start, end] = [`<!-- ${name}:start -->`, `<!-- ${name}:end -->`];
@@ -11,7 +11,7 @@ export function between(text: string, name: string, content: string, file = "the
   return `${text.slice(0, from + start.length)}\n${content}\n${text.slice(to)}`;
 }
 
-/** The same in a file. */
+/** Replaces the text between the marks in a file. */
 export function writeBetween(file: string, name: string, content: string): void {
   writeFileSync(file, between(readFileSync(file, "utf8"), name, content, file));
 }

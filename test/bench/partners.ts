@@ -1,5 +1,5 @@
 /**
- * What registered partners cost a returning visitor whose page does not concern them: ten that pull and answered long
+ * The cost of registered partners for a returning visitor's page that needs none of them: ten that pull and answered long
  * ago, alone and among ten thousand others. In the process, without a network.
  * @module
  */
@@ -38,7 +38,7 @@ async function visiting(name: string, partners: object[]): Promise<Contender> {
     name,
     async run(times) {
       for (let i = 0; i < times; i++) await visit(cookie);
-      // What goes on behind the responses is part of the cost.
+      // The background work is part of the cost.
       await new Promise((resolve) => setTimeout(resolve));
     },
   };

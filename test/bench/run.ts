@@ -1,110 +1,116 @@
 /**
- * Runs the benches on Node, Bun and Deno in turn. Writes what they measured to `test/results/bench.json` and
- * `test/bench/latest.json`, the summary to README.md, the details and a chart to docs/performance.md.
- *
- * Arguments: names of benches, to measure only those and keep the figures of the others; without any, all. With
- * `--render` nothing is measured: the last figures are written and judged anew.
+ * Runs the benches on Node, Bun and Deno in turn. Prints tables and writes the figures, with the machine, the day and the
+ * versions of each, to `test/results/bench.json`. With `--write` it also updates `test/bench/latest.json`, the summary in
+ * README.md, and the details and a chart in docs/performance.md; benches that were not named keep their last figures.
  * @module
  */
 import { spawnSync } from "node:child_process";
-import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
-import { cpus } from "node:os";
+import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import process from "node:process";
-import { root } from "../support/spawn.ts";
+import { root, runtimes } from "../support/spawn.ts";
+import { readToolOptions, WRITE } from "../support/tool-options.ts";
 import { coldTable } from "./cold-table.ts";
 import { writeBetween } from "./marks.ts";
-import { BENCHES, type Bench, type InProcess, type Results } from "./results.ts";
+import { type Provenance, provenanceHere } from "./provenance.ts";
+import { BENCHES, type Bench, HOSTS, type InProcess, mergeResults, type Results } from "./results.ts";
 import { measureServed } from "./served/measure.ts";
-import { summary, summaryChart } from "./summary.ts";
+import { describe, summary, summaryChart } from "./summary.ts";
 import { tables } from "./tables.ts";
 
-const bin = join(root, "test/node_modules/.bin");
-const LIMIT_MS = 600_000;
+const TIMEOUT_MS = 600_000;
+const LATEST = join(root, "test/bench/latest.json");
+const CHART = "docs/performance/ratios.svg";
 
-/** How each host runs a file, with its garbage collector exposed. */
-const hosts: Record<string, string[]> = {
+/** How each host runs a file with its garbage collector exposed. */
+const COMMANDS: Record<(typeof HOSTS)[number], string[]> = {
   Node: [process.execPath, "--expose-gc"],
-  Bun: [join(bin, "bun")],
-  Deno: [join(bin, "deno"), "run", "--allow-all", "--no-lock", "--v8-flags=--expose-gc"],
+  Bun: [runtimes.bun[0]],
+  Deno: [runtimes.deno[0], "run", "--allow-all", "--no-lock", "--v8-flags=--expose-gc"],
 };
 
-/** Runs a program to its end; what it printed. */
+/** Runs a program to its end. @returns its output. */
 function run([command, ...args]: string[]): string {
   const done = spawnSync(command!, args, {
     encoding: "utf8",
-    timeout: LIMIT_MS,
+    timeout: TIMEOUT_MS,
     stdio: ["ignore", "pipe", "inherit"],
   });
   if (done.status !== 0)
-    throw new Error(`${args.at(-1)} failed: ${done.error?.message ?? `status ${done.status}`}`);
+    throw new Error(`Cannot run ${args.at(-1)}: ${done.error?.message ?? `it ended with ${done.status}`}`);
   return done.stdout;
 }
 
+const versionOf = (host: keyof typeof COMMANDS) =>
+  run([COMMANDS[host][0]!, "--version"]).match(/\d+\.\d+\.\d+/)![0];
+
 const script = (bench: Bench) => join(root, "test/bench", `${bench}.ts`);
 
-async function measureBench(bench: Bench, results: Results): Promise<void> {
+/** Runs one bench on all its hosts. */
+async function measureBench(bench: Bench): Promise<Results> {
   if (bench === "cold-start") {
-    results.coldStarts = JSON.parse(run([process.execPath, script(bench)]));
-    return;
+    const versions = Object.fromEntries(HOSTS.map((host) => [host, versionOf(host)]));
+    const coldStarts = JSON.parse(run([process.execPath, script(bench)]));
+    return { provenance: { [bench]: { all: provenanceHere(versions) } }, benches: {}, coldStarts };
   }
-  for (const [host, command] of Object.entries(hosts)) {
+  const provenance: Record<string, Provenance> = {};
+  const figures: Record<string, never> = {};
+  for (const host of HOSTS) {
     console.error(`bench: ${bench} on ${host}`);
-    if (bench === "served") {
-      results.served = { ...results.served, [host]: await measureServed(host.toLowerCase(), command) };
-    } else {
-      const measured = JSON.parse(run([...command, script(bench)]));
-      results.benches[bench as InProcess] = { ...results.benches[bench as InProcess], [host]: measured };
-    }
+    const measure = async () =>
+      bench === "served"
+        ? await measureServed(host.toLowerCase(), COMMANDS[host])
+        : JSON.parse(run([...COMMANDS[host], script(bench)]));
+    figures[host] = (await measure()) as never;
+    provenance[host] = provenanceHere({ [host]: versionOf(host) });
+  }
+  const results: Results = { provenance: { [bench]: provenance }, benches: {} };
+  if (bench === "served") results.served = figures;
+  else results.benches[bench as InProcess] = figures;
+  return results;
+}
+
+/** Updates README.md, docs/performance.md and the chart. */
+function writeDocuments(results: Results): void {
+  mkdirSync(join(root, "docs/performance"), { recursive: true });
+  writeFileSync(join(root, CHART), summaryChart(results));
+  const note = `Medians of rounds in turn on ${describe(results)}.`;
+  writeBetween(join(root, "README.md"), "bench", `${summary(results)}\n\n${note}`);
+  writeBetween(
+    join(root, "docs/performance.md"),
+    "bench",
+    `![Measured, as a share of what is to be reached](performance/ratios.svg)\n\n${summary(results)}\n\n${note}\n\n${tables(results)}`,
+  );
+  if (results.coldStarts !== undefined) {
+    writeBetween(join(root, "docs/performance.md"), "hosts", coldTable(results.coldStarts));
   }
 }
 
-const isRender = process.argv.includes("--render");
-const wanted = process.argv.slice(2).filter((argument) => argument !== "--render");
-const unknown = wanted.filter((name) => !(BENCHES as readonly string[]).includes(name));
-if (unknown.length > 0) {
-  console.error(`bench: there is no bench ${unknown.join(", ")}; there are ${BENCHES.join(", ")}`);
-  process.exit(2);
-}
-
-const latest = join(root, "test/bench/latest.json");
-const isAnew = wanted.length === 0 && !isRender;
-const before: Partial<Results> =
-  !isAnew && existsSync(latest) ? JSON.parse(readFileSync(latest, "utf8")) : {};
-const now = (): Omit<Results, "benches"> => ({
-  date: new Date().toISOString().slice(0, 10),
-  machine: `${cpus().length} x ${cpus()[0]!.model.trim()}`,
-  hosts: Object.fromEntries(
-    Object.entries(hosts).map(([host, [command]]) => [
-      host,
-      run([command!, "--version"]).match(/\d+\.\d+\.\d+/)![0],
-    ]),
-  ),
+const { values, names } = readToolOptions({
+  name: "bench",
+  summary: "Measures millrace beside other implementations on Node, Bun and Deno, and prints tables.",
+  names: { placeholder: "NAME", summary: "benches to run (default: all)", all: BENCHES },
+  options: {
+    write: WRITE,
+    render: { switch: true, summary: "measure nothing; use the figures of test/bench/latest.json" },
+  },
 });
-const results = { benches: {}, ...before, ...(isRender ? {} : now()) } as Results;
-if (!isRender) {
-  for (const bench of wanted.length > 0 ? (wanted as Bench[]) : BENCHES) await measureBench(bench, results);
-}
-
-const json = `${JSON.stringify(results, null, 2)}\n`;
-mkdirSync(join(root, "test/results"), { recursive: true });
-writeFileSync(join(root, "test/results/bench.json"), json);
-writeFileSync(latest, json);
-
-const chart = "docs/performance/ratios.svg";
-mkdirSync(join(root, "docs/performance"), { recursive: true });
-writeFileSync(join(root, chart), summaryChart(results));
-const note = `Medians of rounds in turn on ${results.machine}, ${results.date}.`;
-writeBetween(join(root, "README.md"), "bench", `${summary(results)}\n\n${note}`);
-writeBetween(
-  join(root, "docs/performance.md"),
-  "bench",
-  `![Measured, as a share of what is to be reached](performance/ratios.svg)\n\n${summary(results)}\n\n${note}\n\n${tables(results)}`,
-);
-if (results.coldStarts !== undefined) {
-  writeBetween(join(root, "docs/performance.md"), "hosts", coldTable(results.coldStarts));
+const latest = (): Results => JSON.parse(readFileSync(LATEST, "utf8"));
+let results: Results = values.render ? latest() : { provenance: {}, benches: {} };
+if (!values.render) {
+  for (const bench of BENCHES.filter((each) => names.length === 0 || names.includes(each))) {
+    results = mergeResults(results, await measureBench(bench));
+  }
+  mkdirSync(join(root, "test/results"), { recursive: true });
+  writeFileSync(join(root, "test/results/bench.json"), `${JSON.stringify(results, null, 2)}\n`);
+  console.error("bench: the figures are in test/results/bench.json");
 }
 console.log(`${summary(results)}\n\n${tables(results)}`);
 if (results.coldStarts !== undefined) console.log(`\n${coldTable(results.coldStarts)}`);
-console.error(`bench: written to README.md, docs/performance.md, ${chart} and test/results/bench.json`);
+if (values.write) {
+  const whole = values.render ? results : mergeResults(latest(), results);
+  writeFileSync(LATEST, `${JSON.stringify(whole, null, 2)}\n`);
+  writeDocuments(whole);
+  console.error(`bench: README.md, docs/performance.md, ${CHART} and test/bench/latest.json are updated`);
+}
 process.exit(0);

@@ -1,14 +1,15 @@
 import { barChart } from "../support/chart.ts";
-import type { Results } from "./results.ts";
+import { describeProvenance } from "./provenance.ts";
+import { hostsOf, type Results, versionsOf } from "./results.ts";
 import { TARGETS } from "./targets.ts";
 
-/** Beyond this a bar says no more: reached many times over. */
+/** Maximum length of a bar. */
 const MOST_SHARE = 4;
 
 /** One Markdown table: a row for each target, a column for each host. */
 export function summary(results: Results): string {
-  const hosts = Object.keys(results.hosts);
-  const head = ["what", "against", "reach", ...hosts.map((host) => `${host} ${results.hosts[host]}`)];
+  const hosts = hostsOf(results);
+  const head = ["what", "against", "reach", ...hosts.map((host) => `${host} ${versionsOf(results, host)}`)];
   const rows = TARGETS.map((target) => [
     target.what,
     target.against,
@@ -21,12 +22,17 @@ export function summary(results: Results): string {
   return [head, head.map(() => "---"), ...rows].map((cells) => `| ${cells.join(" | ")} |`).join("\n");
 }
 
-/** The same as a picture: what was measured as a share of what was to be reached. */
+/** Where and when the figures were measured. */
+export function describe({ provenance }: Results): string {
+  return describeProvenance(Object.values(provenance).flatMap((hosts) => Object.values(hosts)));
+}
+
+/** A chart of the same: each figure as a share of its target. */
 export function summaryChart(results: Results): string {
-  const hosts = Object.keys(results.hosts);
+  const hosts = hostsOf(results);
   return barChart({
     title: "Measured, as a share of what is to be reached",
-    subtitle: `At the line or above it is reached; bars end at ${MOST_SHARE}. ${results.machine}, ${results.date}`,
+    subtitle: `At the line or above it is reached; bars end at ${MOST_SHARE}. ${describe(results)}`,
     y: { name: "share", scale: "linear" },
     groups: TARGETS.map(({ name }) => name),
     series: hosts.map((host) => ({

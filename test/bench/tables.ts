@@ -1,5 +1,5 @@
 import type { Measured, Spread } from "./harness.ts";
-import type { InProcess, Results } from "./results.ts";
+import { type InProcess, type Results, versionsOf } from "./results.ts";
 import type { ServedFigures } from "./served/measure.ts";
 
 const titles: Record<InProcess, string> = {
@@ -11,13 +11,13 @@ const titles: Record<InProcess, string> = {
   engine: "Sync engine: pick, reserve, release",
 };
 
-/** A time in nanoseconds with three digits that matter. */
+/** A time in nanoseconds with three significant digits. */
 function time(ns: number): string {
   if (ns < 1000) return `${Math.round(ns)} ns`;
   return ns < 1e6 ? `${(ns / 1000).toPrecision(3)} µs` : `${(ns / 1e6).toPrecision(3)} ms`;
 }
 
-/** How many times as much as ours another's is. */
+/** The other's figure as a multiple of ours. */
 const times = (other: number, ours: number) => `${Number((other / ours).toPrecision(2))}x`;
 
 function cell(measured: Measured, ours: Measured): string {
@@ -36,7 +36,7 @@ function inProcessTable(bench: InProcess, measured: Record<string, Measured[]>, 
   const hosts = Object.keys(measured);
   const names = measured[hosts[0]!]!.map(({ name }) => name);
   return markdown([
-    [titles[bench], ...hosts.map((host) => `${host} ${results.hosts[host]}`)],
+    [titles[bench], ...hosts.map((host) => `${host} ${versionsOf(results, host, [bench])}`)],
     ...names.map((name, i) => [name, ...hosts.map((host) => cell(measured[host]![i]!, measured[host]![0]!))]),
   ]);
 }
@@ -47,7 +47,7 @@ const range = ({ median, low, high }: Spread, digits: number) =>
 function servedTable(host: string, rows: ServedFigures[], results: Results): string {
   return markdown([
     [
-      `Over HTTP on ${host} ${results.hosts[host]}`,
+      `Over HTTP on ${host} ${versionsOf(results, host, ["served"])}`,
       "requests/s",
       "the process's µs a request",
       "p50 ms",
@@ -64,8 +64,8 @@ function servedTable(host: string, rows: ServedFigures[], results: Results): str
 }
 
 /**
- * Markdown tables of all that was measured: a row for each contender, ours first, and a column for each host; in
- * parentheses what the others took as a multiple of ours. Over HTTP a table for each host, with the middle half of the rounds.
+ * Markdown tables of all figures: a row for each contender, ours first, and a column for each host; in parentheses the
+ * others as a multiple of ours. For HTTP a table for each host, with the middle half of the rounds.
  */
 export function tables(results: Results): string {
   const inProcess = Object.entries(results.benches).map(([bench, measured]) =>

@@ -12,17 +12,17 @@ import { type Contender, measure, report, residentBytes } from "./harness.ts";
 
 const KEYS = 300_000;
 const WINDOW_MS = 3_600_000;
-/** Every take of its own millisecond is remembered. */
+/** Records each take with its own millisecond. */
 const EXACT_LIMIT = 64;
-/** Takes of a sixteenth of the window may be one. */
+/** Groups the takes of a sixteenth of the window. */
 const LARGE_LIMIT = 1_000_000;
 
 const decoder = new TextDecoder();
 const bytes = new TextEncoder().encode("ip:198.  .   .   ");
-/** The first so many bytes, each view made once: what is thrown away between turns would take the caches from all. */
+/** Views of the first bytes, each made once: garbage between turns would displace the caches of all. */
 const beginnings = Array.from({ length: bytes.length + 1 }, (_, length) => bytes.subarray(0, length));
 
-/** Writes a number up to 255 and tells where it ends. */
+/** Writes a number up to 255. @returns the position after it. */
 function writeByte(value: number, at: number): number {
   if (value > 99) bytes[at++] = 48 + Math.trunc(value / 100);
   if (value > 9) bytes[at++] = 48 + (Math.trunc(value / 10) % 10);
@@ -30,7 +30,7 @@ function writeByte(value: number, at: number): number {
   return at + 1;
 }
 
-/** A fresh text: not the concatenation of others, and without a hash that an earlier look-up left in it. */
+/** A new text: not a concatenation, and without a cached hash of an earlier look-up. */
 function keyOf(i: number): string {
   let end = writeByte(i >> 16, "ip:198.".length);
   bytes[end] = 46;
@@ -48,7 +48,7 @@ function prepare(times: number): void {
   });
 }
 
-/** What the process grows by when all keys have had one take, for each key. */
+/** Growth of the process for each key, after one take of all keys. */
 async function bytesPerKey(take: (key: string) => unknown): Promise<number> {
   const before = residentBytes();
   for (let i = 0; i < KEYS; i++) await take(keyOf(i));
@@ -92,7 +92,7 @@ const contenders: Contender[] = [
   },
 ];
 
-/** One take from each contender's, in the contenders' order. */
+/** One take of each contender, in their order. */
 const takesFrom = (large: HotPath, exact: HotPath, flexible: RateLimiterMemory, store: MemoryStore) => [
   (key: string) => large.take(key, Date.now(), WINDOW_MS, LARGE_LIMIT),
   (key: string) => exact.take(key, Date.now(), WINDOW_MS, EXACT_LIMIT),
@@ -100,7 +100,7 @@ const takesFrom = (large: HotPath, exact: HotPath, flexible: RateLimiterMemory, 
   (key: string) => store.increment(key),
 ];
 
-// What the compilers and the keys themselves leave behind is nobody's: until the process has not grown for three passes.
+// Warms up until the process has not grown for three passes: garbage of compilers and keys does not count.
 const thrownAway = newStore();
 for (const take of takesFrom(newHotPath(), newHotPath(), newFlexible(), thrownAway)) {
   for (let i = 0; i < KEYS / 15; i++) await take(keyOf(i));
@@ -114,7 +114,7 @@ const takes = takesFrom(large, exact, flexible, store);
 const memory: Record<string, number> = {};
 for (const [i, { name }] of contenders.entries()) memory[name] = await bytesPerKey(takes[i]!);
 
-// Turns long enough for each to have in the caches what it would have there alone.
+// Turns are long enough for each to fill the caches as it would alone.
 const results = await measure(contenders, { rounds: 21, turnMs: 200 });
 if (sink === 0 || large.stats().keys !== KEYS) throw new Error("the takes were not counted");
 report(results.map((result) => ({ ...result, bytesPerKey: memory[result.name]! })));

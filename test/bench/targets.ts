@@ -1,5 +1,5 @@
 /**
- * What is to be reached, and whether it was.
+ * The targets, and whether the figures reach them.
  * @module
  */
 import { COLD_START_REACH_MS } from "./cold-table.ts";
@@ -8,33 +8,33 @@ import type { Measured, Spread } from "./harness.ts";
 import type { InProcess, Results } from "./results.ts";
 import type { ServedFigures } from "./served/measure.ts";
 
-/** What came of one target on one host. */
+/** The verdict on one target on one host. */
 export interface Verdict {
-  /** What was measured, for people. */
+  /** The figure, as text. */
   figure: string;
-  /** What was measured as a share of what was to be reached: 1 and above is reached. */
+  /** The figure as a share of its target: from 1 on the target is reached. */
   share: number;
 }
 
-/** One thing to reach. */
+/** One target. */
 export interface Target {
   /** A short name for charts. */
   name: string;
   what: string;
   against: string;
   reach: string;
-  /** @returns `null` where it was not measured. */
+  /** @returns `null` if it was not measured. */
   judge(results: Results, host: string): Verdict | null;
 }
 
-/** A number with two digits that matter. */
+/** A number with two significant digits. */
 const two = (value: number) => String(Number(value.toPrecision(2)));
 const percent = (share: number) => `${Math.round(share * 100)}%`;
 const millis = (ms: number) => `${ms.toFixed(2)} ms`;
 
 type Rows<T> = (name: string) => T;
 
-/** A judge of what was measured inside a process. */
+/** Judges figures from inside a process. */
 const inProcess =
   (bench: InProcess, judge: (rows: Measured[], host: string) => Verdict): Target["judge"] =>
   ({ benches }, host) => {
@@ -42,7 +42,7 @@ const inProcess =
     return rows === undefined ? null : judge(rows, host);
   };
 
-/** A judge of what was measured over HTTP. */
+/** Judges figures over HTTP. */
 const served =
   (judge: (row: Rows<ServedFigures>) => Verdict): Target["judge"] =>
   (results, host) => {
@@ -50,11 +50,11 @@ const served =
     return rows === undefined ? null : judge((name) => rows.find((row) => row.name === name)!);
   };
 
-/** How many times as long as ours another's take. */
+/** The time of another as a multiple of ours. */
 const factor = (rows: Measured[], other: string) =>
   rows.find(({ name }) => name === other)!.nsPerOp / rows[0]!.nsPerOp;
 
-/** A wrapped handler beside the bare one: the lesser of two shares, of the requests and of the 99th percentile. */
+/** A wrapped handler beside the bare one: the lower share of its requests and its 99th percentile. */
 const besideBare = (name: string): Target["judge"] =>
   served((row) => {
     const [ours, bare] = [row(name), row("bare")];
@@ -66,7 +66,7 @@ const besideBare = (name: string): Target["judge"] =>
     };
   });
 
-/** Within noise: not above the middle half of the other's own rounds, or by less than their width. */
+/** Within noise: not above the middle half of the other's rounds, or by less than its width. */
 const noiseShare = (ours: Spread, other: Spread) => (other.high + (other.high - other.low)) / ours.median;
 
 const takeBeside = (other: string): Target["judge"] =>
@@ -182,7 +182,7 @@ export const TARGETS: readonly Target[] = [
     judge: inProcess("engine", (rows) => {
       const [first, last] = [rows[0]!, rows.at(-1)!];
       const figure = `${two(first.nsPerOp / 1000)} µs, ${two(last.nsPerOp / 1000)} µs at 100,000`;
-      // Flat as everything that grows is judged.
+      // Flat by the same rule as the growth bench.
       return {
         figure,
         share: Math.min(2000 / last.nsPerOp, FLAT_FACTOR / growthOf([first.nsPerOp, last.nsPerOp])),

@@ -15,7 +15,8 @@ import { launchChromium, noChromium } from "../support/chromium.ts";
 import { configFile } from "../support/config-file.ts";
 import { type Origin, startOrigin } from "../support/origin.ts";
 import { behaviours, type PartnerServer, startPartnerServer } from "../support/partner-server.ts";
-import { root, type Spawned, spawnServer } from "../support/spawn.ts";
+import { root, spawnServer } from "../support/spawn.ts";
+import type { RunningProgram } from "../support/start-program.ts";
 import { visit } from "../support/visit.ts";
 
 const RESULTS = join(root, "test/results");
@@ -36,7 +37,7 @@ describe.skipIf(noChromium !== undefined)(noChromium ?? "the operator's page", (
   let none: PartnerServer;
   let broken: PartnerServer;
   let hanging: PartnerServer;
-  let server: Spawned;
+  let server: RunningProgram;
   const contexts: BrowserContext[] = [];
   /** Whatever a page complained of: a script that failed, or something that its content security policy forbids. */
   const complaints: string[] = [];
@@ -64,7 +65,7 @@ describe.skipIf(noChromium !== undefined)(noChromium ?? "the operator's page", (
   });
 
   /** Starts a service on a store of its own. */
-  function serve(name: string): Promise<Spawned> {
+  function serve(name: string): Promise<RunningProgram> {
     const config = {
       listen: { host: "127.0.0.1", port: 0 },
       store: `sqlite:${join(folder, `${name}.db`)}`,
@@ -128,7 +129,7 @@ describe.skipIf(noChromium !== undefined)(noChromium ?? "the operator's page", (
   const picture = (page: Page, name: string, fullPage = true) =>
     page.screenshot({ path: join(RESULTS, `admin-${name}.png`), animations: "disabled", fullPage });
 
-  /** A page of the site, asked for by somebody at an address in a country; the id that came with it. */
+  /** Visits a page of the site from an address in a country. @returns the id of the response. */
   async function newVisitor(ip: string, country = "JP", at = server): Promise<string | null> {
     const headers: [string, string][] = [
       ["x-test-ip", ip],
@@ -167,7 +168,7 @@ describe.skipIf(noChromium !== undefined)(noChromium ?? "the operator's page", (
   }
 
   describe("signing in", () => {
-    it("lets nobody in without the token, and says so", async () => {
+    it("rejects a wrong token with a message", async () => {
       const page = await newPage();
       await page.goto(`${server.url}/_ts/admin`);
       expect(page.url()).toBe(`${server.url}/_ts/admin/`);
@@ -186,7 +187,7 @@ describe.skipIf(noChromium !== undefined)(noChromium ?? "the operator's page", (
       await page.getByText("healthy").waitFor();
     });
 
-    it("keeps the token in memory alone: reloading and signing out forget it", async () => {
+    it("keeps the token in memory only: a reload or sign-out drops it", async () => {
       const page = await signedIn();
       const kept = await page.evaluate(() => [localStorage.length, sessionStorage.length, document.cookie]);
       expect(kept).toEqual([0, 0, ""]);
@@ -202,7 +203,7 @@ describe.skipIf(noChromium !== undefined)(noChromium ?? "the operator's page", (
       await page.getByLabel("Admin token").waitFor();
     });
 
-    it("sends the token, and no visitor's cookie", async () => {
+    it("sends the token and no cookies", async () => {
       const page = await newPage();
       await page.context().addCookies([{ name: "ts-ec", value: "a-visitors-id", url: server.url }]);
       const asked: { url: string; headers: Record<string, string> }[] = [];
@@ -226,7 +227,7 @@ describe.skipIf(noChromium !== undefined)(noChromium ?? "the operator's page", (
   });
 
   describe("the charts", () => {
-    it("move with the traffic", async () => {
+    it("show new traffic", async () => {
       const fresh = await serve("fresh");
       onTestFinished(async () => {
         await fresh.stop();
@@ -271,7 +272,7 @@ describe.skipIf(noChromium !== undefined)(noChromium ?? "the operator's page", (
       await picture(page, "real");
     });
 
-    it("stand still while paused", async () => {
+    it("do not change while paused", async () => {
       const page = await newPage();
       await page.clock.install();
       await signIn(page);
@@ -292,7 +293,7 @@ describe.skipIf(noChromium !== undefined)(noChromium ?? "the operator's page", (
       await again;
     });
 
-    it("say when the service does not answer, and go on when it does", async () => {
+    it("report that the service does not answer, and continue when it does", async () => {
       const page = await signedIn();
       await page.route(/_ts\/(ready|admin\/status)$/, (route) => route.abort());
       await page
@@ -306,7 +307,7 @@ describe.skipIf(noChromium !== undefined)(noChromium ?? "the operator's page", (
       complaints.splice(0, complaints.length, ...complaints.filter((line) => !line.includes("ERR_FAILED")));
     });
 
-    it("sign out when the token is not good any more", async () => {
+    it("sign out when the token is no longer valid", async () => {
       const page = await signedIn();
       const message = "this is not the token whose hash operator.tokenHash has";
       await page.route("**/_ts/admin/status", (route) =>
@@ -318,7 +319,7 @@ describe.skipIf(noChromium !== undefined)(noChromium ?? "the operator's page", (
   });
 
   describe("the look-up", () => {
-    it("shows what the graph holds, and deletes it when told twice", async () => {
+    it("shows the entry of an id, and deletes it after a confirmation", async () => {
       const id = (await newVisitor("198.51.100.7"))!;
       const page = await signedIn();
       const lookUp = async (wanted: string) => {
@@ -363,7 +364,7 @@ describe.skipIf(noChromium !== undefined)(noChromium ?? "the operator's page", (
       expect(await found.count()).toBe(0);
     });
 
-    it("shows a tombstone as one", async () => {
+    it("shows a tombstone as withdrawn", async () => {
       const id = (await newVisitor("198.51.100.8"))!;
       await visit(server.url, {
         headers: [
@@ -381,7 +382,7 @@ describe.skipIf(noChromium !== undefined)(noChromium ?? "the operator's page", (
   });
 
   describe("the partners", () => {
-    it("are added, edited, given a new key, and removed", async () => {
+    it("can be added, edited, given a new key, and removed", async () => {
       const page = await signedIn();
       const row = page.locator("#partners tbody tr", { hasText: "new-one" });
       const form = page.getByRole("dialog", { name: "Add a partner" });
@@ -490,7 +491,7 @@ describe.skipIf(noChromium !== undefined)(noChromium ?? "the operator's page", (
       expect(await upload(second)).toBe(401);
     });
 
-    it("of the configuration cannot be changed here, and the search finds any", async () => {
+    it("of the configuration cannot be changed, and the search finds all partners", async () => {
       const page = await signedIn();
       const rows = page.locator("#partners tbody tr");
       const configured = rows.filter({ hasText: "the configuration, and changed only there" });
@@ -521,7 +522,7 @@ describe.skipIf(noChromium !== undefined)(noChromium ?? "the operator's page", (
           .toBe(answered);
       }
       await expect.poll(() => text(page, "#facts")).toContain("up 2 h 5 min");
-      // Time stands still from here on: what is seen is what was drawn.
+      // The clock stops here, so the picture shows what was drawn.
       await page.getByRole("button", { name: "Pause" }).click();
       return page;
     }
@@ -534,7 +535,7 @@ describe.skipIf(noChromium !== undefined)(noChromium ?? "the operator's page", (
       await expect.poll(async () => (await drawn()) === (await room())).toBe(true);
     }
 
-    it("by day and by night, large and small", async () => {
+    it("in light and dark, large and small", async () => {
       const page = await busyPage();
       expect(await widthOf(page)).toBe(1440);
       await picture(page, "desktop-light");
@@ -575,7 +576,7 @@ describe.skipIf(noChromium !== undefined)(noChromium ?? "the operator's page", (
       }
     });
 
-    it("tells of several instances", async () => {
+    it("shows several instances", async () => {
       const page = await newPage();
       let polls = 0;
       await page.route("**/_ts/admin/status", (route) => {

@@ -11,19 +11,20 @@ import { TCString } from "@iabtechlabtcf/core";
 import type { Browser, BrowserContext, BrowserContextOptions, Page } from "playwright-core";
 import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
 import { launchChromium, noChromium } from "../support/chromium.ts";
-import { type ProcessRuntime, root, type Spawned, spawnServer } from "../support/spawn.ts";
+import { type ProcessRuntime, root, spawnServer } from "../support/spawn.ts";
+import type { RunningProgram } from "../support/start-program.ts";
 
 const RESULTS = join(root, "test/results");
 const PASSPHRASE = "only for the demonstration";
 const LOCAL_HASH = createHmac("sha256", PASSPHRASE).update("127.0.0.1").digest("hex");
-/** What the panel tells of last. */
+/** The newest event in the panel. */
 const NEWEST = ".p-happenings > :first-child";
 const WIDE = { width: 1440, height: 1000 };
 
 describe.skipIf(noChromium !== undefined)(noChromium ?? "the demonstration", () => {
   let browser: Browser;
   let folder: string;
-  let server: Spawned;
+  let server: RunningProgram;
   const contexts: BrowserContext[] = [];
   /** Whatever a page complained of: a script that failed, or something that its content security policy forbids. */
   const complaints: string[] = [];
@@ -156,11 +157,11 @@ describe.skipIf(noChromium !== undefined)(noChromium ?? "the demonstration", () 
     await liveThroughAll(await newcomer(), "demo-light");
   });
 
-  it("shows it by night", async () => {
+  it("shows it with a dark color scheme", async () => {
     await liveThroughAll(await newcomer({ colorScheme: "dark" }), "demo-dark");
   });
 
-  it.each(["bun", "deno"] as const)("shows it on %s, and ends when told to", async (runtime) => {
+  it.each(["bun", "deno"] as const)("shows it on %s, and ends on a signal", async (runtime) => {
     const other = await start(runtime, `${runtime}.db`);
     try {
       const visitor = await newcomer({}, other);
@@ -170,7 +171,7 @@ describe.skipIf(noChromium !== undefined)(noChromium ?? "the demonstration", () 
         .company("Quickbeck")
         .getByText(/ ([89]|1\d) of 60 a minute$/)
         .waitFor();
-      // The panel's stream is still open; what the browser says of its end is no complaint.
+      // The panel's stream is still open; the browser's message about its end is expected.
       visitor.page.removeAllListeners("console");
       expect(await other.stop()).toBe(0);
     } finally {
@@ -178,7 +179,7 @@ describe.skipIf(noChromium !== undefined)(noChromium ?? "the demonstration", () 
     }
   });
 
-  it("knows an id again after a restart", async () => {
+  it("keeps an id across a restart", async () => {
     const first = await start("node", "restart.db");
     const visitor = await newcomer({}, first);
     try {
@@ -201,7 +202,7 @@ describe.skipIf(noChromium !== undefined)(noChromium ?? "the demonstration", () 
     }
   });
 
-  it("makes an id at once where no law asks, and withdraws it where one does", async () => {
+  it("mints an id at once in a country without rules, and withdraws it in one with rules", async () => {
     const visitor = await newcomer();
     await visitor.open("/");
     await visitor.travel("Japan");
@@ -218,7 +219,7 @@ describe.skipIf(noChromium !== undefined)(noChromium ?? "the demonstration", () 
     await visitor.sees(".p-tombstone", id);
   });
 
-  it("heeds an opt-out from sale in California", async () => {
+  it("honors an opt-out of sale in California", async () => {
     const visitor = await newcomer();
     await visitor.open("/");
     await visitor.travel("California");
@@ -244,7 +245,7 @@ describe.skipIf(noChromium !== undefined)(noChromium ?? "the demonstration", () 
     await visitor.picture("demo-california-2-opted-out");
   });
 
-  it("heeds Global Privacy Control in Texas, whatever the banner was told", async () => {
+  it("honors Global Privacy Control in Texas despite consent in the banner", async () => {
     const visitor = await newcomer({ extraHTTPHeaders: { "Sec-GPC": "1" } });
     await visitor.open("/");
     await visitor.travel("Texas");
@@ -255,7 +256,7 @@ describe.skipIf(noChromium !== undefined)(noChromium ?? "the demonstration", () 
     expect(await visitor.jar("ts-ec")).toBeNull();
   });
 
-  it("spares an id where the country is not known", async () => {
+  it("keeps an id unchanged where the country is unknown", async () => {
     const visitor = await newcomer();
     await visitor.open("/");
     await visitor.travel("Canada");
@@ -269,7 +270,7 @@ describe.skipIf(noChromium !== undefined)(noChromium ?? "the demonstration", () 
     await visitor.picture("demo-unknown");
   });
 
-  it("tells each browser its own story, and starts over", async () => {
+  it("shows each browser its own events, and can start over", async () => {
     const [one, other] = [await newcomer(), await newcomer()];
     await other.open("/");
     await one.open("/");
@@ -287,7 +288,7 @@ describe.skipIf(noChromium !== undefined)(noChromium ?? "the demonstration", () 
     await one.page.getByRole("button", { name: "Accept all" }).waitFor();
   });
 
-  it("fits on a phone, where the panel is a bar that opens", async () => {
+  it("shows the panel as a bar that opens on a phone", async () => {
     const visitor = await newcomer({
       viewport: { width: 390, height: 844 },
       deviceScaleFactor: 2,
@@ -316,8 +317,8 @@ describe.skipIf(noChromium !== undefined)(noChromium ?? "the demonstration", () 
     await visitor.picture("demo-phone-4-withdraw");
   });
 
-  it("lets a crowd wait in line for a partner that bears no more", async () => {
-    const own = await start("node", "crowd.db");
+  it("queues many visitors for a partner at its limit", async () => {
+    const own = await start("node", "queue.db");
     try {
       const visitor = await newcomer({}, own);
       await visitor.open("/");
@@ -339,7 +340,7 @@ describe.skipIf(noChromium !== undefined)(noChromium ?? "the demonstration", () 
       await visitor.sees(".p-pulls", "Quickbeck Exchange’s id for you is in the graph.");
       await visitor.sees(".p-pulls", "You are in line for Mossgate Audiences: ");
       await visitor.looksAt("#p-partners");
-      await visitor.picture("demo-crowd");
+      await visitor.picture("demo-queue");
 
       await mossgate.getByText("Full: the next may go when one is back").waitFor();
       // Told to end while questions are under way and a line waits.
@@ -351,7 +352,7 @@ describe.skipIf(noChromium !== undefined)(noChromium ?? "the demonstration", () 
     }
   });
 
-  it("plays every part of a partner", async () => {
+  it("plays each role of a partner", async () => {
     const visitor = await newcomer();
     await visitor.open("/");
     await visitor.follows("Play a partner", "/_demo/partner");
@@ -440,23 +441,20 @@ describe.skipIf(noChromium !== undefined)(noChromium ?? "the demonstration", () 
     await visitor.picture("demo-play-4-forgotten");
   });
 
-  it.each(["light", "dark"] as const)(
-    "has a page for the partner that is easy on the eyes, %s",
-    async (colorScheme) => {
-      const visitor = await newcomer({ colorScheme, viewport: { width: 1440, height: 1600 } });
-      await visitor.open("/_demo/partner");
-      await visitor.picture(`demo-play-${colorScheme}`);
-      expect(await visitor.unnamed()).toEqual([]);
-      expect(await visitor.faint()).toEqual([]);
-      await visitor.open("/");
-      await visitor.click("Accept all");
-      await visitor.sees(".p-pulls", "is in the graph");
-      expect(await visitor.unnamed()).toEqual([]);
-      expect(await visitor.faint()).toEqual([]);
-    },
-  );
+  it.each(["light", "dark"] as const)("has a readable partner page in %s", async (colorScheme) => {
+    const visitor = await newcomer({ colorScheme, viewport: { width: 1440, height: 1600 } });
+    await visitor.open("/_demo/partner");
+    await visitor.picture(`demo-play-${colorScheme}`);
+    expect(await visitor.unnamed()).toEqual([]);
+    expect(await visitor.faint()).toEqual([]);
+    await visitor.open("/");
+    await visitor.click("Accept all");
+    await visitor.sees(".p-pulls", "is in the graph");
+    expect(await visitor.unnamed()).toEqual([]);
+    expect(await visitor.faint()).toEqual([]);
+  });
 
-  it("plays the partner on a phone", async () => {
+  it("shows the partner page on a phone", async () => {
     const visitor = await newcomer({
       viewport: { width: 390, height: 844 },
       deviceScaleFactor: 2,
@@ -486,7 +484,7 @@ describe.skipIf(noChromium !== undefined)(noChromium ?? "the demonstration", () 
     expect(await width()).toBe(390);
   });
 
-  it("leads from this machine's other names to the one that keeps cookies", async () => {
+  it("redirects from other names of this machine to the one that keeps cookies", async () => {
     const visitor = await newcomer();
     const { port } = new URL(server.url);
     await visitor.page.goto(`http://127.0.0.1:${port}/about?from=here`);
@@ -537,7 +535,7 @@ class Visitor {
     return this.page.locator(".p-company").filter({ hasText: name });
   }
 
-  /** What can be operated but has no name that a screen reader could say. */
+  /** Controls without an accessible name. */
   unnamed(): Promise<string[]> {
     return this.page.evaluate(() =>
       [...document.querySelectorAll<HTMLElement>("a, button, input:not([type=hidden]), select, summary")]

@@ -10,9 +10,9 @@ import { noChromium } from "../support/chromium.ts";
 const VISITORS = 2;
 
 test.skipIf(noChromium !== undefined)(
-  "visitors' browsers go through every step without a fault, alone and under load",
+  "visitors' browsers complete each step without a fault, alone and under load",
   async () => {
-    const report = await runLoad({ seconds: 1, visitors: VISITORS, connections: 2, say() {} });
+    const report = await runLoad({ seconds: 1, visitors: VISITORS, connections: 2, log() {} });
     for (const seen of [report.quiet, report.busy]) {
       expect(seen.filter(({ fault }) => fault !== null)).toEqual([]);
       for (const step of STEPS) {
@@ -28,16 +28,16 @@ test.skipIf(noChromium !== undefined)(
     try {
       await writeResults(report, folder);
       expect(JSON.parse(readFileSync(join(folder, "load.json"), "utf8"))).toEqual(report);
-      mustBeAChart(readFileSync(join(folder, "load.png")));
+      expectChart(readFileSync(join(folder, "load.png")));
     } finally {
       rmSync(folder, { recursive: true });
     }
   },
 );
 
-function mustBeAChart(png: Buffer): void {
+function expectChart(png: Buffer): void {
   expect(png.subarray(1, 4).toString()).toBe("PNG");
   expect([png.readUInt32BE(16), png.readUInt32BE(20)]).toEqual([1720, 920]);
-  // A blank picture is a few kilobytes.
+  // An empty chart has a few kilobytes.
   expect(png.byteLength).toBeGreaterThan(20_000);
 }

@@ -1,6 +1,6 @@
 /**
  * The black-box suite in a browser: the service is the site's service worker, and what visits is a page's script. What a
- * server reads in headers, here the device is told by the site, or holds in its cookie jar.
+ * server reads in headers, a device gets from the site or has in its cookie jar.
  * @module
  */
 import type { Browser, Cookie } from "playwright-core";
@@ -13,7 +13,7 @@ import { mustBeDescribed } from "../support/openapi.ts";
 import { type Origin, startOrigin } from "../support/origin.ts";
 import type { Answer, Visit } from "../support/visit.ts";
 
-/** Headers that the browser's own switch stands for. */
+/** Headers that a setting of the browser replaces. */
 const GPC = "sec-gpc";
 /** How far the jar's end of a cookie may be from the one meant: a visit takes time. */
 const TOLERANCE_SECONDS = 30;
@@ -33,7 +33,7 @@ describe.skipIf(noChromium !== undefined)(noChromium ?? "black box on browser", 
       auction: { endpoint: `${url}/openrtb2/auction` },
     }));
     device = await openDevice(browser, site);
-    // Each scenario says when its visitor comes: the service worker is not to visit by itself when cookies change.
+    // Each scenario makes its visits itself: the service worker must not visit when cookies change.
     await device.page.evaluate(async () => {
       const { cookies } = (await navigator.serviceWorker.ready) as unknown as {
         cookies: { getSubscriptions(): Promise<object[]>; unsubscribe(list: object[]): Promise<void> };
@@ -104,7 +104,7 @@ function cookieOf(name: string, value: string) {
   return { name, value, domain: `.${DOMAIN}`, path: "/", secure: true, sameSite: "Lax" as const };
 }
 
-/** What a server's `Set-Cookie` would have been, read off what became of the cookie. */
+/** The `Set-Cookie` of a server that has the same effect as the change of the cookie. */
 function setCookiesFor(before: Cookie | null, after: Cookie | null): string[] {
   const domain = `.${SCENARIO_DOMAIN}`;
   if (after === null) {

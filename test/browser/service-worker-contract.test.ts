@@ -52,7 +52,7 @@ describe.skipIf(noChromium !== undefined)(noChromium ?? "contract suites in a br
     expect(await page.evaluate((n) => runCase(n), number)).toEqual({ name, fault: null });
   });
 
-  test("tabs that write to one entry at once lose nothing", async () => {
+  test("concurrent tabs that update one entry lose no update", async () => {
     const tabs = [page, await open(), await open()];
     await Promise.all(
       tabs.map((tab, t) =>
@@ -74,7 +74,7 @@ describe.skipIf(noChromium !== undefined)(noChromium ?? "contract suites in a br
     expect(members.toSorted((a, b) => a - b)).toEqual(Array.from({ length: 300 }, (_, n) => n));
   });
 
-  test("a site's data can be removed while the store is open, and the store goes on", async () => {
+  test("the store continues after the browser has removed the site's data", async () => {
     const left = await page.evaluate(async () => {
       await store.put("key", "value");
       await new Promise((resolve, reject) => {

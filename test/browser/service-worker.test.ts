@@ -103,7 +103,7 @@ describe.skipIf(noChromium !== undefined)(noChromium ?? "the service worker", ()
   };
   const minted = (it: Device) => eventually("an id", async () => (await it.cookie()) ?? undefined);
 
-  test("has the first page at once, mints, and sets the cookie as everywhere", async () => {
+  test("serves the first page, mints an id, and sets the cookie like other runtimes", async () => {
     const it = await open();
     const id = await minted(it);
     expect(id).toMatch(ID);
@@ -127,14 +127,14 @@ describe.skipIf(noChromium !== undefined)(noChromium ?? "the service worker", ()
     expect(await it.page.evaluate(() => document.cookie)).toContain(`ts-ec=${id}`);
   });
 
-  test("two devices have two secrets", async () => {
+  test("each device has its own secret", async () => {
     const first = (await minted(await open())).slice(0, 64);
     await device.close();
     const second = (await minted(await open())).slice(0, 64);
     expect(first).not.toBe(second);
   });
 
-  test("many requests at once mint one id", async () => {
+  test("concurrent requests mint one id", async () => {
     site.client = { ip: "203.0.113.7", country: null };
     const it = await open();
     site.client = JAPAN;
@@ -147,7 +147,7 @@ describe.skipIf(noChromium !== undefined)(noChromium ?? "the service worker", ()
     expect(ids.filter((each) => each !== null)).toEqual([id]);
   });
 
-  test("consent given makes an id, consent withdrawn takes it away at once, without any request", async () => {
+  test("consent mints an id and withdrawal removes it, without a request", async () => {
     site.client = FRANCE;
     const it = await open();
     expect((await it.fetch("/identify")).status).toBe(403);
@@ -172,7 +172,7 @@ describe.skipIf(noChromium !== undefined)(noChromium ?? "the service worker", ()
     expect(await minted(it)).not.toBe(id);
   });
 
-  test("answers /identify from the device while that is fresh, and makes it anew behind", async () => {
+  test("answers /identify from the device while it is fresh, and refreshes it in the background", async () => {
     const it = await open();
     const id = await minted(it);
     await eventually("the pulled id", async () => (await it.entry(id))?.ids.pulled);
@@ -194,7 +194,7 @@ describe.skipIf(noChromium !== undefined)(noChromium ?? "the service worker", ()
     expect(headers.filter((name) => name.startsWith("millrace"))).toEqual([]);
   });
 
-  test("asks partners without a token, and without cookies", async () => {
+  test("requests partners without a token and without cookies", async () => {
     const it = await open();
     const id = await minted(it);
     const uid = await eventually("the pulled id", async () => (await it.entry(id))?.ids.pulled?.uid);
@@ -211,7 +211,7 @@ describe.skipIf(noChromium !== undefined)(noChromium ?? "the service worker", ()
     expect(headers.origin).toBe(site.url);
   });
 
-  test("offline nobody is asked; online again the partners are, without any request", async () => {
+  test("pulls from partners only when online, without a request", async () => {
     partner.status = 500;
     // Even if the browser still knows the answer.
     site.clientCaching = "max-age=600";
@@ -232,7 +232,7 @@ describe.skipIf(noChromium !== undefined)(noChromium ?? "the service worker", ()
     expect(site.asked.slice(asked).filter((path) => path !== "/client.json")).toEqual([]);
   });
 
-  test("where the place was never known there is no id offline, and one as soon as it is known", async () => {
+  test("mints no id offline until the country is known", async () => {
     site.client = { ip: "203.0.113.7", country: null };
     const it = await open();
     site.client = JAPAN;
@@ -244,7 +244,7 @@ describe.skipIf(noChromium !== undefined)(noChromium ?? "the service worker", ()
     expect(await minted(it)).toMatch(ID);
   });
 
-  test("offline the last known place decides, and the identity can be read", async () => {
+  test("uses the last known country offline, and answers /identify", async () => {
     const it = await open();
     const id = await minted(it);
     await it.context.setOffline(true);
@@ -252,7 +252,7 @@ describe.skipIf(noChromium !== undefined)(noChromium ?? "the service worker", ()
     await it.context.setOffline(false);
   });
 
-  test("a site whose servers do not say who asks keeps what it has and mints nothing", async () => {
+  test("keeps an id and mints none if the site does not name the client's country", async () => {
     site.client = null;
     const it = await open();
     expect((await it.fetch("/page")).body).toContain("/page");
@@ -263,7 +263,7 @@ describe.skipIf(noChromium !== undefined)(noChromium ?? "the service worker", ()
     );
   });
 
-  test("a graph that the browser threw away comes back for the cookie that it kept", async () => {
+  test("restores the graph entry of a kept cookie after the browser has removed the graph", async () => {
     const it = await open();
     const id = await minted(it);
     await it.page.evaluate(
@@ -281,7 +281,7 @@ describe.skipIf(noChromium !== undefined)(noChromium ?? "the service worker", ()
     expect(await it.cookie()).toBe(id);
   });
 
-  test("the visitor deletes their identity", async () => {
+  test("deletes the identity on the visitor's request", async () => {
     const it = await open();
     const id = await minted(it);
     expect((await it.fetch("/_ts/api/v1/identity", { method: "DELETE" })).status).toBe(204);
@@ -291,7 +291,7 @@ describe.skipIf(noChromium !== undefined)(noChromium ?? "the service worker", ()
     expect(await it.page.evaluate(() => caches.keys())).toEqual([]);
   });
 
-  test("pages come as they are: redirects, streams, errors, forms; what they are made of is left alone", async () => {
+  test("passes redirects, streams, errors and forms unchanged, and ignores subresources", async () => {
     const it = await open();
     await minted(it);
     await it.page.goto(`${site.url}/moved`);
@@ -326,7 +326,7 @@ describe.skipIf(noChromium !== undefined)(noChromium ?? "the service worker", ()
     expect(site.asked).toContain("/_ts/admin/partners");
   });
 
-  test("a redirect that is a first visit mints all the same", async () => {
+  test("mints an id on a first visit that is a redirect", async () => {
     site.client = { ip: "203.0.113.7", country: null };
     const it = await open();
     site.client = JAPAN;
@@ -335,14 +335,14 @@ describe.skipIf(noChromium !== undefined)(noChromium ?? "the service worker", ()
     expect(await minted(it)).toMatch(ID);
   });
 
-  test("without room for it an answer is given all the same, and what can be made anew is removed", async () => {
+  test("answers without free storage, and removes its caches", async () => {
     const it = await open();
     await minted(it);
     await it.fetch("/identify");
     expect(await it.page.evaluate(() => caches.keys())).toEqual(["millrace-identify-v1"]);
     const session = await it.context.newCDPSession(it.page);
     await session.send("Storage.overrideQuotaForOrigin", { origin: site.url, quotaSize: 1 });
-    // Another answer than the one that is kept.
+    // A different answer than the cached one.
     await it.context.addCookies([{ name: "us_privacy", value: "1YNN", url: site.url }]);
     expect((await it.fetch("/identify")).status).toBe(200);
     await eventually("the removal", async () =>
@@ -351,7 +351,7 @@ describe.skipIf(noChromium !== undefined)(noChromium ?? "the service worker", ()
     expect((await it.fetch("/page")).status).toBe(200);
   });
 
-  test("a browser that keeps nothing for the site shows its pages all the same", async () => {
+  test("passes pages on if the browser stores nothing for the site", async () => {
     const broken = `Object.defineProperty(self, "indexedDB", { value: { open() { throw new Error("refused"); } } });`;
     site.script(`${broken}\n${site.bundle.code}`);
     const it = await open();
@@ -364,7 +364,7 @@ describe.skipIf(noChromium !== undefined)(noChromium ?? "the service worker", ()
     site.script(site.bundle.code);
   });
 
-  test("a browser that lets no service worker at its cookies is left alone", async () => {
+  test("does nothing in a browser whose service workers cannot read cookies", async () => {
     site.script(`Object.defineProperty(self, "cookieStore", { value: undefined });\n${site.bundle.code}`);
     const it = await open();
     expect((await it.fetch("/page")).body).toBe("<p>/page</p>");
@@ -374,7 +374,7 @@ describe.skipIf(noChromium !== undefined)(noChromium ?? "the service worker", ()
     site.script(site.bundle.code);
   });
 
-  test("is below 150 KB compressed, with nothing of other hosts, of the command line, or of the tests", () => {
+  test("is smaller than 150 KB compressed, with no file of other hosts, the command line or the tests", () => {
     expect(site.bundle.gzipBytes).toBeLessThan(150_000);
     const ours = (path: string) => !/^(test\/node_modules\/workbox-core\/|virtual:)/.test(path);
     const { inputs } = site.bundle;
@@ -382,7 +382,7 @@ describe.skipIf(noChromium !== undefined)(noChromium ?? "the service worker", ()
     expect(foreignInputs(inputs.filter(ours), "browser", [], ["indexeddb", "store", "expiry"])).toEqual([]);
   });
 
-  test("caches of other versions are removed, other people's are not", async () => {
+  test("removes caches of other versions, and not those of other software", async () => {
     const it = await open();
     await it.page.evaluate(() =>
       Promise.all(["millrace-identify-v0", "theirs"].map((name) => caches.open(name))),

@@ -1,22 +1,28 @@
 /**
- * Streams that are quiet for longer than the clocks of runtimes and balancers, through `millrace serve` on Node, Bun and Deno at
- * the same time: an event stream and a WebSocket that say nothing for some minutes, and a kept connection that is used again
- * after 65 s. Argument: the minutes of quiet; without it, six. Ends with 1 if any of them was cut.
+ * Streams that are idle for longer than the timeouts of runtimes and load balancers, through `millrace serve` on Node, Bun
+ * and Deno at the same time: an event stream and a WebSocket without data for some minutes, and a kept connection that is
+ * used again after 65 s. Writes test/results/quiet.json. The exit code is 1 if one of them was cut.
  * @module
  */
 import { once } from "node:events";
+import { mkdirSync, writeFileSync } from "node:fs";
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
+import { join } from "node:path";
 import process from "node:process";
+import { provenanceHere } from "../bench/provenance.ts";
 import { answersOf, open } from "../support/raw-http.ts";
 import { serveSite } from "../support/site-server.ts";
-import { type ProcessRuntime, runtimes } from "../support/spawn.ts";
+import { type ProcessRuntime, root, runtimes } from "../support/spawn.ts";
+import { readToolOptions } from "../support/tool-options.ts";
 
-const minutes = Number(process.argv[2] ?? 6);
-if (!(minutes > 0)) {
-  console.error("quiet: the argument is a number of minutes");
-  process.exit(2);
-}
+const {
+  values: { minutes },
+} = readToolOptions({
+  name: "quiet",
+  summary: "Checks that no runtime cuts a stream, a WebSocket or a kept connection that is idle for minutes.",
+  options: { minutes: { default: 6, summary: "duration of the silence" } },
+});
 const quietMs = minutes * 60_000;
 const KEPT_MS = Math.min(65_000, quietMs);
 const wait = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms));
@@ -36,7 +42,7 @@ site.listen(0, "127.0.0.1");
 await once(site, "listening");
 const origin = `http://127.0.0.1:${(site.address() as AddressInfo).port}`;
 
-/** What was cut on one runtime. */
+/** The streams that one runtime cut. */
 async function faultsOn(runtime: ProcessRuntime): Promise<string[]> {
   const server = await serveSite(runtime, origin);
   const where = { host: "127.0.0.1", port: server.port };
@@ -85,7 +91,14 @@ const names = Object.keys(runtimes) as ProcessRuntime[];
 const faults = await Promise.all(names.map(faultsOn));
 for (const [i, cut] of faults.entries()) {
   console.log(
-    `${names[i]}: ${cut.length === 0 ? `quiet for ${minutes} minutes, nothing was cut` : `cut: ${cut.join(", ")}`}`,
+    `${names[i]}: ${cut.length === 0 ? `idle for ${minutes} minutes, nothing was cut` : `cut: ${cut.join(", ")}`}`,
   );
 }
+const results = {
+  provenance: provenanceHere(),
+  minutes,
+  cut: Object.fromEntries(names.map((name, i) => [name, faults[i]])),
+};
+mkdirSync(join(root, "test/results"), { recursive: true });
+writeFileSync(join(root, "test/results/quiet.json"), `${JSON.stringify(results, null, 2)}\n`);
 process.exit(faults.some((cut) => cut.length > 0) ? 1 : 0);

@@ -6,28 +6,28 @@
  *   npm run simulate:sync [-- --identifiers 100000 --domains 1000 --minutes 60]
  * @module
  */
-import { parseArgs } from "node:util";
 import { createMetrics } from "../../runtime/observe/metrics.ts";
 import type { SyncContext } from "../../runtime/sync/context.ts";
 import { SyncEngine } from "../../runtime/sync/engine.ts";
 import { RateLimited } from "../../runtime/sync/rate-limited.ts";
 import { DELAYS_MS } from "../../runtime/sync/schedule.ts";
+import { readToolOptions } from "../support/tool-options.ts";
 import { hotPathLimiter } from "../unit/runtime/sync/hot-path-limiter.ts";
 import { VirtualClock } from "../unit/runtime/sync/virtual-clock.ts";
 import { measureCost } from "./sync-cost.ts";
 import { quiet } from "./sync-quiet.ts";
 
-const { values } = parseArgs({
+const { values } = readToolOptions({
+  name: "simulate:sync",
+  summary: "Runs the sync engine in virtual time and prints its work, its speed and its memory.",
   options: {
-    identifiers: { type: "string", default: "100000" },
-    domains: { type: "string", default: "1000" },
-    minutes: { type: "string", default: "60" },
-    seed: { type: "string", default: "1" },
+    identifiers: { default: 100_000, summary: "number of identifiers" },
+    domains: { default: 1000, summary: "number of domains" },
+    minutes: { default: 60, summary: "virtual time" },
+    seed: { default: 1, summary: "seed of the random numbers" },
   },
 });
-const IDENTIFIERS = Number(values.identifiers);
-const DOMAINS = Number(values.domains);
-const MINUTES = Number(values.minutes);
+const { identifiers: IDENTIFIERS, domains: DOMAINS, minutes: MINUTES } = values;
 const LIMITS = { maxConcurrent: 5, maxPerMinute: 30 };
 
 /** Numbers that look random and are the same every time (mulberry32). */
@@ -41,7 +41,7 @@ function dice(seed: number): () => number {
   };
 }
 
-const random = dice(Number(values.seed));
+const random = dice(values.seed);
 const clock = new VirtualClock();
 const collect = globalThis.gc ?? (() => {});
 const heapMiB = () => {

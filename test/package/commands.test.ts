@@ -9,8 +9,8 @@ import { tmpdir } from "node:os";
 import { delimiter, dirname, join } from "node:path";
 import { afterAll, describe, expect, test } from "vitest";
 import { readPage } from "../support/markdown.ts";
-import { startProgram } from "../support/program.ts";
 import { root, runtimes } from "../support/spawn.ts";
+import { startProgram } from "../support/start-program.ts";
 
 const TIMEOUT_MS = 300_000;
 const folder = mkdtempSync(join(tmpdir(), "millrace-commands-"));

@@ -6,7 +6,7 @@ import { root, runtimes } from "../support/spawn.ts";
 
 const TIMEOUT_MS = 120_000;
 
-test("JSR would take the package as deno.json describes it, with the built WebAssembly and without the tests", () => {
+test("JSR accepts the package of deno.json, with the built WebAssembly and without the tests", () => {
   const { status, stderr, stdout } = spawnSync(
     runtimes.deno[0],
     // Types are checked by the project's own compiler; inferred ones are what JSR calls slow.

@@ -37,7 +37,7 @@ import { Hono } from "hono";
 const options = {
   publisher: { domain: "publisher.example" },
   store: "memory:",
-  ec: { passphrases: ["publisher-chosen-secret"] },
+  passphrases: ["publisher-chosen-secret"],
   client: { ipHeader: "x-ip", countryHeader: "x-country", regionHeader: null },
 };
 const visit = () => new Request("http://publisher.example/", { headers: { "x-ip": "203.0.113.1", "x-country": "JP" } });
@@ -64,7 +64,6 @@ const EXPECTED = [
 ].join("\n");
 
 beforeAll(() => {
-  run(process.execPath, [join(root, "scripts/package.ts")], root);
   const own = JSON.parse(readFileSync(join(root, "package.json"), "utf8"));
   const tarballs = [".", ...Object.keys(own.dependencies).map((name) => `./node_modules/${name}`)].map(pack);
   writeFileSync(join(folder, "package.json"), "{}");
@@ -79,11 +78,14 @@ afterAll(() => rmSync(folder, { recursive: true, force: true }));
 describe.each(Object.keys(runtimes) as ProcessRuntime[])("the packed package on %s", (runtime) => {
   const [command, ...first] = runtimes[runtime];
 
-  test.each(["millrace", `millrace/${runtime}`, "millrace/web"])("%s embeds in three lines", (subpath) => {
-    const script = `embed-${runtime}-${subpath.replace("/", "-")}.mjs`;
-    writeFileSync(join(app, script), EMBEDDING.replace("SUBPATH", subpath));
-    expect(run(command, [...first, script], app)).toBe(EXPECTED);
-  });
+  test.each(["millrace", `millrace/${runtime}`, "millrace/web"])(
+    "%s can be embedded with three lines",
+    (subpath) => {
+      const script = `embed-${runtime}-${subpath.replace("/", "-")}.mjs`;
+      writeFileSync(join(app, script), EMBEDDING.replace("SUBPATH", subpath));
+      expect(run(command, [...first, script], app)).toBe(EXPECTED);
+    },
+  );
 
   test("every export loads", () => {
     const { exports } = JSON.parse(readFileSync(join(app, "node_modules/millrace/package.json"), "utf8"));
@@ -102,7 +104,7 @@ describe.each(Object.keys(runtimes) as ProcessRuntime[])("the packed package on 
 });
 
 test.each(Object.keys(runtimes) as ProcessRuntime[])(
-  "a store on Redis without the client library says on %s what to install",
+  "a Redis store without its client library names the package to install on %s",
   (runtime) => {
     const [command, ...first] = runtimes[runtime];
     const script = `redis-${runtime}.mjs`;
@@ -123,7 +125,7 @@ test("the command line runs from the package", () => {
   expect(run(process.execPath, [millrace, "--version"], app)).toMatch(/^\S*\d+\.\d+\.\d+\n$/);
 });
 
-test("the demonstration runs from the package, with every file that its pages name", async () => {
+test("the demonstration runs from the package, with each file of its pages", async () => {
   const millrace = join(app, "node_modules/millrace/dist/worker/cli/main.js");
   const server = await spawnServer("node", [millrace, "serve", "--demo-if-unconfigured"], {
     MILLRACE_LISTEN_PORT: "0",
@@ -147,7 +149,7 @@ test("the demonstration runs from the package, with every file that its pages na
   }
 });
 
-test("it carries compiled code, types and WebAssembly, and neither tests nor sources", () => {
+test("contains compiled code, types and WebAssembly, and neither tests nor sources", () => {
   const files = readdirSync(join(app, "node_modules/millrace"), { recursive: true, encoding: "utf8" });
   expect(files).toContain("dist/wasm/built/simd.wasm");
   expect(files).toContain("dist/worker/entries/node.d.ts");
@@ -156,16 +158,16 @@ test("it carries compiled code, types and WebAssembly, and neither tests nor sou
   expect(files.filter((file) => file.startsWith("test") || /(?<!\.d)\.ts$/.test(file))).toEqual([]);
 });
 
-test("its types serve a strict consumer", () => {
+test("its types compile in a strict project", () => {
   writeFileSync(
     join(app, "consumer.ts"),
     `import { edgeCookie } from "millrace";
-const fetch = edgeCookie({ publisher: { domain: "publisher.example" }, ec: { passphrases: ["a long secret"] } })(
+const fetch = edgeCookie({ publisher: { domain: "publisher.example" }, passphrases: ["a long secret"] })(
   () => new Response("hello"),
 );
 export default { fetch };
 // @ts-expect-error: a publisher has a domain
-edgeCookie({ publisher: {}, ec: { passphrases: ["a long secret"] } });
+edgeCookie({ publisher: {}, passphrases: ["a long secret"] });
 `,
   );
   const tsc = join(root, "test/node_modules/typescript/bin/tsc");

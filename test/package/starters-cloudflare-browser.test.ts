@@ -7,20 +7,18 @@ import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { build } from "esbuild";
-import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { afterAll, describe, expect, test } from "vitest";
 import { eventually } from "../runtimes/target.ts";
 import { launchChromium, noChromium } from "../support/chromium.ts";
 import { startOrigin } from "../support/origin.ts";
-import { startProgram } from "../support/program.ts";
 import { root } from "../support/spawn.ts";
-import { buildPackage, unpackStarter } from "../support/starter.ts";
+import { startProgram } from "../support/start-program.ts";
+import { unpackStarter } from "../support/starter.ts";
 import { runWorker } from "../support/workerd.ts";
 
 const TIMEOUT_MS = 120_000;
 const ID = /^[0-9a-f]{64}\.[0-9A-Za-z]{6}$/;
 const folder = mkdtempSync(join(tmpdir(), "millrace-starters-"));
-
-beforeAll(buildPackage, TIMEOUT_MS);
 
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 

@@ -6,10 +6,10 @@ import { execFileSync } from "node:child_process";
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { type Program, startProgram } from "../support/program.ts";
+import { afterAll, describe, expect, test } from "vitest";
 import { type ProcessRuntime, root, runtimes } from "../support/spawn.ts";
-import { buildPackage, unpackStarter } from "../support/starter.ts";
+import { type RunningProgram, startProgram } from "../support/start-program.ts";
+import { unpackStarter } from "../support/starter.ts";
 
 const TIMEOUT_MS = 120_000;
 const folder = mkdtempSync(join(tmpdir(), "millrace-starters-"));
@@ -43,8 +43,6 @@ function makePassphrase(runtime: ProcessRuntime): string {
   return secret;
 }
 
-beforeAll(buildPackage, TIMEOUT_MS);
-
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
 describe.each(Object.keys(runtimes) as ProcessRuntime[])("%s", (runtime) => {
@@ -70,7 +68,7 @@ describe.each(Object.keys(runtimes) as ProcessRuntime[])("%s", (runtime) => {
         });
 
       /** Starts the starter, runs `visit`, and ends the starter. */
-      const whileServing = async <T>(visit: (server: Program) => Promise<T>): Promise<T> => {
+      const whileServing = async <T>(visit: (server: RunningProgram) => Promise<T>): Promise<T> => {
         const server = await start();
         try {
           return await visit(server);
@@ -91,7 +89,7 @@ describe.each(Object.keys(runtimes) as ProcessRuntime[])("%s", (runtime) => {
         return id;
       });
 
-      await whileServing(async ({ url, log }) => {
+      await whileServing(async ({ url, all }) => {
         const headers = { "x-country": "JP", cookie: `ts-ec=${id}` };
         const again = await fetch(url, { headers });
         expect([await again.text(), again.headers.getSetCookie()]).toEqual([`your id: ${id}\n`, []]);
@@ -99,7 +97,7 @@ describe.each(Object.keys(runtimes) as ProcessRuntime[])("%s", (runtime) => {
         expect([known.status, (await known.json()).ec]).toEqual([200, id]);
         const health = await fetch(`${url}/_ts/ready`);
         expect([health.status, await health.json()]).toEqual([200, { status: "ok" }]);
-        expect(log()).not.toMatch(/"level":"(warn|error)"/);
+        expect(all()).not.toMatch(/"level":"(warn|error)"/);
       });
     },
     TIMEOUT_MS,

@@ -9,9 +9,9 @@ import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { findViceroy } from "../../scripts/viceroy.ts";
 import { type Origin, startOrigin } from "../support/origin.ts";
-import { startProgram } from "../support/program.ts";
 import { root } from "../support/spawn.ts";
-import { buildPackage, unpackStarter } from "../support/starter.ts";
+import { startProgram } from "../support/start-program.ts";
+import { unpackStarter } from "../support/starter.ts";
 
 const TIMEOUT_MS = 300_000;
 const folder = mkdtempSync(join(tmpdir(), "millrace-starters-"));
@@ -21,8 +21,6 @@ function build(starter: string, command: string, args: string[]): void {
   const bin = join(root, "test/node_modules", command);
   execFileSync(process.execPath, [bin, ...args], { cwd: starter, timeout: TIMEOUT_MS, stdio: "pipe" });
 }
-
-beforeAll(buildPackage, TIMEOUT_MS);
 
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 

@@ -4,7 +4,8 @@ import { join } from "node:path";
 import { afterAll, beforeAll, describe } from "vitest";
 import { configFile } from "../support/config-file.ts";
 import { type Origin, startOrigin } from "../support/origin.ts";
-import { type ProcessRuntime, type Spawned, spawnServer } from "../support/spawn.ts";
+import { type ProcessRuntime, spawnServer } from "../support/spawn.ts";
+import type { RunningProgram } from "../support/start-program.ts";
 import { blackBox } from "./black-box.ts";
 import { scenarioConfig, type Target, targetOf } from "./target.ts";
 
@@ -13,7 +14,7 @@ const processes: ProcessRuntime[] = ["node", "bun", "deno"];
 describe.each(processes)("black box on %s", (runtime) => {
   const folder = mkdtempSync(join(tmpdir(), "millrace-"));
   let origin: Origin;
-  let server: Spawned;
+  let server: RunningProgram;
   let target: Target;
 
   beforeAll(async () => {

@@ -4,7 +4,7 @@ import { scenarios } from "./scenarios.ts";
 import type { Target } from "./target.ts";
 
 /**
- * Makes a test of every scenario that a runtime can have. To be called inside a suite called `black box on <runtime>`:
+ * Makes a test of each scenario that can run on a runtime. Call it inside a suite with the name `black box on <runtime>`:
  * the table at the end of a run is read off these names.
  * @param isWanted leaves scenarios to another call.
  * @param timeoutMs where a scenario may take longer than elsewhere.

@@ -40,7 +40,7 @@ describe("contract suites on cloudflare", () => {
     expect(await ask(`/${number}`)).toEqual({ name, fault: null });
   });
 
-  test("requests that write to one entry at once lose nothing, and a restart loses nothing of it", async () => {
+  test("concurrent requests that update one entry lose no update, also across a restart", async () => {
     const members = Array.from({ length: 200 }, (_, n) => `${n}`);
     await Promise.all(members.map((member) => ask(`/add?member=${member}`)));
     expect((await ask("/members")).toSorted()).toEqual(members.toSorted());
@@ -49,7 +49,7 @@ describe("contract suites on cloudflare", () => {
     expect((await ask("/members")).toSorted()).toEqual(members.toSorted());
   });
 
-  test("an alarm removes what has ended, once an hour, as long as there is something that will", async () => {
+  test("an alarm removes expired entries once an hour while there are entries that expire", async () => {
     const hour = 3_600_000;
     expect(await ask("/sweep")).toEqual([
       { rows: 0, alarmInMs: null },

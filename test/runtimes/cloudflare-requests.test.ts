@@ -1,5 +1,5 @@
 /**
- * On Cloudflare whatever a request begins ends with it, and nobody else may touch it. What requests of one isolate share
+ * On Cloudflare, I/O belongs to the request that started it and ends with it. What requests of one isolate share
  * must survive the end of any of them.
  * @module
  */
@@ -11,7 +11,7 @@ import { startWorker, type Worker } from "../support/workerd.ts";
 import { newcomer } from "./scenarios/identity.ts";
 import { admin, eventually, scenarioConfig, type Target, targetOf } from "./target.ts";
 
-/** A service whose objects take as long as `/objects?ms=` says; a negative number is for ever. */
+/** A service whose objects take the time of `/objects?ms=`; with a negative number they hang. */
 const entry = (config: object) => `
   import { Millrace, serve } from "./worker/entries/cloudflare.ts";
   let ms = 0;
@@ -70,7 +70,7 @@ describe("requests on cloudflare", () => {
     expect(ids).toMatchObject({ first: { uid: "uid-of-first" }, second: { uid: "uid-of-second" } });
   };
 
-  test("a client that goes away in the middle of a write takes nobody's write with it", async () => {
+  test("a client that disconnects during a write cancels no other client's write", async () => {
     const { id, visitor } = await newcomer(target);
     const headers = { "x-test-ip": visitor.ip!, "x-test-country": "JP", cookie: `ts-ec=${id}` };
     const before = await objectCalls();
@@ -84,14 +84,14 @@ describe("requests on cloudflare", () => {
     await eventually("a call of an object", async () => ((await objectCalls()) > before ? true : undefined));
     leaving.abort();
     await expect(left).rejects.toThrow(/abort/);
-    // What comes next for this id is gathered behind it.
+    // The next writes for this id are grouped after it.
     const next = target.visit(visitor, { path: pixel("second") });
     await objectsTake(0);
     await next;
     await bothIn(id);
   });
 
-  test("a write that outlives its answer is made, and the next one after it", async () => {
+  test("a write that is pending at the end of its response completes, and so does the next one", async () => {
     const { id, visitor } = await newcomer(target);
     await objectsTake(1500);
     const answer = await target.visit(visitor, { path: pixel("first") });
@@ -102,7 +102,7 @@ describe("requests on cloudflare", () => {
     await bothIn(id);
   });
 
-  test("objects that hang are left after a while, and nothing waits for them any more", async () => {
+  test("a hanging object is abandoned after a timeout, and later requests do not wait for it", async () => {
     const { id, visitor } = await newcomer(target);
     await objectsTake(-1);
     const degraded = await target.visit(visitor, { path: "/identify" });
@@ -124,7 +124,7 @@ describe("requests on cloudflare", () => {
     expect((await target.entry(id))?.ids.after?.uid).toBe("uid-of-after");
   });
 
-  test("nothing that one request made is touched by another", () => {
+  test("no request uses an I/O object of another request", () => {
     expect(worker.log()).not.toMatch(/different request|code had hung|will never/i);
   });
 });

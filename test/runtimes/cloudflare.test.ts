@@ -41,7 +41,7 @@ describe("black box on cloudflare", () => {
 
   blackBox("cloudflare", () => target);
 
-  test("health, metrics for the operator, and a plain 404 for what is not there", async () => {
+  test("health answers 200, metrics need the operator's token, unknown paths answer 404", async () => {
     for (const path of ["/_ts/health", "/_ts/ready"]) {
       expect(await target.visit({}, { path })).toMatchObject({ status: 200, body: '{"status":"ok"}' });
     }
@@ -59,12 +59,12 @@ describe("the bundle", () => {
     made = await bundle({ entry: "worker/entries/cloudflare.ts", platform: "cloudflare" });
   });
 
-  test("is below 150 KB compressed, the kernels included", () => {
+  test("is smaller than 150 KB compressed, with the kernels", () => {
     const kernels = gzipSync(readFileSync(join(root, "wasm/built/simd.wasm"))).byteLength;
     expect(made.gzipBytes + kernels).toBeLessThan(150_000);
   });
 
-  test("has nothing of other hosts, of the command line, or of the tests", () => {
+  test("contains no file of other hosts, the command line or the tests", () => {
     expect(made.inputs).toContain("worker/entries/cloudflare.ts");
     expect(foreignInputs(made.inputs, "cloudflare", ["event-host"], ["durable-object", "expiry"])).toEqual(
       [],
@@ -72,7 +72,7 @@ describe("the bundle", () => {
   });
 });
 
-describe("who asks, as Cloudflare tells it", () => {
+describe("the client as Cloudflare describes it", () => {
   let worker: Worker;
 
   beforeAll(async () => {
@@ -94,7 +94,7 @@ describe("who asks, as Cloudflare tells it", () => {
     return { ...JSON.parse(answer.body), id: answer.id?.slice(0, 64) ?? null };
   };
 
-  test("its address mints, its country and region decide", async () => {
+  test("its address is the input of the id, its country and region select the consent rules", async () => {
     const [v4, v6] = [expectedHash("203.0.113.7"), expectedHash("20010db800770001")];
     expect(await ask("203.0.113.7", { country: "JP" })).toMatchObject({
       ip: "203.0.113.7",
@@ -112,17 +112,17 @@ describe("who asks, as Cloudflare tells it", () => {
     expect(await ask("203.0.113.7", { country: "FR" })).toMatchObject({ country: "FR", id: null });
   });
 
-  test.each(["XX", "T1"])("%s is nowhere, and nowhere nobody gets an id", async (country) => {
+  test.each(["XX", "T1"])("%s is an unknown country, in which no id is minted", async (country) => {
     const nowhere = { ip: "203.0.113.7", country: null, region: null, id: null };
     expect(await ask("203.0.113.7", { country, regionCode: "NY" })).toEqual(nowhere);
   });
 
-  test("without a word from Cloudflare neither is known", async () => {
+  test("without Cloudflare's fields, address and country are unknown", async () => {
     expect(JSON.parse(await worker.read("/"))).toEqual({ ip: null, country: null, region: null });
   });
 });
 
-test("compressed pages come byte for byte", async () => {
+test("a compressed page is passed on unchanged", async () => {
   const page = gzipSync("hello ".repeat(1000));
   const origin = createServer((_request, response) => {
     response.writeHead(200, { "content-encoding": "gzip", "content-type": "text/plain" }).end(page);
@@ -150,7 +150,7 @@ test("compressed pages come byte for byte", async () => {
   }
 });
 
-test("a Worker without the objects, or with a configuration that has a fault, says so", async () => {
+test("a Worker without the binding, or with an invalid configuration, reports the fault", async () => {
   const answer = async (config: object) => {
     const worker = await startWorker({
       entry: `

@@ -18,13 +18,13 @@ const isRunning = (pid: number) => {
 };
 
 test.skipIf(noRedis !== undefined)(
-  "npm run cluster: two share an identity, one dies and comes back, all end",
+  "npm run cluster starts two processes that share identities, restarts one that is killed, and ends all",
   async () => {
     const cluster = await spawnServer("node", ["scripts/cluster/main.ts"], { MILLRACE_LISTEN_PORT: "0" });
     try {
       const pids = () =>
         [...cluster.log().matchAll(/(?:process id|kill -STOP) (\d+)/g)].map((match) => Number(match[1]));
-      /** Who answered, and what the answer says. */
+      /** The process that answered, and its answer. */
       const identify = async (id: string): Promise<[string, unknown]> => {
         const headers: [string, string][] = [["cookie", `ts-ec=${id}`]];
         const answer = await visit(cluster.url, { path: "/identify", headers });

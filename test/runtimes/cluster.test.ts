@@ -1,5 +1,5 @@
 /**
- * Two processes on one Redis: one identity graph, one set of limits, and what is left when one of them is killed.
+ * Two processes on one Redis share an identity graph and limits, and survive the death of one.
  * @module
  */
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
@@ -9,13 +9,14 @@ import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { configFile } from "../support/config-file.ts";
 import { type Origin, startOrigin } from "../support/origin.ts";
 import {
-  type Behaviour,
   behaviours,
   type PartnerServer,
+  type ServerBehavior,
   startPartnerServer,
 } from "../support/partner-server.ts";
 import { noRedis, type RedisServer, startRedis } from "../support/redis.ts";
-import { type ProcessRuntime, runtimes, type Spawned, spawnServer } from "../support/spawn.ts";
+import { type ProcessRuntime, runtimes, spawnServer } from "../support/spawn.ts";
+import type { RunningProgram } from "../support/start-program.ts";
 import {
   ecCookieOf,
   eventually,
@@ -26,29 +27,29 @@ import {
   type Visitor,
 } from "./target.ts";
 
-/** How many visitors come before one process is killed, as many after that, and as many after it was replaced. */
+/** Number of visitors in each of three phases: before one process is killed, after that, and after its replacement. */
 const VISITORS: Record<ProcessRuntime, number> = { node: 250, bun: 80, deno: 80 };
-/** How many come at the same time. */
+/** Number of concurrent visitors. */
 const AT_ONCE = 12;
-/** What the partners bear. */
+/** Limits of the partners. */
 const PER_HOUR = 10;
 const PER_MINUTE = 15;
 /**
- * A start is counted before its call is made, and a call that has not arrived 5 s later is given up: whatever else is slow,
- * this long no more than a minute's starts arrive, in milliseconds.
+ * A start is counted before its call, and a call times out after 5 s. So in this time, in milliseconds, no more than a
+ * minute's starts can arrive.
  */
 const SURE_WINDOW_MS = 60_000 - 5_000 - 1_000;
-/** A response waits for the entry that it gave an id to for 250 ms; one that came sooner has had it written. */
+/** A response waits up to 250 ms for the write of a new id; a faster one has it written. */
 const WRITTEN_BEFORE_MS = 250;
 const BATCH_KEY = "the-key-of-the-partner-who-uploads";
 const RETURN = "https://partner.example/back";
 
-/** A partner's server that notes when each pull arrived. */
+/** A partner's server that records the time of each pull. */
 interface Partner extends PartnerServer {
   arrivedMs: number[];
 }
 
-async function startPartner(behave: Behaviour): Promise<Partner> {
+async function startPartner(behave: ServerBehavior): Promise<Partner> {
   const arrivedMs: number[] = [];
   const server = await startPartnerServer((response, pull, n) => {
     arrivedMs.push(performance.now());
@@ -67,7 +68,7 @@ const puller = (id: string, server: PartnerServer, fields: object) => ({
 });
 
 let addresses = 0;
-/** An address that no other visitor has. */
+/** A new address. */
 const freshIp = () => `198.19.${++addresses >> 8}.${addresses & 255}`;
 
 async function newcomer(target: Target, ip: string): Promise<{ id: string; visitor: Visitor; ms: number }> {
@@ -78,7 +79,7 @@ async function newcomer(target: Target, ip: string): Promise<{ id: string; visit
   return { id, visitor: { ip, country: "JP", cookies: [["ts-ec", id]] }, ms };
 }
 
-/** What a metric comes to over several processes; of the labels given only. */
+/** The sum of a metric over several processes, for the given labels. */
 async function total(targets: readonly Target[], name: string, ...labels: string[]): Promise<number> {
   let sum = 0;
   for (const target of targets) {
@@ -92,10 +93,10 @@ async function total(targets: readonly Target[], name: string, ...labels: string
   return sum;
 }
 
-/** What was acknowledged: ids that are to be in the graph, and with them the partners' ids. */
+/** The acknowledged writes: ids that the graph must have, with the partners' ids. */
 type Ledger = Map<string, Record<string, string>>;
 
-/** A visitor comes, a pixel brings one partner's id, an upload another's; what is acknowledged goes into the ledger. */
+/** Makes a visit, a pixel sync and an upload, and records what was acknowledged. */
 async function live(target: Target, ip: string, ledger: Ledger): Promise<void> {
   const { id, visitor, ms } = await newcomer(target, ip);
   const uids: Record<string, string> = {};
@@ -132,12 +133,12 @@ describe.skipIf(noRedis !== undefined)(noRedis ?? "two processes on one Redis", 
     let origin: Origin;
     let hourly: Partner;
     let minutely: Partner;
-    let servers: Spawned[];
+    let servers: RunningProgram[];
     let targets: Target[];
 
     const start = () =>
       spawnServer(runtime, ["worker/cli/main.ts", "serve", "--config", join(folder, "config.json")]);
-    const target = ({ url, log }: Spawned) => targetOf(runtime, url, origin, log);
+    const target = ({ url, log }: RunningProgram) => targetOf(runtime, url, origin, log);
 
     beforeAll(async () => {
       folder = mkdtempSync(join(tmpdir(), "millrace-cluster-"));
@@ -170,7 +171,7 @@ describe.skipIf(noRedis !== undefined)(noRedis ?? "two processes on one Redis", 
       rmSync(folder, { recursive: true, force: true });
     });
 
-    /** Whatever came so far: no limit was exceeded by the processes together. */
+    /** Checks that the processes together have exceeded no limit. */
     function noLimitExceeded(): void {
       const perHash = new Map<string, number>();
       for (const { ecHash } of hourly.pulls) perHash.set(ecHash, (perHash.get(ecHash) ?? 0) + 1);
@@ -181,7 +182,7 @@ describe.skipIf(noRedis !== undefined)(noRedis ?? "two processes on one Redis", 
       }
     }
 
-    test("what one learns the other knows, and what one forgets", async () => {
+    test("an id that one process stores or deletes is stored or deleted for both", async () => {
       const [one, other] = targets as [Target, Target];
       const { id, visitor } = await newcomer(one, freshIp());
       await eventually("the pulled id", async () => (await other.entry(id))?.ids.hourly);
@@ -192,7 +193,7 @@ describe.skipIf(noRedis !== undefined)(noRedis ?? "two processes on one Redis", 
       expect(await one.entry(id)).toMatchObject({ consent: { ok: false }, ids: {} });
     });
 
-    test("a partner's limit for an id holds for both together, to the last pull", async () => {
+    test("a partner's limit for an id counts the pulls of both processes exactly", async () => {
       const ip = freshIp();
       const visits = 3 * PER_HOUR;
       const limited = ['partner="hourly"', 'outcome="rate_limited"'];
@@ -207,12 +208,12 @@ describe.skipIf(noRedis !== undefined)(noRedis ?? "two processes on one Redis", 
       expect(pulls()).toBe(PER_HOUR);
     });
 
-    test("a domain's window is one for both, and is used up", async () => {
+    test("both processes share a domain's window and use it up", async () => {
       await Promise.all(
         Array.from({ length: 3 * PER_MINUTE }, (_, n) => newcomer(targets[n % 2]!, freshIp())),
       );
       await eventually("the window to be full", async () => minutely.pulls.length >= PER_MINUTE || undefined);
-      // Behind its answers: a process may take a while to line its visitors up.
+      // In the background: a process may take a while to queue its visitors.
       await eventually("the others to wait, at both", async () => {
         const queued = await Promise.all(targets.map((at) => total([at], "sync_queue_size")));
         const [one, other] = queued as [number, number];
@@ -222,8 +223,8 @@ describe.skipIf(noRedis !== undefined)(noRedis ?? "two processes on one Redis", 
       noLimitExceeded();
     });
 
-    test("an id is asked for by one of them at a time", async () => {
-      // The window of the other partner is full; this one takes its time, and then knows an id.
+    test("only one process at a time pulls an id", async () => {
+      // The window of the other partner is full; this one answers late, with an id.
       const slow = await startPartner(behaviours.hanging);
       const register = {
         id: "slow",
@@ -265,21 +266,21 @@ describe.skipIf(noRedis !== undefined)(noRedis ?? "two processes on one Redis", 
       }
     });
 
-    test("one is killed under load: nothing acknowledged is lost, no limit is exceeded, another takes its place", async () => {
+    test("a process killed under load loses no acknowledged write, exceeds no limit, and is replaced", async () => {
       const ledger: Ledger = new Map();
-      const crowded = Array.from({ length: 8 }, freshIp);
+      const addresses = Array.from({ length: 8 }, freshIp);
       let come = 0;
-      let doomed: Spawned | null = null;
+      let doomed: RunningProgram | null = null;
 
-      /** Visitors come until so many have been, at once and by turns to the targets. */
-      async function crowd(until: number, at: () => readonly Target[]): Promise<void> {
+      /** Makes concurrent visits to the targets in turn until there were this many. */
+      async function visitUntil(until: number, at: () => readonly Target[]): Promise<void> {
         await Promise.all(
           Array.from({ length: AT_ONCE }, async () => {
             while (come < until) {
               const n = come++;
               const choice = at();
               try {
-                await live(choice[n % choice.length]!, crowded[n % crowded.length]!, ledger);
+                await live(choice[n % choice.length]!, addresses[n % addresses.length]!, ledger);
               } catch (error) {
                 if (doomed === null) throw error;
               }
@@ -289,16 +290,16 @@ describe.skipIf(noRedis !== undefined)(noRedis ?? "two processes on one Redis", 
       }
 
       const many = VISITORS[runtime];
-      const first = crowd(many, () => (doomed === null ? targets : [targets[1]!]));
+      const first = visitUntil(many, () => (doomed === null ? targets : [targets[1]!]));
       await eventually("half of the visitors", async () => come > many / 2 || undefined);
       doomed = servers[0]!;
-      doomed.process.kill("SIGKILL");
+      doomed.kill("SIGKILL");
       await first;
-      await crowd(2 * many, () => [targets[1]!]);
+      await visitUntil(2 * many, () => [targets[1]!]);
       doomed = null;
       servers[0] = await start();
       targets[0] = target(servers[0]);
-      await crowd(3 * many, () => targets);
+      await visitUntil(3 * many, () => targets);
 
       const lost: string[] = [];
       let kept = 0;

@@ -40,7 +40,7 @@ describe("contract suites on deno", () => {
 });
 
 test(
-  "two processes that count in one file of Deno KV lose nothing",
+  "two processes that increment counters in one Deno KV file lose no update",
   async () => {
     const folder = mkdtempSync(join(tmpdir(), "millrace-"));
     try {
@@ -53,7 +53,7 @@ test(
   TIMEOUT_MS,
 );
 
-test("a server on Deno KV has every id that it gave out when it is killed and started again", async () => {
+test("a server on Deno KV that is killed and restarted has each id that it returned", async () => {
   const folder = mkdtempSync(join(tmpdir(), "millrace-"));
   const origin = await startOrigin();
   const config = join(folder, "config.json");
@@ -69,7 +69,7 @@ test("a server on Deno KV has every id that it gave out when it is killed and st
     for (let n = 0; n < 10; n++) {
       const target = targetOf("deno", server.url, origin, server.log);
       const id = ecCookieOf(await target.visit({ ip: `198.51.100.${n}`, country: "JP" }))!.value;
-      // What is in the graph now stays in it.
+      // The entries of the graph must persist from here on.
       if ((await target.entry(id)) !== null) ids.push(id);
     }
     expect(ids.length).toBeGreaterThan(0);

@@ -9,7 +9,7 @@ import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { findViceroy } from "../../scripts/viceroy.ts";
 import { fastlySuites } from "../contract/fastly-suites.ts";
 import { buildFastly, startViceroy } from "../support/fastly.ts";
-import type { Program } from "../support/program.ts";
+import type { RunningProgram } from "../support/start-program.ts";
 
 const suites = fastlySuites(() => {
   throw new Error("the cases run inside Viceroy");
@@ -18,11 +18,11 @@ const cases = suites.flatMap(([suite, list]) => list.map(({ name }) => ({ suite,
 
 describe.skipIf(findViceroy() === null)("contract suites on fastly", () => {
   const folder = mkdtempSync(join(tmpdir(), "millrace-"));
-  let server: Program;
+  let server: RunningProgram;
 
   const ask = async (path: string) => {
     const response = await fetch(`${server.url}${path}`);
-    if (response.status !== 200) throw new Error(`${path}: ${response.status}\n${server.log().slice(-2000)}`);
+    if (response.status !== 200) throw new Error(`${path}: ${response.status}\n${server.all().slice(-2000)}`);
     return response.json();
   };
 
@@ -42,13 +42,13 @@ describe.skipIf(findViceroy() === null)("contract suites on fastly", () => {
     expect(await ask(`/${number}`)).toEqual({ name, fault: null });
   });
 
-  test("instances that write to one entry at once lose nothing", async () => {
+  test("concurrent instances that update one entry lose no update", async () => {
     const members = Array.from({ length: 200 }, (_, n) => `${n}`);
     await Promise.all(members.map((member) => ask(`/add?member=${member}`)));
     expect((await ask("/members")).toSorted()).toEqual(members.toSorted());
   });
 
-  test("Viceroy has no Edge Rate Limiting to speak of: what is counted is not there", async () => {
+  test("Viceroy's Edge Rate Limiting does not count", async () => {
     expect(await ask("/erl")).toBe(0);
   });
 });

@@ -11,7 +11,7 @@ import { findViceroy } from "../../scripts/viceroy.ts";
 import { configFile } from "../support/config-file.ts";
 import { buildFastly, startViceroy } from "../support/fastly.ts";
 import { type Origin, startOrigin } from "../support/origin.ts";
-import type { Program } from "../support/program.ts";
+import type { RunningProgram } from "../support/start-program.ts";
 import { visit } from "../support/visit.ts";
 import { blackBox } from "./black-box.ts";
 import { newcomer } from "./scenarios/identity.ts";
@@ -26,7 +26,7 @@ import {
   targetOf,
 } from "./target.ts";
 
-/** What stands in `fastly.toml` for the service of the scenarios. */
+/** The `fastly.toml` of the scenarios' service. */
 const LOCAL_SERVER = `
 [local_server.kv_stores]
 millrace = [{ key = "made", data = "" }]
@@ -42,7 +42,7 @@ region = "OH"
 describe.skipIf(findViceroy() === null)("black box on fastly", () => {
   const folder = mkdtempSync(join(tmpdir(), "millrace-"));
   let origin: Origin;
-  let server: Program;
+  let server: RunningProgram;
   let target: Target;
 
   beforeAll(async () => {
@@ -55,7 +55,7 @@ describe.skipIf(findViceroy() === null)("black box on fastly", () => {
       folder,
     });
     server = await startViceroy(wasm, folder, LOCAL_SERVER);
-    target = targetOf("fastly", server.url, origin, server.log);
+    target = targetOf("fastly", server.url, origin, server.all);
   }, 300_000);
 
   afterAll(async () => {
@@ -66,7 +66,7 @@ describe.skipIf(findViceroy() === null)("black box on fastly", () => {
 
   blackBox("fastly", () => target);
 
-  test("health, and a plain 404 for what is not there", async () => {
+  test("health answers 200, unknown paths answer 404", async () => {
     const health = await target.visit({}, { path: "/_ts/health" });
     assert.deepEqual([health.status, JSON.parse(health.body)], [200, { status: "ok" }]);
     const ready = await target.visit({}, { path: "/_ts/ready" });
@@ -74,7 +74,7 @@ describe.skipIf(findViceroy() === null)("black box on fastly", () => {
     assert.equal((await target.visit({}, { path: "/_ts/nothing" })).status, 404);
   });
 
-  test("cookie headers as long as Viceroy takes them", async () => {
+  test("accepts cookie headers up to Viceroy's limit", async () => {
     const { id, visitor } = await newcomer(target);
     for (const cookie of [`a=${"x".repeat(14_000)}; ts-ec=${id}`, `${"a=b; ".repeat(2800)}ts-ec=${id}`]) {
       const answer = await target.visit(
@@ -87,11 +87,11 @@ describe.skipIf(findViceroy() === null)("black box on fastly", () => {
   });
 });
 
-describe.skipIf(findViceroy() === null)("what Fastly itself knows and keeps", () => {
+describe.skipIf(findViceroy() === null)("the client, the secrets and the stores of Fastly", () => {
   const folder = mkdtempSync(join(tmpdir(), "millrace-"));
-  let server: Program;
+  let server: RunningProgram;
 
-  /** A service whose site says how many requests its instance has had. */
+  /** A service whose site returns the number of requests of its instance. */
   const build = (config: object) =>
     buildFastly({
       entry: `import { serve } from "./worker/entries/fastly.ts";
@@ -114,33 +114,33 @@ describe.skipIf(findViceroy() === null)("what Fastly itself knows and keeps", ()
     rmSync(folder, { recursive: true, force: true });
   });
 
-  test("address and place, where no header is named for them, and never from one that is not", async () => {
+  test("reads address and country from Fastly unless the configuration names a header, and never from another header", async () => {
     const headers: [string, string][] = [
       ["x-test-ip", "203.0.113.1"],
       ["x-forwarded-for", "203.0.113.1"],
       ["x-test-country", "FR"],
     ];
     const answer = await visit(server.url, { headers });
-    // The local server says that loopback is in Ohio, which has no privacy law of ours.
+    // The local server locates loopback in Ohio, a state without consent rules here.
     assert.equal(ecCookieOf(answer)?.value.slice(0, 64), expectedHash("127.0.0.1"));
     assert.match(answer.body, /^\d 127\.0\.0\.1$/);
   });
 
-  test("as many requests of an instance as were asked for", async () => {
+  test("an instance serves the configured number of requests", async () => {
     const counts: number[] = [];
     for (let n = 0; n < 9; n++) counts.push(Number.parseInt((await visit(server.url, {})).body, 10));
     assert.equal(Math.max(...counts), 3);
     assert.ok(counts.filter((count) => count === 3).length >= 2, `${counts}`);
   });
 
-  test("a fault of the configuration fails the build, named by its field", async () => {
+  test("an invalid configuration fails the build and names the field", async () => {
     const faulty = { ...config, consent: { gdprCountries: ["France"] }, store: "redis://127.0.0.1" };
     await assert.rejects(build(faulty), (error: Error) => /consent\.gdprCountries\[0\]/.test(error.message));
     await assert.rejects(build({ ...config, store: "redis://127.0.0.1" }), /it has fastly-kv:NAME/);
     await assert.rejects(build({ ...config, limiter: "redis://127.0.0.1" }), /it has local.*fastly-erl:NAME/);
   });
 
-  test("a secret that is not there is named in the log, and nothing is served in its place", async () => {
+  test("a missing secret is named in the log, and requests fail", async () => {
     const { wasm } = await build({ ...config, passphrases: [{ secret: "forgotten" }] });
     const without = await startViceroy(wasm, folder, LOCAL_SERVER);
     try {

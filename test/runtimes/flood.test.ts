@@ -1,4 +1,4 @@
-// Safe first, section 4: one client without a credential sends forged ids to /sync.
+// One client without a credential sends forged ids to /sync.
 import { createHash } from "node:crypto";
 import { once } from "node:events";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
@@ -13,7 +13,7 @@ import { type ProcessRuntime, spawnServer } from "../support/spawn.ts";
 const KEY = "the-partner's-key";
 const RETURN = "https://sync.partner.example/";
 const MAX_KEYS = 1000;
-/** Sixty times as many as the table holds. */
+/** Sixty times the capacity of the table. */
 const FORGED = 60_000;
 const AT_ONCE = 64;
 
@@ -23,7 +23,7 @@ interface Got {
   cookies: string[];
 }
 
-/** One request from an address, over connections that are kept. */
+/** One request from an address, on a kept connection. */
 function send(
   agent: Agent,
   base: string,
@@ -57,7 +57,7 @@ function send(
 }
 
 test.each<ProcessRuntime>(["node", "bun", "deno"])(
-  "on %s a flood of forged ids shuts out neither partners nor visitors",
+  "on %s a flood of forged ids blocks neither partners nor visitors",
   async (runtime) => {
     const origin = createServer((_, response) => response.end("the page")).listen(0, "127.0.0.1");
     await once(origin, "listening");
@@ -103,7 +103,7 @@ test.each<ProcessRuntime>(["node", "bun", "deno"])(
           const cookie = `${createHash("sha256").update(String(n)).digest("hex")}.abc123`;
           results.push((await ask(pixel, "192.0.2.66", { cookie })).location);
           if (n % 4000 !== 3999) continue;
-          // While it goes on, and at its end.
+          // During the flood, and at its end.
           expect((await ask("/_ts/api/v1/sync", "203.0.113.5", { upload: [innocent] })).status).toBe(200);
           const { status, location } = await ask(pixel, "198.51.100.7", { cookie: innocent });
           expect([status, location]).toEqual([302, `${RETURN}?ts_synced=1`]);

@@ -5,17 +5,18 @@ import { DatabaseSync } from "node:sqlite";
 import { expect, test } from "vitest";
 import { configFile } from "../support/config-file.ts";
 import { startOrigin } from "../support/origin.ts";
-import { type ProcessRuntime, type Spawned, spawnServer } from "../support/spawn.ts";
+import { type ProcessRuntime, spawnServer } from "../support/spawn.ts";
+import type { RunningProgram } from "../support/start-program.ts";
 import { ecCookieOf, scenarioConfig, targetOf } from "./target.ts";
 
 const KILLS = 3;
-/** Visitors that come at the same time. */
+/** Number of concurrent visitors. */
 const AT_ONCE = 8;
-/** How many answers a server gives before it is killed, among the visits still under way. */
+/** Number of answers before the server is killed, during further visits. */
 const ANSWERS = 60;
 
 test.each<ProcessRuntime>(["node", "bun", "deno"])(
-  "a server on %s that is killed while visitors come has every id that it gave out",
+  "a server on %s that is killed during visits has each id that it returned",
   async (runtime) => {
     const folder = mkdtempSync(join(tmpdir(), "millrace-kill-"));
     const database = join(folder, "graph.db");
@@ -29,7 +30,7 @@ test.each<ProcessRuntime>(["node", "bun", "deno"])(
     );
     const start = () => spawnServer(runtime, ["worker/cli/main.ts", "serve", "--config", config]);
     const given = new Set<string>();
-    let server: Spawned | undefined;
+    let server: RunningProgram | undefined;
     try {
       for (let round = 0; round < KILLS; round++) {
         server = await start();
@@ -46,7 +47,7 @@ test.each<ProcessRuntime>(["node", "bun", "deno"])(
             }
             if (given.size - before >= ANSWERS && !killed) {
               killed = true;
-              server!.process.kill("SIGKILL");
+              server!.kill("SIGKILL");
             }
           }
         });

@@ -1,6 +1,6 @@
 /**
  * The process that `kill.test.ts` kills: writes to a SQLite store without end and reports what was acknowledged, one
- * line each. `PATH write NAME MOST` writes, at most so many times; `PATH dump` shows what is there instead.
+ * line each. `PATH write NAME MOST` makes at most MOST writes; `PATH dump` prints the content of the store.
  * @module
  */
 import { writeSync } from "node:fs";
@@ -9,9 +9,9 @@ import { DatabaseSync } from "node:sqlite";
 import type { Store } from "../../runtime/platform.ts";
 import { sqliteStore } from "../../runtime/stores/sqlite.ts";
 
-/** How many counters there are, each with a writer of its own. */
+/** Number of counters, each with a writer of its own. */
 const COUNTERS = 12;
-/** How many entries are put in one turn. */
+/** Number of puts in one turn. */
 const BURST = 150;
 
 const [path, mode, name, most] = process.argv.slice(2) as [string, string, string, string];
@@ -20,10 +20,10 @@ let left = Number(most);
 
 const say = (...words: unknown[]) => writeSync(1, `${words.join(" ")}\n`);
 
-/** A value that shows whether it is whole. */
+/** A value that shows whether it is complete. */
 const filled = (text: string) => JSON.stringify({ text, filler: `${text};`.repeat(150) });
 
-/** Adds one to a counter until there were enough writes; whoever else may do the same. */
+/** Increments a counter until there were enough writes; other processes may do the same. */
 async function count(key: string): Promise<void> {
   while (left > 0) {
     const entry = await store.get(key);
@@ -36,7 +36,7 @@ async function count(key: string): Promise<void> {
   }
 }
 
-/** Puts many entries at once and then deletes every third of them. */
+/** Puts many entries and then deletes every third one. */
 async function burst(): Promise<void> {
   for (let n = 0; left > 0; n++) {
     const keys = Array.from({ length: BURST }, (_, i) => `burst/${name}/${n}/${i}`);
@@ -54,7 +54,7 @@ async function announced(work: ReturnType<Store["put"]>, key: string): Promise<v
   say("put", key, put.version);
 }
 
-/** Shows the check of the file's structure, and every entry: its key, its metadata, whether its value is whole. */
+/** Prints the integrity check of the file, and for each entry its key, its metadata, and whether its value is complete. */
 async function dump(): Promise<void> {
   const db = new DatabaseSync(path);
   say("integrity", JSON.stringify(db.prepare("PRAGMA integrity_check").all()));

@@ -6,7 +6,7 @@ import { join } from "node:path";
 import { afterEach, beforeEach, expect, test } from "vitest";
 import { type ProcessRuntime, root, runtimes } from "../support/spawn.ts";
 
-/** A writer that goes on beyond this is ended by itself. */
+/** A writer ends after this number of writes. */
 const MOST_WRITES = 500_000;
 
 let folder: string;
@@ -22,13 +22,13 @@ afterEach(() => {
   rmSync(folder, { recursive: true });
 });
 
-/** One run of the writer. */
+/** A running writer. */
 interface Writer {
-  /** The lines that it wrote, once it has ended; without the last one if that is not whole. */
+  /** The lines of its output after its end, without an incomplete last one. */
   ended: Promise<{ lines: string[][]; code: number | null; errors: string }>;
-  /** How many lines it has written. */
+  /** Number of lines so far. */
   written(): number;
-  /** Settles when it has acknowledged so many writes or has ended. */
+  /** Resolves when it has acknowledged this number of writes, or has ended. */
   acknowledged(writes: number): Promise<void>;
   kill(): void;
 }
@@ -41,7 +41,7 @@ function writerArgs(...args: string[]): string[] {
   return [join(root, "test/runtimes/kill-writer.ts"), join(folder, "store.db"), ...args];
 }
 
-/** It writes to files: what it wrote is there whenever it dies, while a pipe may be full. */
+/** Output goes to files: a killed process loses what is still in a pipe. */
 function startCommand([command, ...args]: string[]): Writer {
   const output = join(folder, `output-${outputs++}`);
   const [out, err] = [openSync(output, "w"), openSync(`${output}-errors`, "w")];
@@ -67,11 +67,11 @@ function startCommand([command, ...args]: string[]): Writer {
   };
 }
 
-/** What must be in the store, from what was acknowledged. */
+/** The expected content of the store, from the acknowledged writes. */
 class Ledger {
-  /** Of each counter, how many additions were acknowledged, or were found to have been done. */
+  /** For each counter, the number of acknowledged or observed increments. */
   readonly counters = new Map<string, number>();
-  /** Of each other key: it is there, it is not, or it may have been deleted. */
+  /** For each other key: it exists, it does not, or it may have been deleted. */
   readonly keys = new Map<string, "there" | "gone" | "either">();
   readonly versions = new Set<string>();
   acknowledgements = 0;
@@ -92,7 +92,7 @@ class Ledger {
 
   /**
    * Compares with what the store holds.
-   * @param killed how many writers were killed: each may have added one more to a counter than it could tell
+   * @param killed number of killed writers: each may have made one unacknowledged increment
    */
   compare(dump: string[][], killed: number): void {
     const [[what, ...report], ...entries] = dump as [string[], ...string[][]];
@@ -125,7 +125,7 @@ async function dump(runtime: ProcessRuntime): Promise<string[][]> {
 }
 
 test.each(Object.keys(runtimes) as ProcessRuntime[])(
-  "%s, killed again and again while it writes, loses nothing",
+  "%s loses no acknowledged write when it is killed again and again",
   async (runtime) => {
     const ledger = new Ledger();
     for (const writes of [1, 20, 100, 333, 700, 1000, 1600, 2500, 3300, 4000]) {
@@ -141,7 +141,7 @@ test.each(Object.keys(runtimes) as ProcessRuntime[])(
   },
 );
 
-test("three runtimes write to one file; two are killed, the third goes on, nothing is lost", async () => {
+test("three runtimes write to one file and lose no acknowledged write when two of them are killed", async () => {
   const start = (runtime: ProcessRuntime) => startWriter(runtime, "write", runtime, String(MOST_WRITES));
   const [node, bun, deno] = [start("node"), start("bun"), start("deno")];
   await Promise.all([node, bun, deno].map((writer) => writer.acknowledged(300)));
@@ -159,9 +159,9 @@ test("three runtimes write to one file; two are killed, the third goes on, nothi
 });
 
 test.each(Object.keys(runtimes) as ProcessRuntime[])(
-  "%s, when the file may grow no more, says so and loses nothing acknowledged",
+  "%s reports a full disk and loses no acknowledged write",
   async (runtime) => {
-    // What the limit's signal would do is left to the write's own error, as on a full disk.
+    // The limit's signal is ignored: the write fails, like on a full disk.
     const command = [...runtimes[runtime], ...writerArgs("write", "full", String(MOST_WRITES))];
     const writer = startCommand(["sh", "-c", 'trap "" XFSZ; ulimit -f 4000; exec "$@"', "sh", ...command]);
     const { lines, code, errors } = await writer.ended;

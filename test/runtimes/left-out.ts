@@ -1,5 +1,5 @@
 /**
- * The scenarios that a runtime cannot have, each with the reason; `docs/decisions/` has the smallest failing cases.
+ * The scenarios that cannot run on a runtime, each with the reason; `docs/decisions/` has the smallest failing cases.
  * @module
  */
 import type { Scenario } from "./target.ts";
@@ -7,70 +7,72 @@ import type { Scenario } from "./target.ts";
 /** Reasons, by scenario. */
 export type LeftOut = Readonly<Record<string, string>>;
 
-const METRICS = "operation: health, metrics, and a plain 404 for what is not there";
+const METRICS = "operation: answers health, metrics, and 404 for unknown paths";
 
 const OPERATOR =
-  "nobody can call a visitor's device but the visitor's own pages, no operator and no partner's server";
+  "only the visitor's own pages can call a visitor's device, not an operator or a partner's server";
 const PARTNERS = `the partners of a device are those of its configuration: ${OPERATOR}`;
-const SECRET = "the passphrase is the device's own, so that nobody else can tell what an address gives";
-const FORWARDED = "nothing stands in front of a service worker that could forward an id in a header";
-const OWN_HEADERS = "a page cannot write this header, nor a service worker read it";
-const JAR = "no browser keeps such cookies";
+const SECRET = "each device has its own passphrase, so a test cannot compute the hash of an address";
+const FORWARDED = "no proxy in front of a service worker can forward an id in a header";
+const OWN_HEADERS = "a page cannot write this header, and a service worker cannot read it";
+const JAR = "browsers do not keep these cookies";
 
 export const leftOut: Readonly<Record<string, LeftOut>> = {
   browser: {
-    "mint: a first visit with consent sets one cookie whose hash is the address's HMAC": SECRET,
-    "adoption: a lost row comes back for its own address, a forged id leaves none": SECRET,
-    "adoption: at most 20 an hour for one hash": SECRET,
-    "mismatch: the header's id is active and replaces the cookie's": FORWARDED,
-    "a malformed header hides no valid cookie, a malformed cookie no valid header": FORWARDED,
-    "withdrawal with cookie and header: both ids get a tombstone": FORWARDED,
-    "withdrawal and deletion with several cookies: the entries of all their ids go": JAR,
-    "withdrawal: one address ends no more than 20 ids of others in an hour, and always its own": SECRET,
-    "consent: Sec-GPC counts in whatever form it comes, unless it is plainly off": OWN_HEADERS,
-    "duplicate ts-ec cookies: the first valid one counts": JAR,
-    "bad input: cookie headers of 64 KB, thousands of pairs, odd bytes": JAR,
-    "bad input: malformed consent strings count as absent and mint nothing where consent is needed": JAR,
-    "proxy: the origin's own cookies survive untouched beside ours": OWN_HEADERS,
-    "proxy: the body streams while it is still being written": "the scenario asks past the browser",
-    "proxy: the origin sees the request without x-ts- headers, and the visitor's host where the runtime lets us name it":
-      "the browser itself asks the site; there is no proxy",
-    "registry: only the operator; created, updated, listed, removed; no secret is ever answered": OPERATOR,
-    "registry: a faulty record is refused with field and reason, a long one unread": OPERATOR,
-    "registry: a rotated key is worth nothing at once": OPERATOR,
-    "pixel: writes the id and sends the browser back with everything else untouched": PARTNERS,
-    "pixel: 400 for what is missing, unknown or not allowed": PARTNERS,
-    "pixel: no cookie, no consent; the consent parameter counts only where the request has none": PARTNERS,
-    "pixel: at most so many an hour for one partner and hash": PARTNERS,
-    "pixel: a forged id leaves no row": PARTNERS,
-    "batch: 200 when all are accepted, 207 with a reason for each that is not": OPERATOR,
-    "batch: 400, 401, 413, 429": OPERATOR,
-    "batch: two partners at once on the same thousand ids lose nothing": OPERATOR,
-    "identify: what pages read, in the body and in headers": PARTNERS,
-    "identify: CORS for the publisher's own pages only": OWN_HEADERS,
-    "identify: x-ts-eids and x-ts-<partner> stay within their bounds, the newest kept": PARTNERS,
-    "deletion: the visitor's own browser, or the operator, and nobody else": OPERATOR,
-    "pull: a compressed answer is read, and one that unpacks to far too much is not": PARTNERS,
-    "deletion: pixels of the same page that are in flight bring nobody back": PARTNERS,
-    "deletion: what a removed partner gave is not its successor's": PARTNERS,
-    "pull: a partner is asked once, as agreed, and its id lands in the graph": PARTNERS,
-    "pull: partners that fail, hang, flood, redirect or lie cost the page and the others nothing": PARTNERS,
-    "pull: never more often than the partner's limit for a hash allows": PARTNERS,
-    "pull: an uid that is still fresh is not asked for again, one that has aged is": PARTNERS,
-    "pull: nobody is asked about forged ids, and they leave no row": PARTNERS,
-    "pull: an answer that comes after the withdrawal is dropped; the tombstone stands": PARTNERS,
-    "operation: health, metrics, and a plain 404 for what is not there": OPERATOR,
-    "operation: the log has no whole id, no key and no token": PARTNERS,
-    "openapi: the service hands out the description that all its answers are held against": OPERATOR,
-    "openapi: what the operator alone may read is as described": OPERATOR,
+    "mint: a first visit with consent sets one cookie with the HMAC of the address": SECRET,
+    "adoption: restores a lost entry for its own address, and stores no forged id": SECRET,
+    "adoption: restores at most 20 entries an hour for one hash": SECRET,
+    "mismatch: the id of the header replaces that of the cookie": FORWARDED,
+    "mismatch: ignores a malformed header or cookie beside a valid one": FORWARDED,
+    "withdrawal: writes a tombstone for the ids of cookie and header": FORWARDED,
+    "withdrawal: removes the entries of all ids in several cookies, and so does a deletion": JAR,
+    "withdrawal: one address can end 20 ids of other addresses an hour, and always its own": SECRET,
+    "consent: any value of Sec-GPC except 0 is an opt-out": OWN_HEADERS,
+    "duplicate ts-ec cookies: uses the first valid one": JAR,
+    "bad input: accepts cookie headers of 64 KB, with thousands of pairs and unusual bytes": JAR,
+    "bad input: treats malformed consent strings as absent": JAR,
+    "proxy: keeps the origin's cookies unchanged": OWN_HEADERS,
+    "proxy: streams a body": "the scenario makes a request without the browser",
+    "proxy: removes x-ts- headers and sends the visitor's host where the runtime allows it":
+      "the browser itself requests the site; there is no proxy",
+    "registry: lets only the operator create, update, list and remove partners, and returns no secret":
+      OPERATOR,
+    "registry: rejects an invalid record with field and reason, and a long one unread": OPERATOR,
+    "registry: rejects a rotated key at once": OPERATOR,
+    "pixel: stores the id and redirects to the unchanged return URL": PARTNERS,
+    "pixel: answers 400 to missing, unknown and forbidden parameters": PARTNERS,
+    "pixel: reports a missing cookie and missing consent, and uses its consent parameter only without other signals":
+      PARTNERS,
+    "pixel: limits the syncs an hour of one partner and hash": PARTNERS,
+    "pixel: stores no forged id": PARTNERS,
+    "batch: answers 200, or 207 with a reason for each rejected mapping": OPERATOR,
+    "batch: answers 400, 401, 413 and 429": OPERATOR,
+    "batch: two concurrent partners lose no mapping of the same thousand ids": OPERATOR,
+    "identify: returns the identity in the body and in headers": PARTNERS,
+    "identify: allows CORS for the publisher's own pages only": OWN_HEADERS,
+    "identify: limits x-ts-eids and x-ts-<partner>, and keeps the newest ids": PARTNERS,
+    "deletion: accepts the visitor's own browser and the operator only": OPERATOR,
+    "pull: reads a compressed answer, and rejects a decompression bomb": PARTNERS,
+    "deletion: pixels in flight do not restore the id": PARTNERS,
+    "deletion: a new partner does not get the ids of a removed one with its name": PARTNERS,
+    "pull: requests a partner once, as documented, and stores its id": PARTNERS,
+    "pull: faulty partners affect neither pages nor other partners": PARTNERS,
+    "pull: keeps the partner's limit for a hash": PARTNERS,
+    "pull: requests an old uid again, and not a fresh one": PARTNERS,
+    "pull: requests and stores no forged id": PARTNERS,
+    "pull: drops an answer that arrives after the withdrawal": PARTNERS,
+    "operation: answers health, metrics, and 404 for unknown paths": OPERATOR,
+    "operation: logs no whole id, no key and no token": PARTNERS,
+    "openapi: serves the description that these tests compare all answers with": OPERATOR,
+    "openapi: answers to the operator match the description": OPERATOR,
   },
   cloudflare: {
-    "operation: health, metrics, and a plain 404 for what is not there":
-      "Cloudflare does the listening, so that metrics are for who has the admin token",
+    "operation: answers health, metrics, and 404 for unknown paths":
+      "metrics need the operator's token on Cloudflare",
   },
   fastly: {
-    "bad input: cookie headers of 64 KB, thousands of pairs, odd bytes":
-      "Viceroy takes no head over 16 KB; it answers 431 and resets the connection",
+    "bad input: accepts cookie headers of 64 KB, with thousands of pairs and unusual bytes":
+      "Viceroy accepts no request head over 16 KB; it answers 431 and resets the connection",
     [METRICS]: "metrics are counted in an instance, and an instance lives for one request",
   },
   wasi: {
@@ -79,8 +81,8 @@ export const leftOut: Readonly<Record<string, LeftOut>> = {
 };
 
 /**
- * The scenarios that a runtime can have.
- * @throws {Error} if one that is left out does not exist.
+ * The scenarios that can run on a runtime.
+ * @throws {Error} if a scenario that is left out does not exist.
  */
 export function scenariosOn(runtime: string, scenarios: readonly Scenario[]): Scenario[] {
   const without = leftOut[runtime] ?? {};

@@ -1,9 +1,8 @@
 /**
  * Another process holds the write lock of the SQLite file: pages, health and readiness go on.
- * Safe first, section 5: the whole process stands still in steps of 5 s, returning visitors and health too.
+ * Without this, the whole process blocks for 5 s at a time, including pages and health.
  */
-import { execFile, spawn } from "node:child_process";
-import { once } from "node:events";
+import { execFile } from "node:child_process";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -11,7 +10,8 @@ import { promisify } from "node:util";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { configFile } from "../support/config-file.ts";
 import { type Origin, startOrigin } from "../support/origin.ts";
-import { type ProcessRuntime, root, runtimes, type Spawned, spawnServer } from "../support/spawn.ts";
+import { type ProcessRuntime, root, runtimes, spawnServer } from "../support/spawn.ts";
+import { type RunningProgram, startProgram } from "../support/start-program.ts";
 import {
   ecCookieOf,
   eventually,
@@ -25,25 +25,21 @@ import {
 /** The pages that must be answered while one write waits its 4 s. A process that waits inside of SQLite answers none. */
 const PAGES = 10;
 
-/** Holds the lock until its result is called. */
+/** Holds the lock until the returned function is called. */
 async function holdLock(path: string): Promise<() => Promise<void>> {
-  const [command, ...args] = runtimes.node;
-  const child = spawn(command, [...args, join(root, "test/runtimes/hold-lock.ts"), path], {
-    stdio: ["pipe", "pipe", "inherit"],
+  const program = await startProgram({
+    command: runtimes.node[0],
+    args: [join(root, "test/runtimes/hold-lock.ts"), path],
+    ready: /^held$/m,
   });
-  await once(child.stdout, "data");
-  return async () => {
-    const ended = once(child, "close");
-    child.stdin.end();
-    await ended;
-  };
+  return async () => void (await program.stop());
 }
 
 describe.each(Object.keys(runtimes) as ProcessRuntime[])("a locked store on %s", (runtime) => {
   let folder: string;
   let path: string;
   let origin: Origin;
-  let server: Spawned;
+  let server: RunningProgram;
   let target: Target;
 
   beforeAll(async () => {
@@ -80,14 +76,14 @@ describe.each(Object.keys(runtimes) as ProcessRuntime[])("a locked store on %s",
     return [status, JSON.parse(body)];
   };
 
-  test("serves pages, says what is wrong, and goes on when the lock is gone", async () => {
+  test("serves pages and reports the fault while the file is locked, and recovers afterwards", async () => {
     const known = await newcomer();
     await eventually("the entry", async () => (await target.entry(known.id)) ?? undefined);
     expect(await probe("/_ts/ready")).toEqual([200, { status: "ok" }]);
 
     const release = await holdLock(path);
     try {
-      // Its page does not wait for the write; the log tells when that was given up.
+      // Its page does not wait for the write; the log reports its timeout.
       const late = await newcomer();
       let pages = 0;
       while (!/database is locked/.test(server.log())) {
@@ -117,7 +113,7 @@ describe.each(Object.keys(runtimes) as ProcessRuntime[])("a locked store on %s",
 });
 
 test.each(Object.keys(runtimes) as ProcessRuntime[])(
-  "the thread that empties the log does not keep a process alive on %s",
+  "the checkpoint thread does not keep a process alive on %s",
   async (runtime) => {
     const folder = mkdtempSync(join(tmpdir(), "millrace-once-"));
     try {

@@ -6,12 +6,13 @@ import { configFile } from "../support/config-file.ts";
 import { runGuide } from "../support/guide.ts";
 import { type Origin, startOrigin } from "../support/origin.ts";
 import { curl } from "../support/programs.ts";
-import { root, type Spawned, spawnServer } from "../support/spawn.ts";
+import { root, spawnServer } from "../support/spawn.ts";
+import type { RunningProgram } from "../support/start-program.ts";
 import { ADMIN_TOKEN, scenarioConfig } from "./target.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "millrace-guide-"));
 let origin: Origin;
-let server: Spawned;
+let server: RunningProgram;
 
 beforeAll(async () => {
   origin = await startOrigin();

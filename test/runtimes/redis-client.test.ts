@@ -1,5 +1,5 @@
 /**
- * The connection to Redis when Redis fails: dead, silent, forgetful, full, somebody else's.
+ * The client of Redis when Redis is down, hangs, loses its data, is full, or has data of other software.
  * @module
  */
 import { type AddressInfo, connect, createServer, type Socket } from "node:net";
@@ -17,14 +17,14 @@ import {
 import { systemClock as clock } from "../support/system-clock.ts";
 
 const SCRIPT = "return {KEYS[1], ARGV[1]}";
-/** Shorter than anything lasts here. */
+/** Shorter than all operations here. */
 const SHORT_MS = 300;
-/** Longer than a connection takes to come about, on a busy machine too. */
+/** Longer than a connect takes, also on a busy machine. */
 const PATIENT_MS = 3000;
-/** Longer than anything lasts here. */
+/** Longer than all operations here. */
 const LONG_MS = 60_000;
 
-/** Tries until it works. */
+/** Retries until it succeeds. */
 async function recovered<T>(work: () => Promise<T>): Promise<T> {
   const deadline = Date.now() + LONG_MS;
   for (;;) {
@@ -38,8 +38,8 @@ async function recovered<T>(work: () => Promise<T>): Promise<T> {
 }
 
 /**
- * A way to a server. It can forget its connections: they stay open, and nothing comes through any more. And it can hold
- * their answers back for a while.
+ * A proxy to a server. It can stop to forward its connections, which stay open, and it can delay their
+ * answers.
  */
 async function startWay(port: number) {
   const passages: { near: Socket; far: Socket }[] = [];
@@ -61,7 +61,7 @@ async function startWay(port: number) {
     forget() {
       for (const socket of sockets()) socket.unpipe();
     },
-    /** Holds the answers of all connections that there are. @returns what lets them through again */
+    /** Delays the answers of all connections. @returns a function that releases them. */
     hold(): () => void {
       const held = [...passages];
       for (const { far } of held) far.unpipe();
@@ -78,7 +78,7 @@ async function startWay(port: number) {
 
 type Way = Awaited<ReturnType<typeof startWay>>;
 
-describe.skipIf(noRedis !== undefined)(noRedis ?? "a connection to Redis", () => {
+describe.skipIf(noRedis !== undefined)(noRedis ?? "the Redis client", () => {
   let server: RedisServer;
 
   beforeAll(async () => {
@@ -99,7 +99,7 @@ describe.skipIf(noRedis !== undefined)(noRedis ?? "a connection to Redis", () =>
     }
   }
 
-  /** The same by a way that may fail. */
+  /** The same through such a proxy. */
   async function usingWay(
     timeoutMs: number,
     work: (redis: ReturnType<typeof connectRedis>, way: Way) => Promise<void>,
@@ -112,7 +112,7 @@ describe.skipIf(noRedis !== undefined)(noRedis ?? "a connection to Redis", () =>
     }
   }
 
-  test("gives a script to a server that has lost it", () =>
+  test("loads a script again that the server has lost", () =>
     using(async (redis) => {
       expect(await redis.run(SCRIPT, "key", "one")).toEqual(["millrace:key", "one"]);
       await ask(server.port, "SCRIPT", "FLUSH");
@@ -120,7 +120,7 @@ describe.skipIf(noRedis !== undefined)(noRedis ?? "a connection to Redis", () =>
       expect(await Promise.all(many)).toEqual(many.map((_, n) => ["millrace:key", `${n}`]));
     }));
 
-  test("refuses at once while the server is dead, and goes on when it is back, with all that was acknowledged", () =>
+  test("fails fast while the server is down, and reconnects with all acknowledged writes", () =>
     using(async (redis) => {
       const store = redisStore({ redis, clock });
       const limiter = redisLimiter({ redis });
@@ -139,7 +139,7 @@ describe.skipIf(noRedis !== undefined)(noRedis ?? "a connection to Redis", () =>
       expect(await limiter.take("kept", rate)).toMatchObject({ admitted: true, remaining: 1 });
     }));
 
-  test("connects by itself to a server that was not there at first", () =>
+  test("connects to a server that starts later", () =>
     using(async (redis) => {
       await server.kill();
       await expect(redis.send("GET", "key")).rejects.toThrow("ECONNREFUSED");
@@ -147,7 +147,7 @@ describe.skipIf(noRedis !== undefined)(noRedis ?? "a connection to Redis", () =>
       expect(await recovered(() => redis.send("GET", "absent"))).toBeNull();
     }));
 
-  test("bounds the wait for a silent server, and goes on when that speaks again", () =>
+  test("times out while the server is suspended, and recovers afterwards", () =>
     using(
       async (redis) => {
         await redis.send("SET", "key", "value");
@@ -166,7 +166,7 @@ describe.skipIf(noRedis !== undefined)(noRedis ?? "a connection to Redis", () =>
       { timeoutMs: SHORT_MS },
     ));
 
-  test("bounds the wait for a server that is silent from the beginning", () =>
+  test("times out if the server never answers", () =>
     using(
       async (redis) => {
         server.freeze();
@@ -180,7 +180,7 @@ describe.skipIf(noRedis !== undefined)(noRedis ?? "a connection to Redis", () =>
       { timeoutMs: SHORT_MS },
     ));
 
-  test("leaves a connection that leads nowhere any longer for a new one", () =>
+  test("replaces a dead connection", () =>
     usingWay(SHORT_MS, async (redis, way) => {
       await redis.send("SET", "key", "value");
       way.forget();
@@ -188,13 +188,13 @@ describe.skipIf(noRedis !== undefined)(noRedis ?? "a connection to Redis", () =>
       expect(await recovered(() => redis.send("GET", "key"))).toBe("value");
     }));
 
-  test("waits for the answers of a connection that it leaves", () =>
+  test("waits for pending answers of a connection that it replaces", () =>
     usingWay(PATIENT_MS, async (redis, way) => {
       await redis.send("SET", "key", "value");
       const release = way.hold();
       await expect(redis.send("GET", "key")).rejects.toThrow(`no answer within ${PATIENT_MS} ms`);
       const late = redis.send("GET", "key");
-      // As long as answers are held back, one that comes is the new connection's.
+      // While answers are delayed, an answer comes from the new connection.
       let isLeft = false;
       const left = () => {
         isLeft = true;
@@ -207,7 +207,7 @@ describe.skipIf(noRedis !== undefined)(noRedis ?? "a connection to Redis", () =>
       expect(await late).toBe("value");
     }));
 
-  test("refuses when too much waits for answers", () =>
+  test("rejects commands when too many are pending", () =>
     using(
       async (redis) => {
         await redis.send("SET", "key", "value");
@@ -231,7 +231,7 @@ describe.skipIf(noRedis !== undefined)(noRedis ?? "a connection to Redis", () =>
       { timeoutMs: PATIENT_MS },
     ));
 
-  test("keeps from a full server what it cannot hold", async () => {
+  test("rejects writes that a full server cannot store", async () => {
     const full = await startRedis(["--maxmemory", "3mb", "--maxmemory-policy", "noeviction"]);
     try {
       await using(
@@ -250,7 +250,7 @@ describe.skipIf(noRedis !== undefined)(noRedis ?? "a connection to Redis", () =>
     }
   });
 
-  test("says what is wrong with the password, and never the password", async () => {
+  test("reports a wrong password without its text", async () => {
     const secured = await startRedis(["--requirepass", "the-right-one"]);
     const at = (user: string) => secured.url.replace("//", `//${user}@`);
     try {
@@ -272,14 +272,14 @@ describe.skipIf(noRedis !== undefined)(noRedis ?? "a connection to Redis", () =>
     }
   });
 
-  test("tells that keys of its name are other software's", () =>
+  test("reports keys of other software under its prefix", () =>
     using(async (redis) => {
       await ask(server.port, "HSET", "millrace:entry:theirs", "field", "value");
       const store = redisStore({ redis, clock });
       await expect(store.get("theirs")).rejects.toThrow(/WRONGTYPE .*\?prefix=/);
     }));
 
-  test("does not take several servers for a Cluster", async () => {
+  test("rejects several servers that are not a Cluster", async () => {
     await using(
       async (redis) =>
         void (await expect(redis.send("GET", "key")).rejects.toThrow(/Cluster; name only one host/)),
@@ -289,7 +289,7 @@ describe.skipIf(noRedis !== undefined)(noRedis ?? "a connection to Redis", () =>
     );
   });
 
-  test("waits at its end for what is under way", async () => {
+  test("close waits for pending commands", async () => {
     const redis = connectRedis({ url: server.url, timeoutMs: LONG_MS, clock });
     const puts = Array.from({ length: 200 }, (_, n) => redis.send("SET", `late${n}`, "value"));
     await redis.close();
@@ -297,7 +297,7 @@ describe.skipIf(noRedis !== undefined)(noRedis ?? "a connection to Redis", () =>
     expect(await ask(server.port, "EXISTS", ...puts.map((_, n) => `millrace:late${n}`))).toBe("200");
   });
 
-  describe("and a Cluster", () => {
+  describe("with a Cluster", () => {
     let cluster: RedisCluster;
 
     beforeAll(async () => {
@@ -308,7 +308,7 @@ describe.skipIf(noRedis !== undefined)(noRedis ?? "a connection to Redis", () =>
 
     const names = Array.from({ length: 90 }, (_, n) => `key${n}`);
 
-    test("is found by any of its nodes, whichever of the named ones are gone", async () => {
+    test("connects through any named node that is up", async () => {
       const urls = [cluster.nodes[1]!.url, `redis://127.0.0.1:1,127.0.0.1:${cluster.nodes[2]!.port}`];
       for (const url of urls) {
         await using(
@@ -324,7 +324,7 @@ describe.skipIf(noRedis !== undefined)(noRedis ?? "a connection to Redis", () =>
       for (const { port } of cluster.nodes) expect(Number(await ask(port, "DBSIZE"))).toBeGreaterThan(10);
     });
 
-    test("has no databases", () =>
+    test("rejects a database number", () =>
       using(
         async (redis) =>
           void (await expect(redis.send("GET", "key")).rejects.toThrow(/leave the number out/)),
@@ -333,7 +333,7 @@ describe.skipIf(noRedis !== undefined)(noRedis ?? "a connection to Redis", () =>
         },
       ));
 
-    test("refuses for the part that is dead, and goes on when that is back", () =>
+    test("fails for the slots of a dead node only, and recovers when it is back", () =>
       using(
         async (redis) => {
           await Promise.all(names.map((name) => redis.send("SET", name, "value")));

@@ -1,6 +1,6 @@
 /**
  * Redis fails over behind one address: the old master keeps its connections, and answers reads.
- * Safe first, section 5: a connection that lives but is no good is left; health says what cannot be written.
+ * A connection that only rejects commands is replaced, and readiness reports what cannot be written.
  */
 import { type AddressInfo, connect, createServer, type Socket } from "node:net";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
@@ -10,15 +10,15 @@ import { edgeCookie } from "../../worker/entries/node.ts";
 import { ask, noRedis, type RedisServer, startRedis } from "../support/redis.ts";
 import { systemClock as clock } from "../support/system-clock.ts";
 
-/** Longer than anything lasts here. */
+/** Longer than all operations here. */
 const LONG_MS = 60_000;
-/** Time between two connections that are opened one after the other because servers refuse, in milliseconds. */
+/** Delay between two connections that are opened because servers reject commands, in milliseconds. */
 const RETRY_MS = 250;
 const RATE = { limit: 1000, windowMs: 3_600_000 };
 
 const settled = () => new Promise((resolve) => setTimeout(resolve, 10));
 
-/** Tries until it works. */
+/** Retries until it succeeds. */
 async function recovered<T>(work: () => Promise<T>): Promise<T> {
   const deadline = performance.now() + LONG_MS;
   for (;;) {
@@ -51,7 +51,7 @@ async function listening(onSocket: (near: Socket) => void) {
   };
 }
 
-/** An address that leads new connections to one server; those that there are stay where they are. */
+/** An address that sends new connections to one server; existing ones stay. */
 async function startAddress(first: number) {
   let port = first;
   const address = await listening((near) => {
@@ -68,7 +68,7 @@ async function startAddress(first: number) {
   };
 }
 
-/** A server that says what it is told to: a reply in Redis's protocol for each command, by the connection's number. */
+/** A server with given replies in Redis's protocol for each command, by connection number. */
 async function startFake(reply: (command: string, connection: number) => string) {
   let connections = 0;
   const commands: string[] = [];
@@ -105,7 +105,7 @@ async function startFake(reply: (command: string, connection: number) => string)
   return { ...fake, commands };
 }
 
-describe("a server that refuses", () => {
+describe("a server that rejects commands", () => {
   const words = [
     "READONLY You can't write against a read only replica.",
     "ERR Error running script: @user_script:15: -READONLY You can't write against a read only replica.",
@@ -117,7 +117,7 @@ describe("a server that refuses", () => {
     "TRYAGAIN Multiple keys request during rehashing of slot",
   ];
 
-  test.each(words)("%s: the connection is left, and the operation made on another one", async (refusal) => {
+  test.each(words)("%s: the operation is retried on another connection", async (refusal) => {
     let refuses = false;
     const fake = await startFake((_command, connection) =>
       refuses && connection === 1 ? `-${refusal}\r\n` : "+OK\r\n",
@@ -125,7 +125,7 @@ describe("a server that refuses", () => {
     const redis = connectRedis({ url: fake.url, timeoutMs: LONG_MS, clock });
     try {
       await redis.send("SET", "key", "value");
-      // A connection that was opened just now is not left for another one at once.
+      // A new connection is not replaced at once.
       await new Promise((resolve) => setTimeout(resolve, RETRY_MS));
       refuses = true;
       const many = Array.from({ length: 20 }, () => redis.send("SET", "key", "value"));
@@ -156,7 +156,7 @@ describe("a server that refuses", () => {
     }
   });
 
-  test("all the time is asked at a bounded rate, whatever is asked of it", async () => {
+  test("a server that always rejects gets a bounded rate of attempts", async () => {
     const fake = await startFake(() => "-LOADING Redis is loading the dataset in memory\r\n");
     const redis = connectRedis({ url: fake.url, timeoutMs: LONG_MS, clock });
     try {
@@ -186,7 +186,7 @@ describe.skipIf(noRedis !== undefined)(noRedis ?? "a failover behind one address
 
   afterAll(() => Promise.all([one?.stop(), other?.stop()]));
 
-  /** Makes a server a replica, and waits until it has all that its master has. */
+  /** Makes a server a replica, and waits until it has its master's data. */
   async function follow(replica: RedisServer, leader: RedisServer): Promise<void> {
     await ask(replica.port, "REPLICAOF", "127.0.0.1", `${leader.port}`);
     await recovered(async () => {
@@ -208,7 +208,7 @@ describe.skipIf(noRedis !== undefined)(noRedis ?? "a failover behind one address
     return next.port;
   }
 
-  test("is followed by writes, conditions and limits: none is lost, none fails for long", async () => {
+  test("writes, conditions and limits move to the new master without loss", async () => {
     const address = await startAddress(master.port);
     const [forStore, forLimiter] = [1, 2].map(() =>
       connectRedis({ url: address.url, timeoutMs: LONG_MS, clock }),
@@ -226,7 +226,7 @@ describe.skipIf(noRedis !== undefined)(noRedis ?? "a failover behind one address
       expect(await recovered(async () => limiter.take("followed", RATE))).toMatchObject({ remaining: 998 });
       expect((await store.get("key"))?.value).toBe("after");
       expect(await ask(master.port, "EXISTS", "millrace:entry:key")).toBe("1");
-      // One connection each to either server, and none for each operation.
+      // One connection to each server, not one for each operation.
       expect(address.connections()).toBeLessThanOrEqual(6);
     } finally {
       await store.close();
@@ -235,7 +235,7 @@ describe.skipIf(noRedis !== undefined)(noRedis ?? "a failover behind one address
     }
   });
 
-  test("is followed by a reader who never writes", async () => {
+  test("reads move to the new master without a write", async () => {
     const address = await startAddress(master.port);
     const reader = redisStore({
       redis: connectRedis({ url: address.url, timeoutMs: LONG_MS, clock }),
@@ -245,7 +245,7 @@ describe.skipIf(noRedis !== undefined)(noRedis ?? "a failover behind one address
       await reader.get("news");
       address.lead(await failOver());
       const old = master === one ? other : one;
-      // It gets nothing of the new master's: what it answers is old.
+      // It gets no data of the new master, so its answers are old.
       await ask(old.port, "REPLICAOF", "127.0.0.1", "1");
       const writer = redisStore({
         redis: connectRedis({ url: master.url, timeoutMs: LONG_MS, clock }),
@@ -263,7 +263,7 @@ describe.skipIf(noRedis !== undefined)(noRedis ?? "a failover behind one address
     }
   });
 
-  test("that the address does not follow fails reads and writes alike, and says why", async () => {
+  test("reads and writes fail with a reason while the address leads to the old master", async () => {
     const address = await startAddress(master.port);
     const store = redisStore({ redis: connectRedis({ url: address.url, timeoutMs: LONG_MS, clock }), clock });
     try {
@@ -282,7 +282,7 @@ describe.skipIf(noRedis !== undefined)(noRedis ?? "a failover behind one address
     }
   });
 
-  test("tells no partner that an id is not found because an old master answers", async () => {
+  test("no partner gets 'not found' because of an old master", async () => {
     const address = await startAddress(master.port);
     const key = "the-key-of-the-partner-who-uploads";
     const options = {
@@ -311,7 +311,7 @@ describe.skipIf(noRedis !== undefined)(noRedis ?? "a failover behind one address
       expect((await upload(ids)).body).toContain("ec_id_not_found");
       const port = await failOver();
       const old = master === one ? other : one;
-      // From now on the old master gets nothing of what is written.
+      // From now on the old master gets no writes.
       await ask(old.port, "REPLICAOF", "127.0.0.1", "1");
       const entry = { v: 1, created: 1, consent: { ok: true, updated: 1 }, geo: { country: "JP" }, ids: {} };
       const writer = redisStore({

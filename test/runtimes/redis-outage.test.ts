@@ -1,5 +1,5 @@
 /**
- * A process whose Redis dies, falls silent, and comes back: pages go on, nothing hangs, nobody is told twice.
+ * A process whose Redis stops, hangs and recovers: pages work, nothing hangs, each fault is logged once.
  * @module
  */
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
@@ -10,7 +10,8 @@ import { configFile } from "../support/config-file.ts";
 import { type Origin, startOrigin } from "../support/origin.ts";
 import { behaviours, type PartnerServer, startPartnerServer } from "../support/partner-server.ts";
 import { noRedis, type RedisServer, startRedis } from "../support/redis.ts";
-import { type ProcessRuntime, runtimes, type Spawned, spawnServer } from "../support/spawn.ts";
+import { type ProcessRuntime, runtimes, spawnServer } from "../support/spawn.ts";
+import type { RunningProgram } from "../support/start-program.ts";
 import { ecCookieOf, eventually, scenarioConfig, type Target, targetOf, type Visitor } from "./target.ts";
 
 const RETURN = "https://partner.example/back";
@@ -23,7 +24,7 @@ describe.skipIf(noRedis !== undefined)(noRedis ?? "an outage of Redis", () => {
     let redis: RedisServer;
     let origin: Origin;
     let pulled: PartnerServer;
-    let server: Spawned;
+    let server: RunningProgram;
     let target: Target;
 
     beforeAll(async () => {
@@ -79,7 +80,7 @@ describe.skipIf(noRedis !== undefined)(noRedis ?? "an outage of Redis", () => {
       return { status, down };
     }
 
-    /** What a page, a partner's pixel, an upload and the graph's own routes answer without Redis. */
+    /** The answers to a page, a pixel, an upload and the graph's routes without Redis. */
     async function answersWithout(known: { id: string; visitor: Visitor }): Promise<void> {
       const identity = await target.visit(known.visitor, { path: "/identify" });
       expect(identity.status).toBe(200);
@@ -104,7 +105,7 @@ describe.skipIf(noRedis !== undefined)(noRedis ?? "an outage of Redis", () => {
       expect((await target.visit({}, { path: "/_ts/health" })).status).toBe(200);
     }
 
-    /** How often each warning and error was logged, from a place in the log on. */
+    /** Counts of each warning and error from a position in the log on. */
     function complaints(from: number): Record<string, number> {
       const counts: Record<string, number> = {};
       for (const line of server.log().slice(from).split("\n")) {
@@ -115,7 +116,7 @@ describe.skipIf(noRedis !== undefined)(noRedis ?? "an outage of Redis", () => {
       return counts;
     }
 
-    test("pages and new ids go on without it, each fault is told once, and all is well when it is back", async () => {
+    test("pages and new ids work without Redis, each fault is logged once, and everything recovers", async () => {
       const known = await newcomer();
       await eventually("the entry", async () => (await target.entry(known.id)) ?? undefined);
       expect(await ready()).toEqual({ status: 200 });
@@ -136,7 +137,7 @@ describe.skipIf(noRedis !== undefined)(noRedis ?? "an outage of Redis", () => {
       await eventually("the entry of an id that was minted meanwhile", async () => {
         const identity = await target.visit(late.visitor, { path: "/identify" });
         expect(JSON.parse(identity.body).degraded).toBe(false);
-        // A visit is looked at once in a while; so somebody else's is taken where one was seen already.
+        // A visit of the same visitor is debounced, so another visitor is used.
         const again = await newcomer();
         return (await target.entry(again.id)) ?? undefined;
       });
@@ -147,7 +148,7 @@ describe.skipIf(noRedis !== undefined)(noRedis ?? "an outage of Redis", () => {
       expect(server.log()).not.toContain(known.id);
     });
 
-    test("a silent one holds up nobody for long, and is asked again when it speaks", async () => {
+    test("a suspended Redis delays requests only briefly, and is used again afterwards", async () => {
       const known = await newcomer();
       await eventually("the entry", async () => (await target.entry(known.id)) ?? undefined);
       redis.freeze();

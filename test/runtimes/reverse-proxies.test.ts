@@ -15,7 +15,8 @@ import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
 import { readPage } from "../support/markdown.ts";
 import { type Origin, startOrigin } from "../support/origin.ts";
 import { nginx } from "../support/programs.ts";
-import { root, type Spawned, spawnServer } from "../support/spawn.ts";
+import { root, spawnServer } from "../support/spawn.ts";
+import type { RunningProgram } from "../support/start-program.ts";
 
 const page = readPage(readFileSync(join(root, "docs/operate/reverse-proxies.md"), "utf8"));
 const block = (info: string) => page.blocks.find((each) => each.info === info)!.text;
@@ -32,7 +33,7 @@ test("the samples lead to the address of the configuration beside them", () => {
 
 describe.skipIf(nginx.find() === null)("nginx", () => {
   let origin: Origin;
-  let millrace: Spawned;
+  let millrace: RunningProgram;
   const ending: (() => Promise<unknown>)[] = [];
 
   beforeAll(async () => {

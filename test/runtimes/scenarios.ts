@@ -14,7 +14,7 @@ import {
 import { proxyScenarios } from "./scenarios/proxy.ts";
 import { pullSyncScenarios } from "./scenarios/pull-sync.ts";
 
-/** Everything that is to hold on every runtime. */
+/** The scenarios of all runtimes. */
 export const scenarios = [
   ...identityScenarios,
   ...consentScenarios,

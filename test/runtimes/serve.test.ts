@@ -17,7 +17,8 @@ import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { configFile } from "../support/config-file.ts";
 import { ask } from "../support/raw-http.ts";
 import { runCli } from "../support/run-cli.ts";
-import { type ProcessRuntime, type Spawned, spawnServer } from "../support/spawn.ts";
+import { type ProcessRuntime, spawnServer } from "../support/spawn.ts";
+import type { RunningProgram } from "../support/start-program.ts";
 import { logged } from "./target.ts";
 
 const MIB = 1024 * 1024;
@@ -191,7 +192,7 @@ describe.each(processes)("serve on %s", (runtime) => {
   });
 
   describe("while it runs", () => {
-    let server: Spawned;
+    let server: RunningProgram;
     let url: string;
 
     beforeAll(async () => {
@@ -331,7 +332,7 @@ describe.each(processes)("serve on %s", (runtime) => {
       // A refusal, a closed connection, or an ordinary answer; never a fault of ours, never the end.
       expect(answer).toMatch(/^(HTTP\/1\.1 (200|4\d\d|501) |$)/);
       expect((await get(url, "/")).status).toBe(200);
-      expect(server.process.exitCode).toBeNull();
+      expect(server.hasEnded()).toBe(false);
     });
 
     test("an absolute target leads to the origin all the same", async () => {
@@ -464,7 +465,7 @@ describe.each(processes)("serve on %s", (runtime) => {
       const before = origin.waiting.length;
       const waiting = get(server.url, "/wait");
       await until(() => origin.waiting.length > before);
-      server.process.kill("SIGHUP");
+      server.kill("SIGHUP");
       await logged(server, /"SIGHUP/);
       for (const go of origin.waiting.splice(0)) go();
       expect((await waiting).body.toString()).toBe("waited");
@@ -477,7 +478,7 @@ describe.each(processes)("serve on %s", (runtime) => {
       const never = get(server.url, "/wait");
       const cut = expect(never).rejects.toThrow();
       await until(() => origin.waiting.length > before);
-      server.process.kill("SIGTERM");
+      server.kill("SIGTERM");
       await logged(server, /"stopping"/);
       expect(await server.stop("SIGINT")).toBe(1);
       await cut;

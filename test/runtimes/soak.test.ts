@@ -2,7 +2,7 @@ import { expect, test } from "vitest";
 import { faultsOf, soakChart, soakSummary } from "../load/soak/report.ts";
 import { runSoak } from "../load/soak/soak.ts";
 
-test("a short soak: killed and restarted on the way, the server has all that it acknowledged, and nothing withdrawn", async () => {
+test("a short soak with kills and restarts keeps all acknowledged writes and no withdrawn id", async () => {
   const report = await runSoak({ runtime: "node", seconds: 15, hands: 8, say() {} });
   expect(faultsOf(report)).toEqual([]);
   const endings = report.endings.map(({ how }) => how);

@@ -10,7 +10,7 @@ import { registerPuller } from "./scenarios/pull-sync.ts";
 import { eventually, scenarioConfig, targetOf } from "./target.ts";
 
 test.each<ProcessRuntime>(["node", "bun", "deno"])(
-  "a server on %s whose partner hangs ends orderly all the same",
+  "a server on %s with a hanging partner shuts down cleanly",
   async (runtime) => {
     const folder = mkdtempSync(join(tmpdir(), "millrace-stop-"));
     const origin = await startOrigin();

@@ -22,7 +22,7 @@ async function listen(answer: RequestListener): Promise<string> {
 }
 
 test.for(Object.keys(runtimes) as ProcessRuntime[])(
-  "the documentation's example collects from whoever has it, on %s",
+  "the example of the documentation collects its items from all servers on %s",
   { timeout: 90_000 },
   async (runtime) => {
     const down = await listen((_, response) => {

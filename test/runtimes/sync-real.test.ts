@@ -8,7 +8,7 @@ import { type ProcessRuntime, root, runtimes } from "../support/spawn.ts";
 const TIMEOUT_MS = 90_000;
 
 test.for(Object.keys(runtimes) as ProcessRuntime[])(
-  "against twenty servers, quick, slow, failing, hanging and limiting, no limit is ever exceeded, on %s",
+  "exceeds no limit of twenty fast, slow, failing, hanging and limiting servers on %s",
   { timeout: TIMEOUT_MS + 10_000 },
   async (runtime) => {
     const [command, ...first] = runtimes[runtime];

@@ -1,6 +1,6 @@
 /**
- * One running service as the black-box scenarios see it: a base URL, a way to say who visits from where, and a
- * look into the graph. The same for every runtime.
+ * One running service for the black-box scenarios: a base URL, a way to set the client's address and place, and a
+ * look into the graph. The same for all runtimes.
  * @module
  */
 import assert from "node:assert/strict";
@@ -14,7 +14,7 @@ export const PASSPHRASE = "publisher-chosen-secret";
 export const DOMAIN = "publisher.example";
 export const ADMIN_TOKEN = "an-admin-token-for-the-scenarios";
 
-/** The options that every runtime is started with, apart from its listener and store. */
+/** The options of all runtimes, without the listener and the store. */
 export function scenarioConfig(originUrl: string) {
   return {
     publisher: { domain: DOMAIN, origin: originUrl },
@@ -26,7 +26,7 @@ export function scenarioConfig(originUrl: string) {
   };
 }
 
-/** A visitor: an address, a place, and what their browser holds. */
+/** A visitor: an address, a place, and cookies. */
 export interface Visitor {
   ip?: string;
   country?: string;
@@ -41,11 +41,11 @@ export interface Target {
   name: string;
   url: string;
   origin: Origin;
-  /** One request by a visitor. An answer of the service's own that the API's description does not have fails. */
+  /** One request of a visitor. Rejects if an own answer of the service does not match the API's description. */
   visit(visitor: Visitor, request?: Visit): Promise<Answer>;
-  /** What the graph holds for an id. */
+  /** The graph's entry of an id. */
   entry(id: string): Promise<GraphEntry | null>;
-  /** What the service logged so far, if its host shows it. */
+  /** The log of the service so far, if its host shows it. */
   log(): string;
 }
 
@@ -81,7 +81,7 @@ export function targetOf(name: string, url: string, origin: Origin, log: () => s
   };
 }
 
-/** One request by the operator, with a JSON body if there is one to send. */
+/** One request of the operator, optionally with a JSON body. */
 export function admin(target: Target, method: string, path: string, body?: unknown): Promise<Answer> {
   const headers: [string, string][] = [["authorization", `Bearer ${ADMIN_TOKEN}`]];
   if (body === undefined) return target.visit({}, { method, path, headers });
@@ -89,13 +89,13 @@ export function admin(target: Target, method: string, path: string, body?: unkno
   return target.visit({}, { method, path, headers, body: JSON.stringify(body) });
 }
 
-/** A scenario: one behaviour, on any runtime. */
+/** One behavior that is tested on all runtimes. */
 export interface Scenario {
   name: string;
   run(target: Target): Promise<void>;
 }
 
-/** The hash that a normalised address gives under a passphrase, by a tool that is not ours. */
+/** The hash of a normalized address under a passphrase, computed by Node's crypto. */
 export function expectedHash(normalisedIp: string, passphrase = PASSPHRASE): string {
   return createHmac("sha256", passphrase).update(normalisedIp).digest("hex");
 }
@@ -109,13 +109,13 @@ export function ecCookieOf(answer: Answer): { value: string; attributes: string 
   return { value: pair!.slice("ts-ec=".length), attributes: attributes.join("; ") };
 }
 
-/** Waits for words in the log of a process. An answer may be here before them: they come by a way of their own. */
+/** Waits for words in the log of a process: the log may arrive later than an answer. */
 export async function logged({ log }: { log(): string }, words: RegExp): Promise<void> {
   const what = `${words} in the log`;
   await eventually(what, async () => words.test(log()) || undefined).catch(() => assert.match(log(), words));
 }
 
-/** Asks again until an answer comes that is not `undefined`; background work has no other sign of its end. */
+/** Polls until the answer is not `undefined`; background work has no other sign of its end. */
 export async function eventually<T>(what: string, ask: () => Promise<T | undefined>): Promise<T> {
   const deadline = Date.now() + 15_000;
   for (;;) {

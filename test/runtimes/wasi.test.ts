@@ -11,8 +11,8 @@ import { join } from "node:path";
 import { afterAll, beforeAll, describe, test } from "vitest";
 import { configFile } from "../support/config-file.ts";
 import { type Origin, startOrigin } from "../support/origin.ts";
-import type { Program } from "../support/program.ts";
-import { root, type Spawned, spawnServer } from "../support/spawn.ts";
+import { root, spawnServer } from "../support/spawn.ts";
+import type { RunningProgram } from "../support/start-program.ts";
 import { buildWasi, findWasmtime, startJco, startWasmtime } from "../support/wasi.ts";
 import { blackBox } from "./black-box.ts";
 import { scenariosOn } from "./left-out.ts";
@@ -24,19 +24,19 @@ const TOKEN = "the-token-of-the-store";
 /** Every request waits for all that the ones before have left to do. */
 const SCENARIO_TIMEOUT_MS = 400_000;
 
-/** jco serves either one request after the other, or several at once without their background work. */
-const severalAtOnce = ["proxy: the body streams while it is still being written"];
+/** jco serves either one request at a time, or several requests at once without their background work. */
+const severalAtOnce = ["proxy: streams a body"];
 
 describe("black box on wasi", () => {
   const folder = mkdtempSync(join(tmpdir(), "millrace-"));
   let origin: Origin;
-  let store: Spawned;
+  let store: RunningProgram;
   let component: string;
-  let server: Program;
+  let server: RunningProgram;
 
   const storeAt = (url: string) => ({ MILLRACE_EDGE_COOKIE_STORE: url.replace("://", `://:${TOKEN}@`) });
   const serve = (isolation: "instance" | "worker") => startJco(component, isolation, storeAt(store.url));
-  const target = (): Target => targetOf("wasi", server.url, origin, server.log);
+  const target = (): Target => targetOf("wasi", server.url, origin, server.all);
 
   beforeAll(async () => {
     origin = await startOrigin();
@@ -56,7 +56,7 @@ describe("black box on wasi", () => {
     rmSync(folder, { recursive: true, force: true });
   });
 
-  describe("one request after the other", () => {
+  describe("one request at a time", () => {
     beforeAll(async () => {
       server = await serve("instance");
     });
@@ -64,7 +64,7 @@ describe("black box on wasi", () => {
 
     blackBox("wasi", target, (name) => !severalAtOnce.includes(name), SCENARIO_TIMEOUT_MS);
 
-    test("health, and a plain 404 for what is not there", async () => {
+    test("health answers 200, unknown paths answer 404", async () => {
       const health = await target().visit({}, { path: "/_ts/health" });
       assert.deepEqual([health.status, JSON.parse(health.body)], [200, { status: "ok" }]);
       const ready = await target().visit({}, { path: "/_ts/ready" });
@@ -73,7 +73,7 @@ describe("black box on wasi", () => {
     });
   });
 
-  describe("several at once", () => {
+  describe("several requests at once", () => {
     beforeAll(async () => {
       server = await serve("worker");
     });
@@ -82,7 +82,7 @@ describe("black box on wasi", () => {
     blackBox("wasi", target, (name) => severalAtOnce.includes(name));
   });
 
-  // A second proof where somebody has installed it: no package of the registries brings it.
+  // Runs where wasmtime is installed; no package of the tests has it.
   const wasmtime = findWasmtime();
   if (wasmtime !== null) {
     describe("on wasmtime", () => {
@@ -95,7 +95,7 @@ describe("black box on wasi", () => {
     });
   }
 
-  test("a fault of the configuration is in the log, by field, and no page fails silently", async () => {
+  test("an invalid configuration is logged with its field, and pages fail with 500", async () => {
     server = await startJco(component, "instance", { MILLRACE_EDGE_COOKIE_PASSPHRASES: "short" });
     try {
       const answer = await target().visit({});

@@ -1,5 +1,5 @@
 /**
- * A program of one's own, with a wrapped site: each path answers with another kind of body. Run by `wrapped.test.ts`.
+ * An embedder's program with a wrapped site: each path answers with a different kind of body. `wrapped.test.ts` runs it.
  * @module
  */
 import { Hono } from "hono";
@@ -23,14 +23,14 @@ const ec = createEdgeCookie(
   log: silent,
 });
 
-/** One response for all who ask; it has no body, so that it can be sent again and again. */
+/** One response for all requests; without a body, it can be sent repeatedly. */
 const shared = new Response(null, { status: 404 });
-/** One page for all who ask, of which each gets a copy. */
+/** One page for all requests, each of which gets a copy. */
 const page = new Response("the page");
 
 let state = { pulled: 0, cancelled: 0 };
 
-/** A body without an end. */
+/** An endless body. */
 function endless(): ReadableStream<Uint8Array> {
   state = { pulled: 0, cancelled: 0 };
   return new ReadableStream({
@@ -88,7 +88,7 @@ const handler = (request: Request, ...host: unknown[]) =>
     ? app.fetch(request, host[0] as object)
     : site(request, ...host);
 
-/** Serves as programs of one's own do on each runtime, with the runtime's own server. */
+/** Serves like an embedder's program, with the runtime's own server. */
 async function serve(): Promise<number> {
   const hostname = "127.0.0.1";
   const { Bun, Deno } = globalThis as {

@@ -1,12 +1,13 @@
-/** Safe first, section 7: a new visitor's answer has the media type of a returning one's; hono's context keeps the identity. */
+/** New and returning visitors get the same media type; Hono's context keeps the identity. */
 import { request } from "node:http";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { type ProcessRuntime, type Spawned, spawnServer } from "../support/spawn.ts";
+import { type ProcessRuntime, spawnServer } from "../support/spawn.ts";
+import type { RunningProgram } from "../support/start-program.ts";
 import { visit } from "../support/visit.ts";
 import { eventually } from "./target.ts";
 
 describe.each<ProcessRuntime>(["node", "bun", "deno"])("a wrapped site on %s", (runtime) => {
-  let server: Spawned;
+  let server: RunningProgram;
   let cookie: [string, string];
 
   const id = (answer: { setCookies: string[] }) => /^ts-ec=([^;]+)/.exec(answer.setCookies.at(-1) ?? "")?.[1];
@@ -20,7 +21,7 @@ describe.each<ProcessRuntime>(["node", "bun", "deno"])("a wrapped site on %s", (
     await server?.stop("SIGKILL");
   });
 
-  /** A type without a form's boundary, which is another one each time. */
+  /** A media type without the random boundary of a form. */
   const typeOf = (type: string | undefined) => type?.replace(/boundary=.*/, "boundary");
 
   test.each([
@@ -49,7 +50,7 @@ describe.each<ProcessRuntime>(["node", "bun", "deno"])("a wrapped site on %s", (
       expect(fresh.setCookies.length).toBe(returning.setCookies.length + 1);
       expect([fresh.status, typeOf(fresh.headers["content-type"])]).toEqual([
         returning.status,
-        // `@hono/node-server` forgets the type of a text with headers. Once they are looked at it knows it.
+        // `@hono/node-server` drops the type of a text with headers unless the headers are read first.
         typeOf(returning.headers["content-type"]) ??
           (runtime === "node" && path === "/text-and-cookie" ? "text/plain; charset=UTF-8" : undefined),
       ]);
@@ -59,14 +60,14 @@ describe.each<ProcessRuntime>(["node", "bun", "deno"])("a wrapped site on %s", (
     }
   });
 
-  test("a text is sent as text, and a form's boundary is the body's", async () => {
+  test("text bodies get a text type, and forms the boundary of their body", async () => {
     expect((await visit(server.url, { path: "/text" })).headers["content-type"]).toMatch(/^text\/plain/);
     const { headers, body } = await visit(server.url, { path: "/form" });
     const boundary = /boundary=(.*)/.exec(headers["content-type"]!)![1]!.replace(/"/g, "");
     expect(body.startsWith(`--${boundary}`)).toBe(true);
   });
 
-  test("a body without an end streams to a new visitor, and ends when the visitor leaves", async () => {
+  test("an endless body streams to a new visitor and is cancelled when the visitor disconnects", async () => {
     await new Promise<void>((resolve, reject) => {
       const outgoing = request(`${server.url}/endless`, { agent: false }, (incoming) => {
         incoming.once("data", () => {
@@ -82,7 +83,7 @@ describe.each<ProcessRuntime>(["node", "bun", "deno"])("a wrapped site on %s", (
     });
   });
 
-  test("hono's context has the identity behind middleware that replaces the request", async () => {
+  test("Hono's context has the identity after middleware that replaces the request", async () => {
     // A form's, which is a visit of a page.
     const form = { method: "POST", agent: false as const, headers: { accept: "text/html" } };
     const answer = await new Promise<{ status: number; body: string; ec: unknown }>((resolve, reject) => {

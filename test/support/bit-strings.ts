@@ -1,5 +1,5 @@
 /**
- * Consent strings as texts of zeros and ones, for tests that take them apart or build broken ones.
+ * Consent strings as texts of zeros and ones, for tests that parse them or build invalid ones.
  * @module
  */
 
@@ -10,12 +10,12 @@ export function toBits(text: string): string {
   return [...text].map((digit) => DIGITS.indexOf(digit).toString(2).padStart(6, "0")).join("");
 }
 
-/** The base64url text of bits, filled up with zeros to a whole character. */
+/** The base64url text of bits, padded with zeros to a whole character. */
 export function fromBits(bits: string): string {
   return (bits.match(/.{1,6}/g) ?? []).map((six) => DIGITS[Number.parseInt(six.padEnd(6, "0"), 2)]).join("");
 }
 
-/** A number in so many bits. */
+/** A number with a given number of bits. */
 export function bitsOf(value: number, count: number): string {
   return value.toString(2).padStart(count, "0");
 }
@@ -50,7 +50,7 @@ export interface CoreFields {
   country?: string;
 }
 
-/** The first 213 bits of a TC string's core: all that stands before the vendors. */
+/** The first 213 bits of a TC string's core: everything before the vendors. */
 export function tcfCoreBits(fields: CoreFields = {}): string {
   const { version = 2, lastUpdatedMs = 0, cmpId = 31, purposes = "1", country = "000000000000" } = fields;
   const time = (ms: number) => bitsOf(Math.round(ms / 100), 36);
@@ -60,7 +60,7 @@ export function tcfCoreBits(fields: CoreFields = {}): string {
   return bitsOf(version, 6) + times + software + choices + country;
 }
 
-/** A field of vendors that is empty. */
+/** An empty vendor field. */
 export const NO_VENDORS = "0".repeat(17);
-/** A list of publisher restrictions that is empty. */
+/** An empty list of publisher restrictions. */
 export const NO_RESTRICTIONS = "0".repeat(12);

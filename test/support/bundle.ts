@@ -1,5 +1,5 @@
 /**
- * Bundles one entry and all that it imports into a single module for a host that takes no folders.
+ * Bundles one entry and its imports into a single module.
  * @module
  */
 
@@ -9,7 +9,7 @@ import { build } from "esbuild";
 
 const root = fileURLToPath(new URL("../..", import.meta.url));
 
-/** The hosts, and the modules that each of them supplies itself. */
+/** The modules that each host supplies. */
 const SUPPLIED = {
   fastly: ["fastly:*"],
   wasi: ["wasi:*"],
@@ -25,7 +25,7 @@ export interface BundleOptions {
   /** The entry's file, absolute or from the project's folder. */
   entry: string;
   platform: Platform;
-  /** Modules that the entry imports and that exist only for this bundle: specifier to source text. */
+  /** Modules that exist only in this bundle: specifier to source text. */
   virtual?: Readonly<Record<string, string>>;
   /** Default true. */
   minify?: boolean;
@@ -37,13 +37,13 @@ export interface Bundle {
   bytes: number;
   /** Its size after gzip, as a server would send it. */
   gzipBytes: number;
-  /** The files that went in, from the project's folder. */
+  /** The bundled files, relative to the project's folder. */
   inputs: string[];
 }
 
 /**
- * Makes a bundle. Fails where something is imported that the platform does not have, such as `node:fs`.
- * @throws {Error} naming every import that cannot be resolved.
+ * Makes a bundle.
+ * @throws {Error} with each import that the platform does not have, for example `node:fs`.
  */
 export async function bundle({
   entry,

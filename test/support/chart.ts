@@ -40,7 +40,7 @@ const WIDTH = 860;
 const HEIGHT = 460;
 const INK = "#1d2b33";
 const FAINT = "#dde5e8";
-/** Told apart by people who do not see red and green (Okabe and Ito), and by their symbols. */
+/** Distinct for people with color blindness (Okabe and Ito), and by their symbols. */
 const COLOURS = ["#0072b2", "#d55e00", "#009e73", "#cc79a7", "#8a6d00", "#56b4e9"];
 const SYMBOLS = ["circle", "rect", "triangle", "diamond", "arrow", "pin"];
 
@@ -68,7 +68,7 @@ function short(value: number): string {
 function common({ title, subtitle }: { title: string; subtitle?: string }) {
   return {
     animation: false,
-    // Its own ground: the page around it may be light or dark.
+    // A background of its own: the page around it may be light or dark.
     backgroundColor: "#ffffff",
     color: COLOURS,
     textStyle: text,
@@ -91,7 +91,7 @@ function render(title: string, option: echarts.EChartsCoreOption): string {
     chart.setOption(option);
     const svg = chart
       .renderToSVGString({ useViewBox: true })
-      // What a pointer does to it, by names that count up: a picture has no pointer, and is to be the same every time.
+      // Removes the pointer's names, which count up: a picture has no pointer and must be deterministic.
       .replace(/<style[\s\S]*?<\/style>\n?/, "")
       .replace(/ class="zr[^"]*"/g, "")
       .replace(/zr\d+-/g, "zr-");
@@ -159,7 +159,7 @@ export function barChart(chart: BarChart): string {
   });
 }
 
-/** A picture of an SVG, twice its size for sharpness. */
+/** Renders an SVG at twice its size. */
 export async function toPng(svg: string): Promise<Uint8Array> {
   const browser = await launchChromium();
   try {

@@ -5,9 +5,11 @@
 import { type Browser, chromium as driver } from "playwright-core";
 import { chromium } from "./programs.ts";
 
-/** Why there is no browser to test in; `undefined` if there is one. */
+/** Why the tests in a browser are left out; `undefined` if Chromium is installed. */
 export const noChromium: string | undefined =
-  chromium.find() === null ? `there is no Chromium; it is for ${chromium.usedFor}` : undefined;
+  chromium.find() === null
+    ? `left out: no Chromium on this machine; it is for ${chromium.usedFor}`
+    : undefined;
 
 /** Starts a headless Chromium that reaches loopback only. The caller closes it. */
 export async function launchChromium(): Promise<Browser> {
@@ -17,9 +19,9 @@ export async function launchChromium(): Promise<Browser> {
     executablePath,
     timeout: 30_000,
     args: [
-      // Root has no user namespace to sandbox in.
+      // Chromium has no sandbox for root.
       ...(process.getuid?.() === 0 ? ["--no-sandbox"] : []),
-      // A container's /dev/shm is too small for a browser.
+      // /dev/shm of a container is too small for a browser.
       "--disable-dev-shm-usage",
       "--disable-background-networking",
       "--disable-component-update",
@@ -27,7 +29,7 @@ export async function launchChromium(): Promise<Browser> {
       "--disable-sync",
       "--no-first-run",
       "--no-pings",
-      // Every name but a loopback one fails at once, without a look-up.
+      // All names except loopback ones fail without a look-up.
       "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE localhost, EXCLUDE *.localhost, EXCLUDE 127.0.0.1",
     ],
   });

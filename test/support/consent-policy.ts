@@ -4,7 +4,7 @@ import {
   DEFAULT_US_STATES,
 } from "../../runtime/ec/request/consent.ts";
 
-/** The policy of a configuration that says nothing of consent. */
+/** The policy of a configuration without consent settings. */
 export const POLICY: ConsentPolicy = {
   gdprCountries: new Set(DEFAULT_GDPR_COUNTRIES),
   usStates: new Set(DEFAULT_US_STATES),

@@ -1,11 +1,11 @@
 /**
- * Consent strings as a consent management platform would write them, made by the IAB's own libraries.
+ * Consent strings of a consent management platform, made by the IAB's libraries.
  * @module
  */
 import { GppModel } from "@iabgpp/cmpapi";
 import { GVL, TCModel, TCString, type VendorList } from "@iabtechlabtcf/core";
 
-/** Vendors 1 to 1500, each with consent and legitimate-interest purposes, so that the encoder keeps every choice. */
+/** Vendors 1 to 1500, each with consent and legitimate-interest purposes, so that the encoder keeps all choices. */
 function vendorList(): VendorList {
   const vendors: Record<number, object> = {};
   for (let id = 1; id <= 1500; id++) {
@@ -39,7 +39,7 @@ function vendorList(): VendorList {
 
 let gvl: GVL | undefined;
 
-/** A TCF v2 model to set more fields on than {@link tcfString} takes. */
+/** A TCF v2 model, for fields that {@link tcfString} does not have. */
 export function tcfModel(): TCModel {
   gvl ??= new GVL(vendorList());
   const model = new TCModel(gvl);
@@ -48,15 +48,15 @@ export function tcfModel(): TCModel {
   return model;
 }
 
-/** What a TCF string says. */
+/** The content of a TCF string. */
 export interface TcfChoice {
-  /** Purposes consented to, 1 to 11 (default: Purpose 1 alone). */
+  /** Purposes with consent, 1 to 11. Default: Purpose 1 only. */
   purposes?: number[];
-  /** When the visitor chose, in milliseconds since the epoch (default: now). */
+  /** Time of the choice, in milliseconds since the epoch. Default: now. */
   lastUpdatedMs?: number;
-  /** When the string was first made (default: when the visitor chose). In GPP sections the library knows one time only. */
+  /** Time of creation. Default: that of the choice. In GPP sections the library has only one time. */
   createdMs?: number;
-  /** Whether there is a disclosed-vendors segment (default: yes). */
+  /** Whether it has a disclosed-vendors segment. Default: true. */
   disclosesVendors?: boolean;
 }
 
@@ -94,7 +94,7 @@ export const US_SECTIONS = [
   ...["usia", "usne", "usnh", "usnj", "ustn", "usmn", "usmd", "usin", "usky", "usri"],
 ] as const;
 
-/** What a GPP string says; a section that is not named is not in it. */
+/** The content of a GPP string; it has only the named sections. */
 export interface GppChoice {
   tcf?: Omit<TcfChoice, "createdMs">;
   /** Four characters, such as `1YNN`. */
@@ -105,7 +105,7 @@ export interface GppChoice {
   sharingOptOut?: Record<string, 0 | 1 | 2>;
   /** The same for targeted advertising. */
   targetedAdsOptOut?: Record<string, 0 | 1 | 2>;
-  /** What the GPC subsection says, in every section that has one (default: no such subsection). */
+  /** The value of the GPC subsection in each section that can have one. Default: no subsection. */
   gpc?: boolean;
 }
 
@@ -129,7 +129,7 @@ export function gppString({
     const granted = Array.from({ length: 24 }, (_, index) => purposes.includes(index + 1));
     model.setFieldValue("tcfeuv2", "CmpId", 31);
     model.setFieldValue("tcfeuv2", "PurposeConsents", granted);
-    // Last, because the library stamps today's date on every change.
+    // Last, because the library sets today's date on each change.
     model.setFieldValue("tcfeuv2", "LastUpdated", new Date(tcf.lastUpdatedMs ?? Date.now()));
   }
   if (usPrivacy !== undefined) {

@@ -1,6 +1,6 @@
 /**
- * Counts how many characters a piece of code looks at and how much it puts into lists, by the methods that the readers
- * use, so that a test can tell work in proportion to the input from more, without a clock.
+ * Counts the characters that code reads and the items that it adds to lists, by the methods that the readers use, so
+ * that a test can detect more than linear work without a clock.
  * @module
  */
 

@@ -7,26 +7,26 @@ import type { Exports, Kernels } from "../../wasm/hotpath.ts";
 import { inlineKernels } from "../../wasm/inline.ts";
 import { type TestServiceOptions, testService, VISITOR } from "./service.ts";
 
-/** What a request took: names with how often, in the order of the names. */
+/** The work of a request: counts by name, in the order of the names. */
 export interface Work {
   /** Operations of the store, before the response and after it. */
   store: Record<string, number>;
   /** Calls of the WebAssembly module. */
   kernels: Record<string, number>;
-  /** Header fields read, by name; `*`: all of them gone through. */
+  /** Header fields read, by name; `*` is an iteration over all. */
   headers: Record<string, number>;
-  /** What a client sent, taken apart: by the function that does it. */
+  /** Calls of parsers of client data, by function. */
   parsed: Record<string, number>;
   /** Calls of other servers. */
   calls: number;
-  /** Lines of the log, below `debug` none. */
+  /** Lines of the log, from `debug` on. */
   log: number;
 }
 
 const sorted = (counts: Map<string, number>) =>
   Object.fromEntries([...counts].sort(([a], [b]) => (a < b ? -1 : 1)));
 
-/** Kernels that count what is called, but for what only reads where the memory is. */
+/** Kernels that count their calls, except those that return an address of the memory. */
 function countedKernels(counts: Map<string, number>): Kernels {
   const inner = inlineKernels();
   return {
@@ -46,7 +46,7 @@ function countedKernels(counts: Map<string, number>): Kernels {
   };
 }
 
-/** Counts every way of reading a request's headers. */
+/** Counts all reads of a request's headers. */
 function countReads(headers: Headers): Map<string, number> {
   const counts = new Map<string, number>();
   const count = (name: string) => counts.set(name, (counts.get(name) ?? 0) + 1);
@@ -73,7 +73,7 @@ function countReads(headers: Headers): Map<string, number> {
   return counts;
 }
 
-/** One kind of request, as a visitor or a partner sends it. */
+/** One kind of request, of a visitor or a partner. */
 export interface Asked {
   path?: string;
   method?: string;
@@ -83,7 +83,7 @@ export interface Asked {
   region?: string | null;
 }
 
-/** A parser that is watched: one of `vi.mock(…, { spy: true })`. */
+/** A parser whose calls are counted: one of `vi.mock(…, { spy: true })`. */
 export interface Watched {
   mock: { calls: unknown[] };
   mockClear(): void;
@@ -91,14 +91,14 @@ export interface Watched {
 
 /**
  * A service whose work is counted.
- * @param parsers the functions that take apart what a client sends, by the name under which they are counted.
+ * @param parsers parsers of client data, by the name of their count.
  */
 export function countedService(options: TestServiceOptions, parsers: Record<string, Watched>) {
   const kernels = new Map<string, number>();
   const service = testService({ ...options, kernels: countedKernels(kernels) });
   return {
     ...service,
-    /** Sends a request and counts until everything behind it has settled. */
+    /** Sends a request and counts until its background work has settled. */
     async count({
       path = "/",
       method = "GET",

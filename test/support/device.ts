@@ -9,11 +9,11 @@ import type { GraphEntry } from "../../runtime/ec/graph/entry.ts";
 import { type Bundle, bundle } from "./bundle.ts";
 import type { Origin } from "./origin.ts";
 
-/** Names below localhost are this machine, and a secure context like any https site. */
+/** Browsers resolve names below localhost to this machine and give them a secure context. */
 export const HOST = "www.publisher.localhost";
 export const DOMAIN = "publisher.localhost";
 
-/** What the site's servers say of whoever asks. */
+/** How the site's servers describe the client. */
 export interface WhoAsks {
   ip?: string | null;
   country?: string | null;
@@ -24,18 +24,18 @@ export interface WhoAsks {
 export interface DeviceSite {
   url: string;
   bundle: Bundle;
-  /** What `/client.json` answers; `null`: it fails. */
+  /** The answer of `/client.json`; `null` makes it fail. */
   client: WhoAsks | null;
-  /** And how long that holds. */
+  /** How long that answer may be cached. */
   clientCaching: string;
-  /** Paths that the site was asked for, in order. */
+  /** Requested paths, in order. */
   asked: string[];
   /** Replaces the service worker's script. */
   script(text: string): void;
   close(): Promise<void>;
 }
 
-/** The service worker's script: the browser's own switch for Global Privacy Control is played by a message. */
+/** The service worker's script: a message simulates the browser's setting for Global Privacy Control. */
 const script = (options: object) => `
   import { serve } from "./worker/entries/browser.ts";
   let gpc = false;
@@ -43,7 +43,7 @@ const script = (options: object) => `
   addEventListener("message", ({ data, ports }) => { gpc = data.gpc; ports[0].postMessage("done"); });
   serve(${JSON.stringify(options)});`;
 
-/** The page registers the service worker and is otherwise the origin's. */
+/** Adds the registration of the service worker to the origin's page. */
 const HOME = `<!doctype html><title>home</title><script>
   navigator.serviceWorker.register("/sw.js", { type: "module" });
 </script>`;
@@ -116,21 +116,21 @@ export function listening(server: Server): Promise<void> {
 export interface Device {
   context: BrowserContext;
   page: Page;
-  /** What the service worker wrote to the console. */
+  /** The console output of the service worker. */
   log: string[];
-  /** A request of the page's script, and what it may see of the answer. Bytes are a list of numbers: no others get there. */
+  /** A request of the page's script, and the visible part of the answer. Bytes are a list of numbers. */
   fetch(
     path: string,
     init?: Omit<RequestInit, "body"> & { body?: BodyInit | number[] },
   ): Promise<{ status: number; headers: Record<string, string>; body: string }>;
-  /** The cookie as the browser holds it. */
+  /** The cookie in the browser. */
   cookie(): Promise<string | null>;
-  /** What the graph on the device holds for an id. */
+  /** The entry of an id in the device's graph. */
   entry(id: string): Promise<GraphEntry | null>;
   close(): Promise<void>;
 }
 
-/** Opens a site on a device that has never seen it, and waits until the service worker has the page. */
+/** Opens a site on a new device, and waits until the service worker controls the page. */
 export async function openDevice(browser: Browser, site: DeviceSite): Promise<Device> {
   const context = await browser.newContext();
   const log: string[] = [];
@@ -166,7 +166,7 @@ export async function openDevice(browser: Browser, site: DeviceSite): Promise<De
   };
 }
 
-/** Reads a value out of the store from a page. */
+/** Reads a value of the store from a page. */
 export function storedValue(key: string): Promise<string | null> {
   return new Promise((resolve, reject) => {
     const opening = indexedDB.open("millrace");

@@ -6,18 +6,18 @@ interface Row {
   expiresMs: number;
 }
 
-/** What a test may do to the host in the middle of an operation. */
+/** Hooks of a test into the host's operations. */
 export interface FakeFastlyKv extends FastlyKv {
   rows: Map<string, Row>;
   /** Every put so far, by name. */
   puts: string[];
-  /** Called before a put takes effect; throws to refuse it, or waits. */
+  /** Called before a put takes effect; may throw to reject it, or wait. */
   onPut: (name: string) => void | Promise<void>;
-  /** What a read sees; a lagging host shows older rows. */
+  /** The rows that a read returns; a lagging host returns older ones. */
   onGet: (name: string) => Row | undefined;
 }
 
-/** A Fastly KV store as its documentation has it, in memory. Every operation takes a turn of the event loop. */
+/** A Fastly KV store in memory, as documented. Each operation takes a turn of the event loop. */
 export function fakeFastlyKv(clock: { now(): number }): FakeFastlyKv {
   const turn = () => new Promise<void>((resolve) => setImmediate(resolve));
   const rows = new Map<string, Row>();

@@ -1,7 +1,7 @@
 import { DatabaseSync, type SQLInputValue } from "node:sqlite";
 import type { ObjectStorage } from "../../runtime/stores/durable-object.ts";
 
-/** The storage of a Durable Object as far as the store uses it, on Node's own SQLite. */
+/** The storage of a Durable Object, with what the store uses, on Node's SQLite. */
 export function fakeObjectStorage(): ObjectStorage & { alarmAtMs: number | null } {
   const db = new DatabaseSync(":memory:");
   return {

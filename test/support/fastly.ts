@@ -8,8 +8,8 @@ import { join } from "node:path";
 import { promisify } from "node:util";
 import { findViceroy } from "../../scripts/viceroy.ts";
 import { bundle } from "./bundle.ts";
-import { type Program, startProgram } from "./program.ts";
 import { root } from "./spawn.ts";
+import { type RunningProgram, startProgram } from "./start-program.ts";
 
 const COMPILE_TIMEOUT_MS = 120_000;
 /** Viceroy compiles the whole JavaScript engine before it listens. */
@@ -19,14 +19,14 @@ const START_TIMEOUT_MS = 120_000;
 export interface FastlySource {
   /** The entry's TypeScript. */
   entry: string;
-  /** A folder for what is made on the way. */
+  /** A folder for intermediate files. */
   folder: string;
 }
 
-/** What came of a compilation. */
+/** A compiled service. */
 export interface FastlyBuild {
   wasm: string;
-  /** The JavaScript that went in. */
+  /** The JavaScript before its compilation. */
   bundle: Awaited<ReturnType<typeof bundle>>;
 }
 
@@ -50,20 +50,20 @@ export async function buildFastly({ entry, folder }: FastlySource): Promise<Fast
 
 /**
  * Serves a compiled service.
- * @param manifest what its `fastly.toml` says under `local_server`.
+ * @param manifest the `local_server` part of its `fastly.toml`.
  */
-export function startViceroy(wasm: string, folder: string, manifest: string): Promise<Program> {
+export function startViceroy(wasm: string, folder: string, manifest: string): Promise<RunningProgram> {
   const viceroy = findViceroy();
   if (viceroy === null)
-    throw new Error("viceroy is not on this machine; node scripts/viceroy.ts installs it");
+    throw new Error("Cannot start viceroy: it is not installed; node scripts/viceroy.ts installs it");
   const config = join(folder, "fastly.toml");
   writeFileSync(config, `manifest_version = 3\nname = "test"\nlanguage = "javascript"\n${manifest}`);
   return startProgram({
     command: viceroy,
     args: ["serve", wasm, "-C", config, "--addr", "127.0.0.1:0", "-v"],
     cwd: folder,
-    // Viceroy looks whether a key is there and then adds it, without holding its lock in between, so that two threads can
-    // both add one. Fastly's own KV stores cannot; one thread makes Viceroy like them.
+    // Viceroy checks for a key and adds it without a lock around both, so two threads can both add it. Fastly's KV
+    // stores exclude that; Viceroy does with one thread.
     env: { TOKIO_WORKER_THREADS: "1" },
     ready: /Listening on (http:\S+)/,
     startTimeoutMs: START_TIMEOUT_MS,

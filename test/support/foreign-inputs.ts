@@ -1,4 +1,4 @@
-/** What of `worker/` runs in a process only: the command line, its server, its proxy, the demonstration. */
+/** The parts of `worker/` for processes only: the command line, its server, its proxy, the demonstration. */
 const PROCESS =
   /^worker\/(cli|serve|hosts\/process|ec\/(demo|commands|site)|config\/configured|http\/(raw-fetch|public-lookup|server|proxy|exchange|origin|upgrade))\b/;
 const LIBRARIES = /^node_modules\/(hono|valibot|ipaddr\.js|fastest-levenshtein)\//;
@@ -9,8 +9,8 @@ const SHARED = ["expiry", "guard", "window"];
 /**
  * The files of a bundle that belong to another host than its own, to the command line, or to the tests.
  * @param inputs from the project's folder.
- * @param entry the host's own; files of `worker/hosts/` whose names begin with it are its, too.
- * @param shared other files of `worker/hosts/` that it may import.
+ * @param entry name of the host's entry; files of `worker/hosts/` whose names start with it are allowed.
+ * @param shared other allowed files of `worker/hosts/`.
  * @param adapters its own stores and limiters.
  */
 export function foreignInputs(

@@ -3,8 +3,8 @@ import { join } from "node:path";
 import { root } from "./spawn.ts";
 
 /**
- * Makes a folder one in which `import "millrace"` finds this checkout: the exports of the published package, each led
- * to the source that it is compiled from. That the compiled ones do the same, the tests of the packed package show.
+ * Prepares a folder in which `import "millrace"` finds this checkout: the exports of the published package, mapped
+ * to their source. The tests of the packed package cover the compiled files.
  */
 export function linkPackage(folder: string): void {
   const own = JSON.parse(readFileSync(join(root, "package.json"), "utf8"));
@@ -20,7 +20,7 @@ export function linkPackage(folder: string): void {
   );
   for (const name of ["wasm", "runtime", "worker"]) symlinkSync(join(root, name), join(millrace, name));
   mkdirSync(join(packages, "@hono"));
-  // The sources import what the package carries inside.
+  // The package bundles these packages, the sources import them.
   for (const name of [...Object.keys(own.dependencies), "ipaddr.js", "fastest-levenshtein", "jsonc-parser"]) {
     symlinkSync(join(root, "node_modules", name), join(packages, name));
   }

@@ -1,34 +1,35 @@
 /**
- * Keeps a server busy with equal requests: by wrk or oha where one is on the machine, because they take little of it for
- * themselves, else by autocannon.
+ * Keeps a server busy with equal requests: with wrk or oha if they are installed, because they use little of the machine,
+ * else with autocannon.
  * @module
  */
-import { execFile, spawnSync } from "node:child_process";
+import { execFile } from "node:child_process";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { promisify } from "node:util";
+import { findProgram } from "./find-program.ts";
 
-/** What to send, how often at once, and for how long. */
+/** The request, the number of connections and the duration. */
 export interface Load {
   url: string;
   headers?: Record<string, string>;
-  /** Default GET. */
+  /** Default: GET. */
   method?: string;
   body?: string;
   connections: number;
   durationMs: number;
-  /** Ends it early; what was measured until then is lost. */
+  /** Ends it early, without a result. */
   signal?: AbortSignal;
 }
 
 export type GeneratorName = "wrk" | "oha" | "autocannon";
 
-/** What came of it. */
+/** The result. */
 export interface LoadResult {
   generator: GeneratorName;
   requests: number;
-  /** Answers whose status is not 2xx or 3xx, and requests without an answer. */
+  /** Number of answers without status 2xx or 3xx, and of requests without an answer. */
   errors: number;
   seconds: number;
   p50Ms: number;
@@ -38,21 +39,18 @@ export interface LoadResult {
 
 type Figures = Omit<LoadResult, "generator">;
 
-/** How long one answer may take, and how much longer than asked a generator, before it is given up, in milliseconds. */
+/** Timeout of one answer, and additional time of a generator before it is killed, in milliseconds. */
 const GRACE_MS = 20_000;
 
-const isHere = (command: string) =>
-  spawnSync(command, ["--version"], { stdio: "ignore" }).error === undefined;
-
-/** The generator that this machine has. */
+/** The best generator on this machine. */
 export function findGenerator(): GeneratorName {
-  return (["wrk", "oha"] as const).find(isHere) ?? "autocannon";
+  return (["wrk", "oha"] as const).find((name) => findProgram(name) !== null) ?? "autocannon";
 }
 
 /**
  * Sends requests, one after the other on each connection, until the time is up.
- * @param generator by default the best that is here.
- * @throws {Error} if the generator fails, or reports nothing that can be read.
+ * @param generator Default: the best on this machine.
+ * @throws {Error} if the generator fails, or its report is invalid.
  */
 export async function generate(load: Load, generator = findGenerator()): Promise<LoadResult> {
   return { generator, ...(await generators[generator](load)) };
@@ -102,7 +100,7 @@ const generators: Record<GeneratorName, (load: Load) => Promise<Figures>> = {
     const counts = new Map<number, number>();
     const result = await new Promise<Awaited<ReturnType<typeof autocannon>>>((resolve, reject) => {
       const running = autocannon(options, (error, done) => (error ? reject(error) : resolve(done)));
-      // Its own percentiles are in whole milliseconds: 0 for any server that answers faster.
+      // Its own percentiles are in whole milliseconds: 0 for a faster server.
       running.on("response", (_client, _status, _bytes, ms) => {
         const rounded = Number(ms.toPrecision(3));
         counts.set(rounded, (counts.get(rounded) ?? 0) + 1);
@@ -122,8 +120,8 @@ const generators: Record<GeneratorName, (load: Load) => Promise<Figures>> = {
 };
 
 /**
- * The least values at or below which so large shares of all counted ones lie; 0 where nothing was counted.
- * @param counts how often each value was seen.
+ * Percentiles of counted values; 0 without values.
+ * @param counts number of occurrences of each value.
  * @param shares from 0 to 1.
  */
 export function percentilesOf(counts: ReadonlyMap<number, number>, shares: readonly number[]): number[] {
@@ -148,10 +146,10 @@ async function run(command: string, args: string[], { durationMs, signal }: Load
   return stdout;
 }
 
-/** A text as Lua writes it. */
+/** A text as a Lua literal. */
 const quoted = (text: string) => `"${text.replace(/[\\"\n\r]/g, (c) => `\\${c.charCodeAt(0)}`)}"`;
 
-/** wrk's own command line has no method and body, and its own report no 90th percentile to rely on. */
+/** A script for wrk, whose command line has no method and body, and whose report has no exact 90th percentile. */
 function luaOf({ headers = {}, method = "GET", body }: Load): string {
   return [
     `wrk.method = ${quoted(method)}`,
@@ -167,7 +165,7 @@ function luaOf({ headers = {}, method = "GET", body }: Load): string {
   ].join("\n");
 }
 
-/** Reads what our script made wrk print: counts, and microseconds. */
+/** Reads the output of the script for wrk: counts and microseconds. */
 export function readWrk(output: string): Figures {
   const match = /^figures (\d+) (\d+) (\d+) (\d+) (\d+) (\d+)$/m.exec(output);
   if (match === null) throw new Error(`wrk reported nothing that can be read:\n${output.slice(0, 500)}`);
@@ -182,7 +180,7 @@ export function readWrk(output: string): Figures {
   return { requests, errors, seconds: micros / 1e6, p50Ms: p50 / 1000, p90Ms: p90 / 1000, p99Ms: p99 / 1000 };
 }
 
-/** Reads oha's JSON. What it cut off when the time was up is no error. */
+/** Reads oha's JSON. Requests that it cut off at the end are no errors. */
 export function readOha(output: string): Figures {
   const { summary, latencyPercentiles, statusCodeDistribution, errorDistribution } = JSON.parse(output);
   const count = (distribution: Record<string, number>, isCounted: (name: string) => boolean) =>

@@ -1,12 +1,12 @@
 import type { Clock } from "../../runtime/platform.ts";
 
-/** A clock that moves only when told to. */
+/** A clock that a test advances. */
 export interface ManualClock extends Clock {
-  /** Moves on, calling what falls due on the way at its own time, in order. */
+  /** Advances the time and calls each timer that falls due, in order and at its time. */
   advance(ms: number): void;
-  /** Moves on and lets what was called settle in between. */
+  /** Advances the time, and lets promises settle after each timer. */
   settle(ms: number): Promise<void>;
-  /** How many callbacks are still to come. */
+  /** Number of pending callbacks. */
   waiting(): number;
 }
 
@@ -16,7 +16,7 @@ export function manualClock(startMs = 1_800_000_000_000): ManualClock {
   let order = 0;
   const timers = new Map<number, { at: number; callback: () => void }>();
 
-  /** Calls the next timer due by `until`; false if there is none. */
+  /** Calls the next timer due by `until`. @returns false if there is none. */
   function fireNext(until: number): boolean {
     let next: [number, { at: number; callback: () => void }] | undefined;
     for (const entry of timers) {

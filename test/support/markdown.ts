@@ -1,37 +1,41 @@
 /**
- * As much of Markdown as the pages under `docs/` use, so that tests can hold them against what they speak of.
+ * Reads Markdown pages, so that tests can compare them with what they describe.
  * @module
  */
+import type { Nodes } from "mdast";
+import { fromMarkdown } from "mdast-util-from-markdown";
+import { gfmTableFromMarkdown } from "mdast-util-gfm-table";
+import { gfmTable } from "micromark-extension-gfm-table";
 
 /** A fenced block. */
 export interface Block {
   /** The first word after the fence; empty if there is none. */
   language: string;
-  /** What follows it there: a file's name, or how the block is run. */
+  /** The text after the language: a file's name, or how the block runs. */
   info: string;
   text: string;
-  /** Of the fence, from 1. */
+  /** Line of the fence, from 1. */
   line: number;
 }
 
 /** A table. */
 export interface Table {
-  /** The headings that it stands under, outermost first. */
+  /** The headings above it, outermost first. */
   under: string[];
   columns: string[];
   rows: string[][];
 }
 
-/** A page in its parts. */
+/** The parts of a page. */
 export interface Page {
   blocks: Block[];
   headings: string[];
-  /** What links can point to within the page. */
+  /** Anchors of the headings. */
   anchors: Set<string>;
   tables: Table[];
   /** Targets of links and images, as written. */
   links: string[];
-  /** What stands between single backticks. */
+  /** Contents of inline code. */
   codes: string[];
 }
 
@@ -39,58 +43,52 @@ export interface Page {
 export function readPage(markdown: string): Page {
   const page: Page = { blocks: [], headings: [], anchors: new Set(), tables: [], links: [], codes: [] };
   const path: string[] = [];
-  let block: Block | null = null;
-  let table: Table | null = null;
-  markdown.split("\n").forEach((line, index) => {
-    const fence = /^```(\S*) ?(.*)$/.exec(line);
-    if (block !== null) {
-      if (fence === null) block.text += `${line}\n`;
-      else block = null;
-      return;
-    }
-    if (fence !== null) {
-      block = { language: fence[1]!, info: fence[2]!, text: "", line: index + 1 };
-      page.blocks.push(block);
-      return;
-    }
-    const heading = /^(#+) (.+)$/.exec(line);
-    if (heading !== null) {
-      path.splice(heading[1]!.length - 1, path.length, heading[2]!);
-      page.headings.push(heading[2]!);
-      page.anchors.add(anchorOf(heading[2]!, page.anchors));
-    }
-    if (line.startsWith("|")) {
-      const cells = cellsOf(line);
-      if (table === null) {
-        table = { under: [...path], columns: cells, rows: [] };
-        page.tables.push(table);
-      } else if (!cells.every((cell) => /^:?-+:?$/.test(cell))) table.rows.push(cells);
-    } else table = null;
-    for (const [, code] of line.matchAll(/`([^`]+)`/g)) page.codes.push(code!);
-    const prose = line.replace(/`[^`]*`/g, "");
-    for (const [, target] of prose.matchAll(/\]\(([^)\s]+)\)/g)) page.links.push(target!);
-  });
+  const source = (node: Nodes) => sourceOf(markdown, node);
+  for (const node of walk(parse(markdown))) {
+    if (node.type === "code") {
+      const line = node.position!.start.line;
+      const text = node.value === "" ? "" : `${node.value}\n`;
+      page.blocks.push({ language: node.lang ?? "", info: node.meta ?? "", text, line });
+    } else if (node.type === "heading") {
+      const heading = source(node);
+      path.splice(node.depth - 1, path.length, heading);
+      page.headings.push(heading);
+      page.anchors.add(anchorOf(heading, page.anchors));
+    } else if (node.type === "table") {
+      const [columns, ...rows] = node.children.map((row) => row.children.map(source));
+      page.tables.push({ under: [...path], columns: columns!, rows });
+    } else if (node.type === "inlineCode") page.codes.push(node.value);
+    else if (node.type === "link" || node.type === "image") page.links.push(node.url);
+  }
   return page;
+}
+
+function parse(markdown: string): Nodes {
+  return fromMarkdown(markdown, { extensions: [gfmTable()], mdastExtensions: [gfmTableFromMarkdown()] });
+}
+
+function* walk(node: Nodes): Generator<Nodes> {
+  yield node;
+  if ("children" in node) for (const child of node.children) yield* walk(child);
+}
+
+/** The Markdown inside a heading or a cell; a pipe that a table has to escape is a pipe. */
+function sourceOf(markdown: string, node: Nodes): string {
+  const children = "children" in node ? node.children : [];
+  const [start, end] = [children[0]?.position?.start.offset, children.at(-1)?.position?.end.offset];
+  return markdown.slice(start ?? 0, end ?? 0).replaceAll("\\|", "|");
 }
 
 /** The anchor of a heading as GitHub makes it. */
 function anchorOf(heading: string, taken: ReadonlySet<string>): string {
-  const plain = heading
+  const text = heading
     .replace(/\[([^\]]*)\]\([^)]*\)/g, "$1")
     .toLowerCase()
     .replace(/[^\p{L}\p{N}\s_-]/gu, "")
     .replace(/ /g, "-");
-  let anchor = plain;
-  for (let again = 1; taken.has(anchor); again++) anchor = `${plain}-${again}`;
+  let anchor = text;
+  for (let again = 1; taken.has(anchor); again++) anchor = `${text}-${again}`;
   return anchor;
-}
-
-function cellsOf(line: string): string[] {
-  return line
-    .slice(1)
-    .replace(/\|\s*$/, "")
-    .split(/(?<!\\)\|/)
-    .map((cell) => cell.trim().replace(/\\\|/g, "|"));
 }
 
 /** The text of a cell without its backticks. */

@@ -1,14 +1,14 @@
 /**
- * Damage to strings of digits, as a bad proxy, a careless script or an attacker would do it.
+ * Damages strings, like a faulty proxy, a faulty script or an attacker.
  * @module
  */
 import fc from "fast-check";
 
 type Damage = (text: string) => string;
 
-/** One to three kinds of damage at random places; `alphabet` is where characters to put in come from. */
+/** Makes one to three kinds of damage at random places, with characters of `alphabet`. */
 export function damage(alphabet: string): fc.Arbitrary<Damage> {
-  // Any place alike: left to itself the library prefers the ends.
+  // Each place has the same probability; by default the library prefers the ends.
   const place = fc.noBias(fc.nat({ max: 9999 })).map((tenThousandth) => tenThousandth / 10_000);
   const character = fc.nat({ max: alphabet.length - 1 }).map((index) => alphabet[index]!);
   const at = (text: string, where: number) => Math.floor(where * text.length);

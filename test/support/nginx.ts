@@ -1,31 +1,30 @@
 /**
- * nginx in front of a server, configured as the operator guide has it.
+ * nginx in front of a server, with the configuration of the operator guide.
  * @module
  */
-import { spawn } from "node:child_process";
-import { once } from "node:events";
 import { existsSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { nginx as program } from "./programs.ts";
+import { startProgram } from "./start-program.ts";
 
 /** A running nginx. */
 export interface Nginx {
-  /** Where it listens: a socket in the file system, so that no port can be taken. */
+  /** It listens on a Unix socket: no other process can take it. */
   socketPath: string;
   stop(): Promise<void>;
 }
 
-/** How long nginx may take to listen, in looks of 20 ms each. */
-const START_LOOKS = 500;
+const START_TIMEOUT_MS = 10_000;
+const STOP_TIMEOUT_MS = 5000;
 
 /**
  * Starts nginx in front of a server.
- * @param target `HOST:PORT` of the server behind
+ * @param target `HOST:PORT` of the server
  */
 export async function startNginx(target: string): Promise<Nginx> {
   const path = program.find();
-  if (path === null) throw new Error(`${program.package} is not installed`);
+  if (path === null) throw new Error(`Cannot start nginx: ${program.package} is not installed`);
   const folder = mkdtempSync(join(tmpdir(), "millrace-nginx-"));
   const socketPath = join(folder, "front.sock");
   const temporary = ["client_body", "proxy", "fastcgi", "uwsgi", "scgi"]
@@ -58,18 +57,17 @@ http {
 }
 `,
   );
-  const child = spawn(path, ["-p", folder, "-c", join(folder, "nginx.conf")], { stdio: "ignore" });
-  const ended = once(child, "exit");
-  for (let look = 0; look < START_LOOKS && !existsSync(socketPath); look++) {
-    await new Promise((resolve) => setTimeout(resolve, 20));
-  }
+  const server = await startProgram({
+    command: path,
+    args: ["-p", folder, "-c", join(folder, "nginx.conf")],
+    ready: () => existsSync(socketPath),
+    startTimeoutMs: START_TIMEOUT_MS,
+    stopTimeoutMs: STOP_TIMEOUT_MS,
+  });
   return {
     socketPath,
     async stop() {
-      child.kill("SIGTERM");
-      const timer = setTimeout(() => child.kill("SIGKILL"), 5000);
-      await ended;
-      clearTimeout(timer);
+      await server.stop();
       rmSync(folder, { recursive: true, force: true });
     },
   };

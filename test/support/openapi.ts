@@ -1,5 +1,5 @@
 /**
- * Answers of a running service, held against the description that it serves.
+ * Compares answers of a running service with the description that it serves.
  * @module
  */
 import { gunzipSync } from "node:zlib";
@@ -23,7 +23,7 @@ for (const each of [ajv, headerAjv]) {
 /** An answer differs from the description. */
 export class Undescribed extends Error {}
 
-/** What stands at a JSON pointer of the description, and the pointer where it really stands. */
+/** The value at a JSON pointer of the description, and its pointer after references are resolved. */
 function at<T>(pointer: string): { value: T; pointer: string } {
   let value: unknown = description;
   for (const key of pointer.split("/").slice(1)) {
@@ -38,7 +38,7 @@ const escaped = (key: string) => key.replace(/~/g, "~0").replace(/\//g, "~1");
 
 const validators = new Map<string, ValidateFunction>();
 
-/** What is wrong with a value by the schema at a pointer; `null`: nothing. */
+/** Errors of a value by the schema at a pointer; `null` if there are none. */
 export function schemaFault(value: unknown, pointer: string, by: Ajv2020 = ajv): string | null {
   const key = `${by === ajv}${pointer}`;
   let validate = validators.get(key);
@@ -49,7 +49,7 @@ export function schemaFault(value: unknown, pointer: string, by: Ajv2020 = ajv):
   return validate(value) ? null : by.errorsText(validate.errors, { separator: "; " });
 }
 
-/** Where a request's operation is described; `null`: it is not. */
+/** The pointer to a request's operation; `null` if it is not described. */
 export function operationOf(method: string, path: string): string | null {
   const bare = path.split(/[?#]/)[0]!;
   const described = Object.keys(description.paths);
@@ -62,7 +62,7 @@ export function operationOf(method: string, path: string): string | null {
   return `/paths/${escaped(template)}/${name}`;
 }
 
-/** Where an answer of this status is described: by the status, or else by its class. */
+/** The pointer to the answer of a status: by the status, or else by its class. */
 function answerOf(operation: string, status: number): string | null {
   const { responses } = at<Operation>(operation).value;
   const name = [String(status), `${String(status)[0]}XX`].find((each) => Object.hasOwn(responses, each));
@@ -95,7 +95,7 @@ function headerFaults(answer: Answer, pointer: string): string[] {
   return faults;
 }
 
-/** What was sent and taken without objection has to be described, too. */
+/** A request that the service accepts must be described, too. */
 function requestFault(operation: string, { body }: Visit, status: number): string | null {
   const isTaken = status === 200 || status === 201;
   const { requestBody } = at<Operation>(operation).value;
@@ -108,9 +108,9 @@ function requestFault(operation: string, { body }: Visit, status: number): strin
 }
 
 /**
- * Holds one answer of the service's own routes against the description: status, media type, body, headers, and what
- * was sent where it was taken. Other paths are the wrapped site's.
- * @throws {Undescribed} naming everything that differs.
+ * Compares one answer of the service's own routes with the description: status, media type, body, headers, and the
+ * request if it was accepted. Other paths belong to the wrapped site.
+ * @throws {Undescribed} with all differences.
  */
 export function mustBeDescribed(request: Visit, answer: Answer): void {
   const { method = "GET", path = "/" } = request;
@@ -120,7 +120,7 @@ export function mustBeDescribed(request: Visit, answer: Answer): void {
   if (answer.status === 500) {
     faults.push("a fault of the service");
   } else if (operation === null) {
-    // The operator's part of the tree does not even tell strangers what there is.
+    // Without a token, the operator's paths all answer alike.
     if (answer.status !== 404 && answer.status !== 401) faults.push("the operation is not described");
     else if (method !== "HEAD")
       faults.push(schemaFault(JSON.parse(answer.body), "/components/schemas/Problem"));

@@ -2,18 +2,18 @@ import { createServer, type IncomingHttpHeaders } from "node:http";
 import type { AddressInfo } from "node:net";
 import { gzipSync } from "node:zlib";
 
-/** One request as the origin saw it. */
+/** One request that the origin received. */
 export interface SeenRequest {
   method: string;
   url: string;
   headers: IncomingHttpHeaders;
 }
 
-/** A small publisher's site on loopback that remembers what it was asked. */
+/** A small publisher's site on loopback that records its requests. */
 export interface Origin {
   url: string;
   seen: SeenRequest[];
-  /** The bodies of the bid requests that `/openrtb2/auction` got; it compresses its answers where that is understood. */
+  /** The bodies of the bid requests to `/openrtb2/auction`, whose answers are compressed for clients that accept it. */
   bids: string[];
   close(): Promise<void>;
 }
@@ -71,7 +71,7 @@ export async function startOrigin(): Promise<Origin> {
     } else if (path === "/stream") {
       response.writeHead(200, { "content-type": "text/plain" });
       response.write("first");
-      // The rest comes only when the reader has shown, by asking again, that the first part arrived.
+      // Sends the rest after the client has confirmed the first part with another request.
       const waiting = setInterval(() => {
         if (!seen.some((other) => other.url === "/stream-go")) return;
         clearInterval(waiting);

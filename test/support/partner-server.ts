@@ -2,12 +2,12 @@ import { createServer, type IncomingHttpHeaders, type ServerResponse } from "nod
 import type { AddressInfo } from "node:net";
 import { deflateSync, gzipSync } from "node:zlib";
 
-/** One pull as the partner saw it. */
+/** One pull that the partner received. */
 export interface Pull {
   ecId: string;
   ecHash: string;
   ip: string;
-  /** The whole query, in the order it came. */
+  /** The whole query, in its order. */
   query: string;
   headers: IncomingHttpHeaders;
 }
@@ -15,23 +15,23 @@ export interface Pull {
 /** A partner's server on loopback. */
 export interface PartnerServer {
   host: string;
-  /** Where it is pulled from, with a query parameter of its own. */
+  /** The URL for pulls, with a query parameter of its own. */
   url: string;
   pulls: Pull[];
-  /** Lets the answers that `hang` held back go out, as this uid. */
+  /** Sends the pending answers of `hanging`, with this uid. */
   release(uid: string): void;
   close(): Promise<void>;
 }
 
 /** How a partner answers a pull; `n` counts its pulls from 1. */
-export type Behaviour = (response: ServerResponse, pull: Pull, n: number) => void;
+export type ServerBehavior = (response: ServerResponse, pull: Pull, n: number) => void;
 
 const json = (response: ServerResponse, status: number, body: unknown, headers = {}) => {
   response.writeHead(status, { "content-type": "application/json", ...headers });
   response.end(JSON.stringify(body));
 };
 
-/** The ways partners behave, good and bad. */
+/** Behaviors of partners, good and bad. */
 export const behaviours = {
   prompt: (response, { ecId }) => json(response, 200, { uid: `uid-${ecId.slice(-6)}` }),
   none: (response) => json(response, 200, { uid: null }),
@@ -66,13 +66,13 @@ export const behaviours = {
     response.end();
   },
   closing: (response) => response.destroy(),
-} satisfies Record<string, Behaviour>;
+} satisfies Record<string, ServerBehavior>;
 
 const BOMB = gzipSync(`{"uid":"${" ".repeat(64 * 1024 ** 2)}"}`);
 
-/** The ways partners compress what they answer, good and bad. */
+/** Compressed answers of partners, good and bad. */
 export const compressions = {
-  /** Compresses only for those who say that they understand it. */
+  /** Compresses for clients that accept it. */
   compressing(response, { ecId, headers }) {
     const body = JSON.stringify({ uid: `uid-${ecId.slice(-6)}` });
     const isAsked = /\bgzip\b/.test(headers["accept-encoding"] ?? "");
@@ -82,12 +82,12 @@ export const compressions = {
     });
     response.end(isAsked ? gzipSync(body) : body);
   },
-  /** Compresses whatever it is asked for. */
+  /** Always compresses. */
   deflating(response, { ecId }) {
     response.writeHead(200, { "content-encoding": "Deflate" });
     response.end(deflateSync(JSON.stringify({ uid: `uid-${ecId.slice(-6)}` })));
   },
-  /** 64 KiB that unpack to 64 MiB. */
+  /** 64 KiB that decompress to 64 MiB. */
   bomb(response) {
     response.writeHead(200, { "content-encoding": "gzip" });
     response.end(BOMB);
@@ -100,10 +100,10 @@ export const compressions = {
     response.writeHead(200, { "content-encoding": "x-own" });
     response.end("what nobody can read");
   },
-} satisfies Record<string, Behaviour>;
+} satisfies Record<string, ServerBehavior>;
 
 /** Starts a partner's server on a free port. */
-export async function startPartnerServer(behave: Behaviour): Promise<PartnerServer> {
+export async function startPartnerServer(behave: ServerBehavior): Promise<PartnerServer> {
   const pulls: Pull[] = [];
   const held: ServerResponse[] = [];
   const server = createServer((request, response) => {

@@ -1,14 +1,14 @@
 /**
- * HTTP/1 as bytes: for requests that no client library sends, and for origins that no server library is.
+ * HTTP/1 as bytes: for requests and responses that no library sends.
  * @module
  */
 import { once } from "node:events";
 import { type AddressInfo, connect, createServer, type NetConnectOpts, type Socket } from "node:net";
 
-/** How long one connection may take, in milliseconds. */
+/** Timeout of one connection, in milliseconds. */
 const TIMEOUT_MS = 30_000;
 
-/** Opens a connection that ends by itself after a while. */
+/** Opens a connection that ends after a timeout. */
 export function open(where: NetConnectOpts): Socket {
   const socket = connect({ allowHalfOpen: true, ...where } as NetConnectOpts);
   socket.setTimeout(TIMEOUT_MS, () => socket.destroy());
@@ -16,13 +16,13 @@ export function open(where: NetConnectOpts): Socket {
   return socket;
 }
 
-/** One answer as it came. */
+/** One answer, unchanged. */
 export interface RawAnswer {
   status: number;
   /** Flat, name in lower case and value in turn. */
   fields: string[];
   body: string;
-  /** Answers of the 1xx class that came before it, as text. */
+  /** Interim responses (1xx) before it, as text. */
   interim: string[];
 }
 
@@ -32,7 +32,7 @@ export function fieldOf(fields: readonly string[], name: string): string | undef
   return at === -1 ? undefined : fields[at + 1];
 }
 
-/** Reads answers off a connection, one after another. Text is latin1: a byte is a character. */
+/** Reads answers from a connection, one after another. Text is latin1: a byte is a character. */
 export function answersOf(socket: Socket) {
   let buffered = "";
   let isEnded = false;
@@ -77,7 +77,7 @@ export function answersOf(socket: Socket) {
   }
 
   return {
-    /** The next answer. @param isHead it answers a HEAD */
+    /** The next answer. @param isHead whether it answers a HEAD request */
     async next(isHead = false): Promise<RawAnswer> {
       const interim: string[] = [];
       let found = await head();
@@ -105,9 +105,9 @@ export function answersOf(socket: Socket) {
       }
       return { status, fields, body, interim };
     },
-    /** As many bytes, whatever they are. */
+    /** The next bytes. */
     bytes: (count: number) => until(() => (buffered.length >= count ? take(count) : null)),
-    /** Everything that is left once the other side has ended. */
+    /** The remaining bytes until the other side ends. */
     async rest(): Promise<string> {
       while (!isEnded) {
         await new Promise<void>((resolve) => {

@@ -1,49 +1,32 @@
-import { spawn } from "node:child_process";
 import { type ProcessRuntime, root, runtimes } from "./spawn.ts";
+import { type CommandResult, runCommand } from "./start-program.ts";
 
-/** How long a command may take. */
 const TIMEOUT_MS = 30_000;
-
-/** What came of a command. */
-export interface Ended {
-  /** `null` if it had to be killed. */
-  code: number | null;
-  stdout: string;
-  stderr: string;
-}
 
 /**
  * Runs `millrace` with arguments to its end.
- * @param env beside what this process has, except its own `MILLRACE_` variables.
- * @param input what stands on its standard input.
+ * @param env added to the environment of this process, without its `MILLRACE_` variables.
+ * @param input standard input.
  */
 export async function runCli(
   runtime: ProcessRuntime,
   args: readonly string[],
   { env = {}, input = "" }: { env?: Record<string, string>; input?: string } = {},
-): Promise<Ended> {
+): Promise<Omit<CommandResult, "all">> {
   const [command, ...first] = runtimes[runtime];
-  const inherited = Object.entries(process.env).filter(([name]) => !name.startsWith("MILLRACE_"));
-  const child = spawn(command, [...first, "worker/cli/main.ts", ...args], {
+  const { all: _, ...result } = await runCommand({
+    command,
+    args: [...first, "worker/cli/main.ts", ...args],
     cwd: root,
-    env: { ...Object.fromEntries(inherited), ...env },
-    stdio: "pipe",
+    env: { ...withoutSettings(), ...env },
+    input,
+    timeoutMs: TIMEOUT_MS,
   });
-  const ended: Ended = { code: null, stdout: "", stderr: "" };
-  child.stdout.setEncoding("utf8").on("data", (text) => {
-    ended.stdout += text;
-  });
-  child.stderr.setEncoding("utf8").on("data", (text) => {
-    ended.stderr += text;
-  });
-  // A command that does not read may have ended before the input was written.
-  child.stdin.on("error", () => {}).end(input);
-  const timer = setTimeout(() => child.kill("SIGKILL"), TIMEOUT_MS);
-  return new Promise((resolve, reject) => {
-    child.on("error", reject);
-    child.on("close", (code) => {
-      clearTimeout(timer);
-      resolve({ ...ended, code });
-    });
-  });
+  return result;
+}
+
+/** Removes each `MILLRACE_` variable that this process has. */
+export function withoutSettings(): Record<string, undefined> {
+  const names = Object.keys(process.env).filter((name) => name.startsWith("MILLRACE_"));
+  return Object.fromEntries(names.map((name) => [name, undefined]));
 }

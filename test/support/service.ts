@@ -1,5 +1,5 @@
 /**
- * A whole service in this process: memory store, manual clock, a network that is a function, and whoever asks.
+ * A whole service in this process: memory store, manual clock, a function as the network, and clients.
  * @module
  */
 
@@ -20,9 +20,9 @@ export const PASSPHRASE = "publisher-chosen-secret";
 export const ADMIN_TOKEN = "an-admin-token-for-tests";
 const ADMIN_TOKEN_HASH = "7bccd821f62a3fd2387075bf7c88c720e461b4c309a1089176cd104f9f60b520";
 
-/** A store that can be made to fail or to hang, and that counts what it is asked. */
+/** A store that can fail or hang on demand, and that records its operations. */
 export interface FaultyStore extends Store {
-  /** What every operation does: as the store behind it, reject, or never answer. */
+  /** What each operation does: pass on to the store, reject, or never answer. */
   mode: "sound" | "down" | "hanging";
   /** Operations so far, by name and key. */
   asked: { operation: "get" | "put" | "delete" | "list"; key: string }[];
@@ -30,7 +30,7 @@ export interface FaultyStore extends Store {
   before: (operation: string, key: string) => void;
 }
 
-/** Puts a {@link FaultyStore} in front of a store. */
+/** Wraps a store in a {@link FaultyStore}. */
 export function faultyStore(store: Store): FaultyStore {
   const through = <T>(operation: "get" | "put" | "delete" | "list", key: string, run: () => T) => {
     faulty.before(operation, key);
@@ -59,31 +59,31 @@ export interface OutboundCall {
   init: RequestInit;
 }
 
-/** What a test may choose. */
+/** Options of a test. */
 export interface TestServiceOptions {
   /** In place of the configuration's own sections; `ec` is merged. */
   config?: Partial<ConfigInput>;
-  /** To share one between several services. */
+  /** Shares one clock between several services. */
   clock?: ManualClock;
   store?: Store;
-  /** Answers the service's own calls (default: none may be made). */
+  /** Answers the service's own calls. Default: a call fails. */
   fetch?: Fetch;
   boundTo?: string | null;
-  /** To see which of them are called. */
+  /** Replaces the kernels, for counts of their calls. */
   kernels?: Kernels;
   /** Default true. */
   livesBetweenRequests?: boolean;
   /** Keys of the hot path's table. Default: 10,000. */
   maxKeys?: number;
-  /** Makes the limiter; left out, one that counts in the hot path's table. */
+  /** Makes the limiter. Default: one that counts in the hot path's table. */
   limiter?: (clock: ManualClock) => RateLimiter;
 }
 
-/** What one visitor sends. */
+/** The request of one visitor. */
 export interface Ask extends Omit<RequestInit, "headers"> {
   headers?: Record<string, string>;
   cookies?: Record<string, string>;
-  /** Default: a visitor from a country without rules. */
+  /** Default: a visitor from a country without consent rules. */
   client?: Partial<Client>;
 }
 
@@ -102,11 +102,11 @@ export interface TestService {
    * that the API's description does not have fails.
    */
   ask(path: string, ask?: Ask): Promise<Response>;
-  /** Waits for the background work so far. */
+  /** Waits for the pending background work. */
   settled(): Promise<void>;
-  /** An id as the service mints it for an address. */
+  /** Mints an id for an address. */
   mint(ip?: string): string;
-  /** What the graph holds for an id. */
+  /** The graph's entry of an id. */
   entry(id: string): ReturnType<Services["graph"]["get"]>;
 }
 
@@ -114,7 +114,7 @@ export const VISITOR: Client = { ip: "203.0.113.1", country: "JP", region: null 
 
 const random: Random = { fill: (target) => crypto.getRandomValues(target) };
 
-/** Starts a service. Nothing of it outlives the test. */
+/** Starts a service. */
 export function testService(options: TestServiceOptions = {}): TestService {
   const clock = options.clock ?? manualClock();
   const store = faultyStore(options.store ?? memoryStore({ clock }));
@@ -170,7 +170,7 @@ export function testService(options: TestServiceOptions = {}): TestService {
         { waitUntil: (work) => background.push(work) },
         () => new Response("the page"),
       );
-      await mustFit(path, init.method, response);
+      await expectDescribed(path, init.method, response);
       return response;
     },
     async settled() {
@@ -181,8 +181,8 @@ export function testService(options: TestServiceOptions = {}): TestService {
   };
 }
 
-/** Holds an answer against the API's description; the bids of an auction are not touched. */
-async function mustFit(path: string, method = "GET", response: Response): Promise<void> {
+/** Compares an answer with the API's description, except the bids of an auction. */
+async function expectDescribed(path: string, method = "GET", response: Response): Promise<void> {
   const { status, headers } = response;
   if (path.startsWith("/auction") && status < 400) return;
   mustBeDescribed(

@@ -2,18 +2,19 @@ import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { configFile } from "./config-file.ts";
-import { type ProcessRuntime, type Spawned, spawnServer } from "./spawn.ts";
+import { type ProcessRuntime, spawnServer } from "./spawn.ts";
+import type { RunningProgram } from "./start-program.ts";
 
 /**
- * Starts `millrace serve` on a runtime in front of an origin, with a store that ends with it.
- * @param descriptors how many the process may have at most; left out: as many as the tests'
+ * Starts `millrace serve` on a runtime in front of an origin, with a memory store.
+ * @param maxDescriptors Maximum number of open file descriptors. Default: the limit of this process.
  */
 export async function serveSite(
   runtime: ProcessRuntime,
   origin: string,
   config: Record<string, unknown> & Partial<Record<"listen" | "publisher" | "consent", object>> = {},
-  descriptors?: number,
-): Promise<Spawned & { port: number }> {
+  maxDescriptors?: number,
+): Promise<RunningProgram & { port: number }> {
   const folder = mkdtempSync(join(tmpdir(), "millrace-site-"));
   const file = join(folder, "config.json");
   const whole = {
@@ -29,7 +30,7 @@ export async function serveSite(
     runtime,
     ["worker/cli/main.ts", "serve", "--config", file],
     {},
-    descriptors,
+    maxDescriptors,
   );
   return {
     ...server,

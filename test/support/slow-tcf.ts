@@ -6,7 +6,7 @@
 import type { TcfFacts } from "../../runtime/ec/request/tcf.ts";
 import { toBits } from "./bit-strings.ts";
 
-/** What makes a string no TC string. */
+/** The rules that a TC string can break. */
 export type TcfFault =
   | "alphabet"
   | "cut short"

@@ -1,5 +1,5 @@
 /**
- * A starter from `examples/` as somebody has it who installed it: the package as it is published, and its other
+ * A starter from `examples/` after its installation: the package as it is published, and its other
  * packages from those of the tests.
  * @module
  */
@@ -10,7 +10,7 @@ import { root } from "./spawn.ts";
 
 const TIMEOUT_MS = 120_000;
 
-/** Builds what the published package carries. */
+/** Builds the content of the published package. */
 export function buildPackage(): void {
   execFileSync(process.execPath, [join(root, "scripts/package.ts")], {
     cwd: root,
@@ -20,9 +20,9 @@ export function buildPackage(): void {
 }
 
 /**
- * Copies a starter, with what `npm install` would have put beside it.
- * @param without packages that the tests do not have; what they do is done in another way.
- * @throws {Error} if the starter names another version than the tests have.
+ * Copies a starter, with the packages that `npm install` would install.
+ * @param without packages that the tests do not have.
+ * @throws {Error} if the starter needs another version than the tests have.
  */
 export function unpackStarter(name: string, folder: string, without: readonly string[] = []): string {
   const starter = join(folder, name);

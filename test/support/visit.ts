@@ -1,6 +1,6 @@
 import { type IncomingHttpHeaders, request } from "node:http";
 
-/** What a visitor sends; names of headers may repeat, values may be any bytes of Latin-1. */
+/** A request; header names may repeat, values may be any bytes of Latin-1. */
 export interface Visit {
   method?: string;
   path?: string;
@@ -8,7 +8,7 @@ export interface Visit {
   body?: string | Uint8Array;
 }
 
-/** What came back, byte for byte as the server sent it. */
+/** A response, unchanged. */
 export interface Answer {
   status: number;
   headers: IncomingHttpHeaders;
@@ -17,10 +17,10 @@ export interface Answer {
   body: string;
 }
 
-/** How long any single answer may take before the visit fails. */
+/** Timeout of one answer, in milliseconds. */
 const TIMEOUT_MS = 20_000;
 
-/** Makes one request on a connection of its own, without the clean-up that `fetch` does to odd headers. */
+/** Makes one request on a connection of its own, without the header normalization of `fetch`. */
 export function visit(
   base: string,
   { method = "GET", path = "/", headers = [], body }: Visit,

@@ -1,17 +1,17 @@
 /**
- * A service on WASI HTTP as it runs on a developer's machine: made into a component by the starter's own build, served
+ * A service on WASI HTTP as it runs on a developer's machine: built as a component with the starter's own build, served
  * by jco.
  * @module
  */
-import { execFile, spawnSync } from "node:child_process";
+import { execFile } from "node:child_process";
 import { copyFileSync, mkdirSync, symlinkSync, writeFileSync } from "node:fs";
-import type { AddressInfo } from "node:net";
-import { createServer } from "node:net";
 import { join } from "node:path";
 import { promisify } from "node:util";
+import getPort from "get-port";
 import { MAX_HEADER_BYTES } from "../../worker/http/clocks.ts";
-import { type Program, startProgram } from "./program.ts";
+import { findProgram } from "./find-program.ts";
 import { root } from "./spawn.ts";
+import { type RunningProgram, startProgram } from "./start-program.ts";
 
 const BUILD_TIMEOUT_MS = 180_000;
 const START_TIMEOUT_MS = 60_000;
@@ -19,7 +19,7 @@ const START_TIMEOUT_MS = 60_000;
 /**
  * Makes a component.
  * @param entry the entry's JavaScript.
- * @param folder for what is made on the way.
+ * @param folder a folder for intermediate files.
  * @returns the component's file.
  */
 export async function buildWasi(entry: string, folder: string): Promise<string> {
@@ -35,15 +35,16 @@ export async function buildWasi(entry: string, folder: string): Promise<string> 
 
 /**
  * Serves a component.
- * @param isolation `instance`: one request after the other, each to its end, background work included. `worker`:
- * several at once, but what is left to do when a response has ended is cut off.
+ * @param isolation `instance`: one request after the other, background work included. `worker`: several at once, without
+ * the work after a response.
  */
 export async function startJco(
   component: string,
   isolation: "instance" | "worker",
   env: Record<string, string>,
-): Promise<Program> {
-  const port = await freePort();
+): Promise<RunningProgram> {
+  // jco does not print a port that it chose.
+  const port = await getPort({ host: "127.0.0.1" });
   const program = await startProgram({
     command: process.execPath,
     args: [
@@ -53,7 +54,7 @@ export async function startJco(
       ...["--jco-import", join(component, "../jco-fixes.mjs")],
       component,
     ],
-    // jco's server is Node's, which takes no head over 16 KB unless told to.
+    // jco's server is Node's, with a limit of 16 KB for a request's head.
     env: { ...env, NODE_OPTIONS: `--max-http-header-size=${MAX_HEADER_BYTES}` },
     ready: /(Server listening) @/,
     startTimeoutMs: START_TIMEOUT_MS,
@@ -61,28 +62,17 @@ export async function startJco(
   return { ...program, url: `http://127.0.0.1:${port}` };
 }
 
-/** jco can find a port by itself, but does not tell which. */
-async function freePort(): Promise<number> {
-  const server = createServer();
-  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
-  const { port } = server.address() as AddressInfo;
-  await new Promise((resolve) => server.close(resolve));
-  return port;
-}
-
-/** wasmtime, where it is on the machine (`WASMTIME_PATH` names one elsewhere); nothing installs it. */
+/** Finds wasmtime (`WASMTIME_PATH` names another file); nothing installs it. */
 export function findWasmtime(): string | null {
-  const command = process.env.WASMTIME_PATH ?? "wasmtime";
-  const found = spawnSync(command, ["--version"], { stdio: "ignore" });
-  return found.status === 0 ? command : null;
+  return findProgram("wasmtime", "WASMTIME_PATH");
 }
 
-/** Serves a component as it would be in production. */
+/** Serves a component with wasmtime. */
 export function startWasmtime(
   command: string,
   component: string,
   env: Record<string, string>,
-): Promise<Program> {
+): Promise<RunningProgram> {
   return startProgram({
     command,
     args: ["serve", "--addr", "127.0.0.1:0", "-S", "cli=y,inherit-env=y", component],

@@ -10,19 +10,19 @@ import { Miniflare, type MiniflareOptions } from "miniflare";
 import { type Bundle, bundle } from "./bundle.ts";
 import { root } from "./spawn.ts";
 
-/** The runtime's behaviours as of this day. */
+/** The compatibility date of the runtime. */
 const COMPATIBILITY_DATE = "2026-07-01";
 
-/** What a Worker runs with. */
+/** Settings of a Worker. */
 export interface WorkerSettings {
-  /** The class that the binding `MILLRACE` has; `Millrace` if left out. */
+  /** The class of the binding `MILLRACE`. Default: `Millrace`. */
   className?: string;
   /** Variables and secrets. */
   bindings?: Record<string, string>;
-  /** Where the objects are kept; memory if left out. */
+  /** Folder of the objects. Default: memory. */
   persist?: string;
   compatibilityDate?: string;
-  /** The site that the Worker stands in front of. */
+  /** The site behind the Worker. */
   upstream?: string;
 }
 
@@ -35,15 +35,15 @@ export interface WorkerSource extends WorkerSettings {
 /** A running Worker. */
 export interface Worker {
   url: string;
-  /** The body of a page, asked for on a connection of its own. Fails unless its status is 200. */
+  /** The body of a page, on a connection of its own. Rejects unless the status is 200. */
   read(path: string): Promise<string>;
-  /** One request as Cloudflare's front passes it on, with what that knows of it: the client's address, the place. */
+  /** A request with the fields that Cloudflare adds: the client's address and place. */
   ask(
     path: string,
     address: string,
     cf: Record<string, string>,
   ): Promise<{ id: string | null; body: string }>;
-  /** Everything that it wrote so far. */
+  /** Its output so far. */
   log(): string;
   stop(): Promise<void>;
 }
@@ -66,7 +66,7 @@ export async function runWorker(code: string, settings: WorkerSettings): Promise
   const { className = "Millrace", bindings = {}, persist, upstream } = settings;
   let log = "";
   const options: MiniflareOptions = {
-    // The paths are those from which the bundle imports the kernels.
+    // The bundle imports the kernels with these paths.
     modulesRoot: "/",
     modules: [
       { type: "ESModule", path: "/worker/entries/index.js", contents: code },
@@ -80,12 +80,12 @@ export async function runWorker(code: string, settings: WorkerSettings): Promise
     ...(upstream === undefined ? {} : { upstream }),
     host: "127.0.0.1",
     port: 0,
-    // What miniflare puts in front of a Worker compresses, and thereby holds back, what the Worker streams.
+    // Miniflare's own front compresses responses, which delays streams.
     unsafeDirectSockets: [{ host: "127.0.0.1", port: 0 }],
     bindings,
     durableObjects: { MILLRACE: { className, useSQLite: true } },
     durableObjectsPersist: persist ?? false,
-    // Else miniflare asks the internet.
+    // Otherwise miniflare uses the network.
     cf: false,
     handleRuntimeStdio(out: Readable, err: Readable) {
       for (const stream of [out, err]) {

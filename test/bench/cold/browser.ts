@@ -10,7 +10,7 @@ const BARE = `import { Hono } from "hono";
   addEventListener("activate", (event) => event.waitUntil(clients.claim()));
   addEventListener("fetch", (event) => event.respondWith(app.fetch(event.request)));`;
 
-/** Registers the page's service worker by itself; resolves to the milliseconds until it has answered. */
+/** Registers the page's service worker. @returns the milliseconds until its first answer. */
 async function firstAnswer(): Promise<number> {
   const start = performance.now();
   const controlled = new Promise((resolve) => {
@@ -22,7 +22,7 @@ async function firstAnswer(): Promise<number> {
   return performance.now() - start;
 }
 
-/** A browser's service worker: from its registration to its first answer, on a device that has never seen the site. */
+/** A browser's service worker: from its registration to its first answer, on a new device. */
 export const browserRig: OpenRig = async () => {
   if (noChromium !== undefined) return noChromium;
   const browser = await launchChromium();
@@ -31,7 +31,7 @@ export const browserRig: OpenRig = async () => {
   const [millrace, hono] = [await startDeviceSite(origin, options), await startDeviceSite(origin, options)];
   const bundled = (code: string) =>
     bundle({ entry: "virtual:entry", platform: "browser", virtual: { "virtual:entry": code } });
-  // Both answer by themselves: what a network takes is neither's.
+  // Both answer without the network.
   const ours = await bundled(`import { serve } from "./worker/entries/browser.ts";
     serve(${JSON.stringify(options(millrace.url))}, { site: async () => new Response("page") });`);
   millrace.script(ours.code);

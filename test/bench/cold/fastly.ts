@@ -7,7 +7,7 @@ import { BARE, CONFIG, type OpenRig, timeRequest } from "./rig.ts";
 const MILLRACE = `import { serve } from "./worker/entries/fastly.ts";
   serve(${JSON.stringify(CONFIG)}, { site: () => new Response("page") });`;
 
-/** Fastly Compute on Viceroy: every request begins with nothing. */
+/** Fastly Compute on Viceroy: each request is a cold start. */
 export const fastlyRig: OpenRig = async (folder) => {
   if (findViceroy() === null) return "Viceroy is not on this machine; npm test installs it where cargo is";
   const built = async (name: string, entry: string) => {

@@ -3,7 +3,7 @@
  * before. Arguments: the runtime, then `millrace` (the package as it is published, with its default store) or `hono`.
  * @module
  */
-export {}; // it imports nothing: what a runtime loads for that would not be counted
+export {}; // Without static imports, whose time would not be counted.
 
 declare const Deno: { args: string[] } | undefined;
 const [runtime, what, database] = typeof Deno === "undefined" ? process.argv.slice(2) : Deno.args;

@@ -1,33 +1,33 @@
 /**
- * What the hosts' cold starts are measured with.
+ * Rigs that measure cold starts.
  * @module
  */
 
-/** A host on which a first response can be had again and again. */
+/** A host on which cold starts can be repeated. */
 export interface Rig {
   /** The script as it is deployed or loaded, minified. */
   size: { bytes: number; gzipBytes: number };
-  /** What is deployed where that is more than the script, such as a WebAssembly module with an engine in it. */
+  /** Size of the deployed file if it contains more than the script, for example a JavaScript engine. */
   deployedBytes: number | null;
-  /** Milliseconds to the first response of a service that has just been started, or of a bare hono app. */
+  /** Milliseconds to the first response of a new service, or of a bare Hono app. */
   first: Record<"millrace" | "hono", () => Promise<number>>;
   close(): Promise<void>;
 }
 
-/** Opens a rig; the folder is for what is made on the way. @returns why there is none, if the host is not there. */
+/** Opens a rig; the folder is for intermediate files. @returns the reason if the host is missing. */
 export type OpenRig = (folder: string) => Promise<Rig | string>;
 
-/** A visitor who comes back. */
+/** A returning visitor. */
 export const HEADERS = { "x-ip": "198.18.0.7", "x-country": "JP", cookie: `ts-ec=${"0".repeat(64)}.Abc123` };
 
-/** The configuration where there is no process to read one from. */
+/** The configuration for hosts without a process. */
 export const CONFIG = {
   publisher: { domain: "publisher.example" },
   client: { ipHeader: "x-ip", countryHeader: "x-country" },
   passphrases: ["publisher-chosen-secret"],
 };
 
-/** A bare hono app as a service or service worker. */
+/** A bare Hono app as a service or service worker. */
 export const BARE = `import { Hono } from "hono";
   const app = new Hono().get("/", (c) => c.text("page"));
   addEventListener("fetch", (event) => event.respondWith(app.fetch(event.request)));`;

@@ -13,7 +13,7 @@ const MILLRACE = `import { serve } from "${root}worker/entries/wasi.ts";
   serve(${JSON.stringify(CONFIG)}, { site: () => new Response("page") });`;
 const log = { debug() {}, info() {}, warn() {}, error() {} };
 
-/** WASI HTTP under `jco serve`: every request begins with nothing; the store is another server's. */
+/** WASI HTTP under `jco serve`: each request is a cold start; another server has the store. */
 export const wasiRig: OpenRig = async (folder) => {
   const built = async (name: string, entry: string) => {
     mkdirSync(join(folder, name));

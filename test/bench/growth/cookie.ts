@@ -11,7 +11,7 @@ export const cookie: Growth = {
   async open(size) {
     const page = pageWith({});
     const own = await newVisitor(page);
-    // Cookies as sites have them: some forty bytes each.
+    // Typical cookies have about forty bytes.
     let header = "";
     for (let i = 0; header.length < size - own.length; i++) header += `_site_cookie_${i}=${"v".repeat(24)}; `;
     header = header.slice(0, Math.max(0, size - own.length - 2));
@@ -20,7 +20,7 @@ export const cookie: Growth = {
     return {
       "returning visitor": {
         name: `${size}`,
-        // What a host takes to make a request of it is not ours.
+        // The host's work to make a request is not measured.
         prepare(times) {
           requests = Array.from({ length: times }, () => requestWith(all));
         },

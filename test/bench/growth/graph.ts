@@ -5,12 +5,12 @@ import { DatabaseSync } from "node:sqlite";
 import type { Growth } from "./series.ts";
 import { newVisitor, type Page, pageWith, quiet, visit } from "./visit.ts";
 
-/** What an id takes on the disk: 354 bytes were measured, and the write-ahead log needs room, too. */
+/** Disk space for an id: 354 bytes were measured, and the write-ahead log needs space, too. */
 const BYTES_PER_ID = 500;
 
 /**
- * Makes a folder for the files, which ends with the process: by itself, or by a signal that can be caught.
- * @throws {Error} if the disk has not the room for so many ids.
+ * Makes a folder for the files, which is removed at the end of the process, also by a signal that can be caught.
+ * @throws {Error} if the disk has no space for the ids.
  */
 function makeFolder(ids: number): string {
   const { bavail, bsize } = statfsSync(tmpdir());
@@ -23,7 +23,7 @@ function makeFolder(ids: number): string {
   }
   const made = mkdtempSync(join(tmpdir(), "millrace-growth-"));
   process.once("exit", () => rmSync(made, { recursive: true, force: true }));
-  // A signal ends a process without "exit", unless somebody listens.
+  // Without a listener, a signal ends a process without "exit".
   for (const [signal, code] of [
     ["SIGINT", 130],
     ["SIGTERM", 143],
@@ -33,7 +33,7 @@ function makeFolder(ids: number): string {
   return made;
 }
 
-/** An id of which nothing is known but its number: 64 hexadecimal digits spread over the whole range, and a suffix. */
+/** Makes the id with a number: 64 hexadecimal digits spread over the whole range, and a suffix. */
 const SPREAD = 0x9e3779b97f4a7c15n;
 export function idOf(i: number): string {
   const start = BigInt.asUintN(64, BigInt(i + 1) * SPREAD)
@@ -43,8 +43,8 @@ export function idOf(i: number): string {
 }
 
 /**
- * Fills a store's file with copies of the entry of a visitor, under other ids. Through SQLite itself: the store would take
- * an hour for what is only the setting.
+ * Fills a store's file with copies of a visitor's entry under other ids, through SQLite itself: the store would need an
+ * hour.
  */
 function fill(path: string, template: string, from: number, to: number): void {
   const database = new DatabaseSync(path);
@@ -90,13 +90,13 @@ export const graph = (most: number): Growth => ({
     pages.push(page);
     const own = await newVisitor(page);
     const template = own.slice("ts-ec=".length);
-    // In pieces: sorting ten million texts at once takes more memory than all the rest.
+    // In parts: sorting ten million texts at once needs too much memory.
     const piece = 1_000_000;
     for (let from = 0; from < size; from += piece) {
       fill(path, template, from, Math.min(size, from + piece));
-      await quiet(); // a signal is heard between the pieces
+      await quiet(); // Signals are handled between the parts.
     }
-    // Any of them, in no order: those that come next to each other would share pages.
+    // In random order: neighbors would share pages.
     let chance = 1;
     const anyId = () => {
       chance = (Math.imul(chance, 1103515245) + 12345) >>> 0;
@@ -112,7 +112,7 @@ export const graph = (most: number): Growth => ({
       "read from the graph": {
         name: `${size}, read`,
         async run(times) {
-          // Straight from the graph: a visitor is looked up once in five minutes, and not again for the bench's sake.
+          // Directly from the graph: the service reads an entry only once in five minutes.
           const { graph } = page.service(undefined as never).services;
           for (let i = 0; i < times; i++) {
             const id = anyId();

@@ -1,39 +1,41 @@
 /**
- * What a request costs as things grow: partners, ids in the graph, the cookie header, identifiers that wait. Sizes in
- * turn, round after round, medians. Writes test/results/growth.json, a chart of each to docs/performance/, and the
- * verdicts to docs/performance.md.
+ * The cost of a request as partners, ids in the graph, the cookie header or waiting identifiers grow. Sizes in
+ * turn, round after round, medians. Writes test/results/growth.json and charts; with `--write` also the charts and
+ * verdicts of docs/performance.md.
  *
- * Arguments: names of what shall grow; `--ids-max N` for a smaller graph than ten million ids. Both are for trying things
- * out: what they measure goes to test/results/growth-tried/ and not into the documents.
  * @module
  */
 import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import process from "node:process";
-import { parseArgs } from "node:util";
 import { lineChart } from "../../support/chart.ts";
 import { root } from "../../support/spawn.ts";
+import { readToolOptions, WRITE } from "../../support/tool-options.ts";
 import { measure } from "../harness.ts";
 import { writeBetween } from "../marks.ts";
+import { describeProvenance, provenanceHere } from "../provenance.ts";
 import { cookie } from "./cookie.ts";
 import { graph } from "./graph.ts";
 import { partners } from "./partners.ts";
 import { type Grown, type Growth, verdict } from "./series.ts";
 import { waiting } from "./waiting.ts";
 
-const { values, positionals } = parseArgs({
-  options: { "ids-max": { type: "string", default: "10000000" } },
-  allowPositionals: true,
+const MAX_IDS = 10_000_000;
+const SERIES = ["partners", "graph", "cookie", "waiting"] as const;
+
+const { values, names } = readToolOptions({
+  name: "growth",
+  summary: "Measures a request while partners, ids, cookies and waiting identifiers grow, and prints tables.",
+  names: { placeholder: "NAME", summary: "what grows (default: all)", all: SERIES },
+  options: {
+    "ids-max": { default: MAX_IDS, min: 1000, summary: "largest number of ids in the graph" },
+    write: { ...WRITE, summary: `${WRITE.summary}; needs all series and ${MAX_IDS} ids` },
+  },
 });
-const idsMax = Number(values["ids-max"]);
-const all = [partners, graph(idsMax), cookie, waiting];
-const unknown = positionals.filter((name) => !all.some((growth) => growth.name === name));
-if (unknown.length > 0 || !(idsMax >= 1000)) {
-  console.error(
-    unknown.length > 0
-      ? `growth: there is no ${unknown.join(", ")}; there are ${all.map(({ name }) => name).join(", ")}`
-      : "growth: --ids-max must be a number from 1000",
-  );
+const all = [partners, graph(values["ids-max"]), cookie, waiting];
+const wanted = all.filter(({ name }) => names.length === 0 || names.includes(name));
+if (values.write && (wanted.length < all.length || values["ids-max"] < MAX_IDS)) {
+  console.error(`growth: --write needs all series and ${MAX_IDS} ids`);
   process.exit(2);
 }
 
@@ -71,38 +73,43 @@ function table({ x, sizes, lines, middles }: Grown): string {
   return [head, head.map(() => "---"), ...rows].map((cells) => `| ${cells.join(" | ")} |`).join("\n");
 }
 
-const grown: Grown[] = [];
-for (const growth of all) {
-  if (positionals.length === 0 || positionals.includes(growth.name)) grown.push(await grow(growth));
-}
-// A part of it, or a smaller graph, is for trying things out.
-const isWhole = grown.length === all.length && idsMax >= 10_000_000;
-const results = join(root, isWhole ? "test/results" : "test/results/growth-tried");
-const pictures = isWhole ? join(root, "docs/performance") : results;
-mkdirSync(results, { recursive: true });
-mkdirSync(pictures, { recursive: true });
-writeFileSync(join(results, "growth.json"), `${JSON.stringify(grown, null, 2)}\n`);
-const sections = grown.map((one) => {
-  const { name, title, x, sizes, lines } = one;
+function chartOf({ title, x, sizes, lines }: Grown): string {
   const hasZero = sizes[0] === 0;
   const series = Object.entries(lines).map(([line, micros]) => ({
     name: line,
     // A logarithmic axis has no zero.
     points: sizes.map((size, i) => [Math.max(1, size), micros[i]!] as const),
   }));
-  const chart = lineChart({
+  return lineChart({
     title,
     subtitle: "microseconds of one process for a request, medians of rounds in turn",
     x: { name: hasZero ? `${x} (0 is drawn at 1)` : x, scale: "log" },
     y: { name: "µs a request", scale: "linear" },
     series,
   });
-  writeFileSync(join(pictures, `growth-${name}.svg`), chart);
-  return `![${title}](performance/growth-${name}.svg)\n\n${table(one)}\n\n${verdict(one)}`;
-});
-console.log(sections.join("\n\n"));
-if (isWhole) writeBetween(join(root, "docs/performance.md"), "growth", sections.join("\n\n"));
-console.error(
-  `growth: written to ${isWhole ? "docs/performance.md, docs/performance/ and test/results/growth.json" : "test/results/growth-tried/"}`,
+}
+
+const provenance = provenanceHere();
+const grown: Grown[] = [];
+for (const growth of wanted) grown.push(await grow(growth));
+
+const folders = [join(root, "test/results"), ...(values.write ? [join(root, "docs/performance")] : [])];
+for (const folder of folders) {
+  mkdirSync(folder, { recursive: true });
+  for (const one of grown) writeFileSync(join(folder, `growth-${one.name}.svg`), chartOf(one));
+}
+writeFileSync(
+  join(root, "test/results/growth.json"),
+  `${JSON.stringify({ provenance, series: grown }, null, 2)}\n`,
 );
+const sections = grown.map(
+  (one) => `![${one.title}](performance/growth-${one.name}.svg)\n\n${table(one)}\n\n${verdict(one)}`,
+);
+console.log(sections.join("\n\n"));
+console.error("growth: the figures are in test/results/growth.json, the charts beside it");
+if (values.write) {
+  const note = `Measured on ${describeProvenance([provenance])}.`;
+  writeBetween(join(root, "docs/performance.md"), "growth", [...sections, note].join("\n\n"));
+  console.error("growth: docs/performance.md and docs/performance/ are updated");
+}
 process.exit(0);

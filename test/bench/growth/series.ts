@@ -2,21 +2,21 @@ import type { Contender } from "../harness.ts";
 
 /** One thing that grows. */
 export interface Growth {
-  /** Names the picture and the row. */
+  /** Name of the chart and the row. */
   name: string;
   title: string;
   /** What grows, with its unit. */
   x: string;
-  /** Why a curve that is not flat is as it is. */
+  /** Why a curve is not flat. */
   explanation: string;
   /** Sizes, ascending. */
   sizes: number[];
-  /** What is measured at every size, by the line's name. */
+  /** What is measured at each size, by the line's name. */
   open(size: number): Promise<Record<string, Contender>>;
   close?(): Promise<void>;
 }
 
-/** What was measured: microseconds at each size, by line. */
+/** The figures: microseconds at each size, by line. */
 export interface Grown {
   name: string;
   title: string;
@@ -24,19 +24,19 @@ export interface Grown {
   explanation: string;
   sizes: number[];
   lines: Record<string, number[]>;
-  /** Where the middle half of the rounds lies, in microseconds: what is closer together than this is noise. */
+  /** The middle half of the rounds, in microseconds: smaller differences are noise. */
   middles: Record<string, [low: number, high: number][]>;
 }
 
-/** A line whose largest size costs at most this much more than its smallest is flat: half as much is noise. */
+/** Maximum ratio of the largest to the smallest size for a flat line. */
 export const FLAT_FACTOR = 1.25;
 
-/** How much more a line costs at its largest size than at its smallest. */
+/** Ratio of a line's cost at its largest size to that at its smallest. */
 export function growthOf(micros: readonly number[]): number {
   return micros.at(-1)! / micros[0]!;
 }
 
-/** What a curve says, in a sentence. */
+/** Describes a curve in a sentence. */
 export function verdict({ lines, explanation }: Pick<Grown, "lines" | "explanation">): string {
   const parts = Object.entries(lines).map(([name, micros]) => {
     const factor = growthOf(micros);

@@ -1,5 +1,5 @@
 /**
- * What one request costs in this process, from the call of the handler to the end of what goes on behind the response.
+ * The cost of one request in this process, from the call of the handler to the end of its background work.
  * @module
  */
 import type { EdgeCookieOptions } from "../../../worker/ec/edge-cookie.ts";
@@ -24,31 +24,31 @@ export type Page = ReturnType<typeof pageWith>;
 
 let visitors = 0;
 
-/** An address that nobody has come from: one address has only so many ids in an hour. */
+/** An unused address: the number of ids an hour of one address is limited. */
 function newAddress(): string {
   const number = visitors++;
   return `10.${(number >> 16) & 255}.${(number >> 8) & 255}.${number & 255}`;
 }
 
-/** A request for the page; without a cookie it is a new visitor's. */
+/** A request for the page; without a cookie it is that of a new visitor. */
 export function requestWith(cookie: string): Request {
   const headers = cookie === "" ? { ...CLIENT, "x-ip": newAddress() } : { ...CLIENT, cookie };
   return new Request("https://publisher.example/", { headers });
 }
 
-/** Asks for the page; what goes on behind the response may still be under way. */
+/** Requests the page; its background work may be pending. */
 export function visit(page: Page, cookie: string): Response | Promise<Response> {
   return page(requestWith(cookie), undefined as never);
 }
 
-/** The cookie of a visitor who has just come for the first time. */
+/** The cookie of a new visitor. */
 export async function newVisitor(page: Page): Promise<string> {
   const cookie = `ts-ec=${(await visit(page, "")).headers.get("x-ts-ec")}`;
   await quiet();
   return cookie;
 }
 
-/** Lets what goes on behind responses come to its end. */
+/** Waits for the pending background work. */
 export async function quiet(): Promise<void> {
   for (let i = 0; i < 3; i++) await new Promise((resolve) => setImmediate(resolve));
 }

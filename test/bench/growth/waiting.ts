@@ -1,7 +1,7 @@
 import type { Growth } from "./series.ts";
 import { newVisitor, pageWith, quiet, visit } from "./visit.ts";
 
-/** Identifiers that wait for partners in the sync engine: everybody else's, not the visitor's. */
+/** Identifiers of other visitors that wait in the sync engine. */
 export const waiting: Growth = {
   name: "waiting",
   title: "A page, by identifiers that wait in the sync engine",
@@ -17,7 +17,7 @@ export const waiting: Growth = {
           pullSyncUrl: "https://slow.example/pull",
           pullSyncAllowedDomains: ["slow.example"],
           pullToken: "token",
-          // One start a minute: whoever comes after the first waits.
+          // One start a minute: all others wait.
           maxPerMinute: 1,
           maxConcurrent: 1,
           pullSyncRateLimit: 1_000_000,
@@ -33,7 +33,7 @@ export const waiting: Growth = {
     }
     await quiet();
     const { queued } = page.service(undefined as never).services.inspectSync();
-    // Where filling takes over a minute, some have had their turn.
+    // If filling takes over a minute, some have been pulled.
     if (queued > size || queued < size * 0.99)
       throw new Error(`${queued} identifiers wait where ${size} should`);
     return {

@@ -1,5 +1,5 @@
 /**
- * The simplest reverse proxies of a runtime, to measure `millrace serve` against. Arguments: which, and the origin's URL.
+ * The simplest reverse proxies of a runtime, for comparison with `millrace serve`. Arguments: the kind and the origin's URL.
  * Prints its address.
  * @module
  */
@@ -32,9 +32,9 @@ async function httpProxy(): Promise<RequestListener> {
   return (request, response) => proxy.web(request, response);
 }
 
-/** undici's `request` and a pipe, as its documentation has it. */
+/** undici's `request` and a pipe, as in its documentation. */
 async function undici(): Promise<RequestListener> {
-  // By its file: Bun has another undici under the package's name.
+  // By its file: Bun replaces the package undici.
   const { Pool } = (await import("undici/index.js" as string)) as typeof import("undici");
   const pool = new Pool(origin, { connections: 128 });
   return async (request, response) => {
@@ -55,7 +55,7 @@ async function undici(): Promise<RequestListener> {
   };
 }
 
-/** undici's lowest interface, with as little as a proxy can do. */
+/** undici's lowest interface, with the least work of a proxy. */
 async function dispatch(): Promise<RequestListener> {
   const { default: Pool } = await import("undici/lib/dispatcher/pool.js");
   const pool = new Pool(origin, { connections: 128 });

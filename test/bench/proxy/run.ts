@@ -1,47 +1,48 @@
 /**
- * `millrace serve` before a site, beside the simplest proxies of the same runtime and nginx, in turn, in one run: requests a second,
- * the process's own time for a request, and delays. One core each: the proxy has one, the site (nginx) and the load (wrk) the other.
- *
- * Arguments: names of runtimes; without any, all. Prints a table, and writes it with what it was made of to
- * `test/results/proxy.json`.
+ * `millrace serve` before a site, beside the simplest proxies of the same runtime and nginx, in turn, in one run: requests a
+ * second, processor time for a request, and delays. The proxy has one core; the site (nginx) and the load (wrk) share the
+ * other. Prints tables and writes the figures to `test/results/proxy.json`.
  * @module
  */
-import { type ChildProcess, type StdioOptions, spawn, spawnSync } from "node:child_process";
+import { spawnSync } from "node:child_process";
 import { once } from "node:events";
-import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { createServer } from "node:http";
 import { type AddressInfo, connect } from "node:net";
 import { cpus, tmpdir } from "node:os";
 import { join } from "node:path";
 import process from "node:process";
+import getPort from "get-port";
 import { configFile } from "../../support/config-file.ts";
+import { findProgram } from "../../support/find-program.ts";
 import { nginx as nginxProgram } from "../../support/programs.ts";
 import { type ProcessRuntime, root, runtimes } from "../../support/spawn.ts";
+import { type RunningProgram, startProgram } from "../../support/start-program.ts";
+import { readToolOptions } from "../../support/tool-options.ts";
 import { spreadOf } from "../harness.ts";
+import { provenanceHere } from "../provenance.ts";
 
-const ROUNDS = Number(process.env.ROUNDS ?? 5);
-const WARM_UP_S = Number(process.env.WARM_UP_S ?? 8);
+const RUNTIMES = Object.keys(runtimes) as ProcessRuntime[];
+const { values, names } = readToolOptions({
+  name: "bench:proxy",
+  summary:
+    "Measures millrace serve beside the simplest proxies of each runtime and nginx, and prints tables.",
+  names: { placeholder: "RUNTIME", summary: "runtimes to measure (default: all)", all: RUNTIMES },
+  options: {
+    rounds: { default: 5, summary: "number of rounds" },
+    "warm-up": { default: 8, summary: "seconds of load before each measurement" },
+  },
+});
+const ROUNDS = values.rounds;
+const WARM_UP_S = values["warm-up"];
 const TURN_S = 3;
 const CONNECTIONS = 32;
 const PAGE_BYTES = 4096;
-const SITE_PORT = 19_000;
 /** The kernel counts a process's time in hundredths of a second. */
 const TICK_MICROS = 10_000;
 
-/** What was started and has not ended. */
-const children = new Set<ChildProcess>();
-process.on("exit", () => {
-  for (const child of children) child.kill("SIGKILL");
-  rmSync(folder, { recursive: true, force: true });
-});
+process.on("exit", () => rmSync(folder, { recursive: true, force: true }));
 process.on("SIGTERM", () => process.exit(1)).on("SIGINT", () => process.exit(1));
-
-function start(command: readonly string[], stdio: StdioOptions): ChildProcess {
-  const child = spawn(command[0]!, command.slice(1), { cwd: root, stdio });
-  children.add(child);
-  child.on("exit", () => children.delete(child));
-  return child;
-}
 
 const folder = mkdtempSync(join(tmpdir(), "millrace-bench-"));
 const isPinned = spawnSync("taskset", ["--version"]).status === 0 && cpus().length > 1;
@@ -50,7 +51,7 @@ const on = (core: number, command: readonly string[]) =>
 
 for (const [name, path] of [
   ["nginx", nginxProgram.find()],
-  ["wrk", spawnSync("which", ["wrk"], { encoding: "utf8" }).stdout.trim() || null],
+  ["wrk", findProgram("wrk")],
 ]) {
   if (path === null) {
     console.error(`bench: ${name} is missing; on Debian: apt-get install ${name}`);
@@ -58,8 +59,8 @@ for (const [name, path] of [
   }
 }
 
-/** nginx as the site, and as the limit: one worker each. */
-function nginx(name: string, servers: string) {
+/** Starts nginx with one worker, as the site and as the limit. */
+function nginx(name: string, port: number, servers: string): Promise<RunningProgram> {
   const home = join(folder, name);
   mkdirSync(home);
   const temporary = ["client_body", "proxy", "fastcgi", "uwsgi", "scgi"]
@@ -70,22 +71,39 @@ function nginx(name: string, servers: string) {
     `daemon off; master_process off; pid ${home}/pid; error_log ${home}/error.log; events { worker_connections 4096; }
 http { access_log off; keepalive_requests 100000000; ${temporary} ${servers} }`,
   );
-  const command = on(name === "site" ? 1 : 0, [
+  const [command, ...args] = on(name === "site" ? 1 : 0, [
     nginxProgram.find()!,
     "-p",
     home,
     "-c",
     join(home, "nginx.conf"),
   ]);
-  return start(command, ["ignore", "ignore", "inherit"]);
+  return startProgram({ command: command!, args, ready: () => accepts(port) });
 }
 
+/** Whether a port on loopback accepts connections. */
+function accepts(port: number): Promise<boolean> {
+  return new Promise((resolve) => {
+    const socket = connect(port, "127.0.0.1");
+    socket.on("connect", () => resolve(true)).on("error", () => resolve(false));
+    socket.on("connect", () => socket.destroy());
+  });
+}
+
+/** Starts a server on the proxy's core and waits for the line with its URL. */
+function startServer(line: readonly string[]): Promise<RunningProgram> {
+  const [command, ...args] = on(0, line);
+  return startProgram({ command: command!, args, cwd: root, ready: /listening on (http:\S+)/ });
+}
+
+const sitePort = await getPort({ host: "127.0.0.1" });
+
 writeFileSync(join(folder, "page.html"), "x".repeat(PAGE_BYTES));
-nginx(
+await nginx(
   "site",
-  `open_file_cache max=10; server { listen 127.0.0.1:${SITE_PORT}; root ${folder}; location / { default_type text/html; try_files /page.html =404; } }`,
+  sitePort,
+  `open_file_cache max=10; server { listen 127.0.0.1:${sitePort}; root ${folder}; location / { default_type text/html; try_files /page.html =404; } }`,
 );
-await new Promise((resolve) => setTimeout(resolve, 500));
 
 const cookies = `theme=dark; _ga=GA1.2.1234567890.1700000000; session=0123456789abcdef0123456789abcdef; ts-ec=`;
 const fields = (id: string) => [
@@ -135,29 +153,17 @@ function load(url: string, id: string, seconds: number, pid: number): Turn {
   };
 }
 
-/** Where a server listens, once it says so. */
-function addressOf(child: ChildProcess, command: readonly string[]): Promise<string> {
-  let output = "";
-  return new Promise<string>((resolve, reject) => {
-    child.on("exit", () => reject(new Error(`${command.join(" ")} ended`)));
-    child.stdout!.on("data", (part) => {
-      output += part;
-      const found = /listening on (http:\S+)/.exec(output)?.[1];
-      if (found !== undefined) resolve(found);
-    });
-  });
-}
+const versionOf = (runtime: ProcessRuntime) =>
+  /\d+\.\d+\.\d+/.exec(spawnSync(runtimes[runtime][0], ["--version"], { encoding: "utf8" }).stdout)![0];
 
-/** Starts a server, asks it for an id, loads it, and ends it. */
+/** Starts a server, gets an id from it, loads it, and ends it. */
 async function turn(command: readonly string[]): Promise<Turn> {
-  const child = start(on(0, command), ["ignore", "pipe", "ignore"]);
-  const ended = once(child, "exit");
-  const url = await addressOf(child, command);
+  const server = await startServer(command);
+  const { url, pid } = server;
   const minted = (await fetch(url)).headers.get("x-ts-ec") ?? `${"ab".repeat(32)}.Abc123`;
-  load(url, minted, WARM_UP_S, child.pid!);
-  const measured = load(url, minted, TURN_S, child.pid!);
-  child.kill("SIGKILL");
-  await ended;
+  load(url, minted, WARM_UP_S, pid);
+  const measured = load(url, minted, TURN_S, pid);
+  await server.stop("SIGKILL");
   return measured;
 }
 
@@ -168,35 +174,36 @@ writeFileSync(
     configFile({
       listen: { port: 0 },
       store: `sqlite:${join(folder, "graph.db")}`,
-      publisher: { domain: "site.example", origin: `http://127.0.0.1:${SITE_PORT}` },
+      publisher: { domain: "site.example", origin: `http://127.0.0.1:${sitePort}` },
       passphrases: ["publisher-chosen-secret"],
       consent: { assumeCountry: "JP" },
     }),
   ),
 );
 
+let limits = 0;
+
 async function limit(): Promise<Turn> {
-  const port = SITE_PORT + 1;
-  const child = nginx(
-    `limit-${Math.random()}`,
-    `upstream site { server 127.0.0.1:${SITE_PORT}; keepalive 128; } server { listen 127.0.0.1:${port};
+  const port = await getPort({ host: "127.0.0.1" });
+  const server = await nginx(
+    `limit-${limits++}`,
+    port,
+    `upstream site { server 127.0.0.1:${sitePort}; keepalive 128; } server { listen 127.0.0.1:${port};
      location / { proxy_pass http://site; proxy_http_version 1.1; proxy_set_header Connection ""; } }`,
   );
-  await new Promise((resolve) => setTimeout(resolve, 500));
   const url = `http://127.0.0.1:${port}`;
-  load(url, "x", WARM_UP_S, child.pid!);
-  const measured = load(url, "x", TURN_S, child.pid!);
-  child.kill("SIGKILL");
-  await once(child, "exit");
+  load(url, "x", WARM_UP_S, server.pid);
+  const measured = load(url, "x", TURN_S, server.pid);
+  await server.stop("SIGKILL");
   return measured;
 }
 
-/** A site whose bodies are large: it sends 100 MB, or takes what comes. */
+/** A site with large bodies: it sends 100 MB, or reads the whole request. */
 const PART = Buffer.alloc(256 * 1024, "0123456789abcdef");
 const PARTS = 400;
 const large = createServer((request, response) => {
   if (request.method !== "GET") {
-    request.resume().on("end", () => response.end("taken"));
+    request.resume().on("end", () => response.end("received"));
     return;
   }
   response.writeHead(200, { "content-length": PARTS * PART.length });
@@ -211,16 +218,12 @@ large.listen(0, "127.0.0.1");
 await once(large, "listening");
 const largeOrigin = `http://127.0.0.1:${(large.address() as AddressInfo).port}`;
 const largeConfig = join(folder, "large.json");
-writeFileSync(
-  largeConfig,
-  readFileSync(config, "utf8").replace(`http://127.0.0.1:${SITE_PORT}`, largeOrigin),
-);
+writeFileSync(largeConfig, readFileSync(config, "utf8").replace(`http://127.0.0.1:${sitePort}`, largeOrigin));
 
-/** How fast a proxy passes bodies of 100 MB, in MB a second: down, then up. */
+/** Throughput of a proxy with bodies of 100 MB, in MB a second. */
 async function bodies(command: readonly string[]): Promise<{ down: number; up: number }> {
-  const child = start(on(0, command), ["ignore", "pipe", "ignore"]);
-  const url = await addressOf(child, command);
-  const { port } = new URL(url);
+  const server = await startServer(command);
+  const { port } = new URL(server.url);
   async function transfer(head: string, isUp: boolean): Promise<number> {
     const socket = connect(Number(port), "127.0.0.1");
     const began = performance.now();
@@ -237,17 +240,16 @@ async function bodies(command: readonly string[]): Promise<{ down: number; up: n
     down.push(await transfer("GET /large", false));
     up.push(await transfer("POST /large", true));
   }
-  child.kill("SIGKILL");
-  await once(child, "exit");
+  await server.stop("SIGKILL");
   return { down: spreadOf(down.slice(2)).median, up: spreadOf(up.slice(2)).median };
 }
 
-const wanted = process.argv.slice(2).filter((name) => name in runtimes) as ProcessRuntime[];
 const results: Record<string, Record<string, Turn[]>> = {};
+const largeResults: Record<string, { down: number; up: number }> = {};
 let largeTable = "| runtime | | 100 MB down, MB/s | up, MB/s |\n| --- | --- | ---: | ---: |\n";
-for (const runtime of wanted.length > 0 ? wanted : (Object.keys(runtimes) as ProcessRuntime[])) {
+for (const runtime of RUNTIMES.filter((name) => names.length === 0 || names.includes(name))) {
   const pass = (kind: string) => () =>
-    turn([...runtimes[runtime], "test/bench/proxy/pass-through.ts", kind, `http://127.0.0.1:${SITE_PORT}`]);
+    turn([...runtimes[runtime], "test/bench/proxy/pass-through.ts", kind, `http://127.0.0.1:${sitePort}`]);
   const contenders: Record<string, () => Promise<Turn>> = {
     "node:http": pass("node:http"),
     "http-proxy": pass("http-proxy"),
@@ -265,6 +267,9 @@ for (const runtime of wanted.length > 0 ? wanted : (Object.keys(runtimes) as Pro
     }
   }
 }
+const versions = Object.fromEntries(
+  Object.keys(results).map((runtime) => [runtime, versionOf(runtime as ProcessRuntime)]),
+);
 const median = (turns: Turn[], key: keyof Turn) => spreadOf(turns.map((each) => each[key])).median;
 let table =
   "| runtime | | requests/s | CPU µs a request | p50 ms | p99 ms | MiB | share of the fastest bare one |\n| --- | --- | ---: | ---: | ---: | ---: | ---: | ---: |\n";
@@ -278,8 +283,6 @@ for (const [runtime, of] of Object.entries(results)) {
     table += `| ${runtime} | ${name} | ${Math.round(perSecond).toLocaleString("en")} | ${median(turns, "cpuMicros").toFixed(1)} | ${median(turns, "p50Ms").toFixed(2)} | ${median(turns, "p99Ms").toFixed(2)} | ${Math.round(median(turns, "residentMiB"))} | ${share} |\n`;
   }
 }
-if (!existsSync(join(root, "test/results"))) mkdirSync(join(root, "test/results"));
-writeFileSync(join(root, "test/results/proxy.json"), `${JSON.stringify(results, null, 2)}\n`);
 console.log(table);
 for (const runtime of Object.keys(results) as ProcessRuntime[]) {
   const pass = (kind: string) => [
@@ -295,9 +298,15 @@ for (const runtime of Object.keys(results) as ProcessRuntime[]) {
   };
   for (const [name, command] of Object.entries(contenders)) {
     const { down, up } = await bodies(command);
+    largeResults[`${runtime}, ${name}`] = { down, up };
     largeTable += `| ${runtime} | ${name} | ${Math.round(down)} | ${Math.round(up)} |\n`;
   }
 }
 
 console.log(largeTable);
+mkdirSync(join(root, "test/results"), { recursive: true });
+writeFileSync(
+  join(root, "test/results/proxy.json"),
+  `${JSON.stringify({ provenance: provenanceHere(versions), pages: results, bodies: largeResults }, null, 2)}\n`,
+);
 process.exit(0);

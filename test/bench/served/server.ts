@@ -1,7 +1,7 @@
 /**
- * The servers that are measured over HTTP, all in one process so that only the handlers differ: a bare handler and the
+ * The servers for measurements over HTTP, all in one process so that only the handlers differ: a bare handler and the
  * same one wrapped, with either store and with partners that hang; `/identify`, and a handler that returns its bytes.
- * Argument: the runtime. Prints one line of JSON; ends when its standard input does.
+ * Argument: the runtime. Prints one line of JSON; ends on SIGTERM.
  * @module
  */
 import { mkdtempSync, rmSync } from "node:fs";
@@ -14,7 +14,7 @@ import { loadAllRoutes } from "../../../worker/ec/routes/load.ts";
 import type { FetchHandler } from "../../../worker/hosts/host.ts";
 import type { Entry } from "../../../worker/hosts/server.ts";
 
-/** What is served where, and what a returning visitor sends. */
+/** The URL of each server, and the headers of a returning visitor. */
 export interface Served {
   pid: number;
   servers: Record<string, { url: string; headers: Record<string, string> }>;
@@ -62,7 +62,7 @@ async function listen(name: string, handler: FetchHandler, headers: Record<strin
   return url;
 }
 
-/** Serves a wrapped page to a visitor who has an id; returns that. */
+/** Serves a wrapped page to a visitor with an id. @returns the id. */
 async function listenFor(name: string, handler: EdgeCookieHandler<unknown[]>): Promise<string> {
   const url = await listen(name, handler, visitor);
   const id = (await fetch(url, { headers: visitor })).headers.get("x-ts-ec")!;
@@ -71,7 +71,7 @@ async function listenFor(name: string, handler: EdgeCookieHandler<unknown[]>): P
 }
 
 await listen("bare", page, { ...visitor, cookie: `theme=dark; ts-ec=${"0".repeat(64)}.Abc123` });
-// What a host takes to hand over what every request is decided by, and nothing else.
+// The cost of the host's headers that each request needs, and nothing else.
 const READ = ["cookie", "x-ts-ec", "sec-gpc", "x-ip", "x-country"];
 await listen(
   "bare, reading five headers",
@@ -110,8 +110,7 @@ const fields = [...answer.headers].filter(
 await listen("the same bytes", () => new Response(known, { headers: fields }), headers, "/identify");
 
 console.log(JSON.stringify({ pid: process.pid, servers } satisfies Served));
-process.stdin.resume();
-process.stdin.once("end", () => {
+process.on("SIGTERM", () => {
   rmSync(folder, { recursive: true, force: true });
   process.exit(0);
 });

@@ -11,7 +11,8 @@ import { sqliteStore } from "../../../runtime/stores/sqlite.ts";
 import { configFile } from "../../support/config-file.ts";
 import { generate, type LoadResult } from "../../support/load-generator.ts";
 import { behaviours, startPartnerServer } from "../../support/partner-server.ts";
-import { type ProcessRuntime, type Spawned, spawnServer } from "../../support/spawn.ts";
+import { type ProcessRuntime, spawnServer } from "../../support/spawn.ts";
+import type { RunningProgram } from "../../support/start-program.ts";
 import { type Audit, type Counts, Ledger } from "./ledger.ts";
 import type { Sample } from "./monitor.ts";
 import { Crowd, PIXEL_RETURN, type Place, UPLOAD_KEY } from "./visitors.ts";
@@ -129,7 +130,7 @@ export async function runSoak({ runtime, seconds, hands, say }: SoakOptions): Pr
   const faults: string[] = [];
   const log: string[] = [];
   const startedAt = Date.now();
-  let server: Spawned | undefined;
+  let server: RunningProgram | undefined;
   let beside: ReturnType<typeof keepBusy> | undefined;
   const work: Promise<void>[] = [];
   try {
@@ -225,7 +226,7 @@ async function waitingAt(url: string): Promise<number> {
 }
 
 /** What a server complained of; that a partner fails is its part in this. */
-function complaints(server: Spawned): string[] {
+function complaints(server: RunningProgram): string[] {
   return server
     .log()
     .split("\n")

@@ -6,25 +6,26 @@
  * Ends when everything is complete or the time is over, and then says what each server saw. Ctrl-C ends it early.
  * @module
  */
-import { parseArgs } from "node:util";
 import { createMetrics } from "../../../runtime/observe/metrics.ts";
 import type { Clock } from "../../../runtime/platform.ts";
 import { SyncEngine } from "../../../runtime/sync/engine.ts";
 import { DEFAULT_LIMITS, WINDOW_MS } from "../../../runtime/sync/schedule.ts";
+import { readToolOptions } from "../../support/tool-options.ts";
 import { quiet } from "../sync-quiet.ts";
 import { keepAccount, mostInAMinute } from "./account.ts";
 import { KINDS, startServer } from "./servers.ts";
 import { createDemand } from "./service.ts";
 import { draw, type Picture, sayPlainly } from "./view.ts";
 
-const { values } = parseArgs({
+const { values } = readToolOptions({
+  name: "demo:sync",
+  summary: "Shows the sync engine at work against twenty servers on loopback.",
   options: {
-    seconds: { type: "string", default: "90" },
-    identifiers: { type: "string", default: "300" },
+    seconds: { default: 90, summary: "maximum duration" },
+    identifiers: { default: 300, summary: "number of identifiers" },
   },
 });
-const SECONDS = Number(values.seconds);
-const IDENTIFIERS = Number(values.identifiers);
+const { seconds: SECONDS, identifiers: IDENTIFIERS } = values;
 /** The identifiers arrive one by one, in the first half. */
 const ARRIVE_EVERY_MS = (SECONDS * 500) / IDENTIFIERS;
 const DRAW_EVERY_MS = 100;

@@ -4,28 +4,29 @@ import { generate, type LoadResult } from "../../support/load-generator.ts";
 import { type Site, startSite } from "./site.ts";
 import { type Seen, visitSite } from "./visitor.ts";
 
-/** How much of it. */
+/** Size of a run. */
 export interface LoadOptions {
-  /** Of each of the two phases. */
+  /** Duration of each of the two phases. */
   seconds: number;
-  /** Browsers at once. */
+  /** Number of browsers at once. */
   visitors: number;
-  /** Connections of the generator. */
+  /** Connections of the load generator. */
   connections: number;
-  say(text: string): void;
+  /** Receives the progress. */
+  log(text: string): void;
 }
 
-/** What was seen with the server to themselves, and beside the generator. */
+/** What the visitors saw, alone and beside the load generator. */
 export interface LoadReport {
-  options: Omit<LoadOptions, "say">;
+  options: Omit<LoadOptions, "log">;
   quiet: Seen[];
   busy: Seen[];
   generator: LoadResult;
-  /** What the server logged as an error. */
+  /** Errors in the log of the server. */
   log: string;
 }
 
-/** Visitors come, one after the other in each of so many browsers' windows, until the time is up. */
+/** Visits until the time is over: in each browser one visitor after the other. */
 async function visits(
   browser: Browser,
   site: Site,
@@ -42,19 +43,19 @@ async function visits(
   return seen;
 }
 
-/** Runs both phases on a site of its own. */
+/** Starts a site and runs both phases. */
 export async function runLoad(options: LoadOptions): Promise<LoadReport> {
-  const { seconds, visitors, connections, say } = options;
+  const { seconds, visitors, connections, log } = options;
   const browser = await launchChromium();
   const site = await startSite();
   let number = 0;
   const nextNumber = () => number++;
   try {
-    say("warming up");
+    log("warming up");
     await visits(browser, site, { ...options, seconds: 0 }, nextNumber);
-    say(`${visitors} visitors at once for ${seconds} s, and nobody else`);
+    log(`${visitors} visitors at once for ${seconds} s, without other load`);
     const quiet = await visits(browser, site, options, nextNumber);
-    say(`the same beside ${connections} connections that never rest`);
+    log(`the same beside ${connections} busy connections`);
     const headers = { "x-ip": "203.0.113.1", "x-country": "JP" };
     const id = (await fetch(site.plainUrl, { headers })).headers.get("x-ts-ec");
     const ending = new AbortController();
@@ -71,7 +72,7 @@ export async function runLoad(options: LoadOptions): Promise<LoadReport> {
       throw error;
     });
     const generator = await load;
-    const { say: _, ...given } = options;
+    const { log: _, ...given } = options;
     return { options: given, quiet, busy, generator, log: site.log() };
   } finally {
     await browser.close();

@@ -1,5 +1,6 @@
 import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import type { Provenance } from "../../bench/provenance.ts";
 import { barChart, toPng } from "../../support/chart.ts";
 import { percentile } from "../percentile.ts";
 import type { LoadReport } from "./load.ts";
@@ -15,7 +16,7 @@ const msOf = (seen: readonly Seen[], step: Step, share: number) =>
   );
 const faultsOf = (seen: readonly Seen[]) => seen.filter(({ fault }) => fault !== null);
 
-/** How many things went wrong. */
+/** Number of failed steps and requests. */
 export function countErrors({ quiet, busy, generator }: LoadReport): number {
   return faultsOf(quiet).length + faultsOf(busy).length + generator.errors;
 }
@@ -44,7 +45,7 @@ export function loadTable(report: LoadReport): string {
   return `${table}\n\n${said}`;
 }
 
-/** The same as a picture. */
+/** A chart of the same figures. */
 export function loadChart({ quiet, busy, options, generator }: LoadReport): string {
   const series = [
     ["p50, alone", quiet, 0.5],
@@ -65,8 +66,11 @@ export function loadChart({ quiet, busy, options, generator }: LoadReport): stri
   });
 }
 
-/** Writes `load.json` and the chart as `load.png` to a folder, which is made if need be. */
-export async function writeResults(report: LoadReport, folder: string): Promise<void> {
+/** Writes `load.json` and the chart as `load.png` to a folder, which is created if needed. */
+export async function writeResults(
+  report: LoadReport & { provenance?: Provenance },
+  folder: string,
+): Promise<void> {
   mkdirSync(folder, { recursive: true });
   writeFileSync(join(folder, "load.json"), `${JSON.stringify(report, null, 2)}\n`);
   writeFileSync(join(folder, "load.png"), await toPng(loadChart(report)));

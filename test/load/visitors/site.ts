@@ -9,22 +9,22 @@ import { tcfString } from "../../support/consent-strings.ts";
 import { behaviours, startPartnerServer } from "../../support/partner-server.ts";
 import { spawnServer } from "../../support/spawn.ts";
 
-/** Names below localhost are this machine, and a secure context like any https site. */
+/** Browsers resolve names below localhost to this machine and give them a secure context. */
 const DOMAIN = "publisher.localhost";
 
 const ADMIN_TOKEN = "operator-of-the-load";
 
-/** What the graph says of an id: whether it is in use, withdrawn, or not known at all. */
-export type Standing = "live" | "withdrawn" | "absent";
+/** State of an id in the graph. */
+export type IdState = "live" | "withdrawn" | "absent";
 
-/** A newspaper with a consent banner, and millrace before it. */
+/** A site with a consent banner behind millrace. */
 export interface Site {
-  /** As a browser asks for it. */
+  /** The URL for browsers. */
   url: string;
-  /** The same where names below localhost are not resolved. */
+  /** The URL for clients that do not resolve names below localhost. */
   plainUrl: string;
-  /** Looks an id up in the graph, as the operator does. */
-  standingOf(id: string): Promise<Standing>;
+  /** Looks an id up in the graph with the operator's API. */
+  stateOf(id: string): Promise<IdState>;
   log(): string;
   close(): Promise<void>;
 }
@@ -40,7 +40,7 @@ const page = (path: string) => `<!doctype html><html lang="en"><title>The Weir</
   withdraw.onclick = () => say("${no}");
 </script>`;
 
-/** Starts the site, its partners, one that answers, one that is slow and one that hangs, and millrace on Node with SQLite. */
+/** Starts the site, three partners (one answers, one is slow, one hangs), and millrace on Node with SQLite. */
 export async function startSite(): Promise<Site> {
   const folder = mkdtempSync(join(tmpdir(), "millrace-load-"));
   const origin = createServer((request, response) => {
@@ -83,12 +83,12 @@ export async function startSite(): Promise<Site> {
   return {
     url: `http://www.${DOMAIN}:${new URL(server.url).port}`,
     plainUrl: server.url,
-    async standingOf(id) {
+    async stateOf(id) {
       const headers = { authorization: `Bearer ${ADMIN_TOKEN}` };
       const answer = await fetch(`${server.url}/_ts/admin/identity/${id}`, { headers });
       const body = await answer.text();
       if (answer.status === 404) return "absent";
-      if (answer.status !== 200) throw new Error(`the look-up of an id answered ${answer.status}: ${body}`);
+      if (answer.status !== 200) throw new Error(`Cannot look up an id: status ${answer.status}: ${body}`);
       return JSON.parse(body).entry.consent.ok ? "live" : "withdrawn";
     },
     log: server.log,

@@ -11,7 +11,7 @@ export interface Seen {
   step: Step;
   /** From the start of the navigation to the end of its load event, in milliseconds. */
   ms: number;
-  /** What was wrong, if anything was. */
+  /** What was wrong; `null` if nothing. */
   fault: string | null;
 }
 
@@ -23,7 +23,7 @@ async function idOf(context: BrowserContext, site: Site): Promise<string | null>
   return cookies.find(({ name }) => name === "ts-ec")?.value ?? null;
 }
 
-/** How long the page's last navigation took, and with which status it was answered. */
+/** Duration and status of the last navigation of a page. */
 const lastLoad = (page: Page) =>
   page.evaluate(() => {
     const [navigation] = performance.getEntriesByType("navigation") as PerformanceNavigationTiming[];
@@ -31,23 +31,22 @@ const lastLoad = (page: Page) =>
     return { ms: loadEventEnd - startTime, status: responseStatus };
   });
 
-/** Presses a button that loads the page anew, and waits until that has happened. */
+/** Presses a button that reloads the page, and waits for the end of the load. */
 async function press(page: Page, id: string): Promise<void> {
   await Promise.all([page.waitForEvent("load"), page.click(`#${id}`)]);
 }
 
-/** The fault in an id that a consent is to have made, or `null`. */
+/** What is wrong with an id after consent; `null` if nothing. */
 async function faultOfNew(id: string | null, withdrawn: string | null, site: Site): Promise<string | null> {
   if (id === null || !ID.test(id)) return "no id after consent";
-  if (id === withdrawn) return "the withdrawn id again";
-  const standing = await site.standingOf(id);
-  return standing === "live" ? null : `an id that is ${standing} in the graph`;
+  if (id === withdrawn) return "the withdrawn id is used again";
+  const state = await site.stateOf(id);
+  return state === "live" ? null : `the id is ${state} in the graph`;
 }
 
 /**
- * One person from Germany with a browser of their own, from their first visit to their second yes. Each step is checked
- * as well as timed.
- * @param number tells visitors' addresses apart.
+ * Runs all steps as one visitor from Germany in a new browser context, and checks and times each.
+ * @param number selects the visitor's address.
  */
 export async function visitSite(browser: Browser, site: Site, number: number): Promise<Seen[]> {
   const address = `198.18.${(number >> 8) & 255}.${number & 255}`;
@@ -64,7 +63,7 @@ export async function visitSite(browser: Browser, site: Site, number: number): P
     const steps: Record<Step, { go(): Promise<unknown>; faultOf(id: string | null): Fault }> = {
       "first visit": {
         go: () => page.goto(site.url),
-        faultOf: (id) => (id === null ? null : "an id before any consent"),
+        faultOf: (id) => (id === null ? null : "an id before consent"),
       },
       accept: {
         go: () => press(page, "accept"),
@@ -72,7 +71,7 @@ export async function visitSite(browser: Browser, site: Site, number: number): P
       },
       return: {
         go: () => page.goto(`${site.url}/article`),
-        faultOf: (id) => (id === before ? null : "another id on the return"),
+        faultOf: (id) => (id === before ? null : "a different id on the return"),
       },
       withdraw: {
         go() {
@@ -81,8 +80,8 @@ export async function visitSite(browser: Browser, site: Site, number: number): P
         },
         async faultOf(id) {
           if (id !== null) return "an id after the withdrawal";
-          const standing = await site.standingOf(withdrawn!);
-          return standing === "withdrawn" ? null : `the withdrawn id is ${standing} in the graph`;
+          const state = await site.stateOf(withdrawn!);
+          return state === "withdrawn" ? null : `the withdrawn id is ${state} in the graph`;
         },
       },
       "re-consent": {
@@ -93,7 +92,7 @@ export async function visitSite(browser: Browser, site: Site, number: number): P
     for (const step of STEPS) {
       try {
         await steps[step].go();
-        // The load event has to end before its end can be read.
+        // loadEventEnd is 0 until the load event has ended.
         await page.waitForFunction(() => {
           const [navigation] = performance.getEntriesByType("navigation") as PerformanceNavigationTiming[];
           return navigation!.loadEventEnd > 0;
@@ -101,9 +100,9 @@ export async function visitSite(browser: Browser, site: Site, number: number): P
         const { ms, status } = await lastLoad(page);
         const id = await idOf(context, site);
         const isAnswered = status >= 200 && status < 300;
-        const fault = isAnswered ? await steps[step].faultOf(id) : `the page was answered with ${status}`;
+        const fault = isAnswered ? await steps[step].faultOf(id) : `the page has status ${status}`;
         seen.push({ step, ms, fault });
-        if (fault !== null) break; // what comes after builds on this step
+        if (fault !== null) break; // the later steps depend on this one
         before = id;
       } catch (error) {
         seen.push({

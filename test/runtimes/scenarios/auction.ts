@@ -17,7 +17,7 @@ const lastBid = (target: Target) => JSON.parse(target.origin.bids.at(-1)!);
 
 export const auctionScenarios: Scenario[] = [
   {
-    name: "auction: the bid request gets the identity, and the answer comes back with it",
+    name: "auction: adds the identity to the bid request and to the response",
     async run(target) {
       const tcf = tcfString({ purposes: [1] });
       const { id, visitor } = await newcomer(target, { country: "FR", cookies: [["euconsent-v2", tcf]] });
@@ -35,7 +35,7 @@ export const auctionScenarios: Scenario[] = [
     },
   },
   {
-    name: "auction: without an id or without consent it runs, without the identity",
+    name: "auction: without an id or consent it forwards the request without the identity",
     async run(target) {
       const request = { id: "r2", imp: [] };
       const nobody = await auction(target, { ip: freshIp(), country: "JP" }, request);
@@ -55,7 +55,7 @@ export const auctionScenarios: Scenario[] = [
   },
   // Safe first, section 7: compression, and EIDs in one place.
   {
-    name: "auction: a compressed bid request is understood, by its header or as Prebid.js sends it; 415 otherwise",
+    name: "auction: accepts gzip, named by a header or sent by Prebid.js, and answers 415 to other encodings",
     async run(target) {
       const eids = [{ source: "page.example", uids: [{ id: "p" }] }];
       const body = gzipSync(JSON.stringify({ id: "zipped", imp: [], user: { ext: { eids } } }));
@@ -85,7 +85,7 @@ export const auctionScenarios: Scenario[] = [
     },
   },
   {
-    name: "auction: without consent nothing that identifies the visitor goes on, not even what the page put in",
+    name: "auction: without consent it removes all identifiers, also those of the page",
     async run(target) {
       const eids = [{ source: "x.example", uids: [{ id: "x" }] }];
       const device = { ip: "203.0.113.77", ipv6: "2001:db8:1:2:3::4", ifa: "a", ua: "u" };
@@ -99,7 +99,7 @@ export const auctionScenarios: Scenario[] = [
     },
   },
   {
-    name: "auction: a body that is no bid request is refused",
+    name: "auction: rejects a body that is not a bid request",
     async run(target) {
       for (const body of ["", "[]", "{", '{"user":5}']) {
         const answer = await auction(target, { ip: freshIp(), country: "JP" }, body);

@@ -161,7 +161,7 @@ const CASES: [string, Visitor, boolean, [string, string][]?][] = [
 
 export const consentScenarios: Scenario[] = [
   {
-    name: "consent: Sec-GPC counts in whatever form it comes, unless it is plainly off",
+    name: "consent: any value of Sec-GPC except 0 is an opt-out",
     async run(target) {
       const forms: [[string, string][], boolean][] = [
         [[["sec-gpc", "?1"]], false],
@@ -184,7 +184,7 @@ export const consentScenarios: Scenario[] = [
     },
   },
   {
-    name: "consent: who may have an id, by jurisdiction and signal",
+    name: "consent: allows an id by jurisdiction and signal",
     async run(target) {
       for (const [name, visitor, allowed, headers] of CASES) {
         const answer = await target.visit({ ip: freshIp(), ...visitor }, headers ? { headers } : {});

@@ -42,7 +42,7 @@ const purpose1 = (allowed: boolean): [string, string][] => [
 
 export const identityScenarios: Scenario[] = [
   {
-    name: "mint: a first visit with consent sets one cookie whose hash is the address's HMAC",
+    name: "mint: a first visit with consent sets one cookie with the HMAC of the address",
     async run(target) {
       const addresses: [string, string][] = [
         ["203.0.113.1", "f380e72f656b9995f6bcffe9605c25ab43a65c4a5137b94e2511755e58f8d4ca"],
@@ -64,7 +64,7 @@ export const identityScenarios: Scenario[] = [
     },
   },
   {
-    name: "mint: the graph has an entry, with consent and place and without the address",
+    name: "mint: stores an entry with consent and country, without the address",
     async run(target) {
       const tcf = tcfString({ purposes: [1] });
       const ip = freshIp();
@@ -83,7 +83,7 @@ export const identityScenarios: Scenario[] = [
     },
   },
   {
-    name: "mint: two visitors behind one address get one hash and two ids",
+    name: "mint: two visitors with one address get the same hash and different ids",
     async run(target) {
       const ip = freshIp();
       const first = ecCookieOf(await target.visit({ ip, ...JAPAN }))!.value;
@@ -93,7 +93,7 @@ export const identityScenarios: Scenario[] = [
     },
   },
   {
-    name: "no id without consent, without an address, or with an absurd one; the page is served",
+    name: "mint: serves the page without an id if consent or a valid address is missing",
     async run(target) {
       const visitors: Visitor[] = [
         { ip: freshIp(), country: "DE" },
@@ -121,7 +121,7 @@ export const identityScenarios: Scenario[] = [
     },
   },
   {
-    name: "return: the cookie stays as it is and nothing is set",
+    name: "return: sets no cookie for a returning visitor",
     async run(target) {
       const { id, visitor } = await newcomer(target);
       for (let i = 0; i < 3; i++) {
@@ -135,7 +135,7 @@ export const identityScenarios: Scenario[] = [
     },
   },
   {
-    name: "mismatch: the header's id is active and replaces the cookie's",
+    name: "mismatch: the id of the header replaces that of the cookie",
     async run(target) {
       const { id: cookieId, visitor } = await newcomer(target);
       const { id: headerId } = await newcomer(target);
@@ -145,7 +145,7 @@ export const identityScenarios: Scenario[] = [
     },
   },
   {
-    name: "a malformed header hides no valid cookie, a malformed cookie no valid header",
+    name: "mismatch: ignores a malformed header or cookie beside a valid one",
     async run(target) {
       const { id, visitor } = await newcomer(target);
       for (const bad of [
@@ -166,7 +166,7 @@ export const identityScenarios: Scenario[] = [
     },
   },
   {
-    name: "duplicate ts-ec cookies: the first valid one counts",
+    name: "duplicate ts-ec cookies: uses the first valid one",
     async run(target) {
       const { id, visitor } = await newcomer(target);
       const cookies: [string, string][] = [
@@ -179,7 +179,7 @@ export const identityScenarios: Scenario[] = [
     },
   },
   {
-    name: "withdrawal: the cookie is deleted, a tombstone stands, a second one changes nothing",
+    name: "withdrawal: deletes the cookie, writes a tombstone, and is idempotent",
     async run(target) {
       const { id, visitor } = await newcomer(target, { country: "FR", cookies: purpose1(true) });
       const refusing: Visitor = { ...visitor, cookies: [["ts-ec", id], ...purpose1(false)] };
@@ -204,7 +204,7 @@ export const identityScenarios: Scenario[] = [
     },
   },
   {
-    name: "withdrawal with cookie and header: both ids get a tombstone",
+    name: "withdrawal: writes a tombstone for the ids of cookie and header",
     async run(target) {
       const { id: first, visitor } = await newcomer(target, { country: "FR", cookies: purpose1(true) });
       const { id: second } = await newcomer(target, { country: "FR", cookies: purpose1(true) });
@@ -216,7 +216,7 @@ export const identityScenarios: Scenario[] = [
     },
   },
   {
-    name: "withdrawal and deletion with several cookies: the entries of all their ids go",
+    name: "withdrawal: removes the entries of all ids in several cookies, and so does a deletion",
     async run(target) {
       for (const how of ["withdrawal", "deletion"]) {
         const ids: string[] = [];
@@ -238,7 +238,7 @@ export const identityScenarios: Scenario[] = [
     },
   },
   {
-    name: "withdrawal: one address ends no more than 20 ids of others in an hour, and always its own",
+    name: "withdrawal: one address can end 20 ids of other addresses an hour, and always its own",
     async run(target) {
       const ip = freshIp();
       const refuse = (id: string) =>
@@ -254,14 +254,14 @@ export const identityScenarios: Scenario[] = [
     },
   },
   {
-    name: "withdrawal with a malformed cookie: the cookie goes, the graph stays",
+    name: "withdrawal: deletes a malformed cookie and leaves the graph unchanged",
     async run(target) {
       const answer = await target.visit({ ip: freshIp(), country: "FR", cookies: [["ts-ec", "broken"]] });
       assert.deepEqual(ecCookieOf(answer), DELETION);
     },
   },
   {
-    name: "denied without a cookie: EC headers are stripped and nothing else happens",
+    name: "denied: removes EC headers of the origin and sets no cookie",
     async run(target) {
       const { id } = await newcomer(target);
       const answer = await target.visit(
@@ -276,7 +276,7 @@ export const identityScenarios: Scenario[] = [
     },
   },
   {
-    name: "unknown jurisdiction: headers are stripped, cookie and graph stay untouched",
+    name: "unknown jurisdiction: removes EC headers and leaves cookie and graph unchanged",
     async run(target) {
       const { id, visitor } = await newcomer(target);
       const answer = await target.visit(
@@ -289,7 +289,7 @@ export const identityScenarios: Scenario[] = [
     },
   },
   {
-    name: "re-consent: a new id is minted, the tombstone of the old one stands",
+    name: "re-consent: mints a new id and keeps the tombstone of the old one",
     async run(target) {
       const { id, visitor } = await newcomer(target, { country: "FR", cookies: purpose1(true) });
       await target.visit({ ...visitor, cookies: [["ts-ec", id], ...purpose1(false)] });
@@ -302,7 +302,7 @@ export const identityScenarios: Scenario[] = [
     },
   },
   {
-    name: "revival: a visitor who kept the cookie and consents later is live again",
+    name: "revival: activates the old id of a visitor who kept the cookie and consents later",
     async run(target) {
       const { id, visitor } = await newcomer(target, { country: "FR", cookies: purpose1(true) });
       await target.visit({ ...visitor, cookies: [["ts-ec", id], ...purpose1(false)] });
@@ -320,7 +320,7 @@ export const identityScenarios: Scenario[] = [
     },
   },
   {
-    name: "adoption: a lost row comes back for its own address, a forged id leaves none",
+    name: "adoption: restores a lost entry for its own address, and stores no forged id",
     async run(target) {
       const ip = freshIp();
       const own = `${expectedHash(ip)}.Abc123`;
@@ -339,7 +339,7 @@ export const identityScenarios: Scenario[] = [
     },
   },
   {
-    name: "adoption: at most 20 an hour for one hash",
+    name: "adoption: restores at most 20 entries an hour for one hash",
     async run(target) {
       const ip = freshIp();
       const ids = Array.from(

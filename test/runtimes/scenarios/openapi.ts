@@ -4,7 +4,7 @@ import { admin, type Scenario } from "../target.ts";
 
 export const openApiScenarios: Scenario[] = [
   {
-    name: "openapi: the service hands out the description that all its answers are held against",
+    name: "openapi: serves the description that these tests compare all answers with",
     async run(target) {
       const answer = await target.visit({ country: "JP" }, { path: "/_ts/openapi.json" });
       assert.equal(answer.status, 200);
@@ -13,7 +13,7 @@ export const openApiScenarios: Scenario[] = [
     },
   },
   {
-    name: "openapi: what the operator alone may read is as described",
+    name: "openapi: answers to the operator match the description",
     async run(target) {
       assert.equal((await admin(target, "GET", "/_ts/admin/status")).status, 200);
       assert.equal((await target.visit({}, { path: "/_ts/admin/status" })).status, 401);

@@ -61,7 +61,7 @@ const seconds = () => Math.floor(Date.now() / 1000);
 
 export const registryScenarios: Scenario[] = [
   {
-    name: "registry: only the operator; created, updated, listed, removed; no secret is ever answered",
+    name: "registry: lets only the operator create, update, list and remove partners, and returns no secret",
     async run(target) {
       const path = "/_ts/admin/partners/register";
       const without = await target.visit({}, { method: "POST", path, body: "{}" });
@@ -102,7 +102,7 @@ export const registryScenarios: Scenario[] = [
     },
   },
   {
-    name: "registry: a faulty record is refused with field and reason, a long one unread",
+    name: "registry: rejects an invalid record with field and reason, and a long one unread",
     async run(target) {
       const pull = { pull_sync_enabled: true, pull_token: "t", pull_sync_allowed_domains: ["ssp.example"] };
       const cases: [string, object][] = [
@@ -141,7 +141,7 @@ export const registryScenarios: Scenario[] = [
     },
   },
   {
-    name: "registry: a rotated key is worth nothing at once",
+    name: "registry: rejects a rotated key at once",
     async run(target) {
       const { id, key } = await partner(target);
       assert.equal((await batch(target, key, { mappings: [] })).status, 200);
@@ -157,7 +157,7 @@ export const registryScenarios: Scenario[] = [
 
 export const pixelScenarios: Scenario[] = [
   {
-    name: "pixel: writes the id and sends the browser back with everything else untouched",
+    name: "pixel: stores the id and redirects to the unchanged return URL",
     async run(target) {
       const { id: name } = await partner(target);
       const { id, visitor } = await newcomer(target);
@@ -175,7 +175,7 @@ export const pixelScenarios: Scenario[] = [
     },
   },
   {
-    name: "pixel: 400 for what is missing, unknown or not allowed",
+    name: "pixel: answers 400 to missing, unknown and forbidden parameters",
     async run(target) {
       const { id: name } = await partner(target);
       const { visitor } = await newcomer(target);
@@ -204,7 +204,7 @@ export const pixelScenarios: Scenario[] = [
     },
   },
   {
-    name: "pixel: no cookie, no consent; the consent parameter counts only where the request has none",
+    name: "pixel: reports a missing cookie and missing consent, and uses its consent parameter only without other signals",
     async run(target) {
       const { id: name } = await partner(target);
       const back = (answer: { headers: { location?: string | undefined } }) => answer.headers.location;
@@ -236,7 +236,7 @@ export const pixelScenarios: Scenario[] = [
     },
   },
   {
-    name: "pixel: at most so many an hour for one partner and hash",
+    name: "pixel: limits the syncs an hour of one partner and hash",
     async run(target) {
       const { id: name } = await partner(target, { sync_rate_limit: 3 });
       const { visitor } = await newcomer(target);
@@ -250,7 +250,7 @@ export const pixelScenarios: Scenario[] = [
     },
   },
   {
-    name: "pixel: a forged id leaves no row",
+    name: "pixel: stores no forged id",
     async run(target) {
       const { id: name } = await partner(target);
       const forged = `${expectedHash("someone else")}.Forged`;
@@ -264,7 +264,7 @@ export const pixelScenarios: Scenario[] = [
 
 export const batchScenarios: Scenario[] = [
   {
-    name: "batch: 200 when all are accepted, 207 with a reason for each that is not",
+    name: "batch: answers 200, or 207 with a reason for each rejected mapping",
     async run(target) {
       const { id: name, key } = await partner(target);
       const { id: first } = await newcomer(target);
@@ -324,7 +324,7 @@ export const batchScenarios: Scenario[] = [
     },
   },
   {
-    name: "batch: 400, 401, 413, 429",
+    name: "batch: answers 400, 401, 413 and 429",
     async run(target) {
       const { key } = await partner(target, { batch_rate_limit: 12 });
       assert.equal((await batch(target, null, { mappings: [] })).status, 401);
@@ -352,7 +352,7 @@ export const batchScenarios: Scenario[] = [
     },
   },
   {
-    name: "batch: two partners at once on the same thousand ids lose nothing",
+    name: "batch: two concurrent partners lose no mapping of the same thousand ids",
     async run(target) {
       const ids: string[] = [];
       for (let i = 0; i < 50; i++) ids.push((await newcomer(target)).id);
@@ -379,7 +379,7 @@ export const batchScenarios: Scenario[] = [
 
 export const identifyScenarios: Scenario[] = [
   {
-    name: "identify: what pages read, in the body and in headers",
+    name: "identify: returns the identity in the body and in headers",
     async run(target) {
       const fields = { bidstream_enabled: true, source_domain: "ssp.example", openrtb_atype: 1 };
       const { id: shown } = await partner(target, fields);
@@ -413,7 +413,7 @@ export const identifyScenarios: Scenario[] = [
     },
   },
   {
-    name: "identify: 204 without an id, 403 without consent whatever else holds, and it never mints",
+    name: "identify: answers 204 without an id, 403 without consent, and never mints",
     async run(target) {
       const nobody = await target.visit({ ip: freshIp(), country: "JP" }, { path: "/identify" });
       assert.equal(nobody.status, 204);
@@ -431,7 +431,7 @@ export const identifyScenarios: Scenario[] = [
     },
   },
   {
-    name: "identify: CORS for the publisher's own pages only",
+    name: "identify: allows CORS for the publisher's own pages only",
     async run(target) {
       const { visitor } = await newcomer(target);
       const from = (origin: string, method = "GET") =>
@@ -471,7 +471,7 @@ export const identifyScenarios: Scenario[] = [
     },
   },
   {
-    name: "identify: x-ts-eids and x-ts-<partner> stay within their bounds, the newest kept",
+    name: "identify: limits x-ts-eids and x-ts-<partner>, and keeps the newest ids",
     async run(target) {
       const { id, visitor } = await newcomer(target);
       const now = seconds();
@@ -499,7 +499,7 @@ export const identifyScenarios: Scenario[] = [
 
 export const deletionScenarios: Scenario[] = [
   {
-    name: "deletion: the visitor's own browser, or the operator, and nobody else",
+    name: "deletion: accepts the visitor's own browser and the operator only",
     async run(target) {
       const path = "/_ts/api/v1/identity";
       const { id, visitor } = await newcomer(target);
@@ -530,7 +530,7 @@ export const deletionScenarios: Scenario[] = [
     },
   },
   {
-    name: "deletion: pixels of the same page that are in flight bring nobody back",
+    name: "deletion: pixels in flight do not restore the id",
     async run(target) {
       const { id: name } = await partner(target);
       for (let i = 0; i < 20; i++) {
@@ -550,7 +550,7 @@ export const deletionScenarios: Scenario[] = [
     },
   },
   {
-    name: "deletion: what a removed partner gave is not its successor's",
+    name: "deletion: a new partner does not get the ids of a removed one with its name",
     async run(target) {
       const { id: name, key } = await partner(target, {
         bidstream_enabled: true,
@@ -577,7 +577,7 @@ export const deletionScenarios: Scenario[] = [
 
 export const operationScenarios: Scenario[] = [
   {
-    name: "operation: health, metrics, and a plain 404 for what is not there",
+    name: "operation: answers health, metrics, and 404 for unknown paths",
     async run(target) {
       const health = await target.visit({}, { path: "/_ts/health" });
       assert.equal(health.status, 200);
@@ -595,7 +595,7 @@ export const operationScenarios: Scenario[] = [
     },
   },
   {
-    name: "operation: the log has no whole id, no key and no token",
+    name: "operation: logs no whole id, no key and no token",
     async run(target) {
       const { id } = await newcomer(target, {
         country: "US",

@@ -6,7 +6,7 @@ const JAPAN = { country: "JP" };
 
 export const proxyScenarios: Scenario[] = [
   {
-    name: "proxy: the origin's own cookies survive untouched beside ours",
+    name: "proxy: keeps the origin's cookies unchanged",
     async run(target) {
       const answer = await target.visit({ ip: freshIp(), ...JAPAN }, { path: "/own-cookies" });
       const own = answer.setCookies.filter((line) => !line.startsWith("ts-ec="));
@@ -15,7 +15,7 @@ export const proxyScenarios: Scenario[] = [
     },
   },
   {
-    name: "proxy: a cacheable page that sets the cookie becomes private, others stay public",
+    name: "proxy: makes a cacheable page private only if it sets the cookie",
     async run(target) {
       const ip = freshIp();
       const first = await target.visit({ ip, ...JAPAN }, { path: "/cacheable" });
@@ -27,7 +27,7 @@ export const proxyScenarios: Scenario[] = [
     },
   },
   {
-    name: "proxy: the body streams while it is still being written",
+    name: "proxy: streams a body",
     async run(target) {
       const response = await fetch(`${target.url}/stream`, { signal: AbortSignal.timeout(10_000) });
       const reader = response.body!.pipeThrough(new TextDecoderStream()).getReader();
@@ -40,7 +40,7 @@ export const proxyScenarios: Scenario[] = [
     },
   },
   {
-    name: "proxy: the origin sees the request without x-ts- headers, and the visitor's host where the runtime lets us name it",
+    name: "proxy: removes x-ts- headers and sends the visitor's host where the runtime allows it",
     async run(target) {
       await target.visit(
         { ip: freshIp(), ...JAPAN },
@@ -64,7 +64,7 @@ export const proxyScenarios: Scenario[] = [
     },
   },
   {
-    name: "proxy: an origin's error page is passed on, with the identity",
+    name: "proxy: passes an error page on, with the identity",
     async run(target) {
       const answer = await target.visit({ ip: freshIp(), ...JAPAN }, { path: "/broken" });
       assert.equal(answer.status, 500);

@@ -1,10 +1,10 @@
 import assert from "node:assert/strict";
 import { tcfString } from "../../support/consent-strings.ts";
 import {
-  type Behaviour,
   behaviours,
   compressions,
   type PartnerServer,
+  type ServerBehavior,
   startPartnerServer,
 } from "../../support/partner-server.ts";
 import { admin, ecCookieOf, eventually, expectedHash, type Scenario, type Target } from "../target.ts";
@@ -33,7 +33,7 @@ export async function registerPuller(
 /** Runs something with partners who behave in these ways, and takes them away again. */
 async function withPartners(
   target: Target,
-  partners: Record<string, { behave: Behaviour; fields?: object }>,
+  partners: Record<string, { behave: ServerBehavior; fields?: object }>,
   run: (servers: Record<string, PartnerServer>) => Promise<void>,
 ): Promise<void> {
   const servers: Record<string, PartnerServer> = {};
@@ -55,7 +55,7 @@ const called = (server: PartnerServer, times: number) =>
 export const pullSyncScenarios: Scenario[] = [
   // Safe first, section 7: compression.
   {
-    name: "pull: a compressed answer is read, and one that unpacks to far too much is not",
+    name: "pull: reads a compressed answer, and rejects a decompression bomb",
     async run(target) {
       const good = { zipper: compressions.compressing, deflater: compressions.deflating };
       const bad = {
@@ -79,7 +79,7 @@ export const pullSyncScenarios: Scenario[] = [
     },
   },
   {
-    name: "pull: a partner is asked once, as agreed, and its id lands in the graph",
+    name: "pull: requests a partner once, as documented, and stores its id",
     async run(target) {
       await withPartners(target, { prompt: { behave: behaviours.prompt } }, async ({ prompt }) => {
         const ip = "2001:db8:77:1::9";
@@ -102,7 +102,7 @@ export const pullSyncScenarios: Scenario[] = [
     },
   },
   {
-    name: "pull: partners that fail, hang, flood, redirect or lie cost the page and the others nothing",
+    name: "pull: faulty partners affect neither pages nor other partners",
     async run(target) {
       const names = Object.keys(behaviours) as (keyof typeof behaviours)[];
       const partners = Object.fromEntries(
@@ -110,7 +110,7 @@ export const pullSyncScenarios: Scenario[] = [
       );
       await withPartners(target, partners, async (servers) => {
         const { id, visitor } = await newcomer(target);
-        // The page came although nobody has answered by then who never will.
+        // The page does not wait for hanging partners.
         for (const [name, server] of Object.entries(servers)) {
           await eventually(`the turn of ${name}`, async () => (server.pulls.length > 0 ? true : undefined));
         }
@@ -125,7 +125,7 @@ export const pullSyncScenarios: Scenario[] = [
     },
   },
   {
-    name: "pull: never more often than the partner's limit for a hash allows",
+    name: "pull: keeps the partner's limit for a hash",
     async run(target) {
       const partner = { behave: behaviours.none, fields: { pull_sync_rate_limit: 4 } };
       await withPartners(target, { seldom: partner }, async ({ seldom }) => {
@@ -147,7 +147,7 @@ export const pullSyncScenarios: Scenario[] = [
     },
   },
   {
-    name: "pull: an uid that is still fresh is not asked for again, one that has aged is",
+    name: "pull: requests an old uid again, and not a fresh one",
     async run(target) {
       const fields = { pull_sync_ttl_seconds: 1 };
       await withPartners(target, { ageing: { behave: behaviours.prompt, fields } }, async ({ ageing }) => {
@@ -163,7 +163,7 @@ export const pullSyncScenarios: Scenario[] = [
     },
   },
   {
-    name: "pull: nobody is asked about forged ids, and they leave no row",
+    name: "pull: requests and stores no forged id",
     async run(target) {
       await withPartners(target, { prompt: { behave: behaviours.prompt } }, async ({ prompt }) => {
         const ip = freshIp();
@@ -183,7 +183,7 @@ export const pullSyncScenarios: Scenario[] = [
     },
   },
   {
-    name: "pull: an answer that comes after the withdrawal is dropped; the tombstone stands",
+    name: "pull: drops an answer that arrives after the withdrawal",
     async run(target) {
       await withPartners(target, { late: { behave: behaviours.hanging } }, async ({ late }) => {
         const ip = freshIp();
@@ -202,7 +202,7 @@ export const pullSyncScenarios: Scenario[] = [
         });
         late!.release("too-late");
         assert.equal((await target.entry(id))?.consent.ok, false);
-        // Another visitor's whole round later it still stands.
+        // It still exists after a whole pull of another visitor.
         await newcomer(target);
         await called(late!, 2);
         assert.deepEqual((await target.entry(id))?.ids, {});

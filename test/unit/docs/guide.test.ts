@@ -53,11 +53,11 @@ describe("the runner of guides", () => {
   });
 
   test.each([
-    ["other output", block("sh", "echo one") + block("text", "two"), /line 1: ended with 0 and said\none/],
-    ["a failure", block("sh", "echo why; false"), /line 1: ended with 1 and said\nwhy/],
-    ["a success that is marked as a failure", block("sh fails", "true"), /line 1: ended with 0/],
-    ["a failure before the last command", block("sh", "false\ntrue"), /line 1: ended with 1/],
-    ["an unknown word after the language", block("sh sometimes", "true"), /line 1: what is "sometimes"/],
+    ["other output", block("sh", "echo one") + block("text", "two"), /line 1: exit code 0, output\none/],
+    ["a failure", block("sh", "echo why; false"), /line 1: exit code 1, output\nwhy/],
+    ["a success that should fail", block("sh fails", "true"), /line 1: exit code 0/],
+    ["a failure before the last command", block("sh", "false\ntrue"), /line 1: exit code 1/],
+    ["a word that it does not know", block("sh sometimes", "true"), /line 1: unknown word "sometimes"/],
     ["a server that does not start", block("sh server", "echo oh; exit 3"), /ended with 3\s+oh/],
   ])("stops at %s", async (_what, page, message) => {
     await expect(run(page)).rejects.toThrow(message);

@@ -24,11 +24,11 @@ const served = (name: string, rate: number, ms: number) => ({
   p99Ms: spread(ms * 3),
 });
 
+const PROVENANCE = { date: "2026-01-02", machine: "2 x a machine", versions: { Node: "24.0.0" } };
+
 function resultsWith(pageRate: number, pageMs: number, coldMs: number): Results {
   return {
-    date: "2026-01-02",
-    machine: "2 x a machine",
-    hosts: { Node: "24.0.0" },
+    provenance: { mint: { Node: PROVENANCE }, take: { Node: PROVENANCE }, served: { Node: PROVENANCE } },
     benches: {
       mint: { Node: [row("millrace", 100), row("node:crypto", 250), row("Web Crypto", 9000)] },
       take: {
@@ -63,29 +63,29 @@ describe("verdicts", () => {
   const good = resultsWith(90_000, 0.21, 40);
   const bad = resultsWith(80_000, 0.4, 60);
 
-  test("a page beside the bare handler: requests and the 99th percentile both count", () => {
+  test("a page needs both its share of requests and its 99th percentile", () => {
     expect(verdictOf(good, "page, memory")).toMatchObject({ figure: "90%, p99 +0.03 ms" });
     expect(verdictOf(good, "page, memory")!.share).toBeGreaterThan(1);
     expect(verdictOf(bad, "page, SQLite")!.share).toBeCloseTo(0.3 / 0.6);
   });
 
-  test("hanging partners are within noise, or they are not", () => {
+  test("hanging partners need p50 and p99 within noise", () => {
     expect(verdictOf(good, "hanging partners")!.share).toBeGreaterThan(1);
     const slow = resultsWith(90_000, 0.21, 40);
     Object.assign(slow.served!.Node![3]!, served("10 hanging partners", 40_000, 0.5));
     expect(verdictOf(slow, "hanging partners")!.share).toBeLessThan(1);
   });
 
-  test("a take has to be faster and smaller", () => {
+  test("a take needs both its speed and its memory", () => {
     expect(verdictOf(good, "take (flexible)")!.share).toBeCloseTo(9 / 8);
     expect(verdictOf(good, "take (hono)")!.share).toBeCloseTo(3 / 8);
   });
 
-  test("minting: the fastest, and on Node twice node:crypto", () => {
+  test("minting needs the first place, and on Node twice node:crypto", () => {
     expect(verdictOf(good, "mint")).toEqual({ figure: "2.5x the next, 2.5x node:crypto", share: 1.25 });
   });
 
-  test("the engine has to be quick and flat", () => {
+  test("the engine needs its speed and flat growth", () => {
     const engine = (last: number) => {
       const results = resultsWith(90_000, 0.21, 40);
       results.benches.engine = { Node: [row("1,000", 400), row("100,000", last)] };
@@ -96,13 +96,13 @@ describe("verdicts", () => {
     expect(engine(2500)).toBeLessThan(1);
   });
 
-  test("cold starts, and what was not measured", () => {
+  test("a cold start needs its difference, and a missing figure has no verdict", () => {
     expect(verdictOf(good, "cold start")!.share).toBeCloseTo(1.5);
     expect(verdictOf(bad, "cold start")!.share).toBeCloseTo(0.5);
     expect(verdictOf(good, "batch sync")).toBeNull();
   });
 
-  test("stand in one table with a mark each, and in one picture", () => {
+  test("appear in one table with a mark each, and in one chart", () => {
     const lines = summary(bad).split("\n");
     expect(lines).toHaveLength(TARGETS.length + 2);
     expect(lines.filter((line) => line.endsWith("✓ |")).length).toBeGreaterThan(0);
@@ -119,20 +119,20 @@ test("a spread is the median and the middle half", () => {
   expect(spreadOf([9, 1, 5, 3, 7])).toEqual({ median: 5, low: 3, high: 7 });
 });
 
-test("growth: flat, or explained", () => {
+test("a growth verdict is 'flat', or the growth with its explanation", () => {
   const grown = { name: "x", title: "X", x: "things", explanation: "It has to.", sizes: [1, 10] };
   expect(growthOf([10, 12, 15])).toBe(1.5);
   expect(verdict({ ...grown, lines: { all: [10, 11] } })).toBe("all is flat (1.10x).");
   expect(verdict({ ...grown, lines: { all: [10, 15] } })).toBe("all grows (1.50x). It has to.");
 });
 
-test("only what is between the marks is replaced", () => {
+test("between replaces only the text between the marks", () => {
   const text = "a\n<!-- x:start -->\nold\n<!-- x:end -->\nb";
   expect(between(text, "x", "new")).toBe("a\n<!-- x:start -->\nnew\n<!-- x:end -->\nb");
   expect(() => between(text, "y", "new", "page.md")).toThrow("page.md has no <!-- y:start -->");
 });
 
-test("the README and the page on performance show what was last measured", () => {
+test("the README and the performance page show the figures of latest.json", () => {
   const results = JSON.parse(readFileSync(join(root, "test/bench/latest.json"), "utf8")) as Results;
   for (const file of ["README.md", "docs/performance.md"]) {
     expect(readFileSync(join(root, file), "utf8"), file).toContain(summary(results));

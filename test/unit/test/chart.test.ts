@@ -18,7 +18,7 @@ const line = () =>
     marks: [{ at: 100, text: "killed" }],
   });
 
-test("a chart has a title, its own ground, and is the same every time", () => {
+test("a chart has a title and a background, and is deterministic", () => {
   const svg = line();
   expect(svg).toMatch(/^<svg [^>]*>\n<title>A &lt; B &amp; C<\/title>\n/);
   expect(svg).toContain('fill="#ffffff"');
@@ -27,7 +27,7 @@ test("a chart has a title, its own ground, and is the same every time", () => {
   expect(line()).toBe(svg);
 });
 
-test("bars: what was not measured is left out", () => {
+test("a bar chart leaves out missing figures", () => {
   const chart = (values: (number | null)[]) =>
     barChart({
       title: "bars",

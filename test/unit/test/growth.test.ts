@@ -1,7 +1,7 @@
 import { expect, test } from "vitest";
 import { idOf } from "../../bench/growth/graph.ts";
 
-test("the ids that fill a graph have an EC id's form, are each another, and spread over the whole range", () => {
+test("ids of the growth bench have the form of an EC id, are unique, and cover the whole range", () => {
   const ids = Array.from({ length: 20_000 }, (_, i) => idOf(i));
   expect(ids.every((id) => /^[0-9a-f]{64}\.[0-9A-Za-z]{6}$/.test(id))).toBe(true);
   expect(new Set(ids).size).toBe(ids.length);

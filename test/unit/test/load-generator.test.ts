@@ -38,7 +38,7 @@ afterAll(async () => {
 /** autocannon is always there; wrk and oha where they are installed. */
 const here = [...new Set<GeneratorName>(["autocannon", findGenerator()])];
 
-test.each(here)("%s sends what it is told and counts refusals", async (generator) => {
+test.each(here)("%s sends the given request and counts rejections", async (generator) => {
   const load = { url, connections: 2, durationMs: 1000 };
   const right = { method: "POST", headers: { "x-who": 'a "b" \\c' }, body: "{}\n" };
   const good = await generate({ ...load, ...right }, generator);
@@ -54,7 +54,7 @@ test.each(here)("%s sends what it is told and counts refusals", async (generator
   expect(moved.errors).toBe(0);
 });
 
-test("percentiles of counts, however they are ordered", () => {
+test("percentiles of counts do not depend on their order", () => {
   const counts = new Map([
     [4, 1],
     [0.25, 50],
@@ -64,7 +64,7 @@ test("percentiles of counts, however they are ordered", () => {
   expect(percentilesOf(new Map(), [0.5])).toEqual([0]);
 });
 
-test("what wrk's script prints is read", () => {
+test("reads the output of wrk's script", () => {
   const output = "Running 1s test @ http://127.0.0.1:1/\n  1 threads\nfigures 43272 3 1099695 87 555 4972\n";
   expect(readWrk(output)).toEqual({
     requests: 43272,
@@ -77,7 +77,7 @@ test("what wrk's script prints is read", () => {
   expect(() => readWrk("unable to connect")).toThrow("wrk reported nothing that can be read");
 });
 
-test("oha's report is read; what it cut off at the end is no error", () => {
+test("reads oha's report, without the requests cut off at the end as errors", () => {
   const output = JSON.stringify({
     summary: { total: 1.5, successRate: 1 },
     latencyPercentiles: { p50: 0.25, p90: 0.5, p99: 0.75 },

@@ -1,7 +1,7 @@
 import { expect, test } from "vitest";
 import { scenarioTable } from "../../scenario-table.ts";
 
-test("a table of scenarios by runtimes, with a reason for each blank", () => {
+test("scenarioTable lists scenarios by runtimes, with a reason for each blank", () => {
   const table = scenarioTable(
     [
       { runtime: "node", scenario: "mint", state: "passed" },
@@ -22,6 +22,6 @@ test("a table of scenarios by runtimes, with a reason for each blank", () => {
   ]);
 });
 
-test("nothing where no scenario ran", () => {
+test("scenarioTable is empty without scenarios", () => {
   expect(scenarioTable([], {})).toBe("");
 });

@@ -24,7 +24,7 @@ function ledgerWith(change: (ledger: Ledger) => void = () => {}): Ledger {
 const faults = (ledger: Ledger, stored: GraphEntry | null) =>
   ledger.audit(new Map(stored === null ? [] : [[ID, stored]])).faults.map((fault) => fault.slice(10));
 
-test("what was acknowledged and is there is no fault", () => {
+test("an acknowledged and stored write is no fault", () => {
   const ledger = ledgerWith((one) => {
     one.sending(ID, 7);
     one.uploaded(ID, 7);
@@ -37,7 +37,7 @@ test("what was acknowledged and is there is no fault", () => {
   });
 });
 
-test("a lost id, upload or pixel is found", () => {
+test("a lost id, upload or pixel is a fault", () => {
   expect(faults(ledgerWith(), null)).toEqual(["an acknowledged id is gone"]);
   const ledger = ledgerWith((one) => {
     one.sending(ID, 7);
@@ -52,7 +52,7 @@ test("a lost id, upload or pixel is found", () => {
   expect(faults(ledger, entry(older))).toEqual(["an older upload than the acknowledged one"]);
 });
 
-test("an upload without an answer may stand or not, but none that was never sent", () => {
+test("an upload without an answer may be stored or not; one that was never sent may not", () => {
   const ledger = ledgerWith((one) => {
     one.sending(ID, 7);
     one.uploaded(ID, 7);
@@ -72,7 +72,7 @@ test("a withdrawn visitor has a tombstone and nothing else", () => {
   expect(faults(ledger, null)).toEqual(["withdrawn, and no tombstone"]);
 });
 
-test("a withdrawal without an answer is undecided; entries of which nobody was told are counted", () => {
+test("a withdrawal without an answer is undecided; unacknowledged entries are counted", () => {
   const ledger = ledgerWith((one) => {
     one.visitors.get(ID)!.mayBeWithdrawn = true;
   });

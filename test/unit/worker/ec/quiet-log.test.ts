@@ -2,7 +2,7 @@
  * What the log has after a thousand requests. Safe first, section 5: in good health a request writes nothing above debug.
  */
 import { expect, test } from "vitest";
-import { operator, type TestService, testService } from "../../support/service.ts";
+import { operator, type TestService, testService } from "../../../support/service.ts";
 
 const REQUESTS = 1000;
 const KEY = "the-key-of-the-partner-who-uploads";
@@ -63,7 +63,7 @@ const above = (t: TestService, least: RegExp) =>
     .map((line) => JSON.parse(line) as { level: string; message: string })
     .filter(({ level }) => least.test(level));
 
-test("in good health a thousand requests write nothing above debug", async () => {
+test("a thousand requests log nothing above debug without faults", async () => {
   const t = testService({ config: { partners }, fetch: async () => Response.json({ uid: "u" }) });
   await visits(t);
   expect(t.services.metrics.text()).toMatch(
@@ -79,7 +79,7 @@ test.each([
   ["answers what is no answer", async () => new Response("not JSON")],
   ["cannot be reached", async () => Promise.reject(new Error("ECONNREFUSED"))],
   ["allows no more", async () => new Response("", { status: 429, headers: { "retry-after": "1" } })],
-])("a partner that %s is told of once a minute at most, not once a visitor", async (_what, fetch) => {
+])("a partner that %s is logged at most once a minute", async (_what, fetch) => {
   const t = testService({ config: { partners }, fetch });
   const minutes = () => t.clock.now() / 60_000;
   const began = minutes();
@@ -94,7 +94,7 @@ test.each([
   await t.service.close();
 });
 
-test("a thousand requests while every other answer of a partner fails write a handful of lines a minute", async () => {
+test("a thousand requests with every second answer of a partner failing log a few lines a minute", async () => {
   let answers = 0;
   const t = testService({
     config: { partners: [{ ...partners[1]!, maxPerMinute: 100_000 }] },
