@@ -125,8 +125,7 @@ const setUp = {
     install("", "what serving needs");
     const code = await runNode(["wasm/build.ts"]);
     if (code !== 0) fail("could not build the WebAssembly module (see above)");
-    // The page's script needs only Node's type stripping, which is experimental.
-    const page = await runNode(["--disable-warning=ExperimentalWarning", "worker/admin/build.ts"]);
+    const page = await runNode(["worker/admin/build.ts"]);
     if (page !== 0) fail("could not build the operator's page (see above)");
   },
   async testing() {

@@ -1,35 +1,42 @@
-// Collects documents from whichever server has them:
+// Collects documents from any server that has them:
 //   node main.ts TITLE=URL[,URL...] [TITLE=URL[,URL...] ...]
-import { localLimiter } from "../../runtime/limiters/local.ts";
-import { createLog } from "../../runtime/observe/log.ts";
-import { createMetrics } from "../../runtime/observe/metrics.ts";
-import type { SyncContext } from "../../runtime/sync/context.ts";
-import { SyncEngine } from "../../runtime/sync/engine.ts";
-import { RateLimited, retryAfterMs } from "../../runtime/sync/rate-limited.ts";
-import { DELAYS_MS } from "../../runtime/sync/schedule.ts";
-import { steadyClock } from "../../runtime/sync/steady-clock.ts";
-import { createHotPath } from "../../wasm/hotpath.ts";
-import { inlineKernels } from "../../wasm/inline.ts";
+import { createHotPath } from "millrace/hotpath";
+import { inlineKernels } from "millrace/hotpath/inline";
+import { localLimiter } from "millrace/limiters/local";
+import { createLog } from "millrace/log";
+import { createMetrics } from "millrace/metrics";
+import {
+  combineListeners,
+  DELAYS_MS,
+  logListener,
+  metricsListener,
+  monotonicClock,
+  RateLimited,
+  retryAfterMs,
+  SourceUnusable,
+  type SyncContext,
+  SyncEngine,
+} from "millrace/sync";
 
 /** The URLs of each document that is still missing. */
 const wanted = new Map<string, string[]>();
 
-/** What the engine asks of us: an identifier is a title, an item a document's text. */
+/** What the engine asks. Here an identifier is a title, and an item is a document's text. */
 const context: SyncContext<string> = {
   hasPending: async (title) => wanted.has(title),
   neededItems: async (title) => (wanted.has(title) ? [title] : []),
-  sources: async (title) => wanted.get(title) ?? [],
-  async fetch(_title, source, _items, signal) {
-    const response = await fetch(source, { signal, redirect: "error" });
-    if (response.status === 404) return [];
+  sources: async (title) => (wanted.get(title) ?? []).map((url) => ({ url, key: url })),
+  async fetch(_title, source, _items, { signal }) {
+    const response = await fetch(source.url, { signal, redirect: "error" });
+    if (response.status === 404) throw new SourceUnusable("the server does not have it", null);
     if (response.status === 429) {
       throw new RateLimited(retryAfterMs(response.headers.get("retry-after"), Date.now()));
     }
     if (!response.ok) throw new Error(`the server answered with status ${response.status}`);
-    return [await response.text()];
+    return { items: [await response.text()] };
   },
-  async process(title, [text]) {
-    console.log(`${title}: ${text}`);
+  async process(title, [text], { source }) {
+    console.log(`${title}, from ${new URL(source.url).host}: ${text}`);
     wanted.delete(title);
   },
 };
@@ -45,14 +52,18 @@ const hotPath = createHotPath(inlineKernels(), {
   maxKeys: 10_000,
   random: { fill: (target) => void crypto.getRandomValues(target) },
 });
+const log = createLog({ level: "warn", write: (line) => console.error(line), clock });
+const metrics = createMetrics();
 const engine = new SyncEngine({
   context,
   clock,
-  limiter: localLimiter(hotPath, steadyClock(clock)),
-  log: createLog({ level: "warn", write: (line) => console.error(line), clock }),
-  metrics: createMetrics(),
+  limiter: localLimiter(hotPath, monotonicClock(clock)),
+  onEvent: combineListeners(
+    logListener(log, { nameInLog: (title) => title }),
+    metricsListener(metrics, { prefix: "documents_" }),
+  ),
   limits: { maxConcurrent: 2, maxPerMinute: 30 },
-  fetchTimeoutMs: 10_000,
+  idleTimeoutMs: 10_000,
 });
 
 engine.start();
@@ -63,6 +74,6 @@ for (const argument of process.argv.slice(2)) {
   if (!result.admitted) console.error(`${title} was refused: ${result.reason}`);
 }
 
-// A server would run on; this is done when nothing waits any more.
+// A server would continue; this program ends when no document is missing.
 while (engine.inspect().queued > 0) await new Promise((resolve) => setTimeout(resolve, 100));
 await engine.stop();

@@ -1,202 +1,399 @@
-import { type Linked, Ring } from "./ring.ts";
-import {
-  ASKED_REST_MS,
-  type DomainLimits,
-  FAILURES_TO_REST,
-  MAX_ASKED_REST_MS,
-  MIN_ASKED_REST_MS,
-  restMs,
-} from "./schedule.ts";
-import type { Meter } from "./telemetry.ts";
-import type { Timed } from "./time-heap.ts";
+import { isPending } from "../lib/within.ts";
+import type { Clock, RateLimiter } from "../platform.ts";
+import type { Outcome, SyncEvent, SyncListener } from "./events.ts";
+import { FifoItem, FifoList } from "./fifo-list.ts";
+import { Health } from "./health.ts";
+import type { DomainLimits } from "./schedule.ts";
+import { StartWindow } from "./start-window.ts";
+import { HeapItem } from "./time-heap.ts";
+import { CapacityWaiter, type TotalCapacity } from "./total-capacity.ts";
 
-/** How a fetch ended. */
-export type Outcome = "obtained" | "empty" | "failed" | "timeout" | "limited" | "aborted";
+const OLDER = Symbol("older");
 
-/** What the throttle holds for one identifier, while it holds anything. */
-export interface Subject {
+/** What all domains of one engine share. */
+export interface DomainOwner {
+  readonly clock: Clock;
+  readonly limiter: RateLimiter;
+  readonly emit: SyncListener | undefined;
+  /** The bound over all domains; `null`: none. */
+  readonly capacity: TotalCapacity | null;
+  /** Prefix of the limiter's keys. */
+  readonly keyPrefix: string;
+  /** True while nothing new may start. */
+  readonly isClosed: boolean;
+  limitsOf(domain: string): DomainLimits;
+  /** Gives an identifier its turn. The callee ends the permit, then requeues, puts back or removes the waiter. */
+  onTurn(waiter: Waiter, permit: Permit): void;
+  /** Called when a permit ended or a waiter left, to forget what is idle. */
+  tidy(domain: Domain, state: IdentifierState): void;
+}
+
+/** What the domains hold for one identifier, while they hold anything. */
+export class IdentifierState {
   readonly identifier: string;
-  /** The newest of its fetches, begun or about to begin, which leads to the older ones. Rarely is there a second. */
-  newest: Slot | null;
   /** Where it is queued, by the domain's name. */
-  readonly waiters: Map<string, Waiter>;
-}
+  readonly waiters = new Map<string, Waiter>();
+  /** Its permits form a chain from the newest to the oldest: there is rarely a second. */
+  #newest: Permit | null = null;
 
-/** Room for one fetch, held from the moment a source is chosen until the fetch settles. */
-export interface Slot {
-  readonly domain: Domain;
-  readonly subject: Subject;
-  /** Whose turn it is held for; `null`: the main path's. */
-  readonly waiter: Waiter | null;
-  /** The identifier's next older slot. */
-  older: Slot | null;
-  /** True until its start is counted in the window. */
-  choosing: boolean;
-  released: boolean;
-  /** Why its fetch is not wanted any more, or `null`. */
-  aborted: Error | null;
-  /** Ends the fetch early; `null` while none is under way. */
-  abort: ((reason: Error) => void) | null;
-}
+  constructor(identifier: string) {
+    this.identifier = identifier;
+  }
 
-/** One identifier in the queue of one domain. */
-export interface Waiter extends Linked {
-  readonly subject: Subject;
-  readonly domain: Domain;
-  /** URLs that need not be tried again: those that the main path tried before the hand-over, and its own. Often none. */
-  tried: Set<string> | null;
-  /** When it joined, or went to the back. */
-  since: number;
-  /** `parked`: out of the ring while the main path fetches the identifier from this very domain. */
-  state: "queued" | "turn" | "parked" | "left";
-}
+  get isIdle(): boolean {
+    return this.#newest === null && this.waiters.size === 0;
+  }
 
-/** What is known of one remote server. Times are milliseconds on the engine's clock. */
-export interface Domain extends Timed {
-  readonly name: string;
-  readonly meter: Meter;
-  readonly ring: Ring<Waiter>;
-  /** Identifiers in its queue, whatever their state. */
-  waiting: number;
-  /** Slots held. */
-  slots: number;
-  /** Those of them whose start is not yet counted in the window. */
-  choosing: number;
-  /** How many starts the window was last known to have room for. */
-  remaining: number;
-  /** The window is full until then. */
-  windowOpensAt: number;
-  /** The server asked to be left alone until then. */
-  askedUntil: number;
-  /** It rests until then because it fails. */
-  restsUntil: number;
-  /** Failures in a row while it is trusted. */
-  failures: number;
-  /** Rests in a row; above 0 it is on probation: one fetch at a time may show whether it is well again. */
-  rests: number;
-  /** That one fetch. */
-  probe: Slot | null;
-  /** When a slot last came back. */
-  settledAt: number;
-  /** When its timer goes off, and how to stop that. */
-  timerAt: number;
-  cancelTimer: (() => void) | null;
-}
+  add(permit: Permit): void {
+    permit[OLDER] = this.#newest;
+    this.#newest = permit;
+  }
 
-/** A domain of which nothing is known yet. */
-export function newDomain(name: string, meter: Meter): Domain {
-  return {
-    name,
-    meter,
-    ring: new Ring(),
-    waiting: 0,
-    slots: 0,
-    choosing: 0,
-    remaining: Number.POSITIVE_INFINITY,
-    windowOpensAt: 0,
-    askedUntil: 0,
-    restsUntil: 0,
-    failures: 0,
-    rests: 0,
-    probe: null,
-    settledAt: 0,
-    timerAt: 0,
-    cancelTimer: null,
-    dueAt: 0,
-    order: 0,
-    heapIndex: -1,
-  };
-}
+  remove(permit: Permit): void {
+    let newer: Permit | null = null;
+    for (let at = this.#newest; at !== permit; at = at![OLDER]) newer = at;
+    if (newer === null) this.#newest = permit[OLDER];
+    else newer[OLDER] = permit[OLDER];
+  }
 
-/** Takes a slot out of its identifier's chain. */
-export function letGo(slot: Slot): void {
-  const { subject, older } = slot;
-  let newer: Slot | null = null;
-  for (let at = subject.newest; at !== slot; at = at!.older) newer = at;
-  if (newer === null) subject.newest = older;
-  else newer.older = older;
-}
+  /** Whether the identifier is being fetched from the domain, or about to be. */
+  isFetchedFrom(domain: Domain): boolean {
+    for (let at = this.#newest; at !== null; at = at[OLDER]) if (at.domain === domain) return true;
+    return false;
+  }
 
-/** When the domain may be asked again, as far as time alone decides it. */
-export function opensAt(domain: Domain): number {
-  return Math.max(domain.windowOpensAt, wakesAt(domain));
-}
-
-/** When the domain's rest ends, for whatever reason it rests. */
-function wakesAt(domain: Domain): number {
-  return Math.max(domain.askedUntil, domain.restsUntil);
-}
-
-/**
- * Whether one more source of this domain may be chosen now. No more identifiers are put to choosing at once than the
- * window was last known to have room for (one at least, to find out): the others would look up their needs in vain.
- */
-export function hasRoom(domain: Domain, limits: DomainLimits, now: number): boolean {
-  return (
-    domain.slots < limits.maxConcurrent &&
-    limits.maxPerMinute >= 1 &&
-    domain.choosing < Math.max(1, domain.remaining) &&
-    (domain.rests === 0 || domain.probe === null) &&
-    now >= opensAt(domain)
-  );
-}
-
-/**
- * Whether the fetch for which a slot is held may still begin. Between the choice and the start the context is asked what is
- * needed; the domain may have been put to rest meanwhile, or its limits lowered. The window is not looked at here.
- */
-export function mayBegin(domain: Domain, slot: Slot, limits: DomainLimits, now: number): boolean {
-  return (
-    domain.slots - domain.choosing < limits.maxConcurrent &&
-    limits.maxPerMinute >= 1 &&
-    (domain.rests === 0 || domain.probe === slot || domain.probe === null) &&
-    now >= wakesAt(domain)
-  );
-}
-
-/**
- * Learns from how a fetch ended. A success closes every doubt; failures in a row, or a failed probe, lead to a rest; a
- * request for fewer requests is obeyed and says nothing about health.
- * @param retryAfterMs how long the server asked for, if it did.
- * @returns how long the domain rests because of this, in milliseconds; 0 if it does not.
- */
-export function learn(
-  domain: Domain,
-  outcome: Outcome,
-  wasProbe: boolean,
-  retryAfterMs: number | null,
-  now: number,
-): number {
-  switch (outcome) {
-    case "obtained":
-    case "empty":
-      domain.failures = 0;
-      domain.rests = 0;
-      domain.restsUntil = 0;
-      return 0;
-    case "limited": {
-      const asked = Math.min(Math.max(retryAfterMs ?? ASKED_REST_MS, MIN_ASKED_REST_MS), MAX_ASKED_REST_MS);
-      domain.askedUntil = Math.max(domain.askedUntil, now + asked);
-      return asked;
-    }
-    case "failed":
-    case "timeout":
-      // Fetches begun before the rest settle during it; they tell nothing new.
-      if (domain.rests > 0 && !wasProbe) return 0;
-      if (++domain.failures < FAILURES_TO_REST && domain.rests === 0) return 0;
-      domain.rests++;
-      domain.restsUntil = now + restMs(domain.rests);
-      return restMs(domain.rests);
-    case "aborted":
-      return 0;
+  /** Aborts all its fetches, started or not. */
+  abort(reason: Error): void {
+    for (let at = this.#newest; at !== null; at = at[OLDER]) at.abort(reason);
   }
 }
 
-/** An idle domain that fails is remembered this long after it may be asked again. */
-const REMEMBER_MS = 600_000;
+/** One identifier in the queue of one domain. */
+export class Waiter extends FifoItem {
+  readonly state: IdentifierState;
+  readonly domain: Domain;
+  /** Keys of sources that need not be tried again; often none. */
+  tried: Set<string> | null = null;
+  /** When it joined, or went to the back. */
+  since = 0;
+  /** `parked`: out of the queue while the identifier is being fetched from this domain. */
+  status: "queued" | "turn" | "parked" | "left" = "queued";
 
-/** Until when an idle domain must be remembered; a time that is past: not at all. */
-export function rememberUntil(domain: Domain): number {
-  const opens = opensAt(domain);
-  return domain.failures > 0 || domain.rests > 0 ? Math.max(opens, domain.settledAt) + REMEMBER_MS : opens;
+  constructor(state: IdentifierState, domain: Domain) {
+    super();
+    this.state = state;
+    this.domain = domain;
+  }
+
+  /** Marks sources as tried. */
+  addTried(keys: Iterable<string>): void {
+    for (const key of keys) {
+      this.tried ??= new Set();
+      this.tried.add(key);
+    }
+  }
 }
+
+/** Room for one fetch, held from the choice of its source until the fetch has ended. Its owner calls {@link end} once. */
+export class Permit {
+  readonly domain: Domain;
+  readonly state: IdentifierState;
+  /** Whose turn it belongs to; `null`: the main path's. */
+  readonly waiter: Waiter | null;
+  /** `chosen`: the start is not counted in the window yet. */
+  phase: "chosen" | "started" | "ended" = "chosen";
+  /** Why its fetch is not wanted any more; `null`: it is wanted. */
+  aborted: Error | null = null;
+  /** Called by {@link abort} while a fetch runs. */
+  onAbort: ((reason: Error) => void) | null = null;
+  [OLDER]: Permit | null = null;
+
+  constructor(domain: Domain, state: IdentifierState, waiter: Waiter | null) {
+    this.domain = domain;
+    this.state = state;
+    this.waiter = waiter;
+  }
+
+  /**
+   * Counts the start of the fetch in the domain's window. Synchronous if the limiter is, so that nothing runs between the
+   * count and the start.
+   * @returns whether the fetch may start.
+   */
+  start(): boolean | Promise<boolean> {
+    return this.domain.start(this);
+  }
+
+  /** Counts one more request of the running fetch. @returns whether the domain may be asked now. */
+  async anotherStart(): Promise<boolean> {
+    return this.phase === "started" && (await this.domain.anotherStart());
+  }
+
+  /** Gives the room back. @param outcome `null`: nothing was fetched. @param retryAfterMs what the server asked for. */
+  end(outcome: Outcome | null, retryAfterMs: number | null = null): void {
+    this.domain.settle(this, outcome, retryAfterMs);
+  }
+
+  abort(reason: Error): void {
+    this.aborted = reason;
+    this.onAbort?.(reason);
+  }
+}
+
+/**
+ * One remote server: how many fetches it may have, how well it is, and which identifier is next. Room is taken when a source
+ * is chosen, not when the fetch starts. Nothing polls: a turn is given when an identifier joins, when a permit ends, and when
+ * a closed domain opens; a closed domain with a queue has one timer for that. Times are milliseconds on the engine's clock.
+ */
+export class Domain extends HeapItem {
+  readonly name: string;
+  readonly health = new Health<Permit>();
+  /** Identifiers in its queue, whatever their status. */
+  waiting = 0;
+  /** Permits that have not ended. */
+  permits = 0;
+  /** Those of them whose start is not counted in the window yet. */
+  choosing = 0;
+  readonly window: StartWindow;
+  /** When a permit last ended. */
+  settledAt = 0;
+  readonly #owner: DomainOwner;
+  readonly #queue = new FifoList<Waiter>();
+  readonly #capacityWaiter: CapacityWaiter | null;
+  #timerAt = 0;
+  #cancelTimer: (() => void) | null = null;
+
+  constructor(name: string, owner: DomainOwner) {
+    super();
+    this.name = name;
+    this.#owner = owner;
+    const { keyPrefix, clock, limiter, emit } = owner;
+    this.window = new StartWindow(`${keyPrefix}sync:${name}`, clock, limiter, (error) =>
+      emit?.({ kind: "limiter-failed", domain: name, error }),
+    );
+    this.#capacityWaiter = owner.capacity !== null ? new CapacityWaiter(() => this.#giveTurn()) : null;
+  }
+
+  /** When time no longer prevents a fetch. */
+  get opensAt(): number {
+    return Math.max(this.window.opensAt, this.health.wakesAt);
+  }
+
+  /** Whether an identifier outside the queue may be fetched now: there is room, and the queue is empty. */
+  get hasRoomForNewcomer(): boolean {
+    const isQueueEmpty = this.waiting === 0 || this.#queue.isEmpty;
+    return isQueueEmpty && !this.#owner.capacity?.isFull && this.#hasRoom();
+  }
+
+  /** Takes room for one fetch. The only place where capacity is taken. */
+  issue(state: IdentifierState, waiter: Waiter | null): Permit {
+    const permit = new Permit(this, state, waiter);
+    this.permits++;
+    this.choosing++;
+    this.#owner.capacity?.take();
+    if (this.health.rests > 0) this.health.probe = permit;
+    state.add(permit);
+    return permit;
+  }
+
+  /** See {@link Permit.start}. If the window has no room, the domain is closed until it has. */
+  start(permit: Permit): boolean | Promise<boolean> {
+    if (this.window.opensAt > this.#owner.clock.now()) return false;
+    const limits = this.#owner.limitsOf(this.name);
+    if (!this.#mayStart(permit, limits)) return false;
+    const taken = this.window.take(limits.maxPerMinute);
+    if (!isPending(taken)) return taken && this.#started(permit);
+    // The domain may have been put to rest while the limiter was asked.
+    const mayStart = () => this.#mayStart(permit, this.#owner.limitsOf(this.name));
+    return taken.then((admitted) => admitted && mayStart() && this.#started(permit));
+  }
+
+  /** See {@link Permit.anotherStart}. */
+  async anotherStart(): Promise<boolean> {
+    const { maxPerMinute } = this.#owner.limitsOf(this.name);
+    if (this.opensAt > this.#owner.clock.now() || maxPerMinute < 1) return false;
+    return (await this.window.take(maxPerMinute)) && this.health.wakesAt <= this.#owner.clock.now();
+  }
+
+  /** See {@link Permit.end}. */
+  settle(permit: Permit, outcome: Outcome | null, retryAfterMs: number | null): void {
+    const { clock, emit, capacity } = this.#owner;
+    const { state, waiter, phase } = permit;
+    const now = clock.now();
+    this.settledAt = now;
+    this.permits--;
+    if (phase === "chosen") this.choosing--;
+    permit.phase = "ended";
+    permit.onAbort = null;
+    const restMs = this.health.recordOutcome(permit, outcome, retryAfterMs, now);
+    if (restMs > 0) emit?.({ kind: "domain-rested", domain: this.name, because: outcome!, restMs });
+    state.remove(permit);
+    capacity?.release();
+    // A waiter that has its turn is not parked: most permits are spared this look-up.
+    if (waiter?.status !== "turn") {
+      const parked = state.waiters.get(this.name);
+      if (parked?.status === "parked") this.#takePlace(parked);
+    }
+    this.wake();
+    this.#owner.tidy(this, state);
+  }
+
+  /** Adds an identifier to the queue. @param tried keys of sources that need not be tried again. */
+  join(state: IdentifierState, tried: ReadonlySet<string>): void {
+    let waiter = state.waiters.get(this.name);
+    if (waiter === undefined) {
+      waiter = new Waiter(state, this);
+      state.waiters.set(this.name, waiter);
+      this.waiting++;
+      this.#pushBack(waiter, "domain-joined");
+    }
+    waiter.addTried(tried);
+    this.wake();
+  }
+
+  /** After a turn: to the back of the queue. */
+  requeue(waiter: Waiter): void {
+    if (waiter.status !== "turn") return;
+    this.#pushBack(waiter, "domain-requeued");
+    this.wake();
+  }
+
+  /** After a turn that the window did not allow: to the old position. */
+  putBack(waiter: Waiter): void {
+    if (waiter.status !== "turn") return;
+    this.#takePlace(waiter);
+    this.wake();
+  }
+
+  /** Removes a waiter, whatever its status. */
+  remove(waiter: Waiter): void {
+    if (waiter.status === "left") return;
+    if (waiter.status === "queued") this.#queue.remove(waiter);
+    waiter.status = "left";
+    this.waiting--;
+    waiter.state.waiters.delete(this.name);
+    this.#tell("domain-left", waiter);
+    this.wake();
+    this.#owner.tidy(this, waiter.state);
+  }
+
+  /** Applies changed limits at once. */
+  limitsChanged(): void {
+    this.window.opensAt = 0;
+    this.wake();
+  }
+
+  /** Gives turns while there is room, and keeps the timer right. */
+  wake(): void {
+    const { capacity } = this.#owner;
+    if (capacity === null || this.#capacityWaiter === null) {
+      while (this.waiting > 0 && this.#giveTurn());
+    } else {
+      if (this.#canGiveTurn()) capacity.lineUp(this.#capacityWaiter);
+      capacity.serve();
+    }
+    if (this.waiting > 0 || this.#cancelTimer !== null) this.#setTimer();
+  }
+
+  #canGiveTurn(): boolean {
+    return !this.#owner.isClosed && !this.#queue.isEmpty && this.#hasRoom();
+  }
+
+  /** Gives one turn, if a waiting identifier and room for it are there. */
+  #giveTurn(): boolean {
+    while (this.#canGiveTurn()) {
+      const waiter = this.#queue.shift()!;
+      if (waiter.state.isFetchedFrom(this)) {
+        waiter.status = "parked";
+        this.#tell("domain-parked", waiter);
+        continue;
+      }
+      waiter.status = "turn";
+      const permit = this.issue(waiter.state, waiter);
+      const waitedMs = this.#owner.clock.now() - waiter.since;
+      const { identifier } = waiter.state;
+      this.#owner.emit?.({ kind: "domain-turn", identifier, domain: this.name, waitedMs });
+      this.#owner.onTurn(waiter, permit);
+      return true;
+    }
+    return false;
+  }
+
+  /** A closed domain with a queue has a timer for its opening; no other domain has one. */
+  #setTimer(): void {
+    const { clock, isClosed } = this.#owner;
+    const now = clock.now();
+    const at = this.opensAt;
+    const wanted = !isClosed && !this.#queue.isEmpty && at > now;
+    if (wanted && this.#cancelTimer !== null && this.#timerAt === at) return;
+    this.#cancelTimer?.();
+    this.#cancelTimer = null;
+    if (!wanted) return;
+    this.#timerAt = at;
+    this.#cancelTimer = clock.after(at - now, () => {
+      this.#cancelTimer = null;
+      this.wake();
+    });
+  }
+
+  /**
+   * Whether one more source of this domain may be chosen now. No more identifiers choose at once than the window was last
+   * known to have room for (at least one, to find out): the others would look up their needs in vain.
+   */
+  #hasRoom(): boolean {
+    const { maxConcurrent, maxPerMinute } = this.#owner.limitsOf(this.name);
+    return (
+      this.permits < maxConcurrent &&
+      maxPerMinute >= 1 &&
+      this.choosing < Math.max(1, this.window.remaining) &&
+      (this.health.rests === 0 || this.health.probe === null) &&
+      this.#owner.clock.now() >= this.opensAt
+    );
+  }
+
+  /**
+   * Whether the fetch of a permit may still start; the window is not asked here. Between choice and start the context is asked
+   * what is needed: meanwhile the domain may have been put to rest, or its limits lowered.
+   */
+  #mayStart(permit: Permit, { maxConcurrent, maxPerMinute }: DomainLimits): boolean {
+    const { health } = this;
+    const may =
+      this.permits - this.choosing < maxConcurrent &&
+      maxPerMinute >= 1 &&
+      (health.rests === 0 || health.probe === permit || health.probe === null) &&
+      this.#owner.clock.now() >= health.wakesAt;
+    if (may && health.rests > 0) health.probe = permit;
+    return may;
+  }
+
+  /** The start is counted: the next identifier may choose. */
+  #started(permit: Permit): true {
+    permit.phase = "started";
+    this.choosing--;
+    this.wake();
+    return true;
+  }
+
+  #pushBack(waiter: Waiter, kind: "domain-joined" | "domain-requeued"): void {
+    waiter.status = "queued";
+    waiter.since = this.#owner.clock.now();
+    this.#queue.pushBack(waiter);
+    this.#tell(kind, waiter);
+  }
+
+  /** Returns a waiter to its old position: it lost its turn through no fault of its own. */
+  #takePlace(waiter: Waiter): void {
+    waiter.status = "queued";
+    this.#queue.putBack(waiter);
+    this.#tell("domain-place-kept", waiter);
+  }
+
+  #tell(kind: WaiterEventKind, { state }: Waiter): void {
+    this.#owner.emit?.({ kind, identifier: state.identifier, domain: this.name });
+  }
+}
+
+/** The events that say no more than which identifier and which domain. */
+type WaiterEventKind = Extract<
+  SyncEvent["kind"],
+  `domain-${"joined" | "requeued" | "place-kept" | "parked" | "left"}`
+>;

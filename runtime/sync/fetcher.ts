@@ -1,100 +1,127 @@
 import { settlesWithin, TimeoutError } from "../lib/within.ts";
-import type { Clock, Log } from "../platform.ts";
-import type { Choice } from "./chooser.ts";
-import type { SyncContext } from "./context.ts";
-import type { Outcome } from "./domain.ts";
-import { RateLimited } from "./rate-limited.ts";
-import { ABORT_GRACE_MS } from "./schedule.ts";
-import { logName, type Telemetry } from "./telemetry.ts";
-import type { Throttle } from "./throttle.ts";
+import type { Clock } from "../platform.ts";
+import type { FetchCall, Fetched, SyncContext } from "./context.ts";
+import type { Permit } from "./domain.ts";
+import { RateLimited, SourceUnusable } from "./errors.ts";
+import type { Outcome, SyncListener } from "./events.ts";
+import { type FetchLimits, FetchTimeouts } from "./fetch-timeouts.ts";
+import type { Source } from "./source.ts";
 
-/** What a {@link Fetcher} needs. */
-export interface FetcherOptions<Need, Item> {
-  context: SyncContext<Need, Item>;
-  clock: Clock;
-  throttle: Throttle;
-  /** How long a fetch may take. */
-  timeoutMs: number;
-  log: Log;
-  telemetry: Telemetry;
+/** A chosen source, with the permit to fetch from it. */
+export interface Choice<Need> {
+  source: Source;
+  items: readonly Need[];
+  permit: Permit;
+  /** What `permit.start()` returned: the start is counted, or the limiter has not answered yet. */
+  admitted: true | Promise<boolean>;
+  /** The identifier's arrivals when the source was looked up. */
+  arrivals: number;
 }
 
-/** Carries out one fetch from its start to what follows from its end, whichever path it is for. */
-export class Fetcher<Need, Item> {
-  readonly #options: FetcherOptions<Need, Item>;
+/** What a {@link Fetcher} needs. */
+export interface FetcherOptions<Need, Item, Receipt> extends FetchLimits {
+  context: Pick<SyncContext<Need, Item, Receipt>, "fetch" | "process">;
+  clock: Clock;
+  abortGraceMs: number;
+  emit: SyncListener | undefined;
+  onProgress: (identifier: string) => void;
+  /** Called when a source cannot be used. */
+  onUnusable: (choice: Choice<Need>, error: SourceUnusable) => void;
+}
 
-  constructor(options: FetcherOptions<Need, Item>) {
+/** Runs one fetch from its start to the processing of its items, for both paths. */
+export class Fetcher<Need, Item, Receipt> {
+  readonly #options: FetcherOptions<Need, Item, Receipt>;
+
+  constructor(options: FetcherOptions<Need, Item, Receipt>) {
     this.#options = options;
   }
 
   /**
-   * Fetches from a source whose room is held, gives the room back however that ends, and has what came processed.
-   * @param isWanted whether the identifier is still to be fetched, should the window's answer have taken time.
-   * @returns how it ended; `refused`: the domain may not be asked now, and was not. Never rejects.
+   * Fetches from a source, ends its permit, and has the items processed. Never rejects.
+   * @param signal aborts when the identifier is not wanted any more.
+   * @returns how the fetch ended; `refused`: the domain may not be asked now, and was not.
    */
-  async fetchFrom(choice: Choice<Need>, isWanted: () => boolean): Promise<Outcome | "refused"> {
-    const { throttle, log } = this.#options;
-    const { slot } = choice;
-    let admitted = throttle.admit(slot);
-    if (typeof admitted !== "boolean") admitted = await admitted;
-    if (!admitted || !isWanted()) {
-      throttle.release(slot, null);
+  async fetchFrom(choice: Choice<Need>, signal: AbortSignal): Promise<Outcome | "refused"> {
+    const { emit } = this.#options;
+    const { source, permit } = choice;
+    const { identifier } = permit.state;
+    const admitted = choice.admitted === true || (await choice.admitted);
+    if (!admitted || signal.aborted) {
+      permit.end(null);
       return admitted ? "aborted" : "refused";
     }
-    const { identifier } = slot.subject;
+    emit?.({ kind: "fetch-started", identifier, domain: permit.domain.name, source });
+    let fetched: Fetched<Item, Receipt> | null = null;
     let outcome: Outcome;
-    let obtained: readonly Item[] = [];
-    let retryAfterMs: number | null = null;
+    let error: unknown;
     try {
-      obtained = await this.#fetch(choice);
-      // It may have been dropped in the very moment in which it came.
-      if (slot.aborted !== null) throw slot.aborted;
-      outcome = obtained.length > 0 ? "obtained" : "empty";
-    } catch (error) {
-      outcome = outcomeOf(error, slot.aborted);
-      if (error instanceof RateLimited) retryAfterMs = error.retryAfterMs;
-      if (outcome === "failed" || outcome === "timeout") {
-        const fields = { identifier: logName(identifier), domain: slot.domain.name, outcome, error };
-        log.warn("a fetch did not succeed", fields);
-      }
+      fetched = await this.#fetch(choice);
+      // The identifier may have been dropped while the response arrived.
+      if (permit.aborted !== null) throw permit.aborted;
+      outcome = fetched.items.length > 0 ? "obtained" : "empty";
+    } catch (caught) {
+      error = caught;
+      outcome = outcomeOf(error, permit.aborted);
     }
-    throttle.release(slot, outcome, retryAfterMs);
-    if (outcome === "obtained") await this.#process(identifier, obtained);
+    const items = outcome === "obtained" ? fetched!.items.length : 0;
+    emit?.({ kind: "fetch-ended", identifier, domain: permit.domain.name, source, outcome, items, error });
+    if (error instanceof SourceUnusable && outcome === "unusable") this.#options.onUnusable(choice, error);
+    permit.end(outcome, error instanceof RateLimited ? error.retryAfterMs : null);
+    if (outcome === "obtained") await this.#process(identifier, source, fetched!);
     return outcome;
   }
 
-  /** Waits for a fetch, but no longer than is allowed or wanted. */
-  async #fetch({ source, items, slot }: Choice<Need>): Promise<readonly Item[]> {
-    const { context, clock, throttle, timeoutMs } = this.#options;
+  /** Waits for a fetch, until a timeout or an abort ends it. */
+  async #fetch({ source, items, permit }: Choice<Need>): Promise<Fetched<Item, Receipt>> {
+    const { context, clock, abortGraceMs, onProgress } = this.#options;
+    const { identifier } = permit.state;
     const controller = new AbortController();
-    const fetched = context.fetch(slot.subject.identifier, source, items, controller.signal);
-    let cancel = (): void => {};
+    let giveUp: (reason: Error) => void;
     const givenUp = new Promise<never>((_, reject) => {
-      cancel = clock.after(timeoutMs, () => reject(new TimeoutError(timeoutMs)));
-      slot.abort = reject;
+      giveUp = reject;
     });
-    throttle.started(slot);
+    const timeouts = new FetchTimeouts(clock, this.#options, (error) => giveUp(error));
+    permit.onAbort = giveUp!;
+    const call: FetchCall = {
+      signal: controller.signal,
+      onProgress() {
+        if (permit.phase !== "started" || controller.signal.aborted) return;
+        timeouts.progress();
+        onProgress(identifier);
+      },
+      anotherStart: async () => !controller.signal.aborted && (await permit.anotherStart()),
+    };
+    let fetched: Promise<Fetched<Item, Receipt>> | undefined;
     try {
+      fetched = context.fetch(identifier, source, items, call);
       return await Promise.race([fetched, givenUp]);
     } catch (error) {
-      // Here and not where it was given up: some hosts let nobody end a fetch but the request that began it.
+      // Abort here, not in the timer: on Cloudflare only the request that started a fetch may abort it.
       controller.abort(error);
       // A connection takes a moment to close, and is in flight until then.
-      const closed = fetched.catch(() => {});
-      await settlesWithin(closed, ABORT_GRACE_MS, clock);
+      if (fetched !== undefined)
+        await settlesWithin(
+          fetched.catch(() => {}),
+          abortGraceMs,
+          clock,
+        );
       throw error;
     } finally {
-      cancel();
+      timeouts.stop();
+      permit.onAbort = null;
     }
   }
 
-  async #process(identifier: string, obtained: readonly Item[]): Promise<void> {
-    const { context, log, telemetry } = this.#options;
-    telemetry.items(obtained.length);
+  async #process(
+    identifier: string,
+    source: Source,
+    { items, receipt }: Fetched<Item, Receipt>,
+  ): Promise<void> {
     try {
-      await context.process(identifier, obtained);
+      await this.#options.context.process(identifier, items, { source, receipt });
     } catch (error) {
-      log.warn("what was fetched could not be processed", { identifier: logName(identifier), error });
+      this.#options.emit?.({ kind: "process-failed", identifier, source, error });
     }
   }
 }
@@ -102,5 +129,6 @@ export class Fetcher<Need, Item> {
 function outcomeOf(error: unknown, aborted: Error | null): Outcome {
   if (aborted !== null) return "aborted";
   if (error instanceof TimeoutError) return "timeout";
+  if (error instanceof SourceUnusable) return "unusable";
   return error instanceof RateLimited ? "limited" : "failed";
 }

@@ -1,21 +1,35 @@
-import { backoffMs } from "./schedule.ts";
-import { type Timed, TimeHeap } from "./time-heap.ts";
+import { backoffMs, MAX_PROLONGED_MS } from "./schedule.ts";
+import { HeapItem, TimeHeap } from "./time-heap.ts";
 
-/** One waiting identifier, however many events arrived for it. Times are milliseconds on the engine's clock. */
-export interface Entry extends Timed {
+/** One queued identifier, however many events arrived for it. Times are milliseconds on the engine's clock. */
+export class Entry extends HeapItem {
   readonly identifier: string;
-  /** When the main path looks at it next; infinite while an attempt is under way and no fresh start came. */
+  /** When the main path looks at it next; infinite during an attempt, unless a fresh start came. */
   nextAttempt: number;
   /** Attempts since the last fresh start that left something missing. */
-  attempts: number;
-  /** Whether the main path is at it. */
-  inProgress: boolean;
+  attempts = 0;
+  /** Whether an attempt is under way. */
+  inProgress = false;
   expiresAt: number;
-  /** Events that arrived: an answer that was asked for before the latest of them may be out of date. */
-  arrivals: number;
+  /** Number of arrivals: an answer that was asked for before the latest of them may be out of date. */
+  arrivals = 0;
+  arrivedAt: number;
+  /** When progress last prolonged the expiry. */
+  prolongedAt = Number.NEGATIVE_INFINITY;
+  /** Pieces of work under way, and the controller of the signal that they share; `null` while there are none. */
+  users = 0;
+  controller: AbortController | null = null;
+
+  constructor(identifier: string, now: number, nextAttempt: number, expiresAt: number) {
+    super();
+    this.identifier = identifier;
+    this.nextAttempt = nextAttempt;
+    this.expiresAt = expiresAt;
+    this.arrivedAt = now;
+  }
 }
 
-/** When each identifier is looked at next. Decides nothing by itself and knows no clock: `now` comes with each call. */
+/** When each identifier is looked at next. Starts nothing and reads no clock: `now` comes with each call. */
 export class Queue {
   readonly #entries = new Map<string, Entry>();
   readonly #byTime = new TimeHeap<Entry>();
@@ -33,26 +47,17 @@ export class Queue {
   }
 
   /**
-   * Adds an identifier, or gives one that waits a fresh start: its attempts are forgotten and the earlier of its next
-   * attempt and now + `delayMs` holds. Either way it does not expire before now + `expiryMs`.
+   * Adds an identifier. A queued one gets a fresh start: its attempts are forgotten, and the earlier of its next attempt and
+   * now + `delayMs` holds. In both cases it does not expire before now + `expiryMs`.
    */
   add(identifier: string, now: number, delayMs: number, expiryMs: number): void {
     let entry = this.#entries.get(identifier);
     if (entry === undefined) {
-      entry = {
-        identifier,
-        nextAttempt: now + delayMs,
-        attempts: 0,
-        inProgress: false,
-        expiresAt: now + expiryMs,
-        arrivals: 0,
-        dueAt: 0,
-        order: 0,
-        heapIndex: -1,
-      };
+      entry = new Entry(identifier, now, now + delayMs, now + expiryMs);
       this.#entries.set(identifier, entry);
     } else {
       entry.attempts = 0;
+      entry.arrivedAt = now;
       entry.nextAttempt = Math.min(entry.nextAttempt, now + delayMs);
       entry.expiresAt = Math.max(entry.expiresAt, now + expiryMs);
     }
@@ -60,10 +65,9 @@ export class Queue {
     this.#schedule(entry);
   }
 
-  /** The next entry that is ready or has expired; `undefined` if there is none. It comes again until it is dealt with. */
+  /** The next entry that is due or has expired; `undefined`: none. Returns the same entry until it is begun or removed. */
   due(now: number): Entry | undefined {
-    const entry = this.#byTime.peek();
-    return entry !== undefined && entry.dueAt <= now ? entry : undefined;
+    return this.#byTime.peekDue(now);
   }
 
   /** Marks the start of an attempt: from now on only a fresh start sets a time. */
@@ -74,8 +78,8 @@ export class Queue {
   }
 
   /**
-   * Ends an attempt that left something missing. Without a fresh start meanwhile it counts and the wait grows; with one
-   * the count stays 0 and the fresh start's time holds if it is earlier than the first wait.
+   * Ends an attempt that left something missing. Without a fresh start meanwhile, it counts and the wait grows. With one, the
+   * count stays 0, and the fresh start's time holds if it is earlier than the first wait.
    */
   backOff(entry: Entry, now: number): void {
     entry.inProgress = false;
@@ -91,7 +95,18 @@ export class Queue {
     this.#schedule(entry);
   }
 
-  /** Puts back an entry as a snapshot had it. */
+  /**
+   * Keeps an entry for a whole `expiryMs` from now, but not more than 2 hours after its last arrival.
+   * @returns whether that is later than before.
+   */
+  prolong(entry: Entry, now: number, expiryMs: number): boolean {
+    const before = entry.expiresAt;
+    entry.prolongedAt = now;
+    this.keepUntil(entry, Math.min(now + expiryMs, entry.arrivedAt + MAX_PROLONGED_MS));
+    return entry.expiresAt > before;
+  }
+
+  /** Adds an entry as it was in a snapshot. */
   restore(identifier: string, now: number, delayMs: number, attempts: number, expiresInMs: number): void {
     this.add(identifier, now, delayMs, expiresInMs);
     this.#entries.get(identifier)!.attempts = attempts;

@@ -1,6 +1,4 @@
-import type { RestingDomain } from "./throttle.ts";
-
-/** One waiting identifier, as plain data. */
+/** One queued identifier, as plain data. */
 export interface WaitingIdentifier {
   identifier: string;
   /** Milliseconds until its next attempt. */
@@ -11,9 +9,20 @@ export interface WaitingIdentifier {
   expiresInMs: number;
 }
 
+/** A resting domain, as plain data. */
+export interface RestingDomain {
+  domain: string;
+  /** Rests in a row because of failures; 0 if the domain only asked for fewer requests. */
+  rests: number;
+  /** Remaining rest because of failures, in milliseconds. */
+  restMs: number;
+  /** Remaining rest that the server asked for, in milliseconds. */
+  askedMs: number;
+}
+
 /**
- * What a stopped engine hands back: plain data that survives JSON. All times are what remained at the stop. The starts
- * in the last minute are not in it, as they are the rate limiter's to remember.
+ * What a stopped engine returns: plain data that survives JSON. All times are what remained at the stop. It does not hold
+ * the starts of the last minute, which are the rate limiter's, nor the sources that were set aside.
  */
 export interface SyncSnapshot {
   identifiers: WaitingIdentifier[];
@@ -21,8 +30,8 @@ export interface SyncSnapshot {
 }
 
 /**
- * Checks what is said to be a snapshot, since it may come from a file.
- * @throws {TypeError} naming the first field that is not as it should be.
+ * Validates a snapshot read from outside, for example from a file.
+ * @throws {TypeError} naming the first field that is wrong.
  */
 export function checkSnapshot(snapshot: SyncSnapshot): void {
   for (const [list, text, numbers] of [

@@ -1,19 +1,21 @@
-/** Something that is due at a time. A heap writes these fields; nothing else may. */
-export interface Timed {
-  /** When it is due, in milliseconds on the engine's clock. */
-  dueAt: number;
-  /** Among those that are due at the same time, lower goes first. */
-  order: number;
-  /** Its place in the heap; -1: in none. */
-  heapIndex: number;
+const DUE_AT = Symbol("dueAt");
+const ORDER = Symbol("order");
+const INDEX = Symbol("index");
+
+/** Base class of what a {@link TimeHeap} holds. An item is in one heap at most; only the heap reads and writes its fields. */
+export class HeapItem {
+  [DUE_AT] = 0;
+  /** Among items due at the same time, lower goes first. */
+  [ORDER] = 0;
+  /** Its position in the heap; -1: in none. */
+  [INDEX] = -1;
 }
 
 /**
- * Things in the order of their times: the earliest is at hand, and one whose time changes moves without a search.
- * Those of one time come in the order in which they were put there.
- * A binary heap whose items know their place, so that no stale entry is ever left behind.
+ * Items ordered by time; those of the same time in the order in which they were set. A binary heap whose items know their
+ * position, so that an item whose time changes moves without a search and no stale entry stays behind.
  */
-export class TimeHeap<T extends Timed> {
+export class TimeHeap<T extends HeapItem> {
   readonly #items: T[] = [];
   #order = 0;
 
@@ -21,28 +23,34 @@ export class TimeHeap<T extends Timed> {
     return this.#items.length;
   }
 
-  /** The earliest; `undefined` if the heap is empty. */
+  /** The earliest item; `undefined` if the heap is empty. */
   peek(): T | undefined {
     return this.#items[0];
   }
 
-  /** Puts an item in, or moves it to another time. */
+  /** The earliest item if it is due; `undefined` otherwise. */
+  peekDue(now: number): T | undefined {
+    const item = this.#items[0];
+    return item !== undefined && item[DUE_AT] <= now ? item : undefined;
+  }
+
+  /** Adds an item, or moves it to another time. */
   set(item: T, dueAt: number): void {
-    item.dueAt = dueAt;
-    item.order = this.#order++;
-    if (item.heapIndex < 0) {
-      item.heapIndex = this.#items.length;
+    item[DUE_AT] = dueAt;
+    item[ORDER] = this.#order++;
+    if (item[INDEX] < 0) {
+      item[INDEX] = this.#items.length;
       this.#items.push(item);
     }
     this.#rise(item);
     this.#sink(item);
   }
 
-  /** Takes an item out, if it is in. */
+  /** Removes an item, if it is in the heap. */
   remove(item: T): void {
-    const index = item.heapIndex;
+    const index = item[INDEX];
     if (index < 0) return;
-    item.heapIndex = -1;
+    item[INDEX] = -1;
     const last = this.#items.pop()!;
     if (last === item) return;
     this.#place(last, index);
@@ -52,11 +60,11 @@ export class TimeHeap<T extends Timed> {
 
   #place(item: T, index: number): void {
     this.#items[index] = item;
-    item.heapIndex = index;
+    item[INDEX] = index;
   }
 
   #rise(item: T): void {
-    let index = item.heapIndex;
+    let index = item[INDEX];
     while (index > 0) {
       const above = this.#items[(index - 1) >> 1]!;
       if (!isBefore(item, above)) break;
@@ -67,7 +75,7 @@ export class TimeHeap<T extends Timed> {
   }
 
   #sink(item: T): void {
-    let index = item.heapIndex;
+    let index = item[INDEX];
     for (;;) {
       let below = 2 * index + 1;
       if (below >= this.#items.length) break;
@@ -82,6 +90,6 @@ export class TimeHeap<T extends Timed> {
   }
 }
 
-function isBefore(a: Timed, b: Timed): boolean {
-  return a.dueAt < b.dueAt || (a.dueAt === b.dueAt && a.order < b.order);
+function isBefore(a: HeapItem, b: HeapItem): boolean {
+  return a[DUE_AT] < b[DUE_AT] || (a[DUE_AT] === b[DUE_AT] && a[ORDER] < b[ORDER]);
 }

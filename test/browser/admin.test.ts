@@ -1,5 +1,5 @@
 /**
- * The operator's page in a real browser, in front of a running service with partners of several kinds. Leaves pictures in
+ * The operator's page in a real browser, with a running service and partners of several kinds. Saves screenshots in
  * `test/results/`.
  */
 import { createHash } from "node:crypto";
@@ -10,6 +10,7 @@ import type { Browser, BrowserContext, BrowserContextOptions, Page } from "playw
 import { afterAll, afterEach, beforeAll, describe, expect, it, onTestFinished } from "vitest";
 import { sumOf } from "../../worker/admin/page/history.ts";
 import type { Status } from "../../worker/ec/admin/status.ts";
+import { axeViolations } from "../support/axe.ts";
 import { busyStatus } from "../support/busy-status.ts";
 import { launchChromium, noChromium } from "../support/chromium.ts";
 import { configFile } from "../support/config-file.ts";
@@ -26,7 +27,7 @@ const CONFIGURED_KEY = "the-key-of-a-configured-partner";
 const PULL_TOKEN = "the-token-that-we-send-to-partners";
 const PASSPHRASE = "a-passphrase-nobody-may-see";
 const sha256 = (text: string) => createHash("sha256").update(text).digest("hex");
-/** What must never be on the page, however it got there. */
+/** Values that must never be on the page. */
 const SECRETS = [TOKEN, CONFIGURED_KEY, PULL_TOKEN, PASSPHRASE, sha256(TOKEN), sha256(CONFIGURED_KEY)];
 
 describe.skipIf(noChromium !== undefined)(noChromium ?? "the operator's page", () => {
@@ -39,7 +40,7 @@ describe.skipIf(noChromium !== undefined)(noChromium ?? "the operator's page", (
   let hanging: PartnerServer;
   let server: RunningProgram;
   const contexts: BrowserContext[] = [];
-  /** Whatever a page complained of: a script that failed, or something that its content security policy forbids. */
+  /** Script errors and violations of the content security policy. */
   const complaints: string[] = [];
 
   const partner = (id: string, { host, url }: PartnerServer) => ({
@@ -64,7 +65,7 @@ describe.skipIf(noChromium !== undefined)(noChromium ?? "the operator's page", (
     server = await serve("shared");
   });
 
-  /** Starts a service on a store of its own. */
+  /** Starts a service with its own store. */
   function serve(name: string): Promise<RunningProgram> {
     const config = {
       listen: { host: "127.0.0.1", port: 0 },
@@ -105,7 +106,7 @@ describe.skipIf(noChromium !== undefined)(noChromium ?? "the operator's page", (
     page.setDefaultTimeout(20_000);
     page.on("pageerror", (error) => complaints.push(error.message));
     page.on("console", (message) => {
-      // A refusal that the page deals with is no complaint.
+      // The page handles refusals itself.
       const isAnswer = /^Failed to load resource: .* status of [45]/.test(message.text());
       if (["error", "warning"].includes(message.type()) && !isAnswer) complaints.push(message.text());
     });
@@ -129,7 +130,7 @@ describe.skipIf(noChromium !== undefined)(noChromium ?? "the operator's page", (
   const picture = (page: Page, name: string, fullPage = true) =>
     page.screenshot({ path: join(RESULTS, `admin-${name}.png`), animations: "disabled", fullPage });
 
-  /** Visits a page of the site from an address in a country. @returns the id of the response. */
+  /** Requests a page of the site from an address and a country. @returns the id of the response */
   async function newVisitor(ip: string, country = "JP", at = server): Promise<string | null> {
     const headers: [string, string][] = [
       ["x-test-ip", ip],
@@ -140,7 +141,7 @@ describe.skipIf(noChromium !== undefined)(noChromium ?? "the operator's page", (
     return (answered["x-ts-ec"] as string | undefined) ?? null;
   }
 
-  /** Asks the API as the operator does. */
+  /** Calls the API with the operator's token. */
   const operator = (method: string, path: string, body?: unknown) =>
     visit(server.url, {
       method,
@@ -149,11 +150,19 @@ describe.skipIf(noChromium !== undefined)(noChromium ?? "the operator's page", (
       ...(body === undefined ? {} : { body: JSON.stringify(body) }),
     });
 
-  /** What uploading nothing answers with this key: 200 if it is a partner's, else 401. */
+  /** Uploads an empty batch. @returns 200 if a partner has this key, else 401 */
   async function upload(key: string): Promise<number> {
     const headers: [string, string][] = [["authorization", `Bearer ${key}`]];
     const body = JSON.stringify({ mappings: [] });
     return (await visit(server.url, { method: "POST", path: "/_ts/api/v1/sync", headers, body })).status;
+  }
+
+  /** Waits until the page has drawn this status of a busy service. */
+  async function drawn(page: Page, seconds: number): Promise<void> {
+    const pages = sumOf(busyStatus(seconds), "ec_requests_total", { route: "organic" });
+    await expect
+      .poll(() => text(page, "#tile-pages small"), { interval: 5, timeout: 20_000 })
+      .toBe(`${pages.toLocaleString("en")} in all`);
   }
 
   const text = (page: Page, selector: string) => page.locator(selector).textContent();
@@ -168,7 +177,7 @@ describe.skipIf(noChromium !== undefined)(noChromium ?? "the operator's page", (
   }
 
   describe("signing in", () => {
-    it("rejects a wrong token with a message", async () => {
+    it("refuses another token and says why", async () => {
       const page = await newPage();
       await page.goto(`${server.url}/_ts/admin`);
       expect(page.url()).toBe(`${server.url}/_ts/admin/`);
@@ -187,7 +196,7 @@ describe.skipIf(noChromium !== undefined)(noChromium ?? "the operator's page", (
       await page.getByText("healthy").waitFor();
     });
 
-    it("keeps the token in memory only: a reload or sign-out drops it", async () => {
+    it("keeps the token only in memory: reloading and signing out delete it", async () => {
       const page = await signedIn();
       const kept = await page.evaluate(() => [localStorage.length, sessionStorage.length, document.cookie]);
       expect(kept).toEqual([0, 0, ""]);
@@ -196,14 +205,14 @@ describe.skipIf(noChromium !== undefined)(noChromium ?? "the operator's page", (
       await page.getByRole("button", { name: "Sign out" }).click();
       await page.getByText("Signed out.").waitFor();
       await expect(page.getByRole("heading", { name: "Traffic" }).isVisible()).resolves.toBe(false);
-      // Whatever it asks from now on, it asks without the token.
+      // Later requests carry no token.
       const refused = await page.evaluate(async () => (await fetch("/_ts/admin/status")).status);
       expect(refused).toBe(401);
       await page.reload();
       await page.getByLabel("Admin token").waitFor();
     });
 
-    it("sends the token and no cookies", async () => {
+    it("sends the token and no cookie", async () => {
       const page = await newPage();
       await page.context().addCookies([{ name: "ts-ec", value: "a-visitors-id", url: server.url }]);
       const asked: { url: string; headers: Record<string, string> }[] = [];
@@ -257,7 +266,7 @@ describe.skipIf(noChromium !== undefined)(noChromium ?? "the operator's page", (
       await page.locator("#chart-requests details td").first().waitFor();
       expect(await page.locator("#chart-requests details tbody tr").count()).toBe(5);
 
-      // Pulls: the prompt one has answered for each new id, the broken one is left alone after five failures.
+      // The prompt partner answered for each new id; the broken one is paused after five failures.
       await expect
         .poll(() => row("#pulls", "prompt-ids"), { timeout: 20_000 })
         .toBe("prompt-ids 10 0 0 0 0 0");
@@ -272,7 +281,28 @@ describe.skipIf(noChromium !== undefined)(noChromium ?? "the operator's page", (
       await picture(page, "real");
     });
 
-    it("do not change while paused", async () => {
+    it("state since when the recent figures count, until they cover five minutes", async () => {
+      const page = await newPage();
+      await page.clock.install();
+      let seconds = 0;
+      await page.route("**/_ts/admin/status", (route) => route.fulfill({ json: busyStatus(seconds) }));
+      await signIn(page);
+      const clock = await page.evaluate(() =>
+        new Date().toLocaleTimeString("en-GB", { hour: "2-digit", minute: "2-digit" }),
+      );
+      expect(await text(page, "#since")).toContain(`since ${clock}, when this page was opened`);
+      expect(await text(page, "#tile-minted small")).toBe(`0 since ${clock}`);
+      await page.clock.pauseAt(await page.evaluate(() => Date.now() + 1000));
+      for (let i = 0; i < 10; i++) {
+        seconds += 29;
+        await page.clock.fastForward(29_500);
+        await drawn(page, seconds);
+      }
+      await page.locator("#since").waitFor({ state: "hidden" });
+      expect(await text(page, "#tile-minted small")).toMatch(/ in the last 5 min$/);
+    });
+
+    it("do not poll while paused", async () => {
       const page = await newPage();
       await page.clock.install();
       await signIn(page);
@@ -288,16 +318,16 @@ describe.skipIf(noChromium !== undefined)(noChromium ?? "the operator's page", (
       await page.clock.runFor(60_000);
       expect(polls).toBe(before);
       const again = page.waitForResponse("**/_ts/admin/status");
-      await page.getByRole("button", { name: "Go on" }).click();
+      await page.getByRole("button", { name: "Resume" }).click();
       await page.clock.runFor(2000);
       await again;
     });
 
-    it("report that the service does not answer, and continue when it does", async () => {
+    it("show that the service does not answer, and resume when it does", async () => {
       const page = await signedIn();
       await page.route(/_ts\/(ready|admin\/status)$/, (route) => route.abort());
       await page
-        .getByText("The service does not answer. What is shown is from before; trying again.")
+        .getByText("The service does not answer. The page shows the last answer and keeps trying.")
         .waitFor();
       await page.getByText("no answer", { exact: true }).waitFor();
       await picture(page, "no-answer", false);
@@ -307,7 +337,7 @@ describe.skipIf(noChromium !== undefined)(noChromium ?? "the operator's page", (
       complaints.splice(0, complaints.length, ...complaints.filter((line) => !line.includes("ERR_FAILED")));
     });
 
-    it("sign out when the token is no longer valid", async () => {
+    it("sign out when the service refuses the token", async () => {
       const page = await signedIn();
       const message = "this is not the token whose hash operator.tokenHash has";
       await page.route("**/_ts/admin/status", (route) =>
@@ -319,7 +349,7 @@ describe.skipIf(noChromium !== undefined)(noChromium ?? "the operator's page", (
   });
 
   describe("the look-up", () => {
-    it("shows the entry of an id, and deletes it after a confirmation", async () => {
+    it("shows an entry, and deletes it after a confirmation", async () => {
       const id = (await newVisitor("198.51.100.7"))!;
       const page = await signedIn();
       const lookUp = async (wanted: string) => {
@@ -331,13 +361,13 @@ describe.skipIf(noChromium !== undefined)(noChromium ?? "the operator's page", (
       await lookUp("../partners");
       await page.getByText("An EC id is 64 hex digits, a dot and 6 letters or digits.").waitFor();
       await lookUp(`${"0".repeat(64)}.abcdef`);
-      await page.getByText("The graph holds nothing for this id.").waitFor();
+      await page.getByText("The graph has no entry for this id.").waitFor();
 
       await expect
         .poll(async () => (await operator("GET", `/_ts/admin/identity/${id}`)).body)
         .toContain("prompt-ids");
       await lookUp(id);
-      const found = page.getByRole("article", { name: "What the graph holds" });
+      const found = page.getByRole("article", { name: "Entry in the graph" });
       await found.waitFor();
       const shown = await found.textContent();
       expect(shown).toContain(id);
@@ -364,7 +394,7 @@ describe.skipIf(noChromium !== undefined)(noChromium ?? "the operator's page", (
       expect(await found.count()).toBe(0);
     });
 
-    it("shows a tombstone as withdrawn", async () => {
+    it("shows a tombstone", async () => {
       const id = (await newVisitor("198.51.100.8"))!;
       await visit(server.url, {
         headers: [
@@ -376,24 +406,24 @@ describe.skipIf(noChromium !== undefined)(noChromium ?? "the operator's page", (
       const page = await signedIn();
       await page.getByLabel("EC id").fill(id);
       await page.keyboard.press("Enter");
-      await page.getByText("withdrawn: this is a tombstone").waitFor();
-      await page.getByText("No partner has an id of its own for it.").waitFor();
+      await page.getByText("withdrawn: a tombstone").waitFor();
+      await page.getByText("No partner has an id for this visitor.").waitFor();
     });
   });
 
   describe("the partners", () => {
-    it("can be added, edited, given a new key, and removed", async () => {
+    it("can be added, edited and removed, and get a new key", async () => {
       const page = await signedIn();
       const row = page.locator("#partners tbody tr", { hasText: "new-one" });
       const form = page.getByRole("dialog", { name: "Add a partner" });
       await page.getByRole("button", { name: "Add a partner" }).click();
 
-      // Everything that is wrong is said where it is wrong.
+      // Each fault is shown at its field.
       await form.getByLabel("Id", { exact: true }).fill("No Such Id!");
       await form.getByLabel("Pull ids from this partner").check();
       await form.getByLabel("Pull URL").fill("http://10.0.0.7/pull");
       await form.getByLabel("Allowed hosts").fill("10.0.0.7\nhttps://wrong.example/");
-      await form.getByLabel("Pulls at most").fill("many");
+      await form.getByLabel("Maximum pulls").fill("many");
       await form.getByLabel("OpenRTB atype").fill("0");
       await form.getByRole("button", { name: "Save" }).click();
       const faulty = form.locator("[aria-invalid=true]");
@@ -417,12 +447,12 @@ describe.skipIf(noChromium !== undefined)(noChromium ?? "the operator's page", (
       await picture(page, "partner-faults", false);
       await form.getByLabel("Id", { exact: true }).fill("prompt-ids");
       await form.getByRole("button", { name: "Save" }).click();
-      await form.getByText("Another partner has this id; edit that one instead.").waitFor();
+      await form.getByText("Another partner has this id; edit that partner instead.").waitFor();
 
       await form.getByLabel("Id", { exact: true }).fill("new-one");
       await form.getByLabel("Name", { exact: true }).fill("<img src=x onerror=alert(1)> & Co");
       await form.getByLabel("Allowed hosts").fill("ids.new-one.example");
-      await form.getByLabel("Pulls at most").fill("7");
+      await form.getByLabel("Maximum pulls").fill("7");
       await form.getByLabel("OpenRTB atype").fill("3");
       await form.getByRole("button", { name: "Save" }).click();
       await expect.poll(() => faultOf("pull_sync_url")).toContain("outside private, loopback");
@@ -446,14 +476,14 @@ describe.skipIf(noChromium !== undefined)(noChromium ?? "the operator's page", (
       expect(await page.content()).not.toContain(first);
       expect(await page.locator("#new-key-value").inputValue()).toBe("");
 
-      // An edit keeps the token that it does not show.
+      // An edit keeps the hidden token.
       await row.getByRole("button", { name: "Edit" }).click();
       const edit = page.getByRole("dialog", { name: "Edit" });
       await expect(edit.getByLabel("Id", { exact: true }).isEditable()).resolves.toBe(false);
       expect(await edit.getByLabel("Token we send").inputValue()).toBe("");
-      expect(await edit.getByLabel("Pulls at most").inputValue()).toBe("7");
+      expect(await edit.getByLabel("Maximum pulls").inputValue()).toBe("7");
       await edit.getByLabel("Name", { exact: true }).fill("The New One");
-      await edit.getByLabel("Hand its ids on").check();
+      await edit.getByLabel("Add its ids to pages and auctions").check();
       await edit.getByLabel("Source").fill("new-one.example");
       await picture(page, "partner-edit", false);
       await edit.getByRole("button", { name: "Save" }).click();
@@ -491,21 +521,38 @@ describe.skipIf(noChromium !== undefined)(noChromium ?? "the operator's page", (
       expect(await upload(second)).toBe(401);
     });
 
-    it("of the configuration cannot be changed, and the search finds all partners", async () => {
+    it("from the configuration cannot be changed, and the search finds them", async () => {
       const page = await signedIn();
       const rows = page.locator("#partners tbody tr");
-      const configured = rows.filter({ hasText: "the configuration, and changed only there" });
+      const configured = rows.filter({ hasText: "in the configuration: change it there" });
       expect(await configured.count()).toBe(4);
       expect(await configured.getByRole("button").count()).toBe(0);
       await page.getByLabel("Search partners").fill("SLEEP");
       await expect.poll(() => rows.count()).toBe(1);
       await page.getByLabel("Search partners").fill("nobody at all");
-      await page.getByText("No partner fits the search.").waitFor();
+      await page.getByText("No partner matches the search.").waitFor();
     });
   });
 
+  it.each(["light", "dark"] as const)("has no accessibility violations in %s", async (colorScheme) => {
+    const page = await newPage({ colorScheme, bypassCSP: true });
+    await page.goto(`${server.url}/_ts/admin/`);
+    expect(await axeViolations(page)).toEqual([]);
+    const id = (await newVisitor("198.51.100.9"))!;
+    await signIn(page);
+    await page.locator("#pulls tbody tr").first().waitFor();
+    await page.getByLabel("EC id").fill(id);
+    await page.getByRole("button", { name: "Look up" }).click();
+    await page.getByRole("article", { name: "Entry in the graph" }).waitFor();
+    for (const details of await page.locator("details").all()) await details.locator("summary").click();
+    await page.locator("#counters tbody tr").first().waitFor();
+    expect(await axeViolations(page)).toEqual([]);
+    await page.getByRole("button", { name: "Add a partner" }).click();
+    expect(await axeViolations(page)).toEqual([]);
+  });
+
   describe("pictures", () => {
-    /** Five minutes of a busy service, in a moment. */
+    /** A page that has polled a busy service for five minutes, on a fake clock. */
     async function busyPage(options: BrowserContextOptions = {}): Promise<Page> {
       const page = await newPage(options);
       await page.clock.install();
@@ -516,13 +563,10 @@ describe.skipIf(noChromium !== undefined)(noChromium ?? "the operator's page", (
       for (let i = 0; i < 100; i++) {
         seconds += 3;
         await page.clock.fastForward(3000);
-        const answered = `${sumOf(busyStatus(seconds), "ec_requests_total", { route: "organic" }).toLocaleString("en")} in all`;
-        await expect
-          .poll(() => text(page, "#tile-pages small"), { interval: 5, timeout: 20_000 })
-          .toBe(answered);
+        await drawn(page, seconds);
       }
       await expect.poll(() => text(page, "#facts")).toContain("up 2 h 5 min");
-      // The clock stops here, so the picture shows what was drawn.
+      // No polls from here on, so that the picture shows what was drawn.
       await page.getByRole("button", { name: "Pause" }).click();
       return page;
     }
@@ -576,7 +620,7 @@ describe.skipIf(noChromium !== undefined)(noChromium ?? "the operator's page", (
       }
     });
 
-    it("shows several instances", async () => {
+    it("shows that several instances answer", async () => {
       const page = await newPage();
       let polls = 0;
       await page.route("**/_ts/admin/status", (route) => {
@@ -584,7 +628,7 @@ describe.skipIf(noChromium !== undefined)(noChromium ?? "the operator's page", (
         return route.fulfill({ json: { ...status, instance: polls++ % 2 === 0 ? "aaaa" : "bbbb" } });
       });
       await signIn(page);
-      await page.getByText("2 instances took turns in answering.").waitFor();
+      await page.getByText("2 instances answer in turn.").waitFor();
     });
   });
 });

@@ -1,6 +1,5 @@
 /**
- * The demonstration as a visitor sees it, in a real browser: the page, the panel, and what the cookie jar really holds.
- * Leaves pictures in `test/results/`.
+ * The demonstration in a real browser: the page, the panel, and the cookies. Saves screenshots in `test/results/`.
  */
 import { createHmac } from "node:crypto";
 import { mkdirSync, mkdtempSync, rmSync } from "node:fs";
@@ -10,6 +9,7 @@ import { GppModel } from "@iabgpp/cmpapi";
 import { TCString } from "@iabtechlabtcf/core";
 import type { Browser, BrowserContext, BrowserContextOptions, Page } from "playwright-core";
 import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
+import { axeViolations } from "../support/axe.ts";
 import { launchChromium, noChromium } from "../support/chromium.ts";
 import { type ProcessRuntime, root, spawnServer } from "../support/spawn.ts";
 import type { RunningProgram } from "../support/start-program.ts";
@@ -17,7 +17,7 @@ import type { RunningProgram } from "../support/start-program.ts";
 const RESULTS = join(root, "test/results");
 const PASSPHRASE = "only for the demonstration";
 const LOCAL_HASH = createHmac("sha256", PASSPHRASE).update("127.0.0.1").digest("hex");
-/** The newest event in the panel. */
+/** The newest line of the panel. */
 const NEWEST = ".p-happenings > :first-child";
 const WIDE = { width: 1440, height: 1000 };
 
@@ -26,7 +26,7 @@ describe.skipIf(noChromium !== undefined)(noChromium ?? "the demonstration", () 
   let folder: string;
   let server: RunningProgram;
   const contexts: BrowserContext[] = [];
-  /** Whatever a page complained of: a script that failed, or something that its content security policy forbids. */
+  /** Script errors and violations of the content security policy. */
   const complaints: string[] = [];
 
   const start = (runtime: ProcessRuntime, store: string) =>
@@ -59,7 +59,7 @@ describe.skipIf(noChromium !== undefined)(noChromium ?? "the demonstration", () 
     page.setDefaultTimeout(20_000);
     page.on("pageerror", (error) => complaints.push(error.message));
     page.on("console", (message) => {
-      // That a request of the partner's page was refused is what that page is there to show.
+      // The partner's page shows refused requests on purpose.
       const isRefusal = /\/(identify|_ts\/api\/v1\/\w+)$/.test(message.location().url);
       const isComplaint = message.type() === "error" || message.type() === "warning";
       if (isComplaint && !isRefusal) complaints.push(message.text());
@@ -67,7 +67,7 @@ describe.skipIf(noChromium !== undefined)(noChromium ?? "the demonstration", () 
     return new Visitor(context, page, `http://millrace.localhost:${new URL(at.url).port}`);
   }
 
-  /** From a first visit through withdrawal to another id. */
+  /** Goes through all steps: from the first visit through withdrawal to another id. */
   async function liveThroughAll(visitor: Visitor, pictures: string): Promise<void> {
     await visitor.open("/");
     await visitor.sees(NEWEST, "Nothing has been said about consent yet");
@@ -157,11 +157,11 @@ describe.skipIf(noChromium !== undefined)(noChromium ?? "the demonstration", () 
     await liveThroughAll(await newcomer(), "demo-light");
   });
 
-  it("shows it with a dark color scheme", async () => {
+  it("shows the whole life of an id in dark", async () => {
     await liveThroughAll(await newcomer({ colorScheme: "dark" }), "demo-dark");
   });
 
-  it.each(["bun", "deno"] as const)("shows it on %s, and ends on a signal", async (runtime) => {
+  it.each(["bun", "deno"] as const)("works on %s, and stops on SIGTERM", async (runtime) => {
     const other = await start(runtime, `${runtime}.db`);
     try {
       const visitor = await newcomer({}, other);
@@ -171,7 +171,7 @@ describe.skipIf(noChromium !== undefined)(noChromium ?? "the demonstration", () 
         .company("Quickbeck")
         .getByText(/ ([89]|1\d) of 60 a minute$/)
         .waitFor();
-      // The panel's stream is still open; the browser's message about its end is expected.
+      // The panel's stream is still open; the browser reports its end as an error.
       visitor.page.removeAllListeners("console");
       expect(await other.stop()).toBe(0);
     } finally {
@@ -202,7 +202,7 @@ describe.skipIf(noChromium !== undefined)(noChromium ?? "the demonstration", () 
     }
   });
 
-  it("mints an id at once in a country without rules, and withdraws it in one with rules", async () => {
+  it("mints an id at once in Japan, and withdraws it in Germany", async () => {
     const visitor = await newcomer();
     await visitor.open("/");
     await visitor.travel("Japan");
@@ -219,7 +219,7 @@ describe.skipIf(noChromium !== undefined)(noChromium ?? "the demonstration", () 
     await visitor.sees(".p-tombstone", id);
   });
 
-  it("honors an opt-out of sale in California", async () => {
+  it("respects an opt-out from sale in California", async () => {
     const visitor = await newcomer();
     await visitor.open("/");
     await visitor.travel("California");
@@ -245,7 +245,7 @@ describe.skipIf(noChromium !== undefined)(noChromium ?? "the demonstration", () 
     await visitor.picture("demo-california-2-opted-out");
   });
 
-  it("honors Global Privacy Control in Texas despite consent in the banner", async () => {
+  it("respects Global Privacy Control in Texas, regardless of the banner", async () => {
     const visitor = await newcomer({ extraHTTPHeaders: { "Sec-GPC": "1" } });
     await visitor.open("/");
     await visitor.travel("Texas");
@@ -256,7 +256,7 @@ describe.skipIf(noChromium !== undefined)(noChromium ?? "the demonstration", () 
     expect(await visitor.jar("ts-ec")).toBeNull();
   });
 
-  it("keeps an id unchanged where the country is unknown", async () => {
+  it("keeps an id if the country is unknown", async () => {
     const visitor = await newcomer();
     await visitor.open("/");
     await visitor.travel("Canada");
@@ -270,7 +270,7 @@ describe.skipIf(noChromium !== undefined)(noChromium ?? "the demonstration", () 
     await visitor.picture("demo-unknown");
   });
 
-  it("shows each browser its own events, and can start over", async () => {
+  it("shows each browser its own events, and starts over", async () => {
     const [one, other] = [await newcomer(), await newcomer()];
     await other.open("/");
     await one.open("/");
@@ -288,7 +288,7 @@ describe.skipIf(noChromium !== undefined)(noChromium ?? "the demonstration", () 
     await one.page.getByRole("button", { name: "Accept all" }).waitFor();
   });
 
-  it("shows the panel as a bar that opens on a phone", async () => {
+  it("fits on a phone, with the panel as a bar that opens", async () => {
     const visitor = await newcomer({
       viewport: { width: 390, height: 844 },
       deviceScaleFactor: 2,
@@ -317,15 +317,15 @@ describe.skipIf(noChromium !== undefined)(noChromium ?? "the demonstration", () 
     await visitor.picture("demo-phone-4-withdraw");
   });
 
-  it("queues many visitors for a partner at its limit", async () => {
-    const own = await start("node", "queue.db");
+  it("shows a queue for a partner that is at its limit", async () => {
+    const own = await start("node", "crowd.db");
     try {
       const visitor = await newcomer({}, own);
       await visitor.open("/");
       await visitor.click("Let eight readers come at once");
       const mossgate = visitor.company("Mossgate");
       await mossgate.getByText(/^[1-8] in line · [01] of 1 under way · \d+ of 10 a minute$/).waitFor();
-      await mossgate.getByText(/^Shut for \d s: it wants a pause$/).waitFor();
+      await mossgate.getByText(/^Shut for \d s: it asked for a pause$/).waitFor();
       const [drawn, told] = await mossgate.evaluate((card) => [
         card.querySelectorAll(".p-line circle").length,
         Number.parseInt(card.querySelector(".p-counts")!.textContent, 10),
@@ -335,7 +335,7 @@ describe.skipIf(noChromium !== undefined)(noChromium ?? "the demonstration", () 
       await quickbeck.getByText("Nobody in line · 0 of 4 under way · 8 of 60 a minute").waitFor();
       expect(await quickbeck.locator(".p-minute path").count()).toBe(8);
 
-      // The visitor comes after them, and waits, too.
+      // The visitor comes after them and waits, too.
       await visitor.click("Accept all");
       await visitor.sees(".p-pulls", "Quickbeck Exchange’s id for you is in the graph.");
       await visitor.sees(".p-pulls", "You are in line for Mossgate Audiences: ");
@@ -343,7 +343,7 @@ describe.skipIf(noChromium !== undefined)(noChromium ?? "the demonstration", () 
       await visitor.picture("demo-queue");
 
       await mossgate.getByText("Full: the next may go when one is back").waitFor();
-      // Told to end while questions are under way and a line waits.
+      // Stops while requests are in flight and ids wait.
       await visitor.page.goto("about:blank");
       expect(await own.stop()).toBe(0);
       expect(own.log()).not.toContain('"level"');
@@ -352,7 +352,7 @@ describe.skipIf(noChromium !== undefined)(noChromium ?? "the demonstration", () 
     }
   });
 
-  it("plays each role of a partner", async () => {
+  it("offers every request of a partner", async () => {
     const visitor = await newcomer();
     await visitor.open("/");
     await visitor.follows("Play a partner", "/_demo/partner");
@@ -368,7 +368,7 @@ describe.skipIf(noChromium !== undefined)(noChromium ?? "the demonstration", () 
     await visitor.click("Forget me");
     await visitor.sees("#forget-result", "401");
 
-    // An id that is withdrawn, and then another.
+    // Withdraws an id, then gets another.
     await visitor.open("/");
     await visitor.click("Accept all");
     await visitor.sees(NEWEST, "A new id was minted");
@@ -401,7 +401,7 @@ describe.skipIf(noChromium !== undefined)(noChromium ?? "the demonstration", () 
     await visitor.looksAt("#batch-form .line:last-child");
     await visitor.picture("demo-play-1-batch");
 
-    // The same command in a terminal is the same upload.
+    // The command for a terminal sends the same upload.
     await visitor.page.getByText("The same in a terminal").click();
     const command = await visitor.page.locator("#batch-curl").textContent();
     expect(command).toContain("Authorization: Bearer demonstration-");
@@ -441,20 +441,52 @@ describe.skipIf(noChromium !== undefined)(noChromium ?? "the demonstration", () 
     await visitor.picture("demo-play-4-forgotten");
   });
 
-  it.each(["light", "dark"] as const)("has a readable partner page in %s", async (colorScheme) => {
-    const visitor = await newcomer({ colorScheme, viewport: { width: 1440, height: 1600 } });
+  it.each(["light", "dark"] as const)("has no accessibility violations in %s", async (colorScheme) => {
+    const visitor = await newcomer({
+      colorScheme,
+      viewport: { width: 1440, height: 1600 },
+      bypassCSP: true,
+      // Text that fades in has too little contrast on its way.
+      reducedMotion: "reduce",
+    });
     await visitor.open("/_demo/partner");
     await visitor.picture(`demo-play-${colorScheme}`);
-    expect(await visitor.unnamed()).toEqual([]);
-    expect(await visitor.faint()).toEqual([]);
+    expect(await axeViolations(visitor.page)).toEqual([]);
     await visitor.open("/");
+    expect(await axeViolations(visitor.page)).toEqual([]);
     await visitor.click("Accept all");
     await visitor.sees(".p-pulls", "is in the graph");
-    expect(await visitor.unnamed()).toEqual([]);
-    expect(await visitor.faint()).toEqual([]);
+    expect(await axeViolations(visitor.page)).toEqual([]);
   });
 
-  it("shows the partner page on a phone", async () => {
+  it("shows that the server does not answer", async () => {
+    const own = await start("node", "stale.db");
+    const visitor = await newcomer({}, own);
+    try {
+      await visitor.open("/");
+      await visitor.page.locator(".p-stale").waitFor({ state: "hidden" });
+      visitor.page.removeAllListeners("console");
+      expect(await own.stop()).toBe(0);
+      await visitor.sees(
+        ".p-stale",
+        /^The server does not answer\. The panel shows the state of \d\d:\d\d:\d\d\. Trying again\.$/,
+      );
+      await visitor.picture("demo-stale");
+    } finally {
+      await own.stop("SIGKILL");
+    }
+  });
+
+  it("says without JavaScript that the demonstration needs it", async () => {
+    const visitor = await newcomer({ javaScriptEnabled: false });
+    for (const path of ["/", "/_demo/partner"]) {
+      await visitor.page.goto(visitor.base + path);
+      await visitor.page.getByRole("heading", { name: "The demonstration needs JavaScript" }).waitFor();
+    }
+    await visitor.picture("demo-noscript");
+  });
+
+  it("offers the partner's page on a phone", async () => {
     const visitor = await newcomer({
       viewport: { width: 390, height: 844 },
       deviceScaleFactor: 2,
@@ -484,7 +516,7 @@ describe.skipIf(noChromium !== undefined)(noChromium ?? "the demonstration", () 
     expect(await width()).toBe(390);
   });
 
-  it("redirects from other names of this machine to the one that keeps cookies", async () => {
+  it("redirects from other names of this machine to millrace.localhost", async () => {
     const visitor = await newcomer();
     const { port } = new URL(server.url);
     await visitor.page.goto(`http://127.0.0.1:${port}/about?from=here`);
@@ -494,7 +526,7 @@ describe.skipIf(noChromium !== undefined)(noChromium ?? "the demonstration", () 
   });
 });
 
-/** A browser of one person, at one address of the demonstration. */
+/** One browser context with one page of the demonstration. */
 class Visitor {
   readonly context: BrowserContext;
   readonly page: Page;
@@ -515,12 +547,12 @@ class Visitor {
     await this.page.locator(".panel.p-live").waitFor();
   }
 
-  /** Waits until what `selector` finds has this text. */
+  /** Waits until an element has this text. */
   async sees(selector: string, text: string | RegExp): Promise<void> {
     await this.page.locator(selector).filter({ hasText: text }).first().waitFor({ state: "attached" });
   }
 
-  /** Follows a link until its page is there: while that scrolls to a heading, a click may miss its button. */
+  /** Follows a link and waits for its page: a click during the scroll to a heading may miss its button. */
   async follows(link: string, path: string): Promise<void> {
     await this.page.getByRole("link", { name: link }).click();
     await this.page.waitForURL(({ pathname }) => pathname === path);
@@ -535,63 +567,13 @@ class Visitor {
     return this.page.locator(".p-company").filter({ hasText: name });
   }
 
-  /** Controls without an accessible name. */
-  unnamed(): Promise<string[]> {
-    return this.page.evaluate(() =>
-      [...document.querySelectorAll<HTMLElement>("a, button, input:not([type=hidden]), select, summary")]
-        .filter((element) => {
-          if (element.closest("[aria-hidden=true]") !== null) return false;
-          const labels = (element as HTMLInputElement).labels ?? [];
-          const label = [...labels].map(({ textContent }) => textContent).join("");
-          return `${element.getAttribute("aria-label") ?? ""}${element.textContent}${label}`.trim() === "";
-        })
-        .map(({ outerHTML }) => outerHTML),
-    );
-  }
-
-  /** Texts whose contrast to what is behind them is less than 4.5 to 1 (WCAG 2.2, 1.4.3), each with its contrast. */
-  faint(): Promise<string[]> {
-    return this.page.evaluate(() => {
-      const canvas = new OffscreenCanvas(1, 1).getContext("2d", { willReadFrequently: true })!;
-      const rgba = (color: string) => {
-        canvas.clearRect(0, 0, 1, 1);
-        canvas.fillStyle = color;
-        canvas.fillRect(0, 0, 1, 1);
-        return [...canvas.getImageData(0, 0, 1, 1).data];
-      };
-      const luminance = (color: number[]) =>
-        [0.2126, 0.7152, 0.0722].reduce((sum, weight, index) => {
-          const value = color[index]! / 255;
-          return sum + weight * (value <= 0.04045 ? value / 12.92 : ((value + 0.055) / 1.055) ** 2.4);
-        }, 0);
-      const behind = (element: Element | null): number[] => {
-        if (element === null) return rgba("Canvas");
-        const color = rgba(getComputedStyle(element).backgroundColor);
-        return color[3] === 255 ? color : behind(element.parentElement);
-      };
-      const found: string[] = [];
-      for (const element of document.body.querySelectorAll("*")) {
-        const own = [...element.childNodes].filter((node) => node.nodeType === Node.TEXT_NODE);
-        const text = own
-          .map(({ textContent }) => textContent)
-          .join("")
-          .trim();
-        if (text === "" || element.closest("svg") !== null || !element.checkVisibility()) continue;
-        const [one, other] = [luminance(rgba(getComputedStyle(element).color)), luminance(behind(element))];
-        const contrast = (Math.max(one, other) + 0.05) / (Math.min(one, other) + 0.05);
-        if (contrast < 4.5) found.push(`${text}: ${contrast.toFixed(2)}`);
-      }
-      return found;
-    });
-  }
-
   async travel(place: string): Promise<void> {
     const input = this.page.getByRole("radio", { name: place });
     await Promise.all([this.page.waitForEvent("load"), input.check({ force: true, noWaitAfter: true })]);
     await this.page.locator(".panel.p-live").waitFor();
   }
 
-  /** Waits until exactly these steps are ticked off; the partners may be quicker than the visitor. */
+  /** Waits until exactly these steps are done. "Partners" may be done earlier. */
   async stepsDone(names: string[]): Promise<void> {
     const steps = () => this.steps();
     const early = names.includes("Partners") ? [] : ["Partners"];
@@ -605,13 +587,13 @@ class Visitor {
     return done.map((text) => text.replace(" (done)", ""));
   }
 
-  /** Opens another page whenever a partner wants to be asked again on the next visit. */
+  /** Opens another page each time a partner asks for a pause until the next visit. */
   async readsUntilPartnersKnowThem(): Promise<void> {
     const news = this.page.locator(".p-pulls");
     const landed = this.page.locator(".p-steps .p-done").filter({ hasText: "Partners" });
     const refused = news.locator("li").first().filter({ hasText: "slow down" });
     for (const path of ["/the-ferry-bell", "/about", "/", "/the-wheel-turns", "/the-ferry-bell"]) {
-      // As long as a full minute at most.
+      // Takes at most a full minute.
       await landed.or(refused).first().waitFor({ timeout: 70_000 });
       if ((await landed.count()) > 0) return;
       await this.open(path);
@@ -619,12 +601,12 @@ class Visitor {
     throw new Error("the slow partner refused too often");
   }
 
-  /** Brings a part of the panel into view. */
+  /** Scrolls an element into view. */
   async looksAt(selector: string): Promise<void> {
     await this.page.locator(selector).evaluate((element) => element.scrollIntoView());
   }
 
-  /** What the browser itself keeps under a name; `null`: nothing. */
+  /** The browser's cookie with this name; `null` if there is none. */
   async jar(name: string) {
     const cookies = await this.context.cookies(this.base);
     return cookies.find((cookie) => cookie.name === name) ?? null;

@@ -15,7 +15,7 @@ import type { Answer, Visit } from "../support/visit.ts";
 
 /** Headers that a setting of the browser replaces. */
 const GPC = "sec-gpc";
-/** How far the jar's end of a cookie may be from the one meant: a visit takes time. */
+/** Tolerance for the expiry of a cookie: a visit takes time. */
 const TOLERANCE_SECONDS = 30;
 
 describe.skipIf(noChromium !== undefined)(noChromium ?? "black box on browser", () => {
@@ -98,7 +98,7 @@ describe.skipIf(noChromium !== undefined)(noChromium ?? "black box on browser", 
   blackBox("browser", () => target);
 });
 
-/** The service's own cookie is the domain's, others are the host's. */
+/** The service's cookie belongs to the domain, others to the host. */
 function cookieOf(name: string, value: string) {
   if (name !== "ts-ec") return { name, value, url: `http://www.${DOMAIN}` };
   return { name, value, domain: `.${DOMAIN}`, path: "/", secure: true, sameSite: "Lax" as const };

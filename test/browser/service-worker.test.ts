@@ -26,7 +26,7 @@ const ID = /^[0-9a-f]{64}\.[0-9A-Za-z]{6}$/;
 const JAPAN = { ip: "203.0.113.7", country: "JP" };
 const FRANCE = { ip: "203.0.113.7", country: "FR" };
 
-/** A partner that any page may ask. */
+/** A partner with open CORS. */
 async function startPublicPartner() {
   const pulls: { url: URL; headers: IncomingHttpHeaders }[] = [];
   const partner = { status: 200 };
@@ -259,7 +259,7 @@ describe.skipIf(noChromium !== undefined)(noChromium ?? "the service worker", ()
     expect(await it.cookie()).toBeNull();
     expect((await it.fetch("/identify")).status).toBe(403);
     await eventually("a line in the log", async () =>
-      it.log.find((line) => line.includes("it is not known who asks")),
+      it.log.find((line) => line.includes("the client is unknown")),
     );
   });
 

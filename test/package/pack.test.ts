@@ -1,8 +1,10 @@
-import { execFileSync } from "node:child_process";
-import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { execFile, execFileSync } from "node:child_process";
+import { cpSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { promisify } from "node:util";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { startDocumentServers } from "../support/document-servers.ts";
 import { type ProcessRuntime, root, runtimes, spawnServer } from "../support/spawn.ts";
 
 const TIMEOUT_MS = 120_000;
@@ -100,6 +102,42 @@ describe.each(Object.keys(runtimes) as ProcessRuntime[])("the packed package on 
     const lines = paths.map((path) => `await import("millrace${path.slice(1)}");`);
     writeFileSync(join(app, script), `${lines.join("\n")}\nconsole.log("loaded");\n`);
     expect(run(command, [...first, script], app)).toBe("loaded\n");
+  });
+
+  test("the sync engine's example collects each document from a server that has it", async () => {
+    cpSync(join(root, "examples/sync-engine/main.ts"), join(app, "sync-engine.ts"));
+    const { failing, empty, full, close } = await startDocumentServers();
+    const documents = [`one=${failing}/1,${full}/1`, `two=${empty}/2,${full}/2`, `three=${full}/3`];
+    try {
+      const { stdout, stderr } = await promisify(execFile)(
+        command,
+        [...first, "sync-engine.ts", ...documents],
+        {
+          cwd: app,
+          timeout: TIMEOUT_MS,
+        },
+      );
+      const from = full.slice("http://".length);
+      expect(stdout.trim().split("\n").sort()).toEqual([
+        `one, from ${from}: the text of /1`,
+        `three, from ${from}: the text of /3`,
+        `two, from ${from}: the text of /2`,
+      ]);
+      const logged = stderr.split("\n").filter((line) => line.startsWith("{"));
+      expect(
+        logged.map((line) => JSON.parse(line)).sort((a, b) => a.event.localeCompare(b.event)),
+      ).toMatchObject([
+        {
+          event: "fetch-ended",
+          outcome: "failed",
+          identifier: "one",
+          domain: failing.slice("http://".length),
+        },
+        { event: "source-set-aside", identifier: "two" },
+      ]);
+    } finally {
+      close();
+    }
   });
 });
 

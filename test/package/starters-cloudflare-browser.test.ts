@@ -75,7 +75,7 @@ describe.skipIf(noChromium !== undefined)(noChromium ?? "browser", () => {
       const { scripts } = JSON.parse(readFileSync(join(starter, "package.json"), "utf8"));
       const [command, ...args] = scripts.build.split(" ");
       expect(command).toBe("esbuild");
-      execFileSync(join(root, "test/node_modules/esbuild/bin/esbuild"), args, {
+      execFileSync(join(root, "node_modules/esbuild/bin/esbuild"), args, {
         cwd: starter,
         timeout: TIMEOUT_MS,
         stdio: "pipe",

@@ -1,7 +1,7 @@
 /**
  * The reverse proxy over real connections on Node, Bun and Deno, directly and through nginx.
  *
- * Rows of "Safe first": section 1 (framing), section 2 (request line and fields), section 3 (what users need).
+ * Covers framing, the request line, header fields, and what users need.
  */
 import { once } from "node:events";
 import { readdirSync, readFileSync } from "node:fs";
@@ -105,7 +105,7 @@ describe.each(processes)("the proxy on %s", (runtime) => {
     for (const stop of stops.splice(0)) await stop();
   });
 
-  /** Another proxy in front of another origin. */
+  /** Starts another proxy for another origin. */
   async function before(origin: string, config: Parameters<typeof serveSite>[2] = {}) {
     const other = await serveSite(runtime, origin, config);
     stops.push(() => other.stop());
@@ -205,7 +205,7 @@ describe.each(processes)("the proxy on %s", (runtime) => {
       "/%5fts/metrics",
       "/_TS/metrics",
       "//_ts/metrics",
-    ])("%s reaches the origin as it was sent", async (path) => {
+    ])("%s reaches the origin unchanged", async (path) => {
       expect((await ask(straight, request(`GET ${path}`))).status).toBe(200);
       expect(site.seen.map(({ url }) => url)).toEqual([path]);
     });

@@ -3,7 +3,8 @@
  * deterministic.
  * @module
  */
-import type { Status, StatusMetric } from "../../worker/ec/admin/status.ts";
+import type { StatusMetric } from "../../worker/admin/status.ts";
+import type { Status } from "../../worker/ec/admin/status.ts";
 
 /** Upper bounds of the store's buckets, in seconds. */
 const BOUNDS = [
@@ -51,6 +52,7 @@ export function busyStatus(seconds: number): Status {
     counts: bell(seconds * perSecond, middle, width),
   });
   return {
+    service: "edge-cookie",
     instance: "5eed1e55",
     started_ms: now - seconds * 1000,
     now_ms: now,

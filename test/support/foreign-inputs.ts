@@ -1,6 +1,6 @@
 /** The parts of `worker/` for processes only: the command line, its server, its proxy, the demonstration. */
 const PROCESS =
-  /^worker\/(cli|serve|hosts\/process|ec\/(demo|commands|site)|config\/configured|http\/(raw-fetch|public-lookup|server|proxy|exchange|origin|upgrade))\b/;
+  /^worker\/(cli|serve|hosts\/process|ec\/(demo|commands|site)|config\/configured|http\/(raw-fetch|public-lookup|server|proxy\/(?!fetch-proxy|fields)))\b/;
 const LIBRARIES = /^node_modules\/(hono|valibot|ipaddr\.js|fastest-levenshtein)\//;
 const OWN = /^(runtime|worker|wasm)\//;
 /** What stores or limiters share. */

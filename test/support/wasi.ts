@@ -8,7 +8,7 @@ import { copyFileSync, mkdirSync, symlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { promisify } from "node:util";
 import getPort from "get-port";
-import { MAX_HEADER_BYTES } from "../../worker/http/clocks.ts";
+import { MAX_HEADER_BYTES } from "../../worker/http/proxy/clocks.ts";
 import { findProgram } from "./find-program.ts";
 import { root } from "./spawn.ts";
 import { type RunningProgram, startProgram } from "./start-program.ts";

@@ -1,64 +1,112 @@
 /**
  * Builds the operator's page into `worker/admin/built/page.ts`: one document with its style and its script in it, and the
- * policy that lets these two run and nothing else. Every runtime's bundle can carry that, and none has to find files.
+ * policy that allows only these two. Every runtime's bundle can carry the module; none needs files.
+ *
+ * esbuild bundles the script. `npm start` installs it: 11 MB beside the 94 MB of the compiler for the WebAssembly.
  * @module
  */
 import { createHash } from "node:crypto";
-import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
-import { stripTypeScriptTypes } from "node:module";
-import { fileURLToPath } from "node:url";
+import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { fileURLToPath, pathToFileURL } from "node:url";
+import { build, type Plugin, transform } from "esbuild";
 
-const here = new URL("page/", import.meta.url);
+const worker = new URL("../", import.meta.url);
+const shell = new URL("page/", import.meta.url);
 const output = new URL("built/page.ts", import.meta.url);
 
-const read = (name: string) => readFileSync(new URL(name, here), "utf8");
-
-const IMPORT = /^import [^;]*? from "\.\/([\w-]+)\.ts";\n/gm;
-const TOP_LEVEL_NAME = /^(?:export )?(?:async )?(?:function|const|let|class) (\w+)/gm;
-
-/** The names of a module and of all that it imports, each after those that it needs itself. */
-function inOrder(name: string, before: readonly string[] = []): string[] {
-  if (before.includes(name)) return [...before];
-  const code = withoutTypes(name);
-  let names = [...before];
-  for (const [, imported] of code.matchAll(IMPORT)) names = inOrder(imported!, names);
-  return [...names, name];
+/** The panel of one service. */
+interface PanelSource {
+  /** The value of `data-service` in the document. */
+  service: string;
+  folder: URL;
+  html: string;
+  css: string;
 }
 
-function withoutTypes(name: string): string {
-  return stripTypeScriptTypes(read(`${name}.ts`)).replace(/^ +\n/gm, "");
-}
+const read = (url: URL) => (existsSync(url) ? readFileSync(url, "utf8") : "");
 
-/** A module as a part of the one script: no imports and exports, and what only its readers need stays here. */
-function asPart(name: string): string {
-  return withoutTypes(name)
-    .replace(IMPORT, "")
-    .replace(/^export /gm, "")
-    .replace(/\/\*\*[\s\S]*?\*\/|^\s*\/\/.*$/gm, "")
-    .replace(/^\s+|[ \t]+$/gm, "");
-}
-
-/** @throws {Error} if two modules use one name, or the script holds what would end it early. */
-function buildScript(): string {
-  const modules = inOrder("main");
-  const names = modules.flatMap((name) =>
-    Array.from(withoutTypes(name).matchAll(TOP_LEVEL_NAME), ([, found]) => found!),
+/** Finds the panels: one for each service with a file `admin/page/panel.ts`. */
+async function findPanels(services: URL): Promise<PanelSource[]> {
+  const folders = readdirSync(services)
+    .sort()
+    .map((name) => new URL(`${name}/admin/page/`, services))
+    .filter((folder) => existsSync(new URL("panel.ts", folder)));
+  return Promise.all(
+    folders.map(async (folder) => ({
+      service: await serviceOf(folder),
+      folder,
+      html: read(new URL("panel.html", folder)),
+      css: read(new URL("panel.css", folder)),
+    })),
   );
-  const twice = names.find((name, index) => names.indexOf(name) < index);
-  if (twice !== undefined) throw new Error(`two modules of the operator's page have a ${twice}`);
-  const script = modules.map(asPart).join("");
-  if (/<\/script|<!--/i.test(script)) throw new Error("the operator's page has a script that HTML would end");
+}
+
+/** The service that a panel names. */
+async function serviceOf(folder: URL): Promise<string> {
+  const { service } = await evaluate<{ service: string }>(new URL("panel.ts", folder));
+  return service;
+}
+
+/** The default export of a module. */
+async function evaluate<T>(url: URL): Promise<T> {
+  return (await import(url.href)).default;
+}
+
+/** Replaces each module `*.build.ts` by the value of its default export, so that the page does not carry its imports. */
+const evaluated: Plugin = {
+  name: "evaluated",
+  setup({ onLoad }) {
+    onLoad({ filter: /\.build\.ts$/ }, async ({ path }) => ({
+      contents: JSON.stringify(await evaluate(pathToFileURL(path))),
+      loader: "json",
+    }));
+  },
+};
+
+async function buildScript(panels: readonly PanelSource[]): Promise<string> {
+  const imports = panels.map(({ folder }, index) => {
+    const path = JSON.stringify(fileURLToPath(new URL("panel.ts", folder)));
+    return `import panel${index} from ${path};`;
+  });
+  const list = panels.map((_, index) => `panel${index}`).join(", ");
+  const contents = `import { startShell } from "./main.ts";\n${imports.join("\n")}\nstartShell([${list}]);`;
+  const { outputFiles } = await build({
+    stdin: { contents, resolveDir: fileURLToPath(shell), loader: "ts" },
+    bundle: true,
+    minify: true,
+    format: "esm",
+    target: "es2022",
+    charset: "utf8",
+    legalComments: "none",
+    plugins: [evaluated],
+    write: false,
+  });
+  const script = outputFiles[0]!.text;
+  if (/<\/script|<!--/i.test(script))
+    throw new Error("Cannot build the operator's page: its script would end early");
   return script;
+}
+
+async function buildStyle(panels: readonly PanelSource[]): Promise<string> {
+  const css = [read(new URL("page.css", shell)), ...panels.map((panel) => panel.css)].join("\n");
+  return (await transform(css, { loader: "css", minify: true, charset: "utf8" })).code;
 }
 
 const hashOf = (text: string) => `'sha256-${createHash("sha256").update(text).digest("base64")}'`;
 
-/** The module that carries the page. */
-export function buildPage(): string {
-  const style = read("page.css");
-  const script = buildScript();
-  const html = read("page.html")
+/**
+ * Returns the source of the module that carries the page.
+ * @param services the folder with the folders of the services
+ */
+export async function buildPage(services: URL = worker): Promise<string> {
+  const panels = await findPanels(services);
+  const [style, script] = await Promise.all([buildStyle(panels), buildScript(panels)]);
+  const sections = panels.map(
+    ({ service, html }) => `<div class="panel" data-service="${service}" hidden>\n${html}</div>\n`,
+  );
+  const html = read(new URL("page.html", shell))
     .replace("/* style */", () => style)
+    .replace("<!-- panels -->\n", () => sections.join(""))
     .replace("/* script */", () => script);
   const contentSecurityPolicy = [
     "default-src 'none'",
@@ -69,19 +117,19 @@ export function buildPage(): string {
     "base-uri 'none'",
     "form-action 'none'",
     "frame-ancestors 'none'",
-    // The script makes no markup out of text, and could not if it wanted to.
+    // The script never turns text into markup; these two lines make the browser enforce it.
     "require-trusted-types-for 'script'",
     "trusted-types 'none'",
   ].join("; ");
-  return `// Generated by worker/admin/build.ts from worker/admin/page; do not edit.
+  return `// Generated by worker/admin/build.ts; do not edit.
 export const html = ${JSON.stringify(html)};
 export const contentSecurityPolicy = ${JSON.stringify(contentSecurityPolicy)};
 `;
 }
 
 if (import.meta.main) {
-  const page = buildPage();
-  if (!existsSync(output) || readFileSync(output, "utf8") !== page) {
+  const page = await buildPage();
+  if (read(output) !== page) {
     mkdirSync(fileURLToPath(new URL(".", output)), { recursive: true });
     writeFileSync(output, page);
     console.error("admin: worker/admin/built/page.ts built");

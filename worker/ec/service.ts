@@ -24,7 +24,7 @@ import {
 import { createGraph, type Graph } from "../../runtime/ec/graph/graph.ts";
 import { createIdentity, ecHash, type Identity, shortId } from "../../runtime/ec/id.ts";
 import { describeMetrics } from "../../runtime/ec/metrics.ts";
-import { createPullSync, PULL_BOUNDS } from "../../runtime/ec/partners/pull-sync.ts";
+import { createPullSync, PULL_TIMEOUTS } from "../../runtime/ec/partners/pull-sync.ts";
 import { createRegistry, type Registry } from "../../runtime/ec/partners/registry.ts";
 import { allowsEcCreation, type ConsentPolicy, type Jurisdiction } from "../../runtime/ec/request/consent.ts";
 import { type EcContext, mintNeed, readContext, takeMinted } from "../../runtime/ec/request/context.ts";
@@ -47,9 +47,7 @@ import type {
   Store,
   TableView,
 } from "../../runtime/platform.ts";
-import { SyncEngine, type SyncView } from "../../runtime/sync/engine.ts";
-import { DELAYS_MS } from "../../runtime/sync/schedule.ts";
-import { steadyClock } from "../../runtime/sync/steady-clock.ts";
+import { DELAYS_MS, monotonicClock, SyncEngine, type SyncView } from "../../runtime/sync/index.ts";
 import { type HotPath, windowTime } from "../../wasm/hotpath.ts";
 import type { OperatorRules } from "../http/operator.ts";
 import { createReadiness, type Readiness } from "../http/readiness.ts";
@@ -235,14 +233,14 @@ export function createService(given: Parts): Service {
   const graph = createGraph(store, clock, random);
   const mayAdopt = createAdoption(identity, limiter);
   const mayEnd = createMayEnd(identity, graph, limiter);
-  const steady = steadyClock(clock);
-  const logOnce = countFaults(createLogOnce(log, steady, LOG_ONCE_MS), metrics);
+  const monotonic = monotonicClock(clock);
+  const logOnce = countFaults(createLogOnce(log, monotonic, LOG_ONCE_MS), metrics);
   const policy = policyOf(config);
   const encoder = new TextEncoder();
   const sha256Hex = (text: string) => toHex(hotPath.sha256(encoder.encode(text)));
   const registry = createRegistry({
     ...parts,
-    clock: steady,
+    clock: monotonic,
     configured: sealPartners(config, sha256Hex),
     rules: { allowInsecure: config.allowInsecurePartners },
     sha256Hex,
@@ -268,7 +266,7 @@ export function createService(given: Parts): Service {
     limitsFor: pullSync.limitsFor,
     mainPathConcurrency: config.pullSyncConcurrency,
     maxQueued,
-    fetchTimeoutMs: PULL_BOUNDS.timeoutMs,
+    ...PULL_TIMEOUTS,
     ownHosts: [config.publisher.domain],
   });
   if (parts.livesBetweenRequests) engine.start();

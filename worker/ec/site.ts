@@ -6,8 +6,9 @@ import { changedFields } from "../../runtime/ec/finalize.ts";
 import { isPending } from "../../runtime/lib/within.ts";
 import type { Background, Clock, Log } from "../../runtime/platform.ts";
 import { readClient, readProtocol } from "../http/client.ts";
-import { createProxy, type ReverseProxy } from "../http/proxy.ts";
+import { createProxy, type ReverseProxy } from "../http/proxy/proxy.ts";
 import type { Config } from "./config.ts";
+import { isOwnField } from "./own-fields.ts";
 import { routeKindOfPath } from "./route-kind.ts";
 import type { Service } from "./service.ts";
 
@@ -33,7 +34,8 @@ export function createSite(
     clock,
     log,
     onFault: (fault) => metrics.count("proxy_faults_total", { fault }),
-    told: (fields, peer) => ({
+    isOwnField,
+    clientOf: (fields, peer) => ({
       ip: readClient(fields, peer, client).ip,
       protocol: readProtocol(fields, peer, client) ?? "http",
     }),

@@ -1,44 +1,46 @@
 /**
- * What the sync engine gets of a service's parts, alone and together with other instances.
+ * What the Edge Cookie's sync engine gets: limiter, lease and listeners, for one instance or for several.
  * @module
  */
 import { toHex } from "../../runtime/lib/hex.ts";
 import type { LogOnce } from "../../runtime/observe/log.ts";
-import type { Log, LogFields, Random, RateLimiter, Store } from "../../runtime/platform.ts";
+import type { Log, LogFields, Metrics, Random, RateLimiter, Store } from "../../runtime/platform.ts";
+import { combineListeners, logListener, metricsListener } from "../../runtime/sync/index.ts";
 
-/** As much of a service's parts as is looked at here. */
+/** What {@link syncParts} needs of the service. */
 interface SyncParts {
   store: Store;
   limiter: RateLimiter;
   random: Random;
   log: Log;
+  metrics: Metrics;
 }
 
 /**
- * How much later an answer from afar may come than the one before it, in milliseconds: a start is counted there and made
- * here, after the answer.
+ * Extra window length, in milliseconds. With a remote limiter the request starts after the take is counted, by up to this
+ * much.
  */
 const LATE_MS = 500;
 
 /**
- * The engine's limiter, lease and log. Instances whose limiter counts for all of them lease each id while they work on
- * it, so that no two ask for it at once.
+ * The engine's limiter, lease and listeners. Instances that share a limiter lease each id while they work on it, so that no
+ * two ask for it at once.
  */
-export function syncParts({ store, limiter, random, log }: SyncParts, logOnce: LogOnce) {
-  const own = { limiter, log: faultsOnce(log, logOnce) };
-  if (limiter.shared !== true) return own;
-  const together = { ...own, limiter: longerWindows(limiter) };
-  return store.traits.shared ? { ...together, lease: { store, holder: instanceName(random) } } : together;
+export function syncParts({ store, limiter, random, log, metrics }: SyncParts, logOnce: LogOnce) {
+  const onEvent = combineListeners(logListener(faultsOnce(log, logOnce)), metricsListener(metrics));
+  if (limiter.shared !== true) return { limiter, onEvent };
+  const shared = { limiter: longerWindows(limiter), onEvent };
+  return store.traits.shared ? { ...shared, lease: { store, holder: instanceName(random) } } : shared;
 }
 
-/** The same limiter with windows so much longer that the starts themselves, too, are a whole window apart. */
+/** The same limiter with longer windows, so that the starts, too, are a whole window apart. */
 function longerWindows(limiter: RateLimiter): RateLimiter {
   return { take: (key, { limit, windowMs }) => limiter.take(key, { limit, windowMs: windowMs + LATE_MS }) };
 }
 
 /**
- * A log for what happens to every visitor alike: a fault is written once for each domain or partner, then counted; what the
- * engine says of single visitors is for `debug`.
+ * A log for faults that concern all visitors: each is written once for a domain or partner, then counted. Lines about a
+ * single visitor go to `debug`.
  */
 export function faultsOnce(log: Log, logOnce: LogOnce): Log {
   const keyOf = (message: string, { domain, partner }: LogFields) => `${message} ${domain ?? partner ?? ""}`;
@@ -50,7 +52,7 @@ export function faultsOnce(log: Log, logOnce: LogOnce): Log {
   };
 }
 
-/** What no other instance is called. */
+/** A random instance name, unique among instances. */
 export function instanceName(random: Random): string {
   const bytes = new Uint8Array(12);
   random.fill(bytes);

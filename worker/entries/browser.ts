@@ -9,7 +9,7 @@ import { hasCookies, watchConsent } from "../ec/browser/cookies.ts";
 import { host } from "../ec/browser/host.ts";
 import { type BrowserOptions, configOf } from "../ec/browser/options.ts";
 import { type LongEvent, scope } from "../ec/browser/scope.ts";
-import { createVisits } from "../ec/browser/visits.ts";
+import { Visits } from "../ec/browser/visits.ts";
 import { parseConfig } from "../ec/config.ts";
 import { routeKind } from "../ec/route-kind.ts";
 
@@ -45,7 +45,7 @@ export interface BrowserServeOptions {
  */
 export function serve(options: BrowserOptions, { site = fetch }: BrowserServeOptions = {}): void {
   parseConfig(configOf(options, randomText()));
-  const visits = createVisits(options);
+  const visits = new Visits(options);
   const visit = async (event: LongEvent) => {
     if (hasCookies()) await visits.withoutPage(event);
   };
@@ -53,7 +53,7 @@ export function serve(options: BrowserOptions, { site = fetch }: BrowserServeOpt
   scope.addEventListener("install", (event) => event.waitUntil(scope.skipWaiting()));
   clientsClaim();
   scope.addEventListener("activate", (event) => {
-    event.waitUntil(Promise.all([visits.tidy(), watchConsent()]).finally(() => visit(event)));
+    event.waitUntil(Promise.all([visits.removeOldCaches(), watchConsent()]).finally(() => visit(event)));
   });
   scope.addEventListener("cookiechange", (event) => event.waitUntil(visit(event)));
   scope.addEventListener("sync", (event) => {

@@ -17,6 +17,7 @@ import { createHotPath } from "../../wasm/hotpath.ts";
 import { precompiledKernels } from "../../wasm/precompiled.ts";
 import { type ConfigInput, type EdgeConfigInput, readEdgeConfig } from "../ec/config.ts";
 import { createEdgeCookie, type EdgeCookieHandler, type EdgeCookieOptions } from "../ec/edge-cookie.ts";
+import { isOwnField } from "../ec/own-fields.ts";
 import { loadAllRoutes } from "../ec/routes/load.ts";
 import type { Millrace } from "../hosts/cloudflare/object.ts";
 import { clock, keepAlive, objectCalls } from "../hosts/cloudflare/request.ts";
@@ -175,7 +176,7 @@ export function serve(
   const config = readEdgeConfig(given, Object.fromEntries(texts) as Record<string, string>);
   const log = createLog({ level: host.logLevel, write: host.writeLog, clock, redact: EC_REDACTION });
   const wrap = edgeCookie({ ...config, store: config.store ?? host.defaultStore, log });
-  return { fetch: wrap(site ?? originOf(host, config, rawFetch, log)) };
+  return { fetch: wrap(site ?? originOf(host, config, rawFetch, log, isOwnField)) };
 }
 
 export { ecOf } from "../ec/service.ts";

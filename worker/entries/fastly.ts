@@ -20,6 +20,7 @@ import { createHotPath } from "../../wasm/hotpath.ts";
 import { portableKernels } from "../../wasm/portable.ts";
 import { type Config, type ConfigInput, type EdgeConfigInput, readEdgeConfig } from "../ec/config.ts";
 import { createEdgeCookie, type EdgeCookieOptions, withConfig } from "../ec/edge-cookie.ts";
+import { isOwnField } from "../ec/own-fields.ts";
 import { passphraseFault } from "../ec/passphrase.ts";
 import { loadAllRoutes } from "../ec/routes/load.ts";
 import { installAbort } from "../hosts/event/abort.ts";
@@ -170,7 +171,7 @@ export function serve(bundled: FastlyConfig, options: FastlyServeOptions = {}): 
   }
   answerEvents(host, EC_REDACTION, async (log) => {
     const config = await withStoredSecrets(checked, secretNames(bundled));
-    const site = options.site ?? originOf(host, config, dynamicFetch, log);
+    const site = options.site ?? originOf(host, config, dynamicFetch, log, isOwnField);
     const store = openStore(config.store ?? host.defaultStore);
     const limiter = openLimiter(config.limiter, store);
     return withConfig(host, loadAllRoutes, config, {

@@ -18,6 +18,7 @@ import { createHotPath } from "../../wasm/hotpath.ts";
 import { portableKernels } from "../../wasm/portable.ts";
 import { type EdgeConfigInput, readEdgeConfig } from "../ec/config.ts";
 import { createEdgeCookie, type EdgeCookieOptions, withConfig } from "../ec/edge-cookie.ts";
+import { isOwnField } from "../ec/own-fields.ts";
 import { loadAllRoutes } from "../ec/routes/load.ts";
 import { installAbort } from "../hosts/event/abort.ts";
 import { cancellable } from "../hosts/event/cancellable.ts";
@@ -138,7 +139,7 @@ export function serve(bundled: DeepPartial<EdgeConfigInput> = {}, { site }: Wasi
     const store = openStore(config.store);
     const limiter = openLimiter(config.limiter, store);
     return withConfig(host, loadAllRoutes, config, { store, limiter, log })(
-      site ?? originOf(host, config, rawFetch, log),
+      site ?? originOf(host, config, rawFetch, log, isOwnField),
     );
   });
 }

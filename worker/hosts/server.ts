@@ -3,7 +3,7 @@
  * @module
  */
 import type { Log } from "../../runtime/platform.ts";
-import type { ReverseProxy } from "../http/proxy.ts";
+import type { ReverseProxy } from "../http/proxy/proxy.ts";
 import type { SocketHooks } from "../http/socket.ts";
 import type { FetchHandler, Host } from "./host.ts";
 

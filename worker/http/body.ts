@@ -1,5 +1,7 @@
 /**
- * Request bodies, read no further than they may be long.
+ * Size-limited request bodies.
+ *
+ * Not hono's `bodyLimit`: it counts the bytes on the wire only, so a small gzip body could decode to gigabytes.
  * @module
  */
 import { ACCEPT_ENCODING, codingOf, decoded, isGzip } from "./codings.ts";
@@ -8,39 +10,39 @@ import { problem } from "./problem.ts";
 import { atOnce, type InTurn } from "./turns.ts";
 
 const MALFORMED = "the body must be JSON in UTF-8, of no more than 50,000 values nested 64 deep";
-/** Bodies that are longer are parsed one at a time, in bytes. */
+/** Bodies longer than this, in bytes, are parsed one at a time. */
 const LONG = 65_536;
 
 /** Why a body cannot be used. */
 export type BodyFault = "too_large" | "malformed" | "unsupported_encoding";
 
-/** A body that was read as JSON, with its text, or why it was not. */
+/** The JSON value of a body and its text, or the fault. */
 export type JsonBody = { value: unknown; text: string } | { fault: BodyFault };
 
-/** How a body is read. */
+/** Options of {@link readJson}. */
 export interface ReadOptions {
-  /** Take a body that begins as gzip does for that, though `Content-Encoding` does not say so. Default: false. */
+  /** Decode a body that starts like gzip even without `Content-Encoding`. Default: false. */
   sniffGzip?: boolean;
-  /** When a long body is parsed. Default: at once. */
+  /** Schedules the parsing of a long body. Default: at once. */
   inTurn?: InTurn;
 }
 
 /**
- * Reads a body as JSON in UTF-8, decoded as its `Content-Encoding` says. Stops reading at the limit, whatever the request
- * says of its length. A body of too many values, or that nests too deeply, counts as malformed and is not parsed.
- * @param maxBytes of the longest body that is read, both as it is sent and decoded
+ * Reads a body as JSON in UTF-8 and decodes its `Content-Encoding`. Reading stops at the limit even if `Content-Length` is
+ * missing or wrong. A body with too many values or too much nesting counts as malformed and is not parsed.
+ * @param maxBytes maximum length, both encoded and decoded
  */
 export async function readJson(
   request: Request,
   maxBytes: number,
   { sniffGzip = false, inTurn = atOnce }: ReadOptions = {},
 ): Promise<JsonBody> {
-  const told = codingOf(request.headers.get("content-encoding"));
-  if (told === null) return { fault: "unsupported_encoding" };
+  const declared = codingOf(request.headers.get("content-encoding"));
+  if (declared === null) return { fault: "unsupported_encoding" };
   if (Number(request.headers.get("content-length") ?? 0) > maxBytes) return { fault: "too_large" };
   const sent = await readBytes(request.body, maxBytes);
   if (sent === null) return { fault: "too_large" };
-  const coding = told === "identity" && sniffGzip && isGzip(sent) ? codingOf("gzip") : told;
+  const coding = declared === "identity" && sniffGzip && isGzip(sent) ? codingOf("gzip") : declared;
   if (coding === null) return { fault: "unsupported_encoding" };
   try {
     const bytes =
@@ -52,7 +54,7 @@ export async function readJson(
   }
 }
 
-/** @throws {Error} if it is no JSON, or not of a modest shape. */
+/** @throws {Error} if the bytes are not JSON, or have too many values or too much nesting. */
 function parse(bytes: Uint8Array): JsonBody {
   if (!hasModestShape(bytes)) throw new Error("too many values, or nested too deeply");
   const text = new TextDecoder("utf-8", { fatal: true }).decode(bytes);
@@ -73,7 +75,7 @@ async function readBytes(
     if (done) break;
     length += value.byteLength;
     if (length > maxBytes) {
-      // Not waited for: the sender need not notice before it has our answer.
+      // Not awaited: the response does not have to wait for the sender.
       reader.cancel().catch(() => {});
       return null;
     }
@@ -88,14 +90,14 @@ async function readBytes(
   return bytes;
 }
 
-/** The parts of the answer to a body that cannot be used. */
+/** The parts of a response that refuses a body. */
 export interface Refusal {
   status: 400 | 413 | 415;
   body: { error: string; message: string };
   headers: Record<string, string>;
 }
 
-/** How a body that cannot be used is answered. 415 tells what would be understood (RFC 9110, section 15.5.16). */
+/** The response to a faulty body. 415 lists the supported encodings (RFC 9110, section 15.5.16). */
 export function bodyRefusal(fault: BodyFault, maxBytes: number): Refusal {
   switch (fault) {
     case "too_large":

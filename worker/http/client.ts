@@ -1,23 +1,23 @@
 /**
- * Who asks: from the socket, or from headers that the operator named, never from any other.
+ * The client of a request: from the socket or from headers that the operator named, never from other headers.
  * @module
  */
 import { isInRanges } from "../../runtime/lib/addresses.ts";
 import type { Client } from "../../runtime/platform.ts";
 
-/** What the operator vouches for. */
+/** The headers that the operator trusts. */
 export interface ClientHeaders {
-  /** The header with the client's address; `null`: the socket's address counts. */
+  /** The header with the client's address. `null`: the socket's address is used. */
   ipHeader: string | null;
   countryHeader: string | null;
   regionHeader: string | null;
-  /** The header with the scheme that the client used. */
+  /** The header with the client's scheme. */
   protocolHeader: string | null;
-  /** How many proxies are in front, or the addresses that they have (CIDR). */
+  /** The number of proxies in front, or their addresses (CIDR). */
   trustedProxies: number | readonly string[];
 }
 
-/** The same where nothing is configured. */
+/** Trusts no header. */
 export const NO_HEADERS: ClientHeaders = {
   ipHeader: null,
   countryHeader: null,
@@ -26,15 +26,15 @@ export const NO_HEADERS: ClientHeaders = {
   trustedProxies: 0,
 };
 
-/** The fields of a request, by name. */
+/** Access to the header fields of a request by name. */
 interface Fields {
   get(name: string): string | null;
 }
 
 /**
- * The client of a request. Behind proxies whose number or addresses are configured, and without a header named for it,
- * `X-Forwarded-For` tells the address.
- * @param address the socket's peer. Behind a proxy it is the proxy's own.
+ * Reads the client of a request. Behind configured proxies, and without `ipHeader`, the address comes from
+ * `X-Forwarded-For`.
+ * @param address the socket's peer: the proxy if there is one
  */
 export function readClient(headers: Fields, address: string | null, names: ClientHeaders): Client {
   return {
@@ -44,7 +44,7 @@ export function readClient(headers: Fields, address: string | null, names: Clien
   };
 }
 
-/** Whether a client's address comes from the socket alone. */
+/** Whether reading the client needs the socket's address. */
 export function needsSocketAddress({ ipHeader, trustedProxies }: ClientHeaders): boolean {
   return (ipHeader === null && trustedProxies === 0) || typeof trustedProxies !== "number";
 }
@@ -54,10 +54,10 @@ function readAddress(headers: Fields, peer: string | null, names: ClientHeaders)
   if (header === null) return peer;
   if (!isTrusted(peer, names)) return peer;
   const list = listOf(headers.get(header));
-  return list[placeOfClient(list, names)] ?? null;
+  return list[indexOfClient(list, names)] ?? null;
 }
 
-/** The scheme that the client used; `null`: nobody tells. */
+/** The client's scheme; `null` if no trusted header has it. */
 export function readProtocol(
   headers: Fields,
   peer: string | null,
@@ -66,17 +66,17 @@ export function readProtocol(
   const header = names.protocolHeader ?? (hasProxies(names) ? "x-forwarded-proto" : null);
   if (header === null || !isTrusted(peer, names)) return null;
   const list = listOf(headers.get(header));
-  // Some proxies replace the field, others add to it: the proxy nearest to the client says it.
+  // Some proxies replace the field, others append to it. The value of the proxy nearest to the client counts.
   const count = typeof names.trustedProxies === "number" ? Math.max(1, names.trustedProxies) : list.length;
-  const told = list[Math.max(0, list.length - count)]?.toLowerCase();
-  return told === "http" || told === "https" ? told : null;
+  const scheme = list[Math.max(0, list.length - count)]?.toLowerCase();
+  return scheme === "http" || scheme === "https" ? scheme : null;
 }
 
 function hasProxies({ trustedProxies }: ClientHeaders): boolean {
   return typeof trustedProxies === "number" ? trustedProxies > 0 : trustedProxies.length > 0;
 }
 
-/** Whether the connection's other end may say who asks. A number of proxies takes that for granted. */
+/** Whether the peer's headers are trusted. If the number of proxies is configured, they always are. */
 function isTrusted(peer: string | null, { trustedProxies }: ClientHeaders): boolean {
   return (
     typeof trustedProxies === "number" ||
@@ -85,8 +85,8 @@ function isTrusted(peer: string | null, { trustedProxies }: ClientHeaders): bool
   );
 }
 
-/** Where in a list, to which each proxy added the address it was asked from, the client's is. */
-function placeOfClient(list: readonly string[], { trustedProxies }: ClientHeaders): number {
+/** The index of the client's address in a list to which each proxy appended its peer's address. */
+function indexOfClient(list: readonly string[], { trustedProxies }: ClientHeaders): number {
   if (typeof trustedProxies === "number") return list.length - Math.max(1, trustedProxies);
   for (let i = list.length - 1; i > 0; i--) if (!isInRanges(list[i]!, trustedProxies)) return i;
   return 0;
@@ -101,5 +101,5 @@ function listOf(value: string | null): string[] {
     .filter((item) => item !== "");
 }
 
-/** As much of a list is read, in characters from its end. */
+/** Maximum number of characters that are read, from the end of a list. */
 const MAX_LIST_LENGTH = 8192;

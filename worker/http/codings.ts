@@ -1,29 +1,29 @@
 /**
- * Content codings (RFC 9110, section 8.4): what is understood of them, and how a coded body is read in bounded memory.
+ * Content codings (RFC 9110, section 8.4), decoded in bounded memory.
  * @module
  */
 import type { Fetch } from "../../runtime/platform.ts";
 
-/** A coding that is understood. */
+/** A supported coding. */
 export type Coding = "gzip" | "deflate";
 
-/** Some hosts have no `DecompressionStream`; they understand no coding. */
+/** Supported codings: none on hosts without `DecompressionStream`. */
 const CODINGS: readonly string[] = typeof DecompressionStream === "function" ? ["gzip", "deflate"] : [];
 
-/** What is understood, as the value of `Accept-Encoding`. */
+/** The supported codings as the value of `Accept-Encoding`. */
 export const ACCEPT_ENCODING = CODINGS.join(", ") || "identity";
 
-/** How many coded bytes are decoded at a time. Deflate makes at most 1032 bytes of one, so that a step makes 4 MiB. */
+/** Number of coded bytes decoded in one step. Deflate expands a byte to at most 1032, so a step yields at most 4 MiB. */
 const STEP_BYTES = 4096;
 /**
- * How many more coded bytes than decoded ones are read before a body is given up as holding nothing. Far more than hosts
- * read ahead: Node takes 64 steps.
+ * Maximum surplus of coded over decoded bytes. A body with a larger surplus decodes to nothing and is refused. Hosts read
+ * far less ahead: Node reads 64 steps.
  */
 const MAX_SURPLUS_BYTES = 1_048_576;
 
 /**
  * Reads `Content-Encoding`. Names are case-insensitive, `x-gzip` is `gzip`, `identity` is no coding.
- * @returns the coding; `identity` if there is none; `null` if it is not understood, as two codings on top of each other.
+ * @returns the coding; `identity` if there is none; `null` if it is not supported. Two stacked codings are not supported.
  */
 export function codingOf(contentEncoding: string | null): Coding | "identity" | null {
   const names = (contentEncoding ?? "")
@@ -35,15 +35,14 @@ export function codingOf(contentEncoding: string | null): Coding | "identity" | 
   return names.length === 1 && CODINGS.includes(name) ? (name as Coding) : null;
 }
 
-/** The two bytes with which every gzip member begins (RFC 1952, section 2.3.1); no JSON does. */
+/** Whether bytes start with the two bytes of every gzip member (RFC 1952, section 2.3.1). JSON never does. */
 export function isGzip(bytes: Uint8Array): boolean {
   return bytes[0] === 0x1f && bytes[1] === 0x8b;
 }
 
 /**
- * A coded body, decoded as it is read: nothing is read ahead of what is asked for. An empty body stays empty.
- * The stream fails with a `TypeError` where the body is not of the coding or breaks off, and where it goes on and on
- * without decoding to anything.
+ * Decodes a body while it is read; reads nothing ahead. An empty body stays empty. The stream fails with a `TypeError` if the
+ * body has another coding, is truncated, or keeps coming without decoding to anything.
  */
 export function decoded(
   body: ReadableStream<Uint8Array<ArrayBuffer>>,
@@ -54,7 +53,7 @@ export function decoded(
   let surplus = 0;
   let output: ReadableStreamDefaultReader<Uint8Array<ArrayBuffer>> | undefined;
 
-  /** Reads on until there are this many bytes, or no more. */
+  /** Reads until `rest` has this many bytes, or the body ends. */
   async function fill(count: number): Promise<void> {
     while (rest.byteLength < count) {
       const { done, value } = await reader.read();
@@ -101,7 +100,7 @@ export function decoded(
       },
       cancel(reason) {
         output?.cancel(reason).catch(() => {});
-        // Here as well: Node takes its time to hand the end of the decoded stream on to the coded one.
+        // Node passes the cancellation on with a delay, so the source is cancelled here, too.
         return reader.cancel(reason);
       },
     },
@@ -117,16 +116,16 @@ function joined(first: Uint8Array<ArrayBuffer>, second: Uint8Array<ArrayBuffer>)
   return both;
 }
 
-/** Some senders leave out the zlib header of `deflate` (RFC 9110, section 8.4.1.2; the header: RFC 1950, section 2.2). */
+/** Some senders omit the zlib header of `deflate` (RFC 9110, section 8.4.1.2; the header: RFC 1950, section 2.2). */
 function formatOf([first = 0, second = 0]: Uint8Array, coding: Coding): "gzip" | "deflate" | "deflate-raw" {
   const isZlib = (first & 0x0f) === 8 && ((first << 8) | second) % 31 === 0;
   return coding === "deflate" && !isZlib ? "deflate-raw" : coding;
 }
 
 /**
- * A fetch that decodes, as the Fetch standard has it, over one that hands on the bytes as they came. Asks for what is
- * understood. An answer in another coding cannot be read: a success fails, of any other answer the body is dropped.
- * @param alreadyDecoded codings that the given fetch decodes itself, though the answer's headers still name them.
+ * A fetch that decodes bodies, as the Fetch standard requires, on top of one that does not. It sends `Accept-Encoding`. If a
+ * response has another coding, a success fails and any other response loses its body.
+ * @param alreadyDecoded codings that the given fetch decodes itself although the response's headers still name them
  */
 export function decodingFetch(fetch: Fetch, alreadyDecoded: readonly string[] = []): Fetch {
   return async (url, init = {}) => {

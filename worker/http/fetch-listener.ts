@@ -1,5 +1,5 @@
 /**
- * A fetch handler as a listener of `node:http`.
+ * Adapts a fetch handler to a listener of `node:http`.
  * @module
  */
 import { type IncomingMessage, type RequestListener, ServerResponse } from "node:http";
@@ -7,19 +7,18 @@ import { getRequestListener } from "@hono/node-server";
 import { isObject } from "../../runtime/lib/json.ts";
 import { isPending } from "../../runtime/lib/within.ts";
 
-/** What a handler gets beside the request. */
+/** The Node objects that a handler gets with the request. */
 export interface NodeExchange {
   incoming: IncomingMessage;
   outgoing: ServerResponse;
 }
 
-/** A handler as it is served. */
+/** A fetch handler on Node, Bun or Deno. */
 export type ServedHandler = (request: Request, exchange: NodeExchange) => Response | Promise<Response>;
 
 /**
- * Makes a listener of a handler. On Node the global `Request` and `Response` are replaced by faster ones, which
- * `@hono/node-server` brings.
- * @param defaultHost the host of requests that name none, which HTTP/1.0 allows
+ * Creates a listener. On Node it replaces the global `Request` and `Response` by the faster ones of `@hono/node-server`.
+ * @param defaultHost the host of requests without one, which HTTP/1.0 allows
  */
 export function fetchListener(handler: ServedHandler, defaultHost: string): RequestListener {
   const isNode = !("Bun" in globalThis) && !("Deno" in globalThis);
@@ -34,14 +33,14 @@ export function fetchListener(handler: ServedHandler, defaultHost: string): Requ
   );
 }
 
-/** What `@hono/node-server` calls a body without a media type. */
+/** The media type that `@hono/node-server` adds to a body without one. */
 const DEFAULT_TYPE = "text/plain; charset=UTF-8";
 
-/** A response whose body without a media type stays untyped: a browser is to find out for itself instead. */
+/** A response that does not add a media type to a body without one. The browser detects the type. */
 export class TypedAsGiven extends ServerResponse {
   #answer: Response | null = null;
 
-  /** Keeps the answer that will be written, to look at its own headers then. */
+  /** Remembers the answer, so that `writeHead` can check its headers. */
   keep(answer: Response): Response {
     this.#answer = answer;
     return answer;

@@ -1,12 +1,12 @@
 /**
- * How large the values in a JSON text are, told from its bytes: what it costs to parse, to walk through and to write a text
- * again grows with its values and their depth much faster than with its bytes.
+ * Limits on the number and the nesting of JSON values, checked on the bytes before parsing. The cost of parsing, walking and
+ * writing JSON depends on its values and their depth much more than on its bytes.
  * @module
  */
 
-/** How deep arrays and objects may be nested. OpenRTB needs about ten levels. */
+/** Maximum nesting of arrays and objects. OpenRTB needs about ten levels. */
 export const MAX_DEPTH = 64;
-/** How many values a text may have. The longest upload has 4,000, a large bid request some thousands. */
+/** Maximum number of values. The longest upload has 4,000, a large bid request a few thousand. */
 export const MAX_VALUES = 50_000;
 
 const QUOTE = 0x22;
@@ -18,8 +18,8 @@ const OPEN_OBJECT = 0x7b;
 const CLOSE_OBJECT = 0x7d;
 
 /**
- * Whether a JSON text in UTF-8 stays within {@link MAX_DEPTH} and {@link MAX_VALUES}. One pass over the bytes, which ends
- * where a bound is passed. Of what is not JSON it says nothing.
+ * Whether a JSON text in UTF-8 stays within {@link MAX_DEPTH} and {@link MAX_VALUES}. Reads the bytes once and stops at the
+ * first exceeded limit. The result has no meaning for text that is not JSON.
  */
 export function hasModestShape(text: Uint8Array): boolean {
   let depth = 0;
@@ -45,7 +45,7 @@ export function hasModestShape(text: Uint8Array): boolean {
   return true;
 }
 
-/** Where the string that begins at a quote ends; the end of the text if it does not. */
+/** The index of the closing quote of a string; the length of the text if there is none. */
 function endOfString(text: Uint8Array, start: number): number {
   let at = text.indexOf(QUOTE, start + 1);
   while (at !== -1) {

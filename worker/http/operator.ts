@@ -4,21 +4,21 @@ import type { HotPath } from "../../wasm/hotpath.ts";
 import { bearerToken } from "./bearer.ts";
 import { problem } from "./problem.ts";
 
-/** What decides who the operator is. */
+/** What {@link requireOperator} compares a token with. */
 export interface OperatorRules {
-  /** The SHA-256 of the operator's token; `null`: there is none, and no request passes. */
+  /** The SHA-256 of the operator's token. `null`: no token is configured, and no request is admitted. */
   tokenHash(): string | null;
   hotPath: Pick<HotPath, "equal">;
   /** SHA-256 of a text in UTF-8, as lower-case hex. */
   sha256Hex(text: string): string;
-  /** The address that our own server is bound to; `null` where the host does the listening. */
+  /** The address that this process listens on; `null` if the host listens. */
   boundTo: string | null;
 }
 
 /**
- * Admits only the operator: `Authorization: Bearer` (RFC 6750) with the token whose SHA-256 is `operator.tokenHash`, compared
- * in constant time before anything else of the request is read.
- * @param open `loopback`: every request passes while our own server is bound to loopback.
+ * Middleware that admits only the operator: `Authorization: Bearer` (RFC 6750) with the token whose SHA-256 is
+ * `operator.tokenHash`. The comparison takes constant time and comes before anything else of the request is read.
+ * @param open `loopback`: admit every request while this process listens on loopback only
  */
 export function requireOperator(
   { tokenHash, hotPath, sha256Hex, boundTo }: OperatorRules,

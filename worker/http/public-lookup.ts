@@ -2,22 +2,22 @@ import { type LookupAddress, lookup, Resolver } from "node:dns";
 import type { LookupFunction } from "node:net";
 import { isInternalHost, isLoopbackHost } from "../../runtime/lib/addresses.ts";
 
-/** How long one question to a name server waits, in milliseconds, and how often it is asked: less than a pull may take. */
-const QUESTION = { timeout: 1500, tries: 2 };
+/** Timeout of one DNS query in milliseconds, and the number of tries. Together shorter than the timeout of a pull. */
+const QUERY = { timeout: 1500, tries: 2 };
 
 /**
- * Resolves host names and refuses those that lead to a private network, a metadata service or this machine: a public name
- * may point there. The connection goes to the very addresses that were checked.
+ * Resolves host names and refuses those with an address in a private network, of a metadata service or of this machine: a
+ * public name may point there. The connection uses exactly the addresses that were checked.
  *
- * Name servers are asked without the system's resolver first: that one occupies a thread for each name, and Node has two
- * for all of them, the site's own among them. A partner's silent name server must not hold up pages. The system is asked
- * where the name servers know nothing: names of this machine and of the network around it.
- * @param allowLoopback lets names lead to this machine, for trying things out.
- * @param resolver asks the name servers.
+ * The name servers are queried directly first. The system's resolver blocks a thread for each name, and Node has two threads
+ * for all names, including the origin's. A name server that does not answer must not delay pages. The system's resolver is
+ * used for names that the name servers do not know: names of this machine and of its network.
+ * @param allowLoopback allow addresses of this machine, for tests and demonstrations
+ * @param resolver queries the name servers
  */
 export function publicLookup(
   allowLoopback: boolean,
-  resolver: Pick<Resolver, "resolve4" | "resolve6"> = new Resolver(QUESTION),
+  resolver: Pick<Resolver, "resolve4" | "resolve6"> = new Resolver(QUERY),
 ): LookupFunction {
   const isAllowed = ({ address }: LookupAddress) =>
     !isInternalHost(address) || (allowLoopback && isLoopbackHost(address));
@@ -52,14 +52,14 @@ export function publicLookup(
   };
 }
 
-/** A name that no name server is asked for. */
+/** Whether a name is resolved by the system only. */
 function isLocalName(hostname: string): boolean {
   return !hostname.includes(".") || isLoopbackHost(hostname);
 }
 
-/** What the name servers answer. */
+/** The result of the queries. */
 interface Found {
-  /** Those of IPv4 first: every network has that. */
+  /** IPv4 addresses first, since every network has IPv4. */
   addresses: LookupAddress[];
   /** No name server answered in time. */
   isSilent: boolean;

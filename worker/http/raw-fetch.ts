@@ -1,6 +1,6 @@
 /**
- * A fetch for proxies, over `node:http`, which Node, Bun and Deno all have. Unlike theirs it hands on the bytes as the
- * origin sent them, still compressed, and follows no redirect.
+ * A fetch for proxies over `node:http`, which Node, Bun and Deno have. Unlike their own fetch it does not decode bodies and
+ * does not follow redirects.
  * @module
  */
 import http from "node:http";
@@ -8,16 +8,16 @@ import https from "node:https";
 import type { LookupFunction } from "node:net";
 import { Readable } from "node:stream";
 import type { Fetch } from "../../runtime/platform.ts";
-import { MAX_HEADER_BYTES } from "./clocks.ts";
-import { isIdempotent } from "./request-head.ts";
+import { MAX_HEADER_BYTES } from "./proxy/clocks.ts";
+import { isIdempotent } from "./proxy/request-head.ts";
 
-/** Statuses whose responses have no body, whatever their headers say. */
+/** Statuses whose responses never have a body. */
 const BODILESS = new Set([204, 205, 304]);
 
 /**
- * Makes a fetch with connections of its own. It resolves when the response's head is there. Of the request's options
- * `method`, `headers`, `body` (a stream of bytes) and `signal` count; aborting ends the body too.
- * @param lookup resolves host names; by default as the system does.
+ * Creates a fetch with its own connections. It resolves with the head of the response. It supports the options `method`,
+ * `headers`, `body` (a stream of bytes) and `signal`; an abort ends the body, too.
+ * @param lookup resolves host names. Default: the system's resolver.
  */
 export function createRawFetch(lookup?: LookupFunction): Fetch {
   const schemes: Schemes = {
@@ -33,22 +33,22 @@ export function createRawFetch(lookup?: LookupFunction): Fetch {
     try {
       return await send();
     } catch (error) {
-      // The server closed an idle connection just as it was used again (RFC 9110, section 9.2.2).
+      // The server closed an idle connection while it was reused (RFC 9110, section 9.2.2).
       if (body === null && isIdempotent(method) && error instanceof StaleConnection) return send();
       throw error;
     }
   };
 }
 
-/** A fetch whose names are resolved as the system does. */
+/** A fetch with the system's resolver. */
 export const rawFetch = createRawFetch();
 
-/** How each scheme is spoken. */
+/** The client of each scheme. */
 type Schemes = Record<"http:" | "https:", { request: typeof http.request; agent: http.Agent }>;
 
 class StaleConnection extends Error {}
 
-/** A body whose first bytes are there: HTTP/1 has to know beforehand whether there will be any. */
+/** Waits for the first bytes of a body: HTTP/1 must know in advance whether there is a body. @returns `null` for an empty body */
 async function startOf(body: ReadableStream<Uint8Array> | null | undefined): Promise<Readable | null> {
   if (!body) return null;
   const chunks = body[Symbol.asyncIterator]();
@@ -80,7 +80,7 @@ function exchange(
   return new Promise((resolve, reject) => {
     signal?.throwIfAborted();
     const outgoing = request(url, { ...head, agent, maxHeaderSize: MAX_HEADER_BYTES });
-    // Not by the request's own option: Deno does not report an abort before the response.
+    // Not the request's own `signal` option: Deno does not report an abort before the response.
     const abort = () => {
       reject(signal!.reason);
       outgoing.destroy();

@@ -1,33 +1,33 @@
 /**
- * Whether this instance can do its work: what it needs can be read and written, and it is not about to end.
+ * Readiness of this instance: it can read and write its store and its limiter, and it is not about to stop.
  * @module
  */
 
 import { settlesWithin } from "../../runtime/lib/within.ts";
 import type { Clock, RateLimiter, Store } from "../../runtime/platform.ts";
 
-/** How long a part may take to answer before it counts as down, in milliseconds. */
+/** Timeout after which a part counts as down, in milliseconds. */
 const PATIENCE_MS = 2000;
-/** How long one instance's result is used again, in milliseconds: askers cost nothing, however many there are. */
+/** How long an instance reuses its last result, in milliseconds. */
 const RESULT_MS = 1000;
 /**
- * The same where an instance lives for one request and remembers nothing, in milliseconds: the entry that a probe writes
- * tells all instances when that was.
+ * How long a result is reused if an instance lives for one request only, in milliseconds. The instances share the time of the
+ * last probe by the entry that it wrote.
  */
 const SHARED_RESULT_MS = 10_000;
-/** How long the store keeps a probe's entry, in seconds. One key an instance, so that the store does not grow. */
+/** Lifetime of a probe's entry, in seconds. Each instance uses one key. */
 const PROBE_TTL_SECONDS = 60;
 
 /** The parts that are probed. */
 export type Part = "store" | "limiter";
 
-/** What a probe found. */
+/** The result of a probe. */
 export type ReadyState = { status: "ok" } | { status: "down"; down: Part[] } | { status: "draining" };
 
 export interface Readiness {
-  /** Reads and writes what the service needs; never rejects. Asked often, it answers from the last result. */
+  /** Probes the parts, or returns the last result if it is recent. Never rejects. */
   check(): Promise<ReadyState>;
-  /** From now on the instance is not ready. For the time between a signal to stop and the end. */
+  /** Makes the instance not ready, for the time between the signal to stop and the end. */
   drain(): void;
 }
 
@@ -35,13 +35,13 @@ export interface ReadinessOptions {
   store: Store;
   limiter: RateLimiter;
   clock: Clock;
-  /** The process lives on between requests, so that it may remember a result. */
+  /** Whether the process lives on between requests and can reuse a result. */
   livesBetweenRequests: boolean;
-  /** Makes a name that no other instance has; called at the first probe. */
+  /** Returns a name that is unique among instances. Called at the first probe. */
   nameInstance(): string;
 }
 
-/** Probes nothing before it is asked. */
+/** Creates the readiness of an instance. It probes nothing before the first check. */
 export function createReadiness(options: ReadinessOptions): Readiness {
   const { store, limiter, clock, livesBetweenRequests, nameInstance } = options;
   const rate = { limit: 1, windowMs: livesBetweenRequests ? RESULT_MS / 2 : SHARED_RESULT_MS };
@@ -62,7 +62,7 @@ export function createReadiness(options: ReadinessOptions): Readiness {
     if (!livesBetweenRequests && isRecent(Number((await store.get(key))?.value), SHARED_RESULT_MS)) return;
     await store.put(key, now, { ttlSeconds: PROBE_TTL_SECONDS });
     const read = await store.get(key);
-    // A replica that was a master a moment ago answers reads, and old ones.
+    // A former master that became a replica answers reads with old values.
     if (store.traits.readAfterWrite && livesBetweenRequests && read?.value !== now) {
       throw new Error("the store does not return what was written");
     }
@@ -70,7 +70,7 @@ export function createReadiness(options: ReadinessOptions): Readiness {
 
   const probes: Record<Part, () => Promise<unknown>> = {
     store: probeStore,
-    // Whether it admits does not matter: both answers take what is needed.
+    // Both results, admitted and refused, prove that the limiter works.
     limiter: async () => limiter.take(probeKey(), rate),
   };
 

@@ -8,12 +8,12 @@ import type { AddressInfo, Socket } from "node:net";
 import type { Duplex } from "node:stream";
 import type { Log } from "../../runtime/platform.ts";
 import { type Listen, type Served, type Server, urlOf } from "../hosts/server.ts";
-import { CLIENT_CLOCKS, MAX_HEADER_BYTES } from "./clocks.ts";
 import { fetchListener, TypedAsGiven } from "./fetch-listener.ts";
-import { Fields } from "./fields.ts";
-import { isEnding } from "./linger.ts";
-import { refuse, refuseOnSocket } from "./refuse.ts";
-import { type RequestHead, readHead } from "./request-head.ts";
+import { CLIENT_CLOCKS, MAX_HEADER_BYTES } from "./proxy/clocks.ts";
+import { Fields } from "./proxy/fields.ts";
+import { isEnding } from "./proxy/linger.ts";
+import { refuse, refuseOnSocket } from "./proxy/refuse.ts";
+import { type RequestHead, readHead } from "./proxy/request-head.ts";
 import { siteOf } from "./site-of.ts";
 import { acceptWebSockets, type WebSockets } from "./web-sockets.ts";
 

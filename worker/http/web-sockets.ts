@@ -5,7 +5,7 @@
 import type { IncomingMessage } from "node:http";
 import type { Socket } from "node:net";
 import { type WebSocket, WebSocketServer } from "ws";
-import { Fields } from "./fields.ts";
+import { Fields } from "./proxy/fields.ts";
 import type { SocketHooks, SocketPeer } from "./socket.ts";
 
 const MAX_MESSAGE_BYTES = 1024 ** 2;

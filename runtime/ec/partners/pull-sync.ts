@@ -1,120 +1,47 @@
 /**
- * Pull sync: asks partners for their ids of a visitor, after the response. This is a context for the sync engine and
- * the decision which partners are due; queues, timers and throttles are the engine's.
+ * Pull sync: asks partners for their ids of a visitor, after the response. It decides which partners are due and is the
+ * context of the sync engine, which has the queue, the timers and the limits of each domain.
  * @module
  */
 import type { HotPath } from "../../../wasm/hotpath.ts";
-import { boundedFetch } from "../../lib/bounded-fetch.ts";
-import { isObject, parseJson } from "../../lib/json.ts";
 import type { Clock, Fetch, LogFields, Metrics, Random, RateLimiter, TakeResult } from "../../platform.ts";
-import type { SyncContext } from "../../sync/context.ts";
-import { RateLimited, retryAfterMs } from "../../sync/rate-limited.ts";
-import { type DomainLimits, EXPIRY_MS } from "../../sync/schedule.ts";
-import { domainOf } from "../../sync/source.ts";
-import {
-  type GraphEntry,
-  generationOf,
-  isFarAhead,
-  isTombstone,
-  partnerIdIn,
-  toSeconds,
-} from "../graph/entry.ts";
+import { type DomainLimits, RateLimited, type Source, type SyncContext } from "../../sync/index.ts";
+import { generationOf, toSeconds } from "../graph/entry.ts";
 import type { Graph } from "../graph/graph.ts";
 import { ecHash, shortId } from "../id.ts";
 import { allowsEcCreation } from "../request/consent.ts";
 import type { EcContext } from "../request/context.ts";
 import { type Partner, pullUrlFault } from "./partner.ts";
+import { createPauses, PAUSE_MS, type Pauses } from "./pauses.ts";
+import { dueInMs, isDue } from "./pull-due.ts";
+import { createPullLimits } from "./pull-limits.ts";
+import { requestPull } from "./pull-request.ts";
+import { PullRuns, type Run } from "./pull-runs.ts";
 import type { Registry } from "./registry.ts";
-import { createRests, REST_MS } from "./rests.ts";
-import { isUid } from "./uid.ts";
 
-/** How long a partner may take, and how much it may say. */
-export const PULL_BOUNDS = { timeoutMs: 5000, maxBytes: 65_536 };
+/** The engine's timeouts for pulls, in milliseconds: a pull is one short request. */
+export const PULL_TIMEOUTS = { idleTimeoutMs: 5000, totalTimeoutMs: 5000, lookTimeoutMs: 5000 } as const;
 const HOUR_MS = 3_600_000;
 
 /** An id on its way from a partner into the graph. */
 export interface PulledId {
   partner: string;
   uid: string;
-  /** Of the partner that was asked. */
+  /** Generation of the partner that was asked. */
   generation?: number;
 }
 
-/**
- * Whether a partner is due: the graph has no id from it, or one that is at least `pullSyncTtlSeconds` old. Nobody is due
- * for a tombstone.
- */
-export function isDue(partner: Partner, entry: GraphEntry | null, nowSeconds: number): boolean {
-  if (!partner.pullSyncEnabled) return false;
-  if (entry === null) return true;
-  if (isTombstone(entry)) return false;
-  const known = partnerIdIn(entry, partner);
-  return known === undefined || !isFresh(known.synced, partner.pullSyncTtlSeconds, nowSeconds);
-}
-
-const isFresh = (synced: number, ttlSeconds: number, nowSeconds: number) =>
-  nowSeconds - synced < ttlSeconds && !isFarAhead(synced, nowSeconds);
-
-/** In how many milliseconds the first of some partners will be due that are not due now. */
-function dueInMs(partners: readonly Partner[], entry: GraphEntry | null, nowSeconds: number): number {
-  if (entry === null || isTombstone(entry)) return 0;
-  const inSeconds = partners.map((partner) => {
-    const known = partnerIdIn(entry, partner)?.synced ?? nowSeconds;
-    return known + partner.pullSyncTtlSeconds - nowSeconds;
-  });
-  return Math.min(...inSeconds) * 1000;
-}
-
-/** The URL to pull from: the partner's own, its query parameters kept, with the visitor's id, hash and address. */
-export function pullUrl(base: string, id: string, normalisedIp: string): string {
-  const url = new URL(base);
-  url.searchParams.set("ec_id", id);
-  url.searchParams.set("ec_hash", ecHash(id));
-  url.searchParams.set("ip", normalisedIp);
-  url.hash = "";
-  return url.href;
-}
-
-/**
- * What a partner's answer of status 200 says.
- * @returns its id for the visitor; `null`: it has none.
- * @throws {Error} if it says neither.
- */
-export function readAnswer(body: string): string | null {
-  const value = parseJson(body, "the partner's answer");
-  if (isObject(value) && (value.uid === null || isUid(value.uid))) return value.uid;
-  throw new Error('the partner\'s answer is neither {"uid": "…"} nor {"uid": null}');
-}
-
-/** How far the pull of one partner's id for one visitor has come. */
-type Progress =
-  /** Its part of the rate limit is being taken. */
-  | "claimed"
-  /** It may be asked. */
-  | "waiting"
-  | "asked";
-
-/** One visitor's pulls. */
-interface Run {
-  ip: string;
-  /** When it began, on the time of the windows. */
-  beganMs: number;
-  partners: Map<string, Progress>;
-  /** The partners that were due when last looked at, by the sources under which the engine knows them. */
-  due: Map<string, Partner>;
-}
-
-/** What pull sync is made of. */
+/** What {@link PullSync} needs. */
 export interface PullSyncParts {
   graph: Graph;
   registry: Pick<Registry, "isKnown" | "ready" | "get" | "pulling">;
   limiter: RateLimiter;
-  /** Remembers for whom nobody can be asked. */
+  /** Stores the pauses in rate-limit windows. */
   hotPath: Pick<HotPath, "take" | "peek" | "forget">;
   clock: Clock;
-  /** The time of the hot path's windows; by it runs expire, too. */
+  /** The time of the hot path's windows, in milliseconds; runs expire by it. */
   time(): number;
-  /** At most so many visitors' pulls are remembered; past it the oldest is forgotten. */
+  /** Maximum number of visitors whose pulls are remembered; beyond it the oldest is forgotten. */
   maxRuns: number;
   random: Random;
   fetch: Fetch;
@@ -126,67 +53,198 @@ export interface PullSyncParts {
   };
 }
 
-/** Pull sync, as the sync engine and the service see it. */
-export interface PullSync {
-  /** What the engine asks and does; identifiers are EC ids, items are partners. */
-  readonly context: SyncContext<string, PulledId>;
-  /** Whether anybody could have to be asked for the visitor of an organic request; decided without waiting. */
-  mayBegin(visit: EcContext): boolean;
-  /**
-   * Decides which partners the visitor of an organic request is due for, and takes their rate limits.
-   * @returns whether any partner may be asked now.
-   */
-  begin(visit: EcContext): Promise<boolean>;
-  /** Leaves an id to the engine, which asks by itself as soon as a domain has room: its next visits need not try. */
-  leaveToEngine(id: string): void;
-  /** Forgets what is still to be pulled for an id. */
-  end(id: string): void;
-  /** Forgets the pulls of an id that nobody is at. A rest that was found due goes on. */
-  forget(id: string): void;
-  /** How many visitors' pulls are remembered. */
-  size(): number;
-  /** What the partners of a domain agreed to bear; the least where several share it. */
-  limitsFor(domain: string): DomainLimits | undefined;
+/** Creates the pull sync of a service. */
+export function createPullSync(parts: PullSyncParts): PullSync {
+  return new PullSync(parts);
 }
 
-/** Puts pull sync together. */
-export function createPullSync(parts: PullSyncParts): PullSync {
-  const { graph, registry, limiter, hotPath, clock, time, maxRuns, random, allowInsecure, metrics, log } =
-    parts;
-  const runs = new Map<string, Run>();
-  const limits = limitsByDomain(registry.pulling);
-  const nowSeconds = () => toSeconds(clock.now());
-  const count = (partner: string, outcome: string) => metrics.count("pull_sync_total", { partner, outcome });
+/** Pull sync, as the sync engine and the service see it. */
+export class PullSync {
+  /** What the sync engine calls. Identifiers are EC ids, needs are the partners that are due. */
+  readonly context: SyncContext<Partner, PulledId>;
+  /** The limits of a domain that partners are pulled from. */
+  readonly limitsFor: (domain: string) => DomainLimits | undefined;
+  /** Returns the number of visitors whose pulls are remembered. */
+  readonly size = (): number => this.#runs.size;
+  readonly #parts: PullSyncParts;
+  readonly #runs: PullRuns;
+  readonly #pauses: Pauses;
 
-  // A change of a partner may make anybody due.
-  const rests = createRests(hotPath, { now: time }, registry.pulling);
-
-  /** The run of an id. Runs that the engine has given up by now are forgotten on the way. */
-  function runOf(id: string, ip: string): Run {
-    const beganMs = time();
-    for (const [old, run] of runs) {
-      if (beganMs - run.beganMs < EXPIRY_MS && runs.size < maxRuns) break;
-      runs.delete(old);
-    }
-    let run = runs.get(id);
-    if (run === undefined) {
-      run = { ip, beganMs, partners: new Map(), due: new Map() };
-      runs.set(id, run);
-    }
-    return run;
+  constructor(parts: PullSyncParts) {
+    const { hotPath, time, registry, maxRuns } = parts;
+    this.#parts = parts;
+    this.#runs = new PullRuns(time, maxRuns);
+    // A change of the partners may make one due for any visitor.
+    this.#pauses = createPauses(hotPath, { now: time }, registry.pulling);
+    this.limitsFor = createPullLimits(registry.pulling);
+    this.context = {
+      hasPending: async (id) => this.#runs.get(id) !== undefined,
+      neededItems: (id) => this.#duePartners(id),
+      sources: async (_id, partners) => this.#sources(partners),
+      fetch: async (id, { key }, partners, { signal }) => ({
+        items: await this.#pull(id, partners, key, signal),
+      }),
+      process: (id, pulled) => this.#store(id, pulled),
+    };
   }
 
-  function leave(id: string, run: Run, partner: string): void {
-    run.partners.delete(partner);
-    if (run.partners.size === 0 && runs.get(id) === run) runs.delete(id);
-    rests.end(id);
+  /** Whether a partner may be due for the visitor of an organic request; synchronous. */
+  mayBegin({ consent, activeId, client }: EcContext): boolean {
+    const { registry } = this.#parts;
+    return (
+      (!registry.isKnown() || registry.pulling().length > 0) &&
+      allowsEcCreation(consent) &&
+      activeId !== null &&
+      client.ip !== null &&
+      !this.#pauses.has(activeId)
+    );
   }
 
-  /** Takes one pull for each of these partners, out of what each allows for everybody behind the EC hash. */
-  async function takeEach(
+  /**
+   * Decides which partners are due for the visitor of an organic request, and takes their rate limits.
+   * @returns whether a partner may be asked now.
+   */
+  async begin({ consent, activeId: id, client, ecGenerated }: EcContext): Promise<boolean> {
+    const { registry, graph } = this.#parts;
+    // On a host where an instance lives for one request, the partners are still being read.
+    await registry.ready();
+    const partners = registry.pulling();
+    if (partners.length === 0 || !allowsEcCreation(consent) || id === null || client.ip === null)
+      return false;
+    const entry = await graph.getOrMark(id);
+    // An unknown id may be forged. One that may be adopted is in the graph by now.
+    if (entry === null && !ecGenerated) return false;
+    const nowSeconds = this.#nowSeconds();
+    const due = partners.filter((partner) => isDue(partner, entry, nowSeconds));
+    if (due.length === 0) {
+      this.#pauses.begin(id, dueInMs(partners, entry, nowSeconds));
+      return false;
+    }
+    const run = this.#runs.open(id, client.ip);
+    const added = due.filter((partner) => !run.partners.has(partner.id));
+    const againInMs = await this.#claim(run, added);
+    const progress = [...run.partners.values()];
+    if (progress.includes("waiting")) return true;
+    // All due partners have been asked, or may not be asked yet; a change of that ends the pause.
+    if (!progress.includes("claimed")) this.#pauses.begin(id, againInMs);
+    return false;
+  }
+
+  /** Leaves an id to the engine, which asks as soon as a domain has room: the visitor's next pages need not try. */
+  leaveToEngine(id: string): void {
+    this.#pauses.begin(id, PAUSE_MS);
+  }
+
+  /** Forgets the pulls of an id, and its pause. */
+  end(id: string): void {
+    this.#runs.forget(id);
+    this.#pauses.end(id);
+  }
+
+  /** Forgets the pulls of an id that is not being worked on. Its pause stays. */
+  forget(id: string): void {
+    this.#runs.forget(id);
+  }
+
+  /** The partners to ask now. Looks again: since the visit consent may be withdrawn, an id stored, a partner removed. */
+  async #duePartners(id: string): Promise<Partner[]> {
+    const { graph, registry } = this.#parts;
+    const run = this.#runs.get(id);
+    if (run === undefined) return [];
+    const entry = await graph.getOrMark(id);
+    const due: Partner[] = [];
+    for (const [name, progress] of [...run.partners]) {
+      if (progress !== "waiting") continue;
+      const partner = registry.get(name);
+      if (partner !== undefined && isDue(partner, entry, this.#nowSeconds())) due.push(partner);
+      else this.#leave(run, name);
+    }
+    return due;
+  }
+
+  /** One source for each partner, from a random start: where not all can be asked, not always the same are left out. */
+  #sources(partners: readonly Partner[]): Source[] {
+    const sources = partners.map(({ id, pullSyncUrl }) => ({ url: pullSyncUrl!, key: id }));
+    const chance = new Uint8Array(1);
+    this.#parts.random.fill(chance);
+    const start = chance[0]! % Math.max(1, sources.length);
+    return [...sources.slice(start), ...sources.slice(0, start)];
+  }
+
+  /** Asks one of the partners that were due. @returns its id for the visitor; nothing if it has none. */
+  async #pull(
     id: string,
     partners: readonly Partner[],
-  ): Promise<PromiseSettledResult<TakeResult>[]> {
+    key: string,
+    signal: AbortSignal,
+  ): Promise<PulledId[]> {
+    const { allowInsecure, log } = this.#parts;
+    const run = this.#runs.get(id);
+    const partner = partners.find((candidate) => candidate.id === key);
+    if (partner === undefined || run?.partners.get(key) !== "waiting") return [];
+    run.partners.set(key, "asked");
+    const fault = pullUrlFault(partner.pullSyncUrl!, partner.pullSyncAllowedDomains, allowInsecure);
+    let outcome = fault === null ? "failed" : "misconfigured";
+    try {
+      if (fault !== null) {
+        log.error("a partner's pull URL may not be called", { partner: key, expected: fault });
+        return [];
+      }
+      const uid = await requestPull({ partner, id, ip: run.ip, signal }, this.#parts);
+      outcome = uid === null ? "none" : "obtained";
+      if (uid !== null) return [{ partner: key, uid, ...generationOf(partner) }];
+      log.debug("a partner has no id for a visitor", { partner: key, ec: shortId(id) });
+      return [];
+    } catch (error) {
+      if (error instanceof RateLimited) outcome = "limited";
+      throw error;
+    } finally {
+      this.#count(key, outcome);
+      // However the pull ended, this run does not ask again.
+      this.#leave(run, key);
+    }
+  }
+
+  /** An entry that is gone by now was deleted, here or on another instance, and is not created again. */
+  async #store(id: string, pulled: readonly PulledId[]): Promise<void> {
+    const synced = this.#nowSeconds();
+    await this.#parts.graph.upsertKnown(
+      id,
+      pulled.map((given) => ({ ...given, synced })),
+    );
+  }
+
+  /**
+   * Takes the rate limits of partners that are due.
+   * @returns milliseconds until the first refused partner may be tried again.
+   * @throws what the limiter throws.
+   */
+  async #claim(run: Run, partners: readonly Partner[]): Promise<number> {
+    for (const { id: name } of partners) run.partners.set(name, "claimed");
+    let againInMs = PAUSE_MS;
+    const failures: unknown[] = [];
+    const results = partners.length === 0 ? [] : await this.#takeEach(run.id, partners);
+    results.forEach((result, i) => {
+      const name = partners[i]!.id;
+      if (result.status === "fulfilled" && result.value.admitted) {
+        run.partners.set(name, "waiting");
+        return;
+      }
+      this.#leave(run, name);
+      if (result.status === "rejected") {
+        failures.push(result.reason);
+      } else {
+        this.#count(name, "rate_limited");
+        againInMs = Math.min(againInMs, result.value.retryAfterMs);
+      }
+    });
+    if (failures.length > 0) throw failures.at(-1);
+    return againInMs;
+  }
+
+  /** Takes one pull for each of these partners, from what each allows for all visitors behind the EC hash. */
+  #takeEach(id: string, partners: readonly Partner[]): Promise<PromiseSettledResult<TakeResult>[]> {
+    const { limiter } = this.#parts;
     const hash = ecHash(id);
     const members = partners.map(({ id: name, pullSyncRateLimit: limit }) => ({
       name,
@@ -201,193 +259,17 @@ export function createPullSync(parts: PullSyncParts): PullSync {
     return Promise.allSettled<TakeResult>(taken);
   }
 
-  /**
-   * Takes the rate limits of partners that are due.
-   * @returns in how many milliseconds the first may be tried again that was refused.
-   * @throws what the limiter throws.
-   */
-  async function claim(id: string, run: Run, partners: readonly Partner[]): Promise<number> {
-    for (const { id: name } of partners) run.partners.set(name, "claimed");
-    let againInMs = REST_MS;
-    let failure: { error: unknown } | null = null;
-    const results = partners.length === 0 ? [] : await takeEach(id, partners);
-    results.forEach((result, i) => {
-      const name = partners[i]!.id;
-      if (result.status === "fulfilled" && result.value.admitted) {
-        run.partners.set(name, "waiting");
-        return;
-      }
-      leave(id, run, name);
-      if (result.status === "rejected") {
-        failure = { error: result.reason };
-      } else {
-        count(name, "rate_limited");
-        againInMs = Math.min(againInMs, result.value.retryAfterMs);
-      }
-    });
-    if (failure !== null) throw (failure as { error: unknown }).error;
-    return againInMs;
+  /** A partner is done for this run. A change of what is under way ends the pause. */
+  #leave(run: Run, partner: string): void {
+    this.#runs.leave(run, partner);
+    this.#pauses.end(run.id);
   }
 
-  /** Asks one partner. @returns its id for the visitor, `null` if it has none. @throws whatever else it answers. */
-  async function ask(partner: Partner, id: string, ip: string, signal: AbortSignal): Promise<string | null> {
-    const headers = { authorization: `Bearer ${partner.pullToken}`, accept: "application/json" };
-    const url = pullUrl(partner.pullSyncUrl!, id, ip);
-    const response = await boundedFetch(url, { headers, signal }, PULL_BOUNDS, parts);
-    if (response.status === 200) return readAnswer(await response.text());
-    response.body?.cancel().catch(() => {});
-    if (response.status === 404) return null;
-    if (response.status === 429) {
-      throw new RateLimited(retryAfterMs(response.headers.get("retry-after"), clock.now()));
-    }
-    throw new Error(`the partner answered with status ${response.status}`);
+  #nowSeconds(): number {
+    return toSeconds(this.#parts.clock.now());
   }
 
-  async function pull(
-    partner: Partner,
-    id: string,
-    ip: string,
-    signal: AbortSignal,
-  ): Promise<readonly PulledId[]> {
-    const fault = pullUrlFault(partner.pullSyncUrl!, partner.pullSyncAllowedDomains, allowInsecure);
-    if (fault !== null) {
-      count(partner.id, "misconfigured");
-      log.error("a partner's pull URL may not be called", { partner: partner.id, expected: fault });
-      return [];
-    }
-    try {
-      const uid = await ask(partner, id, ip, signal);
-      count(partner.id, uid === null ? "none" : "obtained");
-      if (uid !== null) return [{ partner: partner.id, uid, ...generationOf(partner) }];
-      log.debug("a partner has no id for a visitor", { partner: partner.id, ec: shortId(id) });
-      return [];
-    } catch (error) {
-      count(partner.id, error instanceof RateLimited ? "limited" : "failed");
-      throw error;
-    }
+  #count(partner: string, outcome: string): void {
+    this.#parts.metrics.count("pull_sync_total", { partner, outcome });
   }
-
-  return {
-    context: {
-      hasPending: async (id) => runs.has(id),
-
-      /** Looks again: consent may be withdrawn by now, an id may have come another way, a partner may be gone. */
-      async neededItems(id) {
-        const run = runs.get(id);
-        if (run === undefined) return [];
-        const entry = await graph.getOrMark(id);
-        run.due = new Map();
-        for (const [name, progress] of [...run.partners]) {
-          if (progress !== "waiting") continue;
-          const partner = registry.get(name);
-          if (partner !== undefined && isDue(partner, entry, nowSeconds())) {
-            run.due.set(sourceOf(partner), partner);
-          } else {
-            leave(id, run, name);
-          }
-        }
-        return [...run.due.values()].map((partner) => partner.id);
-      },
-
-      /** From a changing start, so that where not all can be asked it is not always the same ones that are left out. */
-      async sources(id) {
-        const sources = [...(runs.get(id)?.due.keys() ?? [])];
-        const chance = new Uint8Array(1);
-        random.fill(chance);
-        const start = chance[0]! % Math.max(1, sources.length);
-        return [...sources.slice(start), ...sources.slice(0, start)];
-      },
-
-      async fetch(id, source, _items, signal) {
-        const run = runs.get(id);
-        const partner = run?.due.get(source);
-        if (run === undefined || partner === undefined) return [];
-        run.partners.set(partner.id, "asked");
-        try {
-          return await pull(partner, id, run.ip, signal);
-        } finally {
-          // However that ended, this run does not ask again.
-          leave(id, run, partner.id);
-        }
-      },
-
-      async process(id, pulled) {
-        const synced = nowSeconds();
-        // An entry that is gone by now was deleted, here or on another instance, and stays so.
-        await graph.upsertKnown(
-          id,
-          pulled.map((given) => ({ ...given, synced })),
-        );
-      },
-    },
-
-    mayBegin: ({ consent, activeId, client }) =>
-      (!registry.isKnown() || registry.pulling().length > 0) &&
-      allowsEcCreation(consent) &&
-      activeId !== null &&
-      client.ip !== null &&
-      !rests.has(activeId),
-
-    async begin({ consent, activeId: id, client, ecGenerated }) {
-      // Where an instance lives for one request, the partners are still being read.
-      await registry.ready();
-      const partners = registry.pulling();
-      if (partners.length === 0 || !allowsEcCreation(consent) || id === null || client.ip === null)
-        return false;
-      const entry = await graph.getOrMark(id);
-      // An unknown id may be forged. One that may be adopted is in the graph by now.
-      if (entry === null && !ecGenerated) return false;
-      const due = partners.filter((partner) => isDue(partner, entry, nowSeconds()));
-      if (due.length === 0) {
-        rests.begin(id, dueInMs(partners, entry, nowSeconds()));
-        return false;
-      }
-      const run = runOf(id, client.ip);
-      const anew = due.filter(({ id: name }) => !run.partners.has(name));
-      const againInMs = await claim(id, run, anew);
-      const progress = [...run.partners.values()];
-      if (progress.includes("waiting")) return true;
-      // All that are due have been asked, or may not be asked yet; what changes that ends the rest.
-      if (!progress.includes("claimed")) rests.begin(id, againInMs);
-      return false;
-    },
-
-    leaveToEngine: (id) => rests.begin(id, REST_MS),
-    end(id) {
-      runs.delete(id);
-      rests.end(id);
-    },
-    forget: (id) => void runs.delete(id),
-    size: () => runs.size,
-    limitsFor: (domain) => limits().get(domain),
-  };
-}
-
-/** A partner's pull URL, told apart from another partner's same one. The fragment stays here. */
-function sourceOf(partner: Partner): string {
-  const url = new URL(partner.pullSyncUrl!);
-  url.hash = partner.id;
-  return url.href;
-}
-
-/** The limits of every domain that is pulled from; worked out again only when a partner changes. */
-function limitsByDomain(pulling: () => readonly Partner[]) {
-  let of: readonly Partner[] | undefined;
-  let byDomain = new Map<string, DomainLimits>();
-  return () => {
-    const partners = pulling();
-    if (partners === of) return byDomain;
-    of = partners;
-    byDomain = new Map();
-    for (const { pullSyncUrl, maxConcurrent, maxPerMinute } of partners) {
-      const domain = domainOf(pullSyncUrl!);
-      if (domain === null) continue;
-      const least = byDomain.get(domain);
-      byDomain.set(domain, {
-        maxConcurrent: Math.min(maxConcurrent, least?.maxConcurrent ?? maxConcurrent),
-        maxPerMinute: Math.min(maxPerMinute, least?.maxPerMinute ?? maxPerMinute),
-      });
-    }
-    return byDomain;
-  };
 }

@@ -4,14 +4,14 @@ import type { Clock, RateLimiter } from "../../../runtime/platform.ts";
 import { createHotPath, type HotPath } from "../../../wasm/hotpath.ts";
 import { inlineKernels } from "../../../wasm/inline.ts";
 
-/** One take that a domain's window admitted. */
+/** One admitted take. */
 export interface Take {
   domain: string;
   /** Milliseconds. */
   at: number;
 }
 
-/** The hot path's windows, with an account of what they let pass. */
+/** A limiter on the hot path's windows that records its takes. */
 export interface Account {
   hotPath: HotPath;
   limiter: RateLimiter;
@@ -19,8 +19,8 @@ export interface Account {
 }
 
 /**
- * Sets up the windows. They and the account of them share one reading of the clock for each take: a millisecond between
- * the two would count falsely.
+ * Creates the limiter. The windows and the record use one reading of the clock for each take: a difference of a millisecond
+ * would falsify the counts.
  */
 export function keepAccount(clock: Clock): Account {
   const hotPath = createHotPath(inlineKernels(), {
@@ -41,7 +41,7 @@ export function keepAccount(clock: Clock): Account {
   return { hotPath, limiter, takes };
 }
 
-/** The most takes of one domain in any 60 seconds. */
+/** The highest number of takes of one domain in any 60 seconds. */
 export function mostInAMinute(takes: readonly Take[], domain: string): number {
   const times = takes.filter((take) => take.domain === domain).map(({ at }) => at);
   let most = 0;

@@ -1,21 +1,18 @@
 /**
- * The sync engine at work against twenty servers on loopback, drawn as it happens.
+ * The sync engine with twenty servers on loopback, drawn while it runs.
  *
  *   npm run demo:sync [-- --seconds 90 --identifiers 300]
  *
- * Ends when everything is complete or the time is over, and then says what each server saw. Ctrl-C ends it early.
+ * Ends when everything is complete or the time is over, then prints what each server saw. Ctrl-C ends it early.
  * @module
  */
-import { createMetrics } from "../../../runtime/observe/metrics.ts";
 import type { Clock } from "../../../runtime/platform.ts";
-import { SyncEngine } from "../../../runtime/sync/engine.ts";
-import { DEFAULT_LIMITS, WINDOW_MS } from "../../../runtime/sync/schedule.ts";
+import { DEFAULT_LIMITS, SyncEngine, WINDOW_MS } from "../../../runtime/sync/index.ts";
 import { readToolOptions } from "../../support/tool-options.ts";
-import { quiet } from "../sync-quiet.ts";
 import { keepAccount, mostInAMinute } from "./account.ts";
 import { KINDS, startServer } from "./servers.ts";
 import { createDemand } from "./service.ts";
-import { draw, type Picture, sayPlainly } from "./view.ts";
+import { draw, type Picture, plainLine } from "./view.ts";
 
 const { values } = readToolOptions({
   name: "demo:sync",
@@ -48,16 +45,14 @@ const engine = new SyncEngine({
   context: demand.context,
   clock,
   limiter,
-  log: quiet,
-  metrics: createMetrics(),
-  fetchTimeoutMs: 4_000,
+  idleTimeoutMs: 4_000,
 });
 const begun = clock.now();
 let arrived = 0;
 
 function arrive(): void {
   const identifier = `identifier-${arrived}`;
-  // Some servers are more popular than others: those have their windows closed.
+  // Some servers are more popular than others: their windows are full.
   const urls = [0, 1, 2, 3].map(() => popular[Math.floor(Math.random() ** 2 * popular.length)]!.url);
   demand.add(
     identifier,
@@ -94,7 +89,7 @@ function picture(): Picture {
 const onTerminal = process.stdout.isTTY === true;
 const show = () => {
   const now = picture();
-  if (!onTerminal) return void console.log(sayPlainly(now));
+  if (!onTerminal) return void console.log(plainLine(now));
   process.stdout.write(
     `\u001b[H${draw(now)
       .map((line) => `${line}\u001b[K\n`)
@@ -115,7 +110,7 @@ await new Promise<void>((resolve) => {
     clearInterval(checking);
     resolve();
   };
-  // Left in place: whoever runs this may pass on a signal that the terminal sent already.
+  // Kept: a parent process may send a signal that the terminal sent already.
   process.on("SIGINT", end).on("SIGTERM", end);
 });
 clearInterval(arrivals);
@@ -125,7 +120,7 @@ if (onTerminal) process.stdout.write("\u001b[?25h");
 const { identifiers } = await engine.stop(5_000);
 await Promise.all(servers.map((server) => server.close()));
 
-console.log(`\n${identifiers.length} identifiers were handed back by stop(). What the servers saw:\n`);
+console.log(`\n${identifiers.length} identifiers were returned by stop(). What the servers saw:\n`);
 console.log("server           kind      requests   most at once   most in 60 s   429s   too early");
 for (const { kind, domain, requests, limited, tooEarly } of servers) {
   const cells = [

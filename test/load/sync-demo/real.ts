@@ -1,12 +1,10 @@
 /**
- * The engine against twenty servers on loopback, until there is nothing it may do any more: every domain that somebody waits
- * for is closed. Writes what was counted as one line of JSON. Runs on Node, Deno and Bun.
+ * The engine with twenty servers on loopback, until every domain with a queue is closed. Prints the counts as one line of
+ * JSON. Runs on Node, Deno and Bun.
  * @module
  */
-import { createMetrics } from "../../../runtime/observe/metrics.ts";
 import type { Clock } from "../../../runtime/platform.ts";
-import { SyncEngine } from "../../../runtime/sync/engine.ts";
-import { quiet } from "../sync-quiet.ts";
+import { SyncEngine, type SyncEvent } from "../../../runtime/sync/index.ts";
 import { keepAccount, mostInAMinute } from "./account.ts";
 import { KINDS, type Kind, startServer } from "./servers.ts";
 import { createDemand } from "./service.ts";
@@ -19,9 +17,9 @@ export interface Count {
   mostAtOnce: number;
   mostInAMinute: number;
   limited: number;
-  /** How often the engine put it to rest. */
+  /** Number of rests. */
   rests: number;
-  /** Starts while it rested. */
+  /** Number of starts during a rest. */
   disturbed: number;
 }
 
@@ -36,7 +34,7 @@ export interface Result {
 
 const LIMITS = { maxConcurrent: 3, maxPerMinute: 10 };
 const IDENTIFIERS = 80;
-/** It comes to rest in a few seconds. If it does not, that is told by the counts. */
+/** All domains are closed after a few seconds. If not, the counts show it. */
 const PATIENCE_MS = 45_000;
 
 const clock: Clock = {
@@ -53,22 +51,19 @@ const servers = await Promise.all(
 const { limiter, takes } = keepAccount(clock);
 const resting = new Map<string, { times: number; until: number }>();
 const disturbed = new Map<string, number>();
-const log = {
-  ...quiet,
-  warn(message: string, fields: Record<string, unknown> = {}) {
-    if (message !== "a domain rests") return;
-    const { domain, restMs } = fields as { domain: string; restMs: number };
-    const { times, until } = resting.get(domain) ?? { times: 0, until: 0 };
-    resting.set(domain, { times: times + 1, until: Math.max(until, clock.now() + restMs) });
-  },
-};
+function onEvent(event: SyncEvent): void {
+  if (event.kind !== "domain-rested") return;
+  const { domain, restMs } = event;
+  const { times, until } = resting.get(domain) ?? { times: 0, until: 0 };
+  resting.set(domain, { times: times + 1, until: Math.max(until, clock.now() + restMs) });
+}
 const demand = createDemand();
 const { fetch } = demand.context;
 const context = {
   ...demand.context,
   fetch: (...args: Parameters<typeof fetch>) => {
-    const domain = new URL(args[1]).host;
-    // A millisecond less: the engine looked at the clock before this did.
+    const domain = new URL(args[1].url).host;
+    // One millisecond less: the engine read the clock earlier.
     const isDisturbed = clock.now() < (resting.get(domain)?.until ?? 0) - 1;
     if (isDisturbed) disturbed.set(domain, (disturbed.get(domain) ?? 0) + 1);
     return fetch(...args);
@@ -79,10 +74,9 @@ const engine = new SyncEngine({
   clock,
   limiter,
   limits: LIMITS,
-  log,
-  metrics: createMetrics(),
-  // Longer than a busy machine stalls: none but the hanging are to be late.
-  fetchTimeoutMs: 2_500,
+  onEvent,
+  // Longer than a busy machine stalls: only the hanging servers are too late.
+  idleTimeoutMs: 2_500,
 });
 
 engine.start();

@@ -1,16 +1,16 @@
 /**
- * Twenty HTTP servers on loopback, some of them difficult. Each counts what it is asked. Plain `node:http`, which Node, Deno
- * and Bun all have.
+ * Twenty HTTP servers on loopback, some of them difficult. Each counts its requests. Uses `node:http`, which Node, Deno and
+ * Bun have.
  * @module
  */
 import { once } from "node:events";
 import { createServer, type Server, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
 
-/** How a server treats those who ask. */
+/** How a server behaves. */
 export type Kind = "quick" | "slow" | "failing" | "hanging" | "limiting";
 
-/** So many of each. */
+/** The kind of each server. */
 export const KINDS: readonly Kind[] = [
   ...Array<Kind>(8).fill("quick"),
   ...Array<Kind>(4).fill("slow"),
@@ -19,7 +19,7 @@ export const KINDS: readonly Kind[] = [
   ...Array<Kind>(3).fill("limiting"),
 ];
 
-/** One server, and what it saw. */
+/** One server and its counts. */
 export interface Counting {
   kind: Kind;
   /** Host and port. */
@@ -28,9 +28,9 @@ export interface Counting {
   requests: number;
   atOnce: number;
   mostAtOnce: number;
-  /** Requests that came although it had said "not before …"; those that were under way at that moment could not know. */
+  /** Requests before the time of its `Retry-After`, including those under way when it was sent. */
   tooEarly: number;
-  /** Times at which it answered 429. */
+  /** Number of answers with status 429. */
   limited: number;
   close(): Promise<void>;
 }
@@ -38,14 +38,13 @@ export interface Counting {
 /** How difficult the difficult ones are. */
 export interface Difficulty {
   slowMs: number;
-  /** A limiting server answers every so-manieth request with 429. */
+  /** A limiting server answers every `limitEvery`-th request with 429. */
   limitEvery: number;
   retryAfterSeconds: number;
 }
 
 /**
- * Starts one server. It has every item that it is asked for, if it answers at all: `GET /?items=a,b` gives `["a","b"]`.
- * Nothing that it does outlives `close`.
+ * Starts one server. It has every item: `GET /?items=a,b` returns `["a","b"]`. `close` ends all its timers.
  */
 export async function startServer(kind: Kind, difficulty: Difficulty): Promise<Counting> {
   let notBefore = 0;

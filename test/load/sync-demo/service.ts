@@ -1,17 +1,15 @@
 /**
- * A service on the engine that knows nothing but numbers: each identifier needs a few items, each of which any of its servers
- * has.
+ * A small service on the engine: each identifier needs a few items, and each of its servers has all of them.
  * @module
  */
-import type { SyncContext } from "../../../runtime/sync/context.ts";
-import { RateLimited, retryAfterMs } from "../../../runtime/sync/rate-limited.ts";
+import { RateLimited, retryAfterMs, type SyncContext } from "../../../runtime/sync/index.ts";
 
-/** What the service keeps account of. */
+/** The service, and what it counts. */
 export interface Demand {
   readonly context: SyncContext<string>;
   /** Adds an identifier that needs these items and may ask these URLs. */
   add(identifier: string, items: readonly string[], urls: readonly string[]): void;
-  /** Fetches begun, by domain. */
+  /** Number of fetches started, by domain. */
   readonly starts: Map<string, number>;
   readonly inFlight: Map<string, number>;
   readonly mostInFlight: Map<string, number>;
@@ -32,22 +30,22 @@ export function createDemand(): Demand {
     context: {
       hasPending: async (identifier) => needs.has(identifier),
       neededItems: async (identifier) => [...(needs.get(identifier)?.items ?? [])],
-      sources: async (identifier) => needs.get(identifier)?.urls ?? [],
-      async fetch(_identifier, source, items, signal) {
-        const domain = new URL(source).host;
+      sources: async (identifier) => (needs.get(identifier)?.urls ?? []).map((url) => ({ url, key: url })),
+      async fetch(_identifier, { url }, items, { signal }) {
+        const domain = new URL(url).host;
         demand.starts.set(domain, (demand.starts.get(domain) ?? 0) + 1);
         const inFlight = (demand.inFlight.get(domain) ?? 0) + 1;
         demand.inFlight.set(domain, inFlight);
         demand.mostInFlight.set(domain, Math.max(inFlight, demand.mostInFlight.get(domain) ?? 0));
         try {
-          // One item at a time, so that an identifier has something to ask several servers for.
-          const response = await fetch(`${source}?items=${items[0]}`, { signal });
+          // One item at a time, so that an identifier asks several servers.
+          const response = await fetch(`${url}?items=${items[0]}`, { signal });
           const text = await response.text();
           if (response.status === 429) {
             throw new RateLimited(retryAfterMs(response.headers.get("retry-after"), Date.now()));
           }
           if (!response.ok) throw new Error(`status ${response.status}`);
-          return JSON.parse(text) as string[];
+          return { items: JSON.parse(text) as string[] };
         } finally {
           demand.inFlight.set(domain, demand.inFlight.get(domain)! - 1);
         }

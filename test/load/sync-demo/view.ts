@@ -1,17 +1,17 @@
 /**
- * The demonstration's picture, as lines of text. Decides nothing and reads no clock.
+ * Draws the demonstration as lines of text. A pure function of the state.
  * @module
  */
-import type { DomainView } from "../../../runtime/sync/engine.ts";
+import type { DomainView } from "../../../runtime/sync/index.ts";
 import type { Kind } from "./servers.ts";
 
 /** One server in the picture. */
 export interface ServerState {
   kind: Kind;
   domain: string;
-  /** What the engine says; `null` while it has nothing to do with the server. */
+  /** The engine's view; `null` while the engine does not know the server. */
   view: DomainView | null;
-  /** Starts that count in the window now. */
+  /** Number of starts in the window now. */
   inWindow: number;
   requests: number;
 }
@@ -84,8 +84,8 @@ function state(view: DomainView | null): string {
   return view.failures > 0 ? red(`${view.failures} failed`) : "";
 }
 
-/** The picture as one plain line, for where there is no terminal. */
-export function sayPlainly({ seconds, arrived, queued, released, servers }: Picture): string {
+/** The picture as one plain line, for an output that is no terminal. */
+export function plainLine({ seconds, arrived, queued, released, servers }: Picture): string {
   const views = servers.flatMap(({ view }) => (view === null ? [] : [view]));
   const count = (holds: (view: DomainView) => boolean) => views.filter(holds).length;
   const inFlight = views.reduce((sum, view) => sum + view.inFlight, 0);

@@ -1,6 +1,6 @@
-/** The service's API, asked with the admin token. The token is in this module's memory and nowhere else. */
+/** Requests to the service's API with the admin token. Only this module holds the token, in memory. */
 
-/** What the service said no with. */
+/** A refusal of the service, or no answer (`status` 0). */
 export class Refusal extends Error {
   readonly status: number;
   readonly faults: readonly { field: string; reason: string }[];
@@ -12,26 +12,27 @@ export class Refusal extends Error {
   }
 }
 
-/** How long an answer may take. */
+/** Timeout of a request, in milliseconds. */
 const TIMEOUT_MS = 8000;
 
 let token: string | null = null;
 let onExpired: (message: string) => void = () => {};
 
-/** What happens when the token is refused. */
+/** Sets the callback for a token that the service refuses. */
 export function whenExpired(act: (message: string) => void): void {
   onExpired = act;
 }
 
-/** The token to ask with from now on; `null` forgets it. */
+/** Sets the token of later requests; `null` removes it. */
 export function setToken(given: string | null): void {
   token = given;
 }
 
 /**
- * Asks the service.
- * @returns what the JSON of the answer holds; `null` if there is none
- * @throws {Refusal} if the service refuses, or does not answer
+ * Sends a request.
+ * @param path may be relative to the page
+ * @returns the JSON of the answer; `null` if there is none
+ * @throws {Refusal} if the service refuses or does not answer
  */
 export async function ask(method: string, path: string, body?: unknown): Promise<unknown> {
   const asked = token;
@@ -43,7 +44,7 @@ export async function ask(method: string, path: string, body?: unknown): Promise
       ...(body === undefined ? {} : { "content-type": "application/json" }),
     },
     ...(body === undefined ? {} : { body: JSON.stringify(body) }),
-    // The operator is no visitor: not even this browser's own Edge Cookie goes along.
+    // Without cookies: the operator is not a visitor.
     credentials: "omit",
     cache: "no-store",
     redirect: "error",
@@ -58,7 +59,7 @@ export async function ask(method: string, path: string, body?: unknown): Promise
   throw new Refusal(response.status, message, answer?.faults);
 }
 
-/** What an error says, as a sentence. */
+/** The message of an error as a sentence. */
 export function sentence(error: unknown): string {
   const text = error instanceof Error ? error.message : String(error);
   return `${text.charAt(0).toUpperCase()}${text.slice(1)}${/[.!?…]$/.test(text) ? "" : "."}`;

@@ -1,4 +1,4 @@
-/** Charts as SVG. Each has a text that says what it shows, and the figures as a table for whoever wants them. */
+/** Charts as SVG. Each has a description for screen readers, and a table with the same figures. */
 import { el, find, setText, svg } from "./dom.ts";
 import { lastOf, type Point, SPAN_MS, summaryOf } from "./history.ts";
 import { formatNumber, formatSeconds, formatShort, ticksTo } from "./numbers.ts";
@@ -6,7 +6,7 @@ import { formatNumber, formatSeconds, formatShort, ticksTo } from "./numbers.ts"
 const HEIGHT = 190;
 const MARGIN = { top: 10, right: 14, bottom: 26, left: 46 };
 const MINUTE_MS = 60_000;
-/** What a label below an axis takes, with some air. */
+/** Width of a label below an axis, with its margin. */
 const LABEL_WIDTH = 60;
 
 /** One line. `look` names its colour and dashes in the style. */
@@ -16,12 +16,12 @@ export interface Line {
   points: readonly Point[];
 }
 
-/** Where a chart is drawn: a figure with a heading, a place for the drawing, a key, and a table. */
+/** The drawing area of a figure. */
 interface Canvas {
   width: number;
   plotWidth: number;
   plotHeight: number;
-  /** Puts a drawing in the place of the one before. */
+  /** Replaces the drawing. */
   show(drawing: SVGElement[], label: string): void;
 }
 
@@ -65,7 +65,7 @@ function timeAxis({ plotWidth, plotHeight }: Canvas): SVGElement[] {
   return labels;
 }
 
-/** A path through the points, broken where nothing is known. */
+/** A path through the points, interrupted where the value is unknown. */
 function pathOf(points: readonly Point[], x: (atMs: number) => number, y: (value: number) => number): string {
   let path = "";
   let isOpen = false;
@@ -76,12 +76,12 @@ function pathOf(points: readonly Point[], x: (atMs: number) => number, y: (value
   return path;
 }
 
-/** What the lines say, in words. */
-function tell(lines: readonly Line[], unit: string): string {
+/** Describes the lines for screen readers. */
+function describe(lines: readonly Line[], unit: string): string {
   return lines
     .map(({ name, points }) => {
       const summary = summaryOf(points);
-      if (summary === null) return `${name}: nothing yet`;
+      if (summary === null) return `${name}: no value yet`;
       const [now, mean, max] = [lastOf(points) ?? 0, summary.mean, summary.max].map(formatNumber);
       return `${name}: now ${now}, on average ${mean}, at most ${max} ${unit}`;
     })
@@ -102,7 +102,7 @@ export function drawLines(figure: HTMLElement, lines: readonly Line[], unit: str
   const drawn = lines.map(({ look, points }) =>
     svg("path", { class: `line ${look}`, d: pathOf(points, x, y) }),
   );
-  const label = `The last five minutes. ${tell(lines, unit)}.`;
+  const label = `The last five minutes. ${describe(lines, unit)}.`;
   canvas.show([...valueAxis(ticks, canvas), ...timeAxis(canvas), ...drawn], label);
   drawKey(
     figure,
@@ -111,7 +111,7 @@ export function drawLines(figure: HTMLElement, lines: readonly Line[], unit: str
   drawMinutes(figure, lines, nowMs);
 }
 
-/** The key: which line is which, and where it stands now. */
+/** Draws the key: the name and the current value of each line. */
 function drawKey(
   figure: HTMLElement,
   entries: readonly { name: string; look: string; value: number | null }[],
@@ -127,7 +127,7 @@ function drawKey(
   });
 }
 
-/** A piece of the line that it stands for. */
+/** A sample of a line for the key. */
 function swatch(look: string): SVGElement {
   const line = svg("path", { class: `line ${look}`, d: "M0 6H22" });
   return svg(
@@ -137,7 +137,7 @@ function swatch(look: string): SVGElement {
   );
 }
 
-/** The figures of each minute; only while somebody looks at them. */
+/** Draws the table of figures by minute, only while it is open. */
 function drawMinutes(figure: HTMLElement, lines: readonly Line[], nowMs: number): void {
   const details = find<HTMLDetailsElement>("details", figure);
   if (!details.open) return;
@@ -162,7 +162,7 @@ export interface Part {
   value: number;
 }
 
-/** A bar of parts, as long as their sum is of `whole`. What it says has to stand beside it in words. */
+/** A stacked bar. Its length is the share of the parts in `whole`. The caller shows the same figures as text. */
 export function stackedBar(parts: readonly Part[], whole: number): SVGElement {
   let at = 0;
   const drawn = parts
@@ -176,7 +176,7 @@ export function stackedBar(parts: readonly Part[], whole: number): SVGElement {
   return svg("svg", { class: "stack", "aria-hidden": "true" }, ...drawn);
 }
 
-/** Bars of a histogram, side by side, each stacked of the same looks. */
+/** One layer of a histogram: its counts by bucket. */
 export interface Stack {
   name: string;
   look: string;
@@ -185,7 +185,7 @@ export interface Stack {
 
 /**
  * Draws a distribution of times.
- * @param bounds of the buckets in seconds; the last bucket has none
+ * @param bounds upper bounds of the buckets, in seconds; the last bucket has none
  */
 export function drawDistribution(
   figure: HTMLElement,

@@ -1,8 +1,8 @@
-/** Elements, made without ever turning text into markup. */
+/** Creates elements. Text never becomes markup. */
 
-/** What goes into an element; `null` is left out. */
+/** A child of an element; `null` is skipped. */
 export type Child = Node | string | null;
-/** Attributes by name; `true` is the bare attribute, `false` and `null` leave it out. */
+/** Attributes by name. `true` sets an attribute without a value; `false` and `null` skip it. */
 export type Attributes = Record<string, string | number | boolean | null>;
 
 function fill<E extends Element>(element: E, attributes: Attributes, children: readonly Child[]): E {
@@ -13,7 +13,7 @@ function fill<E extends Element>(element: E, attributes: Attributes, children: r
   return element;
 }
 
-/** An HTML element. */
+/** Creates an HTML element. */
 export function el<Tag extends keyof HTMLElementTagNameMap>(
   tag: Tag,
   attributes: Attributes = {},
@@ -22,7 +22,7 @@ export function el<Tag extends keyof HTMLElementTagNameMap>(
   return fill(document.createElement(tag), attributes, children);
 }
 
-/** An SVG element. */
+/** Creates an SVG element. */
 export function svg(tag: string, attributes: Attributes = {}, ...children: Child[]): SVGElement {
   return fill(
     document.createElementNS("http://www.w3.org/2000/svg", tag) as SVGElement,
@@ -31,7 +31,7 @@ export function svg(tag: string, attributes: Attributes = {}, ...children: Child
   );
 }
 
-/** The element that the page is known to have. */
+/** Finds an element. @throws {Error} if there is none */
 export function find<E extends HTMLElement = HTMLElement>(
   selector: string,
   within: ParentNode = document,
@@ -41,14 +41,14 @@ export function find<E extends HTMLElement = HTMLElement>(
   return element;
 }
 
-/** A button that does something. */
+/** Creates a button. */
 export function button(label: string, attributes: Attributes, act: () => void): HTMLButtonElement {
   const element = el("button", { type: "button", ...attributes }, label);
   element.addEventListener("click", act);
   return element;
 }
 
-/** Replaces a text, unless it is there already: somebody may have marked it, or be having it read out. */
+/** Sets a text only if it differs, so that a selection and a screen reader are not interrupted. */
 export function setText(element: Element, text: string): void {
   if (element.textContent !== text) element.textContent = text;
 }
@@ -64,7 +64,7 @@ const UNITS: [Intl.RelativeTimeFormatUnit, number][] = [
   ["second", 1],
 ];
 
-/** A moment as date and time, and how long ago that is. */
+/** Shows a time and its age. @param seconds since the Unix epoch */
 export function moment(seconds: number): HTMLElement {
   const date = new Date(seconds * 1000);
   const passed = seconds - Date.now() / 1000;

@@ -1,47 +1,140 @@
-/** The operator's page: signing in and out, and asking the service every other second how it is. */
-import type { Status } from "../../ec/admin/status.ts";
+/** The shell of the operator's page: sign-in, polling, health, navigation and the store. Panels of the services do the rest. */
+import type { InstanceStatus } from "../status.ts";
 import { ask, Refusal, sentence, setToken, whenExpired } from "./api.ts";
-import { find, setText } from "./dom.ts";
-import { type Sample, sampleOf, withSample } from "./history.ts";
-import { clearLookup, startLookup } from "./identity.ts";
-import { drawOverview } from "./overview.ts";
-import { clearPartners, loadPartners, startPartners } from "./partners.ts";
+import { el, find, setText } from "./dom.ts";
+import { type Sample, sampleOf, startOf, withSample } from "./history.ts";
+import { formatDuration, formatTime } from "./numbers.ts";
+import type { Panel, View } from "./panel.ts";
+import { drawStore } from "./store.ts";
 
 const POLL_MS = 2000;
-/** Health is asked for with every so many polls: unlike them, it makes the store work. */
+/** Polls between two health checks. A health check uses the store; a poll does not. */
 const POLLS_PER_HEALTH = 5;
 
+/** The page's paths are relative to its own address, which the service chooses. */
+const STATUS_PATH = "status";
+const READY_PATH = "../ready";
+
+let panels: readonly Panel[] = [];
+/** The panel of the service that answers. */
+let panel: Panel | undefined;
 let samples: Sample[] = [];
-let lastStatus: Status | null = null;
+let lastStatus: InstanceStatus | null = null;
+/** When the first sample of this session was taken. */
+let signedInMs = 0;
 let polls = 0;
 let timer: number | undefined;
 let isPaused = false;
-/** Counts sign-ins, so that an answer that was asked for before signing out is not shown after it. */
+/** Number of sign-ins. An answer requested before a sign-out is not shown after it. */
 let session = 0;
 
-function take(status: Status): void {
+/** Starts the page. @param given the panels of all services; the status names the one that is shown */
+export function startShell(given: readonly Panel[]): void {
+  panels = given;
+  for (const each of panels) each.start(rootOf(each));
+  find("#sign-in form").addEventListener("submit", (event) => {
+    event.preventDefault();
+    const token = find<HTMLInputElement>("#token").value.trim();
+    find("#sign-in-fault").textContent = "";
+    if (/^[\x21-\x7e]+$/.test(token)) void signIn(token);
+    else find("#sign-in-fault").textContent = "A token is visible ASCII characters without spaces.";
+  });
+  find("#sign-out").addEventListener("click", () => signOut("Signed out."));
+  find("#pause").addEventListener("click", () => setPaused(!isPaused));
+  document.addEventListener("visibilitychange", () => {
+    if (find("#app").hidden || isPaused) return;
+    if (document.hidden) window.clearTimeout(timer);
+    else void poll();
+  });
+  // A chart has the width of its place, so a new width needs a new drawing.
+  let drawnWidth = 0;
+  new ResizeObserver(([entry]) => {
+    const { width } = entry!.contentRect;
+    if (width === drawnWidth) return;
+    drawnWidth = width;
+    draw();
+  }).observe(find("#app"));
+  whenExpired((message) => {
+    if (!find("#app").hidden) signOut(`Signed out: ${message}`);
+  });
+  find("#plain-http").hidden = window.isSecureContext;
+}
+
+const rootOf = ({ service }: Panel) => find(`.panel[data-service="${service}"]`);
+
+// Drawing
+
+function take(status: InstanceStatus): void {
   lastStatus = status;
-  samples = withSample(samples, sampleOf(status, performance.now()));
-  drawOverview(status, samples);
+  const nowMs = performance.now();
+  if (samples.length === 0) signedInMs = nowMs;
+  const figures = panel?.figuresOf(status) ?? { counters: {}, levels: {} };
+  samples = withSample(samples, sampleOf(status, figures, nowMs));
+  draw();
+}
+
+function draw(): void {
+  const last = samples.at(-1);
+  if (lastStatus === null || last === undefined) return;
+  const view: View = { status: lastStatus, samples, nowMs: last.atMs, recent: drawSince() };
+  drawFacts(lastStatus);
+  panel?.draw(view);
+  drawStore(view);
+}
+
+function drawFacts(status: InstanceStatus): void {
+  const { service, instance, started_ms, now_ms, lives_between_requests } = status;
+  const title = panel?.titleOf(status) ?? service;
+  setText(find("#title"), title);
+  const facts = [`instance ${instance}`, `up ${formatDuration(now_ms - started_ms)}`];
+  if (panel !== undefined) facts.push(panel.factsOf(status));
+  setText(find("#facts"), `${title}: ${facts.join(", ")}`);
+  find("#fleeting").hidden = lives_between_requests;
   const instances = new Set(samples.map(({ instance }) => instance)).size;
   find("#several").hidden = instances < 2;
   setText(find("#instances"), String(instances));
 }
 
+/** Shows when the recent figures begin. @returns the period of the recent figures */
+function drawSince(): string {
+  const startMs = startOf(samples);
+  find("#since").hidden = startMs === null;
+  if (startMs === null) return "in the last 5 min";
+  const time = formatTime(Date.now() - (performance.now() - startMs));
+  const cause = startMs === signedInMs ? "when this page was opened" : "when this page resumed";
+  setText(
+    find("#since"),
+    `Charts and recent figures: since ${time}, ${cause}. All other figures: since the instance started.`,
+  );
+  return `since ${time}`;
+}
+
+/** Shows the panel of a service and its links. */
+function choosePanel({ service }: InstanceStatus): void {
+  panel = panels.find((each) => each.service === service);
+  for (const each of panels) rootOf(each).hidden = each !== panel;
+  const sections = [...document.querySelectorAll<HTMLElement>("#app section[data-nav]")];
+  const shown = sections.filter((section) => section.closest("[hidden]") === null);
+  const links = shown.map(({ id, dataset }) => el("a", { href: `#${id}` }, dataset.nav!));
+  find("nav").replaceChildren(...links);
+}
+
+// Polling
+
 async function poll(): Promise<void> {
   const asked = session;
   const isHealthDue = polls++ % POLLS_PER_HEALTH === 0;
   try {
-    const [status] = await Promise.all([ask("GET", "/_ts/admin/status"), isHealthDue ? checkHealth() : null]);
+    const [status] = await Promise.all([ask("GET", STATUS_PATH), isHealthDue ? checkHealth() : null]);
     if (asked !== session) return;
-    take(status as Status);
+    take(status as InstanceStatus);
     setTrouble("");
   } catch (error) {
     if (asked !== session) return;
     if (error instanceof Refusal && error.status === 0) setHealth("no answer");
-    // As soon as it answers again.
+    // The next successful poll checks the health, too.
     polls = 0;
-    setTrouble(`${sentence(error)} What is shown is from before; trying again.`);
+    setTrouble(`${sentence(error)} The page shows the last answer and keeps trying.`);
   }
   schedule();
 }
@@ -58,7 +151,7 @@ function setTrouble(text: string): void {
 
 async function checkHealth(): Promise<void> {
   try {
-    await ask("GET", "/_ts/ready");
+    await ask("GET", READY_PATH);
     setHealth("healthy");
   } catch (error) {
     setHealth(error instanceof Refusal && error.status === 503 ? "not ready" : "no answer");
@@ -66,26 +159,37 @@ async function checkHealth(): Promise<void> {
 }
 
 function setHealth(text: string): void {
-  const pill = find("#health");
-  pill.className = `badge ${text === "healthy" ? "good" : "bad"}`;
-  setText(pill, text);
+  const badge = find("#health");
+  badge.className = `badge ${text === "healthy" ? "good" : "bad"}`;
+  setText(badge, text);
 }
 
-async function signIn(given: string): Promise<void> {
+function setPaused(paused: boolean): void {
+  isPaused = paused;
+  const toggle = find("#pause");
+  setText(toggle, paused ? "Resume" : "Pause");
+  toggle.setAttribute("aria-pressed", String(paused));
+  schedule();
+}
+
+// Signing in and out
+
+async function signIn(token: string): Promise<void> {
   const field = find<HTMLInputElement>("#token");
   const submit = find<HTMLButtonElement>("#sign-in button");
   submit.disabled = true;
-  setToken(given);
+  setToken(token);
   try {
-    const status = (await ask("GET", "/_ts/admin/status")) as Status;
+    const status = (await ask("GET", STATUS_PATH)) as InstanceStatus;
     field.value = "";
     find("#sign-in").hidden = true;
     find("#app").hidden = false;
     session++;
+    choosePanel(status);
     setPaused(false);
     take(status);
     void checkHealth();
-    void loadPartners();
+    panel?.signedIn();
     find("#heading").focus();
   } catch (error) {
     setToken(null);
@@ -97,55 +201,17 @@ async function signIn(given: string): Promise<void> {
   }
 }
 
-/** Forgets the token and everything that was shown. */
+/** Forgets the token, and removes everything that was shown. */
 function signOut(message: string): void {
   setToken(null);
   session++;
   window.clearTimeout(timer);
   samples = [];
   lastStatus = null;
-  clearLookup();
-  clearPartners();
+  panel?.signedOut();
   for (const dialog of document.querySelectorAll("dialog")) dialog.close();
   find("#app").hidden = true;
   find("#sign-in").hidden = false;
   find("#sign-in-fault").textContent = message;
   find("#token").focus();
 }
-
-function setPaused(paused: boolean): void {
-  isPaused = paused;
-  const toggle = find("#pause");
-  setText(toggle, paused ? "Go on" : "Pause");
-  toggle.setAttribute("aria-pressed", String(paused));
-  schedule();
-}
-
-find("#sign-in form").addEventListener("submit", (event) => {
-  event.preventDefault();
-  const given = find<HTMLInputElement>("#token").value.trim();
-  find("#sign-in-fault").textContent = "";
-  if (/^[\x21-\x7e]+$/.test(given)) void signIn(given);
-  else find("#sign-in-fault").textContent = "A token is visible ASCII characters without spaces.";
-});
-find("#sign-out").addEventListener("click", () => signOut("Signed out."));
-find("#pause").addEventListener("click", () => setPaused(!isPaused));
-document.addEventListener("visibilitychange", () => {
-  if (find("#app").hidden || isPaused) return;
-  if (document.hidden) window.clearTimeout(timer);
-  else void poll();
-});
-// Charts are drawn in the size that they have room for.
-let drawnWidth = 0;
-new ResizeObserver(([entry]) => {
-  const { width } = entry!.contentRect;
-  if (width === drawnWidth) return;
-  drawnWidth = width;
-  if (lastStatus !== null) drawOverview(lastStatus, samples);
-}).observe(find("#app"));
-whenExpired((message) => {
-  if (!find("#app").hidden) signOut(`Signed out: ${message}`);
-});
-startLookup();
-startPartners();
-find("#plain-http").hidden = window.isSecureContext;

@@ -1,32 +1,33 @@
-/** Numbers as people read them, and the scales that charts need. */
+/** Formats of numbers and times, and the scales of the charts. */
 
 const THREE_DIGITS = new Intl.NumberFormat("en-GB", { maximumSignificantDigits: 3 });
 const WHOLE = new Intl.NumberFormat("en-GB", { maximumFractionDigits: 0 });
+const TIME = new Intl.DateTimeFormat("en-GB", { hour: "2-digit", minute: "2-digit" });
 const COMPACT = new Intl.NumberFormat("en-GB", { notation: "compact" });
 
-/** Three digits at most for what is small, whole numbers for what is large. */
+/** Formats a number: at most three significant digits below 100, whole numbers above. */
 export function formatNumber(value: number): string {
   return Math.abs(value) < 100 ? THREE_DIGITS.format(value) : WHOLE.format(value);
 }
 
-/** The same where there is little room, as beside an axis. */
+/** Like {@link formatNumber}, shortened from 10,000 on. For axes. */
 export function formatShort(value: number): string {
   return value < 10_000 ? formatNumber(value) : COMPACT.format(value);
 }
 
-/** A part of a whole; a dash where there is no whole. */
+/** Formats a share in percent; a dash if the whole is 0. */
 export function formatShare(part: number, whole: number): string {
   return whole === 0 ? "–" : `${WHOLE.format((part / whole) * 100)} %`;
 }
 
-/** A short time in the unit that suits it. */
+/** Formats a short time in µs, ms or s. */
 export function formatSeconds(seconds: number): string {
   if (seconds < 0.001) return `${THREE_DIGITS.format(seconds * 1e6)} µs`;
   if (seconds < 1) return `${THREE_DIGITS.format(seconds * 1000)} ms`;
   return `${THREE_DIGITS.format(seconds)} s`;
 }
 
-/** A long time in its two largest units. */
+/** Formats a long time in its two largest units. */
 export function formatDuration(ms: number): string {
   const seconds = Math.max(0, Math.floor(ms / 1000));
   const units: [number, string][] = [
@@ -41,7 +42,12 @@ export function formatDuration(ms: number): string {
   return shown.map(([count, unit]) => `${count} ${unit}`).join(" ");
 }
 
-/** A number of bytes. */
+/** Formats a time of day in hours and minutes, in the browser's time zone. @param ms since the Unix epoch */
+export function formatTime(ms: number): string {
+  return TIME.format(ms);
+}
+
+/** Formats a number of bytes. */
 export function formatBytes(bytes: number): string {
   return bytes < 1_048_576
     ? `${THREE_DIGITS.format(bytes / 1024)} KiB`
@@ -50,7 +56,7 @@ export function formatBytes(bytes: number): string {
 
 /**
  * Round numbers from 0 to at least `max`, for an axis.
- * @param steps about how many there shall be above 0
+ * @param steps approximate number of ticks above 0
  */
 export function ticksTo(max: number, steps = 3): number[] {
   if (!(max > 0)) return [0, 1];
@@ -59,16 +65,16 @@ export function ticksTo(max: number, steps = 3): number[] {
   const factor = [1, 2, 5, 10].find((candidate) => candidate * power >= rough * 0.999)!;
   const step = factor * power;
   const count = Math.ceil(max / step - 1e-9);
-  // Multiplied, not added up, and rounded: 3 × 0.1 shall be 0.3.
+  // Multiplied and rounded instead of added up, so that 3 × 0.1 is 0.3.
   return Array.from({ length: count + 1 }, (_, index) => Number((index * step).toPrecision(12)));
 }
 
 /**
- * The value below which a part of the observations lies, as far as a histogram's buckets tell.
+ * Estimates a quantile from a histogram's buckets.
  * @param bounds upper bounds, ascending
- * @param counts by bucket; one more than bounds
+ * @param counts by bucket; one entry more than `bounds`
  * @param part from 0 to 1
- * @returns `null` without observations; the last bound for what lies past it
+ * @returns `null` without observations; the last bound if the quantile is above it
  */
 export function quantile(bounds: readonly number[], counts: readonly number[], part: number): number | null {
   const all = counts.reduce((sum, count) => sum + count, 0);

@@ -1,57 +1,43 @@
 /**
- * What the operator's page is told of a running service: its counters, and what the sync engine is doing.
+ * The answer of `GET /_ts/admin/status`: counters and the state of the sync engine.
  * @module
  */
-import type { MetricType } from "../../../runtime/observe/metrics.ts";
-import type { Labels } from "../../../runtime/platform.ts";
+import type { InstanceStatus } from "../../admin/status.ts";
 import type { Services } from "../service.ts";
 
-/** So many domains are told of, the busiest; the others are a number. */
+/** The service's name on the operator's page. */
+export const EDGE_COOKIE = "edge-cookie";
+
+/** Maximum number of domains in an answer, the busiest first. */
 const MAX_DOMAINS = 50;
 
 /** The answer of `GET /_ts/admin/status`. */
-export interface Status {
-  /** Which of several instances answered; its counters are its own. */
-  instance: string;
-  started_ms: number;
-  now_ms: number;
+export interface Status extends InstanceStatus {
+  /** The publisher's domain. */
   publisher: string;
   /** The kind of store. */
   store: string;
-  /** False where the host may end an instance after any request, and the counters with it. */
-  lives_between_requests: boolean;
-  metrics: StatusMetric[];
   sync: { queued: number; domains: StatusDomain[]; domains_left_out: number };
-  /** The tables of windows in memory, all together. */
+  /** Sums over all tables of rate-limit windows in memory. */
   windows: { keys: number; max_keys: number; refused: number; bytes: number };
 }
 
-/** One metric that has been used. */
-export interface StatusMetric {
-  name: string;
-  type: MetricType;
-  /** Upper bounds of a histogram's buckets; empty unless one. */
-  bounds: readonly number[];
-  /** `value` is a histogram's sum, `counts` its observations by bucket, the last one past every bound. */
-  series: { labels: Labels; value: number; counts: number[] }[];
-}
-
-/** One domain that the sync engine deals with now. */
+/** One domain that the sync engine works with. */
 export interface StatusDomain {
   domain: string;
   max_concurrent: number;
   max_per_minute: number;
   in_flight: number;
   waiting: number;
-  /** Starts that its window had room for when last asked; `null`: not asked yet. */
+  /** Remaining starts in the window when it was last read; `null` before the first read. */
   remaining: number | null;
   opens_in_ms: number;
-  /** Failures in a row, and rests in a row because of failures. */
+  /** Consecutive failures, and consecutive pauses because of failures. */
   failures: number;
   rests: number;
 }
 
-/** Reads the counters; touches neither the store nor the network. */
+/** Reads the counters. Uses neither the store nor the network. */
 export function readStatus(services: Services, instance: string): Status {
   const { config, store, clock, metrics, livesBetweenRequests } = services;
   const { queued, domains } = services.inspectSync();
@@ -60,6 +46,7 @@ export function readStatus(services: Services, instance: string): Status {
   const sumOf = (figure: "keys" | "maxKeys" | "refusedFull" | "bytes") =>
     tables.reduce((sum, view) => sum + view[figure], 0);
   return {
+    service: EDGE_COOKIE,
     instance,
     started_ms: services.startedMs,
     now_ms: clock.now(),

@@ -1,6 +1,6 @@
 /**
- * Cookies in a service worker. Browsers keep `Cookie` and `Set-Cookie` out of the headers that it sees, so they are read
- * and written through the Cookie Store API, which has no HttpOnly cookies.
+ * Cookies in a service worker. It does not see `Cookie` and `Set-Cookie`, so it uses the Cookie Store API, which has no
+ * HttpOnly cookies.
  * @module
  */
 
@@ -11,16 +11,16 @@ import { scope } from "./scope.ts";
 
 const YEAR_MS = 31_536_000_000;
 
-/** Whether this browser lets a service worker at its cookies. */
+/** Whether a service worker can use cookies in this browser. */
 export const hasCookies = () => scope.cookieStore !== undefined;
 
-/** What a server would see in `Cookie`. */
+/** The value of `Cookie` that a server would see. */
 export async function cookieHeader(): Promise<string> {
   const cookies = await scope.cookieStore!.getAll();
   return cookies.map(({ name, value }) => `${name}=${value}`).join("; ");
 }
 
-/** What the end of a request does to the visitor's cookie. `null`: nothing. */
+/** The change of the cookie at the end of a request; `null` if there is none. */
 export function cookieChange(end: Finalization): { id: string } | "delete" | null {
   switch (end.branch) {
     case "withdrawal":
@@ -36,8 +36,8 @@ export function cookieChange(end: Finalization): { id: string } | "delete" | nul
 }
 
 /**
- * Makes that change, with the attributes that the cookie has everywhere; `Secure` is the API's own doing.
- * @throws {TypeError} if the page is not of this domain.
+ * Changes the cookie, with the same attributes as on a server. The API adds `Secure`.
+ * @throws {TypeError} if the page does not belong to this domain.
  */
 export async function changeCookie(
   change: { id: string } | "delete",
@@ -49,7 +49,7 @@ export async function changeCookie(
   return scope.cookieStore!.set({ ...cookie, value: change.id, sameSite: "lax", expires: nowMs + YEAR_MS });
 }
 
-/** Has the service worker woken when a page's consent changes. */
+/** Subscribes to changes of the consent cookies. */
 export async function watchConsent(): Promise<void> {
   const url = scope.registration.scope;
   await scope.registration.cookies?.subscribe(SIGNAL_COOKIES.map((name) => ({ name, url })));

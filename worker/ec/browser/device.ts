@@ -1,5 +1,5 @@
 /**
- * What a device knows of itself, and what it has to be told.
+ * The device's own secret, and its client data from the publisher's servers.
  * @module
  */
 
@@ -12,12 +12,12 @@ import { scope } from "./scope.ts";
 const SECRET_KEY = "device:secret";
 const PLACE_KEY = "device:place";
 const SECRET_BYTES = 32;
-/** How long the publisher's servers may take to say who asks, and how much they may say. */
+/** Timeout and maximum response size of `clientUrl`. */
 const CLIENT_BOUNDS = { timeoutMs: 2000, maxBytes: 4096 };
 
 /**
- * The passphrase of this device, made at random at its first use. What is sent to a browser anybody can read, so that no
- * passphrase of the publisher's may be in it.
+ * The passphrase of this device, random at its first use. Every visitor can read what a browser gets, so it cannot get a
+ * passphrase of the publisher.
  */
 export async function deviceSecret(store: Store, random: Random): Promise<string> {
   const known = await store.get(SECRET_KEY);
@@ -29,23 +29,23 @@ export async function deviceSecret(store: Store, random: Random): Promise<string
   return ok ? secret : deviceSecret(store, random);
 }
 
-/** What {@link createClientReader} takes. */
-export interface ClientReaderParts {
-  /** Answers who asks; `undefined`: there is no such address. */
+/** Options of {@link createClientReader}. */
+export interface ClientReaderOptions {
+  /** The address that answers with the client; `undefined`: the client is unknown. */
   url: string | undefined;
   store: Store;
   clock: Clock;
   fetch: Fetch;
-  /** Told why nobody could be asked. */
+  /** Called with the error if the request fails. */
   onFailure(error: unknown): void;
 }
 
-const NOWHERE: Client = { ip: null, country: null, region: null };
+const UNKNOWN: Client = { ip: null, country: null, region: null };
 
 /**
- * A device does not know under which address the world sees it, nor in which jurisdiction it is: it asks the publisher's
- * servers. Their `Cache-Control` says how long the answer holds. While they cannot be reached the device has no address,
- * and the place is the last one known.
+ * Creates a function that reads the client. A device knows neither its public address nor its jurisdiction, so it requests
+ * them from the publisher's servers. Their `Cache-Control` sets the lifetime of the answer. If they cannot be reached, the
+ * address is unknown and the place is the last known one.
  */
 export function createClientReader({
   url,
@@ -53,8 +53,8 @@ export function createClientReader({
   clock,
   fetch,
   onFailure,
-}: ClientReaderParts): () => Promise<Client> {
-  if (url === undefined) return async () => NOWHERE;
+}: ClientReaderOptions): () => Promise<Client> {
+  if (url === undefined) return async () => UNKNOWN;
 
   async function ask(from: string): Promise<Client> {
     const response = await boundedFetch(from, { headers: { accept: "application/json" } }, CLIENT_BOUNDS, {
@@ -71,14 +71,14 @@ export function createClientReader({
   async function lastPlace(): Promise<Client> {
     const known = await store.get(PLACE_KEY);
     return known === null
-      ? NOWHERE
+      ? UNKNOWN
       : {
-          ...NOWHERE,
+          ...UNKNOWN,
           ...(parseJson(known.value, "the place that this browser was last in") as Omit<Client, "ip">),
         };
   }
 
-  /** The address itself is kept nowhere. */
+  /** Stores the place. The address is not stored. */
   async function remember({ country, region }: Client): Promise<void> {
     const place = JSON.stringify({ country, region });
     if ((await store.get(PLACE_KEY))?.value !== place) await store.put(PLACE_KEY, place);
@@ -105,13 +105,13 @@ export function createClientReader({
   };
 }
 
-/** @throws {Error} if it is no answer to who asks. */
+/** Reads an answer of `clientUrl`. @throws {Error} if it is not valid */
 export function clientIn(answer: unknown): Client {
   const { ip = null, country = null, region = null } = isObject(answer) ? answer : { ip: 0 };
   for (const fact of [ip, country, region]) {
     if (fact !== null && typeof fact !== "string") {
       throw new Error(
-        'clientUrl must answer {"ip": "203.0.113.7", "country": "FR", "region": null}; texts or null',
+        'clientUrl must answer {"ip": "203.0.113.7", "country": "FR", "region": null}; each a string or null',
       );
     }
   }

@@ -12,15 +12,15 @@ import { createSystemClock } from "../../hosts/system-clock.ts";
 import { withRoom } from "./identify-cache.ts";
 import type { LongEvent } from "./scope.ts";
 
-/** What the wrapped handler gets beside the request: the event, and the page that is on its way already. */
+/** The arguments of the wrapped handler besides the request: the event, and the page that is already loading. */
 export type BrowserArgs = [event: LongEvent, page: () => Promise<Response>];
 
-/** One device has few windows. */
+/** Maximum number of rate-limit windows. One device needs few. */
 const MAX_KEYS = 1000;
 
 const clock = createSystemClock();
 
-/** Partners are asked without a token, for it would be every visitor's, and without cookies. */
+/** A fetch without a token, which every visitor could read, and without cookies. */
 const fetchBare: Fetch = (url, init = {}) => {
   const headers = new Headers(init.headers);
   headers.delete("authorization");
@@ -47,7 +47,7 @@ export const host: Host<BrowserArgs> = {
   storeFault: (url) => (/^indexeddb:./.test(url) ? null : "indexeddb:NAME in a browser"),
   limiterFault: () => null,
   openStore,
-  // A service worker ends after half a minute of rest, and what it counted in memory with it.
+  // A service worker ends after half a minute without events, and loses its memory.
   openLimiter: () => storeLimiter(openStore(host.defaultStore), clock),
   address: () => null,
   background: ([event]) => event,

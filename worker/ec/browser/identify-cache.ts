@@ -1,5 +1,5 @@
 /**
- * The last answer to `/identify`, kept on the device for as long as it is fresh and the facts that it rests on hold.
+ * The last answer to `/identify`, cached on the device while it is fresh and its inputs are unchanged.
  * @module
  */
 import { executeQuotaErrorCallbacks } from "workbox-core/_private/executeQuotaErrorCallbacks.js";
@@ -9,25 +9,25 @@ import { setCacheNameDetails } from "workbox-core/setCacheNameDetails.js";
 import type { Clock } from "../../../runtime/platform.ts";
 
 const PREFIX = "millrace";
-/** Of what is kept, and how. Caches of other versions are removed. */
+/** The version of the cached data. Caches of other versions are removed. */
 const VERSION = "v1";
-/** How long an answer may be given again, in milliseconds. */
+/** Lifetime of an answer, in milliseconds. */
 const FRESH_MS = 60_000;
 const FACTS_HEADER = "millrace-facts";
 const STORED_HEADER = "millrace-stored";
 
-/** The answer and what it was made of. */
+/** A cache of one answer and its inputs. */
 export interface IdentifyCache {
-  /** The kept answer, if it is fresh and was made of these facts. */
+  /** The cached answer, if it is fresh and has these inputs. */
   match(facts: string): Promise<Response | null>;
-  /** Keeps an answer of status 200. */
+  /** Caches an answer with status 200. */
   put(facts: string, response: Response): Promise<void>;
   clear(): Promise<void>;
-  /** Removes what other versions have left. */
+  /** Removes the caches of other versions. */
   removeOthers(): Promise<void>;
 }
 
-/** Names the cache, and offers it for removal when the browser runs out of room. */
+/** Opens the cache. It is removed if the browser runs out of storage. */
 export function identifyCache(clock: Pick<Clock, "now">): IdentifyCache {
   setCacheNameDetails({ prefix: PREFIX, runtime: "identify", suffix: VERSION });
   const name = cacheNames.runtime;
@@ -67,7 +67,7 @@ export function identifyCache(clock: Pick<Clock, "now">): IdentifyCache {
   };
 }
 
-/** Does something that takes room; where there is none, what can be made anew is removed. @throws what it throws. */
+/** Runs work that needs storage. If there is none left, it removes what can be created again. @throws what the work throws */
 export async function withRoom<T>(work: () => Promise<T>): Promise<T> {
   try {
     return await work();

@@ -1,5 +1,5 @@
 /**
- * The configuration of a service worker. Every visitor can read it, so that it has no secrets.
+ * The configuration of a service worker. Every visitor can read it, so it has no secrets.
  * @module
  */
 import type { PartnerInput } from "../../../runtime/ec/partners/partner.ts";
@@ -17,24 +17,24 @@ type ServerField =
   | "readEcHeader";
 type Secret = "apiKey" | "apiKeyHash" | "pullToken";
 
-/** A configuration as on any host, without what only a server can have. */
+/** The options of the Edge Cookie without the fields that only a server can have. */
 export interface BrowserOptions extends Omit<ConfigInput, ServerField | "partners"> {
   /**
-   * An address of the publisher's own that answers who asks, as JSON: `{"ip": "203.0.113.7", "country": "FR", "region": null}`.
-   * Its `Cache-Control` says how long that holds. Without it no address is known, and without an address no id is minted.
+   * An address of the publisher that answers with the client as JSON: `{"ip": "203.0.113.7", "country": "FR", "region": null}`.
+   * Its `Cache-Control` sets the lifetime of the answer. Without `clientUrl` the address is unknown and no id is minted.
    */
   clientUrl?: string;
-  /** Asked without a token, and with the publisher's origin only: they must allow that by CORS. */
+  /** Partners. They are requested without a token and must allow the publisher's origin by CORS. */
   partners?: Omit<PartnerInput, Secret>[];
 }
 
-/** Stands for the token that a record whose ids are pulled must have; it is never sent. */
+/** Placeholder for the token that a pulled partner must have. It is never sent. */
 const NO_TOKEN = "none";
 
 /**
- * The configuration that the service runs with.
- * @param passphrase the device's own.
- * @throws {Error} naming a secret, if there is one.
+ * The options of the service.
+ * @param passphrase the device's passphrase
+ * @throws {Error} naming a secret in the options
  */
 export function configOf(options: BrowserOptions, passphrase: string): ConfigInput {
   const { clientUrl: _, partners = [], ...rest } = options;
@@ -44,7 +44,7 @@ export function configOf(options: BrowserOptions, passphrase: string): ConfigInp
   }
   return {
     ...rest,
-    // Nothing stands in front of a service worker that could forward an id.
+    // Nothing in front of a service worker forwards an id.
     passphrases: [passphrase],
     readEcHeader: false,
     partners: partners.map((partner) => ({ ...partner, pullToken: NO_TOKEN })),
@@ -54,9 +54,7 @@ export function configOf(options: BrowserOptions, passphrase: string): ConfigInp
 function mustBePublic(prefix: string, part: object, secrets: readonly string[]): void {
   for (const secret of secrets) {
     if (secret in part) {
-      throw new Error(
-        `${prefix}${secret}: every visitor can read what a service worker is made of; leave it out`,
-      );
+      throw new Error(`${prefix}${secret}: every visitor can read a service worker; leave it out`);
     }
   }
 }

@@ -1,6 +1,6 @@
 /**
- * The routes that a visitor's own device has a use for; all others are for servers, and would make the script that every
- * visitor loads half as long again.
+ * The routes that a visitor's device uses. The others are for servers, and would make the script that every visitor loads
+ * half as long again.
  * @module
  */
 import { Hono } from "hono";
@@ -11,7 +11,7 @@ import { identifyRoutes } from "../routes/identify.ts";
 import { pixelSyncRoutes } from "../routes/pixel-sync.ts";
 import type { Services } from "../service.ts";
 
-/** Builds what answers for them. */
+/** Creates the app with these routes. */
 export function createApp(services: Services): App {
   const app = new Hono<RouteBindings>();
   for (const routes of [pixelSyncRoutes, identifyRoutes, auctionRoutes, deletionRoutes]) {

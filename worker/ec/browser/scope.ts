@@ -1,14 +1,14 @@
 /**
- * A service worker's globals, as far as they are used here: the DOM's types are those of pages.
+ * Types of the service worker's globals that are used here. TypeScript's DOM library describes pages only.
  * @module
  */
 
-/** An event that keeps the service worker alive for what it began. */
+/** An event that keeps the service worker alive for its work. */
 export interface LongEvent {
   waitUntil(work: Promise<unknown>): void;
 }
 
-/** A request of a page, or for one. */
+/** A `fetch` event. */
 export interface RequestEvent extends LongEvent {
   readonly request: Request;
   respondWith(response: Promise<Response>): void;

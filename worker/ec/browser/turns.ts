@@ -1,6 +1,6 @@
 /**
  * Lets requests take turns.
- * @returns waits for its turn; what that gives ends it.
+ * @returns a function that waits for a turn and returns a function that ends it
  */
 export function createTurns(): () => Promise<() => void> {
   let last: Promise<void> = Promise.resolve();

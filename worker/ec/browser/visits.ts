@@ -1,105 +1,160 @@
 /**
- * Requests on a visitor's device, answered by the same service as everywhere. What a server finds in headers is given to
- * it before, what a server writes to headers is done after it.
+ * Requests on a visitor's device, answered by the same service as on a server. A service worker sees neither `Cookie` nor
+ * `Set-Cookie`, so the request gets its headers before the service, and the cookie is written after it.
  * @module
  */
 
 import { decideFinalization } from "../../../runtime/ec/finalize.ts";
 import { EC_REDACTION } from "../../../runtime/ec/redaction.ts";
 import { settlesWithin } from "../../../runtime/lib/within.ts";
-import { createLog, createLogOnce } from "../../../runtime/observe/log.ts";
-import type { Client } from "../../../runtime/platform.ts";
+import { createLog, createLogOnce, type LogOnce } from "../../../runtime/observe/log.ts";
+import type { Client, Store } from "../../../runtime/platform.ts";
 import { problem } from "../../http/problem.ts";
 import { createEdgeCookie, type EdgeCookieHandler } from "../edge-cookie.ts";
 import { ecOf, type Services } from "../service.ts";
 import { changeCookie, cookieChange, cookieHeader } from "./cookies.ts";
 import { createClientReader, deviceSecret } from "./device.ts";
 import { type BrowserArgs, host } from "./host.ts";
-import { identifyCache } from "./identify-cache.ts";
+import { type IdentifyCache, identifyCache } from "./identify-cache.ts";
 import { type BrowserOptions, configOf } from "./options.ts";
 import { type LongEvent, type RequestEvent, scope } from "./scope.ts";
 import { createTurns } from "./turns.ts";
 
-/** How long a page waits for the visitor's identity before it is shown without, in milliseconds. */
-const IDENTITY_PATIENCE_MS = 250;
-/** A fault that repeats is logged once in this time, in milliseconds. */
+/** How long a page waits for the visitor's identity, in milliseconds. After that it is shown without one. */
+const IDENTITY_TIMEOUT_MS = 250;
+/** A repeated fault is logged once in this period, in milliseconds. */
 const LOG_ONCE_MS = 60_000;
 
-/** The service once it is open. */
+const { clock, random } = host;
+
+/** The open service. */
 interface Opened {
   handler: EdgeCookieHandler<BrowserArgs>;
   services: Services;
 }
 
-/** What a service worker does with its events. None rejects for want of an identity. */
-export interface Visits {
-  /** The page as `site` answers it, with the identity if that is there in time. */
-  page(event: RequestEvent, site: (request: Request) => Promise<Response>): Promise<Response>;
-  /** One of the service's own routes. */
-  own(event: RequestEvent): Promise<Response>;
-  /** `GET /identify`: from the device while that is fresh, and made anew behind it. */
-  identify(event: RequestEvent): Promise<Response>;
-  /** A visit without a page: mints, withdraws and pulls as any other. */
-  withoutPage(event: LongEvent): Promise<void>;
-  /** Removes what other versions have left. */
-  tidy(): Promise<void>;
-}
+/** Answers a service worker's events. A missing identity rejects none of them. */
+export class Visits {
+  readonly #options: BrowserOptions;
+  readonly #log = createLog({ level: host.logLevel, write: host.writeLog, clock, redact: EC_REDACTION });
+  readonly #logOnce: LogOnce = createLogOnce(this.#log, clock, LOG_ONCE_MS);
+  readonly #store: Store = host.openStore(host.defaultStore, [noEvent, noPage]);
+  readonly #answers: IdentifyCache = identifyCache(clock);
+  readonly #takeTurn = createTurns();
+  /** Functions that end the turns of requests in progress. */
+  readonly #turns = new WeakMap<Request, () => void>();
+  readonly #clients = new WeakMap<Request, Client>();
+  readonly #readClient: () => Promise<Client>;
+  #opening: Promise<Opened> | undefined;
 
-export function createVisits(options: BrowserOptions): Visits {
-  const { clock, random } = host;
-  const log = createLog({ level: host.logLevel, write: host.writeLog, clock, redact: EC_REDACTION });
-  const logOnce = createLogOnce(log, clock, LOG_ONCE_MS);
-  const store = host.openStore(host.defaultStore, [nobody, noPage]);
-  const answers = identifyCache(clock);
-  const takeTurn = createTurns();
-  const turns = new WeakMap<Request, () => void>();
-  const clients = new WeakMap<Request, Client>();
-  const whoAsks = createClientReader({
-    url: options.clientUrl,
-    store,
-    clock,
-    fetch: host.fetch,
-    onFailure: (error) => logOnce.warn("client", "it is not known who asks", { error }),
-  });
-  let opening: Promise<Opened> | undefined;
-
-  /** The service; tried again by the next request if it cannot be opened. */
-  function opened(): Promise<Opened> {
-    opening ??= open().catch((error) => {
-      opening = undefined;
-      throw error;
+  constructor(options: BrowserOptions) {
+    this.#options = options;
+    this.#readClient = createClientReader({
+      url: options.clientUrl,
+      store: this.#store,
+      clock,
+      fetch: host.fetch,
+      onFailure: (error) => this.#logOnce.warn("client", "the client is unknown", { error }),
     });
-    return opening;
   }
 
-  async function open(): Promise<Opened> {
-    const config = configOf(options, await deviceSecret(store, random));
-    const readClient = (request: Request) => clients.get(request)!;
-    const handler = createEdgeCookie(
-      host,
-      () => import("./routes.ts"),
-    )({ ...config, store, readClient, log })(accompany);
-    return { handler, services: handler.service(nobody, noPage).services };
+  /** Removes the caches of other versions. */
+  removeOldCaches(): Promise<void> {
+    return this.#answers.removeOthers();
   }
 
-  async function introduce(request: Request): Promise<void> {
-    if (!clients.has(request)) clients.set(request, await whoAsks());
+  /** Answers with the page of `site`, with the identity if it is known in time. */
+  async page(event: RequestEvent, site: (request: Request) => Promise<Response>): Promise<Response> {
+    const { request } = event;
+    const page = Promise.resolve(site(request));
+    const loaded = page.catch(() => null);
+    let isLate = false;
+    let isDecided = () => {};
+    const decided = new Promise<void>((resolve) => {
+      isDecided = resolve;
+    });
+    const accompanied = this.#organic(event, request, async () => {
+      isDecided();
+      const response = await loaded;
+      // A failed or opaque response cannot get headers.
+      return isLate || response === null || response.status === 0 ? new Response(null) : response;
+    }).catch((error) => {
+      isDecided();
+      this.#logOnce.error("page", "a page has no identity", { error });
+    });
+    event.waitUntil(accompanied);
+    isLate = !(await settlesWithin(decided, IDENTITY_TIMEOUT_MS, clock));
+    const response = isLate ? undefined : await accompanied;
+    const shown = await page;
+    return response === undefined || shown.status === 0 ? shown : response;
   }
 
-  /** The open service, and a request of which it is known who makes it: neither waits for the other. */
-  async function openedFor(request: Request): Promise<Opened> {
-    const [service] = await Promise.all([opened(), introduce(request)]);
+  /** Answers a request to one of the service's routes. */
+  async own(event: RequestEvent): Promise<Response> {
+    try {
+      return await this.#handleRoute(event, event.request);
+    } catch (error) {
+      return this.#unavailable(error);
+    }
+  }
+
+  /** Answers `GET /identify` from the device while the last answer is fresh, and renews that in the background. */
+  async identify(event: RequestEvent): Promise<Response> {
+    try {
+      return await this.#identify(event);
+    } catch (error) {
+      return this.#unavailable(error);
+    }
+  }
+
+  /** Makes a visit without a page: it mints, withdraws and pulls like any other. */
+  async withoutPage(event: LongEvent): Promise<void> {
+    try {
+      await this.#organic(event, new Request(scope.registration.scope), async () => new Response(null));
+    } catch (error) {
+      this.#logOnce.error("visit", "a visit without a page failed", { error });
+    }
+  }
+
+  /** The open service, for a request whose client is known. Both load at the same time. */
+  async #openedFor(request: Request): Promise<Opened> {
+    const [service] = await Promise.all([this.#opened(), this.#findClient(request)]);
     return service;
   }
 
+  /** The open service. The next request retries if opening failed. */
+  #opened(): Promise<Opened> {
+    this.#opening ??= this.#open().catch((error) => {
+      this.#opening = undefined;
+      throw error;
+    });
+    return this.#opening;
+  }
+
+  async #open(): Promise<Opened> {
+    const config = configOf(this.#options, await deviceSecret(this.#store, random));
+    const edgeCookie = createEdgeCookie(host, () => import("./routes.ts"));
+    const handler = edgeCookie({
+      ...config,
+      store: this.#store,
+      readClient: (request: Request) => this.#clients.get(request)!,
+      log: this.#log,
+    })((request, event, page) => this.#accompany(request, event, page));
+    return { handler, services: handler.service(noEvent, noPage).services };
+  }
+
+  async #findClient(request: Request): Promise<void> {
+    if (!this.#clients.has(request)) this.#clients.set(request, await this.#readClient());
+  }
+
   /**
-   * Gives a request the headers that its browser keeps back. What scripts fetch has no destination and counts as a visit of
-   * a page: here the cookie is at hand whatever the request. From this look at the cookie until it is set, requests take
-   * turns: two at once would mint two ids.
-   * @returns ends the turn.
+   * Adds the headers that a browser hides from a service worker. Fetches of scripts have no destination and count as page
+   * visits: the cookie is available here for every request. Requests take turns from reading the cookie until it is
+   * written, since two at once would mint two ids.
+   * @returns a function that ends the turn
    */
-  async function complete(request: Request): Promise<() => void> {
-    const endTurn = await takeTurn();
+  async #complete(request: Request): Promise<() => void> {
+    const endTurn = await this.#takeTurn();
     try {
       const headers = new Headers(request.headers);
       headers.set("cookie", await cookieHeader());
@@ -113,49 +168,47 @@ export function createVisits(options: BrowserOptions): Visits {
     }
   }
 
-  /** Does what a response's `Set-Cookie` does elsewhere. */
-  async function keepCookie(request: Request): Promise<void> {
+  /** Writes the cookie, like `Set-Cookie` does on a server. */
+  async #writeCookie(request: Request): Promise<void> {
     const change = cookieChange(decideFinalization(ecOf(request)!));
     if (change === null) return;
-    if (change === "delete") await answers.clear();
+    if (change === "delete") await this.#answers.clear();
     try {
-      await changeCookie(change, options.publisher.domain, clock.now());
+      await changeCookie(change, this.#options.publisher.domain, clock.now());
     } catch (error) {
-      logOnce.error("cookie", "the cookie cannot be written; is publisher.domain right?", { error });
+      this.#logOnce.error("cookie", "the cookie cannot be written; is publisher.domain right?", { error });
     }
   }
 
-  /** The wrapped handler: the cookie is written before the page is there. */
-  async function accompany(request: Request, ...[event, page]: BrowserArgs): Promise<Response> {
-    await keepCookie(request);
-    turns.get(request)?.();
+  /** The wrapped handler: writes the cookie before the page is shown. */
+  async #accompany(request: Request, ...[event, page]: BrowserArgs): Promise<Response> {
+    await this.#writeCookie(request);
+    this.#turns.get(request)?.();
     event.waitUntil(
-      adopt(request).catch((error) => logOnce.error("adopting", "an id was not adopted", { error })),
+      this.#adopt(request).catch((error) =>
+        this.#logOnce.error("adopting", "an id was not adopted", { error }),
+      ),
     );
     return page();
   }
 
   /**
-   * A browser that needed room may have kept the cookie and lost the graph, and with it the secret that shows whose id it
-   * is. On the visitor's own device the cookie is proof enough.
+   * A browser may delete the graph and keep the cookie. The secret that proves the owner of the id is lost with the graph.
+   * On the visitor's own device the cookie is proof enough.
    */
-  async function adopt(request: Request): Promise<void> {
+  async #adopt(request: Request): Promise<void> {
     const context = ecOf(request)!;
     const end = decideFinalization(context);
     if (end.branch !== "returning") return;
-    const { graph, newEntryFor } = (await opened()).services;
+    const { graph, newEntryFor } = (await this.#opened()).services;
     if ((await graph.getOrMark(end.id)) !== null) return;
     await graph.createOrRevive(end.id, newEntryFor(context));
   }
 
-  async function organic(
-    event: LongEvent,
-    request: Request,
-    page: () => Promise<Response>,
-  ): Promise<Response> {
-    const { handler } = await openedFor(request);
-    const endTurn = await complete(request);
-    turns.set(request, endTurn);
+  async #organic(event: LongEvent, request: Request, page: () => Promise<Response>): Promise<Response> {
+    const { handler } = await this.#openedFor(request);
+    const endTurn = await this.#complete(request);
+    this.#turns.set(request, endTurn);
     try {
       return await handler(request, event, page);
     } finally {
@@ -163,93 +216,55 @@ export function createVisits(options: BrowserOptions): Visits {
     }
   }
 
-  /** What the service itself answers. It never mints, so that its turn is over at once. */
-  async function ownAnswer(event: LongEvent, request: Request): Promise<Response> {
-    const { handler } = await openedFor(request);
-    (await complete(request))();
+  /** Answers a route of the service. It never mints, so its turn ends at once. */
+  async #handleRoute(event: LongEvent, request: Request): Promise<Response> {
+    const { handler } = await this.#openedFor(request);
+    (await this.#complete(request))();
     const response = await handler(request, event, noPage);
-    await keepCookie(request);
+    await this.#writeCookie(request);
     return response;
   }
 
-  /** What an answer to `/identify` is made of besides the graph. */
-  function factsOf(request: Request, { sha256Hex }: Services): string {
-    const { country, region } = clients.get(request)!;
-    const { headers } = request;
-    return sha256Hex(JSON.stringify([headers.get("cookie"), headers.get("sec-gpc"), country, region]));
-  }
-
-  async function identify(event: RequestEvent): Promise<Response> {
+  async #identify(event: RequestEvent): Promise<Response> {
     const { request } = event;
-    const { services } = await openedFor(request);
-    (await complete(request))();
-    const facts = factsOf(request, services);
-    const anew = async () => {
-      const response = await ownAnswer(event, request);
+    const { services } = await this.#openedFor(request);
+    (await this.#complete(request))();
+    const facts = this.#factsOf(request, services);
+    const renew = async () => {
+      const response = await this.#handleRoute(event, request);
       if (response.status !== 200) return response;
-      const kept = answers.put(facts, response.clone());
-      event.waitUntil(kept.catch((error) => logOnce.warn("identify", "an answer was not kept", { error })));
+      const kept = this.#answers.put(facts, response.clone());
+      event.waitUntil(
+        kept.catch((error) => this.#logOnce.warn("identify", "an answer was not kept", { error })),
+      );
       return response;
     };
-    const fresh = await answers.match(facts);
-    if (fresh === null) return anew();
+    const fresh = await this.#answers.match(facts);
+    if (fresh === null) return renew();
     event.waitUntil(
-      anew().catch((error) => logOnce.error("identify", "an answer was not renewed", { error })),
+      renew().catch((error) => this.#logOnce.error("identify", "an answer was not renewed", { error })),
     );
     return fresh;
   }
 
-  /** A browser may keep nothing for a site, in a private window say. */
-  function unavailable(error: unknown): Response {
-    logOnce.error("device", "the device cannot answer", { error });
-    const message = "this browser keeps nothing for the site now; try again later";
+  /** The inputs of an answer to `/identify` besides the graph. */
+  #factsOf(request: Request, { sha256Hex }: Services): string {
+    const { country, region } = this.#clients.get(request)!;
+    const { headers } = request;
+    return sha256Hex(JSON.stringify([headers.get("cookie"), headers.get("sec-gpc"), country, region]));
+  }
+
+  /** The response if the browser stores nothing for the site, for example in a private window. */
+  #unavailable(error: unknown): Response {
+    this.#logOnce.error("device", "the device cannot answer", { error });
+    const message = "this browser stores nothing for the site now; try again later";
     return Response.json(problem("store_unavailable", message), {
       status: 503,
       headers: { "cache-control": "private, no-store" },
     });
   }
-
-  return {
-    tidy: answers.removeOthers,
-
-    async page(event, site) {
-      const { request } = event;
-      const page = Promise.resolve(site(request));
-      const sound = page.catch(() => null);
-      let isLate = false;
-      let isDecided = () => {};
-      const decided = new Promise<void>((resolve) => {
-        isDecided = resolve;
-      });
-      const accompanied = organic(event, request, async () => {
-        isDecided();
-        const response = await sound;
-        // A page that did not come, or that may not be looked into, cannot be given headers.
-        return isLate || response === null || response.status === 0 ? new Response(null) : response;
-      }).catch((error) => {
-        isDecided();
-        logOnce.error("page", "a page goes without an identity", { error });
-      });
-      event.waitUntil(accompanied);
-      isLate = !(await settlesWithin(decided, IDENTITY_PATIENCE_MS, clock));
-      const response = isLate ? undefined : await accompanied;
-      const shown = await page;
-      return response === undefined || shown.status === 0 ? shown : response;
-    },
-
-    own: (event) => ownAnswer(event, event.request).catch(unavailable),
-
-    identify: (event) => identify(event).catch(unavailable),
-
-    async withoutPage(event) {
-      try {
-        await organic(event, new Request(scope.registration.scope), async () => new Response(null));
-      } catch (error) {
-        logOnce.error("visit", "a visit without a page failed", { error });
-      }
-    },
-  };
 }
 
-const nobody: LongEvent = { waitUntil() {} };
-const noPage = () => Promise.reject(new Error("this is no request for a page"));
+/** Arguments for opening the service outside of a request. */
+const noEvent: LongEvent = { waitUntil() {} };
+const noPage = () => Promise.reject(new Error("this request is not for a page"));

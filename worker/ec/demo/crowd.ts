@@ -1,17 +1,17 @@
 /**
- * Readers who come by all at once, so that there is a line to look at. Each has an address of its own and is in a place
- * where nobody has to be asked.
+ * Simulated readers who visit at the same time, so that partners get a queue. Each has its own address, in a country without
+ * a consent rule.
  * @module
  */
 import type { Client, Random } from "../../../runtime/platform.ts";
 
 export const CROWD_SIZE = 8;
 
-/** A crowd, ready to come. */
+/** A source of simulated visits. */
 export interface Crowd {
-  /** One visit of each. @param url the page that they open. */
+  /** Creates one visit for each reader. @param url the page that they open */
   visits(url: string): Request[];
-  /** Who sent a request, if one of the crowd did. */
+  /** The client of a request, if it is one of these visits. */
   clientOf(request: Request): Client | undefined;
 }
 
@@ -23,7 +23,7 @@ export function createCrowd(random: Random): Crowd {
       random.fill(lastBytes);
       return Array.from(lastBytes, (byte) => {
         const request = new Request(url);
-        // TEST-NET-3 (RFC 5737): nobody's.
+        // TEST-NET-3 (RFC 5737): reserved for documentation.
         clients.set(request, { ip: `203.0.113.${byte}`, country: "JP", region: null });
         return request;
       });

@@ -1,6 +1,5 @@
 /**
- * The demonstration: the Edge Cookie service around a small paper, partners that it asks, and around all of it a panel
- * that tells what happens.
+ * The demonstration: the Edge Cookie in front of a small newspaper, with example partners and a panel that shows what happens.
  * @module
  */
 import { decideFinalization } from "../../../runtime/ec/finalize.ts";
@@ -14,46 +13,46 @@ import { createGates } from "./gates.ts";
 import { createPanel, PANEL_PATH } from "./panel.ts";
 import type { ExamplePartners } from "./partners/start.ts";
 import { placeOf } from "./places.ts";
-import { tell } from "./story.ts";
-import { createVisitors, SESSION_COOKIE, type Visitor } from "./visitors.ts";
+import { describe } from "./story.ts";
+import { SESSION_COOKIE, type Visitor, Visitors } from "./visitors.ts";
 import { watchedFetch } from "./watched-fetch.ts";
 import { watchedStore } from "./watched-store.ts";
 
-/** The name that the paper goes by: browsers know it for this machine, and over plain http keep its `Secure` cookies. */
+/** The host name of the newspaper. Browsers resolve it to this machine, and accept its `Secure` cookies over plain http. */
 export const DOMAIN = "millrace.localhost";
 
-/** What a demonstration is made of. */
-export interface DemoParts<Args extends unknown[]> {
-  /** The host's own, as its entry exports it. */
+/** The dependencies of {@link createDemo}. */
+export interface DemoDependencies<Args extends unknown[]> {
+  /** The `edgeCookie` of the host's entry. */
   edgeCookie(options: EdgeCookieOptions): (handler: FetchHandler<Args>) => EdgeCookieHandler<Args>;
-  /** The service's options but for what the demonstration itself has to say. */
+  /** The options of the service that the demonstration does not set. */
   options: Omit<EdgeCookieOptions, "publisher" | "partners" | "auction" | "readClient" | "store" | "fetch">;
   store: Store;
   clock: Clock;
   random: Random;
-  /** How partners are reached, and everybody else. */
+  /** The fetch for partners, and for everything else. */
   fetches: { partners: Fetch; others: Fetch };
   partners: Pick<ExamplePartners, "companies" | "auctionEndpoint" | "apiKey">;
-  /** The site to stand in front of. */
+  /** The site behind the service. */
   site: FetchHandler<Args>;
 }
 
 /** A running demonstration. */
 export interface Demo<Args extends unknown[]> {
   answer: FetchHandler<Args>;
-  /** Ends the panels' streams, which have no end of their own. */
+  /** Ends the panels' streams, which do not end by themselves. */
   endStreams(): void;
   /** Finishes background work and closes the store. */
   close(): Promise<void>;
 }
 
-/** Puts a demonstration together. */
-export function createDemo<Args extends unknown[]>(parts: DemoParts<Args>): Demo<Args> {
-  const { edgeCookie, options, store, clock, random, fetches, partners, site } = parts;
+/** Creates a demonstration. */
+export function createDemo<Args extends unknown[]>(dependencies: DemoDependencies<Args>): Demo<Args> {
+  const { edgeCookie, options, store, clock, random, fetches, partners, site } = dependencies;
   const { companies, auctionEndpoint, apiKey } = partners;
-  const visitors = createVisitors(random, clock, companies);
+  const visitors = new Visitors(random, clock, companies);
   const crowd = createCrowd(random);
-  // There is no service to look into before the first request.
+  // The service opens with the first request.
   let inspect: Services["inspectSync"] = () => ({ queued: 0, domains: [] });
   const gates = createGates(companies, clock, () => inspect());
   const panel = createPanel({ visitors, gates, companies, apiKey, domain: DOMAIN });
@@ -67,23 +66,28 @@ export function createDemo<Args extends unknown[]>(parts: DemoParts<Args>): Demo
     clock,
     random,
     fetch: watchedFetch(fetches, companies, clock, (event) => {
-      gates.saw(event);
-      visitors.pulled(event);
+      gates.record(event);
+      visitors.recordPull(event);
     }),
     readClient: (request, ip) => crowd.clientOf(request) ?? chosenClient(request, ip),
   })(site);
 
-  /** Writes down what the service did, unless it is one of the many files of a page to which nothing happened. */
+  /** Records what the service did. Skips the files of a page if the request did not change the id. */
   function report(visitor: Visitor, request: Request, response: Response): void {
     const context = ecOf(request);
     if (context === undefined) return;
     const { branch } = decideFinalization(context);
     const isFile = /\.\w+$/.test(new URL(request.url).pathname);
     if (isFile && (branch === "returning" || branch === "denied")) return;
-    visitors.remember(visitor, context, tell(context, request, response, visitor), isForPeople(request));
+    visitors.remember(
+      visitor,
+      context,
+      describe(context, request, response, visitor),
+      isPageRequest(request),
+    );
   }
 
-  function answerItself(request: Request, args: Args): Response | Promise<Response> {
+  function answerPanel(request: Request, args: Args): Response | Promise<Response> {
     const { services } = handler.service(...args);
     inspect = services.inspectSync;
     return panel.answer(request, {
@@ -92,7 +96,7 @@ export function createDemo<Args extends unknown[]>(parts: DemoParts<Args>): Demo
         for (const visit of crowd.visits(new URL("/", request.url).href)) {
           Promise.resolve(handler(visit, ...args))
             .then((response) => response.body?.cancel())
-            .catch(() => {}); // nobody reads it
+            .catch(() => {}); // the response is not read
         }
       },
     });
@@ -103,35 +107,35 @@ export function createDemo<Args extends unknown[]>(parts: DemoParts<Args>): Demo
       const url = new URL(request.url);
       if (url.hostname !== DOMAIN) {
         if (!isLoopbackHost(url.hostname)) return new Response(`ask ${DOMAIN}\n`, { status: 421 });
-        // Under another name a browser would not keep the cookie.
-        if (isForPeople(request))
-          return elsewhere(`http://${DOMAIN}:${url.port}${url.pathname}${url.search}`);
+        // A browser would not accept the cookie under another name.
+        if (isPageRequest(request))
+          return redirectTo(`http://${DOMAIN}:${url.port}${url.pathname}${url.search}`);
       }
       const known = visitors.of(request.headers);
-      const visitor = known ?? (isForPeople(request) ? visitors.welcome() : null);
-      const isOurs = url.pathname.startsWith(PANEL_PATH);
-      const response = await (isOurs ? answerItself(request, args) : handler(request, ...args));
+      const visitor = known ?? (isPageRequest(request) ? visitors.welcome() : null);
+      const isPanel = url.pathname.startsWith(PANEL_PATH);
+      const response = await (isPanel ? answerPanel(request, args) : handler(request, ...args));
       if (visitor === null) return response;
-      if (!isOurs) report(visitor, request, response);
+      if (!isPanel) report(visitor, request, response);
       return known === null ? withSession(response, visitor.session) : response;
     },
-    endStreams: panel.close,
+    endStreams: () => panel.close(),
     close: handler.close,
   };
 }
 
-/** Whether a browser wants to show the answer as a page. */
-function isForPeople(request: Request): boolean {
+/** Whether a browser will show the response as a page. */
+function isPageRequest(request: Request): boolean {
   return request.headers.get("accept")?.includes("text/html") ?? false;
 }
 
-/** The address is the socket's; the place is where the visitor says to be. */
+/** The client: the socket's address, and the place that the visitor chose. */
 function chosenClient(request: Request, ip: string | null): Client {
   const { country, region } = placeOf(request.headers);
   return { ip, country, region };
 }
 
-function elsewhere(location: string): Response {
+function redirectTo(location: string): Response {
   return new Response(null, { status: 307, headers: { location } });
 }
 

@@ -1,5 +1,5 @@
 /**
- * Files beside this module, read once, as answers.
+ * Responses with files beside this module, read once.
  * @module
  */
 import { readFileSync } from "node:fs";
@@ -12,8 +12,8 @@ const TYPES: Record<string, string> = {
 
 /**
  * Reads files of one folder into memory.
- * @param folder relative to this module, with a slash at its end
- * @returns answers a request for one of them, and nothing else, by name
+ * @param folder relative to this module, with a trailing slash
+ * @returns a function from a file's name to a response; `null` for other names
  */
 export function readFiles(folder: string, names: readonly string[]): (name: string) => Response | null {
   const bodies = new Map(

@@ -1,42 +1,42 @@
 /**
- * What each partner that is asked bears, and how much of that is taken: counted here, and asked of the sync engine.
+ * The limits of each pulled partner and their current use, from the pulls and from the sync engine.
  * @module
  */
 import type { Clock } from "../../../runtime/platform.ts";
-import { WINDOW_MS } from "../../../runtime/sync/schedule.ts";
-import { domainOf } from "../../../runtime/sync/source.ts";
+import { domainOf, WINDOW_MS } from "../../../runtime/sync/index.ts";
 import type { Services } from "../service.ts";
 import type { Company } from "./partners/companies.ts";
 import type { PullEvent } from "./watched-fetch.ts";
 
-/** Why nobody may be sent to a partner. */
+/** Why a partner cannot be requested now. */
 export type Closed = "pause" | "window" | "rest";
 
-/** One partner's server, as the panel draws it. Times are milliseconds since the epoch. */
+/** The state of one partner's server, as the panel draws it. Times are milliseconds since the epoch. */
 export interface Gate {
   partner: string;
   inFlight: number;
   maxConcurrent: number;
-  /** Ids that wait in line for it. */
+  /** Ids that wait for it. */
   waiting: number;
   maxPerMinute: number;
-  /** When it was asked within the last minute, in ascending order. */
+  /** The times of its requests within the last minute, ascending. */
   startsMs: readonly number[];
-  /** `null`: open, as far as time decides it. */
+  /** `null` if it is open. */
   closed: { because: Closed; untilMs: number } | null;
 }
 
-/** What is remembered of the partners' servers. */
+/** The gates of all partners. */
 export interface Gates {
-  saw(event: PullEvent): void;
-  /** How things stand; only partners that are asked have a gate. */
+  /** Records an event of a pull. */
+  record(event: PullEvent): void;
+  /** The current gates of the pulled partners. */
   now(): Gate[];
 }
 
-/** The end of a rest is told in steps of this, so that a view changes only when something has, in milliseconds. */
+/** The end of a pause is rounded up to this, in milliseconds, so that a view changes only if the state changes. */
 const REST_STEP_MS = 1000;
 
-/** @param inspect what the sync engine is doing. */
+/** Creates the gates. @param inspect returns the state of the sync engine */
 export function createGates(
   companies: readonly Company[],
   clock: Clock,
@@ -56,7 +56,7 @@ export function createGates(
   }
 
   return {
-    saw({ partner, atMs, what }) {
+    record({ partner, atMs, what }) {
       if (what.kind === "asked") starts.get(partner)?.push(atMs);
       if (what.kind === "slow down") pausedUntil.set(partner, atMs + what.pauseMs);
     },
@@ -64,7 +64,7 @@ export function createGates(
       const nowMs = clock.now();
       const { domains } = inspect();
       return pulled.map(({ id, pullSyncUrl, maxConcurrent = 0, maxPerMinute = 0 }) => {
-        // The engine forgets a domain at which nothing goes on.
+        // The engine does not list an idle domain.
         const view = domains.find(({ domain }) => domain === domainOf(pullSyncUrl!));
         const recent = starts.get(id)!.filter((atMs) => nowMs - atMs < WINDOW_MS);
         starts.set(id, recent);

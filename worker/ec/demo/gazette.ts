@@ -1,5 +1,5 @@
 /**
- * The site that the demonstration's millrace stands in front of: a small local paper. It knows nothing of ids.
+ * The site behind the demonstration: a small local newspaper. It knows nothing about ids.
  * @module
  */
 import { Hono } from "hono";
@@ -8,13 +8,13 @@ import { layout } from "./gazette/layout.ts";
 import { lost, pages } from "./gazette/pages.ts";
 import { strictHeaders } from "./security.ts";
 
-/** Builds the paper's fetch handler. */
+/** Creates the newspaper's fetch handler. */
 export function createGazette(): (request: Request) => Response | Promise<Response> {
   const assets = readFiles("./site/", ["gazette.css", "consent.js", "consent-strings.js", "icon.svg"]);
   const app = new Hono();
   app.use(strictHeaders());
   app.get("/assets/:name", (c) => assets(c.req.param("name")) ?? c.notFound());
-  // A publisher keeps a record of each choice as proof of it; here the request is all that is wanted.
+  // A real publisher records each choice as proof. Here only the request matters: it carries the new cookies.
   app.post("/consent", (c) => c.body(null, 204));
   for (const page of pages.values()) {
     app.get(page.path, (c) => c.html(layout(page), 200, { "cache-control": "no-cache" }));

@@ -1,5 +1,5 @@
 /**
- * What `npm start` serves where nothing is configured.
+ * The demonstration that `npm start` serves without a configuration.
  * @module
  */
 
@@ -12,44 +12,45 @@ import { createLog } from "../../../runtime/observe/log.ts";
 import type { Random } from "../../../runtime/platform.ts";
 import { composeConfig } from "../../config/compose.ts";
 import type { Entry } from "../../hosts/server.ts";
-import { proxyTo } from "../../http/fetch-proxy.ts";
+import { proxyTo } from "../../http/proxy/fetch-proxy.ts";
 import { rawFetch } from "../../http/raw-fetch.ts";
 import { StartError } from "../../serve/start-error.ts";
 import type { Demonstration } from "../../service.ts";
 import { edgeCookieIn, edgeCookieSection } from "../config.ts";
 import { createEdgeCookie } from "../edge-cookie.ts";
+import { isOwnField } from "../own-fields.ts";
 import { loadAllRoutes } from "../routes/load.ts";
 import { createDemo, DOMAIN } from "./demo.ts";
 import { createGazette } from "./gazette.ts";
 import { startPartners } from "./partners/start.ts";
 
-/** What the demonstration runs with; the environment may say otherwise. */
+/** The default configuration. Environment variables override it. */
 const STORE = "sqlite:./data/demo.db";
 const DEFAULTS = {
   edgeCookie: {
     store: STORE,
     publisher: { domain: DOMAIN },
-    // Not a secret: anyone who reads this may make ids of 127.0.0.1.
+    // Not a secret: the demonstration mints ids for 127.0.0.1 only.
     passphrases: ["only for the demonstration"],
   },
 };
 
-/** How long the paper's own server may take to finish, in milliseconds. */
+/** Grace period of the newspaper's server when it stops, in milliseconds. */
 const ORIGIN_GRACE_MS = 500;
 
 /**
  * Starts the demonstration, without its listener.
- * @throws {ConfigError} if an environment variable is wrong; {StartError} if it would listen for others.
+ * @throws {ConfigError} if an environment variable is wrong; {StartError} if it would listen beyond loopback.
  */
 export async function startDemo(entry: Entry): Promise<Demonstration> {
   const composed = composeConfig([edgeCookieSection], DEFAULTS, { env: process.env });
   const config = edgeCookieIn(composed)!;
   const listen = config.listen ?? composed.shared.listen;
   if (!isLoopbackHost(listen.host)) {
-    throw new StartError("the demonstration is for this machine alone: leave listen.host at 127.0.0.1");
+    throw new StartError("the demonstration is for this machine only: leave listen.host at 127.0.0.1");
   }
   const { host } = entry;
-  // A newcomer sees what to try, and what goes wrong: a partner that asks for a pause is no fault.
+  // Show errors only: a partner that asks for a pause logs a warning by design.
   const level = process.env.MILLRACE_LOG === undefined ? "error" : host.logLevel;
   const log = createLog({ level, write: host.writeLog, clock: host.clock, redact: EC_REDACTION });
   const store = host.openStore(config.store ?? STORE, []);
@@ -70,8 +71,8 @@ export async function startDemo(entry: Entry): Promise<Demonstration> {
       origin: origin.url,
       timeoutMs: config.publisher.originTimeoutMs,
       fetch: rawFetch,
-      fetchDecodes: false,
-      told: (request, args) => ({ ip: host.address(request, args), protocol: null }),
+      isOwnField,
+      clientOf: (request, args) => ({ ip: host.address(request, args), protocol: null }),
       clock: host.clock,
       log,
     }),
@@ -92,7 +93,7 @@ export async function startDemo(entry: Entry): Promise<Demonstration> {
   };
 }
 
-/** The operator's token: a new one for each start, unless the environment has the hash of one. */
+/** The operator's token: random for each start, unless the environment has a hash. */
 function operatorOf(configured: string | null, random: Random): { token: string | null; tokenHash: string } {
   if (configured !== null) return { token: null, tokenHash: configured };
   const bytes = new Uint8Array(16);
@@ -101,29 +102,29 @@ function operatorOf(configured: string | null, random: Random): { token: string 
   return { token, tokenHash: createHash("sha256").update(token).digest("hex") };
 }
 
-/** What there is to see, and where. */
+/** The text that is printed once the server listens. */
 function welcome(url: string, store: string, token: string | null): string {
   const { port } = new URL(url);
   const page = `http://${DOMAIN}${port === "" ? "" : `:${port}`}`;
   return `
   The demonstration is at  ${page}
-  Open it in Chrome or Edge (Firefox should do, too): a small newspaper, millrace in front of it, three
-  partners behind it, and beside the page a panel that tells what millrace does. Try these seven steps:
+  Open it in Chrome or Edge (Firefox should work, too): a small newspaper, millrace in front of it, three
+  partners behind it, and a panel beside the page that shows what millrace does. Try these seven steps:
 
-    1  Visit the front page as somebody in France: no id, for nobody has agreed to one.
+    1  Visit the front page from France: no id, since you have not consented.
     2  Accept in the banner: the next request mints your id, and two partners are asked for theirs.
     3  Open another page: the id stays the same.
-    4  Watch the partners: one answers at once, the other is slow and wants to be left alone now and then.
-    5  Play the third partner: send a pixel, upload ids, ask who you are, hold an auction, be forgotten.
-    6  Withdraw under "Privacy choices": the cookie goes, and a tombstone stays in the graph.
+    4  Watch the partners: one answers at once, the other is slow and sometimes asks for a pause.
+    5  Act as the third partner: send a pixel, upload ids, identify, hold an auction, delete your id.
+    6  Withdraw under "Privacy choices": the cookie is deleted, and a tombstone stays in the graph.
     7  Accept again: a new id, with the same hash and another suffix.
 
-  Then be in California, in Japan, or nowhere known. In a terminal:
+  Then choose California, Japan, or an unknown place. In a terminal:
 
     curl -si ${url} -H 'Cookie: demo-place=JP' | grep -i ts-ec
 
   The operator's page is at ${page}/_ts/admin/ (${token === null ? "your own token" : `token ${token}`}).
-  The graph is in ${store.replace(/\/\/[^@/]*@/, "//")}. To serve a site of your own: npm start -- --config FILE. Ctrl-C ends this.
+  The graph is in ${store.replace(/\/\/[^@/]*@/, "//")}. To serve your own site: npm start -- --config FILE. Ctrl-C stops the demonstration.
 
 `;
 }

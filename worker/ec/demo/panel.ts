@@ -1,6 +1,5 @@
 /**
- * The routes of the demonstration itself, under `/_demo/`: the panel's files and its stream, starting over, the crowd,
- * and the page that plays a partner.
+ * The routes of the demonstration under `/_demo/`: the panel's files and stream, reset, the crowd, and the partner's page.
  * @module
  */
 import { Hono } from "hono";
@@ -13,41 +12,41 @@ import type { Company } from "./partners/companies.ts";
 import { PLACE_COOKIE, placeOf } from "./places.ts";
 import { playPage } from "./play/page.ts";
 import { strictHeaders } from "./security.ts";
-import { createStreams } from "./streams.ts";
+import { Streams } from "./streams.ts";
 import type { Visitors } from "./visitors.ts";
 
-/** Where all of it lies. */
+/** The path prefix of these routes. */
 export const PANEL_PATH = "/_demo/";
 
-/** While so many wait already, no crowd comes. */
+/** Maximum number of waiting ids at which a crowd is accepted. */
 const MAX_WAITING = 30;
 
-/** What the routes work with. */
-export interface PanelParts {
+/** The dependencies of {@link createPanel}. */
+export interface PanelDependencies {
   visitors: Visitors;
   gates: Gates;
   companies: readonly Company[];
-  /** The API key of the partner that the visitor plays. */
+  /** The API key of the visitor's partner. */
   apiKey: string;
-  /** Of the id's cookie. */
+  /** The domain of the id's cookie. */
   domain: string;
 }
 
-/** What comes with a request. */
+/** What each request brings. */
 interface Bindings {
   graph: Graph;
-  /** Has a crowd of readers come by. */
+  /** Sends a crowd of simulated readers. */
   sendCrowd(): void;
 }
 
-/** The demonstration's own side of the server. */
+/** The routes of the demonstration. */
 export interface Panel {
   answer(request: Request, bindings: Bindings): Response | Promise<Response>;
   /** Ends every stream. */
   close(): void;
 }
 
-export function createPanel({ visitors, gates, companies, apiKey, domain }: PanelParts): Panel {
+export function createPanel({ visitors, gates, companies, apiKey, domain }: PanelDependencies): Panel {
   const panelFiles = readFiles("./panel/", [
     "panel.css",
     "panel.js",
@@ -56,12 +55,12 @@ export function createPanel({ visitors, gates, companies, apiKey, domain }: Pane
     "elements.js",
   ]);
   const playFiles = readFiles("./play/", ["play.css", "play.js"]);
-  const streams = createStreams(visitors, gates, companies);
+  const streams = new Streams(visitors, gates, companies);
 
   const app = new Hono<{ Bindings: Bindings }>().basePath(PANEL_PATH);
   app.get("/events", (c) => {
     const visitor = visitors.of(c.req.raw.headers);
-    // 204 tells a browser not to try again.
+    // 204 tells a browser not to reconnect.
     return visitor === null
       ? c.body(null, 204)
       : streams.open(visitor, placeOf(c.req.raw.headers).key, c.env.graph);
@@ -80,7 +79,7 @@ export function createPanel({ visitors, gates, companies, apiKey, domain }: Pane
     return c.body(null, 204);
   });
   app.post("/crowd", (c) => {
-    // The cookie does not come with a request that another site makes.
+    // A request from another site does not carry the cookie.
     if (visitors.of(c.req.raw.headers) === null) return c.body(null, 403);
     if (gates.now().some(({ waiting }) => waiting > MAX_WAITING)) return c.body(null, 429);
     c.env.sendCrowd();
@@ -103,6 +102,6 @@ export function createPanel({ visitors, gates, companies, apiKey, domain }: Pane
 
   return {
     answer: (request, bindings) => app.fetch(request, bindings),
-    close: streams.close,
+    close: () => streams.close(),
   };
 }

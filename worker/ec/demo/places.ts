@@ -1,14 +1,14 @@
 /**
- * Where the demonstration's visitor says they are. Only here may a visitor say so: a real service asks its host, or a
- * header that its operator vouches for.
+ * The place that the visitor chose. Only the demonstration lets a visitor choose: a real service gets the place from its host
+ * or from a header that its operator trusts.
  * @module
  */
 import { readCookies } from "../../../runtime/ec/request/cookie.ts";
 
-/** The cookie in which the panel keeps the choice. */
+/** The cookie with the chosen place. */
 export const PLACE_COOKIE = "demo-place";
 
-/** One place of the switch. */
+/** One place to choose. */
 export interface Place {
   key: string;
   name: string;
@@ -16,7 +16,7 @@ export interface Place {
   region: string | null;
 }
 
-/** Where a visitor is who has not chosen: somewhere that asks. */
+/** The default place, which requires consent. */
 const FRANCE: Place = { key: "FR", name: "France", country: "FR", region: null };
 
 export const places: readonly Place[] = [
@@ -29,7 +29,7 @@ export const places: readonly Place[] = [
   { key: "unknown", name: "Unknown", country: null, region: null },
 ];
 
-/** The place that a request's demonstration cookie names, else France. */
+/** The place in the request's cookie. Default: France. */
 export function placeOf(headers: Headers): Place {
   const chosen = readCookies(headers.get("cookie"), [PLACE_COOKIE]).get(PLACE_COOKIE)?.[0];
   return places.find(({ key }) => key === chosen) ?? FRANCE;

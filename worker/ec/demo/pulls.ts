@@ -1,5 +1,5 @@
 /**
- * What one visitor is told of partners' ids on their way into the graph, in plain words.
+ * The panel's lines about one visitor's pulls, in plain words.
  * @module
  */
 import type { GraphEntry } from "../../../runtime/ec/graph/entry.ts";
@@ -8,7 +8,7 @@ import type { PullEvent } from "./watched-fetch.ts";
 
 /** One line of the panel's list. */
 export interface PullLine {
-  /** Counts up from 1. */
+  /** Consecutive, from 1. */
   number: number;
   atMs: number;
   partner: string;
@@ -20,23 +20,23 @@ const MAX_LINES = 9;
 
 /** The pulls for one visitor's id. */
 export interface Pulls {
-  /** The newest first. */
+  /** Newest first. */
   readonly lines: readonly PullLine[];
-  /** Whether the last visit had partners asked. */
+  /** Whether the last visit started pulls. */
   readonly isOn: boolean;
-  /** How far each partner is that was asked since, or waited for. */
+  /** The progress of each partner since then. */
   readonly progress: ReadonlyMap<string, "waits" | "asked" | "over">;
 }
 
 export const NO_PULLS: Pulls = { lines: [], isOn: false, progress: new Map() };
 
-/** A visit begins the round anew, but for the questions that are still open. @param isOn whether it may pull at all. */
+/** A visit resets the progress, except for requests in flight. @param isOn whether the visit may pull */
 export function afterVisit(pulls: Pulls, isOn: boolean): Pulls {
   const progress = new Map([...pulls.progress].filter(([, state]) => isOn && state !== "over"));
   return { ...pulls, isOn, progress };
 }
 
-/** Something happened to a question. @param name the partner's. */
+/** Adds an event of a pull. @param name the partner's name */
 export function withEvent(pulls: Pulls, event: PullEvent, name: string): Pulls {
   const { partner, atMs, what } = event;
   const progress = new Map(pulls.progress).set(partner, what.kind === "asked" ? "asked" : "over");
@@ -46,21 +46,21 @@ export function withEvent(pulls: Pulls, event: PullEvent, name: string): Pulls {
 function wordsFor(what: PullEvent["what"], name: string): string {
   switch (what.kind) {
     case "asked":
-      return `${name} was asked for its id of you.`;
+      return `${name} was asked for its id for you.`;
     case "answered":
       return what.status === 200
         ? `${name} answered, after ${duration(what.tookMs)}.`
         : `${name} answered with status ${what.status}.`;
     case "slow down":
-      return `${name} said “slow down”. Nobody asks it for the next ${duration(what.pauseMs)}; your next visit tries again.`;
+      return `${name} said “slow down”. It gets no requests for ${duration(what.pauseMs)}; your next visit tries again.`;
     case "dropped":
-      return `The question to ${name} was dropped: its answer is not wanted any more.`;
+      return `The request to ${name} was cancelled: its answer is not needed any more.`;
     case "failed":
       return `${name} gave no answer.`;
   }
 }
 
-/** Tells of partners that are due but cannot be asked yet. @param due their ids. */
+/** Adds a line for each due partner that cannot be requested yet. @param due their ids */
 export function withWaits(
   pulls: Pulls,
   due: readonly string[],
@@ -80,22 +80,22 @@ export function withWaits(
   return after;
 }
 
-/** @returns `null` where there is none. */
+/** Why a pull waits; `null` if it does not. */
 function reasonToWait({ closed, inFlight, maxConcurrent, maxPerMinute }: Gate, nowMs: number): string | null {
   switch (closed?.because) {
     case "pause":
-      return `it wants to be left alone for another ${Math.ceil((closed.untilMs - nowMs) / 1000)} s`;
+      return `it asked for a pause, which ends in ${Math.ceil((closed.untilMs - nowMs) / 1000)} s`;
     case "window":
-      return `it was asked ${maxPerMinute} times within a minute, and bears no more`;
+      return `it had ${maxPerMinute} requests within a minute, which is its limit`;
     case "rest":
-      return "it keeps failing, and rests";
+      return "it keeps failing, so requests pause";
     case undefined:
       if (inFlight < maxConcurrent) return null;
       return maxConcurrent === 1 ? "it takes one at a time" : `it takes ${maxConcurrent} at a time`;
   }
 }
 
-/** Tells of every partner's id that a write of the entry brought. */
+/** Adds a line for each partner's id that a write of the entry added. */
 export function withWritten(
   pulls: Pulls,
   before: GraphEntry | null,
@@ -103,14 +103,14 @@ export function withWritten(
   nameOf: (partner: string) => string,
   nowMs: number,
 ): Pulls {
-  let told = pulls;
+  let extended = pulls;
   for (const [partner, { uid, synced }] of Object.entries(after?.ids ?? {})) {
     const old = before?.ids[partner];
     if (old?.uid === uid && old.synced === synced) continue;
     const text = `${possessive(nameOf(partner))} id for you is in the graph.`;
-    told = add(told, { atMs: nowMs, partner, kind: "written", text });
+    extended = add(extended, { atMs: nowMs, partner, kind: "written", text });
   }
-  return told;
+  return extended;
 }
 
 function add(pulls: Pulls, line: Omit<PullLine, "number">): Pulls {

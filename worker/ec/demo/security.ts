@@ -1,7 +1,7 @@
 import type { MiddlewareHandler } from "hono";
 import { secureHeaders } from "hono/secure-headers";
 
-/** Everything from the site itself, nothing inline, and nobody may frame it. */
+/** Security headers: only resources of the site itself, nothing inline, no framing. */
 export function strictHeaders(): MiddlewareHandler {
   return secureHeaders({
     contentSecurityPolicy: {

@@ -1,5 +1,5 @@
 /**
- * Everything the panel shows, as one value.
+ * The state of the panel as one value.
  * @module
  */
 
@@ -19,17 +19,17 @@ interface SplitId {
   suffix: string;
 }
 
-/** What panel.js draws. */
+/** The state that panel.js draws. */
 export interface Snapshot {
   places: { key: string; name: string }[];
   place: string;
   steps: Step[];
-  /** The normalised address that an id is derived from. */
+  /** The normalised address from which an id is derived. */
   address: string | null;
   id: SplitId | null;
   consent: { allowed: boolean; jurisdiction: string; reason: string; signals: ConsentSignals } | null;
   graph: {
-    /** The store did not answer. */
+    /** Whether the store failed. */
     isDown: boolean;
     entry: GraphEntry | null;
     tombstone: { id: SplitId; entry: GraphEntry; untilMs: number } | null;
@@ -39,14 +39,14 @@ export interface Snapshot {
   pulls: readonly PullLine[];
 }
 
-/** Looks up what there is to show to one visitor who is at `place`. */
+/** Reads the state for one visitor at `place`. */
 export async function takeSnapshot(
   visitor: Visitor,
   place: string,
   graph: Graph,
   companies: readonly Company[],
 ): Promise<Snapshot> {
-  // First: what is found there may mean that a step is done.
+  // The look-up comes first, since its result may complete a step.
   const found = await lookUp(visitor, graph).catch(() => ({ isDown: true, entry: null, tombstone: null }));
   const { context, id, happenings, pulls } = visitor;
   return {
@@ -81,11 +81,11 @@ async function lookUp({ id, withdrawnId }: Visitor, graph: Graph): Promise<Snaps
     id === null ? null : graph.get(id),
     withdrawnId === null || withdrawnId === id ? null : graph.get(withdrawnId),
   ]);
-  const stands = withdrawnId !== null && withdrawn !== null && isTombstone(withdrawn);
+  const isWithdrawn = withdrawnId !== null && withdrawn !== null && isTombstone(withdrawn);
   return {
     isDown: false,
     entry,
-    tombstone: stands ? { id: split(withdrawnId), entry: withdrawn, untilMs: endOf(withdrawn) } : null,
+    tombstone: isWithdrawn ? { id: split(withdrawnId), entry: withdrawn, untilMs: endOf(withdrawn) } : null,
   };
 }
 

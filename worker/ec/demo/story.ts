@@ -1,5 +1,5 @@
 /**
- * What the service did with one request, in plain words.
+ * The panel's lines about requests: what the service did, in plain words.
  * @module
  */
 
@@ -7,7 +7,7 @@ import { decideFinalization, type Finalization } from "../../../runtime/ec/final
 import type { Consent, ConsentReason } from "../../../runtime/ec/request/consent.ts";
 import type { EcContext } from "../../../runtime/ec/request/context.ts";
 
-/** Whose a request is: the site's own, or a route of the service by what it is for. */
+/** The kind of a request: for the site, or for a route of the service. */
 export type Route = "organic" | keyof typeof SERVICE_ROUTES | "other";
 
 const SERVICE_ROUTES = {
@@ -23,21 +23,21 @@ export interface Happening {
   /** Method and path. */
   request: string;
   route: Route;
-  /** What to call it: a finalization's branch, or one told apart from it. */
+  /** A finalization's branch, or a special case of one. */
   kind: Finalization["branch"] | "again" | "spared" | "partner";
   title: string;
   text: string;
-  /** The `Set-Cookie` lines about the id that went back. */
+  /** The `Set-Cookie` lines about the id in the response. */
   cookies: string[];
 }
 
-/** What the panel knows of the visitor before the request. */
+/** The state of the visitor before the request. */
 export interface Past {
-  /** The id that consent was last withdrawn from, if there is one. */
+  /** The id whose consent was withdrawn last; `null` if there is none. */
   withdrawnId: string | null;
 }
 
-/** Whose rules apply, as people call them. */
+/** Names of the jurisdictions. */
 export const JURISDICTIONS: Record<Consent["jurisdiction"], string> = {
   gdpr: "GDPR",
   "us-state": "US state law",
@@ -46,7 +46,7 @@ export const JURISDICTIONS: Record<Consent["jurisdiction"], string> = {
 };
 
 const REASONS: Record<ConsentReason, string> = {
-  non_regulated: "No law here asks for consent to an id.",
+  non_regulated: "No law here requires consent to an id.",
   tcf_purpose1: "The TCF string consents to Purpose 1, storing and reading information on a device.",
   gpp_not_opted_out: "The GPP string says that you did not opt out of the sale of your data.",
   us_privacy_not_opted_out: "The US Privacy string says that you did not opt out of the sale of your data.",
@@ -57,25 +57,25 @@ const REASONS: Record<ConsentReason, string> = {
   gpp_sharing_opt_out: "The GPP string opts out of the sharing of your data.",
   gpp_targeted_ads_opt_out: "The GPP string opts out of targeted advertising.",
   us_privacy_opt_out: "The US Privacy string opts out of the sale of your data.",
-  no_country: "Nobody knows which country you are in, so nobody knows what may be done.",
+  no_country: "Your country is unknown, so the rules are unknown, too.",
   tcf_expired: "The TCF string is too old to count.",
   tcf_future: "The TCF string has a date in the future and does not count.",
   tcf_no_disclosed_vendors:
     "The TCF string does not list the vendors that were disclosed and does not count.",
-  no_usable_signal: "What was said about consent does not settle it here.",
+  no_usable_signal: "The consent signals do not decide it here.",
   no_signal: "Nothing has been said about consent yet, and here that means no.",
 };
 
-/** Why consent allows an id, or why not, as one sentence. */
+/** Why consent allows an id or not, as one sentence. */
 export function reasonOf(consent: Consent): string {
   return REASONS[consent.reason];
 }
 
 /**
- * Tells of one request, once it is answered.
- * @param response as the service finished it.
+ * Describes one request.
+ * @param response the final response
  */
-export function tell(context: EcContext, request: Request, response: Response, past: Past): Happening {
+export function describe(context: EcContext, request: Request, response: Response, past: Past): Happening {
   const { pathname } = new URL(request.url);
   const route = routeOf(pathname);
   const end = decideFinalization(context);
@@ -97,14 +97,14 @@ function routeOf(path: string): Route {
 
 type Words = Pick<Happening, "kind" | "title" | "text">;
 
-/** Whether a request left the id as it was; what becomes of an id is told first. */
+/** Whether a request left the id unchanged. If not, the line is about the id. */
 function changesNothing({ branch }: Finalization, { cookieWasPresent }: EcContext): boolean {
   return branch === "returning" || branch === "anonymous" || (branch === "denied" && !cookieWasPresent);
 }
 
 const isServiceRoute = (route: Route): route is keyof typeof SERVICE_ROUTES => route in SERVICE_ROUTES;
 
-/** What a request to the service itself came to. */
+/** Describes a request to a route of the service. */
 function wordsForRoute(
   route: keyof typeof SERVICE_ROUTES,
   response: Response,
@@ -116,30 +116,26 @@ function wordsForRoute(
     case "pixel":
       return say("A partner’s pixel", PIXEL_RESULTS[pixelResult(response)] ?? refused(status));
     case "identify":
-      if (status === 403) return say("A page asked who you are", `${reasonOf(consent)} It was not told.`);
-      if (status !== 200)
-        return say("A page asked who you are", "You have no id, so there was nothing to tell.");
-      return say(
-        "A page asked who you are",
-        "It was told your id, and the ids of partners that share theirs.",
-      );
+      if (status === 403) return say("A page asked who you are", `${reasonOf(consent)} It got no answer.`);
+      if (status !== 200) return say("A page asked who you are", "You have no id, so the answer was empty.");
+      return say("A page asked who you are", "It got your id, and the ids of partners that share theirs.");
     case "auction":
-      if (status >= 400) return say("An auction", `It could not be held, as status ${status} says.`);
+      if (status >= 400) return say("An auction", `It failed with status ${status}.`);
       if (!headers.has("x-ts-ec")) {
-        return say("An auction", "The bid request went on without a word of who you are.");
+        return say("An auction", "The bid request was sent without your identity.");
       }
-      return say("An auction", "The bid request went on with your id and partners’ ids in it.");
+      return say("An auction", "The bid request was sent with your id and partners’ ids.");
     case "batch":
       if (status === 200) return say("A partner’s upload", "Every id in it was accepted.");
       if (status === 207)
-        return say("A partner’s upload", "Ids in it were refused, each for a reason of its own.");
+        return say("A partner’s upload", "Some ids were refused, each with its own reason.");
       return say("A partner’s upload", refused(status));
   }
 }
 
 const refused = (status: number) => `It was refused with status ${status}, and nothing was written.`;
 
-/** The reason in the address that a pixel's answer leads to; `synced` if it worked, empty if it leads nowhere. */
+/** The reason in a pixel's redirect: `synced` on success, empty without a redirect. */
 function pixelResult({ headers }: Response): string {
   const back = headers.get("location");
   const query = back === null ? null : new URL(back).searchParams;
@@ -147,9 +143,8 @@ function pixelResult({ headers }: Response): string {
 }
 
 const PIXEL_RESULTS: Record<string, string> = {
-  synced:
-    "Your browser carried the partner’s own id for you here. It is in the graph, and the browser went back.",
-  no_ec: "Your browser carried no id of ours, so there was nothing to put the partner’s under.",
+  synced: "Your browser brought the partner’s own id for you. It is in the graph, and the browser went back.",
+  no_ec: "Your browser has no id of ours, so there is no entry for the partner’s id.",
   no_consent: "Consent does not allow an id, so nothing was written.",
   write_failed: "The graph does not know your id, so nothing was written.",
 };
@@ -176,8 +171,8 @@ function wordsFor(end: Finalization, context: EcContext, past: Past): Words {
     case "withdrawal": {
       const isKnown = end.tombstones.length > 0;
       const graph = isKnown
-        ? "A tombstone takes the entry’s place for 24 hours, so that no partner can bring the id back."
-        : "It held no valid id, so the graph has nothing to bury.";
+        ? "A tombstone replaces the entry for 24 hours, so that no partner can restore the id."
+        : "It had no valid id, so the graph needs no tombstone.";
       return {
         kind: "withdrawal",
         title: isKnown ? "The id was withdrawn" : "A stray cookie was deleted",
@@ -186,15 +181,15 @@ function wordsFor(end: Finalization, context: EcContext, past: Past): Words {
     }
     case "denied":
       if (context.cookieWasPresent) {
-        const text = `${reason} That is a fault of geography and no choice of yours: no id is used, but the cookie and the graph are left alone.`;
+        const text = `${reason} This is not your choice: no id is used, but the cookie and the graph stay unchanged.`;
         return { kind: "spared", title: "No id used, cookie spared", text };
       }
-      return { kind: "denied", title: "No id", text: `${reason} The page came as the site made it.` };
+      return { kind: "denied", title: "No id", text: `${reason} The page was not changed.` };
     case "erasure":
       return {
         kind: "erasure",
         title: "The id was deleted",
-        text: "You asked for it: the cookie and everything the graph held are gone.",
+        text: "You asked for it: the cookie and the graph’s entry are deleted.",
       };
     case "anonymous":
       return {

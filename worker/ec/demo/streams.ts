@@ -1,114 +1,137 @@
 /**
- * The panels' streams: what is to be shown to a visitor, as it happens.
+ * The panels' event streams.
  * @module
  */
 import type { Graph } from "../../../runtime/ec/graph/graph.ts";
 import type { Gates } from "./gates.ts";
 import type { Company } from "./partners/companies.ts";
-import { takeSnapshot } from "./snapshot.ts";
+import { type Snapshot, takeSnapshot } from "./snapshot.ts";
 import type { Visitor, Visitors } from "./visitors.ts";
 
-/** Something goes over the wire this often, so that neither side takes a quiet stream for a dead one. */
+/** Interval of the heartbeat, in milliseconds, so that an idle stream is not taken for a dead one. */
 const HEARTBEAT_MS = 5_000;
-/** How often the partners' gates are looked at while somebody watches. */
-const LOOK_MS = 250;
+/** Interval of reading the partners' gates while a stream is open, in milliseconds. */
+const POLL_MS = 250;
 
 /** All open streams. */
-export interface Streams {
-  /** Answers with a stream for one visitor who is at `place`. */
-  open(visitor: Visitor, place: string, graph: Graph): Response;
-  /** Ends every stream: a server that waits for its connections to end would wait for them for ever. */
-  close(): void;
-}
+export class Streams {
+  readonly #visitors: Pick<Visitors, "recordWaits">;
+  readonly #gates: Gates;
+  readonly #companies: readonly Company[];
+  readonly #open = new Set<Stream>();
+  #polling: ReturnType<typeof setInterval> | null = null;
+  /** The last state of the gates, as JSON. */
+  #lastGates = "";
 
-/** One browser that looks. */
-interface Stream {
-  send(text: string): void;
-  close(): void;
-}
+  constructor(visitors: Pick<Visitors, "recordWaits">, gates: Gates, companies: readonly Company[]) {
+    this.#visitors = visitors;
+    this.#gates = gates;
+    this.#companies = companies;
+  }
 
-export function createStreams(
-  visitors: Pick<Visitors, "tellWaits">,
-  gates: Gates,
-  companies: readonly Company[],
-): Streams {
-  const streams = new Set<Stream>();
-  let looking: ReturnType<typeof setInterval> | null = null;
-  let lastGates = "";
+  /** Responds with a stream for one visitor at `place`. */
+  open(visitor: Visitor, place: string, graph: Graph): Response {
+    const snapshot = () => takeSnapshot(visitor, place, graph, this.#companies);
+    const stream = new Stream(visitor, snapshot, () => this.#remove(stream));
+    const body = new ReadableStream<Uint8Array>({
+      start: (controller) => {
+        stream.start(controller);
+        this.#add(stream);
+      },
+      cancel: () => stream.end(),
+    });
+    return new Response(body, {
+      headers: { "content-type": "text/event-stream; charset=utf-8", "cache-control": "no-store" },
+    });
+  }
 
-  const gatesEvent = () => `event: gates\ndata: ${lastGates}\n\n`;
+  /** Ends every stream. Otherwise a stopping server would wait for them without end. */
+  close(): void {
+    for (const stream of [...this.#open]) stream.close();
+  }
 
-  /** Tells of the gates, where anything about them has changed. */
-  function look(): void {
-    const now = gates.now();
-    visitors.tellWaits(now);
+  #add(stream: Stream): void {
+    this.#poll();
+    this.#open.add(stream);
+    stream.send(this.#gatesEvent());
+    this.#polling ??= setInterval(() => this.#poll(), POLL_MS);
+  }
+
+  #remove(stream: Stream): void {
+    this.#open.delete(stream);
+    if (this.#open.size > 0 || this.#polling === null) return;
+    clearInterval(this.#polling);
+    this.#polling = null;
+  }
+
+  /** Sends the gates if they have changed. */
+  #poll(): void {
+    const now = this.#gates.now();
+    this.#visitors.recordWaits(now);
     const text = JSON.stringify(now);
-    if (text === lastGates) return;
-    lastGates = text;
-    for (const stream of streams) stream.send(gatesEvent());
+    if (text === this.#lastGates) return;
+    this.#lastGates = text;
+    for (const stream of this.#open) stream.send(this.#gatesEvent());
   }
 
-  function add(stream: Stream): void {
-    look();
-    streams.add(stream);
-    stream.send(gatesEvent());
-    looking ??= setInterval(look, LOOK_MS);
+  #gatesEvent(): string {
+    return `event: gates\ndata: ${this.#lastGates}\n\n`;
+  }
+}
+
+/** The stream of one open page. It sends a snapshot at first and after every change. */
+class Stream {
+  readonly #visitor: Visitor;
+  readonly #takeSnapshot: () => Promise<Snapshot>;
+  readonly #onEnd: () => void;
+  readonly #encoder = new TextEncoder();
+  #controller: ReadableStreamDefaultController<Uint8Array> | null = null;
+  #heartbeat: ReturnType<typeof setInterval> | undefined;
+  /** Something has changed since the last snapshot began. */
+  #isStale = false;
+  #isTaking = false;
+
+  constructor(visitor: Visitor, snapshot: () => Promise<Snapshot>, onEnd: () => void) {
+    this.#visitor = visitor;
+    this.#takeSnapshot = snapshot;
+    this.#onEnd = onEnd;
   }
 
-  function remove(stream: Stream): void {
-    streams.delete(stream);
-    if (streams.size > 0 || looking === null) return;
-    clearInterval(looking);
-    looking = null;
+  start(controller: ReadableStreamDefaultController<Uint8Array>): void {
+    this.#controller = controller;
+    this.#heartbeat = setInterval(() => this.send(":\n\n"), HEARTBEAT_MS);
+    this.#visitor.watchers.add(this.#update);
+    void this.#update();
   }
 
-  return {
-    /** Sends a snapshot now and after every change; changes that come while one is being taken share the next. */
-    open(visitor, place, graph) {
-      let end = () => {};
-      const encoder = new TextEncoder();
-      const body = new ReadableStream<Uint8Array>({
-        start(controller) {
-          let isStale = false;
-          let isTaking = false;
-          let isOpen = true;
-          const send = (text: string) => {
-            if (isOpen) controller.enqueue(encoder.encode(text));
-          };
-          const update = async () => {
-            isStale = true;
-            if (isTaking) return;
-            isTaking = true;
-            while (isStale && isOpen) {
-              isStale = false;
-              send(`data: ${JSON.stringify(await takeSnapshot(visitor, place, graph, companies))}\n\n`);
-            }
-            isTaking = false;
-          };
-          const heartbeat = setInterval(() => send(":\n\n"), HEARTBEAT_MS);
-          end = () => {
-            isOpen = false;
-            clearInterval(heartbeat);
-            visitor.watchers.delete(update);
-            remove(stream);
-          };
-          const close = () => {
-            end();
-            controller.close();
-          };
-          const stream = { send, close };
-          visitor.watchers.add(update);
-          add(stream);
-          update();
-        },
-        cancel: () => end(),
-      });
-      return new Response(body, {
-        headers: { "content-type": "text/event-stream; charset=utf-8", "cache-control": "no-store" },
-      });
-    },
-    close() {
-      for (const { close } of [...streams]) close();
-    },
+  send(text: string): void {
+    this.#controller?.enqueue(this.#encoder.encode(text));
+  }
+
+  /** Stops sending. Called when the browser has closed the stream. */
+  end(): void {
+    this.#controller = null;
+    clearInterval(this.#heartbeat);
+    this.#visitor.watchers.delete(this.#update);
+    this.#onEnd();
+  }
+
+  /** Ends the stream from this side. */
+  close(): void {
+    const controller = this.#controller;
+    this.end();
+    controller?.close();
+  }
+
+  /** Sends a snapshot. Changes during a snapshot share the next one. */
+  readonly #update = async (): Promise<void> => {
+    this.#isStale = true;
+    if (this.#isTaking) return;
+    this.#isTaking = true;
+    while (this.#isStale && this.#controller !== null) {
+      this.#isStale = false;
+      this.send(`data: ${JSON.stringify(await this.#takeSnapshot())}\n\n`);
+    }
+    this.#isTaking = false;
   };
 }

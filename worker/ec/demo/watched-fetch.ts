@@ -1,13 +1,12 @@
 /**
- * The network as the service uses it, with word of every question to a partner.
+ * A fetch that reports every pull of a partner.
  * @module
  */
 import type { Clock, Fetch } from "../../../runtime/platform.ts";
-import { retryAfterMs } from "../../../runtime/sync/rate-limited.ts";
-import { ASKED_REST_MS } from "../../../runtime/sync/schedule.ts";
+import { ASKED_REST_MS, retryAfterMs } from "../../../runtime/sync/index.ts";
 import type { Company } from "./partners/companies.ts";
 
-/** One thing that happened to the pull of one partner's id. */
+/** An event of one pull. */
 export interface PullEvent {
   partner: string;
   ecId: string;
@@ -16,17 +15,17 @@ export interface PullEvent {
     | { kind: "asked" }
     | { kind: "answered"; status: number; tookMs: number }
     | { kind: "slow down"; pauseMs: number }
-    /** Nobody wants to know any more. */
+    /** The pull was cancelled. */
     | { kind: "dropped" }
     | { kind: "failed" };
 }
 
-/** @param fetches pulls go through `partners`, everything else through `others`. */
+/** Wraps a fetch. @param fetches `partners` is used for pulls, `others` for everything else */
 export function watchedFetch(
   fetches: { partners: Fetch; others: Fetch },
   companies: readonly Company[],
   clock: Clock,
-  tell: (event: PullEvent) => void,
+  report: (event: PullEvent) => void,
 ): Fetch {
   const byUrl = new Map(companies.map(({ record }) => [record.pullSyncUrl, record.id]));
 
@@ -35,7 +34,7 @@ export function watchedFetch(
     const partner = byUrl.get(origin + pathname);
     if (partner === undefined) return fetches.others(url, init);
     const ecId = searchParams.get("ec_id") ?? "";
-    const say = (what: PullEvent["what"]) => tell({ partner, ecId, atMs: clock.now(), what });
+    const say = (what: PullEvent["what"]) => report({ partner, ecId, atMs: clock.now(), what });
     const askedMs = clock.now();
     say({ kind: "asked" });
     try {

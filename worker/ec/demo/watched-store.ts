@@ -1,12 +1,12 @@
 import type { Store } from "../../../runtime/platform.ts";
 
-/** Told what a store is found to hold under a key; `null`: nothing. */
+/** Receives the values that a store reads and writes; `null` for no value. */
 export interface StoreWatcher {
   read(key: string, value: string | null): void;
   written(key: string, value: string | null): void;
 }
 
-/** The same store, telling of every read, every write and every removal once it is done. */
+/** Wraps a store so that it reports every read, write and deletion after it is done. */
 export function watchedStore(store: Store, watcher: StoreWatcher): Store {
   return {
     traits: store.traits,

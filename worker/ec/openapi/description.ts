@@ -1,5 +1,5 @@
 /**
- * The HTTP API in OpenAPI 3.1, as `GET /_ts/openapi.json` answers it.
+ * The HTTP API in OpenAPI 3.1: the answer of `GET /_ts/openapi.json`.
  * @module
  */
 import { operatorPaths } from "./operator-routes.ts";
@@ -16,18 +16,19 @@ export const description: Description = {
   info: {
     title: "millrace",
     version: "1",
-    summary: "A publisher's first-party identity: partners' sync, pages' look-ups, the operator's API.",
+    summary:
+      "A publisher's first-party identity: sync with partners, look-ups by pages, and the operator's API.",
     description:
-      "All JSON is snake_case. Everything that goes wrong is answered as `{error, message}`, where `error` is a stable code. " +
-      "A path or method that is not described here is answered by 404 and `not_found`. A request that carries a consent " +
-      "withdrawal has its cookie deleted on whatever route.",
+      "All JSON is snake_case. Every error has the body `{error, message}`; `error` is a stable code. Other paths and methods " +
+      "have the response 404 with the code `not_found`. On every route, a request with a withdrawal of consent gets its cookie " +
+      "deleted.",
     license: { name: "Apache-2.0", identifier: "Apache-2.0" },
   },
   servers: [{ url: "/", description: "The publisher's site." }],
   tags: [
     { name: "partners", description: "For a partner's pages and servers." },
     { name: "pages", description: "For the publisher's pages." },
-    { name: "operator", description: "For whoever runs the service." },
+    { name: "operator", description: "For the operator of the service." },
   ],
   paths: { ...partnerPaths, ...visitorPaths, ...operatorPaths },
   webhooks: partnerWebhooks,

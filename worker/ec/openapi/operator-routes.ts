@@ -1,5 +1,5 @@
 /**
- * What the operator and the operator's tools call.
+ * The routes for the operator and the operator's tools.
  * @module
  */
 import { anybody, json, object, problem, problemOf, response, schema } from "./schemas.ts";
@@ -9,15 +9,13 @@ import type { Paths, Schema } from "./types.ts";
 const security = [{ adminToken: [] }];
 const tags = ["operator"];
 
-const isConfigured = problem("The partner is from the configuration: change it there.", [
-  "partner_configured",
-]);
+const isConfigured = problem("The partner is in the configuration: change it there.", ["partner_configured"]);
 
 const full: Schema = {
   type: "array",
   minItems: 1,
   items: { type: "string" },
-  description: "The tables that have no room now, if there are any.",
+  description: "The full tables of rate-limit windows, if there are any.",
 };
 
 export const operatorPaths: Paths = {
@@ -26,10 +24,10 @@ export const operatorPaths: Paths = {
       operationId: "adminPageWithoutSlash",
       tags,
       security: anybody,
-      summary: "Leads to `/_ts/admin/`.",
+      summary: "Redirects to `/_ts/admin/`.",
       responses: {
         "308": {
-          description: "There.",
+          description: "Redirects to the page.",
           headers: {
             location: { description: "The page.", required: true, schema: { const: "/_ts/admin/" } },
           },
@@ -43,7 +41,7 @@ export const operatorPaths: Paths = {
       operationId: "adminPage",
       tags,
       security: anybody,
-      summary: "The operator's page. It holds no data; its script asks for the admin token.",
+      summary: "The operator's page. It contains no data; its script asks for the admin token.",
       responses: {
         "200": {
           description: "The page.",
@@ -58,10 +56,11 @@ export const operatorPaths: Paths = {
     get: {
       operationId: "status",
       tags,
-      summary: "What the operator's page draws: counters, the sync engine's queues, the rate-limit windows.",
+      summary:
+        "The data of the operator's page: counters, the queue of the sync engine, the rate-limit windows.",
       security,
       responses: {
-        "200": json("Of the instance that answers.", schema("Status"), noStore),
+        "200": json("The state of the instance that answers.", schema("Status"), noStore),
         "401": response("Unauthorized"),
         "500": response("InternalError"),
       },
@@ -71,7 +70,7 @@ export const operatorPaths: Paths = {
     get: {
       operationId: "listPartners",
       tags,
-      summary: "All partners, by id, without their secrets.",
+      summary: "All partners, ordered by id, without their secrets.",
       security,
       responses: {
         "200": json(
@@ -96,7 +95,7 @@ export const operatorPaths: Paths = {
       responses: {
         "200": json("Changed.", schema("Partner"), noStore),
         "201": json("Added.", schema("Partner"), noStore),
-        "400": json("The body is no record, or one with faults.", {
+        "400": json("The body is not a record, or its fields are invalid.", {
           oneOf: [schema("InvalidPartner"), problemOf("invalid_json")],
         }),
         "401": response("Unauthorized"),
@@ -112,7 +111,7 @@ export const operatorPaths: Paths = {
     delete: {
       operationId: "removePartner",
       tags,
-      summary: "Removes a partner. Its key is worth nothing from then on; what it wrote stays in the graph.",
+      summary: "Removes a partner. Its key stops working; its ids stay in the graph.",
       security,
       parameters: [
         {
@@ -137,7 +136,7 @@ export const operatorPaths: Paths = {
     get: {
       operationId: "lookUpIdentity",
       tags,
-      summary: "Everything that the identity graph holds for one EC id.",
+      summary: "The identity graph's entry for one EC id.",
       security,
       parameters: [
         {
@@ -149,10 +148,10 @@ export const operatorPaths: Paths = {
         },
       ],
       responses: {
-        "200": json("What is held.", object({ ec_id: schema("EcId"), entry: schema("GraphEntry") }), noStore),
-        "400": problem("That is no EC id.", ["invalid_ec_id"], noStore),
+        "200": json("The entry.", object({ ec_id: schema("EcId"), entry: schema("GraphEntry") }), noStore),
+        "400": problem("The id is not an EC id.", ["invalid_ec_id"], noStore),
         "401": response("Unauthorized"),
-        "404": problem("Nothing is held.", ["ec_id_not_found"], noStore),
+        "404": problem("There is no entry.", ["ec_id_not_found"], noStore),
         "500": response("InternalError"),
         "503": response("StoreUnavailable"),
       },
@@ -163,9 +162,9 @@ export const operatorPaths: Paths = {
       operationId: "health",
       tags,
       security: anybody,
-      summary: "Whether the process lives. Touches nothing that it needs.",
+      summary: "Liveness of the process. Uses neither the store nor the limiter.",
       responses: {
-        "200": json("It does.", object({ status: { const: "ok" }, full }, ["full"])),
+        "200": json("The process is alive.", object({ status: { const: "ok" }, full }, ["full"])),
         "500": response("InternalError"),
       },
     },
@@ -175,12 +174,12 @@ export const operatorPaths: Paths = {
       operationId: "ready",
       tags,
       security: anybody,
-      summary: "Whether the instance can do its work: what it needs can be read and written.",
-      description: "An instance probes at most once a second, however often it is asked.",
+      summary: "Readiness of the instance: it can read and write its store and its limiter.",
+      description: "An instance probes at most once a second.",
       responses: {
-        "200": json("It can.", object({ status: { const: "ok" }, full }, ["full"])),
+        "200": json("The instance is ready.", object({ status: { const: "ok" }, full }, ["full"])),
         "500": response("InternalError"),
-        "503": json("It cannot, or it is about to end.", {
+        "503": json("The instance is not ready, or it is about to stop.", {
           oneOf: [
             object(
               {
@@ -189,7 +188,7 @@ export const operatorPaths: Paths = {
                   type: "array",
                   minItems: 1,
                   items: { enum: ["store", "limiter"] },
-                  description: "What cannot be read or written.",
+                  description: "The parts that cannot be read or written.",
                 },
                 full,
               },
@@ -206,7 +205,7 @@ export const operatorPaths: Paths = {
       operationId: "metrics",
       tags,
       summary: "Measurements in the Prometheus text format.",
-      description: "Open where the service itself listens on loopback only; else with the admin token.",
+      description: "Needs no token if the service listens on loopback only.",
       security: [{ adminToken: [] }, {}],
       responses: {
         "200": {

@@ -1,5 +1,5 @@
 /**
- * What partners' pages and servers call.
+ * The routes for partners' pages and servers.
  * @module
  */
 import { MAX_MAPPINGS } from "../../../runtime/ec/partners/batch-sync.ts";
@@ -21,8 +21,8 @@ export const partnerPaths: Paths = {
       operationId: "pixelSync",
       tags: ["partners"],
       security: anybody,
-      summary: "Pixel sync: tell your id for this visitor, by way of the visitor's browser.",
-      description: "No parameters but these; each at most once.",
+      summary: "Pixel sync: send your id for this visitor through the visitor's browser.",
+      description: "Other parameters are refused. Each parameter may appear once.",
       parameters: [
         query("partner", "Your partner id."),
         {
@@ -31,11 +31,11 @@ export const partnerPaths: Paths = {
         },
         query(
           "return",
-          "Where the browser goes next, percent-encoded: https, a host of `allowed_return_domains`.",
+          "The URL that the browser returns to, percent-encoded: https, on a host of `allowed_return_domains`.",
         ),
         query(
           "consent",
-          "A TC, GPP or US Privacy string. Used only if the request carries no signal of its own, and never stored.",
+          "A TC, GPP or US Privacy string. It is used only if the request has no other consent signal, and never stored.",
           false,
         ),
         ...visitor,
@@ -43,12 +43,12 @@ export const partnerPaths: Paths = {
       responses: {
         "302": {
           description:
-            "Back to `return`, with `ts_synced=1`, or `ts_synced=0` and `ts_reason`: `no_ec` (no valid cookie), " +
+            "Redirects to `return` with `ts_synced=1`, or with `ts_synced=0` and `ts_reason`: `no_ec` (no valid cookie), " +
             "`no_consent`, `write_failed`.",
           headers: {
             ...noStore,
             location: {
-              description: "`return` with the result at the end of its query.",
+              description: "`return` with the result appended to its query.",
               required: true,
               schema: {
                 type: "string",
@@ -73,10 +73,10 @@ export const partnerPaths: Paths = {
     post: {
       operationId: "batchSync",
       tags: ["partners"],
-      summary: `Batch sync: tell your ids for up to ${MAX_MAPPINGS} visitors at once.`,
+      summary: `Batch sync: send your ids for up to ${MAX_MAPPINGS} visitors in one request.`,
       description:
         `At most 1 MiB, ${COMPRESSED} ` +
-        "You write under your own partner id only. Of several mappings for one EC id the newest stays. " +
+        "You write only under your own partner id. Of several mappings for one EC id the newest is kept. " +
         "Sending a mapping again is harmless.",
       security: [{ partnerKey: [] }],
       requestBody: {
@@ -111,31 +111,31 @@ export const partnerPaths: Paths = {
   },
 };
 
-/** What partners' own servers are asked. */
+/** Requests of millrace to partners' servers. */
 export const partnerWebhooks: Paths = {
   pullSync: {
     get: {
       operationId: "pullSync",
       tags: ["partners"],
-      summary: "Pull sync: we ask your server for its id, after a page was served.",
+      summary: "Pull sync: millrace requests your server's id after a page was served.",
       description:
-        "Sent to your `pull_sync_url`, whose own query is kept. The whole answer has 5 seconds and 64 KiB, both before and " +
-        "after decompression; `Accept-Encoding` says what is understood. Redirects are not " +
-        "followed. Any other answer than these counts as a failure; we ask again on a later visit.",
+        "Sent to your `pull_sync_url`; its query is kept. The response has a timeout of 5 seconds and a maximum size of 64 KiB, " +
+        "before and after decompression. `Accept-Encoding` lists the supported encodings. Redirects are not followed. Any " +
+        "other response counts as a failure, and a later visit tries again.",
       security: [{ pullToken: [] }],
       parameters: [
         { ...query("ec_id", "The visitor's EC id."), schema: schema("EcId") },
-        query("ec_hash", "Its part before the dot."),
+        query("ec_hash", "The part of the EC id before the dot."),
         query("ip", "The visitor's address: IPv4, or the first four groups of IPv6 as 16 hex digits."),
       ],
       responses: {
-        "200": json("Your id for the visitor; `null`: you have none.", {
+        "200": json("Your id for the visitor; `null` if you have none.", {
           type: "object",
           properties: { uid: { oneOf: [schema("Uid"), { type: "null" }] } },
           required: ["uid"],
         }),
-        "404": { description: "You have none." },
-        "429": { description: "Too much. `Retry-After` is heeded for your whole domain." },
+        "404": { description: "You have no id for the visitor." },
+        "429": { description: "Too many requests. millrace respects `Retry-After` for your whole domain." },
       },
     },
   },

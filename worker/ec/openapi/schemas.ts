@@ -1,5 +1,5 @@
 /**
- * What the API's bodies are made of.
+ * The schemas of the API's bodies.
  * @module
  */
 import type { BatchReason } from "../../../runtime/ec/partners/batch-sync.ts";
@@ -7,18 +7,18 @@ import { MAX_MAPPINGS } from "../../../runtime/ec/partners/batch-sync.ts";
 import { UID_RULE } from "../../../runtime/ec/partners/uid.ts";
 import type { Answer, Reference, Schema } from "./types.ts";
 
-/** Points to one of `components.schemas`. */
+/** A reference to one of `components.schemas`. */
 export const schema = (name: keyof typeof schemas | "Partner" | "PartnerInput" | "Status") => ({
   $ref: `#/components/schemas/${name}`,
 });
 
-/** An object with these properties and no others, all of them required but for those in `optional`. */
+/** An object with exactly these properties. All but `optional` are required. */
 export function object(properties: Record<string, Schema>, optional: readonly string[] = []): Schema {
   const required = Object.keys(properties).filter((name) => !optional.includes(name));
   return { type: "object", properties, required, additionalProperties: false };
 }
 
-/** An answer of JSON. */
+/** A response with a JSON body. */
 export function json(description: string, body: Schema, headers?: Answer["headers"]): Answer {
   return {
     description,
@@ -27,32 +27,32 @@ export function json(description: string, body: Schema, headers?: Answer["header
   };
 }
 
-/** A body that tells what is wrong, with one of these codes. */
+/** The schema of an error with one of these codes. */
 export function problemOf(...codes: string[]): Schema {
   return { type: "object", ...schema("Problem"), properties: { error: { enum: codes } } };
 }
 
-/** An answer that tells what is wrong, with one of these codes. */
+/** A response with an error with one of these codes. */
 export function problem(description: string, codes: readonly string[], headers?: Answer["headers"]): Answer {
   return json(description, problemOf(...codes), headers);
 }
 
-/** The `security` of an operation for which no credential is needed. Left out, tools take it for forgotten. */
+/** The `security` of an operation without credentials. Tools report an operation without `security` as incomplete. */
 export const anybody: readonly [] = [];
 
-/** One of `components.responses`. */
+/** A reference to one of `components.responses`. */
 export const response = (name: string): Reference => ({ $ref: `#/components/responses/${name}` });
 
-/** One of `components.headers`. */
+/** A reference to one of `components.headers`. */
 export const header = (name: string): Reference => ({ $ref: `#/components/headers/${name}` });
 
-/** Why a mapping was not accepted. */
+/** The reasons of rejected mappings. */
 export const BATCH_REASONS: Readonly<Record<BatchReason, string>> = {
-  invalid_ec_id: "`ec_id` has not the form of an EC id",
+  invalid_ec_id: "`ec_id` is not an EC id",
   invalid_uid: `\`partner_uid\` must have ${UID_RULE}`,
-  invalid_timestamp: "`timestamp` is no whole number of seconds, or over an hour ahead",
-  ec_id_not_found: "nobody has this EC id, or no longer",
-  consent_withdrawn: "the visitor withdrew consent; drop the EC id",
+  invalid_timestamp: "`timestamp` is not a whole number of seconds, or more than an hour in the future",
+  ec_id_not_found: "the graph has no entry for this EC id",
+  consent_withdrawn: "the visitor withdrew consent; delete the EC id",
   kv_unavailable: "the store failed; send the mapping again later",
 };
 
@@ -63,8 +63,8 @@ const seconds = (description: string): Schema => ({
 });
 
 /**
- * Any character but a control character, for patterns. Written out: Python and other languages do not know `\\P{Cc}`, and
- * JavaScript knows it only with the flag `u`.
+ * A pattern for any character but control characters. Written out, since Python and other languages do not support
+ * `\\P{Cc}`, and JavaScript only with the flag `u`.
  */
 export const PRINTABLE = "[^\\u0000-\\u001f\\u007f-\\u009f]";
 
@@ -79,14 +79,14 @@ const uid: Schema = {
 const evidence = (kind: string): Schema => ({
   type: "string",
   description:
-    `SHA-256 of the ${kind} string that the visitor sent, percent-encoding taken off, as lower-case hex; left out if there ` +
-    "was none that decodes. In older entries the string itself.",
+    `SHA-256 of the visitor's ${kind} string without percent-encoding, as lower-case hex. Missing if there was no ` +
+    "valid string. Older entries have the string itself.",
 });
 
 export const schemas = {
   Problem: {
     type: "object",
-    description: "What is wrong. `error` is a stable code for programs, `message` a sentence for people.",
+    description: "An error. `error` is a stable code for programs, `message` a sentence for people.",
     properties: { error: { type: "string" }, message: { type: "string", minLength: 1 } },
     required: ["error", "message"],
     additionalProperties: false,
@@ -95,18 +95,18 @@ export const schemas = {
     type: "string",
     pattern: "^[0-9a-f]{64}\\.[0-9A-Za-z]{6}$",
     description:
-      "An EC id: 64 lower-case hex digits, a dot, 6 letters or digits. Case matters. The part before the dot is " +
-      "the EC hash, which visitors behind one address share.",
+      "An EC id: 64 lower-case hex digits, a dot, 6 letters or digits. It is case-sensitive. The part before the dot is " +
+      "the EC hash; visitors with one address share it.",
   },
   Uid: uid,
   Mapping: {
     type: "object",
     description:
-      "One partner's id for one visitor. Fields beside these are ignored, and each mapping is judged by itself.",
+      "One partner's id for one visitor. Other fields are ignored. Each mapping is validated separately.",
     properties: {
       ec_id: { $ref: "#/components/schemas/EcId" },
       partner_uid: { $ref: "#/components/schemas/Uid" },
-      timestamp: seconds("When the partner learned it; what is stored and not older stays"),
+      timestamp: seconds("When the partner learned it; a stored id that is not older is kept"),
     },
     required: ["ec_id", "partner_uid", "timestamp"],
   },
@@ -116,7 +116,7 @@ export const schemas = {
       rejected: { type: "integer", minimum: 0, maximum: MAX_MAPPINGS },
       errors: {
         type: "array",
-        description: "One for each rejected mapping, by its place in the upload, ascending.",
+        description: "One error for each rejected mapping, in the order of the upload.",
         items: object({
           index: { type: "integer", minimum: 0, maximum: MAX_MAPPINGS - 1 },
           reason: {
@@ -145,11 +145,11 @@ export const schemas = {
     consent: { const: "ok" },
     degraded: {
       type: "boolean",
-      description: "The store did not answer: partners' ids may be missing.",
+      description: "True if the store did not answer. Partners' ids may then be missing.",
     },
     uids: {
       type: "object",
-      description: "Partners' own ids by partner id; only of partners that are bidstream-enabled.",
+      description: "Partners' ids by partner id. Only partners with `bidstream_enabled`.",
       additionalProperties: uid,
     },
     eids: { type: "array", items: { $ref: "#/components/schemas/Eid" } },
@@ -165,7 +165,7 @@ export const schemas = {
         items: object({ field: { type: "string" }, reason: { type: "string", minLength: 1 } }),
       },
     }),
-    description: "Everything that is wrong with a partner's record, field by field.",
+    description: "The faults of a partner's record, by field.",
   },
   GraphEntry: object({
     v: { const: 1 },
@@ -176,8 +176,8 @@ export const schemas = {
         {
           tcf: evidence("TC"),
           gpp: evidence("GPP"),
-          ok: { type: "boolean", description: "False: consent was withdrawn, and this is a tombstone." },
-          updated: seconds("When it was last said or withdrawn"),
+          ok: { type: "boolean", description: "False if consent was withdrawn and this is a tombstone." },
+          updated: seconds("When consent was last given or withdrawn"),
         },
         ["tcf", "gpp"],
       ),
@@ -191,16 +191,16 @@ export const schemas = {
     ),
     ids: {
       type: "object",
-      description: "Partners' own ids by partner id.",
+      description: "Partners' ids by partner id.",
       additionalProperties: object(
         {
           uid,
-          synced: seconds("When the partner gave it"),
+          synced: seconds("When the partner sent it"),
           generation: {
             type: "integer",
             minimum: 1,
             description:
-              "How many partners were removed from under this id before the one that gave it. What an earlier one gave is not used.",
+              "How many partners with this id were removed before. Ids of removed partners are not used.",
           },
         },
         ["generation"],

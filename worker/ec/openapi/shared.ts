@@ -1,5 +1,5 @@
 /**
- * Answers, headers, parameters and credentials that several routes share.
+ * Responses, headers, parameters and credentials that several routes share.
  * @module
  */
 import { header, problem } from "./schemas.ts";
@@ -12,19 +12,19 @@ export const headers = {
     schema: { type: "integer", minimum: 1 },
   },
   NoStore: {
-    description: "The answer is for the one who asked.",
+    description: "Caches must not store the response.",
     required: true,
     schema: { type: "string", pattern: "(^|[ ,])no-store($|[ ,])" },
   },
   Challenge: {
-    description: "Which credentials are asked for.",
+    description: "The required credentials.",
     required: true,
     schema: { const: "Bearer" },
   },
   SetCookie: {
     description:
-      "The `ts-ec` cookie, deleted where consent was withdrawn or the identity erased, set where it held another id " +
-      "than `x-ts-ec`.",
+      "The `ts-ec` cookie: deleted after a withdrawal of consent or a deletion of the identity, set if its id differed from " +
+      "`x-ts-ec`.",
     schema: { type: "string" },
   },
   EcId: {
@@ -32,29 +32,28 @@ export const headers = {
     schema: { $ref: "#/components/schemas/EcId" },
   },
   Eids: {
-    description:
-      "The EIDs as base64 of their JSON, at most 4096 bytes: of more, those that the partners gave last.",
+    description: "The EIDs as base64 of their JSON, at most 4096 bytes. If there are more, the newest ones.",
     schema: { type: "string", maxLength: 4096, pattern: "^[A-Za-z0-9+/]+={0,2}$" },
   },
   EidsTruncated: {
-    description: "Not all EIDs fitted into `x-ts-eids`.",
+    description: "`x-ts-eids` does not have all EIDs.",
     schema: { const: "true" },
   },
   AcceptEncoding: {
-    description: "What a body may be compressed with (RFC 9110, section 12.5.3).",
+    description: "The supported encodings of a body (RFC 9110, section 12.5.3).",
     required: true,
     schema: { type: "string", pattern: "^(identity|gzip, deflate)$" },
   },
   AllowOrigin: {
     description:
-      "The `Origin` that came, if it is https and of the publisher's domain or a subdomain; cookies are allowed.",
+      "The `Origin` of the request, if it is https on the publisher's domain or a subdomain. Cookies are allowed.",
     schema: { type: "string" },
   },
 } satisfies Record<string, Header>;
 
-/** How a body may be sent; the end of a sentence on its size. */
+/** The supported encodings of a body; continues a sentence about its size. */
 export const COMPRESSED =
-  "plain or with `Content-Encoding: gzip` or `deflate`; the size counts before and after decompression.";
+  "plain or with `Content-Encoding: gzip` or `deflate`. The limit applies before and after decompression.";
 
 export const noStore: Readonly<Record<string, Reference>> = { "cache-control": header("NoStore") };
 
@@ -68,14 +67,14 @@ export const responses = {
   }),
   TooLarge: problem("The body is too long.", ["body_too_large"]),
   UnsupportedEncoding: problem(
-    "The body is compressed in a way that is not understood; `Accept-Encoding` says what is.",
+    "The body's encoding is not supported. `Accept-Encoding` lists the supported ones.",
     ["unsupported_encoding"],
     { "accept-encoding": header("AcceptEncoding") },
   ),
-  InternalError: problem("A fault of the service; its log has the cause.", ["internal_error"]),
-  OriginNotAllowed: problem("A page of another site may not ask.", ["origin_not_allowed"]),
+  InternalError: problem("An internal error. The log of the service has the cause.", ["internal_error"]),
+  OriginNotAllowed: problem("A page of another site cannot use this route.", ["origin_not_allowed"]),
   Preflight: {
-    description: "The origin may ask, or there was none.",
+    description: "The origin is allowed, or the request has none.",
     headers: {
       "access-control-allow-origin": header("AllowOrigin"),
       allow: { description: "The methods.", required: true, schema: { type: "string" } },
@@ -91,28 +90,29 @@ const cookie = (name: string, description: string, schema: Schema = { type: "str
 });
 
 export const parameters = {
-  EcCookie: cookie("ts-ec", "The visitor's EC id. One that is not of the form counts as none."),
+  EcCookie: cookie("ts-ec", "The visitor's EC id. An invalid value counts as none."),
   EcHeader: {
     name: "x-ts-ec",
     in: "header",
     description:
-      "The visitor's EC id, forwarded by the publisher's own infrastructure; goes before the cookie.",
+      "The visitor's EC id, forwarded by the publisher's own infrastructure. It takes precedence over the cookie.",
     schema: { type: "string" },
   },
   TcfCookie: cookie("euconsent-v2", "The TC string (TCF v2)."),
   GppCookie: cookie("__gpp", "The GPP string."),
-  GppSidCookie: cookie("__gpp_sid", "The GPP sections in force."),
+  GppSidCookie: cookie("__gpp_sid", "The applicable GPP sections."),
   UsPrivacyCookie: cookie("us_privacy", "The US Privacy string."),
   Gpc: {
     name: "Sec-GPC",
     in: "header",
-    description: "Global Privacy Control; `1`: the visitor opts out.",
+    description: "Global Privacy Control. `1`: the visitor opts out.",
     schema: { type: "string" },
   },
   Origin: {
     name: "Origin",
     in: "header",
-    description: "Sent by browsers. Only https pages of the publisher's domain and its subdomains may ask.",
+    description:
+      "Sent by browsers. Only https pages of the publisher's domain and its subdomains are allowed.",
     schema: { type: "string" },
   },
 } satisfies Record<string, Parameter>;
@@ -122,7 +122,7 @@ export const parameter = (name: keyof typeof parameters): Reference => ({
   $ref: `#/components/parameters/${name}`,
 });
 
-/** What every request of a visitor may carry. */
+/** The parameters of every visitor's request. */
 export const visitor: readonly Reference[] = (
   ["EcCookie", "EcHeader", "TcfCookie", "GppCookie", "GppSidCookie", "UsPrivacyCookie", "Gpc"] as const
 ).map(parameter);
@@ -132,17 +132,17 @@ export const securitySchemes = {
   pullToken: {
     type: "http",
     scheme: "bearer",
-    description: "The token that a partner gave for its pull endpoint.",
+    description: "The partner's token for its pull endpoint.",
   },
   adminToken: {
     type: "http",
     scheme: "bearer",
-    description: "The operator's token, whose SHA-256 is `operator.tokenHash` of the configuration.",
+    description: "The operator's token. The configuration has its SHA-256 as `operator.tokenHash`.",
   },
   visitorCookie: {
     type: "apiKey",
     in: "cookie",
     name: "ts-ec",
-    description: "The visitor's own browser, by its cookie.",
+    description: "The cookie of the visitor's browser.",
   },
 } satisfies Record<string, Schema>;

@@ -1,12 +1,13 @@
 /**
- * What the operator's page is told, in JSON Schema. The compiler misses no field of it.
+ * The status for the operator's page, in JSON Schema. The compiler checks that every field has a schema.
  * @module
  */
-import type { Status, StatusDomain, StatusMetric } from "../admin/status.ts";
+import type { StatusMetric } from "../../admin/status.ts";
+import { EDGE_COOKIE, type Status, type StatusDomain } from "../admin/status.ts";
 import { object } from "./schemas.ts";
 import type { Schema } from "./types.ts";
 
-/** Every field of `T`, and a schema for each. */
+/** A schema for each field of `T`. */
 type Fields<T> = Record<keyof T & string, Schema>;
 
 const count = (description: string): Schema => ({ type: "integer", minimum: 0, description });
@@ -15,58 +16,62 @@ const text = (description: string): Schema => ({ type: "string", description });
 const list = (items: Schema, description: string): Schema => ({ type: "array", items, description });
 
 const metric: Fields<StatusMetric> = {
-  name: text("As in `/_ts/metrics`."),
+  name: text("The name in `/_ts/metrics`."),
   type: { enum: ["counter", "gauge", "histogram"] },
-  bounds: list({ type: "number" }, "Upper bounds of a histogram's buckets; of others none."),
+  bounds: list({ type: "number" }, "Upper bounds of a histogram's buckets; empty for other types."),
   series: list(
     object({
       labels: { type: "object", additionalProperties: { type: "string" } },
-      value: { type: "number", description: "A histogram's is its sum." },
-      counts: list(count("Observations."), "By bucket, the last one past every bound."),
+      value: { type: "number", description: "The sum, for a histogram." },
+      counts: list(
+        count("The number of observations."),
+        "Observations by bucket. The last bucket has no bound.",
+      ),
     }),
-    "One for each set of labels.",
+    "One series for each set of labels.",
   ),
 };
 
 const domain: Fields<StatusDomain> = {
   domain: text("The host."),
-  max_concurrent: count("How many requests it may have at once."),
-  max_per_minute: count("How many may start in any minute."),
-  in_flight: count("How many it has now."),
-  waiting: count("How many identifiers wait for it."),
+  max_concurrent: count("Maximum number of concurrent requests."),
+  max_per_minute: count("Maximum number of requests in any minute."),
+  in_flight: count("Requests in flight."),
+  waiting: count("Waiting identifiers."),
   remaining: {
     type: ["integer", "null"],
-    description: "Starts that its window had room for when last asked; `null`: not asked yet.",
+    description: "Remaining requests of the minute when they were last read; `null` before the first read.",
   },
-  opens_in_ms: milliseconds("Until the next start."),
-  failures: count("Failures in a row."),
-  rests: count("Rests in a row because of failures."),
+  opens_in_ms: milliseconds("Time until the next request."),
+  failures: count("Consecutive failures."),
+  rests: count("Consecutive pauses because of failures."),
 };
 
 const status: Fields<Status> = {
-  instance: text("Which of several instances answered; the counters are its own."),
+  service: { const: EDGE_COOKIE },
+  instance: text("The instance that answered. Its counters are its own."),
   started_ms: milliseconds("When it started, since the Unix epoch."),
   now_ms: milliseconds("Its time, since the Unix epoch."),
   publisher: text("The publisher's domain."),
   store: text("The kind of store."),
   lives_between_requests: {
     type: "boolean",
-    description: "False where the host may end an instance after any request, and the counters with it.",
+    description: "False if the host may end an instance after any request. Its counters are then lost.",
   },
-  metrics: list(object(metric), "Those that have been used."),
+  metrics: list(object(metric), "The metrics with at least one series."),
   sync: object({
     queued: count("Identifiers in the sync engine."),
     domains: list(object(domain), "The busiest domains."),
-    domains_left_out: count("How many more there are."),
+    domains_left_out: count("The number of further domains."),
   }),
   windows: {
     ...object({
-      keys: count("In use."),
-      max_keys: count("Of how many."),
-      refused: count("Takes refused because there was no room."),
-      bytes: count("Of memory."),
+      keys: count("Used windows."),
+      max_keys: count("Capacity."),
+      refused: count("Takes refused because the tables were full."),
+      bytes: count("Used memory in bytes."),
     }),
-    description: "The table of rate-limit windows.",
+    description: "The tables of rate-limit windows.",
   },
 };
 

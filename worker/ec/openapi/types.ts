@@ -1,13 +1,13 @@
 /**
- * As much of OpenAPI 3.1 as the description uses.
+ * The types of OpenAPI 3.1 that the description uses.
  * @module
  */
 import type { Json } from "../../../runtime/platform.ts";
 
-/** A JSON Schema (2020-12), which OpenAPI 3.1 takes as it is. */
+/** A JSON Schema (2020-12), which OpenAPI 3.1 includes. */
 export type Schema = { readonly [keyword: string]: Json };
 
-/** Something described under `components`. */
+/** A reference to an entry of `components`. */
 export interface Reference {
   readonly $ref: string;
 }
@@ -40,7 +40,7 @@ export interface Operation {
   readonly tags: readonly string[];
   readonly summary: string;
   readonly description?: string;
-  /** Empty: anybody may ask. Several: any one of them. */
+  /** Alternative credentials; empty if none are required. */
   readonly security: readonly Readonly<Record<string, readonly string[]>>[];
   readonly parameters?: readonly (Parameter | Reference)[];
   readonly requestBody?: {
@@ -48,7 +48,7 @@ export interface Operation {
     readonly description?: string;
     readonly content: Content;
   };
-  /** By status, or by a class of them such as `4XX`. */
+  /** By status, or by a class of statuses, for example `4XX`. */
   readonly responses: Readonly<Record<string, Answer | Reference>>;
 }
 
@@ -69,7 +69,7 @@ export interface Description {
   readonly servers: readonly { readonly url: string; readonly description: string }[];
   readonly tags: readonly { readonly name: string; readonly description: string }[];
   readonly paths: Paths;
-  /** What the service itself asks others, by name. */
+  /** Requests of the service to other servers, by name. */
   readonly webhooks: Paths;
   readonly components: {
     readonly schemas: Readonly<Record<string, Schema>>;

@@ -1,5 +1,5 @@
 /**
- * What the publisher's pages call.
+ * The routes for the publisher's pages.
  * @module
  */
 import { FOREIGN_ENDINGS } from "../../../runtime/ec/graph/ending.ts";
@@ -26,11 +26,11 @@ const identityHeaders: Answer["headers"] = {
   "x-ts-eids-truncated": header("EidsTruncated"),
 };
 
-/** An answer that may also be the auction endpoint's own. */
-const oursOrTheirs = (description: string, ...codes: string[]): Answer => ({
-  description: `${description} Or what the endpoint answered, as it came.`,
+/** A response of the service or of the auction endpoint. */
+const ownOrForwarded = (description: string, ...codes: string[]): Answer => ({
+  description: `${description} Or the endpoint's response, unchanged.`,
   content: {
-    "application/json": { schema: { anyOf: [problemOf(...codes), { description: "The endpoint's." }] } },
+    "application/json": { schema: { anyOf: [problemOf(...codes), { description: "The endpoint's body." }] } },
     "*/*": { schema: {} },
   },
 });
@@ -43,10 +43,10 @@ export const visitorPaths: Paths = {
       operationId: "identify",
       tags: ["pages"],
       security: anybody,
-      summary: "The visitor's identity, as far as pages and auctions may know it.",
+      summary: "The visitor's identity for pages and auctions.",
       description:
-        "Beside the headers below there is one `x-ts-<partner>` for each of the 20 partners that gave an id last, if the id " +
-        "is visible ASCII.",
+        "The response also has a header `x-ts-<partner>` for each of the 20 partners with the newest ids, if the id is " +
+        "visible ASCII.",
       parameters: [...visitor, parameter("Origin")],
       responses: {
         "200": json("The visitor has an id.", schema("Identity"), {
@@ -61,51 +61,52 @@ export const visitorPaths: Paths = {
           "set-cookie": header("SetCookie"),
         }),
         "204": { description: "The visitor has no id.", headers: noStore },
-        "403": json("Consent does not allow it, or the page is of another site.", {
+        "403": json("Consent does not allow it, or the page belongs to another site.", {
           oneOf: [schema("Denied"), problemOf("origin_not_allowed")],
         }),
         "500": response("InternalError"),
       },
     },
-    options: preflight("identifyPreflight", "The preflight of a page on another host of the publisher's."),
+    options: preflight("identifyPreflight", "The preflight of a page on another host of the publisher."),
   },
   "/auction": {
     post: {
       operationId: "auction",
       tags: ["pages"],
       security: anybody,
-      summary: "Sends a bid request to the configured auction endpoint, with the visitor's identity in it.",
+      summary:
+        "Adds the visitor's identity to a bid request and sends it to the configured auction endpoint.",
       description:
-        `At most 1 MiB, ${COMPRESSED} As Prebid.js does it, gzip may also be told by \`?gzip=1\`. ` +
-        "Adds `user.id`, `user.eids` and `user.consent` if consent allows and the store answers; what is in `user.ext.eids` " +
-        "moves to `user.eids`. If consent does not allow, takes out what identifies the visitor or the device (`user.id`, " +
-        "`user.buyeruid`, `user.customdata`, `user.eids`, `user.ext.eids`, `device.ifa` and the device's other ids) and cuts " +
-        "`device.ip` to its first 24 bits, `device.ipv6` to its first 64. The endpoint has 10 seconds.",
+        `At most 1 MiB, ${COMPRESSED} Like Prebid.js, a client may also declare gzip with \`?gzip=1\`. ` +
+        "If consent allows it and the store answers, adds `user.id`, `user.eids` and `user.consent`, and moves " +
+        "`user.ext.eids` to `user.eids`. If consent does not allow it, removes the identifiers of the visitor and the device " +
+        "(`user.id`, `user.buyeruid`, `user.customdata`, `user.eids`, `user.ext.eids`, `device.ifa` and the device's other " +
+        "ids), and truncates `device.ip` to 24 bits and `device.ipv6` to 64. The endpoint's timeout is 10 seconds.",
       parameters: [
         ...visitor,
         {
           name: "gzip",
           in: "query",
-          description: "`1`: a body that begins as gzip does is compressed, though no header says so.",
+          description: "`1`: the body may be gzip without a header.",
           schema: { type: "string" },
         },
       ],
       requestBody: { required: true, content: { "application/json": { schema: bidRequest } } },
       responses: {
         "2XX": {
-          description: "What the endpoint answered, as it came.",
+          description: "The endpoint's response, unchanged.",
           headers: { ...identityHeaders, "set-cookie": header("SetCookie") },
           content: { "*/*": { schema: {} } },
         },
-        "400": oursOrTheirs("The body is no bid request.", "invalid_json", "invalid_bid_request"),
-        "404": oursOrTheirs("No auction endpoint is configured.", "no_auction"),
-        "413": oursOrTheirs("The body is too long.", "body_too_large"),
+        "400": ownOrForwarded("The body is not a bid request.", "invalid_json", "invalid_bid_request"),
+        "404": ownOrForwarded("No auction endpoint is configured.", "no_auction"),
+        "413": ownOrForwarded("The body is too long.", "body_too_large"),
         "415": {
-          ...oursOrTheirs("The body is compressed in a way that is not understood.", "unsupported_encoding"),
+          ...ownOrForwarded("The body's encoding is not supported.", "unsupported_encoding"),
           headers: { "accept-encoding": header("AcceptEncoding") },
         },
         "4XX": {
-          description: "What the endpoint answered, as it came.",
+          description: "The endpoint's response, unchanged.",
           content: { "*/*": { schema: {} } },
         },
         "500": response("InternalError"),
@@ -113,7 +114,7 @@ export const visitorPaths: Paths = {
           "auction_failed",
           "auction_unreachable",
         ]),
-        "504": problem("The endpoint took too long.", ["auction_timeout"]),
+        "504": problem("The endpoint did not respond in time.", ["auction_timeout"]),
       },
     },
   },
@@ -121,17 +122,17 @@ export const visitorPaths: Paths = {
     delete: {
       operationId: "deleteIdentity",
       tags: ["pages", "operator"],
-      summary: "Forgets an identity.",
+      summary: "Deletes an identity.",
       description:
-        "With an `Authorization` header: as the operator, for the EC id in the body or in the query. Without: for the visitor " +
-        "whose cookie it is; the cookie is deleted, too. For an hour nothing that was under way brings the id back. One " +
+        "With an `Authorization` header, the operator deletes the EC id in the body or in the query. Without it, a visitor " +
+        "deletes the id in the cookie; the cookie is deleted, too. For an hour no pending work can restore the id. One " +
         `address may delete ${FOREIGN_ENDINGS.limit} ids an hour that other addresses minted. A body has at most 4 KiB, ${COMPRESSED}`,
       security: [{ visitorCookie: [] }, { adminToken: [] }],
       parameters: [
         {
           name: "ec_id",
           in: "query",
-          description: "The operator's way to name the id without a body.",
+          description: "The id for the operator's request, without a body.",
           schema: schema("EcId"),
         },
         parameter("EcCookie"),
@@ -139,7 +140,7 @@ export const visitorPaths: Paths = {
       ],
       requestBody: {
         required: false,
-        description: "The operator's way to name the id.",
+        description: "The id for the operator's request.",
         content: {
           "application/json": {
             schema: { type: "object", properties: { ec_id: schema("EcId") }, required: ["ec_id"] },
@@ -148,10 +149,10 @@ export const visitorPaths: Paths = {
       },
       responses: {
         "204": {
-          description: "It is forgotten, if it was known at all.",
+          description: "The identity is deleted, or was not known.",
           headers: { ...noStore, "set-cookie": header("SetCookie") },
         },
-        "400": problem("The operator named no valid EC id.", ["invalid_ec_id"]),
+        "400": problem("The operator's request has no valid EC id.", ["invalid_ec_id"]),
         "401": response("Unauthorized"),
         "403": response("OriginNotAllowed"),
         "415": response("UnsupportedEncoding"),
@@ -162,7 +163,7 @@ export const visitorPaths: Paths = {
     },
     options: preflight(
       "deleteIdentityPreflight",
-      "The preflight of a page on another host of the publisher's.",
+      "The preflight of a page on another host of the publisher.",
     ),
   },
 };

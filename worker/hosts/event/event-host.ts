@@ -8,7 +8,7 @@ import type { Fetch, Log } from "../../../runtime/platform.ts";
 import type { Config } from "../../ec/config.ts";
 import type { EdgeCookieHandler } from "../../ec/edge-cookie.ts";
 import { readClient, readProtocol } from "../../http/client.ts";
-import { proxyTo } from "../../http/fetch-proxy.ts";
+import { proxyTo } from "../../http/proxy/fetch-proxy.ts";
 import type { FetchHandler, Host } from "../host.ts";
 import { createSystemClock } from "../system-clock.ts";
 
@@ -58,6 +58,7 @@ export function answerEvents<Event extends ServedEvent>(
 /**
  * The site that a configuration names as its origin.
  * @param fetch must not decode bodies.
+ * @param isOwnField whether a field belongs to the service, so that a client cannot send it to the origin.
  * @throws {Error} if it names none.
  */
 export function originOf<Args extends unknown[]>(
@@ -65,6 +66,7 @@ export function originOf<Args extends unknown[]>(
   { publisher, client }: Config,
   fetch: Fetch,
   log: Log,
+  isOwnField: (name: string) => boolean,
 ): FetchHandler<Args> {
   const { origin, originTimeoutMs } = publisher;
   if (origin === null) throw new Error("there is no site: name publisher.origin, or give a site of your own");
@@ -72,8 +74,8 @@ export function originOf<Args extends unknown[]>(
     origin,
     timeoutMs: originTimeoutMs,
     fetch,
-    fetchDecodes: false,
-    told(request, args) {
+    isOwnField,
+    clientOf(request, args) {
       const address = host.address(request, args);
       return {
         ip: readClient(request.headers, address, client).ip,

@@ -1,6 +1,6 @@
 import { stripVTControlCharacters } from "node:util";
 import { expect, test } from "vitest";
-import { bar, draw, type Picture, sayPlainly } from "../../../load/sync-demo/view.ts";
+import { bar, draw, type Picture, plainLine } from "../../../load/sync-demo/view.ts";
 
 const view = { remaining: 0, maxConcurrent: 5, maxPerMinute: 30, failures: 0, rests: 0, opensInMs: 0 };
 const picture: Picture = {
@@ -37,7 +37,7 @@ const picture: Picture = {
   ],
 };
 
-test("a bar is as long as it is said to be, and shows the least as something", () => {
+test("bar has the requested width and shows at least one cell for any amount", () => {
   expect(bar(0, 30, 10)).toBe("░".repeat(10));
   expect(bar(1, 30, 10)).toBe(`█${"░".repeat(9)}`);
   expect(bar(15, 30, 10)).toBe("█".repeat(5) + "░".repeat(5));
@@ -45,7 +45,7 @@ test("a bar is as long as it is said to be, and shows the least as something", (
   expect(bar(0, 0, 10)).toBe("░".repeat(10));
 });
 
-test("the picture shows queues, windows and states, in a hundred and ten columns", () => {
+test("draw shows queues, windows and states in at most 110 columns", () => {
   const lines = draw(picture).map(stripVTControlCharacters);
   expect(Math.max(...lines.map((line) => line.length))).toBeLessThanOrEqual(110);
   expect(lines.join("\n")).toContain("arrived 200 of 300   complete 80   items released 99");
@@ -55,8 +55,8 @@ test("the picture shows queues, windows and states, in a hundred and ten columns
   expect(hanging).toMatch(/●{5} +█{5}░{15} {2}7\/30 .* rests, 1 s$/);
 });
 
-test("without a terminal it is one plain line", () => {
-  expect(sayPlainly(picture)).toBe(
+test("plainLine shows the same numbers in one line", () => {
+  expect(plainLine(picture)).toBe(
     "  12 s   arrived 200   waiting 120   released 99   in flight 7   domains closed 1   resting 1",
   );
 });

@@ -1,9 +1,9 @@
 import fc from "fast-check";
 import { expect, test } from "vitest";
-import { code } from "./code.ts";
+import { engineModule } from "./engine-module.ts";
+import { plainLimiter } from "./harness.ts";
 import { hotPathLimiter } from "./hot-path-limiter.ts";
 import { report, runSchedule, schedules } from "./schedules.ts";
-import { plainLimiter } from "./stage.ts";
 
 const RUNS = Number(process.env.SCHEDULES ?? 2_000);
 
@@ -17,7 +17,7 @@ test.for([
   },
   async ([, limiter]) => {
     const property = fc.asyncProperty(schedules, async (schedule) => {
-      await runSchedule(code, schedule, { limiter });
+      await runSchedule(engineModule, schedule, { limiter });
     });
     const details = await fc.check(property, { numRuns: RUNS });
     expect(details.failed, details.failed ? report(details) : "").toBe(false);

@@ -1,8 +1,11 @@
 import fc from "fast-check";
-import type { RateLimiter } from "../../../../runtime/platform.ts";
-import type { DomainLimits } from "../../../../runtime/sync/schedule.ts";
-import { BrokenPromise, Invariants } from "./invariants.ts";
-import { type Behaviour, type Code, Stage } from "./stage.ts";
+import type { RateLimiter, Store, StoreEntry } from "../../../../runtime/platform.ts";
+import { memoryStore } from "../../../../runtime/stores/memory.ts";
+import type { DomainLimits } from "../../../../runtime/sync/index.ts";
+import { ABORT_GRACE_MS, EXPIRY_MS } from "../../../../runtime/sync/schedule.ts";
+import { BrokenPromise } from "./broken-promise.ts";
+import { type EngineModule, Harness, type ServerBehaviour } from "./harness.ts";
+import { Invariants } from "./invariants.ts";
 
 const DOMAINS = 3;
 const IDENTIFIERS = 5;
@@ -19,19 +22,27 @@ type Event =
   | { do: "arrive"; identifier: number; items: number[]; delayMs: number }
   | { do: "wait"; ms: number }
   | { do: "wait for an end"; plusMs: number }
-  | { do: "behave"; domain: number; as: Behaviour }
+  | { do: "behave"; domain: number; as: ServerBehaviour }
   | { do: "set the clock"; ms: number }
   | { do: "set limits"; domain: number; limits: DomainLimits }
   | { do: "try now"; identifier: number; items: number[] }
   | { do: "drop"; identifier: number }
   | { do: "extend expiry"; identifier: number; atLeastMs: number }
-  | { do: "restart"; timeoutMs: number };
+  | { do: "restart"; timeoutMs: number }
+  | { do: "set look-up time"; ms: number };
 
 /** One random life of an engine. */
 export interface Schedule {
   urls: Url[][];
   limits: DomainLimits[];
-  fetchTimeoutMs: number;
+  idleTimeoutMs: number;
+  totalTimeoutMs: number;
+  lookTimeoutMs: number;
+  expiryMs: number;
+  abortGraceMs: number;
+  maxConcurrentTotal: number | undefined;
+  keyPrefix: string | undefined;
+  hasLease: boolean;
   mainPathConcurrency: number | undefined;
   lookMs: number;
   limiterMs: number | undefined;
@@ -45,7 +56,7 @@ const limits: fc.Arbitrary<DomainLimits> = fc.record({
 
 const latencyMs = fc.oneof(fc.constantFrom(0, 1, 15, 50), fc.integer({ min: 100, max: 20_000 }));
 
-const behaviour: fc.Arbitrary<Behaviour> = fc.oneof(
+const behaviour: fc.Arbitrary<ServerBehaviour> = fc.oneof(
   fc.record({ kind: fc.constant("serves" as const), latencyMs }),
   fc.record({ kind: fc.constant("fails" as const), latencyMs }),
   fc.constant({ kind: "hangs" as const }),
@@ -54,6 +65,21 @@ const behaviour: fc.Arbitrary<Behaviour> = fc.oneof(
     kind: fc.constant("limits" as const),
     latencyMs,
     retryAfterMs: fc.option(fc.integer({ min: 0, max: 90_000 })),
+  }),
+  fc.record({
+    kind: fc.constant("streams" as const),
+    everyMs: fc.constantFrom(500, 2_500, 9_000),
+    times: fc.integer({ min: 1, max: 12 }),
+  }),
+  fc.record({
+    kind: fc.constant("refuses the source" as const),
+    latencyMs,
+    forMs: fc.option(fc.integer({ min: 0, max: 600_000 })),
+  }),
+  fc.record({
+    kind: fc.constant("needs more requests" as const),
+    latencyMs,
+    more: fc.integer({ min: 1, max: 3 }),
   }),
 );
 
@@ -109,6 +135,13 @@ const event: fc.Arbitrary<Event> = fc.oneof(
     }),
     weight: 1,
   },
+  {
+    arbitrary: fc.record({
+      do: fc.constant("set look-up time" as const),
+      ms: fc.constantFrom(0, 20, 2_000),
+    }),
+    weight: 1,
+  },
 );
 
 /** Random schedules. */
@@ -121,7 +154,14 @@ export const schedules: fc.Arbitrary<Schedule> = fc.record({
     { minLength: IDENTIFIERS, maxLength: IDENTIFIERS },
   ),
   limits: fc.array(limits, { minLength: DOMAINS, maxLength: DOMAINS }),
-  fetchTimeoutMs: fc.constantFrom(3_000, 10_000, 30_000),
+  idleTimeoutMs: fc.constantFrom(3_000, 10_000, 30_000),
+  totalTimeoutMs: fc.constantFrom(3_000, 30_000, 150_000),
+  expiryMs: fc.constantFrom(EXPIRY_MS, 90_000),
+  lookTimeoutMs: fc.constantFrom(1_000, 30_000),
+  abortGraceMs: fc.constantFrom(ABORT_GRACE_MS, ABORT_GRACE_MS, 5_000),
+  maxConcurrentTotal: fc.option(fc.integer({ min: 1, max: 4 }), { nil: undefined }),
+  keyPrefix: fc.constantFrom(undefined, "other:"),
+  hasLease: fc.boolean(),
   mainPathConcurrency: fc.option(fc.integer({ min: 1, max: 3 }), { nil: undefined }),
   lookMs: fc.constantFrom(0, 0, 0, 1, 20, 300),
   limiterMs: fc.oneof({ arbitrary: fc.constant(undefined), weight: 2 }, fc.constantFrom(0, 3)),
@@ -145,46 +185,57 @@ export interface RunOptions {
  * @throws {BrokenPromise} at the first invariant that does not hold; its `cause` is what happened until then.
  */
 export async function runSchedule(
-  code: Code,
+  code: EngineModule,
   schedule: Schedule,
   options: RunOptions = {},
 ): Promise<() => string> {
   const current = schedule.limits.map((limits) => ({ ...limits }));
   const limitsOf = (name: string) => current[Number(name[1])]!;
   let watch: Invariants | undefined;
-  const { fetchTimeoutMs, lookMs, limiterMs, mainPathConcurrency } = schedule;
+  const { urls: _urls, limits: _limits, events: _events, hasLease, ...settings } = schedule;
   let limiter: RateLimiter | undefined;
-  const stage: Stage = new Stage(code, {
-    fetchTimeoutMs,
-    lookMs,
-    limiterMs,
-    mainPathConcurrency,
+  const store = memoryStore({ clock: { now: () => harness.clock.now() } });
+  const harness: Harness = new Harness(code, {
+    ...settings,
+    lease: hasLease ? { store, holder: "one" } : undefined,
     limitsFor: limitsOf,
     limiter: options.limiter && { take: (key, rate) => limiter!.take(key, rate) },
     onStart: (start) => watch!.onStart(start),
-    onEnd: (start, end) => watch!.onEnd(start, end),
+    onAnotherStart: (start) => watch!.onAnotherStart(start),
+    onProgress: (start) => watch!.onProgress(start),
+    onEnd: (start, end, reason) => watch!.onEnd(start, end, reason),
+    onProcess: (identifier, items, origin) => watch!.onProcess(identifier, items, origin),
   });
-  const limiterClock = code.steadyClock(stage.clock);
+  const limiterClock = code.monotonicClock(harness.clock);
   limiter = options.limiter?.(() => limiterClock.now());
-  watch = new Invariants(stage, limitsOf);
-  stage.onLog = (_level, message, fields) => watch.onLog(message, fields);
-  stage.clock.onStep = () => watch.afterStep();
+  const leaseKey = (identifier: string) => `${schedule.keyPrefix ?? ""}sync:lease:${identifier}`;
+  watch = new Invariants(harness, {
+    limitsOf,
+    maxConcurrentTotal: schedule.maxConcurrentTotal ?? Number.POSITIVE_INFINITY,
+    idleTimeoutMs: schedule.idleTimeoutMs,
+    totalTimeoutMs: schedule.totalTimeoutMs,
+    lookTimeoutMs: schedule.lookTimeoutMs,
+    expiryMs: schedule.expiryMs,
+    holdsLease: hasLease ? (identifier) => isHeld(store.get(leaseKey(identifier))) : null,
+  });
+  harness.onEvent = (event) => watch.onEvent(event);
+  harness.clock.onStep = () => watch.afterStep();
   schedule.urls.forEach((urls, of) => {
     const sources = urls.map(
       (url, index) =>
         [`https://${domainName(url.domain)}/${of}/${index}`, url.has.map((i) => itemName(of, i))] as const,
     );
-    stage.needsFrom(identifierName(of), [], Object.fromEntries(sources));
+    harness.needsFrom(identifierName(of), [], Object.fromEntries(sources));
   });
   try {
-    stage.engine.start();
+    harness.engine.start();
     for (const event of schedule.events) {
       const { do: what, ...facts } = event;
       if (!what.startsWith("wait")) watch.note(`--- ${what}`, facts);
-      await perform(event, stage, watch, current);
+      await perform(event, harness, watch, current);
     }
-    await heal(schedule, stage, watch);
-    await stop(stage, watch, 10_000);
+    await heal(schedule, harness, watch);
+    await stop(harness, watch, 10_000);
     return () => watch.trace();
   } catch (error) {
     if (error instanceof BrokenPromise) error.cause = watch.trace();
@@ -192,106 +243,124 @@ export async function runSchedule(
   }
 }
 
-async function perform(event: Event, stage: Stage, watch: Invariants, limits: DomainLimits[]): Promise<void> {
+async function perform(
+  event: Event,
+  harness: Harness,
+  watch: Invariants,
+  limits: DomainLimits[],
+): Promise<void> {
   switch (event.do) {
     case "arrive": {
       const name = identifierName(event.identifier);
-      for (const item of event.items) stage.needs.get(name)!.add(itemName(event.identifier, item));
-      watch.admitted.set(name, { steady: watch.steady });
-      stage.engine.enqueue(name, event.delayMs);
+      for (const item of event.items) harness.needs.get(name)!.add(itemName(event.identifier, item));
+      watch.arrived(name);
+      harness.engine.enqueue(name, event.delayMs);
       return;
     }
     case "wait":
-      return stage.clock.run(event.ms);
+      return harness.clock.run(event.ms);
     case "wait for an end": {
       const before = watch.ended;
-      await stage.clock.run(30_000, () => watch.ended > before);
-      return stage.clock.run(event.plusMs);
+      await harness.clock.run(30_000, () => watch.ended > before);
+      return harness.clock.run(event.plusMs);
     }
     case "behave":
-      stage.behaviours.set(domainName(event.domain), event.as);
+      harness.behaviours.set(domainName(event.domain), event.as);
       return;
     case "set the clock":
-      return setClock(event.ms, stage, watch);
+      return setClock(event.ms, harness, watch);
     case "set limits":
-      await allAnswered(stage);
+      await allAnswered(harness);
       limits[event.domain] = event.limits;
-      stage.engine.limitsChanged(domainName(event.domain));
-      return stage.clock.run(0);
+      harness.engine.limitsChanged(domainName(event.domain));
+      return harness.clock.run(0);
     case "try now": {
       const name = identifierName(event.identifier);
-      for (const item of event.items) stage.needs.get(name)!.add(itemName(event.identifier, item));
-      watch.tried(name, stage.engine.tryNow(name));
+      for (const item of event.items) harness.needs.get(name)!.add(itemName(event.identifier, item));
+      watch.tried(name, harness.engine.tryNow(name));
       return;
     }
     case "drop": {
       const name = identifierName(event.identifier);
-      stage.engine.drop(name);
-      stage.needs.get(name)!.clear();
-      watch.forget(name);
+      harness.engine.drop(name);
+      harness.needs.get(name)!.clear();
+      watch.dropped(name);
       return;
     }
     case "extend expiry":
-      stage.engine.extendExpiry(identifierName(event.identifier), event.atLeastMs);
+      harness.engine.extendExpiry(identifierName(event.identifier), event.atLeastMs);
       return;
     case "restart": {
-      const snapshot = await stop(stage, watch, event.timeoutMs);
-      stage.engine = stage.newEngine();
-      stage.engine.start(JSON.parse(JSON.stringify(snapshot)));
+      const snapshot = await stop(harness, watch, event.timeoutMs);
+      harness.engine = harness.newEngine();
+      harness.engine.start(JSON.parse(JSON.stringify(snapshot)));
+      return;
     }
+    case "set look-up time":
+      harness.options.lookMs = event.ms;
   }
 }
 
-/** What changes between a limiter's count and its answer, no limiter can know. */
-async function allAnswered(stage: Stage): Promise<void> {
-  await stage.clock.run(0);
-  while (stage.pendingAnswers > 0) await stage.clock.run(1);
+/** What the memory store answers, which is never a promise. */
+function isHeld(entry: ReturnType<Store["get"]>): boolean {
+  return (entry as StoreEntry | null)?.value === "one";
 }
 
-async function setClock(ms: number, stage: Stage, watch: Invariants): Promise<void> {
-  await allAnswered(stage);
-  stage.clock.jump(ms);
+/** What changes between a limiter's count and its answer, no limiter can know. */
+async function allAnswered(harness: Harness): Promise<void> {
+  await harness.clock.run(0);
+  while (harness.pendingAnswers > 0) await harness.clock.run(1);
+}
+
+async function setClock(ms: number, harness: Harness, watch: Invariants): Promise<void> {
+  await allAnswered(harness);
+  harness.clock.jump(ms);
   watch.jumped(ms);
 }
 
-async function stop(stage: Stage, watch: Invariants, timeoutMs: number) {
+async function stop(harness: Harness, watch: Invariants, timeoutMs: number) {
   let snapshot: unknown;
-  void stage.engine.stop(timeoutMs).then((answer) => {
+  void harness.engine.stop(timeoutMs).then((answer) => {
     snapshot = answer;
   });
   // Nothing is demanded of an engine that is stopping except that it stops.
-  stage.clock.onStep = () => {};
-  stage.clock.thorough = true;
-  await stage.clock.run(timeoutMs + 1_000, () => snapshot !== undefined);
-  if (snapshot === undefined) throw new BrokenPromise(`stop(${timeoutMs}) did not end in time`);
+  harness.clock.onStep = () => {};
+  harness.clock.thorough = true;
+  const graceMs = harness.options.abortGraceMs ?? ABORT_GRACE_MS;
+  await harness.clock.run(timeoutMs + 2 * graceMs, () => snapshot !== undefined);
+  if (snapshot === undefined) throw new BrokenPromise("stop ends in time", `stop(${timeoutMs})`);
   watch.stopped();
-  stage.clock.thorough = false;
-  stage.clock.onStep = () => watch.afterStep();
+  harness.clock.thorough = false;
+  harness.clock.onStep = () => watch.afterStep();
   return snapshot;
 }
 
 /** The happy end: all servers serve, and nothing new arrives. */
-async function heal(schedule: Schedule, stage: Stage, watch: Invariants): Promise<void> {
+async function heal(schedule: Schedule, harness: Harness, watch: Invariants): Promise<void> {
   watch.note("--- all servers are well from now on");
+  harness.options.lookMs = 0;
   schedule.limits.forEach((_, index) => {
-    stage.behaviours.set(domainName(index), { kind: "serves", latencyMs: 20 });
+    harness.behaviours.set(domainName(index), { kind: "serves", latencyMs: 20 });
   });
-  const impossible = new Set<string>();
-  schedule.urls.forEach((urls, of) => {
+  schedule.urls.forEach((_, of) => {
     const name = identifierName(of);
-    const known = stage.engine.extendExpiry(name, 24 * 3_600_000);
-    if (watch.admitted.has(name) !== known) throw new BrokenPromise(`${name} got lost: ${known}`);
-    const has = new Set(urls.flatMap((url) => url.has.map((item) => itemName(of, item))));
-    for (const item of stage.needs.get(name)!) if (!has.has(item)) impossible.add(name);
+    const known = harness.engine.extendExpiry(name, 24 * 3_600_000);
+    if (watch.admitted.has(name) !== known) throw new BrokenPromise("not lost", `${name}, known: ${known}`);
   });
-  const isDone = () => [...watch.admitted.keys()].every((name) => impossible.has(name));
-  await stage.clock.run(2 * 3_600_000, isDone);
-  if (!isDone()) throw new BrokenPromise(`not complete in two hours: ${[...watch.admitted.keys()]}`);
+  /** Whether no source has what is missing, or only one that waits for a fresh start. */
+  const isImpossible = (name: string) => {
+    const sources = [...harness.sources.get(name)!].filter(([url]) => !watch.waitsForFreshStart(name, url));
+    const has = new Set(sources.flatMap(([, items]) => items));
+    return [...harness.needs.get(name)!].some((item) => !has.has(item));
+  };
+  const isDone = () => [...watch.admitted.keys()].every(isImpossible);
+  await harness.clock.run(2 * 3_600_000, isDone);
+  if (!isDone()) throw new BrokenPromise("completes", `${[...watch.admitted.keys()]}`);
   watch.note("--- what cannot complete expires");
-  await setClock(25 * 3_600_000, stage, watch);
-  await stage.clock.run(2_000);
-  if (watch.admitted.size > 0) throw new BrokenPromise(`not expired: ${[...watch.admitted.keys()]}`);
-  if (stage.engine.inspect().queued > 0) throw new BrokenPromise("the queue is not empty");
+  await setClock(25 * 3_600_000, harness, watch);
+  await harness.clock.run(2_000);
+  if (watch.admitted.size > 0) throw new BrokenPromise("expires", `${[...watch.admitted.keys()]}`);
+  if (harness.engine.inspect().queued > 0) throw new BrokenPromise("expires", "the queue is not empty");
 }
 
 /** What to tell of a failed check: the promise, the smallest schedule that breaks it, and what happened in it. */

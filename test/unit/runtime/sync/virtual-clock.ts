@@ -1,23 +1,30 @@
 import type { Clock } from "../../../../runtime/platform.ts";
 import { TICK_MS } from "../../../../runtime/sync/schedule.ts";
-import { type Timed, TimeHeap } from "../../../../runtime/sync/time-heap.ts";
+import { HeapItem, TimeHeap } from "../../../../runtime/sync/time-heap.ts";
 
-interface Timer extends Timed {
-  callback: () => void;
+class Timer extends HeapItem {
+  readonly at: number;
+  readonly callback: () => void;
+
+  constructor(at: number, callback: () => void) {
+    super();
+    this.at = at;
+    this.callback = callback;
+  }
 }
 
-/** Lets every promise that can settle without time passing do so. */
+/** Lets every promise settle that can settle without time passing. */
 export const breathe = () => new Promise<void>((resolve) => setImmediate(resolve));
 
 /** A clock that moves only when told to, from one timer to the next, and whose wall time can be set. */
 export class VirtualClock {
-  /** Milliseconds that really passed. */
+  /** Milliseconds that passed. */
   elapsed = 0;
-  /** Called when all that is due at a moment has happened, with what it set off. */
+  /** Called when everything due at a moment has happened, with all its consequences. */
   onStep: () => void = () => {};
-  /** Counts what happens, so that a timer that set nothing off costs nothing: one more look of an idle loop, say. */
+  /** Counts what happens, so that a timer without consequences (an idle tick of the loop) needs no waiting. */
   activity = 0;
-  /** Whether to let everything settle after every timer all the same. */
+  /** Whether to let everything settle after every timer. */
   thorough = false;
   readonly #timers = new TimeHeap<Timer>();
   #wall = 1_800_000_000_000;
@@ -26,14 +33,14 @@ export class VirtualClock {
     return this.#wall + this.elapsed;
   }
 
-  /** Sets the wall time on (or, below 0, back) while nothing passes. */
+  /** Sets the wall time forward (below 0: back) while no time passes. */
   jump(ms: number): void {
     this.#wall += ms;
   }
 
   after(delayMs: number, callback: () => void): () => void {
-    const timer: Timer = { callback, dueAt: 0, order: 0, heapIndex: -1 };
-    this.#timers.set(timer, this.elapsed + Math.max(0, delayMs));
+    const timer = new Timer(this.elapsed + Math.max(0, delayMs), callback);
+    this.#timers.set(timer, timer.at);
     return () => this.#timers.remove(timer);
   }
 
@@ -44,11 +51,11 @@ export class VirtualClock {
     this.#endStep();
     while (!isDone()) {
       const timer = this.#timers.peek();
-      if (timer === undefined || timer.dueAt > until) {
+      if (timer === undefined || timer.at > until) {
         this.elapsed = until;
         return;
       }
-      this.elapsed = timer.dueAt;
+      this.elapsed = timer.at;
       this.#timers.remove(timer);
       const before = this.activity;
       timer.callback();
@@ -59,10 +66,10 @@ export class VirtualClock {
 
   #endStep(): void {
     const next = this.#timers.peek();
-    if (next === undefined || next.dueAt > this.elapsed) this.onStep();
+    if (next === undefined || next.at > this.elapsed) this.onStep();
   }
 
-  /** A view for one user of the clock that counts this user's timers. */
+  /** A view of the clock for one user, which counts the timers of this user. */
   view(): Clock & { timers: number } {
     const view = {
       timers: 0,
@@ -76,7 +83,7 @@ export class VirtualClock {
         };
         const cancel = this.after(delayMs, () => {
           close();
-          // The loop's timer alone may set nothing off.
+          // Only the loop's timer may be without consequences.
           if (delayMs !== TICK_MS) this.activity++;
           callback();
         });

@@ -1,4 +1,4 @@
-/** Safe first, section 7: compression. */
+/** Compressed bodies. */
 import { brotliCompressSync, deflateRawSync, deflateSync, gzipSync } from "node:zlib";
 import { describe, expect, test } from "vitest";
 import type { Fetch } from "../../../../runtime/platform.ts";
@@ -8,7 +8,7 @@ import { codingOf, decoded, decodingFetch } from "../../../../worker/http/coding
 const TEXT = JSON.stringify({ a: "é".repeat(20_000) });
 const BODIES = { gzip: gzipSync(TEXT), deflate: deflateSync(TEXT), raw: deflateRawSync(TEXT) };
 
-/** A stream that gives pieces of a size, and tells how many bytes it gave and whether it was cancelled. */
+/** A stream of chunks of one size that records the bytes it gave and whether it was cancelled. */
 function source(bytes: Uint8Array, size = bytes.byteLength) {
   const state = { given: 0, cancelled: false };
   const body = new ReadableStream<Uint8Array<ArrayBuffer>>(
@@ -50,7 +50,7 @@ describe("decoded", () => {
     ["gzip", BODIES.gzip, "gzip"],
     ["deflate", BODIES.deflate, "deflate"],
     ["deflate without its header", BODIES.raw, "deflate"],
-  ] as const)("reads %s in pieces of any size", async (_, bytes, coding) => {
+  ] as const)("reads %s in chunks of any size", async (_, bytes, coding) => {
     for (const size of [1, 2, 3, 4095, 4097, 1 << 20]) {
       const text = await new Response(decoded(source(bytes, size).body, coding)).text();
       expect(text === TEXT, String(size)).toBe(true);
@@ -71,7 +71,7 @@ describe("decoded", () => {
     await expect(new Response(decoded(source(bytes).body, "gzip")).text()).rejects.toThrow();
   });
 
-  test("decodes no further than it is read", async () => {
+  test("decodes only as far as it is read", async () => {
     const { body, state } = source(gzipSync(Buffer.alloc(256 * 1024 ** 2)), 1024);
     const reader = decoded(body, "gzip").getReader();
     const { value } = await reader.read();
@@ -82,10 +82,10 @@ describe("decoded", () => {
     expect(state.cancelled).toBe(true);
   });
 
-  test("gives up a body that goes on without decoding to anything", async () => {
+  test("refuses a body that decodes to nothing for 1 MiB", async () => {
     const member = gzipSync("");
     const header = member.subarray(0, 10);
-    // Stored blocks of no bytes (RFC 1951, section 3.2.4), for ever.
+    // An endless stream of empty stored blocks (RFC 1951, section 3.2.4).
     const nothing = Buffer.concat([header, ...Array(800_000).fill(Buffer.from([0, 0, 0, 0xff, 0xff]))]);
     const { body, state } = source(nothing, 4096);
     await expect(new Response(decoded(body, "gzip")).text()).rejects.toThrow("decodes to nothing");
@@ -109,17 +109,17 @@ describe("readJson", () => {
       { "content-encoding": "deflate", "content-type": "application/json; charset=utf-8" },
     ],
     ["identity", new Uint8Array(Buffer.from(TEXT)), { "content-encoding": "identity" }],
-  ])("takes %s", async (_, body, headers) => {
+  ])("accepts %s", async (_, body, headers) => {
     expect(await readJson(post(body, headers), 100_000)).toMatchObject({ value });
   });
 
-  test("takes gzip that no header tells of only where it is expected", async () => {
+  test("detects undeclared gzip only with sniffGzip", async () => {
     expect(await readJson(post(BODIES.gzip), 100_000, { sniffGzip: true })).toMatchObject({ value });
     expect(await readJson(post(TEXT), 100_000, { sniffGzip: true })).toMatchObject({ value });
     expect(await readJson(post(BODIES.gzip), 100_000)).toEqual({ fault: "malformed" });
   });
 
-  test("bounds a body both as it is sent and decoded", async () => {
+  test("limits the encoded and the decoded length", async () => {
     const gzip = { "content-encoding": "gzip" };
     const length = Buffer.byteLength(TEXT);
     expect(await readJson(post(BODIES.gzip, gzip), length)).toMatchObject({ value });
@@ -132,7 +132,7 @@ describe("readJson", () => {
   });
 
   test.each(["br", "compress", "zstd", "gzip, gzip", "gzip, br", "x"])(
-    "refuses %s unread",
+    "refuses %s without reading it",
     async (coding) => {
       const request = post(brotliCompressSync(TEXT), { "content-encoding": coding });
       expect(await readJson(request, 100_000)).toEqual({ fault: "unsupported_encoding" });
@@ -151,7 +151,7 @@ describe("readJson", () => {
     expect(await readJson(request, 100_000)).toEqual({ fault: "malformed" });
   });
 
-  test("415 says what would be understood", () => {
+  test("a 415 lists the supported encodings", () => {
     expect(bodyRefusal("unsupported_encoding", 1)).toMatchObject({
       status: 415,
       headers: { "accept-encoding": "gzip, deflate" },
@@ -169,7 +169,7 @@ describe("decodingFetch", () => {
     return { fetch: decodingFetch(network), asked };
   };
 
-  test("asks for what it understands, and hands on the rest of the request", async () => {
+  test("sends Accept-Encoding and keeps the other options", async () => {
     const { fetch, asked } = answering("x", {});
     await fetch("https://x.example/", { headers: { a: "b" } });
     await fetch("https://x.example/", { headers: { "accept-encoding": "identity" } });
@@ -181,7 +181,7 @@ describe("decodingFetch", () => {
     ["X-Gzip", BODIES.gzip],
     ["deflate", BODIES.deflate],
     ["deflate", BODIES.raw],
-  ])("decodes %s; the headers say so no more", async (coding, bytes) => {
+  ])("decodes %s and removes the header", async (coding, bytes) => {
     const headers = { "content-encoding": coding, "content-length": String(bytes.byteLength), "x-a": "1" };
     const answer = await answering(new Uint8Array(bytes), { status: 201, headers }).fetch(
       "https://x.example/",
@@ -190,7 +190,7 @@ describe("decodingFetch", () => {
     expect((await answer.text()) === TEXT).toBe(true);
   });
 
-  test("decodes nothing twice", async () => {
+  test("does not decode a body that is already decoded", async () => {
     const fetch = decodingFetch(
       async () => new Response("decoded", { headers: { "content-encoding": "GZip" } }),
       ["gzip", "br"],
@@ -198,14 +198,14 @@ describe("decodingFetch", () => {
     expect(await (await fetch("https://x.example/")).text()).toBe("decoded");
   });
 
-  test("leaves a plain answer and one without a body as they are", async () => {
+  test("returns a response without coding or body unchanged", async () => {
     const plain = answering("plain", { headers: { "content-encoding": "identity" } });
     expect(await (await plain.fetch("https://x.example/")).text()).toBe("plain");
     const empty = answering(null, { status: 204, headers: { "content-encoding": "gzip" } });
     expect((await empty.fetch("https://x.example/")).status).toBe(204);
   });
 
-  test("a success in another coding fails by name; of any other answer the status and the headers stay", async () => {
+  test("rejects a success with an unsupported coding; other responses keep status and headers", async () => {
     const headers = { "content-encoding": "br", "retry-after": "7" };
     const success = answering("?", { headers }).fetch("https://x.example/");
     await expect(success).rejects.toThrow('content coding "br"');

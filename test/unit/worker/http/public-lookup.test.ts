@@ -1,5 +1,5 @@
 /**
- * Names of partners are resolved without the threads that pages need. Safe first, section 5: one slow thing stops everything.
+ * Look-ups of untrusted names do not use the threads that the origin's name needs: a slow name server must not delay pages.
  */
 import { createSocket, type Socket } from "node:dgram";
 import { lookup, Resolver } from "node:dns";
@@ -13,8 +13,8 @@ afterEach(() => {
 });
 
 /**
- * A name server on loopback. Every name has these addresses of IPv4, and none of IPv6.
- * @param addresses `null`: it never answers.
+ * A name server on loopback. Every name has these IPv4 addresses, and no IPv6 address.
+ * @param addresses `null`: the server never answers
  */
 async function nameServer(addresses: readonly string[] | null) {
   const asked: string[] = [];
@@ -51,7 +51,7 @@ const resolved = (look: ReturnType<typeof publicLookup>, name: string, options =
     look(name, options, (error, addresses) => resolve(error?.message ?? addresses));
   });
 
-test("a name has the addresses that the name server tells", async () => {
+test("a name resolves to the addresses of the name server", async () => {
   const { resolver, asked } = await nameServer(["93.184.215.14", "93.184.215.15"]);
   const look = publicLookup(false, resolver);
   expect(await resolved(look, "partner.example")).toEqual([
@@ -63,7 +63,7 @@ test("a name has the addresses that the name server tells", async () => {
 });
 
 test.each(["127.0.0.1", "10.0.0.1", "169.254.169.254"])(
-  "a name that leads to %s among others is refused",
+  "a name with the address %s among others is refused",
   async (ip) => {
     const { resolver } = await nameServer(["93.184.215.14", ip]);
     expect(await resolved(publicLookup(false, resolver), "partner.example")).toMatch(
@@ -72,7 +72,7 @@ test.each(["127.0.0.1", "10.0.0.1", "169.254.169.254"])(
   },
 );
 
-test("names of this machine are the system's, and no name server is asked", async () => {
+test("local names are resolved by the system, without a name server", async () => {
   const { resolver, asked } = await nameServer(["93.184.215.14"]);
   expect(await resolved(publicLookup(false, resolver), "localhost")).toMatch(/outside the public internet/);
   expect(await resolved(publicLookup(true, resolver), "localhost")).toContainEqual({
@@ -82,7 +82,7 @@ test("names of this machine are the system's, and no name server is asked", asyn
   expect(asked).toEqual([]);
 });
 
-test("a silent name server holds up no other look-up, and is given up", async () => {
+test("a silent name server delays no other look-up, and its look-up fails", async () => {
   const { resolver, asked } = await nameServer(null);
   const look = publicLookup(false, resolver);
   let over = 0;
@@ -91,7 +91,7 @@ test("a silent name server holds up no other look-up, and is given up", async ()
     over++;
     return answer;
   });
-  // The system's own look-ups have two threads.
+  // The system's look-ups share two threads.
   for (let n = 0; n < 20; n++) {
     await new Promise<void>((resolve, reject) => {
       lookup("localhost", (error) => (error ? reject(error) : resolve()));

@@ -1,5 +1,5 @@
 /**
- * Alive and ready are two questions. Safe first, section 5: health only reads; it must tell what cannot be written.
+ * Health and readiness: health does not use the store; readiness reads and writes it.
  */
 import { describe, expect, test } from "vitest";
 import type { RateLimiter, Store } from "../../../../runtime/platform.ts";
@@ -8,7 +8,7 @@ import { createReadiness, type ReadinessOptions } from "../../../../worker/http/
 import { manualClock } from "../../../support/manual-clock.ts";
 import { testService } from "../../../support/service.ts";
 
-/** Readiness on a memory store, with what is asked of it. */
+/** Readiness on a memory store that records its operations. */
 function probed(change: Partial<ReadinessOptions> = {}, broken: Partial<Store> = {}) {
   const clock = manualClock();
   const memory = memoryStore({ clock });
@@ -49,7 +49,7 @@ const never = () => new Promise<never>(() => {});
 const failing = () => Promise.reject(new Error("READONLY"));
 
 describe("readiness", () => {
-  test("is there when the store and the limiter can be read and written", async () => {
+  test("is ok if the store and the limiter can be read and written", async () => {
     const { readiness, asked } = probed();
     expect(await readiness.check()).toEqual({ status: "ok" });
     expect(asked).toEqual({ put: 1, get: 1, take: 1 });
@@ -63,12 +63,12 @@ describe("readiness", () => {
     expect(await probed({}, broken).readiness.check()).toEqual({ status: "down", down: ["store"] });
   });
 
-  test("names all that is down", async () => {
+  test("names every part that is down", async () => {
     const { readiness } = probed({ limiter: { take: failing } }, { put: failing });
     expect(await readiness.check()).toEqual({ status: "down", down: ["store", "limiter"] });
   });
 
-  test("does not wait longer than two seconds for an answer", async () => {
+  test("counts a part without an answer in two seconds as down", async () => {
     const { readiness, clock } = probed({ limiter: { take: never } }, { put: never });
     const state = readiness.check();
     await Promise.resolve();
@@ -76,7 +76,7 @@ describe("readiness", () => {
     expect(await state).toEqual({ status: "down", down: ["store", "limiter"] });
   });
 
-  test("is probed once a second at most, under keys of its own, however often it is asked", async () => {
+  test("probes at most once a second, with its own keys", async () => {
     const { readiness, clock, asked, keys, memory } = probed();
     for (let second = 0; second < 10; second++) {
       await Promise.all(Array.from({ length: 500 }, () => readiness.check()));
@@ -89,7 +89,7 @@ describe("readiness", () => {
     expect((await memory.list("")).entries).toEqual([]);
   });
 
-  test("is probed again when the clock was set back", async () => {
+  test("probes again after the clock was set back", async () => {
     const { readiness, clock, asked } = probed();
     await readiness.check();
     clock.advance(-3_600_000);
@@ -97,7 +97,7 @@ describe("readiness", () => {
     expect(asked.put).toBe(2);
   });
 
-  test("is told by one entry for all instances where they remember nothing", async () => {
+  test("uses one shared entry if instances live for one request", async () => {
     const { readiness, clock, asked, memory } = probed({ livesBetweenRequests: false });
     const again = () =>
       createReadiness({
@@ -121,7 +121,7 @@ describe("readiness", () => {
     expect(asked.put).toBe(2);
   });
 
-  test("ends when the instance is about to end", async () => {
+  test("is draining after drain()", async () => {
     const { readiness } = probed();
     await readiness.check();
     readiness.drain();
@@ -132,7 +132,7 @@ describe("readiness", () => {
 describe("the routes", () => {
   const answer = async (response: Response) => [response.status, await response.json()];
 
-  test("health is 200 while the store is down, and asks nothing of it", async () => {
+  test("health is 200 while the store is down, without using the store", async () => {
     const { ask, store } = testService();
     await ask("/_ts/health");
     store.asked.length = 0;
@@ -141,7 +141,7 @@ describe("the routes", () => {
     expect(store.asked).toEqual([]);
   });
 
-  test("ready is 503 while the store cannot be written, and 200 again afterwards", async () => {
+  test("ready is 503 while the store cannot be written, and 200 afterwards", async () => {
     const { ask, store, clock } = testService();
     expect(await answer(await ask("/_ts/ready"))).toEqual([200, { status: "ok" }]);
     clock.advance(1000);
@@ -162,7 +162,7 @@ describe("the routes", () => {
     expect((await ask("/_ts/health")).status).toBe(200);
   });
 
-  test("both tell of a full table of windows, with the status that they have", async () => {
+  test("both report a full table of windows without changing their status", async () => {
     const { ask } = testService({ maxKeys: 40 });
     for (let n = 0; n < 60; n++) await ask("/", { client: { ip: `192.0.2.${n}` } });
     for (const path of ["/_ts/health", "/_ts/ready"]) {

@@ -1,10 +1,10 @@
 /**
- * The paper's two drawings. Colours come from the style sheet, so that they too have a night edition.
+ * The newspaper's two drawings. Their colours are in the style sheet, for both colour schemes.
  * @module
  */
 import { html } from "hono/html";
 
-/** Where the wheel's paddles stand, in degrees. */
+/** The angles of the wheel's paddles, in degrees. */
 const PADDLES = Array.from({ length: 12 }, (_, index) => index * 30);
 
 /** A mill on a river, its wheel in the water. */

@@ -1,13 +1,14 @@
 /**
- * The frame around every page of the paper, with its consent banner.
+ * The layout of every page of the newspaper, with its consent banner.
  * @module
  */
 import { html } from "hono/html";
+import { noScript } from "../no-script.ts";
 
-/** What hono's `html` makes. */
+/** The result of hono's `html`. */
 export type Markup = ReturnType<typeof html>;
 
-/** One page of the paper. */
+/** One page of the newspaper. */
 export interface Page {
   path: string;
   title: string;
@@ -21,7 +22,7 @@ const SECTIONS = [
   ["/about", "About"],
 ] as const;
 
-/** A whole document. The panel beside the page is the demonstration's: a publisher's site would not have that line. */
+/** A whole document. The panel belongs to the demonstration; a publisher's site does not have it. */
 export function layout({ path, title, body }: Page): Markup {
   return html`<!doctype html>
 <html lang="en">
@@ -61,11 +62,12 @@ export function layout({ path, title, body }: Page): Markup {
       </footer>
     </div>
     ${banner}
+    ${noScript}
   </body>
 </html>`;
 }
 
-/** Filled and shown by consent.js, which knows what may be asked where. */
+/** consent.js fills and shows it, depending on the place. */
 const banner = html`<section class="banner" id="banner" role="dialog" aria-labelledby="banner-title" aria-describedby="banner-text" tabindex="-1" hidden>
       <h2 id="banner-title"></h2>
       <p id="banner-text"></p>

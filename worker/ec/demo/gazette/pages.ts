@@ -1,5 +1,5 @@
 /**
- * What is in today's paper.
+ * The newspaper's pages.
  * @module
  */
 import { html } from "hono/html";

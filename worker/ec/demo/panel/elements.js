@@ -1,6 +1,6 @@
-// What the demonstration's scripts build their pages of.
+// Elements for the demonstration's scripts.
 
-/** An element with a class and children; texts among them are only ever texts. */
+/** Creates an element with a class and children. Text never becomes markup. */
 export function el(tag, className, ...children) {
   const element = document.createElement(tag);
   if (className) element.className = className;
@@ -8,7 +8,7 @@ export function el(tag, className, ...children) {
   return element;
 }
 
-/** The same for drawings. */
+/** Creates an SVG element. */
 export function svg(tag, attributes, ...children) {
   const element = document.createElementNS("http://www.w3.org/2000/svg", tag);
   for (const [name, value] of Object.entries(attributes)) element.setAttribute(name, value);
@@ -18,7 +18,7 @@ export function svg(tag, attributes, ...children) {
 
 export const clock = (ms) => new Date(ms).toLocaleTimeString("en-GB");
 
-/** A span of time in its largest unit. */
+/** Formats a duration in its largest unit. */
 export function span(ms) {
   const seconds = Math.max(1, Math.round(ms / 1000));
   if (seconds < 60) return `${seconds} s`;
@@ -26,22 +26,22 @@ export function span(ms) {
   return seconds < 86_400 ? `${Math.floor(seconds / 3600)} h` : `${Math.floor(seconds / 86_400)} d`;
 }
 
-/** An EC id whose two parts can be told apart. */
+/** An EC id with its two parts in different colours. */
 export function idCode({ hash, suffix }) {
   return el("code", "p-code", el("span", "p-hash", hash), ".", el("span", "p-suffix", suffix));
 }
 
 const SECONDS = new Set(["created", "lastSeen", "updated", "synced"]);
 
-/** Whether an object fits on one line: no objects in it, no times, and not much of anything. */
+/** Whether an object fits on one line: no nested objects, no times, and few characters. */
 function isShort(object) {
   const isPlain = ([key, value]) => (value === null || typeof value !== "object") && !SECONDS.has(key);
   return Object.entries(object).every(isPlain) && JSON.stringify(object).length <= 36;
 }
 
 /**
- * JSON as coloured text; beside a time in seconds, the time that people read.
- * @param comma what follows the value on its line.
+ * JSON as coloured text. A time in seconds is followed by the time of day.
+ * @param comma the text after the value on its line
  */
 export function json(value, indent = "", key = "", comma = "") {
   if (value === null || typeof value !== "object") {

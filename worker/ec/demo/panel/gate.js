@@ -1,20 +1,20 @@
-// The drawing of what one partner bears, and of how much of that is taken.
+// Draws one partner's limits and their current use.
 import { el, span, svg } from "./elements.js";
 
 const WIDTH = 360;
 const MINUTE_MS = 60_000;
-/** So many ids in line are drawn as dots; the rest as a number. */
+/** Maximum number of waiting ids drawn as dots. The rest is a number. */
 const MAX_DOTS = 8;
 
 const REASONS = {
-  pause: "it wants a pause",
+  pause: "it asked for a pause",
   window: "its minute is full",
   rest: "it keeps failing",
 };
 
 /**
- * A channel: those in line, the gate that holds them, places for those who are through, and the wheel that they turn;
- * below it the last minute, with a tick for each question.
+ * Draws a channel: waiting ids, the gate, the requests in flight, and a wheel. Below it the last minute, with a tick for each
+ * request.
  */
 export function createGate({ maxConcurrent }) {
   const line = svg("g", { class: "p-line" });
@@ -64,7 +64,7 @@ function wheel() {
   return svg("g", { class: "p-wheel" }, svg("circle", { r: 10 }), svg("circle", { r: 2.5 }), ...spokes);
 }
 
-/** Those in line, the first of them at the gate. */
+/** The waiting ids, the first one at the gate. */
 function dots(waiting) {
   const drawn = Array.from({ length: Math.min(waiting, MAX_DOTS) }, (_, index) =>
     svg("circle", { cx: 140 - index * 13, cy: 18, r: 4.5 }),
@@ -72,7 +72,7 @@ function dots(waiting) {
   return waiting > MAX_DOTS ? [...drawn, svg("text", { x: 6, y: 22 }, `+${waiting - MAX_DOTS}`)] : drawn;
 }
 
-/** A question of `ageMs` ago; those of now are at the right. */
+/** The tick of a request `ageMs` ago. Now is at the right. */
 function tick(ageMs) {
   const x = WIDTH * (1 - ageMs / MINUTE_MS);
   return svg("path", { d: `M${Math.min(WIDTH - 1, Math.max(1, x)).toFixed(1)} 36V45` });

@@ -1,4 +1,4 @@
-// The panel beside the page: draws what the demonstration's server tells of this visitor, as it happens.
+// The panel beside the page. It draws the snapshots that the demonstration's server streams for this visitor.
 import { clock, el, idCode, json } from "./elements.js";
 import { drawGates, drawPartners, drawPulls, drawTimes } from "./partners.js";
 
@@ -10,6 +10,7 @@ const PARTS = `
     <header>
       <h2>Behind the page</h2>
       <p>What millrace makes of your requests, as it happens.</p>
+      <p class="p-stale" role="status" hidden></p>
     </header>
     <section aria-labelledby="p-steps-title">
       <h3 id="p-steps-title">The life of an id, in seven steps</h3>
@@ -20,12 +21,12 @@ const PARTS = `
       <fieldset class="p-places">
         <legend><h3>Where you are</h3></legend>
         <div></div>
-        <p class="p-note">Only this demonstration lets you choose. A real service is told by its host, or by a header that its operator vouches for.</p>
+        <p class="p-note">Only this demonstration lets you choose. A real service gets the place from its host, or from a header that its operator trusts.</p>
       </fieldset>
     </section>
     <section aria-labelledby="p-happenings-title">
       <h3 id="p-happenings-title">What just happened</h3>
-      <ol class="p-happenings" role="log" aria-labelledby="p-happenings-title"></ol>
+      <div role="log" aria-labelledby="p-happenings-title"><ol class="p-happenings"></ol></div>
       <button type="button" class="p-earlier" aria-expanded="false" hidden></button>
     </section>
     <section aria-labelledby="p-id-title">
@@ -36,12 +37,12 @@ const PARTS = `
       <h3 id="p-partners-title">Partners’ ids <small>asked once the page is out</small></h3>
       <ul class="p-partners"></ul>
       <h4 id="p-pulls-title">Lately</h4>
-      <ol class="p-pulls" role="log" aria-labelledby="p-pulls-title"></ol>
+      <div role="log" aria-labelledby="p-pulls-title"><ol class="p-pulls"></ol></div>
       <button type="button" class="p-crowd">Let eight readers come at once</button>
-      <p class="p-note">Each of them is somebody to ask both partners about. Where a partner bears no more, they stand in line, and so do you.</p>
+      <p class="p-note">For each of them both partners are asked. If a partner is at its limit, they wait in line, and so do you.</p>
     </section>
     <section aria-labelledby="p-consent-title">
-      <h3 id="p-consent-title">May there be one? <small>consent</small></h3>
+      <h3 id="p-consent-title">Is an id allowed? <small>consent</small></h3>
       <div class="p-consent"></div>
     </section>
     <section aria-labelledby="p-graph-title">
@@ -65,7 +66,7 @@ const STEPS = [
   [
     "visit",
     "Visit",
-    "Read the front page. In France nobody may be recognised who has not agreed: no id.",
+    "Read the front page. In France an id needs your consent, so there is none yet.",
     { text: "Go to the front page", href: "/" },
   ],
   ["accept", "Accept", "Accept in the banner. The next request mints your id.", privacyChoices],
@@ -78,7 +79,7 @@ const STEPS = [
   [
     "partners",
     "Partners",
-    "Two partners are asked for their own ids of you. One answers at once; the other is slow, and may want to be asked again on your next visit.",
+    "Two partners are asked for their own ids for you. One answers at once; the other is slow, and may ask to be tried again on your next visit.",
     { text: "Read about the ferry", href: "/the-ferry-bell" },
   ],
   [
@@ -90,14 +91,14 @@ const STEPS = [
   [
     "withdraw",
     "Withdraw",
-    "Withdraw your consent: the cookie goes, and a tombstone stays in the graph.",
+    "Withdraw your consent: the cookie is deleted, and a tombstone stays in the graph.",
     privacyChoices,
   ],
   ["again", "Again", "Accept once more: a new id, with the same hash and another suffix.", privacyChoices],
 ];
-const ALL_DONE = "That was all of it. Now try California’s opt-out, Japan, or a country nobody knows.";
+const ALL_DONE = "You have done all steps. Now try California’s opt-out, Japan, or an unknown country.";
 
-/** A link, or a button that presses the page's own; a page that has none leads to one that has. */
+/** A link, or a button that clicks the page's own button. If the page has none, a link to a page that has one. */
 function action({ text, href, opens }) {
   const target = opens === undefined ? null : document.querySelector(opens);
   const element = el(target === null ? "a" : "button", "p-action", text);
@@ -128,7 +129,7 @@ function drawSteps({ steps }) {
 
 // Where you are
 
-/** Set while a page is loaded anew for another place: whoever chose it by keyboard goes on where they were. */
+/** Set while the page reloads for another place, so that the focus returns to the choice of places. */
 const TRAVELLED = "demo-travelled";
 
 function drawPlaces({ places, place }) {
@@ -160,7 +161,7 @@ function drawPlaces({ places, place }) {
 function drawId({ id, address }) {
   find(".p-id").replaceChildren(
     ...(id === null
-      ? [el("p", "p-none", "None. Your browser holds no such cookie.")]
+      ? [el("p", "p-none", "None. Your browser has no such cookie.")]
       : [
           idCode(id),
           el(
@@ -169,7 +170,7 @@ function drawId({ id, address }) {
             el("b", "p-hash", "Hash"),
             ` the HMAC of your address, ${address}, under the paper’s passphrase. `,
             el("b", "p-suffix", "Suffix"),
-            " random: it tells people behind one address apart.",
+            " random: it distinguishes people behind one address.",
           ),
         ]),
   );
@@ -209,7 +210,7 @@ function drawConsent({ consent }) {
 
 // The graph
 
-/** Where a tombstone's remaining time stands, and when that is over. */
+/** The element with a tombstone's remaining time, and the time of its end. */
 let countdown = null;
 
 function drawCountdown() {
@@ -243,7 +244,7 @@ function drawGraph({ id, graph }) {
         el(
           "p",
           "p-note",
-          "Consent to this id was withdrawn. While the tombstone stands, nobody can write to it.",
+          "Consent to this id was withdrawn. While the tombstone exists, every write is refused.",
         ),
       ),
     );
@@ -282,7 +283,7 @@ function happening({ atMs, request, kind, title, text, cookies }) {
   return item;
 }
 
-/** Adds what is new at the top, and leaves the rest as it is: somebody may be reading it. */
+/** Adds new lines at the top without redrawing the others, which the visitor may be reading. */
 function drawHappenings({ happenings }) {
   const list = find(".p-happenings");
   const last = happenings[0]?.number ?? 0;
@@ -297,7 +298,7 @@ function drawHappenings({ happenings }) {
   drawEarlier();
 }
 
-/** The newest is always there to see, the earlier ones on demand. */
+/** Shows the newest line always, and the earlier ones on demand. */
 function drawEarlier() {
   const list = find(".p-happenings");
   const button = find(".p-earlier");
@@ -314,7 +315,7 @@ find(".p-earlier").addEventListener("click", () => {
   drawEarlier();
 });
 
-// The bar that stands for the panel on a small screen
+// The bar that replaces the panel on a small screen
 
 function expand(isOpen) {
   panel.classList.toggle("p-open", isOpen);
@@ -326,14 +327,17 @@ document.addEventListener("keydown", ({ key }) => {
   if (key === "Escape") expand(false);
 });
 
+/** The bar's text while the server answers. */
+let summary = "Behind the page";
+
 function drawBar({ id, place, places, consent }) {
   const name = places.find(({ key }) => key === place).name;
-  find(".p-summary").textContent =
-    `${name} · ${id === null ? "no id" : `id ${id.hash.slice(0, 4)}….${id.suffix}`}`;
+  summary = `${name} · ${id === null ? "no id" : `id ${id.hash.slice(0, 4)}….${id.suffix}`}`;
+  find(".p-summary").textContent = summary;
   find(".p-dot").className = `p-dot ${consent?.allowed ? "p-yes" : "p-no"}`;
 }
 
-/** While so many are in line anywhere, no more come. */
+/** Maximum length of a partner's queue at which the crowd button works. */
 const MAX_LINE = 16;
 
 find(".p-crowd").addEventListener("click", () => fetch("/_demo/crowd", { method: "POST" }));
@@ -343,9 +347,33 @@ find(".p-reset").addEventListener("click", async () => {
   location.assign("/");
 });
 
-// The server's word
+// The stream
+
+/** When the last snapshot came. */
+let drawnMs = null;
+
+/** Says that the panel is out of date; an empty text says that it is not. */
+function drawStale(text) {
+  const notice = find(".p-stale");
+  notice.hidden = text === "";
+  if (notice.textContent !== text) notice.textContent = text;
+  panel.classList.toggle("p-lost", text !== "");
+  find(".p-summary").textContent = text === "" ? summary : "The server does not answer";
+}
+
+function lost() {
+  panel.classList.remove("p-live");
+  if (source.readyState === EventSource.CLOSED) {
+    drawStale("The server has ended this panel’s stream. Reload the page.");
+  } else {
+    const since = drawnMs === null ? "" : ` The panel shows the state of ${clock(drawnMs)}.`;
+    drawStale(`The server does not answer.${since} Trying again.`);
+  }
+}
 
 function draw(state) {
+  drawnMs = Date.now();
+  drawStale("");
   drawBar(state);
   drawSteps(state);
   drawPlaces(state);
@@ -358,7 +386,7 @@ function draw(state) {
   panel.classList.add("p-live");
 }
 
-/** Open only while somebody looks: a browser has few connections to one server. */
+/** Open only while the page is visible: a browser opens few connections to one server. */
 let source = null;
 
 function listen() {
@@ -373,7 +401,7 @@ function listen() {
       drawGates(gates);
       find(".p-crowd").disabled = gates.some(({ waiting }) => waiting > MAX_LINE);
     });
-    source.addEventListener("error", () => panel.classList.remove("p-live"));
+    source.addEventListener("error", lost);
   }
 }
 

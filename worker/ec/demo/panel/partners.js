@@ -1,14 +1,13 @@
-// The panel's part about partners: their ids of the visitor, what became of the questions for them, and the gate in
-// front of each partner's server.
+// The panel's part about partners: their ids for the visitor, the results of the pulls, and each partner's limits.
 import { clock, el, span } from "./elements.js";
 import { createGate } from "./gate.js";
 
-/** What is drawn of each partner, by id. */
+/** The card of each partner, by id. */
 const cards = new Map();
-/** How the gates stood when last heard of. */
+/** The last state of the gates. */
 let gates = [];
 
-/** One card for each partner, with its id of the visitor. */
+/** Draws one card for each partner, with its id for the visitor. */
 export function drawPartners(list, { partners, graph }) {
   for (const partner of partners) {
     if (!cards.has(partner.id)) {
@@ -19,7 +18,7 @@ export function drawPartners(list, { partners, graph }) {
     const card = cards.get(partner.id);
     card.id = graph.entry?.ids[partner.id] ?? null;
     card.uid.replaceChildren(
-      card.id === null ? el("span", "p-none", "no id of you yet") : el("code", "", card.id.uid),
+      card.id === null ? el("span", "p-none", "no id for you yet") : el("code", "", card.id.uid),
     );
   }
   drawTimes();
@@ -41,7 +40,7 @@ function createCard({ name, trait, isPlayed }) {
   return { element, uid, age, id: null, gate: null };
 }
 
-/** Draws what time alone changes: how old each id is, and how the gates stand. */
+/** Redraws what depends on the time: the age of each id, and the gates. */
 export function drawTimes() {
   for (const { id, age } of cards.values()) {
     age.textContent = id === null ? "" : `${span(Date.now() - id.synced * 1000)} ago`;
@@ -49,7 +48,7 @@ export function drawTimes() {
   drawGates(gates);
 }
 
-/** The gates, on the cards that are there. */
+/** Draws the gates on the existing cards. */
 export function drawGates(now) {
   gates = now;
   for (const gate of gates) {
@@ -63,11 +62,11 @@ export function drawGates(now) {
   }
 }
 
-// What became of the questions
+// The results of the pulls
 
 let newest = 0;
 
-/** Adds what is new at the top, and leaves the rest as it is. */
+/** Adds new lines at the top without redrawing the others. */
 export function drawPulls(list, { pulls }) {
   const last = pulls[0]?.number ?? 0;
   if (last < newest) {

@@ -1,24 +1,24 @@
 /**
- * What the example partners have in common: an endpoint that millrace pulls from.
+ * The pull endpoint of the example partners.
  * @module
  */
 import { createHash } from "node:crypto";
 import { type Context, Hono } from "hono";
 import { bearerAuth } from "hono/bearer-auth";
 
-/** Where it lies on a partner's server. */
+/** Its path on a partner's server. */
 export const PULL_PATH = "/pull";
 
-/** A partner's own id for a visitor: always the same one for an EC id, which it does not give away. */
+/** A partner's id for a visitor: derived from the EC id without revealing it. */
 export function uidFor(partner: string, ecId: string): string {
   const digest = createHash("sha256").update(`${partner} ${ecId}`).digest("base64url");
   return `${partner.slice(0, 2)}-${digest.slice(0, 10)}`;
 }
 
 /**
- * A partner's server that knows an id for everybody.
- * @param token what whoever asks has to bring.
- * @param hold may answer instead, or take its time.
+ * Creates a partner's server that has an id for every visitor.
+ * @param token the required bearer token
+ * @param hold may respond instead, or delay the response
  */
 export function answerPulls(
   partner: string,

@@ -1,40 +1,40 @@
 /**
- * The partners of the demonstration, companies made up for it, as millrace knows them.
+ * The partners of the demonstration, as millrace is configured for them. The companies are made up.
  * @module
  */
 import type { PartnerInput } from "../../../../runtime/ec/partners/partner.ts";
 import { PULL_PATH } from "./answer-pulls.ts";
 
-/** What tells the three apart at the start of a demonstration. */
+/** The values that are chosen at each start. */
 export interface Agreed {
-  /** Where the two servers are: scheme, host and port. */
+  /** The origins of the two servers: scheme, host and port. */
   quickbeck: string;
   mossgate: string;
-  /** What millrace shows to both of them. */
+  /** The token that millrace sends to both of them. */
   pullToken: string;
-  /** What the third shows to millrace. */
+  /** The key that the third partner sends to millrace. */
   apiKey: string;
-  /** The host of the page that pixels go back to. */
+  /** The host that pixels return to. */
   returnDomain: string;
 }
 
-/** A partner's record, with a few words on what it is like. */
+/** A partner's record and a short description. */
 export interface Company {
   record: PartnerInput & { name: string };
   trait: string;
 }
 
-/** The partner that the visitor plays. */
+/** The partner that the visitor acts as. */
 export const PLAYED = { id: "otter", name: "Otter & Daughters" };
 
-/** The example partners, in the order in which they are shown. */
+/** The example partners in the order of the panel. */
 export function exampleCompanies(agreed: Agreed): Company[] {
   const pulled = (origin: string) => ({
     pullSyncEnabled: true,
     pullSyncUrl: origin + PULL_PATH,
     pullSyncAllowedDomains: [new URL(origin).hostname],
     pullToken: agreed.pullToken,
-    // Everybody here has one address, so one person's tries are all counted together.
+    // All visitors share one address, so the limit counts them together.
     pullSyncRateLimit: 1000,
   });
   return [

@@ -1,22 +1,22 @@
 /**
- * Mossgate Audiences, an example partner: slow, and soon out of patience.
+ * Mossgate Audiences, an example partner: slow, and often asks for a pause.
  * @module
  */
 import type { Hono } from "hono";
 import { answerPulls } from "./answer-pulls.ts";
 
-/** How long it thinks, in milliseconds. */
+/** Its response time, in milliseconds. */
 export const THINKS_MS = 1800;
-/** The first of so many questions is one too many. */
+/** It refuses the first of each group of this many requests. */
 const REFUSES_ONE_OF = 3;
-/** How long it then wants to be left alone. */
+/** The pause that it then asks for. */
 export const PAUSE_SECONDS = 8;
 
-/** @param wait resolves after so many milliseconds, or when the server is to end. */
+/** Creates its server. @param wait resolves after a number of milliseconds, or when the server stops */
 export function createMossgate(token: string, wait: (ms: number) => Promise<void>): Hono {
-  let questions = 0;
+  let requests = 0;
   return answerPulls("mossgate", token, async (c) => {
-    if (questions++ % REFUSES_ONE_OF === 0) {
+    if (requests++ % REFUSES_ONE_OF === 0) {
       return c.json({ error: "slow down" }, 429, { "retry-after": String(PAUSE_SECONDS) });
     }
     await wait(THINKS_MS);

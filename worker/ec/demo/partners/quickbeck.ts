@@ -6,13 +6,13 @@ import type { Hono } from "hono";
 import { isObject } from "../../../../runtime/lib/json.ts";
 import { answerPulls } from "./answer-pulls.ts";
 
-/** Where it takes bid requests. */
+/** The path for bid requests. */
 export const AUCTION_PATH = "/openrtb2/auction";
 
-/** What it bids, in euros for a thousand views: it pays for knowing whom it shows something to. */
+/** Its bids, in euros for a thousand views: higher for a known visitor. */
 const PRICE = { known: 2.4, unknown: 0.35 };
 
-/** Its server. */
+/** Creates its server. */
 export function createQuickbeck(token: string): Hono {
   return answerPulls("quickbeck", token).post(AUCTION_PATH, async (c) => {
     const request: unknown = await c.req.json();
@@ -22,7 +22,7 @@ export function createQuickbeck(token: string): Hono {
       id: isObject(request) ? request.id : null,
       cur: "EUR",
       seatbid: [{ seat: "quickbeck", bid: [{ id: "1", impid: "1", price, crid: "boots-for-wet-feet" }] }],
-      // No exchange would say so: for the page that plays a partner.
+      // A real exchange does not echo the request. The partner's page shows it.
       ext: { received: request },
     });
   });

@@ -9,21 +9,21 @@ import { type Company, exampleCompanies } from "./companies.ts";
 import { createMossgate } from "./mossgate.ts";
 import { AUCTION_PATH, createQuickbeck } from "./quickbeck.ts";
 
-/** How long their servers may take to finish, in milliseconds. */
+/** Grace period of their servers when they stop, in milliseconds. */
 const GRACE_MS = 500;
 
-/** The partners while they run. */
+/** The running partners. */
 export interface ExamplePartners {
   companies: Company[];
-  /** Where auctions are held. */
+  /** The URL for auctions. */
   auctionEndpoint: string;
-  /** The API key of the partner that the visitor plays. */
+  /** The API key of the visitor's partner. */
   apiKey: string;
-  /** Answers whoever still waits, and ends the servers. */
+  /** Answers pending requests and stops the servers. */
   close(): Promise<void>;
 }
 
-/** Starts them. @param returnDomain the host of the page that pixels go back to. */
+/** Starts the partners. @param returnDomain the host that pixels return to */
 export async function startPartners(
   { serve }: Pick<Entry, "serve">,
   random: Random,
@@ -32,10 +32,10 @@ export async function startPartners(
 ): Promise<ExamplePartners> {
   const pullToken = secret(random);
   const apiKey = `demonstration-${secret(random)}`;
-  const patience = createPatience();
+  const waits = createWaits();
   const here = { host: "127.0.0.1", port: 0 };
   const [quickbeck, mossgate] = await Promise.all(
-    [createQuickbeck(pullToken), createMossgate(pullToken, patience.wait)].map((app) =>
+    [createQuickbeck(pullToken), createMossgate(pullToken, waits.wait)].map((app) =>
       serve([{ handler: (request) => app.fetch(request) }], here, log),
     ),
   );
@@ -45,7 +45,7 @@ export async function startPartners(
     auctionEndpoint: origins.quickbeck + AUCTION_PATH,
     apiKey,
     async close() {
-      patience.end();
+      waits.end();
       await Promise.all([quickbeck!.close(GRACE_MS), mossgate!.close(GRACE_MS)]);
     },
   };
@@ -57,8 +57,8 @@ function secret(random: Random): string {
   return toHex(bytes);
 }
 
-/** Waits that all end at once when they have to, and from then on take no time. */
-function createPatience() {
+/** Timers that can all be ended at once. Later timers end immediately. */
+function createWaits() {
   const waits = new Set<() => void>();
   let isOver = false;
   return {

@@ -1,28 +1,29 @@
 /**
- * The page on which a visitor plays a partner: everything that a partner's engineer would try first.
+ * The page on which the visitor acts as a partner: the requests that a partner's engineer tries first.
  * @module
  */
 import { html } from "hono/html";
+import { noScript } from "../no-script.ts";
 import { PLAYED } from "../partners/companies.ts";
 
 type Markup = ReturnType<typeof html>;
 
-/** What the page is made for. */
-export interface PlayPageParts {
+/** The values that the page shows. */
+export interface PlayPageValues {
   apiKey: string;
-  /** Scheme, host and port that the browser asked. */
+  /** Scheme, host and port of the request. */
   origin: string;
-  /** What the visitor's cookie holds. */
+  /** The id in the visitor's cookie. */
   id: string | null;
-  /** The id that consent was last withdrawn from. */
+  /** The id whose consent was withdrawn last. */
   withdrawnId: string | null;
 }
 
-/** In the form of an id, but nobody's. */
+/** A well-formed id without an entry in the graph. */
 const UNKNOWN_ID = `${"5eed".repeat(16)}.nobody`;
 const BROKEN_ID = "not-an-ec-id";
 
-/** A bid request such as a page would send, without a word of who is there. */
+/** A bid request of a page, without an identity. */
 const BID_REQUEST = {
   id: "auction-1",
   imp: [{ id: "1", banner: { w: 300, h: 250 } }],
@@ -31,7 +32,7 @@ const BID_REQUEST = {
 };
 
 /** A whole document. */
-export function playPage({ apiKey, origin, id, withdrawnId }: PlayPageParts): Markup {
+export function playPage({ apiKey, origin, id, withdrawnId }: PlayPageValues): Markup {
   const back = `${origin}/_demo/partner#pixel`;
   const mappings = [
     ...(id === null ? [] : [[id, "your id"]]),
@@ -62,8 +63,8 @@ export function playPage({ apiKey, origin, id, withdrawnId }: PlayPageParts): Ma
       </header>
       <main id="content">
         <h1>You are the partner now</h1>
-        <p class="lede">${PLAYED.name} knows its customers by ids of its own, and wants the Gazette to know them, too. Below
-        is everything that a partner can do with millrace over HTTP. All of it is real: the requests go to this server.</p>
+        <p class="lede">${PLAYED.name} has its own ids for its customers and wants to share them with the Gazette. Below is
+        everything that a partner can do with millrace over HTTP. All requests are real and go to this server.</p>
         <dl class="facts">
           <div><dt>Partner id</dt><dd><code>${PLAYED.id}</code></dd></div>
           <div>
@@ -78,8 +79,8 @@ export function playPage({ apiKey, origin, id, withdrawnId }: PlayPageParts): Ma
 
         <section class="card" aria-labelledby="pixel">
           <h2 id="pixel">Pixel</h2>
-          <p>The browser is at a page of the partner’s. That sends it by <code>GET /sync</code> with the partner’s own id for
-          its customer, and gets it back with word of what became of it.</p>
+          <p>The browser is on a page of the partner. The page redirects it to <code>GET /sync</code> with the partner’s own id
+          for the customer, and millrace redirects it back with the result.</p>
           <form action="/sync" method="get" class="line">
             <input type="hidden" name="partner" value="${PLAYED.id}">
             <input type="hidden" name="return" value="${back}">
@@ -91,8 +92,8 @@ export function playPage({ apiKey, origin, id, withdrawnId }: PlayPageParts): Ma
 
         <section class="card" aria-labelledby="batch">
           <h2 id="batch">Batch upload</h2>
-          <p>The partner’s server uploads what it knows of many visitors with <code>POST /_ts/api/v1/sync</code>, up to a
-          thousand at a time. Each gets an answer of its own: one bad mapping spoils no other.</p>
+          <p>The partner’s server uploads its ids for many visitors with <code>POST /_ts/api/v1/sync</code>, up to a thousand at a
+          time. Each mapping has its own result: an invalid one does not affect the others.</p>
           <form id="batch-form">
             <ol class="mappings">${mappings.map(([ecId, what], at) => mapping(ecId, what, at))}</ol>
             <p class="line"><button type="button" class="plain" id="batch-add">Add a mapping</button></p>
@@ -110,7 +111,7 @@ export function playPage({ apiKey, origin, id, withdrawnId }: PlayPageParts): Ma
 
         <section class="card" aria-labelledby="identify">
           <h2 id="identify">Identify</h2>
-          <p>A page of the publisher’s asks who its visitor is with <code>GET /identify</code>. It gets the id, and the ids
+          <p>A page of the publisher asks for its visitor’s identity with <code>GET /identify</code>. It gets the id, and the ids
           of the partners that share theirs with advertising.</p>
           <p class="line"><button type="button" id="identify-ask">Ask who you are</button></p>
           <div class="result" id="identify-result"></div>
@@ -118,9 +119,8 @@ export function playPage({ apiKey, origin, id, withdrawnId }: PlayPageParts): Ma
 
         <section class="card" aria-labelledby="auction">
           <h2 id="auction">Auction</h2>
-          <p>The page has an advertisement to show, and sends a bid request to <code>POST /auction</code>. millrace puts in
-          who you are, if you allow it, and sends it on: here to Quickbeck Exchange, which pays more for somebody whom it
-          knows.</p>
+          <p>The page has room for an advertisement and sends a bid request to <code>POST /auction</code>. millrace adds your
+          identity, if you allow it, and forwards the request: here to Quickbeck Exchange, which pays more for a known visitor.</p>
           <details>
             <summary>What the page sends</summary>
             <pre id="auction-request">${JSON.stringify(BID_REQUEST, null, 2)}</pre>
@@ -131,21 +131,22 @@ export function playPage({ apiKey, origin, id, withdrawnId }: PlayPageParts): Ma
 
         <section class="card" aria-labelledby="forget">
           <h2 id="forget">Forget me</h2>
-          <p>Your own browser may have everything deleted that is known of you, with <code>DELETE /_ts/api/v1/identity</code>
-          and its cookie. That is not a withdrawal of consent: as long as you allow it, the next page makes a new id.</p>
+          <p>Your browser can delete your identity with <code>DELETE /_ts/api/v1/identity</code> and its cookie. This does not
+          withdraw consent: while you allow it, the next page mints a new id.</p>
           <p class="line"><button type="button" id="forget-me">Forget me</button></p>
           <div class="result" id="forget-result"></div>
         </section>
       </main>
       <footer class="foot"><p>${PLAYED.name}, Quickbeck Exchange and Mossgate Audiences are made up.</p></footer>
     </div>
+    ${noScript}
   </body>
 </html>`;
 }
 
 const noId = html`nobody yet: <a href="/">open the Gazette</a> and accept, then come back`;
 
-/** One line of the list. play.js makes more of them after the last. */
+/** One line of the list. play.js copies the last line to add one. */
 function mapping(ecId: string, what: string, at: number): Markup {
   return html`<li>
               <label class="wide"><span>EC id <small>${what}</small></span>

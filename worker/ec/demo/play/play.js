@@ -1,9 +1,9 @@
-// The page that plays a partner: sends the requests that a partner would send, and explains the answers.
+// The partner's page: sends a partner's requests and explains the responses.
 import { el, json } from "./elements.js";
 
 const find = (selector) => document.querySelector(selector);
 
-/** The status of an answer, in the colour of its kind. */
+/** The status of a response, in the colour of its class. */
 function statusLine({ status }, what) {
   const isGood = status < 300 && status !== 207;
   const kind = isGood ? "good" : status < 500 ? "odd" : "bad";
@@ -12,7 +12,7 @@ function statusLine({ status }, what) {
 
 const block = (value) => el("pre", "", ...json(value));
 
-/** Shows an answer, or that there was none. Only its first line is read out to those who listen. */
+/** Shows a response, or that there was none. Screen readers announce only its first line. */
 async function show(place, ask) {
   const line = el("div", "");
   line.setAttribute("role", "status");
@@ -30,7 +30,7 @@ async function show(place, ask) {
 // Pixel
 
 const PIXEL_REASONS = {
-  no_ec: "The browser carried no id of the Gazette’s, so there was nothing to put the partner’s under.",
+  no_ec: "The browser has no id of the Gazette, so there is no entry for the partner’s id.",
   no_consent: "The visitor’s consent does not allow an id.",
   write_failed: "The graph does not know the visitor’s id, or could not be written to.",
 };
@@ -52,12 +52,12 @@ if (returned.has("ts_synced")) {
 // Batch upload
 
 const BATCH_ANSWERS = {
-  accepted: "It is in the graph, unless that holds a newer one.",
+  accepted: "It is in the graph, unless the graph has a newer one.",
   invalid_ec_id: "That is no EC id: 64 hex digits, a dot, 6 letters or digits.",
   invalid_uid: "The partner’s id must have 1 to 256 characters, none of them a control character.",
-  invalid_timestamp: "The time is more than an hour ahead: somebody’s clock is wrong.",
+  invalid_timestamp: "The time is more than an hour in the future: a clock is wrong.",
   ec_id_not_found: "It has the form of an id, but the graph does not know it.",
-  consent_withdrawn: "Consent was withdrawn: a tombstone stands, and nobody can write to it.",
+  consent_withdrawn: "Consent was withdrawn: a tombstone refuses every write.",
   kv_unavailable: "The store did not take it. Send it again later.",
 };
 
@@ -84,7 +84,7 @@ function mappings() {
   }));
 }
 
-/** In single quotes, as a shell takes it for one word. */
+/** Quotes a word for a shell. */
 const quoted = (text) => `'${text.replaceAll("'", "'\\''")}'`;
 
 function drawCurl() {
@@ -158,14 +158,14 @@ drawCurl();
 const identityHeaders = (response) =>
   Object.fromEntries([...response.headers].filter(([name]) => name.startsWith("x-ts-")));
 
-/** Base64 of JSON in UTF-8. */
+/** Decodes base64 of JSON in UTF-8. */
 const decoded = (base64) =>
   JSON.parse(new TextDecoder().decode(Uint8Array.from(atob(base64), (character) => character.charCodeAt(0))));
 
 const IDENTIFY_STATUS = {
   200: "The page knows who you are.",
-  204: "You have no id, so there is nothing to tell.",
-  403: "Consent does not allow an id, so nobody is told anything.",
+  204: "You have no id, so the answer is empty.",
+  403: "Consent does not allow an id, so the page gets none.",
 };
 
 async function identify() {
@@ -209,9 +209,9 @@ find("#auction-hold").addEventListener("click", () => show(find("#auction-result
 // Deletion
 
 const FORGET_STATUS = {
-  204: "The cookie is gone, and so is what the graph held.",
-  401: "There is no cookie, so there is nothing to prove who you are, and nobody to forget.",
-  503: "The store does not answer and may hold your id still. Try again later.",
+  204: "The cookie and the graph’s entry are deleted.",
+  401: "There is no cookie, so nothing identifies you, and nothing is deleted.",
+  503: "The store does not answer and may still have your id. Try again later.",
 };
 
 async function forget() {

@@ -1,9 +1,9 @@
-// Writes consent strings as a consent manager does: bit fields in base64url. Enough of the formats for a site that
-// asks for everything or nothing; a real consent manager has a vendor list and a registered id.
+// Writes consent strings like a consent manager: bit fields in base64url. Supports only consent to everything or nothing; a
+// real consent manager has a vendor list and a registered id.
 
 const BASE64URL = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
 
-/** The highest there is, which nobody has registered: a real consent manager has an id of its own. */
+/** The highest id, which is not registered. A real consent manager has its own. */
 const CMP_ID = 4095;
 const CMP_VERSION = 1;
 const VENDOR_LIST_VERSION = 1;
@@ -22,12 +22,12 @@ function base64Url(text) {
   return padded(text, 6).replace(/.{6}/g, (six) => BASE64URL[Number.parseInt(six, 2)]);
 }
 
-/** GPP fills up whole bytes before it writes sixes. */
+/** GPP pads to whole bytes before it encodes groups of six bits. */
 const gppBase64Url = (text) => base64Url(padded(text, 8));
 
 /** The core and disclosed-vendors segments of a TC string, version 2: consent to all purposes or to none. */
 export function tcString({ granted, country, nowMs }) {
-  // Both times are the same day's start: a finer time would itself tell visitors apart.
+  // Both times are the start of the day: a finer time could identify visitors.
   const time = bits(Math.floor(nowMs / DAY_MS) * (DAY_MS / 100), 36);
   const purposes = (granted ? "1".repeat(11) : "").padEnd(24, "0");
   const noVendors = bits(0, 16) + bits(0, 1);
@@ -52,7 +52,7 @@ export function tcString({ granted, country, nowMs }) {
     noVendors,
     bits(0, 12), // publisher restrictions
   ];
-  // The segment is needed since TCF 2.3; no vendor is disclosed, since no partner here is on the vendor list.
+  // TCF 2.3 requires the segment. It discloses no vendor, since no partner here is on the vendor list.
   const disclosedVendors = bits(1, 3) + noVendors;
   return `${base64Url(core.join(""))}.${base64Url(disclosedVendors)}`;
 }
@@ -62,7 +62,7 @@ export function isGranted(string) {
   return (BASE64URL.indexOf(string[25]) & 0b001000) !== 0;
 }
 
-/** A GPP string with one section, US National: sale, sharing and targeted advertising opted out of or not. */
+/** A GPP string with one section, US National: one choice for sale, sharing and targeted advertising. */
 export function usNationalString({ optedOut, gpc }) {
   const choice = bits(optedOut ? 1 : 2, 2);
   const notApplicable = bits(0, 2);
@@ -87,7 +87,7 @@ function gppHeader(section) {
   return gppBase64Url(bits(3, 6) + bits(1, 6) + bits(1, 12) + bits(0, 1) + fibonacci(section));
 }
 
-/** The Fibonacci code of an integer from 1: which Fibonacci numbers add up to it, smallest first, then a one. */
+/** The Fibonacci code of an integer from 1: the Fibonacci numbers that add up to it, smallest first, then a one. */
 function fibonacci(value) {
   const numbers = [1, 2];
   while (numbers.at(-1) < value) numbers.push(numbers.at(-1) + numbers.at(-2));

@@ -1,9 +1,9 @@
-// The paper's consent banner: asks what the law of the visitor's place wants asked, and writes the answer into the
-// cookies that consent managers write. The choice may be changed at any time under "Privacy choices".
+// The newspaper's consent banner: asks what the law of the visitor's place requires, and writes the cookies of a consent
+// manager. The visitor can change the choice at any time under "Privacy choices".
 import { isGranted, tcString, usNationalString, usPrivacyString } from "./consent-strings.js";
 
 const DAY_SECONDS = 86_400;
-/** Europe's framework wants the question asked again after thirteen months at the latest. */
+/** The TCF requires asking again after at most thirteen months. */
 const MAX_AGE_SECONDS = 395 * DAY_SECONDS;
 const NOTICE_MS = 6_000;
 let silence;
@@ -27,7 +27,7 @@ function store(name, value) {
   document.cookie = `${name}=${value}; Path=/; SameSite=Lax; Max-Age=${MAX_AGE_SECONDS}`;
 }
 
-/** Opt-in, as the Transparency and Consent Framework has it. */
+/** Opt-in according to the Transparency and Consent Framework. */
 const europe = {
   title: "May we recognise you?",
   text: `With your consent the Gazette and its partners keep an id on this device, to count its readers and to sell
@@ -36,13 +36,13 @@ const europe = {
   no: ["Reject all", "Withdraw my consent"],
   read: () => (cookie("euconsent-v2") === undefined ? null : isGranted(cookie("euconsent-v2"))),
   write(granted) {
-    // A paper is at home in one country, whoever reads it.
+    // The publisher's country, not the reader's.
     store("euconsent-v2", tcString({ granted, country: "FR", nowMs: Date.now() }));
   },
   done: { true: "Thank you. Your consent is stored.", false: "Understood. You will not be recognised." },
 };
 
-/** Opt-out, as the laws of US states and the Global Privacy Platform have it. */
+/** Opt-out according to the laws of US states and the Global Privacy Platform. */
 const unitedStates = {
   title: "Your privacy choices",
   text: `The Gazette sells and shares what it learns from your visit, for advertising. You have the right to opt out.
@@ -61,14 +61,14 @@ const unitedStates = {
 
 const SAID = "consent-said";
 
-/** What the law here wants asked; `null`: nothing. A consent manager would look the country up; this asks the demonstration. */
+/** The question for this place; `null` if there is none. A consent manager would look up the country; this reads the chosen place. */
 function questionHere() {
   const place = cookie("demo-place") ?? "FR";
   if (place.startsWith("US-")) return unitedStates;
   return place === "CA" || place === "JP" ? null : europe;
 }
 
-/** Says what was done, for as long as it takes to read. */
+/** Shows what was done for a few seconds. */
 function say(words) {
   notice.textContent = words;
   clearTimeout(silence);
@@ -98,17 +98,17 @@ async function choose(granted) {
   banner.hidden = true;
   say(question.done[granted]);
   opener.focus({ preventScroll: true });
-  // The paper's record of the choice; also the first request that carries it.
+  // The publisher's record of the choice, and the first request with the new cookies.
   await fetch("/consent", { method: "POST" });
   const hasId = (cookie("ts-ec") ?? null) !== null;
   if (!granted || hasId || navigator.globalPrivacyControl) return;
-  // Ids are minted for visits of pages: the page is visited again, and goes on where it was.
+  // Ids are minted for page visits, so the page reloads.
   sessionStorage.setItem(SAID, question.done[granted]);
   location.reload();
 }
 
-/** What was said before the page was visited again. */
-function goOn() {
+/** Shows the notice from before the reload. */
+function showSavedNotice() {
   const words = sessionStorage.getItem(SAID);
   if (words === null) return;
   sessionStorage.removeItem(SAID);
@@ -122,5 +122,5 @@ opener.addEventListener("click", () => {
   open();
   if (!banner.hidden) banner.focus();
 });
-goOn();
+showSavedNotice();
 if (questionHere() !== null && questionHere().read() === null) open();

@@ -1,7 +1,4 @@
 import { describe, expect, test } from "vitest";
-import { type GraphEntry, minimalEntry } from "../../../../../runtime/ec/graph/entry.ts";
-import type { Partner } from "../../../../../runtime/ec/partners/partner.ts";
-import { isDue, pullUrl, readAnswer } from "../../../../../runtime/ec/partners/pull-sync.ts";
 import { manualClock } from "../../../../support/manual-clock.ts";
 import { type TestService, testService } from "../../../../support/service.ts";
 
@@ -28,61 +25,12 @@ async function visit(service: TestService, cookie?: string): Promise<string> {
   return cookie ?? response.headers.get("x-ts-ec")!;
 }
 
-describe("isDue", () => {
-  const partner = { id: "ssp", pullSyncEnabled: true, pullSyncTtlSeconds: TTL } as Partner;
-  const holding = (synced: number): GraphEntry => ({
-    ...minimalEntry(0),
-    ids: { ssp: { uid: "u", synced } },
-  });
-
-  test.each<[string, GraphEntry | null, boolean]>([
-    ["the graph does not know the id", null, true],
-    ["the graph has no id from the partner", minimalEntry(0), true],
-    ["the partner's id is as old as it may get", holding(1_000_000 - TTL), true],
-    ["the partner's id is a second younger", holding(1_000_000 - TTL + 1), false],
-    ["consent was withdrawn", { ...minimalEntry(0), consent: { ok: false, updated: 0 } }, false],
-  ])("%s", (_name, entry, due) => {
-    expect(isDue(partner, entry, 1_000_000)).toBe(due);
-  });
-
-  test("never if pull sync is switched off", () => {
-    expect(isDue({ ...partner, pullSyncEnabled: false }, null, 0)).toBe(false);
-  });
-});
-
-test("pullUrl keeps the partner's own query and adds id, hash and address", () => {
-  const id = `${"a".repeat(64)}.Abc123`;
-  const url = new URL(pullUrl("https://ssp.example/p?key=a%20b&ip=9", id, "20010db885a30000"));
-  expect([...url.searchParams]).toEqual([
-    ["key", "a b"],
-    ["ip", "20010db885a30000"],
-    ["ec_id", id],
-    ["ec_hash", "a".repeat(64)],
-  ]);
-});
-
-test.each([
-  ['{"uid":"u1"}', "u1"],
-  ['{"uid":null}', null],
-  [`{"uid":"${"x".repeat(256)}"}`, "x".repeat(256)],
-])("the answer %s", (body, uid) => {
-  expect(readAnswer(body)).toBe(uid);
-});
-
-test.each(["", "[]", "{}", '{"uid":""}', '{"uid":5}', '{"uid":"a\\u0000b"}', `{"uid":"${"x".repeat(257)}"}`])(
-  "the answer %s is refused",
-  (body) => {
-    expect(() => readAnswer(body)).toThrow();
-  },
-);
-
-// Safe first, section 6: a partner answers plain text.
 test.each([
   "uid-of-the-visitor-4711",
   '{"uid":"uid-of-the-visitor-4711"',
   '["uid-of-the-visitor-4711"]',
   '{"uid":"uid-of-the-visitor-4711\\u0000"}',
-])("of the answer %s nothing reaches the log", async (body) => {
+])("no part of the answer %s is logged", async (body) => {
   const t = testService({ config: { partners: [puller("one")] }, fetch: async () => new Response(body) });
   await visit(t);
   await t.clock.settle(120_000);
@@ -92,7 +40,7 @@ test.each([
 });
 
 describe("an organic visit", () => {
-  test("asks each partner once, with its token, and keeps what it answers", async () => {
+  test("asks each partner once, with its token, and stores its answer", async () => {
     const service = testService({
       config: { partners: [puller("one"), puller("two")] },
       fetch: async (url) => json({ uid: `from-${new URL(url).hostname}` }),
@@ -113,7 +61,7 @@ describe("an organic visit", () => {
     expect(service.calls).toHaveLength(4);
   });
 
-  test("asks nobody without consent, without an address, or on the service's own routes", async () => {
+  test("asks no partner without consent, without an address, or on the service's own routes", async () => {
     const service = testService({
       config: { partners: [puller("one")] },
       fetch: async () => json({ uid: "u" }),
@@ -126,7 +74,7 @@ describe("an organic visit", () => {
     expect(service.calls).toEqual([]);
   });
 
-  test("asks nobody for an id that this client's address did not make", async () => {
+  test("asks no partner for an id that was not minted for the client's address", async () => {
     const service = testService({
       config: { partners: [puller("one")] },
       fetch: async () => json({ uid: "u" }),
@@ -137,7 +85,7 @@ describe("an organic visit", () => {
     expect(service.calls).toHaveLength(1);
   });
 
-  test("asks a partner that has no id at most as often as its limit allows", async () => {
+  test("asks a partner without an id only as often as its limit allows", async () => {
     const service = testService({
       config: { partners: [puller("none", { pullSyncRateLimit: 10 })] },
       fetch: async () => json({ uid: null }),
@@ -150,7 +98,7 @@ describe("an organic visit", () => {
     expect(service.calls).toHaveLength(11);
   });
 
-  test("has at most three pulls in flight, and the others follow as those end", async () => {
+  test("runs at most three pulls at once, and starts the next when one ends", async () => {
     const open: ((response: Response) => void)[] = [];
     const partners = ["a", "b", "c", "d", "e"].map((id) => puller(id));
     const service = testService({
@@ -175,7 +123,7 @@ describe("an organic visit", () => {
   test.each<[string, () => Promise<Response>]>([
     ["404", async () => new Response("nothing", { status: 404 })],
     ["null", async () => json({ uid: null })],
-  ])("is not alarmed by %s", async (_name, fetch) => {
+  ])("logs no warning for %s", async (_name, fetch) => {
     const service = testService({ config: { partners: [puller("one")] }, fetch });
     const id = await visit(service);
     expect((await service.entry(id))?.ids).toEqual({});
@@ -193,7 +141,7 @@ describe("an organic visit", () => {
     ["an empty uid", async () => json({ uid: "" })],
     ["a body that is too long", async () => new Response("x".repeat(70_000))],
     ["a closed connection", async () => Promise.reject(new Error("connection closed"))],
-  ])("warns once of %s and does not try again in this run", async (_name, fetch) => {
+  ])("warns once of %s and does not ask again in this run", async (_name, fetch) => {
     const service = testService({ config: { partners: [puller("one")] }, fetch });
     const id = await visit(service);
     await service.clock.settle(60_000);
@@ -205,7 +153,7 @@ describe("an organic visit", () => {
     expect(warnings[0]).not.toContain("token-of");
   });
 
-  test("gives a hanging partner five seconds", async () => {
+  test("aborts a hanging pull after five seconds", async () => {
     let signal: AbortSignal | null | undefined;
     const service = testService({
       config: { partners: [puller("one")] },
@@ -242,7 +190,7 @@ describe("an organic visit", () => {
 });
 
 describe("a throttled domain", () => {
-  test("gets the rest later, as its window opens", async () => {
+  test("is asked for the remaining ids when its window opens", async () => {
     const clock = manualClock();
     const service = testService({
       clock,
@@ -276,7 +224,7 @@ describe("a throttled domain", () => {
   });
 });
 
-test("where work ends soon after the response, pulls begin in time; those left over wait for the next request", async () => {
+test("on a host that ends work soon after the response, pulls start in time; the others wait for the next request", async () => {
   const names = Array.from({ length: 30 }, (_, n) => `hanging${n}`);
   const service = testService({
     livesBetweenRequests: false,
@@ -291,7 +239,7 @@ test("where work ends soon after the response, pulls begin in time; those left o
   for (let ms = 0; ms < 25_000; ms += 100) await service.clock.settle(100);
   expect(isOver).toBe(true);
   await over;
-  // Three at a time, for five seconds each, begun within twenty.
+  // Three at a time for five seconds each, started within twenty seconds.
   expect(service.calls).toHaveLength(12);
   expect(service.services.inspectSync().domains.every(({ inFlight }) => inFlight === 0)).toBe(true);
 
@@ -309,7 +257,7 @@ describe("forged ids", () => {
   const FORGERIES = 10_000;
   const forged = (i: number) => `${i.toString(16).padStart(64, "0")}.Forged`;
 
-  test(`${FORGERIES} of them leave no row and cause no call; the honest visitor behind them is served`, async () => {
+  test(`${FORGERIES} forged ids leave no row and cause no call; the honest visitor after them is served`, async () => {
     const service = testService({
       config: { partners: [puller("one")] },
       fetch: async () => json({ uid: "u" }),
@@ -330,7 +278,7 @@ describe("forged ids", () => {
   });
 });
 
-test("ten thousand partners of whom ten pull cost an organic request the store's work of ten", async () => {
+test("of ten thousand partners only the ten that pull cost an organic request store operations", async () => {
   const pulling = Array.from({ length: 10 }, (_, i) => puller(`puller-${i}`));
   const idle = Array.from({ length: 9990 }, (_, i) => ({ id: `idle-${i}` }));
   const work = async (partners: { id: string }[]) => {

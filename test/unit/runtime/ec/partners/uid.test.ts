@@ -1,6 +1,6 @@
 /** Safe first, section 7: unfilled macros. */
 import { describe, expect, test } from "vitest";
-import { readAnswer } from "../../../../../runtime/ec/partners/pull-sync.ts";
+import { readAnswer } from "../../../../../runtime/ec/partners/pull-request.ts";
 import { isUid } from "../../../../../runtime/ec/partners/uid.ts";
 import { testService } from "../../../../support/service.ts";
 import { CONFIGURED, newVisitor, upload } from "./support.ts";

@@ -39,13 +39,13 @@ describe("the TC string that the demonstration's banner writes", () => {
     },
   );
 
-  it("has the day of the choice, and no finer time, as created and as last updated", () => {
+  it("has the day of the choice as its creation and update time", () => {
     const read = TCString.decode(tcString({ granted: true, country: "DE", nowMs: NOW_MS }));
     expect(read.created).toEqual(new Date(Date.UTC(2026, 10, 20)));
     expect(read.lastUpdated).toEqual(read.created);
   });
 
-  it("carries any country and any day", () => {
+  it("encodes any country and any day", () => {
     fc.assert(
       fc.property(
         fc.stringMatching(/^[A-Z]{2}$/),
@@ -83,7 +83,7 @@ describe("the GPP string that the demonstration's banner writes", () => {
     expect(usNationalString({ optedOut, gpc })).toBe(model.encode());
   });
 
-  it("reads back as a choice about sale in section 7", () => {
+  it("decodes to a choice about sale in section 7", () => {
     const read = new GppModel(usNationalString({ optedOut: true, gpc: true }));
     expect(read.getSectionIds()).toEqual([7]);
     expect(read.getFieldValue("usnat", "SaleOptOut")).toBe(1);

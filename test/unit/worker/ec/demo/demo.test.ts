@@ -29,7 +29,7 @@ afterEach(async () => {
   for (const end of running.splice(0)) await end();
 });
 
-/** A demonstration whose partners are functions. Mossgate thinks until it is told to answer. */
+/** Starts a demonstration with in-process partners. Mossgate responds when `answer` is called. */
 function start(clock: Clock = host.clock) {
   const store = faultyStore(memoryStore({ clock }));
   const log: string[] = [];
@@ -77,7 +77,7 @@ function start(clock: Clock = host.clock) {
   });
   const ask = async (path: string, headers: Record<string, string> = {}, init: RequestInit = {}) =>
     demo.answer(new Request(BASE + path, { ...init, headers }), socket);
-  /** Lets Mossgate answer the question that it thinks about, as soon as there is one. */
+  /** Waits for a request to Mossgate and responds to it. */
   async function answer(): Promise<void> {
     await expect.poll(() => thinking.length).toBeGreaterThan(0);
     thinking.shift()!();
@@ -93,11 +93,11 @@ const setCookie = (response: Response, name: string) =>
   response.headers.getSetCookie().find((line) => line.startsWith(`${name}=`));
 const idOf = (response: Response) => setCookie(response, "ts-ec")!.slice("ts-ec=".length).split(";")[0]!;
 
-/** The snapshots of a panel's stream, one after the other. */
+/** Reads a panel's stream, one event after the other. */
 async function watch(ask: ReturnType<typeof start>["ask"], session = SESSION) {
   const response = await ask("/_demo/events", { cookie: `demo-session=${session}` });
   const reader = response.body!.pipeThrough(new TextDecoderStream()).getReader();
-  /** The next event whose text begins so. */
+  /** Returns the next event that starts with this text. */
   async function read<T>(start: string): Promise<T | null> {
     for (;;) {
       const { done, value } = await reader.read();
@@ -116,11 +116,11 @@ async function watch(ask: ReturnType<typeof start>["ask"], session = SESSION) {
   return {
     response,
     next,
-    /** The first that is so. */
+    /** The first snapshot that matches. */
     when: (isIt: (snapshot: Snapshot) => boolean) => first<Snapshot>("data: ", isIt),
-    /** The first that tells of this last. A write of the graph may show before the request that made it is over. */
+    /** The first snapshot whose newest line is of this kind. A write of the graph may show before its request is over. */
     until: (kind: string) => first<Snapshot>("data: ", ({ happenings }) => happenings[0]?.kind === kind),
-    /** The first look at the partners' gates that is so. */
+    /** The first state of the gates that matches. */
     async gates(isIt: (gates: { quickbeck: Gate; mossgate: Gate }) => boolean) {
       const byPartner = ([quickbeck, mossgate]: Gate[]) => ({ quickbeck: quickbeck!, mossgate: mossgate! });
       return byPartner(await first<Gate[]>("event: gates\ndata: ", (gates) => isIt(byPartner(gates))));
@@ -134,7 +134,7 @@ const pixel = (uid: string) =>
   new URLSearchParams({ partner: "otter", uid, return: `${BASE}/_demo/partner#pixel` }).toString();
 
 describe("the demonstration's panel", () => {
-  it("tells a visitor's story and what the graph holds, up to now and then as it happens", async () => {
+  it("shows the visitor's events and the graph's entry, at first and after each change", async () => {
     const { ask } = start();
     await ask("/", page());
     const panel = await watch(ask);
@@ -176,7 +176,7 @@ describe("the demonstration's panel", () => {
     });
   });
 
-  it("tells of the questions to partners, in the order in which they went", async () => {
+  it("lists the pulls in their order", async () => {
     const clock = manualClock(Date.now());
     const { ask, answer } = start(clock);
     const panel = await watch(ask);
@@ -187,11 +187,11 @@ describe("the demonstration's panel", () => {
     expect(told("quickbeck")).toEqual([
       "Quickbeck Exchange’s id for you is in the graph.",
       expect.stringMatching(/^Quickbeck Exchange answered, after \d+ ms\.$/),
-      "Quickbeck Exchange was asked for its id of you.",
+      "Quickbeck Exchange was asked for its id for you.",
     ]);
     expect(told("mossgate")).toEqual([
-      "Mossgate Audiences said “slow down”. Nobody asks it for the next 8 s; your next visit tries again.",
-      "Mossgate Audiences was asked for its id of you.",
+      "Mossgate Audiences said “slow down”. It gets no requests for 8 s; your next visit tries again.",
+      "Mossgate Audiences was asked for its id for you.",
     ]);
     expect(refused.graph.entry!.ids).toEqual({
       quickbeck: { uid: expect.stringMatching(/^qu-/), synced: expect.any(Number) },
@@ -201,7 +201,7 @@ describe("the demonstration's panel", () => {
     await ask("/", page("demo-place=JP", `ts-ec=${id}`));
     const inLine = await panel.when(({ pulls }) => pulls[0]!.kind === "waits");
     expect(inLine.pulls[0]!.text).toMatch(
-      /^You are in line for Mossgate Audiences: it wants to be left alone for another \d s\.$/,
+      /^You are in line for Mossgate Audiences: it asked for a pause, which ends in \d s\.$/,
     );
     await clock.settle(10_000);
     await answer();
@@ -215,10 +215,10 @@ describe("the demonstration's panel", () => {
     expect(landed.steps).toContain("partners");
   });
 
-  it("tells that a question is dropped when consent is withdrawn before the answer", async () => {
+  it("shows that a pull is cancelled when consent is withdrawn before the response", async () => {
     const clock = manualClock(Date.now());
     const { ask, answer } = start(clock);
-    // The first question of three is refused.
+    // Mossgate refuses the first of three requests.
     await ask("/", { cookie: "demo-place=CA" });
     const panel = await watch(ask);
     await panel.gates(({ mossgate }) => mossgate.closed !== null);
@@ -237,7 +237,7 @@ describe("the demonstration's panel", () => {
     expect(again.graph.tombstone!.entry.ids).toEqual({});
   });
 
-  it("draws a crowd that waits in line", async () => {
+  it("shows a queue of simulated readers", async () => {
     const clock = manualClock(Date.now());
     const { ask, answer } = start(clock);
     await ask("/", page());
@@ -252,23 +252,23 @@ describe("the demonstration's panel", () => {
       mossgate: { inFlight: 0, maxConcurrent: 1, closed: { because: "pause" } },
     });
     expect(line.quickbeck.startsMs).toHaveLength(8);
-    // No more come than anybody could see.
+    // A crowd is refused while many wait.
     for (let n = 0; n < 4; n++) await ask("/_demo/crowd", page(), { method: "POST" });
     await clock.settle(2000);
-    // The panel looks by the clock on the wall, and may have looked while they came.
+    // The panel polls on the real clock and may have read a smaller number before.
     expect((await panel.gates(({ mossgate }) => mossgate.waiting >= 39)).mossgate.waiting).toBe(39);
     expect((await ask("/_demo/crowd", page(), { method: "POST" })).status).toBe(429);
     await clock.settle(6000);
     const moving = await panel.gates(({ mossgate }) => mossgate.inFlight === 1);
     expect(moving.mossgate.closed).toBeNull();
     expect(moving.mossgate.startsMs).toHaveLength(2);
-    // The crowd is nobody's story.
+    // The crowd is not part of a visitor's events.
     const late = await watch(ask);
     expect((await late.next())!.pulls).toEqual([]);
     await answer();
   });
 
-  it("tells of what a partner brings by itself", async () => {
+  it("shows the requests of a partner", async () => {
     const { ask } = start();
     const id = idOf(await ask("/", page("demo-place=JP")));
     const cookies = page("demo-place=JP", `ts-ec=${id}`);
@@ -289,33 +289,31 @@ describe("the demonstration's panel", () => {
     expect(texts(uploaded)).toContain("Otter & Daughters’ id for you is in the graph.");
 
     const asks: [string, RequestInit, string][] = [
-      ["/_ts/api/v1/sync", upload("x"), "Ids in it were refused, each for a reason of its own."],
-      [`/sync?${pixel("u-2")}`, {}, "Your browser carried the partner’s own id for you here."],
+      ["/_ts/api/v1/sync", upload("x"), "Some ids were refused, each with its own reason."],
+      [`/sync?${pixel("u-2")}`, {}, "Your browser brought the partner’s own id for you."],
       ["/sync?partner=nobody", {}, "It was refused with status 400, and nothing was written."],
-      ["/identify", {}, "It was told your id, and the ids of partners that share theirs."],
+      ["/identify", {}, "It got your id, and the ids of partners that share theirs."],
       [
         "/auction",
         { method: "POST", body: "{}" },
-        "The bid request went on with your id and partners’ ids in it.",
+        "The bid request was sent with your id and partners’ ids.",
       ],
-      ["/auction", { method: "POST", body: "!" }, "It could not be held, as status 400 says."],
+      ["/auction", { method: "POST", body: "!" }, "It failed with status 400."],
     ];
     for (const [path, init, text] of asks) {
       await ask(path, path.startsWith("/_ts/") ? { ...cookies, ...key } : cookies, init);
       const told = await panel.when(({ happenings }) => happenings[0]!.text.startsWith(text));
       expect(told.happenings[0]!.kind).toBe("partner");
-      // None of this is a visit of the site.
+      // None of these is a visit of the site.
       expect(told.steps).not.toContain("return");
     }
     await ask(`/sync?${pixel("u-3")}`, page("demo-place=JP"));
-    await panel.when(({ happenings }) =>
-      happenings[0]!.text.startsWith("Your browser carried no id of ours"),
-    );
+    await panel.when(({ happenings }) => happenings[0]!.text.startsWith("Your browser has no id of ours"));
     await ask("/identify", page());
-    await panel.when(({ happenings }) => happenings[0]!.text.endsWith("It was not told."));
+    await panel.when(({ happenings }) => happenings[0]!.text.endsWith("It got no answer."));
   });
 
-  it("holds auctions in which nobody is known who does not want to be", async () => {
+  it("sends an auction the identity only with consent", async () => {
     const { ask } = start();
     const id = idOf(await ask("/", page("demo-place=JP")));
     const panel = await watch(ask);
@@ -331,7 +329,7 @@ describe("the demonstration's panel", () => {
     expect(known.seatbid[0].bid[0].price).toBeGreaterThan(unknown.seatbid[0].bid[0].price);
   });
 
-  it("is rid of an id that was deleted on request", async () => {
+  it("shows that an id was deleted on request", async () => {
     const { ask } = start();
     const id = idOf(await ask("/", page("demo-place=JP")));
     const panel = await watch(ask);
@@ -340,7 +338,7 @@ describe("the demonstration's panel", () => {
     expect(await panel.until("erasure")).toMatchObject({ id: null, graph: { entry: null, tombstone: null } });
   });
 
-  it("says so where the store does not answer", async () => {
+  it("shows that the store does not answer", async () => {
     const { store, ask } = start();
     await ask("/", page("demo-place=JP"));
     store.mode = "down";
@@ -349,7 +347,7 @@ describe("the demonstration's panel", () => {
     store.mode = "sound";
   });
 
-  it("is silent about the files of a page, unless something happens to one", async () => {
+  it("lists a file of a page only if the request changed the id", async () => {
     const { ask } = start();
     await ask("/", page());
     await ask("/assets/gazette.css", page());
@@ -359,7 +357,7 @@ describe("the demonstration's panel", () => {
     expect(told).toEqual(["GET /assets/icon.svg", "GET /"]);
   });
 
-  it("keeps the stories of the last 200 browsers, and not one for a request that is for nobody to see", async () => {
+  it("keeps the events of the last 200 browsers, and none for requests that are not pages", async () => {
     const { ask } = start();
     const first = await ask("/", { accept: "text/html" });
     const session = setCookie(first, "demo-session")!.slice(
@@ -377,12 +375,12 @@ describe("the demonstration's panel", () => {
     expect((await late.next())!.happenings).toHaveLength(0);
   });
 
-  it("has no stream for a browser that keeps no cookies", async () => {
+  it("has no stream for a browser without cookies", async () => {
     const { ask } = start();
     expect((await ask("/_demo/events")).status).toBe(204);
   });
 
-  it("ends its streams when the server does", async () => {
+  it("ends its streams when the server stops", async () => {
     const { demo, ask } = start();
     await ask("/", page());
     const panel = await watch(ask);
@@ -391,7 +389,7 @@ describe("the demonstration's panel", () => {
     expect(await panel.next()).toBeNull();
   });
 
-  it("starts over with nothing left but the mark of the deletion", async () => {
+  it("resets a visitor and leaves only the mark of the deletion", async () => {
     const { store, ask } = start();
     const id = idOf(await ask("/", page("demo-place=JP")));
     const answer = await ask("/_demo/reset", page(), { method: "POST" });
@@ -405,8 +403,8 @@ describe("the demonstration's panel", () => {
   });
 });
 
-describe("the page that plays a partner", () => {
-  it("knows the visitor's id, the one withdrawn, and the key", async () => {
+describe("the partner's page", () => {
+  it("has the visitor's id, the withdrawn id, and the key", async () => {
     const { ask } = start();
     const id = idOf(await ask("/", page(GRANTED)));
     await ask("/", page(REFUSED, `ts-ec=${id}`));
@@ -423,14 +421,14 @@ describe("the page that plays a partner", () => {
     ]);
   });
 
-  it("repeats nothing of a cookie as markup", async () => {
+  it("escapes the value of a cookie", async () => {
     const { ask } = start();
     const text = await (await ask("/_demo/partner", page("ts-ec=<img>"))).text();
     expect(text).not.toContain("<img>");
     expect(text).toContain("&lt;img&gt;");
   });
 
-  it("greets a browser that comes here first", async () => {
+  it("starts a session for a browser that comes here first", async () => {
     const { ask } = start();
     const answer = await ask("/_demo/partner", { accept: "text/html" });
     expect(setCookie(answer, "demo-session")).toBeDefined();
@@ -438,8 +436,8 @@ describe("the page that plays a partner", () => {
   });
 });
 
-describe("the demonstration's door", () => {
-  it("sends browsers to the name that keeps cookies, and lets tools through", async () => {
+describe("the demonstration's host guard", () => {
+  it("redirects pages to millrace.localhost, and answers tools on any loopback name", async () => {
     const { demo } = start();
     const at = (url: string, headers = {}) => demo.answer(new Request(url, { headers }), socket);
     for (const name of ["127.0.0.1", "localhost", "[::1]"]) {
@@ -461,7 +459,7 @@ describe("the demonstration's door", () => {
     },
   );
 
-  it("takes the place from the demonstration's cookie, and France for anything else", async () => {
+  it("reads the place from the cookie, with France as the default", async () => {
     const { ask } = start();
     expect(setCookie(await ask("/", { cookie: "demo-place=CA" }), "ts-ec")).toBeDefined();
     for (const cookie of ["", "demo-place=US-CA", "demo-place=unknown", "demo-place=../JP"]) {

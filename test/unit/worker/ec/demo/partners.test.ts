@@ -12,7 +12,7 @@ const known = { headers: { authorization: `Bearer ${TOKEN}` } };
 const pull = `/pull?ec_id=${ID}&ec_hash=${"ab".repeat(32)}&ip=127.0.0.1`;
 
 describe("Quickbeck", () => {
-  it("has one id for each visitor, and tells it to whoever has the token", async () => {
+  it("answers with one id for each visitor, with the token only", async () => {
     const quickbeck = createQuickbeck(TOKEN);
     const { uid } = await (await quickbeck.request(pull, known)).json();
     expect(uid).toBe(uidFor("quickbeck", ID));
@@ -26,7 +26,7 @@ describe("Quickbeck", () => {
     }
   });
 
-  it("bids more for somebody whom it knows, and says what it received", async () => {
+  it("bids more for a known visitor, and echoes the request", async () => {
     const quickbeck = createQuickbeck(TOKEN);
     const bid = async (request: unknown) => {
       const answer = await quickbeck.request(AUCTION_PATH, { method: "POST", body: JSON.stringify(request) });
@@ -43,7 +43,7 @@ describe("Quickbeck", () => {
 });
 
 describe("Mossgate", () => {
-  it("refuses the first of three questions at once, and takes its time over the others", async () => {
+  it("refuses the first of three requests, and delays the others", async () => {
     const waits: number[] = [];
     const mossgate = createMossgate(TOKEN, async (ms) => void waits.push(ms));
     const statuses: number[] = [];
@@ -56,7 +56,7 @@ describe("Mossgate", () => {
     expect(waits).toEqual([THINKS_MS, THINKS_MS, THINKS_MS, THINKS_MS]);
   });
 
-  it("does not count a question without the token", async () => {
+  it("does not count a request without the token", async () => {
     const mossgate = createMossgate(TOKEN, async () => {});
     expect((await mossgate.request(pull)).status).toBe(401);
     expect((await mossgate.request(pull, known)).status).toBe(429);
@@ -79,7 +79,7 @@ describe("the partners' servers", () => {
   const recordOf = ({ companies }: ExamplePartners, id: string) =>
     companies.find(({ record }) => record.id === id)!.record;
 
-  it("listen on ports of their own, with secrets of their own", async () => {
+  it("listen on their own ports with their own secrets", async () => {
     const [one, other] = [await start(), await start()];
     const urls = [one, other].flatMap(({ companies }) => companies.map(({ record }) => record.pullSyncUrl));
     expect(new Set(urls.filter((url) => url !== undefined)).size).toBe(4);
@@ -92,7 +92,7 @@ describe("the partners' servers", () => {
     expect(foreign.status).toBe(401);
   });
 
-  it("answer whoever waits when they are closed, and then nobody", async () => {
+  it("answer pending requests when they are closed, and no later ones", async () => {
     const partners = await start();
     const { pullSyncUrl, pullToken } = recordOf(partners, "mossgate");
     const ask = () =>

@@ -30,27 +30,27 @@ const event = (what: PullEvent["what"], partner = "mossgate", atMs = 0): PullEve
   what,
 });
 
-describe("what is told of a pull", () => {
+describe("the lines about pulls", () => {
   const say = (what: PullEvent["what"]) => withEvent(NO_PULLS, event(what), "Mossgate").lines[0]!.text;
 
-  it("is one plain sentence for each thing that happens", () => {
-    expect(say({ kind: "asked" })).toBe("Mossgate was asked for its id of you.");
+  it("have one sentence for each event", () => {
+    expect(say({ kind: "asked" })).toBe("Mossgate was asked for its id for you.");
     expect(say({ kind: "answered", status: 200, tookMs: 1812 })).toBe("Mossgate answered, after 1.8 s.");
     expect(say({ kind: "answered", status: 200, tookMs: 0 })).toBe("Mossgate answered, after 1 ms.");
     expect(say({ kind: "answered", status: 404, tookMs: 3 })).toBe("Mossgate answered with status 404.");
-    expect(say({ kind: "slow down", pauseMs: 8000 })).toContain("Nobody asks it for the next 8 s");
-    expect(say({ kind: "dropped" })).toContain("dropped");
+    expect(say({ kind: "slow down", pauseMs: 8000 })).toContain("It gets no requests for 8 s");
+    expect(say({ kind: "dropped" })).toContain("cancelled");
     expect(say({ kind: "failed" })).toBe("Mossgate gave no answer.");
   });
 
-  it("keeps the last lines, the newest first, and goes on counting", () => {
+  it("are limited, newest first, with consecutive numbers", () => {
     let pulls = NO_PULLS;
     for (let n = 0; n < 20; n++) pulls = withEvent(pulls, event({ kind: "asked" }), String(n));
     expect(pulls.lines.map(({ number }) => number)).toEqual([20, 19, 18, 17, 16, 15, 14, 13, 12]);
     expect(pulls.lines[0]!.text).toMatch(/^19 /);
   });
 
-  it("tells of an id that is new or changed, and of no other", () => {
+  it("name each new or changed id", () => {
     const entry = (ids: GraphEntry["ids"]) => ({ ids }) as GraphEntry;
     const names: Record<string, string> = { a: "Anna", b: "Boots & Sons" };
     const tell = (before: GraphEntry | null, after: GraphEntry | null) =>
@@ -65,7 +65,7 @@ describe("what is told of a pull", () => {
   });
 });
 
-describe("what is told of waiting", () => {
+describe("the lines about waiting", () => {
   const open: Gate = {
     partner: "mossgate",
     inFlight: 0,
@@ -83,9 +83,9 @@ describe("what is told of waiting", () => {
   });
 
   it.each([
-    [shut("pause"), "it wants to be left alone for another 8 s"],
-    [shut("window"), "it was asked 10 times within a minute, and bears no more"],
-    [shut("rest"), "it keeps failing, and rests"],
+    [shut("pause"), "it asked for a pause, which ends in 8 s"],
+    [shut("window"), "it had 10 requests within a minute, which is its limit"],
+    [shut("rest"), "it keeps failing, so requests pause"],
     [{ inFlight: 1 }, "it takes one at a time"],
     [{ inFlight: 4, maxConcurrent: 4 }, "it takes 4 at a time"],
   ])("says why: %j", (gate, why) => {
@@ -95,7 +95,7 @@ describe("what is told of waiting", () => {
     });
   });
 
-  it("says it once, and only of a partner that is due, has room for nobody, and was not asked", () => {
+  it("appear once, for a due partner that is closed and not requested yet", () => {
     const told = wait(shut("pause"));
     expect(wait(shut("window"), told)).toBe(told);
     expect(wait({})).toBe(visited);
@@ -105,7 +105,7 @@ describe("what is told of waiting", () => {
     expect(wait({ inFlight: 1 }, asked)).toBe(asked);
   });
 
-  it("begins anew with each visit, but for a question that is still open", () => {
+  it("appear again after a visit, except during a request", () => {
     const asked = withEvent(visited, event({ kind: "asked" }), "Mossgate");
     const later = afterVisit(asked, true);
     expect(wait({ inFlight: 1 }, later)).toBe(later);
@@ -125,10 +125,10 @@ describe("the partners' gates", () => {
     const mossgate = () => gates.now().find(({ partner }) => partner === "mossgate")!;
     return { clock, view, gates, mossgate };
   }
-  const saw = (gates: ReturnType<typeof start>["gates"], what: PullEvent["what"], atMs: number) =>
-    gates.saw(event(what, "mossgate", atMs));
+  const record = (gates: ReturnType<typeof start>["gates"], what: PullEvent["what"], atMs: number) =>
+    gates.record(event(what, "mossgate", atMs));
 
-  it("are there for the partners that are asked, whether or not the engine knows them", () => {
+  it("exist for all pulled partners, whether or not the engine knows them", () => {
     const { gates, view } = start();
     expect(gates.now()).toMatchObject([
       { partner: "quickbeck", inFlight: 0, waiting: 0, maxConcurrent: 4, maxPerMinute: 60, closed: null },
@@ -141,9 +141,9 @@ describe("the partners' gates", () => {
     expect(gates.now()[1]!.closed).toEqual({ because: "rest", untilMs: 1_800_000_030_000 });
   });
 
-  it("are shut while a partner wants a pause", () => {
+  it("are closed during a pause", () => {
     const { clock, gates, mossgate } = start();
-    saw(gates, { kind: "slow down", pauseMs: 8000 }, clock.now());
+    record(gates, { kind: "slow down", pauseMs: 8000 }, clock.now());
     const untilMs = clock.now() + 8000;
     clock.advance(7999);
     expect(mossgate().closed).toEqual({ because: "pause", untilMs });
@@ -151,12 +151,12 @@ describe("the partners' gates", () => {
     expect(mossgate().closed).toBeNull();
   });
 
-  it("are shut while the minute is full, until the oldest question has left it", () => {
+  it("are closed while the minute is full, until its oldest request is a minute old", () => {
     const { clock, gates, mossgate } = start();
     const first = clock.now();
     for (let n = 0; n < 10; n++) {
       expect(mossgate().closed).toBeNull();
-      saw(gates, { kind: "asked" }, clock.now());
+      record(gates, { kind: "asked" }, clock.now());
       clock.advance(1000);
     }
     expect(mossgate().startsMs).toHaveLength(10);
@@ -167,7 +167,7 @@ describe("the partners' gates", () => {
   });
 });
 
-describe("the watched network", () => {
+describe("the watched fetch", () => {
   function start(partners: Fetch) {
     const clock = manualClock();
     const events: PullEvent[] = [];
@@ -188,7 +188,7 @@ describe("the watched network", () => {
   }
   const url = `http://127.0.0.1:1002/pull?ec_id=${ID}&ip=1.2.3.4`;
 
-  it("tells who was asked for whom, and how long it took", async () => {
+  it("reports the partner, the id and the duration of a pull", async () => {
     const { clock, events, fetch, others } = start(async () => {
       clock.advance(250);
       return new Response("{}");
@@ -201,7 +201,7 @@ describe("the watched network", () => {
     expect(others).toEqual([]);
   });
 
-  it("lets everything else pass untold", async () => {
+  it("does not report other requests", async () => {
     const { events, fetch, others } = start(async () => new Response());
     const urls = ["http://127.0.0.1:1002/other", "http://127.0.0.1:1003/pull", "https://127.0.0.1:1002/pull"];
     for (const each of urls) await fetch(each);
@@ -209,7 +209,7 @@ describe("the watched network", () => {
     expect(events).toEqual([]);
   });
 
-  it("tells for how long a partner wants to be left alone", async () => {
+  it("reports the length of a pause", async () => {
     const headers: Record<string, string>[] = [{ "retry-after": "8" }, {}];
     const { events, fetch } = start(
       async () => new Response(null, { status: 429, headers: headers.shift()! }),
@@ -222,7 +222,7 @@ describe("the watched network", () => {
     ]);
   });
 
-  it("tells a question that was dropped from one that nobody answered", async () => {
+  it("distinguishes a cancelled pull from a failed one", async () => {
     const reason = (name: string) => Object.assign(new Error("over"), { name });
     const { fetch, kinds } = start(async (_, init) => {
       throw init?.signal?.reason ?? new Error("refused");

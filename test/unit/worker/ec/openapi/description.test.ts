@@ -10,7 +10,7 @@ import { python } from "../../../../support/programs.ts";
 import { testService } from "../../../../support/service.ts";
 import type { Answer } from "../../../../support/visit.ts";
 
-/** What the engines of JavaScript, Python, Java, Go and .NET read alike: no `\\p`, no look-around, no named groups. */
+/** Patterns that JavaScript, Python, Java, Go and .NET read alike: no `\\p`, no look-around, no named groups. */
 const COMMON_PATTERN =
   /^(?!.*\(\?)(?:[\w /:;,.<>@&=~#%!"'`$^|()*+?-]|\\[.?+*()[\]{}|/^$-]|\\x[0-9a-f]{2}|\[\^?(?:[^\\\]]|\\(?:u[0-9a-f]{4}|x[0-9a-f]{2}|s|\\|-))+\]|\{\d+(?:,\d*)?\})*$/;
 
@@ -23,7 +23,7 @@ function patternsIn(value: unknown): string[] {
 }
 
 describe("the description", () => {
-  test("is valid OpenAPI 3.1 by the official schema, every reference resolved", async () => {
+  test("is valid OpenAPI 3.1, and every reference resolves", async () => {
     const validator = new Validator();
     const result = await validator.validate(JSON.parse(JSON.stringify(description)));
     expect(result).toEqual({ valid: true });
@@ -31,7 +31,7 @@ describe("the description", () => {
     expect(() => validator.resolveRefs()).not.toThrow();
   });
 
-  test("is what the server answers, and names no operation twice", async () => {
+  test("is the server's answer, with unique operation ids", async () => {
     const { ask } = testService();
     const answer = await ask("/_ts/openapi.json");
     expect([answer.status, answer.headers.get("content-type")]).toEqual([200, "application/json"]);
@@ -42,7 +42,7 @@ describe("the description", () => {
     expect(new Set(ids).size).toBe(ids.length);
   });
 
-  test("has every route, and no other", () => {
+  test("has exactly the existing routes", () => {
     const routes = serviceRoutes(testService().services).routes;
     const served = routes
       .filter(({ method }) => method !== "ALL") // what goes before several routes
@@ -54,7 +54,7 @@ describe("the description", () => {
   });
 
   // Safe first, section 7: what tools in other languages make of the description.
-  test("says of every operation who may call it", () => {
+  test("states the credentials of every operation", () => {
     const operations = [description.paths, description.webhooks].flatMap((paths) =>
       Object.values(paths).flatMap((item) => Object.values(item)),
     );
@@ -74,7 +74,7 @@ describe("the description", () => {
     ]);
   });
 
-  test("has patterns that mean the same in JavaScript, with the flag u and without, and in Python", () => {
+  test("has patterns with the same meaning in JavaScript, with and without the flag u, and in Python", () => {
     const patterns = patternsIn(JSON.parse(JSON.stringify(description)));
     expect(patterns.length).toBeGreaterThan(10);
     for (const pattern of patterns) {
@@ -101,10 +101,10 @@ describe("the description", () => {
   });
 });
 
-describe("what seldom happens", () => {
+describe("rare responses", () => {
   const elsewhere = { headers: { origin: "https://elsewhere.example" } };
 
-  test("is as described", async () => {
+  test("match the description", async () => {
     // `ask` holds every answer against the description; what is left to see is that they are the ones meant.
     const { ask, store } = testService();
     expect((await ask("/_ts/metrics")).status).toBe(401);
@@ -115,7 +115,7 @@ describe("what seldom happens", () => {
     expect([ready.status, await ready.json()]).toEqual([503, { status: "down", down: ["store"] }]);
   });
 
-  test("a bid request that is too long", async () => {
+  test("a bid request that is too long is refused as described", async () => {
     const { ask } = testService({ config: { auction: { endpoint: "https://pbs.example/" } } });
     const body = `"${"x".repeat(1_048_576)}"`;
     expect((await ask("/auction", { method: "POST", body })).status).toBe(413);
@@ -149,7 +149,7 @@ describe("a partner's record", () => {
     },
   );
 
-  test("numbers without bounds are none", () => {
+  test("every number has bounds", () => {
     const defaults = fields.filter(([, name]) => typeof properties[name]?.default === "number");
     expect(defaults.length).toBeGreaterThan(5);
     for (const [, name] of defaults) expect(properties[name]?.maximum, name).toBeDefined();
@@ -171,7 +171,7 @@ describe("a partner's record", () => {
     }
   });
 
-  test("lists are bounded as the record's are", () => {
+  test("lists have the same bounds as the record", () => {
     for (const [field, name] of fields.filter(([, each]) => properties[each]?.maxItems !== undefined)) {
       const hosts = (count: number) => Array.from({ length: count }, (_, i) => `h${i}.example`);
       const most = properties[name]!.maxItems!;
@@ -180,7 +180,7 @@ describe("a partner's record", () => {
   });
 });
 
-describe("the check of answers", () => {
+describe("the check of responses", () => {
   const answer = (status: number, body: unknown, headers: Answer["headers"] = {}): Answer => ({
     status,
     headers: { "content-type": "application/json", ...headers },
@@ -192,7 +192,7 @@ describe("the check of answers", () => {
   const batch = { accepted: 1, rejected: 0, errors: [] };
   const noStore = { "cache-control": "no-store" };
 
-  test("lets described answers pass", () => {
+  test("accepts described responses", () => {
     const sent = { mappings: [{ ec_id: `${"0".repeat(64)}.AAAAAA`, partner_uid: "u", timestamp: 1 }] };
     const body = JSON.stringify(sent);
     mustBeDescribed({ method: "POST", path, body }, answer(200, batch, noStore));

@@ -1,0 +1,32 @@
+/** The Edge Cookie's panel: traffic, sync, the look-up of an id, and partners. */
+import type { Panel } from "../../../admin/page/panel.ts";
+import { EDGE_COOKIE, type Status } from "../status.ts";
+import { figuresOf } from "./figures.ts";
+import { clearLookup, startLookup } from "./identity.ts";
+import { drawOverview } from "./overview.ts";
+import { clearPartners, loadPartners, startPartners } from "./partners.ts";
+import { drawSync } from "./sync.ts";
+
+const panel: Panel<Status> = {
+  service: EDGE_COOKIE,
+  start() {
+    startLookup();
+    startPartners();
+  },
+  signedIn() {
+    void loadPartners();
+  },
+  signedOut() {
+    clearLookup();
+    clearPartners();
+  },
+  figuresOf,
+  titleOf: ({ publisher }) => publisher,
+  factsOf: ({ store }) => `on the ${store} store`,
+  draw(view) {
+    drawOverview(view);
+    drawSync(view.status);
+  },
+};
+
+export default panel;

@@ -1,0 +1,113 @@
+/** The section about sync: pulls by partner, and the domains that the engine works with. */
+import { stackedBar } from "../../../admin/page/chart.ts";
+import { el, find, setText } from "../../../admin/page/dom.ts";
+import { metricOf, sumOf } from "../../../admin/page/history.ts";
+import { formatBytes, formatDuration, formatNumber } from "../../../admin/page/numbers.ts";
+import { figure, fillTable, graphic, row, rowHead } from "../../../admin/page/table.ts";
+import type { Status, StatusDomain } from "../status.ts";
+
+/** Maximum number of partners with a row of their own, the busiest first. The others share one row. */
+const MAX_PARTNER_ROWS = 10;
+
+/** The outcomes of a pull: the metric's label, the column's title, and the colour. */
+const OUTCOMES: [outcome: string, title: string, look: string][] = [
+  ["obtained", "obtained", "good"],
+  ["none", "has none", "plain"],
+  ["failed", "failed", "bad"],
+  ["limited", "they limit", "warm"],
+  ["rate_limited", "we limit", "cool"],
+  ["misconfigured", "misconfigured", "odd"],
+];
+
+type Counts = Map<string, number>;
+
+/** Draws the section. */
+export function drawSync(status: Status): void {
+  drawPulls(status);
+  drawDomains(status);
+  drawTotals(status);
+}
+
+function drawPulls(status: Status): void {
+  const shown = busiest(pullsByPartner(status));
+  const most = Math.max(0, ...shown.map(([, counts]) => totalOf(counts)));
+  const rows = shown.map(([partner, counts]) => {
+    const parts = OUTCOMES.map(([outcome, , look]) => ({ look, value: counts.get(outcome) ?? 0 }));
+    const figures = OUTCOMES.map(([outcome, title]) => figure(title, formatNumber(counts.get(outcome) ?? 0)));
+    return row(rowHead(partner), graphic(stackedBar(parts, most)), ...figures);
+  });
+  fillTable("#pulls", rows);
+}
+
+function pullsByPartner(status: Status): Map<string, Counts> {
+  const byPartner = new Map<string, Counts>();
+  for (const { labels, value } of metricOf(status, "pull_sync_total")?.series ?? []) {
+    const counts = byPartner.get(labels.partner!) ?? new Map<string, number>();
+    addTo(counts, labels.outcome!, value);
+    byPartner.set(labels.partner!, counts);
+  }
+  return byPartner;
+}
+
+/** The busiest partners, and one entry with the sums of the others. */
+function busiest(byPartner: Map<string, Counts>): [string, Counts][] {
+  const sorted = [...byPartner].sort(([, a], [, b]) => totalOf(b) - totalOf(a));
+  const others = sorted.slice(MAX_PARTNER_ROWS);
+  if (others.length === 0) return sorted;
+  const sums: Counts = new Map();
+  for (const [, counts] of others) for (const [outcome, value] of counts) addTo(sums, outcome, value);
+  return [...sorted.slice(0, MAX_PARTNER_ROWS), [`${others.length} others`, sums]];
+}
+
+function addTo(counts: Counts, outcome: string, value: number): void {
+  counts.set(outcome, (counts.get(outcome) ?? 0) + value);
+}
+
+const totalOf = (counts: Counts) => [...counts.values()].reduce((sum, value) => sum + value, 0);
+
+function drawDomains({ sync }: Status): void {
+  fillTable("#domains", sync.domains.map(domainRow));
+  find("#domains-left-out").hidden = sync.domains_left_out === 0;
+  setText(
+    find("#domains-left-out"),
+    `${formatNumber(sync.domains_left_out)} less busy domains are not shown.`,
+  );
+}
+
+function drawTotals(status: Status): void {
+  const total = (name: string) => formatNumber(sumOf(status, name));
+  const { keys, max_keys, bytes, refused } = status.windows;
+  setText(
+    find("#sync-totals"),
+    `Since the start: ${total("sync_attempts_total")} attempts, ${total("sync_completed_total")} ids completed, ` +
+      `${total("sync_expired_total")} expired, ${total("sync_refused_total")} refused. ` +
+      `Rate-limit windows: ${formatNumber(keys)} of ${formatNumber(max_keys)} in use, ${formatBytes(bytes)}` +
+      `${refused > 0 ? `; the table was full ${formatNumber(refused)} times` : ""}.`,
+  );
+}
+
+function domainRow(domain: StatusDomain): HTMLElement {
+  const { max_concurrent, max_per_minute, in_flight, remaining } = domain;
+  const used = remaining === null ? 0 : Math.max(0, max_per_minute - remaining);
+  const level = (title: string, value: number, whole: number) =>
+    el(
+      "td",
+      { role: "cell", class: "level", "data-title": title },
+      `${formatNumber(value)} of ${formatNumber(whole)}`,
+      stackedBar([{ look: "first", value: Math.min(value, whole) }], whole),
+    );
+  return row(
+    rowHead(domain.domain),
+    level("in flight", in_flight, max_concurrent),
+    level("in the minute", used, max_per_minute),
+    figure("waiting", formatNumber(domain.waiting)),
+    el("td", { role: "cell", "data-title": "state" }, stateOf(domain)),
+  );
+}
+
+function stateOf({ opens_in_ms, failures, rests }: StatusDomain): string {
+  const left = formatDuration(Math.max(1000, opens_in_ms));
+  if (rests > 0) return opens_in_ms > 0 ? `fails, rests ${left}` : "on probation";
+  if (opens_in_ms > 0) return `opens in ${left}`;
+  return failures > 0 ? `open, failed ${failures}×` : "open";
+}

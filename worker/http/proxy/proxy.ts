@@ -1,0 +1,186 @@
+/**
+ * A reverse proxy: `node:http` for clients, undici for the origin. It forwards the request line and the bytes of the fields
+ * unchanged, and frames the bodies again.
+ * @module
+ */
+import type { IncomingMessage, ServerResponse } from "node:http";
+import type { Socket } from "node:net";
+import { createLogOnce, type LogOnce } from "../../../runtime/observe/log.ts";
+import type { Clock, Log } from "../../../runtime/platform.ts";
+import { CHECK_MS } from "./clocks.ts";
+import { Exchange, type ExchangeFault, type Passage } from "./exchange.ts";
+import { createRequestFilter, type Fields, type IsOwnField } from "./fields.ts";
+import { openOrigin } from "./origin.ts";
+import { refuse, refuseOnSocket } from "./refuse.ts";
+import { relocation } from "./relocation.ts";
+import { methodRefusal, type RequestHead } from "./request-head.ts";
+import { passUpgrade } from "./upgrade.ts";
+
+/** Period in which a repeated fault of the origin is counted instead of logged, in milliseconds. */
+const LOG_WINDOW_MS = 60_000;
+
+/** The client of a request, for the `X-Forwarded-*` fields. */
+export interface ForwardedClient {
+  /** The client's address; `null` if unknown. */
+  ip: string | null;
+  protocol: "http" | "https";
+}
+
+/** A request before it is forwarded. */
+export interface PassedRequest {
+  readonly method: string;
+  /** The unchanged path and query. */
+  readonly path: string;
+  readonly headers: Fields;
+  /** The peer's address; `null` if the connection is closed. */
+  readonly peer: string | null;
+}
+
+/** Options of {@link createProxy}. */
+export interface ProxyOptions {
+  /** Scheme, host and port, for example `http://127.0.0.1:9000`. */
+  readonly origin: string;
+  /** The `Host` for the origin; `null` forwards the client's. */
+  readonly originHost: string | null;
+  /** The host of requests without one, which HTTP/1.0 allows. */
+  readonly defaultHost: string;
+  /** Timeout for the start of the origin's response, in milliseconds. An upload that makes progress restarts it. */
+  readonly timeoutMs: number;
+  /**
+   * Whether a field belongs to the service. A client cannot send it to the origin, and an interim response does not carry it.
+   * @param name in lower case
+   */
+  readonly isOwnField: IsOwnField;
+  readonly clock: Clock;
+  readonly log: Log;
+  /** Called for each failed exchange. */
+  onFault?(fault: ExchangeFault): void;
+  /** Reads the client from the fields of a request and the peer's address. */
+  clientOf(fields: Fields, peer: string | null): ForwardedClient;
+  /** The service's part in a request; `null` if the request is not for the origin. */
+  admit(request: PassedRequest): Passage | null;
+}
+
+/** A proxy in front of one origin. */
+export interface ReverseProxy {
+  /**
+   * Forwards a request, or refuses it.
+   * @param expectsContinue whether the client waits for `100 Continue`
+   * @returns `false` if the request is not for the origin
+   */
+  request(
+    request: IncomingMessage,
+    response: ServerResponse,
+    head: RequestHead,
+    expectsContinue: boolean,
+  ): boolean;
+  /**
+   * Forwards a WebSocket.
+   * @param behind bytes that followed the request
+   */
+  upgrade(request: IncomingMessage, socket: Socket, head: RequestHead, behind: Buffer): void;
+  /** Closes all connections to the origin. */
+  close(): Promise<void>;
+}
+
+/** Creates a proxy. It opens no connection before the first request. */
+export function createProxy(options: ProxyOptions): ReverseProxy {
+  const { clock, timeoutMs } = options;
+  const once = createLogOnce(options.log, clock, LOG_WINDOW_MS);
+  const requestFields = createRequestFilter(options.isOwnField);
+  const origin = openOrigin(options.origin);
+  const relocate = options.originHost === null ? null : relocation(origin.url, options.originHost);
+  const running = new Set<Exchange>();
+  const ticks = { nowMs: 0 };
+  // Short enough for the shortest configured timeout.
+  const tickMs = Math.max(10, Math.min(CHECK_MS, Math.floor(timeoutMs / 8)));
+  let stopTicking = () => {};
+  function tick(): void {
+    stopTicking = clock.after(tickMs, tick);
+    ticks.nowMs += tickMs;
+    for (const exchange of running) exchange.check();
+  }
+  tick();
+  const parts = {
+    origin,
+    clock,
+    timeoutMs,
+    ticks,
+    running,
+    isOwnField: options.isOwnField,
+    onFault(fault: ExchangeFault, error: unknown) {
+      options.onFault?.(fault);
+      logFault(once, options, fault, error);
+    },
+  };
+
+  /** The fields for the origin: the client's, and those about the client. */
+  function outgoingFields(fields: Fields, host: string | null, peer: string | null) {
+    const { ip, protocol } = options.clientOf(fields, peer);
+    const passed = requestFields(fields);
+    if (ip !== null) passed.push("x-forwarded-for", ip);
+    passed.push("x-forwarded-host", host ?? options.defaultHost, "x-forwarded-proto", protocol);
+    return { passed, protocol };
+  }
+
+  return {
+    request(request, response, { path, host: askedHost, fields, framing }, expectsContinue) {
+      const method = request.method!;
+      const peer = request.socket.remoteAddress ?? null;
+      const passage = options.admit({ method, path, headers: fields, peer });
+      if (passage === null) return false;
+      const refusal = methodRefusal(method);
+      if (refusal !== null) {
+        refuse(request, response, refusal);
+        return true;
+      }
+      const { passed, protocol } = outgoingFields(fields, askedHost, peer);
+      const host = askedHost ?? options.defaultHost;
+      const outgoing = {
+        method,
+        path,
+        host: options.originHost ?? host,
+        fields: passed,
+        framing,
+        expectsContinue,
+        relocate:
+          relocate === null ? null : (location: string) => relocate(location, `${protocol}://${host}`),
+      };
+      new Exchange(parts, request, response, outgoing, passage).start();
+      return true;
+    },
+
+    upgrade(request, socket, { path, host, fields, framing }, behind) {
+      if (framing.kind !== "none" || request.method !== "GET") {
+        return refuseOnSocket(socket, {
+          status: 400,
+          message: "a WebSocket begins with a GET without a body",
+        });
+      }
+      const peer = socket.remoteAddress ?? null;
+      const { passed } = outgoingFields(fields, host, peer);
+      const outgoing = { path, host: options.originHost ?? host ?? options.defaultHost, fields: passed };
+      passUpgrade(parts, outgoing, socket, behind);
+    },
+
+    async close() {
+      stopTicking();
+      once.flush();
+      await origin.destroy();
+    },
+  };
+}
+
+/** Logs faults of the origin at most once in a period; faults of clients only at debug level. */
+function logFault(
+  once: LogOnce,
+  { origin, timeoutMs, log }: ProxyOptions,
+  fault: ExchangeFault,
+  error: unknown,
+) {
+  if (fault === "unreachable") once.error("502", "the origin cannot be reached", { origin, error });
+  else if (fault === "timeout") once.error("504", "the origin did not answer in time", { origin, timeoutMs });
+  else if (fault === "broken_off")
+    once.warn("broken off", "the origin broke off an answer", { origin, error });
+  else log.debug("a client did not end its request", { fault });
+}

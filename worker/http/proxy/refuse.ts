@@ -1,0 +1,41 @@
+/**
+ * Responses to requests that are not forwarded.
+ * @module
+ */
+import { type IncomingMessage, type ServerResponse, STATUS_CODES } from "node:http";
+import type { Duplex } from "node:stream";
+import { CLIENT_CLOCKS } from "./clocks.ts";
+import { lingerAtEnd } from "./linger.ts";
+
+/** A status, and what is wrong. */
+interface Answer {
+  status: number;
+  message: string;
+}
+
+/** Refuses a request and closes its connection. Bytes after a request that was not understood must not be read as a request. */
+export function refuse(
+  request: IncomingMessage,
+  response: ServerResponse,
+  { status, message }: Answer,
+): void {
+  const body = Buffer.from(`${message}\n`);
+  lingerAtEnd(request, CLIENT_CLOCKS.lingerMs);
+  response.writeHead(status, {
+    "content-type": "text/plain; charset=utf-8",
+    "cache-control": "no-store",
+    "content-length": body.length,
+    connection: "close",
+  });
+  response.end(body);
+}
+
+/** Refuses a request on a bare connection. */
+export function refuseOnSocket(socket: Duplex, { status, message }: Answer): void {
+  const body = `${message}\n`;
+  socket.on("error", () => {});
+  socket.end(
+    `HTTP/1.1 ${status} ${STATUS_CODES[status] ?? ""}\r\ncontent-type: text/plain; charset=utf-8\r\n` +
+      `cache-control: no-store\r\ncontent-length: ${Buffer.byteLength(body)}\r\nconnection: close\r\n\r\n${body}`,
+  );
+}
