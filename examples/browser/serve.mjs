@@ -1,4 +1,4 @@
-// A stand-in for wherever your site is: its files, and one address that says who asks.
+// A stand-in for your site: its files, and one address that tells the client.
 import { readFile } from "node:fs/promises";
 import { createServer } from "node:http";
 import { extname } from "node:path";
@@ -8,7 +8,7 @@ const types = { ".html": "text/html; charset=utf-8", ".js": "text/javascript" };
 const server = createServer(async (request, response) => {
   const { pathname } = new URL(request.url, "http://site");
   if (pathname === "/client.json") {
-    // Your servers know the country, or whoever stands in front of them does.
+    // Your server or the proxy in front of it knows the country.
     response.writeHead(200, { "content-type": "application/json", "cache-control": "private, max-age=600" });
     response.end(JSON.stringify({ ip: request.socket.remoteAddress, country: "JP", region: null }));
     return;

@@ -1,4 +1,4 @@
-// Bundles src/index.js and makes a WebAssembly component of it that exports wasi:http/incoming-handler.
+// Bundles src/index.js into a WebAssembly component that exports wasi:http/incoming-handler.
 //
 //   node build.mjs [ENTRY [OUT]]
 import { mkdir, readFile, rm, writeFile } from "node:fs/promises";
@@ -12,7 +12,7 @@ const [entry = "src/index.js", out = "service.wasm"] = process.argv.slice(2);
 // componentize-js 0.22 answers fetch events for this version of wasi:http and no other.
 const VERSION = "0.2.10";
 
-/** jco carries the interfaces' text, some of them in a later version than this; the interfaces are the same. */
+/** jco contains the text of the interfaces, some in a later version; the interfaces are the same. */
 async function writeWit(folder) {
   const jco = dirname(fileURLToPath(import.meta.resolve("@bytecodealliance/jco")));
   const texts = join(jco, "../lib/wit/builtin");
@@ -22,7 +22,7 @@ async function writeWit(folder) {
     ["wasi-http", "0.2.12"],
   ]) {
     const text = await readFile(join(texts, version, name, "package.wit"), "utf8");
-    // Worlds would pull in packages that are not needed.
+    // Worlds would require further packages.
     const interfaces = text.replaceAll(version, VERSION).replace(/^world \w+ \{[^}]*\}\n/gm, "");
     await mkdir(join(folder, "deps", name), { recursive: true });
     await writeFile(join(folder, "deps", name, "package.wit"), interfaces);

@@ -23,7 +23,7 @@ const folder = mkdtempSync(join(tmpdir(), "millrace-starters-"));
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
 test(
-  "the cloudflare starter serves its site with an identity, with its own configuration file",
+  "cloudflare: mints an id with the configuration of wrangler.jsonc",
   async () => {
     const starter = unpackStarter("cloudflare", folder, ["wrangler"]);
     const read = (file: string) => readFileSync(join(starter, file), "utf8");
@@ -32,7 +32,7 @@ test(
     expect(object.name).toBe("MILLRACE");
     expect(wrangler.migrations).toEqual([{ tag: "v1", new_sqlite_classes: [object.class_name] }]);
     const bindings = Object.fromEntries(
-      [...read(".dev.vars").matchAll(/^(\w+)="(.*)"$/gm)].map(([, key, value]) => [key, value]),
+      [...read(".dev.vars.example").matchAll(/^(\w+)="(.*)"$/gm)].map(([, key, value]) => [key, value]),
     );
 
     // As wrangler bundles.
@@ -69,7 +69,7 @@ test(
 
 describe.skipIf(noChromium !== undefined)(noChromium ?? "browser", () => {
   test(
-    "the browser starter shows the visitor's id",
+    "mints an id on the device and answers /identify",
     async () => {
       const starter = unpackStarter("browser", folder);
       const { scripts } = JSON.parse(readFileSync(join(starter, "package.json"), "utf8"));

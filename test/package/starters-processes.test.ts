@@ -16,21 +16,21 @@ const folder = mkdtempSync(join(tmpdir(), "millrace-starters-"));
 
 const manifests = { node: "package.json", bun: "package.json", deno: "deno.json" } as const;
 
-/** Unpacks a starter. @returns the command line of its `start` script. */
+/** Unpacks a starter. Returns the command line of its `start`. */
 function unpack(runtime: ProcessRuntime): string[] {
   const file = join(unpackStarter(runtime, folder), manifests[runtime]);
   const manifest = JSON.parse(readFileSync(file, "utf8"));
   if (runtime === "deno") {
     const { version } = JSON.parse(readFileSync(join(root, "package.json"), "utf8"));
     expect(manifest.imports).toEqual({ millrace: `npm:millrace@^${version}` });
-    // The package of this checkout is where `deno install` would put it.
+    // The package comes from the checkout, in the place where `deno install` puts it.
     const linked = { ...manifest, imports: {}, nodeModulesDir: "manual" };
     writeFileSync(file, JSON.stringify(linked));
   }
   return (manifest.scripts ?? manifest.tasks).start.split(" ");
 }
 
-/** The secret that the package's `millrace keys` prints. */
+/** Returns the secret that the package's `millrace keys` prints. */
 function makePassphrase(runtime: ProcessRuntime): string {
   const [command, ...first] = runtimes[runtime];
   const printed = execFileSync(command, [...first, "node_modules/millrace/dist/worker/cli/main.js", "keys"], {
@@ -47,7 +47,7 @@ afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
 describe.each(Object.keys(runtimes) as ProcessRuntime[])("%s", (runtime) => {
   test(
-    "serves its site with an identity, and keeps it after a restart",
+    "mints an id, and recognises it after a restart",
     async () => {
       const [command, ...args] = unpack(runtime);
       expect(command).toBe(runtime);
@@ -67,7 +67,7 @@ describe.each(Object.keys(runtimes) as ProcessRuntime[])("%s", (runtime) => {
           startTimeoutMs: TIMEOUT_MS / 4,
         });
 
-      /** Starts the starter, lets `visit` see it, and ends it. */
+      /** Starts the starter, runs `visit`, and ends the starter. */
       const whileServing = async <T>(visit: (server: RunningProgram) => Promise<T>): Promise<T> => {
         const server = await start();
         try {
@@ -78,8 +78,8 @@ describe.each(Object.keys(runtimes) as ProcessRuntime[])("%s", (runtime) => {
       };
 
       const id = await whileServing(async ({ url }) => {
-        const nobody = await fetch(url);
-        expect([await nobody.text(), nobody.headers.getSetCookie()]).toEqual(["your id: null\n", []]);
+        const unknown = await fetch(url);
+        expect([await unknown.text(), unknown.headers.getSetCookie()]).toEqual(["your id: null\n", []]);
         const first = await fetch(url, { headers: { "x-country": "JP" } });
         const id = first.headers.get("x-ts-ec");
         expect(await first.text()).toBe(`your id: ${id}\n`);

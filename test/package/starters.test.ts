@@ -40,7 +40,7 @@ describe("fastly", () => {
   afterAll(() => origin?.close());
 
   test.skipIf(findViceroy() === null)(
-    "serves its site with an identity",
+    "mints an id for a first visit",
     async () => {
       const manifest = join(starter, "fastly.toml");
       writeFileSync(manifest, readFileSync(manifest, "utf8").replace("http://127.0.0.1:9000", origin.url));
@@ -72,7 +72,7 @@ describe("wasi", () => {
       const starter = unpackStarter("wasi", folder);
       execFileSync(process.execPath, ["build.mjs"], { cwd: starter, timeout: TIMEOUT_MS, stdio: "pipe" });
       const component = readFileSync(join(starter, "service.wasm"));
-      // The magic number, and the layer that makes it a component and not a module.
+      // The magic number, and the layer number of a component.
       expect([...component.subarray(0, 8)]).toEqual([0x00, 0x61, 0x73, 0x6d, 0x0d, 0x00, 0x01, 0x00]);
     },
     TIMEOUT_MS,

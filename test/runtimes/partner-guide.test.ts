@@ -17,13 +17,13 @@ let server: RunningProgram;
 beforeAll(async () => {
   origin = await startOrigin();
   const config = join(folder, "config.json");
-  const whereverAddressesComeFrom = { client: {}, consent: { assumeCountry: "JP" } };
+  const anyCountry = { client: {}, consent: { assumeCountry: "JP" } };
   writeFileSync(
     config,
     JSON.stringify(
       configFile({
         ...scenarioConfig(origin.url),
-        ...whereverAddressesComeFrom,
+        ...anyCountry,
         listen: { port: 0 },
         store: "memory:",
       }),
@@ -38,9 +38,9 @@ afterAll(async () => {
   rmSync(folder, { recursive: true, force: true });
 });
 
-test.skipIf(curl.find() === null)("the commands of the partner guide work", async () => {
+test.skipIf(curl.find() === null)("the commands of partner-guide.md run as written", async () => {
   const visit = await fetch(server.url);
-  const page = readFileSync(join(root, "docs/partner-guide.md"), "utf8");
+  const page = readFileSync(join(root, "docs/edge-cookie/partner-guide.md"), "utf8");
   const guide = mkdtempSync(join(folder, "run-"));
   const { ran, shown } = await runGuide(page, {
     folder: guide,

@@ -24,7 +24,7 @@ const START_TIMEOUT_MS = 60_000;
  */
 export async function buildWasi(entry: string, folder: string): Promise<string> {
   mkdirSync(join(folder, "src"), { recursive: true });
-  for (const file of ["build.mjs", "jco-mends.mjs"]) {
+  for (const file of ["build.mjs", "jco-fixes.mjs"]) {
     copyFileSync(join(root, "examples/wasi", file), join(folder, file));
   }
   symlinkSync(join(root, "test/node_modules"), join(folder, "node_modules"));
@@ -51,7 +51,7 @@ export async function startJco(
       join(root, "test/node_modules/@bytecodealliance/jco/dist/jco.js"),
       ...["serve", "--host", "127.0.0.1", "--port", `${port}`, "--isolate-requests", isolation],
       ...(isolation === "worker" ? ["--isolate-worker-pool-size", "3"] : []),
-      ...["--jco-import", join(component, "../jco-mends.mjs")],
+      ...["--jco-import", join(component, "../jco-fixes.mjs")],
       component,
     ],
     // jco's server is Node's, with a limit of 16 KB for a request's head.

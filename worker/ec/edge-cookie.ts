@@ -10,6 +10,7 @@ import type { Client, Clock, Fetch, Log, Random, RateLimiter, Store } from "../.
 import { ConfigError } from "../config/compose.ts";
 import type { FetchHandler, Host } from "../hosts/host.ts";
 import { needsSocketAddress, readClient } from "../http/client.ts";
+import { mustBeHandler, mustBeRequest } from "./adapters/misuse.ts";
 import {
   type Config,
   type ConfigInput,
@@ -168,7 +169,9 @@ export function withConfig<Args extends unknown[]>(
   }
 
   return function wrap(handler: FetchHandler<Args>): EdgeCookieHandler<Args> {
+    mustBeHandler(handler);
     const answer = (request: Request, ...args: Args): Response | Promise<Response> => {
+      mustBeRequest(request);
       service ??= open(args);
       const client = clientOf(request, needsAddress ? host.address(request, args) : null);
       return service.respond(request, client, host.background(args), () => handler(request, ...args));

@@ -18,21 +18,26 @@ export interface HasRequest {
   readonly req: { readonly raw: Request };
 }
 
+/** A request of `node:http`, such as Express's `req` and Fastify's `request.raw`. */
+export interface NodeRequest {
+  readonly rawHeaders: readonly string[];
+}
+
 /**
  * What the service knows of a request: its id, the decision on consent, the client. The value never changes.
  *
  * Call it with the same request object that your handler got: a copy, by `new Request(request)` or `request.clone()`, has no
  * context. Behind `edgeCookieMiddleware` it also works after other middleware replaced the request.
  *
- * @param source the request, or hono's `Context`.
+ * @param source the request, hono's `Context`, or behind `nodeMiddleware` the request of `node:http`.
  * @returns `undefined` for a request that did not come through the service.
  * @example
  * ```ts
  * const id = ecOf(request)?.activeId; // string, null: no id, or undefined: not through the service
  * ```
  */
-export function ecOf(source: Request | HasRequest): EcContext | undefined {
-  return visitOf("req" in source ? source.req.raw : source)?.context;
+export function ecOf(source: Request | HasRequest | NodeRequest): EcContext | undefined {
+  return visitOf(("req" in source ? source.req.raw : source) as Request)?.context;
 }
 
 /** The visit of a request; `undefined` if it did not come through the service. */

@@ -1,7 +1,7 @@
 import { ecOf, edgeCookie } from "millrace";
 import { options } from "./options.js";
 
-// Your site. It sees what the service knows with `ecOf`.
+// Your site. `ecOf` returns what the service knows of a request.
 const site = (request) => new Response(`your id: ${ecOf(request)?.activeId}\n`);
 
 const handler = edgeCookie(options(Deno.env.toObject()))(site);
@@ -13,7 +13,7 @@ const server = Deno.serve(
   handler,
 );
 
-// Finishes what is under way, then closes the store.
+// Finishes requests in flight, then closes the store.
 for (const signal of ["SIGINT", "SIGTERM"]) {
   Deno.addSignalListener(signal, async () => {
     await server.shutdown();

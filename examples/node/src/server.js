@@ -3,7 +3,7 @@ import { Hono } from "hono";
 import { ecOf, edgeCookie } from "millrace";
 import { options } from "./options.js";
 
-// Your site. It sees what the service knows with `ecOf`.
+// Your site. `ecOf` returns what the service knows of a request.
 const site = new Hono().get("/", (c) => c.text(`your id: ${ecOf(c)?.activeId}\n`));
 
 const handler = edgeCookie(options(process.env))((request, env) => site.fetch(request, env));
@@ -11,7 +11,7 @@ const server = serve({ fetch: handler, port: Number(process.env.PORT ?? 8787) },
   console.log(`listening on http://127.0.0.1:${port}`),
 );
 
-// Finishes what is under way, then closes the store.
+// Finishes requests in flight, then closes the store.
 for (const signal of ["SIGINT", "SIGTERM"]) {
   process.once(signal, () => server.close(() => handler.close()));
 }

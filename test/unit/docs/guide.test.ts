@@ -15,7 +15,7 @@ const run = (markdown: string, options: object = {}) =>
   runGuide(markdown, { folder: mkdtempSync(join(folder, "run-")), ...options });
 
 describe("the runner of guides", () => {
-  test("runs a page: variables, files, output, failures, what is left out", async () => {
+  test("runs a page: variables, files, output, expected failures, blocks that are only shown", async () => {
     const page = [
       block("sh", "NAME=of-the-page   # a comment"),
       block("txt note.txt", "a note"),
@@ -31,7 +31,7 @@ describe("the runner of guides", () => {
     expect(result).toEqual({ ran: 3, shown: ["not run"] });
   });
 
-  test("waits for a server, tells its port, and ends it", async () => {
+  test("waits for a server, reports its port, and ends it", async () => {
     const server =
       'require("net").createServer((s) => s.end("hello")).listen(0, function () {\n' +
       '  console.log("listening on port " + this.address().port);\n});';
@@ -43,13 +43,13 @@ describe("the runner of guides", () => {
       block("sh", ask),
       block("text", "hello"),
     ];
-    const onServer = (its: number) => {
-      port = its;
-      return { PORT: String(its) };
+    const onServer = (serverPort: number) => {
+      port = serverPort;
+      return { PORT: String(serverPort) };
     };
     await run(page.join("\n"), { onServer });
-    const knocking = connect(port, "127.0.0.1");
-    await expect(once(knocking, "connect")).rejects.toThrow(/ECONNREFUSED/);
+    const socket = connect(port, "127.0.0.1");
+    await expect(once(socket, "connect")).rejects.toThrow(/ECONNREFUSED/);
   });
 
   test.each([
@@ -63,13 +63,13 @@ describe("the runner of guides", () => {
     await expect(run(page)).rejects.toThrow(message);
   });
 
-  test("stops where page and test have other variables", async () => {
+  test("stops if page and test have different variables", async () => {
     const variables = { NAME: "x", SURPLUS: "y" };
     await expect(run(block("sh", "NAME=a\nOTHER=b"), { variables })).rejects.toThrow(/OTHER is only/);
     await expect(run(block("sh", "NAME=a"), { variables })).rejects.toThrow(/SURPLUS is only/);
   });
 
-  test("an ellipsis stands for anything within a line", () => {
+  test("an ellipsis matches any text within a line", () => {
     expect(isLike('{"uid":"…"}', '{"uid":"abc"}\n')).toBe(true);
     expect(isLike("a…c", "a\nc")).toBe(false);
     expect(isLike("a.c", "abc")).toBe(false);

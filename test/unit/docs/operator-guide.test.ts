@@ -6,11 +6,11 @@ import { createMetrics } from "../../../runtime/observe/metrics.ts";
 import { plain, readPage } from "../../support/markdown.ts";
 import { root } from "../../support/spawn.ts";
 
-const page = readPage(readFileSync(join(root, "docs/operator-guide.md"), "utf8"));
+const page = readPage(readFileSync(join(root, "docs/operate/operator-guide.md"), "utf8"));
 const rowsOf = (first: string) =>
   page.tables.find(({ columns }) => columns[0] === first)!.rows.map((row) => row.map(plain));
 
-test("the operators' guide has every store, and what it promises", () => {
+test("the guide for operators lists every store with its traits", () => {
   const folder = join(root, "runtime/stores");
   const traits = readdirSync(folder).flatMap((file) => {
     const text = readFileSync(join(folder, file), "utf8");
@@ -29,7 +29,7 @@ test("the operators' guide has every store, and what it promises", () => {
   ).toEqual(traits.sort());
 });
 
-test("the operators' guide speaks of metrics that there are", () => {
+test("every metric in the guide for operators exists", () => {
   const metrics = createMetrics();
   describeMetrics(metrics);
   const known = metrics.snapshot().map(({ name }) => name);

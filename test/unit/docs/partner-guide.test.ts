@@ -7,7 +7,7 @@ import type { Answer, Header, Operation, Reference, Schema } from "../../../work
 import { plain, readPage } from "../../support/markdown.ts";
 import { root } from "../../support/spawn.ts";
 
-const page = readPage(readFileSync(join(root, "docs/partner-guide.md"), "utf8"));
+const page = readPage(readFileSync(join(root, "docs/edge-cookie/partner-guide.md"), "utf8"));
 
 function rowsOf(heading: string, column: string): string[][] {
   const table = page.tables.find(
@@ -16,7 +16,7 @@ function rowsOf(heading: string, column: string): string[][] {
   return table!.rows.map((row) => row.map(plain));
 }
 
-/** Statuses of an operation and the codes that each may have. */
+/** The statuses of an operation, each with its error codes. */
 function statusesOf({ responses }: Operation): [string, string[]][] {
   return Object.entries(responses)
     .filter(([status]) => status !== "500") // a fault of the service, on every route
@@ -30,11 +30,11 @@ function statusesOf({ responses }: Operation): [string, string[]][] {
     });
 }
 
-describe("the partners' guide and the API's description", () => {
+describe("the guide for partners and the API's description have the same", () => {
   test.each([
     ["Pixel", description.paths["/sync"]!.get!],
     ["Batch", description.paths["/_ts/api/v1/sync"]!.post!],
-  ])("%s: the same statuses and codes", (heading, operation) => {
+  ])("statuses and codes of %s", (heading, operation) => {
     const rows = rowsOf(heading, "status").map(([status, codes]) => [
       status,
       codes === "" ? [] : codes!.split(", "),
@@ -42,18 +42,18 @@ describe("the partners' guide and the API's description", () => {
     expect(rows).toEqual(statusesOf(operation));
   });
 
-  test("the same reasons of rejected mappings", () => {
+  test("reasons of rejected mappings", () => {
     expect(rowsOf("Batch", "reason").map(([reason]) => reason)).toEqual(Object.keys(BATCH_REASONS));
   });
 
-  test("the same results of pixels", () => {
+  test("results of pixels", () => {
     const { headers } = description.paths["/sync"]!.get!.responses["302"] as Answer;
     const { pattern } = (headers!.location as Header).schema;
     const reasons = rowsOf("Pixel", "ts_synced").map(([, reason]) => reason!);
     expect(pattern).toContain(`(${reasons.filter((reason) => reason !== "").join("|")})`);
   });
 
-  test("the same parameters", () => {
+  test("parameters", () => {
     const named = (operation: Operation) =>
       operation.parameters!.flatMap((each) => ("in" in each && each.in === "query" ? [each.name] : []));
     expect(rowsOf("Pixel", "parameter").map(([name]) => name)).toEqual(
@@ -64,7 +64,7 @@ describe("the partners' guide and the API's description", () => {
     );
   });
 
-  test("the same fields of a partner, and defaults", () => {
+  test("fields of a partner, and defaults", () => {
     const { properties, required } = description.components.schemas.PartnerInput as {
       properties: Record<string, { default?: unknown }>;
       required: string[];

@@ -1,9 +1,9 @@
-// Mends what `jco serve` 1.35 does wrong; other hosts of WASI HTTP do not need it.
+// Works around faults of `jco serve` 1.35; other hosts of WASI HTTP do not need it.
 //
-//   jco serve --jco-import ./jco-mends.mjs …
+//   jco serve --jco-import ./jco-fixes.mjs …
 import { createRequire } from "node:module";
 
-// The copy that jco itself uses, not one beside it.
+// The copy that jco itself uses.
 const jco = createRequire(import.meta.resolve("@bytecodealliance/jco"));
 const { types } = await import(jco.resolve("@bytecodealliance/preview2-shim/http"));
 const { FutureIncomingResponse, OutgoingResponse, ResponseOutparam } = types;
@@ -24,7 +24,7 @@ ResponseOutparam.set = (param, result) => {
     const response = result.val;
     // A response without a body ends the whole server.
     if (!withBody.has(response)) response.body();
-    // Of several headers of one name only the last is sent. Names are told apart by case here, and by nobody else.
+    // jco sends only the last of several headers with one name. It treats names as case-sensitive, clients do not.
     const { headers } = response;
     response.headers = () => ({ entries: () => apart(headers.call(response).entries()) });
   }
@@ -40,7 +40,7 @@ function apart(entries) {
   });
 }
 
-/** The name with as many letters in upper case as the number has bits, and in their places. */
+/** The name with an upper-case letter for each bit of the number, at the position of the bit. */
 function inCase(name, number) {
   let bit = 0;
   return name.replace(/[a-z]/g, (letter) => (number & (1 << bit++) ? letter.toUpperCase() : letter));
@@ -51,7 +51,7 @@ FutureIncomingResponse.prototype.get = function () {
   const result = get.call(this);
   const response = result?.tag === "ok" && result.val.tag === "ok" ? result.val.val : undefined;
   if (response !== undefined) {
-    // Several cookies that a server sets arrive as one, with commas in between, which dates have, too.
+    // Several `set-cookie` fields arrive joined by commas. Dates contain commas, too.
     const fields = response.headers();
     const entries = fields.entries().flatMap(([name, value]) => {
       if (name !== "set-cookie") return [[name, value]];
