@@ -32,7 +32,10 @@ export interface PackBounds {
 export type PackFault =
   | { readonly kind: "too_large" | "too_many_objects" | "broken" | "timeout" }
   /** Git's strict check found a fault: the object, and Git's name for it (A49). */
-  | { readonly kind: "fsck"; readonly findings: readonly { readonly object: string; readonly check: string }[] }
+  | {
+      readonly kind: "fsck";
+      readonly findings: readonly { readonly object: string; readonly check: string }[];
+    }
   /** An object that a tip needs is neither in the pack nor here (A9). */
   | { readonly kind: "missing_objects" }
   /** A branch's tip is no commit (A19). */

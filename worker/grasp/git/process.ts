@@ -125,5 +125,9 @@ export async function runGit(
   } catch (cause) {
     throw new GitUnavailable("git cannot be started", { cause });
   }
-  return { code, stdout: Buffer.concat(stdout), stderr: Buffer.concat(messages).toString("utf8", 0, MAX_MESSAGE_BYTES) };
+  return {
+    code,
+    stdout: Buffer.concat(stdout),
+    stderr: Buffer.concat(messages).toString("utf8", 0, MAX_MESSAGE_BYTES),
+  };
 }

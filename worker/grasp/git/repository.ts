@@ -8,7 +8,6 @@ import { join } from "node:path";
 import { readRefName } from "../../../runtime/grasp/git/ref-name.ts";
 import type {
   GitRepository,
-  PackBounds,
   PackFault,
   Quarantine,
   RefSnapshot,
@@ -17,7 +16,13 @@ import type {
 import { type GitOptions, runGit } from "./process.ts";
 
 /** Faults of old projects that are no danger (A41). */
-const TOLERATED = ["zeroPaddedFilemode", "missingSpaceBeforeDate", "badTimezone", "missingEmail", "zeroPaddedDate"];
+const TOLERATED = [
+  "zeroPaddedFilemode",
+  "missingSpaceBeforeDate",
+  "badTimezone",
+  "missingEmail",
+  "zeroPaddedDate",
+];
 const STRICT = TOLERATED.map((check) => `${check}=ignore`).join(",");
 /** Bytes of a pack without objects: header and hash. */
 const EMPTY_PACK_BYTES = 32;
@@ -36,8 +41,11 @@ export interface RepositoryPlaces {
 
 /** Opens a repository, which must exist. */
 export function openRepository({ path, quarantines, home }: RepositoryPlaces): GitRepository {
-  const git = (args: readonly string[], input?: Parameters<typeof runGit>[2], options?: Partial<GitOptions>) =>
-    runGit(args, { home, repository: path, ...options }, input);
+  const git = (
+    args: readonly string[],
+    input?: Parameters<typeof runGit>[2],
+    options?: Partial<GitOptions>,
+  ) => runGit(args, { home, repository: path, ...options }, input);
 
   return {
     async refs() {
@@ -62,7 +70,13 @@ export function openRepository({ path, quarantines, home }: RepositoryPlaces): G
       };
       const first = await peeked(pack);
       if (first !== null) {
-        const args = ["index-pack", "--stdin", "--fix-thin", `--strict=${STRICT}`, `--max-input-size=${bounds.maxBytes}`];
+        const args = [
+          "index-pack",
+          "--stdin",
+          "--fix-thin",
+          `--strict=${STRICT}`,
+          `--max-input-size=${bounds.maxBytes}`,
+        ];
         const { code, stderr } = await git(args, first, { env });
         if (code !== 0) return refuse(indexFault(stderr));
         if ((await objectsIn(folder)) > bounds.maxObjects) return refuse({ kind: "too_many_objects" });
@@ -96,7 +110,10 @@ export async function createRepository(path: string): Promise<void> {
   await mkdir(join(path, "objects/pack"), { recursive: true });
   await mkdir(join(path, "refs/heads"), { recursive: true });
   await mkdir(join(path, "refs/tags"), { recursive: true });
-  await writeFile(join(path, "config"), "[core]\n\trepositoryformatversion = 0\n\tfilemode = true\n\tbare = true\n");
+  await writeFile(
+    join(path, "config"),
+    "[core]\n\trepositoryformatversion = 0\n\tfilemode = true\n\tbare = true\n",
+  );
   // Last: without it the folder is no repository.
   await writeFile(join(path, "HEAD"), "ref: refs/heads/main\n");
 }
@@ -194,10 +211,12 @@ async function tipFault(
 /** What Git's index-pack complained of. */
 function indexFault(stderr: string): PackFault {
   if (/exceeds maximum allowed size/.test(stderr)) return { kind: "too_large" };
-  const findings = [...stderr.matchAll(/^error: object ([0-9a-f]{40}): (\w+):/gm)].map(([, object, check]) => ({
-    object: object!,
-    check: check!,
-  }));
+  const findings = [...stderr.matchAll(/^error: object ([0-9a-f]{40}): (\w+):/gm)].map(
+    ([, object, check]) => ({
+      object: object!,
+      check: check!,
+    }),
+  );
   if (findings.length > 0) return { kind: "fsck", findings: findings.slice(0, MAX_FINDINGS) };
   if (/did not receive expected object|unresolved delta/.test(stderr)) return { kind: "missing_objects" };
   return { kind: "broken" };
@@ -211,7 +230,9 @@ function quarantineAt(folder: string, repository: string): Quarantine {
       // The index last: Git sees a pack by its index (N26).
       const order = [".pack", ".rev", ".idx"];
       const wanted = names.filter((name) => order.some((end) => name.endsWith(end)));
-      wanted.sort((a, b) => order.findIndex((end) => a.endsWith(end)) - order.findIndex((end) => b.endsWith(end)));
+      wanted.sort(
+        (a, b) => order.findIndex((end) => a.endsWith(end)) - order.findIndex((end) => b.endsWith(end)),
+      );
       for (const name of wanted) await rename(join(folder, "pack", name), join(to, name));
       await rm(folder, { recursive: true, force: true });
     },

@@ -155,7 +155,9 @@ describe("judgeFit (A20)", () => {
   ])("%s is refused", (_name, command, reason) => {
     const fit = judgeFit([command], target, refs({ "refs/tags/v1": id("2") }));
     expect(fit).toMatchObject({ fits: false });
-    expect((fit as unknown as { refused: Map<string, object> }).refused.get(command.ref)).toMatchObject({ reason });
+    expect((fit as unknown as { refused: Map<string, object> }).refused.get(command.ref)).toMatchObject({
+      reason,
+    });
   });
 
   test("a ref that is not named may be deleted, the current branch too", () => {
