@@ -2,6 +2,10 @@
  * The ports that GRASP needs beyond those of `runtime/platform.ts`. Hosts with processes and a disk supply them.
  * @module
  */
+import type { Json } from "../platform.ts";
+import type { NostrEvent } from "./events/event.ts";
+import type { Filter } from "./events/filter.ts";
+import type { Entry } from "./purgatory/entry.ts";
 
 /** The refs of a repository at one moment. */
 export interface RefSnapshot {
@@ -71,4 +75,65 @@ export interface GitRepository {
   updateRefs(updates: readonly RefUpdate[]): Promise<boolean>;
   /** Lets `HEAD` name a branch, which need not exist (G22). */
   setHead(branch: string): Promise<void>;
+}
+
+/** What became of an event that was to be saved (N15). */
+export type Saved =
+  | {
+      readonly outcome: "stored";
+      /** Ids of events that are no longer served because of it: replaced, deleted, or of an author who vanished. */
+      readonly gone: readonly string[];
+    }
+  | { readonly outcome: "duplicate" }
+  | { readonly outcome: "refused"; readonly reason: "older" | "deleted" | "vanished" | "expired" };
+
+/** What is remembered of an id that is not stored. */
+export type Remembered = "deleted" | "expired";
+
+/** An unfinished change of refs and events (N13). */
+export interface Intent {
+  readonly id: number;
+  readonly plan: Json;
+}
+
+/** The database: served events, the journal of purgatory, and intents, in one file. Reads never wait. */
+export interface EventStore {
+  /**
+   * Stored events that match any of the filters: newest first, equal times by smaller id (R17), each once (R67).
+   * @param nowSeconds events that expired before are left out (R12).
+   */
+  query(filters: readonly Filter[], nowSeconds: number): NostrEvent[];
+  /** The number of stored events that match any of the filters (R21). */
+  count(filters: readonly Filter[], nowSeconds: number): number;
+  get(id: string): NostrEvent | null;
+  /** The served event of an address. */
+  newest(kind: number, pubkey: string, identifier: string): NostrEvent | null;
+  /** The served events of a kind with this `d`, by all authors. */
+  withIdentifier(kind: number, identifier: string): NostrEvent[];
+  /** What is remembered of an id; `null`: nothing. */
+  remembered(id: string, nowSeconds: number): Remembered | null;
+  /** Entries of purgatory's journal. */
+  journal(): Iterable<Entry>;
+  /** Unfinished intents. */
+  intents(): Intent[];
+  /**
+   * Runs changes as one transaction. It is on the disk when the promise resolves. `work` must not wait for anything.
+   * @throws what `work` throws, with nothing changed.
+   */
+  transaction<T>(work: (changes: StoreChanges) => T): Promise<T>;
+  close(): Promise<void>;
+}
+
+/** Changes inside a transaction. */
+export interface StoreChanges {
+  /** Saves an event by the rules of replacement and deletion (R54 to R62). */
+  save(event: NostrEvent, nowSeconds: number): Saved;
+  /** Stops serving an event. @param remember so that it does not come back; `null`: nothing is remembered */
+  remove(id: string, remember: Remembered | null, untilSeconds?: number): void;
+  journalPut(key: string, entry: Entry): void;
+  journalRemove(key: string): void;
+  /** Remembers an expired id (P18). */
+  rememberExpired(id: string, untilSeconds: number): void;
+  beginIntent(plan: Json): number;
+  endIntent(id: number): void;
 }

@@ -5,6 +5,7 @@
  */
 import { spawn } from "node:child_process";
 import { once } from "node:events";
+import { env as environment, kill as killProcess } from "node:process";
 import { Readable } from "node:stream";
 import { pipeline } from "node:stream/promises";
 
@@ -66,7 +67,7 @@ export function startGit(args: readonly string[], { home, repository, env, signa
     detached: true,
     stdio: ["pipe", "pipe", "pipe"],
     env: {
-      PATH: process.env.PATH,
+      PATH: environment.PATH,
       HOME: home,
       GIT_CONFIG_NOSYSTEM: "1",
       GIT_CONFIG_GLOBAL: "/dev/null",
@@ -80,7 +81,7 @@ export function startGit(args: readonly string[], { home, repository, env, signa
   const kill = () => {
     // The group: Git starts processes of its own.
     try {
-      if (child.pid !== undefined) process.kill(-child.pid, "SIGKILL");
+      if (child.pid !== undefined) killProcess(-child.pid, "SIGKILL");
     } catch {
       child.kill("SIGKILL");
     }
