@@ -75,6 +75,18 @@ export interface GitRepository {
   updateRefs(updates: readonly RefUpdate[]): Promise<boolean>;
   /** Lets `HEAD` name a branch, which need not exist (G22). */
   setHead(branch: string): Promise<void>;
+  /** A pack with these objects and all that they need. */
+  pack(ids: readonly string[]): AsyncIterable<Uint8Array>;
+}
+
+/** The repositories of this server, by owner and identifier. */
+export interface Repositories {
+  /** `null`: there is none. */
+  open(owner: string, identifier: string): GitRepository | null;
+  /** Makes an empty one; does nothing if there is one. */
+  create(owner: string, identifier: string): Promise<void>;
+  /** Deletes one with everything in it. */
+  delete(owner: string, identifier: string): Promise<void>;
 }
 
 /** What became of an event that was to be saved (N15). */

@@ -25,7 +25,7 @@ export function judgeAnnouncement(event: NostrEvent, world: World): Verdict {
   const missing = missingUrls(announcement, world.ourselves);
   if (missing.length > 0) return judgeUnlisted(announcement, known, missing, world);
   if (known?.status === "served") return { kind: "serve" };
-  if (known !== undefined && known.listsUs) return { kind: "wait" };
+  if (known?.listsUs) return { kind: "wait" };
 
   if (lists.allowRepositories !== null && !isListed(lists.allowRepositories, announcement)) {
     return refuse("restricted", "only listed repositories are hosted here");

@@ -150,6 +150,11 @@ export class Purgatory {
     this.#forget(key);
   }
 
+  /** Forgets an entry whose release removed it from the journal already (P28). */
+  released(entry: Entry): void {
+    this.#forget(keyOf(entry));
+  }
+
   /** Makes what sync had brought a direct entry with a fresh deadline (P17, R15). */
   submittedByClient(entry: WaitingAnnouncement | WaitingState | WaitingPr, address: string): void {
     this.#replace({ ...prolonged(entry, this.#now() + DEADLINES_MS.arrival), source: "direct", address });

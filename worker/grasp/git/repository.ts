@@ -13,7 +13,7 @@ import type {
   RefSnapshot,
   RefUpdate,
 } from "../../../runtime/grasp/ports.ts";
-import { type GitOptions, runGit } from "./process.ts";
+import { type GitOptions, runGit, startGit } from "./process.ts";
 
 /** Faults of old projects that are no danger (A41). */
 const TOLERATED = [
@@ -101,6 +101,14 @@ export function openRepository({ path, quarantines, home }: RepositoryPlaces): G
 
     async setHead(branch) {
       await must(git(["symbolic-ref", "HEAD", branch]));
+    },
+
+    async *pack(ids) {
+      const packing = startGit(["pack-objects", "--stdout", "--revs", "-q"], { home, repository: path });
+      packing.stdin.end(ids.map((id) => `${id}\n`).join(""));
+      yield* packing.stdout;
+      const code = await packing.finished;
+      if (code !== 0) throw new Error(`git pack-objects ended with ${code}`);
     },
   };
 }
