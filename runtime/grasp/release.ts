@@ -42,8 +42,31 @@ export async function processNewGitData(identifier: string, parts: ReleaseParts)
   const { purgatory } = parts;
   const waiting = purgatory.states(identifier).sort((a, b) => (isNewer(a.event, b.event) ? 1 : -1));
   for (const entry of waiting) await attempt(result, () => releaseState(entry, identifier, parts, result));
+  await attempt(result, () => alignServed(identifier, parts, result));
   for (const entry of purgatory.prs(identifier)) await attempt(result, () => releasePr(entry, parts, result));
   return result;
+}
+
+/** Makes the refs of every repository equal to its authoritative state, where that is served already (S25). */
+async function alignServed(identifier: string, parts: ReleaseParts, result: ReleaseResult): Promise<void> {
+  const { known, repositories, store } = parts;
+  for (const [owner, set] of known.sets(identifier)) {
+    const repository = repositories.open(owner, identifier);
+    const served = known.candidates(identifier, set).find(({ event }) => store.get(event.id) !== null);
+    if (repository === null || served === undefined) continue;
+    const present = await repository.refs();
+    const updates = alignment(served, present.refs);
+    const isHeadWrong = served.head !== null && served.refs.has(served.head) && served.head !== present.head;
+    if (updates.length === 0 && !isHeadWrong) continue;
+    const sources = allRepositories(known, repositories, identifier);
+    const ids = [...new Set(served.refs.values())];
+    if (!(await isComplete(ids, sources))) continue;
+    await copyMissing(ids, repository, sources);
+    for (const list of updates)
+      if (!(await repository.updateRefs(list))) throw new Error("a ref moved meanwhile");
+    if (isHeadWrong) await repository.setHead(served.head!);
+    result.moved.set(owner, [...(result.moved.get(owner) ?? []), ...updates.flat()]);
+  }
 }
 
 /** Each event is on its own: a failure is noted and the next goes on (N16). */
