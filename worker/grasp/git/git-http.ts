@@ -148,9 +148,9 @@ function uploadPack(
     git.stdin.end();
   }
   const type = advertise === undefined ? "result" : "advertisement";
-  const isFirstVersion = !/\bversion=[12]\b/.test(protocol);
+  const hasServiceLine = !/\bversion=2\b/.test(protocol);
   const announced =
-    advertise !== undefined && isFirstVersion
+    advertise !== undefined && hasServiceLine
       ? Buffer.concat([textPacket("# service=git-upload-pack"), flushPacket()])
       : null;
   return new Response(
