@@ -10,6 +10,8 @@ import { cpSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:f
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { build } from "../test/node_modules/esbuild/lib/main.js";
+import { services } from "../worker/services.ts";
+import { configJsonSchema } from "./config-schema.ts";
 
 const root = fileURLToPath(new URL("..", import.meta.url));
 const read = (path: string) => readFileSync(join(root, path), "utf8");
@@ -59,6 +61,10 @@ cpSync(join(root, "worker/ec/demo"), join(root, SHARED), {
   recursive: true,
   filter: (source) => !source.endsWith(".ts"),
 });
+writeFileSync(
+  join(root, "dist/config.schema.json"),
+  `${JSON.stringify(configJsonSchema(services), null, 2)}\n`,
+);
 const licence = (name: string) => {
   const file = readdirSync(join(root, "node_modules", name)).find((entry) => /^licen[cs]e/i.test(entry));
   if (file === undefined) throw new Error(`${name} has no licence to carry along`);

@@ -22,6 +22,7 @@ const tsc = join(root, "test/node_modules/typescript/bin/tsc");
 /** What each task installs first and the Node command lines it then runs; the caller's arguments go to the last one. */
 const tasks = {
   start: { needs: ["serving"], run: [["worker/cli/main.ts", "serve", "--demo-if-unconfigured"]] },
+  millrace: { needs: ["serving"], run: [["worker/cli/main.ts"]] },
   build: { needs: ["serving", "testing"], run: [["wasm/build.ts", "--component"], ["scripts/package.ts"]] },
   check: { needs: ["serving", "testing"], run: [[biome, "check"], [tsc]] },
   format: { needs: ["serving", "testing"], run: [[biome, "check", "--write"]] },
@@ -87,10 +88,10 @@ function runNode(args) {
       if (Date.now() - lastMs > SAME_SIGNAL_MS) child.kill(signal);
       lastMs = Date.now();
     };
-    process.on("SIGINT", pass).on("SIGTERM", pass);
+    process.on("SIGINT", pass).on("SIGTERM", pass).on("SIGHUP", pass);
     child.on("error", (error) => fail(`could not start ${node}: ${error.message}`));
     child.on("exit", (code, signal) => {
-      process.off("SIGINT", pass).off("SIGTERM", pass);
+      process.off("SIGINT", pass).off("SIGTERM", pass).off("SIGHUP", pass);
       resolve(signal ? 128 + constants.signals[signal] : code);
     });
   });

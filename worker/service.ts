@@ -1,39 +1,49 @@
 /**
- * The shape of a service. `services.ts` lists the services that exist; everything else learns of them by this shape.
+ * The shape of a service. `services.ts` lists the services that exist; hosts, the configuration, the command line and the
+ * log learn of a service only through this shape.
  * @module
  */
 import type { Fault } from "../runtime/lib/schema.ts";
 import type { MetricDescription, MetricsRegistry } from "../runtime/observe/metrics.ts";
-import type { Log, LogFields } from "../runtime/platform.ts";
+import type { Client, Log, LogFields } from "../runtime/platform.ts";
 import type { Command } from "./cli/command.ts";
 import type { ConfigSection } from "./config/compose.ts";
 import type { SharedConfig } from "./config/shared.ts";
 import type { Entry, Listen, Served } from "./hosts/server.ts";
 
-/** What a service gets of the process that runs it. */
+/** What a service gets from the process that runs it. */
 export interface Shared {
   readonly entry: Entry;
   /** The shared sections of the configuration. */
   readonly config: SharedConfig;
-  /** Where the service will listen. */
+  /** Where the service listens. */
   readonly listen: Listen;
   readonly log: Log;
-  /** The process's metrics. Those of {@link ServiceModule.metrics} are described in it already. */
+  /** The service's own metrics. Those of {@link ServiceModule.metrics} are described in it already. */
   readonly metrics: MetricsRegistry;
+  /**
+   * The client of a request, by the configuration's `client`.
+   * @param args the handler's arguments after the request.
+   */
+  client(request: Request, args: readonly unknown[]): Client;
 }
 
-/** One service that a millrace process can run. */
+/** One service that a millrace process can run. The section's presence in the configuration enables it. */
 export interface ServiceModule<Section = unknown> extends ConfigSection<Section> {
-  /** Its name in readiness lines and logs, for example `edge-cookie`. */
-  readonly title: string;
-  /** Fields without a default, for example `publisher.domain`: whoever sets one by environment configures the service. */
-  readonly requiredFields: readonly string[];
-  readonly metrics: readonly MetricDescription[];
-  /** Its own commands, by name. */
+  /** The service's metrics. Default: none. */
+  readonly metrics?: readonly MetricDescription[];
+  /** The service's own commands, by name. Default: none. */
   readonly commands?: Readonly<Record<string, Command>>;
-  /** Where the service listens if not at the shared `listen`. */
+  /** Removes from a line of the log what must not be logged. Configured secrets are removed before. */
+  redact?(line: string): string;
+  /** Where the service listens. Default: the shared `listen`. */
   listen?(section: Section): Listen | undefined;
-  /** What keeps a server from running with this section, beyond what the schema finds. Opens nothing. */
+  /**
+   * The hosts whose requests belong to this service where several services share an address. A host without a port matches
+   * any port. Default: every host that belongs to no other service; one service of an address may do that.
+   */
+  hosts?(section: Section): readonly string[] | undefined;
+  /** Faults of a valid section that only a server or its host can tell. Opens nothing. Fields are relative to the section. */
   servingFaults?(section: Section, listen: Listen, entry: Entry): Fault[];
   /** Warnings for a valid section. */
   warnings?(section: Section, shared: SharedConfig): string[];
@@ -42,36 +52,54 @@ export interface ServiceModule<Section = unknown> extends ConfigSection<Section>
    * @throws {StartError} saying what cannot be opened.
    */
   create(shared: Shared, section: Section): Promise<RunningService>;
-  /** Starts its demonstration, which `npm start` serves. */
-  demonstrate?(entry: Entry): Promise<Demonstration>;
+  /** The section in the file that `millrace init` writes. */
+  readonly starting?: StartingSection;
+  /** The demonstration that `npm start` serves where nothing is configured. */
+  readonly demonstration?: {
+    /** Fields of the section. If an environment variable sets one of them, the service counts as configured. */
+    readonly unless: readonly string[];
+    start(entry: Entry): Promise<Demonstration>;
+  };
 }
 
-/** One running service. Its {@link Served.handler} is its fetch handler. */
-export interface RunningService extends Served {
+/** A section to start with. */
+export interface StartingSection {
+  /**
+   * The section as JSON with comments, without its name.
+   * @param secret a new random secret.
+   */
+  text(secret: string): string;
+  /** What to change before the service can run, one line each. */
+  readonly edits: readonly string[];
+}
+
+/** One running service. */
+export interface RunningService extends Omit<Served, "hosts"> {
   /** Facts for the log line that says that the service listens. */
   readonly facts?: LogFields;
-  /** Called when the process is about to end, before it stops accepting. */
+  /** Called before the server stops accepting. */
   stopping?(): void;
-  /** Ends responses that have no end of their own, once nothing more is accepted. */
+  /** Ends responses that have no end of their own. Called when the server accepts no more. */
   endStreams?(): void;
   /**
-   * Takes over what may change while running: lists, tokens, limits. Fields that need a restart are left as they are.
-   * @returns the fields that changed and need a restart.
+   * Applies a new configuration to the running service, as far as that is possible. Without it every changed field needs a
+   * restart.
+   * @returns the changed fields that need a restart, by their full names such as `edgeCookie.store`.
    */
   reload?(section: unknown, shared: SharedConfig): string[];
   /** The service's state as JSON, for the operator's page and tools. */
-  status(): Readonly<Record<string, unknown>>;
+  status?(): Readonly<Record<string, unknown>>;
   /** Finishes background work and closes what is open. */
-  close(): Promise<void>;
+  close?(): Promise<void>;
 }
 
 /** A demonstration that runs. */
 export interface Demonstration {
   readonly listen: Listen;
-  /** Whether any free port will do where the chosen one is taken. */
+  /** Whether another free port is used if the chosen one is taken. */
   readonly anyPort: boolean;
   readonly log: Log;
   readonly service: RunningService;
-  /** Called with the address once the server listens. */
+  /** Called with the address when the server listens. */
   listening(url: string): void;
 }

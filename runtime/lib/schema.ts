@@ -50,6 +50,8 @@ export function whole(min: number, max: number, what = "a whole number") {
   return v.pipe(
     v.number(expected),
     v.check((value) => Number.isInteger(value) && value >= min && value <= max, expected),
+    // For the JSON schema, which cannot read a check.
+    v.metadata({ minimum: min, maximum: max }),
   );
 }
 

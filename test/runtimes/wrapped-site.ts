@@ -8,7 +8,7 @@ import { createEdgeCookie } from "../../worker/ec/edge-cookie.ts";
 import { edgeCookieMiddleware } from "../../worker/ec/hono.ts";
 import { loadAllRoutes } from "../../worker/ec/routes/load.ts";
 import { ecOf } from "../../worker/ec/service.ts";
-import { entryHere } from "../../worker/entries/here.ts";
+import { entryHere } from "../../worker/hosts/process/here.ts";
 
 const entry = await entryHere();
 const silent = { debug() {}, info() {}, warn() {}, error() {} };

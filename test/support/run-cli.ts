@@ -15,16 +15,21 @@ export interface Ended {
 /**
  * Runs `millrace` with arguments to its end.
  * @param env beside what this process has, except its own `MILLRACE_` variables.
- * @param input what stands on its standard input.
+ * @param input its standard input.
+ * @param main the script with the command line.
  */
 export async function runCli(
   runtime: ProcessRuntime,
   args: readonly string[],
-  { env = {}, input = "" }: { env?: Record<string, string>; input?: string } = {},
+  {
+    env = {},
+    input = "",
+    main = "worker/cli/main.ts",
+  }: { env?: Record<string, string>; input?: string; main?: string } = {},
 ): Promise<Ended> {
   const [command, ...first] = runtimes[runtime];
   const inherited = Object.entries(process.env).filter(([name]) => !name.startsWith("MILLRACE_"));
-  const child = spawn(command, [...first, "worker/cli/main.ts", ...args], {
+  const child = spawn(command, [...first, main, ...args], {
     cwd: root,
     env: { ...Object.fromEntries(inherited), ...env },
     stdio: "pipe",

@@ -1,6 +1,6 @@
 import process from "node:process";
 import { configPath } from "../config/configured.ts";
-import { entryHere } from "../entries/here.ts";
+import { entryHere } from "../hosts/process/here.ts";
 import { readPlan } from "../serve/plan.ts";
 import type { ServiceModule } from "../service.ts";
 import { type Command, configOption, textOf } from "./command.ts";
@@ -14,7 +14,7 @@ export function checkCommand(services: readonly ServiceModule[]): Command {
     async run(values) {
       const plan = await readPlan(services, configPath(textOf(values, "config")), await entryHere());
       for (const warning of plan.warnings) process.stdout.write(`warning: ${warning}\n`);
-      const listed = plan.services.map(({ module }) => module.title).join(", ");
+      const listed = plan.services.map(({ title }) => title).join(", ");
       process.stdout.write(`the configuration is valid; it runs: ${listed}\n`);
     },
   };

@@ -1,5 +1,5 @@
 /**
- * The command line: finds the command, reads its options, explains what goes wrong.
+ * The command line: finds the command, reads its options, and explains errors.
  * @module
  */
 import process from "node:process";
@@ -12,6 +12,7 @@ import type { ServiceModule } from "../service.ts";
 import { checkCommand } from "./check.ts";
 import { type Command, type Option, UsageError, type Values } from "./command.ts";
 import { hash } from "./hash.ts";
+import { initCommand } from "./init.ts";
 import { keys } from "./keys.ts";
 import { serveCommand } from "./serve.ts";
 import { store } from "./store.ts";
@@ -24,8 +25,8 @@ const common: Record<string, Option> = {
 };
 
 /**
- * Runs one command. The process ends with 0, with 1 if something went wrong, with 2 if the command line itself is wrong.
- * @param services those that can be served; they bring commands of their own.
+ * Runs one command. The process ends with 0, with 1 if the command fails, with 2 if the command line is wrong.
+ * @param services that can be served; they bring their own commands.
  */
 export async function runCommandLine(
   services: readonly ServiceModule[],
@@ -34,10 +35,11 @@ export async function runCommandLine(
   const commands: Commands = {
     serve: serveCommand(services),
     check: checkCommand(services),
+    init: initCommand(services),
     keys,
     hash,
     store,
-    ...Object.assign({}, ...services.map((service) => service.commands)),
+    ...Object.assign({}, ...services.map(({ commands }) => commands)),
   };
   try {
     await main(services, commands, args);
@@ -65,7 +67,7 @@ async function main(
   else await command.run(values, services);
 }
 
-/** Reads options, and names the nearest where one is misspelt. */
+/** Reads options, and suggests the nearest for a misspelt one, which `parseArgs` in its strict mode and `citty` do not. */
 function parse(args: string[], options: Record<string, Option>): Values {
   const types = Object.fromEntries(
     Object.entries(options).map(([name, { value }]) => [
@@ -76,7 +78,8 @@ function parse(args: string[], options: Record<string, Option>): Values {
   const { tokens } = parseArgs({ args, options: types, strict: false, allowPositionals: true, tokens: true });
   const values: Record<string, string | true> = {};
   for (const token of tokens) {
-    if (token.kind === "positional") throw new UsageError(`"${token.value}" is one word too many`);
+    if (token.kind === "positional")
+      throw new UsageError(`"${token.value}" is not an option; options begin with --`);
     if (token.kind !== "option") continue;
     const option = named(options, token.name);
     if (option === undefined) {
@@ -94,7 +97,7 @@ function parse(args: string[], options: Record<string, Option>): Values {
   return values;
 }
 
-/** What a record has under a name that came from outside. */
+/** The value of a name that came from outside; inherited properties do not count. */
 function named<T>(record: Readonly<Record<string, T>>, name: string): T | undefined {
   return Object.hasOwn(record, name) ? record[name] : undefined;
 }
@@ -126,7 +129,7 @@ function rows(pairs: [string, string][]): string {
   return pairs.map(([left, right]) => `  ${left.padEnd(width)}  ${right}\n`).join("");
 }
 
-/** What a person has to know; a stack only for those who asked for one, and where the fault is ours. */
+/** The message for a person. An unexpected error has its stack if MILLRACE_LOG is debug. */
 function explain(error: unknown): string {
   if (!(error instanceof Error)) return `millrace: ${String(error)}`;
   const isExpected = [ConfigError, StartError, UsageError].some((known) => error instanceof known);

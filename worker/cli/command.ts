@@ -2,36 +2,42 @@ import type { ConfigSection } from "../config/compose.ts";
 
 /** One subcommand of the command line. */
 export interface Command {
-  /** One line for the list of commands. */
+  /** One line for the list of commands, in lower case and without a full stop. */
   summary: string;
-  /** What more there is to say, for its own help. */
+  /** The rest of the command's own help. */
   details: string;
   options: Record<string, Option>;
-  /** Does it. What is asked for goes to standard output. Throws what goes wrong. */
-  /** @param sections of every service's configuration. */
+  /**
+   * Runs the command. Writes its result to standard output.
+   * @param sections of every service's configuration.
+   * @throws {UsageError} if an option is missing or wrong; other errors end the process with 1.
+   */
   run(values: Values, sections: readonly ConfigSection<unknown>[]): Promise<void>;
 }
 
-/** An option; one with a `value` takes one, which the help calls by that name. */
+/** An option. If it takes a value, `value` is the value's name in the help. */
 export interface Option {
   value?: string;
   summary: string;
 }
 
-/** The options that were given: their text, or `true`. */
+/** The given options: their value, or `true` for those that take none. */
 export type Values = Readonly<Record<string, string | true | undefined>>;
 
-/** The command line is wrong; its message says how to mend it. */
+/** A wrong command line. Its message says what is right. */
 export class UsageError extends Error {
   override readonly name = "UsageError";
 }
 
 /** The option that names the configuration file. */
 export const configOption: Record<"config", Option> = {
-  config: { value: "FILE", summary: "the configuration, a JSON file (default: $MILLRACE_CONFIG)" },
+  config: {
+    value: "FILE",
+    summary: "the configuration file, JSON with comments (default: $MILLRACE_CONFIG)",
+  },
 };
 
-/** The text of an option that takes one. */
+/** The value of an option that takes one. */
 export function textOf(values: Values, name: string): string | undefined {
   const value = values[name];
   return value === true ? undefined : value;

@@ -2,13 +2,13 @@ import { createHash } from "node:crypto";
 import process from "node:process";
 import { type Command, UsageError } from "./command.ts";
 
-/** Longer than any header that could carry it. */
+/** Longer than any header that can contain a secret. */
 const MAX_SECRET_BYTES = 64 * 1024;
 
 export const hash: Command = {
   summary: "print the SHA-256 of a secret read from standard input",
   details:
-    "For operator.tokenHash and a partner's apiKeyHash. One line end at the end is not part of the secret.",
+    "For operator.tokenHash and a partner's apiKeyHash. A line end after the secret is not part of it.",
   options: {},
   async run() {
     if (process.stdin.isTTY) process.stderr.write("type the secret, Enter, then Ctrl-D\n");
@@ -27,7 +27,7 @@ export const hash: Command = {
   },
 };
 
-/** Not on the hot path's module: a command ends before that would have paid. */
+/** The SHA-256 of a text in UTF-8, as lower-case hex. */
 export function sha256Hex(text: string): string {
   return createHash("sha256").update(text).digest("hex");
 }

@@ -1,40 +1,41 @@
 import { createLog, createLogOnce } from "../../runtime/observe/log.ts";
 import { createHotPath } from "../../wasm/hotpath.ts";
 import { inlineKernels } from "../../wasm/inline.ts";
-import { entryHere } from "../entries/here.ts";
+import { entryHere } from "../hosts/process/here.ts";
 import { serveUntilSignal } from "../serve/serve.ts";
 import { StartError } from "../serve/start-error.ts";
 import { serveStore } from "../serve/store-server.ts";
+import { logStrayOutput } from "../serve/stray-output.ts";
 import { type Command, textOf, UsageError } from "./command.ts";
 
-/** Where it listens unless told otherwise. */
+/** Default address. */
 const HOST = "127.0.0.1";
 const PORT = "8788";
-/** A fault that repeats is logged once in this time, with a count, in milliseconds. */
+/** Window in which a repeated fault is logged once, with a count, in milliseconds. */
 const LOG_ONCE_MS = 60_000;
 
 export const store: Command = {
-  summary: "serve a store to instances elsewhere that have none",
+  summary: "serve a store to instances on other hosts",
   details:
-    "For hosts where nothing lasts from one request to the next: give them --store as http://:TOKEN@HOST:PORT/.\n" +
-    "millrace keys makes a token and its hash. The token and what is stored are plain to whoever reads the\n" +
-    "connection: put TLS in front of any listener that is not loopback.",
+    "For hosts that keep nothing between requests: their store is http://:TOKEN@HOST:PORT/.\n" +
+    "millrace keys makes a token and its hash. The connection is not encrypted: put TLS in front of any listener\n" +
+    "that is not loopback.",
   options: {
     store: { value: "URL", summary: "the store, such as sqlite:PATH (default: this runtime's own)" },
     host: { value: "HOST", summary: `where to listen (default: ${HOST})` },
-    port: { value: "PORT", summary: `on which port; 0: any free one (default: ${PORT})` },
-    "token-hash": { value: "HASH", summary: "the SHA-256 of the token that every call has to bring" },
+    port: { value: "PORT", summary: `the port; 0: any free one (default: ${PORT})` },
+    "token-hash": { value: "HASH", summary: "the SHA-256 of the token of every call" },
   },
   async run(values) {
     const expected = textOf(values, "token-hash") ?? "";
     if (!/^[0-9a-f]{64}$/.test(expected)) {
       throw new UsageError(
-        "--token-hash has to be the SHA-256 of a token, 64 hex digits; millrace keys makes both",
+        "--token-hash must be the SHA-256 of a token, 64 hex digits; millrace keys makes both",
       );
     }
     const port = Number(textOf(values, "port") ?? PORT);
     if (!Number.isInteger(port) || port < 0 || port > 65_535) {
-      throw new UsageError(`--port has to be 0 to 65535, not ${textOf(values, "port")}`);
+      throw new UsageError(`--port must be 0 to 65535, not ${textOf(values, "port")}`);
     }
     const entry = await entryHere();
     const { host } = entry;
@@ -57,6 +58,7 @@ export const store: Command = {
       logOnce.flush();
       await served.close();
     }
+    logStrayOutput(log);
     const listen = { host: textOf(values, "host") ?? HOST, port };
     await serveUntilSignal(entry, [{ title: "store", listen, service: { handler, close } }], log);
   },

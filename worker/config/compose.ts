@@ -16,6 +16,10 @@ export type IsPublicSuffix = (domain: string) => boolean;
 export interface ConfigSection<Section> {
   /** The section's name, for example `edgeCookie`. */
   readonly name: string;
+  /** Names of fields, at any depth, whose texts appear in no error and no log line. Default: none. */
+  readonly secrets?: readonly string[];
+  /** Names of fields with a URL that may contain a password. Errors show none of it; log lines lose the password. */
+  readonly secretUrls?: readonly string[];
   /**
    * The section's schema.
    * @param given the section as it was written, for rules that depend on another field.
@@ -24,7 +28,7 @@ export interface ConfigSection<Section> {
   schema(given: unknown, isPublicSuffix: IsPublicSuffix): v.GenericSchema<unknown, Section>;
   /**
    * Faults that no schema can find. Reads the section as it was written, so that other faults do not hide these.
-   * @param isServed whether a server of ours will run with it.
+   * @param isServed whether our own server will run with it.
    */
   faults?(given: unknown, isServed: boolean): Fault[];
 }
@@ -37,6 +41,19 @@ export interface ComposedConfig {
   readonly shared: SharedConfig;
   /** A service's section; `undefined`: the service does not run. */
   section<Section>(of: ConfigSection<Section>): Section | undefined;
+}
+
+/** A configuration and everything that is wrong with it. */
+export interface InspectedConfig {
+  /** The shared sections; `undefined` if they have faults. */
+  readonly shared: SharedConfig | undefined;
+  /** The shared `listen`; `undefined` if it has faults. */
+  readonly listen: SharedConfig["listen"] | undefined;
+  /** The valid sections, by name. */
+  readonly sections: ReadonlyMap<string, unknown>;
+  /** Whether the configuration has any section of a service, valid or not. */
+  readonly hasService: boolean;
+  readonly faults: readonly Fault[];
 }
 
 /** Everything that is wrong with a configuration. Its message contains no secret. */
@@ -61,20 +78,17 @@ export interface ConfigSources {
   readFile?: ReadFile | undefined;
   /** Left out where the list of public suffixes is not loaded. */
   isPublicSuffix?: IsPublicSuffix | undefined;
-  /** Whether a server of ours will run with it. Default: false. */
+  /** Whether our own server will run with it. Default: false. */
   isServed?: boolean;
 }
 
-/** A schema of the whole configuration. */
-export function composedSchema(
-  sections: readonly ConfigSection<unknown>[],
-  given: unknown,
-  isPublicSuffix: IsPublicSuffix = () => false,
-) {
-  const entries = sections.map(
-    (section) =>
-      [section.name, v.optional(section.schema(partOf(given, section.name), isPublicSuffix))] as const,
-  );
+/** The schema of the whole configuration. */
+export function composedSchema(sections: readonly ConfigSection<unknown>[]) {
+  return schemaOf(Object.fromEntries(sections.map((each) => [each.name, each.schema({}, () => false)])));
+}
+
+function schemaOf(sections: Record<string, v.GenericSchema>) {
+  const entries = Object.entries(sections).map(([name, schema]) => [name, v.optional(schema)] as const);
   return fields({
     $schema: v.optional(v.string("the address of the JSON schema")),
     ...sharedEntries,
@@ -83,45 +97,88 @@ export function composedSchema(
 }
 
 /**
- * Reads a configuration.
+ * Reads a configuration, and finds every fault at once.
  * @param sections those of all services.
  * @param input as parsed from JSON, or written in code.
+ */
+export function inspectConfig(
+  sections: readonly ConfigSection<unknown>[],
+  input: unknown,
+  { env, readFile, isPublicSuffix = () => false, isServed = false }: ConfigSources,
+): InspectedConfig {
+  const overridden = overrideByEnvironment(input ?? {}, env, composedSchema(sections));
+  const { value, faults: unresolved, fields: resolved } = resolveSecrets(overridden.value, env, readFile);
+  const hidden = new Set(
+    sections.flatMap(({ secrets = [], secretUrls = [] }) => [...secrets, ...secretUrls]),
+  );
+  const unresolvedFields = new Set(unresolved.map(({ field }) => field));
+  const found: Fault[] = [];
+  const valid = new Map<string, unknown>();
+
+  /** Adds a schema's faults. Those of values that could not be resolved are known already. */
+  function collect(issues: readonly v.BaseIssue<unknown>[] = [], within = ""): void {
+    const isHidden = (field: string) =>
+      resolved.has(joined(within, field)) || field.split(/[.[]/).some((name) => hidden.has(name));
+    for (const fault of faultsOf(issues, isHidden)) {
+      const field = joined(within, fault.field);
+      if (!unresolvedFields.has(field)) found.push({ ...fault, field });
+    }
+  }
+
+  // Sections are parsed one by one, so that a fault in one does not hide those that only a valid section shows.
+  const outline = v.safeParse(
+    schemaOf(Object.fromEntries(sections.map(({ name }) => [name, v.unknown()]))),
+    value,
+  );
+  collect(outline.issues);
+  const listen = v.safeParse(sharedEntries.listen, partOf(value, "listen"));
+  const given = sections.filter(({ name }) => partOf(value, name) !== undefined);
+  for (const section of given) {
+    const part = partOf(value, section.name);
+    const parsed = v.safeParse(section.schema(part, isPublicSuffix), part);
+    collect(parsed.issues, section.name);
+    const more = section.faults?.(part, isServed) ?? [];
+    found.push(...more.map((fault) => ({ ...fault, field: joined(section.name, fault.field) })));
+    if (parsed.success && more.length === 0) valid.set(section.name, parsed.output);
+  }
+  return {
+    listen: listen.success ? listen.output : undefined,
+    shared: outline.success ? sharedOf(outline.output) : undefined,
+    sections: valid,
+    hasService: given.length > 0,
+    faults: [...overridden.faults, ...unresolved, ...found].map((fault) => {
+      const variable = overridden.variables.get(fault.field);
+      return variable === undefined ? fault : { ...fault, field: `${fault.field} (from ${variable})` };
+    }),
+  };
+}
+
+/**
+ * Reads a configuration.
  * @throws {ConfigError} naming every fault at once.
  */
 export function composeConfig(
   sections: readonly ConfigSection<unknown>[],
   input: unknown,
-  { env, readFile, isPublicSuffix, isServed = false }: ConfigSources,
+  sources: ConfigSources,
 ): ComposedConfig {
-  const overridden = overrideByEnvironment(input ?? {}, env, composedSchema(sections, {}, isPublicSuffix));
-  const { value, faults: unresolved, fields: secret } = resolveSecrets(overridden.value, env, readFile);
-  const parsed = v.safeParse(composedSchema(sections, value, isPublicSuffix), value);
-  const known = new Set(unresolved.map(({ field }) => field));
-  const faults = [
-    ...overridden.faults,
-    ...unresolved,
-    ...faultsOf(parsed.issues ?? [], (field) => secret.has(field)).filter(({ field }) => !known.has(field)),
-    ...sections.flatMap((section) => {
-      const part = partOf(value, section.name);
-      const found = part === undefined ? [] : (section.faults?.(part, isServed) ?? []);
-      return found.map((fault) => ({ ...fault, field: `${section.name}.${fault.field}` }));
-    }),
-  ];
-  if (!parsed.success || faults.length > 0) {
-    throw new ConfigError(
-      faults.map((fault) => {
-        const variable = overridden.variables.get(fault.field);
-        return variable === undefined ? fault : { ...fault, field: `${fault.field} (from ${variable})` };
-      }),
-    );
-  }
-  const { $schema: _, ...output } = parsed.output as SharedConfig & Record<string, unknown>;
-  return {
-    shared: output,
-    section: <Section>({ name }: ConfigSection<Section>) => output[name] as Section | undefined,
-  };
+  return composed(inspectConfig(sections, input, sources));
+}
+
+/** The configuration if it has no fault. @throws {ConfigError} naming every fault at once. */
+export function composed({ shared, sections, faults }: InspectedConfig): ComposedConfig {
+  if (shared === undefined || faults.length > 0) throw new ConfigError(faults);
+  return { shared, section: <Section>({ name }: ConfigSection<Section>) => sections.get(name) as Section };
+}
+
+function sharedOf({ listen, client, operator, log }: SharedConfig): SharedConfig {
+  return { listen, client, operator, log };
 }
 
 function partOf(value: unknown, name: string): unknown {
   return (value as Record<string, unknown> | null | undefined)?.[name];
+}
+
+function joined(section: string, field: string): string {
+  return section === "" || field === "" ? section + field : `${section}.${field}`;
 }

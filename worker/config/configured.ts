@@ -6,7 +6,7 @@ import { readFileSync } from "node:fs";
 import process from "node:process";
 import { type Fault, fieldName } from "../../runtime/lib/schema.ts";
 import { LOG_LEVELS } from "../../runtime/observe/log.ts";
-import { type ComposedConfig, ConfigError, type ConfigSection, composeConfig } from "./compose.ts";
+import { ConfigError, type ConfigSection, type InspectedConfig, inspectConfig } from "./compose.ts";
 import { jsonFault, type RepeatedField, repeatedFields } from "./json-fault.ts";
 
 /** The path of the configuration file, if there is one. */
@@ -15,40 +15,39 @@ export function configPath(option: string | undefined): string | undefined {
 }
 
 /**
- * Reads the configuration of a process.
+ * Reads the configuration of a process, and finds every fault at once.
  * @param sections those of all services.
- * @param path of a JSON file; `undefined`: the environment alone.
- * @throws {ConfigError} naming every fault at once.
+ * @param path of a file with JSON and comments; `undefined`: the environment alone.
+ * @throws {ConfigError} if the file cannot be read.
  */
 export async function readConfig(
   sections: readonly ConfigSection<unknown>[],
   path: string | undefined,
-): Promise<ComposedConfig> {
+): Promise<InspectedConfig> {
   const { isPublicSuffix } = await import("../hosts/process/public-suffix.ts");
-  const { input, faults } = path === undefined ? { input: {}, faults: [] } : readJson(path);
+  const { input, faults } = path === undefined ? { input: {}, faults: [] } : readFile(path);
+  const found = inspectConfig(sections, input, {
+    env: process.env,
+    readFile: (file) => readFileSync(file, "utf8"),
+    isPublicSuffix,
+    isServed: true,
+  });
+  return { ...found, faults: [...faults, ...levelFaults(), ...found.faults] };
+}
+
+function levelFaults(): Fault[] {
   const level = process.env.MILLRACE_LOG;
-  if (level !== undefined && !LOG_LEVELS.some((known) => known === level)) {
-    const expected = `one of ${LOG_LEVELS.join(", ")}`;
-    faults.push({ field: "MILLRACE_LOG", found: JSON.stringify(level), expected });
-  }
-  let config: ComposedConfig | undefined;
-  try {
-    const readFile = (file: string) => readFileSync(file, "utf8");
-    config = composeConfig(sections, input, { env: process.env, readFile, isPublicSuffix, isServed: true });
-  } catch (error) {
-    if (!(error instanceof ConfigError)) throw error;
-    faults.push(...error.faults);
-  }
-  if (config === undefined || faults.length > 0) throw new ConfigError(faults);
-  return config;
+  if (level === undefined || LOG_LEVELS.some((known) => known === level)) return [];
+  const expected = `one of ${LOG_LEVELS.join(", ")}`;
+  return [{ field: "MILLRACE_LOG", found: JSON.stringify(level), expected }];
 }
 
 /** The content of a file, and the fields that it has twice. */
-function readJson(path: string): { input: unknown; faults: Fault[] } {
+function readFile(path: string): { input: unknown; faults: Fault[] } {
   let text: string;
   try {
-    // An editor may have put a byte order mark there.
-    text = readFileSync(path, "utf8").replace(/^\uFEFF/, "");
+    // Some editors write a byte order mark.
+    text = withoutComments(readFileSync(path, "utf8").replace(/^\uFEFF/, ""));
   } catch (error) {
     const reason = error instanceof Error ? error.message : String(error);
     throw new ConfigError([{ field: path, found: "not readable", expected: `a JSON file (${reason})` }]);
@@ -58,6 +57,13 @@ function readJson(path: string): { input: unknown; faults: Fault[] } {
     return { input: JSON.parse(text), faults: [...repeatedFields(text)].map(repetitionFault) };
   const { line, column, expected } = fault;
   throw new ConfigError([{ field: path, found: `not JSON at line ${line}, column ${column}`, expected }]);
+}
+
+/** A text with spaces in place of its comments, so that lines and columns stay. */
+function withoutComments(text: string): string {
+  return text.replace(/"(?:[^"\\\n]|\\.)*"|\/\/.*|\/\*[\s\S]*?\*\//g, (token) =>
+    token.startsWith('"') ? token : token.replace(/[^\n\r]/g, " "),
+  );
 }
 
 function repetitionFault({ path, lines: [first, second] }: RepeatedField): Fault {

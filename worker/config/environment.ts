@@ -9,41 +9,42 @@ import { repeatedFields } from "./json-fault.ts";
 /** Environment variables. */
 export type Environment = Readonly<Record<string, string | undefined>>;
 
-/** Variables that are no field. */
-const OTHERS = ["MILLRACE_LOG", "MILLRACE_CONFIG"];
+/** Variables that are not fields. */
+const OTHER_VARIABLES = ["MILLRACE_LOG", "MILLRACE_CONFIG"];
 
-/** As much of a valibot schema as tells a field's place and type. */
-interface SchemaShape {
+/** The part of a valibot schema that has a field's path and type. */
+export interface SchemaShape {
   type: string;
   entries?: Record<string, SchemaShape>;
   wrapped?: SchemaShape;
 }
 
-interface Field {
+/** One field of a schema. */
+export interface Field {
   path: string[];
   type: string;
   nullable: boolean;
 }
 
-/** A configuration with the environment's values in it. */
+/** A configuration that contains the environment's values. */
 export interface Overridden {
   value: unknown;
   faults: Fault[];
-  /** The variable that each overridden field has its value from. */
+  /** The variable of each overridden field. */
   variables: Map<string, string>;
 }
 
 /**
  * Puts the values of `MILLRACE_…` variables into a configuration. A variable that names no field is a fault.
- * @param schema of the configuration; it says which fields there are and how a text becomes their type.
+ * @param schema of the configuration, from which the fields and their types are read.
  */
 export function overrideByEnvironment(input: unknown, env: Environment, schema: SchemaShape): Overridden {
-  const known = new Map(fieldsOf(schema, []).map((field) => [variableOf(field.path), field]));
+  const known = new Map(fieldsOf(schema).map((field) => [variableOf(field.path), field]));
   const faults: Fault[] = [];
   const variables = new Map<string, string>();
   let value = input;
   for (const [name, given] of Object.entries(env)) {
-    if (given === undefined || !name.startsWith("MILLRACE_") || OTHERS.includes(name)) continue;
+    if (given === undefined || !name.startsWith("MILLRACE_") || OTHER_VARIABLES.includes(name)) continue;
     const field = known.get(name);
     if (field !== undefined) {
       const found = typed(given, field);
@@ -52,7 +53,7 @@ export function overrideByEnvironment(input: unknown, env: Environment, schema: 
         faults.push(...repetitionsIn(given, field, name));
       variables.set(fieldName(field.path), name);
     } else if (!isServiceLink(name, given)) {
-      const near = nearest(name, [...known.keys(), ...OTHERS]);
+      const near = nearest(name, [...known.keys(), ...OTHER_VARIABLES]);
       const expected =
         near === null ? "MILLRACE_ and the path of a field" : `a field's variable; did you mean ${near}?`;
       faults.push({ field: name, found: "no such variable", expected });
@@ -61,7 +62,7 @@ export function overrideByEnvironment(input: unknown, env: Environment, schema: 
   return { value, faults, variables };
 }
 
-/** Fields that stand twice in a list's JSON. */
+/** Fields that appear twice in a list's JSON. */
 function repetitionsIn(json: string, { path }: Field, variable: string): Fault[] {
   return [...repeatedFields(json)].map((repeated) => ({
     field: `${fieldName([...path, ...repeated.path])} (from ${variable})`,
@@ -70,12 +71,13 @@ function repetitionsIn(json: string, { path }: Field, variable: string): Fault[]
   }));
 }
 
-/** What Kubernetes sets for a service called `millrace` or `millrace-…`, in every container of its namespace. */
+/** Whether Kubernetes sets the variable, in every container of a namespace with a service `millrace` or `millrace-…`. */
 function isServiceLink(name: string, value: string): boolean {
   return /_SERVICE_(HOST|PORT)|_PORT_\d+_/.test(name) || /^(tcp|udp|sctp):\/\//.test(value);
 }
 
-function fieldsOf(schema: SchemaShape, path: string[]): Field[] {
+/** The fields of a schema that are not objects. */
+export function fieldsOf(schema: SchemaShape, path: string[] = []): Field[] {
   let bare = schema;
   while (bare.wrapped !== undefined) bare = bare.wrapped;
   if (bare.entries === undefined) return [{ path, type: bare.type, nullable: schema.type === "nullish" }];
@@ -88,7 +90,7 @@ export function variableOf(path: readonly string[]): string {
   return `MILLRACE_${snake.join("_")}`;
 }
 
-/** A text as the field's type, or as it is where it does not fit: the schema then says what is wrong. */
+/** A text as the field's type. A text that does not fit stays as it is, and the schema reports it. */
 function typed(given: string, { type, nullable }: Field): unknown {
   if (nullable && (given === "" || given === "null")) return null;
   if (type === "boolean") return given === "true" ? true : given === "false" ? false : given;
@@ -104,7 +106,7 @@ function typed(given: string, { type, nullable }: Field): unknown {
   }
 }
 
-/** A copy of `target` with `value` at `path`. What is in the way and no object stays: the schema complains of it. */
+/** A copy of `target` with `value` at `path`. A value on the way that is not an object stays, and the schema reports it. */
 function withValue(target: unknown, [key, ...rest]: string[], value: unknown): unknown {
   if (key === undefined) return value;
   if (target !== undefined && (typeof target !== "object" || target === null)) return target;

@@ -5,20 +5,20 @@
 import { type Fault, fieldName } from "../../runtime/lib/schema.ts";
 import type { Environment } from "./environment.ts";
 
-/** Reads a text file; throws what is wrong with it. */
+/** Reads a text file. @throws {Error} saying why it cannot be read. */
 export type ReadFile = (path: string) => string;
 
-/** A configuration with its texts in place. */
+/** A configuration whose texts are resolved. */
 export interface Resolved {
   value: unknown;
   faults: Fault[];
-  /** The fields that were resolved or could not be: what they hold must not be shown. */
+  /** The fields that refer to a file or variable, resolved or not. Their values must not be shown. */
   fields: Set<string>;
 }
 
 /**
- * Replaces every `{"file": …}` and `{"env": …}` by what it names, wherever a text may stand. One line end at the end
- * of a file does not belong to the secret.
+ * Replaces every `{"file": …}` and `{"env": …}` by the text that it names. A line end at the end of a file is not part of the
+ * text.
  */
 export function resolveSecrets(input: unknown, env: Environment, readFile: ReadFile | undefined): Resolved {
   const faults: Fault[] = [];

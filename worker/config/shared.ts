@@ -7,10 +7,10 @@ import { isRange } from "../../runtime/lib/addresses.ts";
 import { fields, hostName, secretHash, text, whole } from "../../runtime/lib/schema.ts";
 import { LOG_LEVELS } from "../../runtime/observe/log.ts";
 
-/** Narrower than a field name may be (RFC 9110, section 5.6.2): other texts are mistakes, for example a wildcard. */
+/** Narrower than a field name (RFC 9110, section 5.6.2), because other texts are mistakes, for example a wildcard. */
 const HEADER_NAME = /^[A-Za-z0-9][\w-]{0,99}$/;
 
-/** A section that may be left out if all of its fields may. */
+/** A section that is optional if all of its fields are. */
 export function section<Entries extends v.ObjectEntries>(entries: Entries) {
   return v.optional(fields(entries), {} as never);
 }
@@ -26,7 +26,7 @@ function headerName() {
   );
 }
 
-/** A host name or address to listen on. IPv6 may be given with or without brackets and is kept without. */
+/** A host name or address to listen on. IPv6 with or without brackets; the output has none. */
 function listenHost() {
   const expected = "a host name or an address, such as 127.0.0.1, :: or localhost";
   return v.pipe(
@@ -37,8 +37,11 @@ function listenHost() {
   );
 }
 
+/** Default port of every service. */
+const PORT = 8787;
+
 /** Where a service listens. */
-export function listenAddress(port: number) {
+export function listenAddress(port = PORT) {
   return fields({
     host: v.optional(listenHost(), "127.0.0.1"),
     port: v.optional(whole(0, 65_535, "a port"), port),
@@ -50,7 +53,7 @@ function trustedProxies() {
   const expected = "a number of proxies from 0 to 20, or a list of address ranges such as 10.0.0.0/8";
   return v.union(
     [
-      whole(0, 20, expected),
+      whole(0, 20, "a number of proxies"),
       v.array(
         v.pipe(
           v.string(expected),
@@ -63,12 +66,9 @@ function trustedProxies() {
   );
 }
 
-/** The port of services without a `listen` of their own. */
-const PORT = 8787;
-
 /** The schemas of the shared sections, by name. */
 export const sharedEntries = {
-  listen: v.optional(listenAddress(PORT), {}),
+  listen: v.optional(listenAddress(), {}),
   client: section({
     ipHeader: headerName(),
     countryHeader: headerName(),
@@ -86,8 +86,10 @@ export const sharedEntries = {
 
 const sharedSchema = v.object(sharedEntries);
 
+/** The type that the schemas accept. {@link SharedInput} is the same, with comments. */
+export type SharedSchemaInput = v.InferInput<typeof sharedSchema>;
+
 /** The shared sections with their defaults. */
 export type SharedConfig = v.InferOutput<typeof sharedSchema>;
 
-/** The shared sections as a person writes them. */
-export type SharedInput = v.InferInput<typeof sharedSchema>;
+export type { SharedInput } from "./shared-fields.ts";

@@ -1,5 +1,5 @@
 /**
- * Codes of places, as far as a configuration may name them.
+ * Codes of countries and US states that a configuration may have.
  * @module
  */
 

@@ -21,17 +21,17 @@ import {
 } from "../config/compose.ts";
 import type { Environment } from "../config/environment.ts";
 import { listenAddress, type SharedConfig, type SharedInput, section } from "../config/shared.ts";
+import type { Host } from "../hosts/host.ts";
 import { MOST_KEYS } from "../hosts/table-sizes.ts";
 import { COUNTRIES, US_REGIONS } from "./codes.ts";
+import type { ConfigInput, EdgeCookieFields } from "./config-fields.ts";
 import { passphraseFault } from "./passphrase.ts";
 import { visitorKeysNeeded, visitorKeysOf } from "./table-needs.ts";
 
 const MAX_PASSPHRASES = 16;
 const DOMAIN = /^(?=.{1,253}$)(?:[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z](?:[a-z0-9-]{0,61}[a-z0-9])?$/;
-/** The port where the section has a `listen` without one. */
-const DEFAULT_PORT = 8787;
 
-/** A country's code in either case; kept as requests are read, so that `UK` here and `GB` there are one country. */
+/** A country's code in either case. Normalised as in requests, so that `UK` and `GB` are one country. */
 function country() {
   const expected = "a country code of two letters (ISO 3166-1), such as DE or GB";
   return v.pipe(
@@ -42,7 +42,7 @@ function country() {
   );
 }
 
-/** One of the United States' codes, in either case. */
+/** The code of a US state, in either case. */
 function state() {
   const expected = "a US state's code of two letters (ISO 3166-2:US), such as CA";
   return v.pipe(
@@ -70,7 +70,7 @@ function cookieDomain(isPublicSuffix: IsPublicSuffix) {
   );
 }
 
-/** What should stand in the place of a public suffix. */
+/** The expected value in place of a public suffix. */
 export function publicSuffixExpected(suffix: string): string {
   return `a domain of your own below ${suffix}, such as example.${suffix}: browsers keep no cookie for a public suffix`;
 }
@@ -84,7 +84,7 @@ function originUrl() {
   return v.pipe(v.string(expected), v.transform(originOf), v.string(expected));
 }
 
-/** What the site is asked by: the visitor's host, or a name of its own. */
+/** The `Host` of requests to the origin: the visitor's, or a fixed one. */
 function originHost() {
   return text(
     "preserve, or a host with or without a port, such as www.example.com",
@@ -119,7 +119,7 @@ function edgeCookieSchema(allowInsecure: boolean, isPublicSuffix: IsPublicSuffix
   const store = "a store such as sqlite:./data/millrace.db, memory:, redis://host:6379 or deno-kv:PATH";
   const limiter = "local, or a limiter such as redis://host:6379";
   return fields({
-    listen: v.optional(listenAddress(DEFAULT_PORT)),
+    listen: v.optional(listenAddress()),
     publisher: section({
       domain: cookieDomain(isPublicSuffix),
       origin: v.nullish(originUrl(), null),
@@ -180,20 +180,22 @@ export type EdgeCookieSection = v.InferOutput<EdgeCookieSchema>;
 /** What the Edge Cookie runs with: its section, and what services share. */
 export type Config = EdgeCookieSection & Pick<SharedConfig, "client" | "operator">;
 
-/** The same as a person writes it in code: only `publisher.domain` and `passphrases` have no default. */
-export type ConfigInput = v.InferInput<EdgeCookieSchema> &
-  Required<Pick<v.InferInput<EdgeCookieSchema>, "publisher">> &
-  Pick<SharedInput, "client" | "operator">;
+/** The type that the schema accepts. {@link EdgeCookieFields} is the same, with comments. */
+export type EdgeCookieSchemaInput = v.InferInput<EdgeCookieSchema>;
+
+export type { ConfigInput, EdgeCookieFields } from "./config-fields.ts";
 
 /** The section `edgeCookie` of the configuration. */
 export const edgeCookieSection: ConfigSection<EdgeCookieSection> = {
   name: "edgeCookie",
+  secrets: ["passphrases", "apiKey", "apiKeyHash", "pullToken"],
+  secretUrls: ["store", "limiter"],
   schema: (given, isPublicSuffix) =>
     edgeCookieSchema((given as ConfigInput | null)?.allowInsecurePartners === true, isPublicSuffix),
   faults: (given, isServed) => [...repetitions(given), ...(isServed ? missingOrigin(given) : [])],
 };
 
-/** The Edge Cookie's configuration in a whole one; `undefined`: it has no section. */
+/** The Edge Cookie's part of a whole configuration; `undefined`: it has no section. */
 export function edgeCookieIn(config: ComposedConfig): Config | undefined {
   const section = config.section(edgeCookieSection);
   const { client, operator } = config.shared;
@@ -202,8 +204,10 @@ export function edgeCookieIn(config: ComposedConfig): Config | undefined {
 
 /** A whole configuration with an Edge Cookie, as a person writes it. */
 export type EdgeConfigInput = Partial<SharedInput> & {
+  /** The address of the JSON schema, for editors. */
   $schema?: string;
-  edgeCookie: Omit<ConfigInput, "client" | "operator">;
+  /** The Edge Cookie. */
+  edgeCookie: EdgeCookieFields;
 };
 
 /**
@@ -238,8 +242,8 @@ export function parseConfig(input: unknown): Config {
 }
 
 /**
- * What keeps a server of ours from running with a section, beyond what the schema finds.
- * @param listen where the service will listen.
+ * Faults of a valid section that keep our own server from running with it.
+ * @param listen where the service listens.
  */
 export function servingFaults(
   { publisher, allowInsecurePartners }: EdgeCookieSection,
@@ -248,16 +252,30 @@ export function servingFaults(
   const faults: Fault[] = [];
   if (publisher.origin !== null && isOwnAddress(publisher.origin, listen)) {
     const expected = "another address than the one that millrace itself listens on";
-    faults.push({ field: "edgeCookie.publisher.origin", found: JSON.stringify(publisher.origin), expected });
+    faults.push({ field: "publisher.origin", found: JSON.stringify(publisher.origin), expected });
   }
   if (allowInsecurePartners && !isLoopbackHost(listen.host)) {
     const expected = "false, unless listen.host is a loopback address";
-    faults.push({ field: "edgeCookie.allowInsecurePartners", found: "true", expected });
+    faults.push({ field: "allowInsecurePartners", found: "true", expected });
   }
   return faults;
 }
 
-/** A server of ours needs a site to stand in front of. */
+/** Faults of the URLs of store and limiter that only the host knows. Opens nothing. */
+export function urlFaults(
+  { store, limiter }: Partial<Pick<EdgeCookieSection, "store" | "limiter">>,
+  host: Pick<Host, "storeFault" | "limiterFault" | "defaultStore">,
+): Fault[] {
+  const faults = {
+    store: store === undefined ? null : host.storeFault(store ?? host.defaultStore),
+    limiter: limiter === undefined ? null : host.limiterFault(limiter),
+  };
+  return Object.entries(faults).flatMap(([field, expected]) =>
+    expected === null ? [] : [{ field, found: `a ${field} that this host cannot open`, expected }],
+  );
+}
+
+/** The fault of a missing origin, which our own server needs. */
 function missingOrigin(given: unknown): Fault[] {
   const origin = (given as Partial<ConfigInput> | null)?.publisher?.origin;
   if (origin !== undefined && origin !== null && origin !== "") return [];
@@ -293,34 +311,40 @@ function sameAs(name: string, first: number): Pick<Fault, "found" | "expected"> 
  * @param sha256Hex of a text in UTF-8, as lower-case hex.
  * @throws {ConfigError} if two of them have the same key, one given plainly and one by its hash.
  */
-export function sealPartners(config: Config, sha256Hex: (text: string) => string): Partner[] {
+export function sealPartners(
+  config: Pick<Config, "partners">,
+  sha256Hex: (text: string) => string,
+): Partner[] {
   const sealed = config.partners.map((partner) => sealPartner(partner, sha256Hex));
   const faults = repetitions({ partners: sealed });
   if (faults.length > 0) throw new ConfigError(faults);
   return sealed;
 }
 
-/** What an operator ought to know of a configuration that is valid all the same. */
-export function configWarnings(config: Config): string[] {
-  const { client, consent } = config;
+/**
+ * Warnings for a valid configuration.
+ * @param knowsPlace whether the host or the program tells the client's country and region, without headers. Default: false.
+ */
+export function configWarnings(config: Config, { knowsPlace = false } = {}): string[] {
+  const { client, consent, limiter, throttle } = config;
   const warnings: string[] = [];
-  if (client.countryHeader === null && consent.assumeCountry === null) {
+  if (!knowsPlace && client.countryHeader === null && consent.assumeCountry === null) {
     warnings.push(
-      "every visitor's jurisdiction will be unknown and no EC id will be minted: " +
-        "set client.countryHeader to the header in which your proxy tells the country, or consent.assumeCountry",
+      "no EC id will be minted, because no visitor's country is known: " +
+        "set client.countryHeader to the header in which your proxy sends the country, or consent.assumeCountry",
     );
   }
   if (client.countryHeader !== null && client.regionHeader === null && consent.usStates.length > 0) {
     warnings.push(
-      "every visitor from the US will be treated as in a state with a privacy law: " +
-        "set client.regionHeader to the header in which your proxy tells the region",
+      "every visitor from the US is treated as in a state with a privacy law, because no region is known: " +
+        "set client.regionHeader to the header in which your proxy sends the region",
     );
   }
   const [needed, held] = [visitorKeysNeeded(config), visitorKeysOf(config)];
-  if (config.limiter === "local" && needed > held) {
+  if (limiter === "local" && needed > held) {
     warnings.push(
-      `the table of visitors' rate limits holds ${held} keys, and ${config.throttle.addressesPerHour} addresses an hour ` +
-        `need ${needed} with these partners: beyond, visitors share counts and may be refused early; ` +
+      `the table of visitors' rate limits has ${held} keys, and ${throttle.addressesPerHour} addresses an hour ` +
+        `need ${needed} with these partners: above that, visitors share counts and may be refused early; ` +
         "raise throttle.maxKeys, lower throttle.addressesPerHour, or share a Redis limiter",
     );
   }

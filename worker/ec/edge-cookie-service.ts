@@ -3,32 +3,45 @@
  * @module
  */
 import { METRICS } from "../../runtime/ec/metrics.ts";
+import { toHex } from "../../runtime/lib/hex.ts";
 import type { Fault } from "../../runtime/lib/schema.ts";
 import type { TableView } from "../../runtime/platform.ts";
-import type { Entry, Listen } from "../hosts/server.ts";
+import { ConfigError } from "../config/compose.ts";
+import type { Host } from "../hosts/host.ts";
 import { problem } from "../http/problem.ts";
 import { StartError } from "../serve/start-error.ts";
 import type { RunningService, ServiceModule, Shared } from "../service.ts";
 import { mint } from "./commands/mint.ts";
-import { configWarnings, type EdgeCookieSection, edgeCookieSection, servingFaults } from "./config.ts";
+import {
+  configWarnings,
+  type EdgeCookieSection,
+  edgeCookieSection,
+  sealPartners,
+  servingFaults,
+  urlFaults,
+} from "./config.ts";
 import { withConfig } from "./edge-cookie.ts";
 import { loadAllRoutes } from "./routes/load.ts";
 import { createSite } from "./site.ts";
+import { startingSection } from "./starting-section.ts";
 
 export const edgeCookieService: ServiceModule<EdgeCookieSection> = {
   ...edgeCookieSection,
-  title: "edge-cookie",
-  requiredFields: ["publisher.domain", "publisher.origin", "passphrases"],
   metrics: METRICS,
   commands: { mint },
   listen: ({ listen }) => listen,
   servingFaults: (section, listen, entry) => [
     ...servingFaults(section, listen),
-    ...addressFaults(section, listen, entry),
+    ...urlFaults(section, entry.host),
+    ...sealingFaults(section, entry.host),
   ],
   warnings: (section, { client, operator }) => configWarnings({ ...section, client, operator }),
   create,
-  demonstrate: async (entry) => (await import("./demo/main.ts")).startDemo(entry),
+  starting: startingSection,
+  demonstration: {
+    unless: ["publisher.domain", "publisher.origin", "passphrases"],
+    start: async (entry) => (await import("./demo/main.ts")).startDemo(entry),
+  },
 };
 
 async function create(
@@ -54,34 +67,25 @@ async function create(
   };
 }
 
-/** The proxy has answered the site's requests. What is left is a path of ours that no route has. */
+/** Answers a path of our own that no route has. The proxy answers the site's requests. */
 function notFound(): Response {
   return Response.json(problem("not_found", "there is no such path"), { status: 404 });
 }
 
-/** Faults of the URLs of store and limiter that only the host can tell. Nothing is opened: stores open at their first use. */
-function addressFaults({ store, limiter }: EdgeCookieSection, _listen: Listen, { host }: Entry): Fault[] {
-  const faults: Fault[] = [];
-  const storeFault = host.storeFault(store ?? host.defaultStore);
-  if (storeFault !== null) {
-    faults.push({
-      field: "edgeCookie.store",
-      found: "a store that this host does not have",
-      expected: storeFault,
-    });
+/** Partners that have the same key, one given plainly and one by its hash. */
+function sealingFaults(section: EdgeCookieSection, host: Host): Fault[] {
+  const hotPath = host.createHotPath({ maxKeys: 1, random: host.random });
+  const encoder = new TextEncoder();
+  try {
+    sealPartners(section, (text) => toHex(hotPath.sha256(encoder.encode(text))));
+    return [];
+  } catch (error) {
+    if (error instanceof ConfigError) return [...error.faults];
+    throw error;
   }
-  const limiterFault = host.limiterFault(limiter);
-  if (limiterFault !== null) {
-    faults.push({
-      field: "edgeCookie.limiter",
-      found: "a limiter that this host does not have",
-      expected: limiterFault,
-    });
-  }
-  return faults;
 }
 
-/** The number of keys that each table has room for, and the memory that all of them take at most. */
+/** The capacity of each table in keys, and the memory of all of them. */
 function tableFacts(tables: readonly TableView[]) {
   const bytes = tables.reduce((sum, view) => sum + view.bytes, 0);
   return {
@@ -90,10 +94,10 @@ function tableFacts(tables: readonly TableView[]) {
   };
 }
 
-/** Asks the limiter without taking anything. */
+/** A rate that asks the limiter without taking anything. */
 const NOTHING = { limit: 0, windowMs: 1 };
 
-/** Before the first visitor: a store that cannot be opened now is a mistake in the configuration. */
+/** Uses a store or limiter before the first visitor. If that fails, the start fails. */
 async function opened(what: string, use: () => Promise<unknown>): Promise<void> {
   try {
     await use();

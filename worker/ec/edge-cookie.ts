@@ -3,7 +3,6 @@
  * @module
  */
 
-import type { Fault } from "../../runtime/lib/schema.ts";
 import { createLog } from "../../runtime/observe/log.ts";
 import { createMetrics, type MetricsRegistry } from "../../runtime/observe/metrics.ts";
 import type { Client, Clock, Fetch, Log, Random, RateLimiter, Store } from "../../runtime/platform.ts";
@@ -11,7 +10,14 @@ import { ConfigError } from "../config/compose.ts";
 import type { FetchHandler, Host } from "../hosts/host.ts";
 import { needsSocketAddress, readClient } from "../http/client.ts";
 import type { LoadApp } from "./app.ts";
-import { type Config, type ConfigInput, parseConfig, publicSuffixExpected } from "./config.ts";
+import {
+  type Config,
+  type ConfigInput,
+  configWarnings,
+  parseConfig,
+  publicSuffixExpected,
+  urlFaults,
+} from "./config.ts";
 import { createService, type Service } from "./service.ts";
 import { tableSizes } from "./table-needs.ts";
 
@@ -32,12 +38,14 @@ export interface OwnParts {
   metrics?: MetricsRegistry | undefined;
   /** The address that a server of ours is bound to; left out where the host does the listening. */
   boundTo?: string | undefined;
+  /** Logged when the service opens. Default: none. */
+  warnings?: readonly string[] | undefined;
 }
 
 /** The configuration, as in a configuration file, and objects of your own. */
 export interface EdgeCookieOptions
   extends Omit<ConfigInput, "store" | "limiter">,
-    Omit<OwnParts, "store" | "limiter"> {
+    Omit<OwnParts, "store" | "limiter" | "warnings"> {
   /** A store's URL, such as `sqlite:./data/millrace.db`, or a store. */
   store?: string | Store;
   /** `local`, another limiter's URL, or a limiter. */
@@ -83,25 +91,9 @@ export function createEdgeCookie<Args extends unknown[]>(host: Host<Args>, loadA
       ...(typeof store === "object" ? { store } : {}),
       ...(typeof limiter === "object" ? { limiter } : {}),
       ...{ log, clock, random, fetch, readClient, metrics, boundTo },
+      warnings: configWarnings(config, { knowsPlace: readClient !== undefined }),
     });
   };
-}
-
-/** @throws {ConfigError} if the host has no store or no limiter for a URL. */
-function mustOpen(
-  host: Pick<Host, "storeFault" | "limiterFault" | "defaultStore">,
-  config: Config,
-  own: OwnParts,
-): void {
-  const faults: Fault[] = [];
-  const store = own.store === undefined ? host.storeFault(config.store ?? host.defaultStore) : null;
-  const limiter = own.limiter === undefined ? host.limiterFault(config.limiter) : null;
-  if (store !== null)
-    faults.push({ field: "store", found: "a store that this host does not have", expected: store });
-  if (limiter !== null) {
-    faults.push({ field: "limiter", found: "a limiter that this host does not have", expected: limiter });
-  }
-  if (faults.length > 0) throw new ConfigError(faults);
 }
 
 /**
@@ -119,7 +111,11 @@ export function withConfig<Args extends unknown[]>(
     ((request: Request, address: string | null) => readClient(request.headers, address, config.client));
   // Some hosts make a call of it.
   const needsAddress = own.readClient !== undefined || needsSocketAddress(config.client);
-  mustOpen(host, config, own);
+  const faults = urlFaults(
+    { ...(own.store ? {} : { store: config.store }), ...(own.limiter ? {} : { limiter: config.limiter }) },
+    host,
+  );
+  if (faults.length > 0) throw new ConfigError(faults);
   const clock = own.clock ?? host.clock;
   const random = own.random ?? host.random;
   let service: Service | undefined;
@@ -137,6 +133,7 @@ export function withConfig<Args extends unknown[]>(
   function open(args: Args): Service {
     const { maxKeys } = config.throttle;
     const log = own.log ?? createLog({ level: host.logLevel, write: host.writeLog, clock });
+    for (const warning of own.warnings ?? []) log.warn(warning);
     // Loading the list takes some 30 ms, which the first visitors need not wait for.
     if (host.isPublicSuffix !== undefined) {
       cancelCheck = clock.after(DOMAIN_CHECK_AFTER_MS, () => {

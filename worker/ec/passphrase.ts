@@ -1,4 +1,4 @@
-/** What people leave in place of a secret; compared without case, punctuation and digits at the end. */
+/** Common placeholders, in lower case and with letters only. */
 const PLACEHOLDERS = new Set(
   (
     "changeme changethis changeit replaceme replacethis secret mysecret yoursecret yoursecrethere topsecret supersecret " +
@@ -11,9 +11,8 @@ const PLACEHOLDERS = new Set(
 const MIN_BYTES = 8;
 
 /**
- * What is wrong with a publisher's passphrase, as the rest of "expected …". Every EC hash hangs on it: who can guess
- * it can compute the hash of any address.
- * @returns `null` if nothing is.
+ * Checks a publisher's passphrase. It must be hard to guess: with it anyone can compute the EC hash of any address.
+ * @returns what is expected instead; `null`: the passphrase is good.
  */
 export function passphraseFault(passphrase: string): string | null {
   if (new TextEncoder().encode(passphrase).length < MIN_BYTES) {

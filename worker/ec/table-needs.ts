@@ -1,5 +1,5 @@
 /**
- * How large the limiter's tables must be for a configuration of the Edge Cookie.
+ * The sizes of the limiter's tables for a configuration of the Edge Cookie.
  * @module
  */
 import { MOST_KEYS, sizesFor, type TableSizes, USUAL_KEYS } from "../hosts/table-sizes.ts";
@@ -11,8 +11,8 @@ interface Sized {
 }
 
 /**
- * How many keys the expected addresses use in an hour: one for the pulls of all partners together, and one for the pixels
- * of each partner that has any.
+ * Number of keys that the expected addresses use in an hour: one for the pulls of all partners together, and one for each
+ * partner with pixels.
  */
 export function visitorKeysNeeded({ throttle, partners }: Sized): number {
   const pulls = partners.some(({ pullSyncEnabled }) => pullSyncEnabled) ? 1 : 0;
@@ -20,7 +20,7 @@ export function visitorKeysNeeded({ throttle, partners }: Sized): number {
   return throttle.addressesPerHour * (pulls + pixels);
 }
 
-/** How many keys the visitors' table has: as many as are configured, else as many as are needed. */
+/** Size of the visitors' table in keys: the configured one, else the needed one. */
 export function visitorKeysOf(config: Sized): number {
   return config.throttle.maxKeys ?? Math.min(Math.max(visitorKeysNeeded(config), USUAL_KEYS), MOST_KEYS);
 }

@@ -1,6 +1,6 @@
 /**
- * millrace in a browser's service worker, for a site that has no edge: the visitor's own device is the service, its
- * IndexedDB the store.
+ * millrace in a browser's service worker, for a site without an edge: the visitor's device runs the service, and its IndexedDB
+ * is the store.
  * @module
  */
 import { clientsClaim } from "workbox-core/clientsClaim.js";
@@ -13,28 +13,28 @@ import { createVisits } from "../ec/browser/visits.ts";
 import { parseConfig } from "../ec/config.ts";
 import { routeKind } from "../ec/route-kind.ts";
 
-/** The name under which the browser is asked to tell when the device is online again. */
+/** Name of the background sync that the browser starts when the device is online again. */
 const SYNC_TAG = "millrace";
-/** What pages are made of needs no identity, and must not wait for a service worker. */
+/** Destinations of requests for parts of a page: they need no identity and must not wait for a service worker. */
 const PARTS_OF_PAGES = new Set(
   "image style script font audio video track manifest worker sharedworker object embed xslt json".split(" "),
 );
-/** The one route below `/_ts/` that a visitor has a use for; all others are for servers. */
+/** The only route below `/_ts/` for visitors; all others are for servers. */
 const DELETION_PATH = "/_ts/api/v1/identity";
 
-/** What may be said beside the configuration. */
+/** Options beside the configuration. */
 export interface BrowserServeOptions {
-  /** Answers the requests for pages; left out, the network does. */
+  /** Answers requests for pages. Default: the network. */
   site?: (request: Request) => Promise<Response>;
 }
 
 /**
- * Makes the service worker that calls it the site's identity service. To be called while the worker's script first runs.
+ * Makes the service worker that calls it the site's identity service. Call it while the worker's script first runs.
  *
- * Pages are answered by the site and only accompanied; `/identify`, `/sync`, `/auction` and the deletion of the visitor's
- * own identity are answered on the device. In a browser that lets no service worker at its cookies it does nothing.
+ * The site answers pages. The device answers `/identify`, `/sync`, `/auction` and the deletion of the visitor's own identity.
+ * Does nothing in a browser whose service workers cannot access cookies.
  *
- * @param options the configuration, without secrets: every visitor can read it.
+ * @param options the configuration, without secrets, because every visitor can read it.
  * @throws {ConfigError} naming every fault of the configuration at once; {Error} naming a secret in it.
  *
  * @example
@@ -77,12 +77,12 @@ export function serve(options: BrowserOptions, { site = fetch }: BrowserServeOpt
   });
 }
 
-/** What waits for the network happens when that is there again, or, where browsers do not tell, with the next page. */
+/** Runs the visit when the device is online again, or with the next page where browsers have no background sync. */
 async function visitWhenOnline(): Promise<void> {
   await scope.registration.sync?.register(SYNC_TAG).catch(() => {});
 }
 
-/** A passphrase to check the configuration with; the device's own is not at hand yet. */
+/** A passphrase to check the configuration with, because the device's own is not read yet. */
 function randomText(): string {
   const bytes = new Uint8Array(16);
   host.random.fill(bytes);

@@ -1,105 +1,24 @@
 /**
  * millrace on Cloudflare Workers.
  *
- * Isolates come and go and share no memory: what must last, and what must be counted exactly, is in Durable Objects of the
- * class `Millrace`. The kernels come compiled, for a Worker may not compile any.
+ * Isolates start and stop at any time and share no memory: identities and exact counts are in Durable Objects of the class
+ * `Millrace`. The kernels are compiled in advance, because a Worker must not compile WebAssembly.
  * @module
  */
 import { env } from "cloudflare:workers";
-import { durableObjectLimiter } from "../../runtime/limiters/durable-object.ts";
 import { createLog } from "../../runtime/observe/log.ts";
-import type { Client, Fetch, RateLimiter, Store } from "../../runtime/platform.ts";
-import { durableObjectStore, spreadOver } from "../../runtime/stores/durable-object.ts";
-import simd from "../../wasm/built/simd.wasm";
-import { createHotPath } from "../../wasm/hotpath.ts";
-import { precompiledKernels } from "../../wasm/precompiled.ts";
-import { type ConfigInput, type EdgeConfigInput, readEdgeConfig } from "../ec/config.ts";
+import { type EdgeConfigInput, readEdgeConfig } from "../ec/config.ts";
 import { createEdgeCookie, type EdgeCookieHandler, type EdgeCookieOptions } from "../ec/edge-cookie.ts";
 import { loadAllRoutes } from "../ec/routes/load.ts";
-import type { Millrace } from "../hosts/cloudflare/object.ts";
-import { clock, keepAlive, objectCalls } from "../hosts/cloudflare/request.ts";
+import { type CloudflareArgs, clientReader, host, rawFetch } from "../hosts/cloudflare/host.ts";
 import { originOf } from "../hosts/event/event-host.ts";
-import type { FetchHandler, Host } from "../hosts/host.ts";
-import { NO_HEADERS, readClient } from "../http/client.ts";
-import { decodingFetch } from "../http/codings.ts";
-
-/** What Cloudflare hands to a handler beside the request. */
-export type CloudflareArgs = [env?: unknown, ctx?: unknown];
-
-/** Fewer keys than elsewhere, in 4 MiB: an isolate has 128 MiB, and what lasts is counted in objects. */
-const MAX_KEYS = 65_536;
-/** Over how many objects the identity graph is spread. Entries are found under these numbers only: never change it. */
-const GRAPH_OBJECTS = 64;
-/** Over how many objects the windows of rate limits are spread. */
-const LIMIT_OBJECTS = 64;
-/** The binding of the Durable Objects unless the configuration names another. */
-const BINDING = "MILLRACE";
-
-/** The objects of a binding. @throws {Error} if there is no such binding. */
-function objectsOf(binding: string) {
-  const namespace = env[binding] as Parameters<typeof objectCalls<Millrace>>[0] | undefined;
-  if (typeof namespace?.idFromName !== "function") {
-    throw new Error(
-      `the Worker has no Durable Objects bound as ${binding}: bind the class Millrace in its configuration`,
-    );
-  }
-  return objectCalls(namespace);
-}
-
-const DURABLE_OBJECT = /^durable-object:(\w+)$/;
-
-/** The binding that a store's or limiter's URL names. */
-function bindingIn(url: string, what: string): string {
-  const binding = DURABLE_OBJECT.exec(url)?.[1];
-  if (binding === undefined) throw new Error(`cloudflare has no such ${what}; it has durable-object:BINDING`);
-  return binding;
-}
-
-function openStore(url: string): Store {
-  const call = objectsOf(bindingIn(url, "store"));
-  return durableObjectStore({ call, spread: { prefix: "ec:", objects: GRAPH_OBJECTS } });
-}
-
-/** Nothing that one isolate counts is exact: `local` is what this host has of its own. */
-function openLimiter(url: string): RateLimiter {
-  const call = objectsOf(url === "local" ? BINDING : bindingIn(url, "limiter"));
-  return durableObjectLimiter({
-    call: (key, operation) => call(`limiter:${spreadOver(LIMIT_OBJECTS, key)}`, operation),
-  });
-}
-
-const rawFetch: Fetch = (url, init) => fetch(url, init);
-
-/** A Worker's own fetch decodes gzip and Brotli, and no deflate. */
-const decoding = decodingFetch(rawFetch, ["gzip", "br"]);
-
-export const host: Host<CloudflareArgs> = {
-  name: "cloudflare",
-  logLevel: "info",
-  writeLog: (line) => console.error(line),
-  defaultStore: `durable-object:${BINDING}`,
-  clock,
-  random: { fill: (target) => crypto.getRandomValues(target) },
-  fetch: decoding,
-  // A Worker reaches the public internet and nothing behind it; the partner's own list of hosts is what guards.
-  fetchPublic: () => decoding,
-  livesBetweenRequests: false,
-  createHotPath: ({ random }) => createHotPath(precompiledKernels(simd), { maxKeys: MAX_KEYS, random }),
-  storeFault: (url) => (DURABLE_OBJECT.test(url) ? null : "durable-object:BINDING on cloudflare"),
-  limiterFault: (url) =>
-    url === "local" || DURABLE_OBJECT.test(url) ? null : "local or durable-object:BINDING on cloudflare",
-  openStore,
-  openLimiter,
-  // Cloudflare sets it on every request, in place of what the client sent.
-  address: (request) => request.headers.get("cf-connecting-ip"),
-  background: () => ({ waitUntil: keepAlive }),
-};
+import type { FetchHandler } from "../hosts/host.ts";
 
 const withHost = createEdgeCookie(host, loadAllRoutes);
 
 /**
- * Gives the site behind a fetch handler a first-party identity, as on any host. Who asks and from where, Cloudflare knows,
- * unless the configuration names headers for it.
+ * Gives the site behind a fetch handler a first-party identity, as on any host. Cloudflare tells the client's address,
+ * country and region, unless the configuration names headers for them.
  *
  * @example
  * ```ts
@@ -114,27 +33,7 @@ export function edgeCookie(options: EdgeCookieOptions): ReturnType<typeof withHo
   return withHost({ readClient: clientReader(options.client), ...options });
 }
 
-/** As much as is used here of what Cloudflare knows of a request. */
-interface Place {
-  country?: string;
-  regionCode?: string;
-}
-
-/** What Cloudflare calls a country but is none: not known, and the Tor network. */
-const NOWHERE = ["XX", "T1"];
-
-function clientReader(names: ConfigInput["client"] = {}) {
-  const headers = { ...NO_HEADERS, ...names };
-  return (request: Request, address: string | null): Client => {
-    const client = readClient(request.headers, address, headers);
-    if (headers.countryHeader !== null) return client;
-    const { country = null, regionCode = null } = (request as Request & { cf?: Place }).cf ?? {};
-    if (country === null || NOWHERE.includes(country)) return client;
-    return { ...client, country, region: regionCode };
-  };
-}
-
-/** A configuration as it is bundled: any text in it may be `{"env": "NAME"}`, a variable or secret of the Worker. */
+/** A bundled configuration. Any text may be `{"env": "NAME"}`, a variable or secret of the Worker. */
 export type CloudflareConfig = WithEnv<EdgeConfigInput>;
 
 type WithEnv<T> = T extends string
@@ -145,9 +44,9 @@ type WithEnv<T> = T extends string
       ? { [Key in keyof T]: WithEnv<T[Key]> }
       : T;
 
-/** What may be said beside the configuration. */
+/** Options beside the configuration. */
 export interface CloudflareServeOptions {
-  /** The wrapped handler; left out, `publisher.origin` answers. */
+  /** The wrapped handler. Default: `publisher.origin` answers. */
   site?: FetchHandler<CloudflareArgs>;
 }
 
@@ -171,10 +70,11 @@ export function serve(
 ): { fetch: EdgeCookieHandler<CloudflareArgs> } {
   const texts = Object.entries(env).filter(([, value]) => typeof value === "string");
   const config = readEdgeConfig(given, Object.fromEntries(texts) as Record<string, string>);
-  const log = createLog({ level: host.logLevel, write: host.writeLog, clock });
+  const log = createLog({ level: host.logLevel, write: host.writeLog, clock: host.clock });
   const wrap = edgeCookie({ ...config, store: config.store ?? host.defaultStore, log });
   return { fetch: wrap(site ?? originOf(host, config, rawFetch, log)) };
 }
 
 export { ecOf } from "../ec/service.ts";
+export { type CloudflareArgs, host } from "../hosts/cloudflare/host.ts";
 export { Millrace } from "../hosts/cloudflare/object.ts";

@@ -2,45 +2,10 @@
  * millrace on Deno and Deno Deploy.
  * @module
  */
-import { denoKvStore } from "../../runtime/stores/deno-kv.ts";
 import { createEdgeCookie } from "../ec/edge-cookie.ts";
 import { loadAllRoutes } from "../ec/routes/load.ts";
-import { processHost } from "../hosts/process/process-host.ts";
-import type { Entry } from "../hosts/server.ts";
-import type { NodeExchange } from "../http/fetch-listener.ts";
-
-declare const Deno: {
-  env: { get(name: string): string | undefined };
-  unrefTimer(timer: unknown): void;
-};
-
-/** As much of `Deno.ServeHandlerInfo` as is used here. */
-interface DenoInfo {
-  remoteAddr: { hostname?: string };
-}
-
-/** What a handler gets beside the request: from `Deno.serve` its info, from our own server what `node:http` has. */
-export type DenoArgs = [info: DenoInfo | NodeExchange];
-
-/** Deno Deploy has no files to keep, but a database. */
-const isOnDeploy = Deno.env.get("DENO_DEPLOYMENT_ID") !== undefined;
-
-export const host = processHost<DenoArgs>({
-  name: "deno",
-  env: (name) => Deno.env.get(name),
-  unref: (timer) => Deno.unrefTimer(timer),
-  address(_request, [info]) {
-    // Other servers may hand over nothing.
-    if (info === undefined) return null;
-    return ("incoming" in info ? info.incoming.socket.remoteAddress : info.remoteAddr?.hostname) ?? null;
-  },
-  stores: { "deno-kv": (path, clock) => denoKvStore({ path, clock }) },
-  ...(isOnDeploy ? { defaultStore: "deno-kv:" } : {}),
-});
+import { host } from "../hosts/process/deno.ts";
 
 export const edgeCookie = createEdgeCookie(host, loadAllRoutes);
 export { ecOf } from "../ec/service.ts";
-
-/** Serves with `node:http`, as on Node: `Deno.serve` changes paths and stops accepting when descriptors run out. */
-export const serve: Entry<DenoArgs>["serve"] = async (...args) =>
-  (await import("../http/server.ts")).serveHttp(...args);
+export { type DenoArgs, host, serve } from "../hosts/process/deno.ts";

@@ -16,16 +16,16 @@ export interface Listen {
 
 /** What answers on a listener. */
 export interface Served {
-  /** Answers the requests that the proxy leaves. Its arguments are the host's. */
+  /** Answers the requests that the proxy does not take. Its arguments are the host's. */
   // biome-ignore lint/suspicious/noExplicitAny: the host's arguments pass through unread.
   readonly handler: FetchHandler<any>;
-  /** Answers for a site behind the server, before the handler is asked. */
+  /** Answers for a site behind the server, before the handler. */
   readonly proxy?: ReverseProxy;
   /** Answers WebSockets. Without it they go to the proxy, and without a proxy they are refused with 501. */
   readonly socket?: SocketHooks;
   /**
-   * The hosts, with their port if they have one, whose requests belong to this service where several share a listener. Left
-   * out: every host that belongs to no other.
+   * The hosts whose requests belong to this service where several services share a listener. A host without a port matches
+   * any port. Default: every host that belongs to no other service.
    */
   readonly hosts?: readonly string[];
 }
@@ -34,17 +34,17 @@ export interface Served {
 export interface Server {
   /** Its address, with the port that it has. */
   url: string;
-  /** Stops accepting and finishes what is in flight, for at most `graceMs` milliseconds. */
+  /** Stops accepting, and finishes requests in flight within `graceMs` milliseconds. */
   close(graceMs: number): Promise<void>;
 }
 
-/** What the entry of a process runtime exports besides its face. */
+/** The host of a runtime that is a process, and its server. */
 // biome-ignore lint/suspicious/noExplicitAny: the host's arguments pass from its server to its host unread.
 export interface Entry<Args extends unknown[] = any> {
   host: Host<Args>;
   /**
    * Starts a server.
-   * @param served at least one; several are told apart by the request's host.
+   * @param served at least one. The request's host selects one of several.
    * @throws what the runtime throws if it cannot listen there.
    */
   serve(served: readonly Served[], listen: Listen, log: Log): Promise<Server>;

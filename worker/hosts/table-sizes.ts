@@ -11,17 +11,17 @@ export interface TableSizes {
   shared: number;
 }
 
-/** The most keys that one table can have. */
+/** Maximum number of keys of one table. */
 export const MOST_KEYS = 3_700_000;
 /** Default number of keys of the visitors' table: 48 MiB. */
 export const USUAL_KEYS = 1_000_000;
-/** Two for each partner, its uploads and its domain: enough for 16,000 partners, in 1.6 MiB. */
+/** Keys of the partners' table, in 1.6 MiB: two for each of 16,000 partners, its uploads and its domain. */
 const PARTNER_KEYS = 32_768;
-/** Shared counts: half as many as visitors' keys, within these bounds, 3 and 25 MiB. */
+/** Bounds of the table of shared counts, 3 and 25 MiB. Between them it has half as many keys as the visitors' table. */
 const FEWEST_SHARED = 65_536;
 const MOST_SHARED = 524_288;
 
-/** The sizes of all tables where the visitors' has so many keys. */
+/** The sizes of all tables for a visitors' table of this size. */
 export function sizesFor(visitors: number): TableSizes {
   const shared = Math.min(Math.max(Math.floor(visitors / 2), FEWEST_SHARED), MOST_SHARED);
   return { partners: PARTNER_KEYS, visitors, shared };

@@ -1,5 +1,5 @@
 /**
- * The HTTP server of Node, Bun and Deno: all three have `node:http`, and it reads requests alike on each.
+ * The HTTP server of Node, Bun and Deno, on `node:http`, which all three have.
  * @module
  */
 import { readFileSync } from "node:fs";
@@ -17,16 +17,16 @@ import { type RequestHead, readHead } from "./request-head.ts";
 import { siteOf } from "./site-of.ts";
 import { acceptWebSockets, type WebSockets } from "./web-sockets.ts";
 
-/** How often a closing server looks for connections that have become idle, in milliseconds. */
+/** Interval at which a closing server ends idle connections, in milliseconds. */
 const IDLE_CHECK_MS = 50;
-/** How often it is looked for heads that take too long, in milliseconds. */
+/** Interval at which the server looks for request heads that take too long, in milliseconds. */
 const HEAD_CHECK_MS = 5_000;
-/** Descriptors that are left for the store, the log, partners and what a runtime opens for itself. */
+/** Descriptors that are reserved for the store, the log, partners and the runtime. */
 const RESERVED_DESCRIPTORS = 64;
 
 /**
  * Starts a server.
- * @param served at least one; several are told apart by the request's host.
+ * @param served at least one. The request's host selects one of several.
  * @throws what the runtime throws if it cannot listen there.
  */
 export async function serveHttp(served: readonly Served[], listen: Listen, log: Log): Promise<Server> {
@@ -38,7 +38,6 @@ export async function serveHttp(served: readonly Served[], listen: Listen, log: 
     sockets: socket && acceptWebSockets(socket),
     hosts,
   }));
-  const upgrades = sites.some(({ proxy, sockets }) => proxy !== undefined || sockets !== undefined);
   const upgraded = new Set<Duplex>();
 
   function answer(request: IncomingMessage, response: ServerResponse, expectsContinue: boolean): void {
@@ -63,12 +62,11 @@ export async function serveHttp(served: readonly Served[], listen: Listen, log: 
       maxHeaderSize: MAX_HEADER_BYTES,
       keepAliveTimeout: CLIENT_CLOCKS.idleMs,
       headersTimeout: CLIENT_CLOCKS.headMs,
-      // A request may take as long as its body makes progress: exchanges have clocks for that.
+      // No limit for a request whose body makes progress: exchanges have timeouts for that.
       requestTimeout: 0,
       connectionsCheckingInterval: HEAD_CHECK_MS,
-      // Other protocols are not switched to: such a request is answered as any other (RFC 9110, section 7.8).
-      shouldUpgradeCallback: (request: IncomingMessage) =>
-        upgrades && /^websocket$/i.test(request.headers.upgrade ?? ""),
+      // A request for another protocol is answered like any other (RFC 9110, section 7.8).
+      shouldUpgradeCallback: (request: IncomingMessage) => /^websocket$/i.test(request.headers.upgrade ?? ""),
       ServerResponse: TypedAsGiven,
     } as Parameters<typeof createServer>[0] & object,
     (request, response) => answer(request, response, false),
@@ -131,7 +129,7 @@ function upgradeTo(
   else refuseOnSocket(socket, { status: 501, message: "there are no WebSockets here" });
 }
 
-/** Ends the connection of a client that sends nothing more of a body that it announced. */
+/** Ends the connection of a client that stops sending the request's body. */
 function endStalledUpload(request: IncomingMessage): void {
   const { socket } = request;
   const end = () => socket.destroy();
@@ -139,16 +137,16 @@ function endStalledUpload(request: IncomingMessage): void {
   request.once("end", () => socket.setTimeout(0, end));
 }
 
-/** What `OPTIONS *` is told. */
+/** The answer's `Allow` field for `OPTIONS *`. */
 const METHODS = "GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS";
 
 function headOf({ method, url, httpVersion, rawHeaders }: IncomingMessage) {
   return readHead({ method: method!, url: url!, httpVersion }, new Fields(rawHeaders));
 }
 
-/** What is no request in HTTP/1 gets a status, and its connection ends. */
+/** Answers input that is not HTTP/1 with a status, and ends its connection. */
 function onClientError(error: NodeJS.ErrnoException & { rawPacket?: Buffer }, socket: Duplex): void {
-  // It has its answer; what follows is dropped.
+  // It was answered already; the rest is dropped.
   if (isEnding(socket)) return;
   const { _httpMessage: answer } = socket as { _httpMessage?: ServerResponse | null };
   if (error.code === "ECONNRESET" || !socket.writable || answer?.headersSent) {
@@ -163,7 +161,7 @@ function onClientError(error: NodeJS.ErrnoException & { rawPacket?: Buffer }, so
   }
 }
 
-/** How many descriptors this process may open; `null`: the system does not tell. */
+/** Maximum number of open descriptors of this process; `null`: unknown. */
 function descriptorLimit(): number | null {
   try {
     const line = /^Max open files\s+(\d+)/m.exec(readFileSync("/proc/self/limits", "utf8"));

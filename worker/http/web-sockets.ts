@@ -1,5 +1,5 @@
 /**
- * Serves WebSockets (RFC 6455) on the connections of a `node:http` server, by the library `ws`, on Node, Bun and Deno alike.
+ * Serves WebSockets (RFC 6455) on connections of a `node:http` server, on Node, Bun and Deno, with the library `ws`.
  * @module
  */
 import type { IncomingMessage } from "node:http";
@@ -14,12 +14,12 @@ const MAX_MESSAGE_BYTES = 1024 ** 2;
 export interface WebSockets {
   /**
    * Switches a connection's protocol.
-   * @param behind bytes that came behind the request
+   * @param behind bytes that followed the request
    */
   accept(request: IncomingMessage, socket: Socket, behind: Buffer): void;
 }
 
-/** Opens nothing by itself. */
+/** Accepts WebSockets for the hooks of a service. */
 export function acceptWebSockets(hooks: SocketHooks): WebSockets {
   const server = new WebSocketServer({
     noServer: true,
@@ -44,7 +44,7 @@ function serveSocket(open: WebSocket, request: IncomingMessage, socket: Socket, 
     send: (message) => open.send(message),
     close: (code = 1000, reason) => open.close(code, reason),
   };
-  // `ws` closes the connection by itself; without a listener the process would end.
+  // `ws` closes the connection. Without a listener the error would end the process.
   open.on("error", () => {});
   open.on("message", (data: Buffer, isBinary: boolean) =>
     hooks.message(peer, isBinary ? data : data.toString("utf8")),

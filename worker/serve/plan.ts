@@ -3,7 +3,7 @@
  * @module
  */
 import type { Fault } from "../../runtime/lib/schema.ts";
-import { type ComposedConfig, ConfigError } from "../config/compose.ts";
+import { ConfigError, type InspectedConfig } from "../config/compose.ts";
 import { readConfig } from "../config/configured.ts";
 import type { SharedConfig } from "../config/shared.ts";
 import { type Entry, type Listen, urlOf } from "../hosts/server.ts";
@@ -12,8 +12,12 @@ import type { ServiceModule } from "../service.ts";
 /** One service that will run. */
 export interface Planned {
   readonly module: ServiceModule;
+  /** The service's name in readiness lines and logs: `edge-cookie` for the section `edgeCookie`. */
+  readonly title: string;
   readonly section: unknown;
   readonly listen: Listen;
+  /** As in {@link ServiceModule.hosts}. */
+  readonly hosts: readonly string[] | undefined;
 }
 
 /** What a process will run. */
@@ -26,7 +30,7 @@ export interface Plan {
 /**
  * Reads a configuration and plans what it runs. `serve` and `check` both begin with this, so that they accept the same.
  * Opens and starts nothing.
- * @param path of a JSON file; `undefined`: the environment alone.
+ * @param path of the configuration file; `undefined`: the environment alone.
  * @throws {ConfigError} naming every fault at once.
  */
 export async function readPlan(
@@ -37,33 +41,70 @@ export async function readPlan(
   return planOf(modules, await readConfig(modules, path), entry);
 }
 
-/** @throws {ConfigError} naming every fault at once. */
-export function planOf(modules: readonly ServiceModule[], config: ComposedConfig, entry: Entry): Plan {
-  const { shared } = config;
-  const services = modules.flatMap((module): Planned[] => {
-    const section = config.section(module);
-    return section === undefined
-      ? []
-      : [{ module, section, listen: module.listen?.(section) ?? shared.listen }];
-  });
-  const faults: Fault[] = services.flatMap(
-    ({ module, section, listen }) => module.servingFaults?.(section, listen, entry) ?? [],
-  );
-  if (services.length === 0) {
+/** Plans what a configuration runs. @throws {ConfigError} naming every fault at once. */
+export function planOf(modules: readonly ServiceModule[], config: InspectedConfig, entry: Entry): Plan {
+  const { shared, hasService } = config;
+  const faults: Fault[] = [...config.faults];
+  if (!hasService) {
     const names = modules.map(({ name }) => name).join(" or ");
-    faults.push({ field: names, found: "missing", expected: "a section for each service that shall run" });
+    faults.push({ field: names, found: "missing", expected: "a section for each service to run" });
   }
-  if (faults.length > 0) throw new ConfigError(faults);
+  const services = planned(modules, config);
+  for (const { module, section, listen } of services) {
+    const found = module.servingFaults?.(section, listen, entry) ?? [];
+    faults.push(...found.map((fault) => ({ ...fault, field: `${module.name}.${fault.field}` })));
+  }
+  faults.push(...byAddress(services).flatMap(hostFaults));
+  if (shared === undefined || faults.length > 0) throw new ConfigError(faults);
   const warnings = services.flatMap(({ module, section }) => module.warnings?.(section, shared) ?? []);
   return { shared, services, warnings };
 }
 
-/** Groups by the address to listen on. */
-export function byAddress<Item extends { listen: Listen }>(items: readonly Item[]): Item[][] {
-  const groups = new Map<string, Item[]>();
-  for (const item of items) {
-    const address = urlOf(item.listen);
-    groups.set(address, [...(groups.get(address) ?? []), item]);
+/** The services whose section is valid, if it is known where they listen. */
+function planned(
+  modules: readonly ServiceModule[],
+  { sections, listen: shared }: InspectedConfig,
+): Planned[] {
+  return modules.flatMap((module) => {
+    const section = sections.get(module.name);
+    if (section === undefined) return [];
+    const listen = module.listen?.(section) ?? shared;
+    const hosts = module.hosts?.(section)?.map((host) => host.toLowerCase());
+    return listen === undefined ? [] : [{ module, title: titleOf(module), section, listen, hosts }];
+  });
+}
+
+/** `edgeCookie` -> `edge-cookie`. */
+export function titleOf({ name }: Pick<ServiceModule, "name">): string {
+  return name.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`);
+}
+
+/** Services that share an address must differ in their hosts. One of them may answer every other host. */
+function hostFaults(group: readonly Planned[]): Fault[] {
+  const owners = new Map<string | undefined, string>();
+  const faults: Fault[] = [];
+  for (const { module, listen, hosts } of group) {
+    for (const host of hosts ?? [undefined]) {
+      const owner = owners.get(host);
+      if (owner === undefined) {
+        owners.set(host, module.name);
+        continue;
+      }
+      const what = host === undefined ? "every host" : `the host ${host}`;
+      faults.push({
+        field: `${module.name}.listen`,
+        found: `${urlOf(listen)}, where ${owner} answers ${what}, too`,
+        expected: "another address for one of the two services",
+      });
+    }
   }
-  return [...groups.values()];
+  return faults;
+}
+
+/**
+ * Groups by the address to listen on. Port 0 in two services' own `listen` makes two addresses; in the shared `listen` it
+ * makes one.
+ */
+export function byAddress<Item extends { listen: Listen }>(items: readonly Item[]): Item[][] {
+  return [...Map.groupBy(items, ({ listen }) => (listen.port === 0 ? listen : urlOf(listen))).values()];
 }

@@ -1,42 +1,47 @@
 /**
- * Runs a server in this process until it is told to stop.
+ * Runs servers in this process until a signal stops it.
  * @module
  */
 import process from "node:process";
-import { inspect } from "node:util";
 import { settlesWithin } from "../../runtime/lib/within.ts";
 import type { Log } from "../../runtime/platform.ts";
+import { ConfigError } from "../config/compose.ts";
 import { type Entry, type Listen, type Served, type Server, urlOf } from "../hosts/server.ts";
 import type { RunningService } from "../service.ts";
 import { byAddress } from "./plan.ts";
 import { StartError } from "./start-error.ts";
 
-/** How long what is in flight may take to finish, in milliseconds. */
+/** Timeout for requests in flight when the process stops, in milliseconds. */
 const GRACE_MS = 10_000;
-/** How long background work and the closing of the store may take after that, in milliseconds. */
+/** Timeout for background work and for closing the stores after that, in milliseconds. */
 const CLOSE_MS = 5_000;
 
-/** One service as it is served. */
+/** A service and where it is served. */
 export interface App {
   /** Its name in the readiness line. */
   readonly title: string;
   readonly listen: Listen;
-  readonly service: Omit<RunningService, "status">;
-  /** Whether any free port will do where the chosen one is taken. Default: false. */
+  /** As in {@link Served.hosts}. */
+  readonly hosts?: readonly string[] | undefined;
+  readonly service: RunningService;
+  /** Whether another free port is used if the chosen one is taken. Default: false. */
   readonly anyPort?: boolean;
-  /** Called with the address once the server listens and the readiness line is written. */
+  /** Called with the address when the server listens, after the readiness line. */
   listening?(url: string): void;
 }
 
-/** What else {@link serveUntilSignal} may be given. */
+/** Options of {@link serveUntilSignal}. */
 export interface ServeOptions {
-  /** Called on SIGHUP: reads the configuration again. Left out: SIGHUP changes nothing. */
-  reload?(): Promise<void>;
+  /**
+   * Called on SIGHUP: reads the configuration again. Default: SIGHUP changes nothing.
+   * @returns the changed fields that need a restart.
+   */
+  reload?(): Promise<string[]>;
 }
 
 /**
- * Serves, writes one readiness line for each service to standard output, and ends the process on SIGTERM or SIGINT: with 0
- * once everything is finished, with 1 if closing failed, and at once on a second signal.
+ * Serves, and writes one readiness line for each service to standard output. SIGTERM and SIGINT end the process: with 0 if
+ * everything is finished, with 1 if closing fails. A second signal ends it immediately.
  * @throws {StartError} if it cannot listen.
  */
 export async function serveUntilSignal(
@@ -45,7 +50,6 @@ export async function serveUntilSignal(
   log: Log,
   { reload }: ServeOptions = {},
 ): Promise<void> {
-  logStrayOutput(log);
   onHangup(log, reload);
   // Before the readiness line: Deno takes a moment to begin listening to signals.
   const told = firstSignal();
@@ -59,7 +63,7 @@ export async function serveUntilSignal(
     const closed = Promise.all(servers.map((server) => server.close(GRACE_MS)));
     for (const service of services) service.endStreams?.();
     await closed;
-    const closing = Promise.all(services.map((service) => service.close()));
+    const closing = Promise.all(services.map((service) => service.close?.()));
     const inTime = await settlesWithin(closing, CLOSE_MS, entry.host.clock);
     if (!inTime) throw new Error(`background work did not end within ${CLOSE_MS} ms`);
     log.info("stopped");
@@ -70,7 +74,7 @@ export async function serveUntilSignal(
   }
 }
 
-/** Listens on each address once, and says which service listens where. */
+/** Listens once on each address, and writes a readiness line for each service. */
 async function listenAll(entry: Entry, apps: readonly App[], log: Log): Promise<Server[]> {
   const servers: Server[] = [];
   try {
@@ -90,9 +94,9 @@ async function listenAll(entry: Entry, apps: readonly App[], log: Log): Promise<
     }
     return servers;
   } catch (error) {
-    // An open server or store would keep the process alive.
+    // Open servers and stores would keep the process alive.
     await Promise.all(servers.map((server) => server.close(0)));
-    await Promise.all(apps.map(({ service }) => service.close()));
+    await Promise.all(apps.map(({ service }) => service.close?.()));
     throw error;
   }
 }
@@ -101,12 +105,16 @@ const SIGNALS = ["SIGTERM", "SIGINT"] as const;
 
 /** SIGHUP reads the configuration again. It never ends the process: a closed terminal sends it, too. */
 function onHangup(log: Log, reload: ServeOptions["reload"]): void {
-  process.on("SIGHUP", () => {
+  process.on("SIGHUP", async () => {
     if (reload === undefined) return log.info("SIGHUP: there is no configuration to read again");
-    log.info("SIGHUP: the configuration is read again");
-    reload().catch((error) =>
-      log.error("the configuration was not read again; the old one stays", { error }),
-    );
+    try {
+      const needsRestart = await reload();
+      if (needsRestart.length === 0) log.info("SIGHUP: the configuration was read again");
+      else log.warn("SIGHUP: the configuration was read again; some fields need a restart", { needsRestart });
+    } catch (error) {
+      const faults = error instanceof ConfigError ? { faults: error.faults } : { error };
+      log.error("SIGHUP: the new configuration has faults; the old one stays in force", faults);
+    }
   });
 }
 
@@ -121,7 +129,11 @@ function firstSignal(): Promise<string> {
 }
 
 async function listen(entry: Entry, apps: readonly App[], log: Log): Promise<Server> {
-  const served = apps.map(({ service }) => ({ ...service, handler: guarded(service.handler, log) }));
+  const served = apps.map(({ service, hosts }) => ({
+    ...service,
+    ...(hosts === undefined ? {} : { hosts }),
+    handler: guarded(service.handler, log),
+  }));
   const wanted = apps[0]!.listen;
   try {
     return await entry.serve(served, wanted, log);
@@ -131,13 +143,13 @@ async function listen(entry: Entry, apps: readonly App[], log: Log): Promise<Ser
   }
 }
 
-/** Answers 500 where a handler throws. */
+/** A handler that answers 500 if the given one throws. */
 function guarded(handler: Served["handler"], log: Log): Served["handler"] {
   return async (request: Request, ...args: unknown[]): Promise<Response> => {
     try {
       return await handler(request, ...args);
     } catch (error) {
-      // Bun and Deno hand over requests whose Host header makes no URL.
+      // Bun and Deno pass on requests whose Host header makes no URL.
       if (!URL.canParse(request.url)) return plain(400, "the request's host or path makes no URL");
       log.error("a request failed", { error });
       return plain(500, "the request failed; the log has the cause");
@@ -149,7 +161,7 @@ function plain(status: number, message: string): Response {
   return new Response(`${message}\n`, { status, headers: { "content-type": "text/plain; charset=utf-8" } });
 }
 
-/** Every runtime has its own names for the same three mistakes. */
+/** Explains a failure to listen. Each runtime has its own names for the same three mistakes. */
 function listenFault(error: unknown): string {
   const {
     code = "",
@@ -167,39 +179,4 @@ function listenFault(error: unknown): string {
     return "this machine has no such address; look at listen.host";
   }
   return message;
-}
-
-/**
- * Turns what libraries and the runtime write to the console, and what nobody caught, into lines of the log: standard
- * output has one line, and standard error nothing but JSON.
- */
-function logStrayOutput(log: Log): void {
-  const say =
-    (level: keyof Log) =>
-    (...args: unknown[]) => {
-      const error = args.find((arg) => arg instanceof Error);
-      log[level](
-        error?.message ?? args.map((arg) => (typeof arg === "string" ? arg : inspect(arg))).join(" "),
-        {
-          source: "console",
-          ...(error === undefined ? {} : { error }),
-        },
-      );
-    };
-  Object.assign(console, {
-    error: say("warn"),
-    warn: say("warn"),
-    info: say("debug"),
-    log: say("debug"),
-    debug: say("debug"),
-  });
-  process.removeAllListeners("warning");
-  process.on("warning", (warning) => log.debug(warning.message, { source: warning.name }));
-  process.on("unhandledRejection", (error) =>
-    log.error("a promise was rejected without a handler", { error }),
-  );
-  process.on("uncaughtException", (error) => {
-    log.error("the process failed", { error });
-    process.exit(1);
-  });
 }

@@ -1,4 +1,4 @@
-/** Something that keeps the process from starting. Its message says what to do about it. */
+/** The process cannot start. The message says why, and what to do. */
 export class StartError extends Error {
   override readonly name = "StartError";
 }

@@ -1,6 +1,5 @@
 /**
- * A store, served over HTTP to instances of millrace that have none of their own; `runtime/stores/http.ts` is the other
- * side.
+ * Serves a store over HTTP to instances on other hosts. Their client is `runtime/stores/http.ts`.
  * @module
  */
 import * as v from "valibot";
@@ -11,7 +10,7 @@ import { bearerToken } from "../http/bearer.ts";
 import { bodyRefusal, readJson } from "../http/body.ts";
 import { problem } from "../http/problem.ts";
 
-/** The longest call that is read, in bytes: a value of a mebibyte, and what JSON makes of it. */
+/** Maximum length of a call, in bytes: a value of 1 MiB, escaped as JSON. */
 const MAX_CALL_BYTES = 8 * 1024 ** 2;
 
 const callSchema = v.variant("op", [
@@ -43,14 +42,14 @@ const callSchema = v.variant("op", [
 
 export interface StoreServerOptions {
   store: Store;
-  /** Whether this is the token that every call has to bring. */
+  /** Whether this is the token of the store. Every call must have it. */
   isToken(token: string): boolean;
   log: Pick<LogOnce, "error">;
 }
 
 /**
  * A fetch handler that serves a store at every path.
- * @throws {Error} if the store's reads may be old: those on the other side are told that they are not.
+ * @throws {Error} if the store may return old values: clients of this server rely on current ones.
  */
 export function serveStore({
   store,

@@ -2,8 +2,9 @@ import process from "node:process";
 import { createIdentity } from "../../../runtime/ec/id.ts";
 import { normaliseIp } from "../../../runtime/ec/request/ip.ts";
 import { type Command, configOption, textOf, UsageError } from "../../cli/command.ts";
+import { composed } from "../../config/compose.ts";
 import { configPath, readConfig } from "../../config/configured.ts";
-import { entryHere } from "../../entries/here.ts";
+import { entryHere } from "../../hosts/process/here.ts";
 import { edgeCookieSection } from "../config.ts";
 
 export const mint: Command = {
@@ -15,8 +16,8 @@ export const mint: Command = {
     if (given === undefined) throw new UsageError("mint needs --ip ADDRESS");
     const ip = normaliseIp(given);
     if (ip === null) throw new UsageError(`"${given}" is no IP address`);
-    const composed = await readConfig(sections, configPath(textOf(values, "config")));
-    const config = composed.section(edgeCookieSection);
+    const inspected = await readConfig(sections, configPath(textOf(values, "config")));
+    const config = composed(inspected).section(edgeCookieSection);
     if (config === undefined) throw new UsageError("the configuration has no section edgeCookie");
     const { host } = await entryHere();
     const hotPath = host.createHotPath({ random: host.random });

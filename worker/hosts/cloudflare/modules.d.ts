@@ -1,4 +1,4 @@
-// What Cloudflare's runtime supplies, as far as it is used here; its own types come with `wrangler types`.
+// The part of Cloudflare's runtime that is used here. Its own types come with `wrangler types`.
 
 declare module "cloudflare:workers" {
   import type { ObjectStorage } from "../../../runtime/stores/durable-object.ts";

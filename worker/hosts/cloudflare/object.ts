@@ -1,5 +1,5 @@
 /**
- * Where millrace keeps things on Cloudflare.
+ * The Durable Object of millrace on Cloudflare.
  * @module
  */
 
@@ -49,7 +49,7 @@ export class Millrace extends DurableObject {
     const groups: Group[] = stored === null ? [] : (parseJson(stored.value, "a stored window") as Group[]);
     const newest = groups.at(-1)?.[1];
     const result = takeFrom(groups, this.now(), rate);
-    // Also when the groups were moved because the clock had been ahead.
+    // Also if the groups were moved because the clock had been ahead.
     if (result.admitted || groups.at(-1)?.[1] !== newest) {
       this.#entries.put(key, JSON.stringify(groups), { ttlSeconds: rate.windowMs / 1000 });
     }

@@ -1,7 +1,6 @@
 /**
- * What lives and dies with a request on Cloudflare Workers. Timers, connections and calls belong to the request that began
- * them, and end with it; other requests of the isolate may be waiting for what comes of them. So whatever is begun keeps
- * its request alive until it has ended, and it ends in bounded time.
+ * Timers and calls on Cloudflare Workers. They belong to the request that started them and end with it, although other
+ * requests of the isolate may wait for their result. So each keeps its request alive until it ends, and has a timeout.
  * @module
  */
 import { waitUntil } from "cloudflare:workers";
@@ -9,14 +8,14 @@ import { valueWithin } from "../../../runtime/lib/within.ts";
 import type { Clock } from "../../../runtime/platform.ts";
 import type { CallObject } from "../../../runtime/stores/durable-object.ts";
 
-/** How long one call of a Durable Object may take, in milliseconds. */
+/** Timeout of one call of a Durable Object, in milliseconds. */
 const CALL_TIMEOUT_MS = 5000;
-/** Timers up to here bound or pause work that is under way, in milliseconds. Longer ones may end with their request. */
+/** Timers up to this length keep their request alive, in milliseconds: work in progress needs them. Longer ones may end. */
 const LONGEST_KEPT_MS = 10_000;
 
-/** Keeps the request that is being answered alive until work has settled; Cloudflare allows 30 s after the response. */
+/** Keeps the current request alive until work has settled; Cloudflare allows 30 s after the response. */
 export function keepAlive(work: Promise<unknown>): void {
-  waitUntil(work.catch(() => {})); // whoever began it hears of its failure
+  waitUntil(work.catch(() => {})); // callers handle its failure
 }
 
 export const clock: Clock = {
@@ -44,27 +43,27 @@ export const clock: Clock = {
   },
 };
 
-/** As much of Cloudflare's `DurableObjectNamespace` as is used here. */
+/** The part of Cloudflare's `DurableObjectNamespace` that is used here. */
 export interface Namespace<T> {
   idFromName(name: string): unknown;
   get(id: unknown): T;
 }
 
-/** The methods of an object as they are called from elsewhere. */
+/** The methods of an object as other isolates call them. */
 export type Remote<T> = {
   [K in keyof T]: T[K] extends (...args: infer A) => infer R ? (...args: A) => Promise<Awaited<R>> : T[K];
 };
 
 /**
  * Calls the objects of a namespace by name.
- * @param timeoutMs how long one call may take, in milliseconds.
+ * @param timeoutMs timeout of one call, in milliseconds.
  */
 export function objectCalls<T>(
   namespace: Namespace<Remote<T>>,
   timeoutMs = CALL_TIMEOUT_MS,
 ): CallObject<Remote<T>> {
   return (name, operation) => {
-    // Not kept for the next call: a stub, too, belongs to the request that made it.
+    // Not cached: a stub belongs to the request that made it.
     const object = namespace.get(namespace.idFromName(name));
     const answer = valueWithin(operation(object), timeoutMs, clock);
     keepAlive(answer);

@@ -4,7 +4,7 @@
  * @module
  */
 
-/** What the DOM standard has of an `AbortSignal`, as far as our code and its libraries use it. */
+/** The part of the DOM's `AbortSignal` that our code and its libraries use. */
 class Signal extends EventTarget {
   aborted = false;
   reason: unknown = undefined;
@@ -33,18 +33,18 @@ class Controller {
   }
 }
 
-/** Puts in place what is missing or broken. */
+/** Installs what is missing or broken. */
 export function installAbort(): void {
   const world = globalThis as Record<string, unknown>;
   world.AbortController ??= Controller;
   world.AbortSignal ??= Signal;
-  // Nobody tells us when a client goes away.
+  // These hosts do not report that a client is gone.
   const never = new AbortController().signal;
   Object.defineProperty(Request.prototype, "signal", { configurable: true, get: () => never });
 }
 
 /**
- * Leaves work behind once a signal says so. The work itself goes on until the host's own limits end it.
+ * Stops waiting for work when a signal aborts. The work continues until the host's own limits end it.
  * @throws the signal's reason
  */
 export function abortable<T>(work: Promise<T>, signal: AbortSignal | null | undefined): Promise<T> {

@@ -1,8 +1,8 @@
 import type { Fetch } from "../../../runtime/platform.ts";
 
 /**
- * A fetch whose answers' bodies can be cancelled at any time. StarlingMonkey, the engine of Fastly Compute and of
- * componentized JavaScript, ends the whole instance when an empty body is cancelled while it is being read.
+ * A fetch whose response bodies can be cancelled at any time. StarlingMonkey, the engine of Fastly Compute and of
+ * componentized JavaScript, ends the whole instance when an empty body is cancelled during a read.
  */
 export function cancellable(fetch: Fetch): Fetch {
   return async (url, init) => {
@@ -11,7 +11,7 @@ export function cancellable(fetch: Fetch): Fetch {
   };
 }
 
-/** The same body, but cancelling waits until it is not being read. */
+/** The same body, but cancelling waits for a read in progress. */
 function patient(body: ReadableStream<Uint8Array<ArrayBuffer>>): ReadableStream<Uint8Array<ArrayBuffer>> {
   const reader = body.getReader();
   let reading: Promise<unknown> = Promise.resolve();

@@ -1,16 +1,14 @@
 /**
- * What hosts have in common that hand over each request as a `fetch` event: Fastly Compute and WASI HTTP.
+ * What hosts with a `fetch` event for each request have in common: Fastly Compute and WASI HTTP.
  * @module
  */
 import { createLog } from "../../../runtime/observe/log.ts";
 import type { Clock, Fetch, Log } from "../../../runtime/platform.ts";
-import type { Config } from "../../ec/config.ts";
-import type { EdgeCookieHandler } from "../../ec/edge-cookie.ts";
-import { readClient, readProtocol } from "../../http/client.ts";
+import { type ClientHeaders, readClient, readProtocol } from "../../http/client.ts";
 import { proxyTo } from "../../http/fetch-proxy.ts";
 import type { FetchHandler, Host } from "../host.ts";
 
-/** As much of such an event as is used here. */
+/** The part of such an event that is used here. */
 export interface ServedEvent {
   readonly request: Request;
   respondWith(response: Promise<Response>): void;
@@ -28,14 +26,14 @@ export const clock: Clock = {
 };
 
 /**
- * Answers every event. The handler is opened with the first one, and again with the next if that failed: before, such
- * hosts give neither time nor randomness nor the network.
+ * Answers every event. Opens the handler at the first event: these hosts allow no time, randomness or network before it.
+ * If opening fails, the next event tries again.
  */
 export function answerEvents<Event extends ServedEvent>(
   host: Host<[event: Event]>,
-  open: (log: Log) => Promise<EdgeCookieHandler<[event: Event]>>,
+  open: (log: Log) => Promise<FetchHandler<[event: Event]>>,
 ): void {
-  let opening: Promise<EdgeCookieHandler<[event: Event]>> | undefined;
+  let opening: Promise<FetchHandler<[event: Event]>> | undefined;
 
   async function answer(event: Event): Promise<Response> {
     const log = createLog({ level: host.logLevel, write: host.writeLog, clock: host.clock });
@@ -58,14 +56,20 @@ export function answerEvents<Event extends ServedEvent>(
   addEventListener("fetch", (event: Event) => event.respondWith(answer(event)));
 }
 
+/** An origin server, and the headers that tell about the client. */
+export interface OriginConfig {
+  readonly publisher: { readonly origin: string | null; readonly originTimeoutMs: number };
+  readonly client: ClientHeaders;
+}
+
 /**
- * The site that a configuration names as its origin.
+ * A handler that answers with what the configured origin answers.
  * @param fetch must not decode bodies.
- * @throws {Error} if it names none.
+ * @throws {Error} if the configuration names no origin.
  */
 export function originOf<Args extends unknown[]>(
   host: Host<Args>,
-  { publisher, client }: Config,
+  { publisher, client }: OriginConfig,
   fetch: Fetch,
   log: Log,
 ): FetchHandler<Args> {

@@ -7,12 +7,12 @@ import { CacheOverride } from "fastly:cache-override";
 import type { Fetch } from "../../../runtime/platform.ts";
 import { abortable } from "./abort.ts";
 
-/** Bounds of a call, in milliseconds; callers have shorter ones of their own. */
+/** Timeouts of a call, in milliseconds. Callers have shorter ones. */
 const TIMEOUTS = { connectTimeout: 5000, firstByteTimeout: 60_000, betweenBytesTimeout: 30_000 };
 
 const backends = new Map<string, object>();
 
-/** The backend for a URL's server, made at the first call: partners come and go while the service runs. */
+/** The backend for a URL's server, created at the first call, because partners may be registered at any time. */
 function backendFor({ origin, protocol, host, hostname }: URL): object {
   let backend = backends.get(origin);
   if (backend === undefined) {
@@ -30,7 +30,7 @@ function backendFor({ origin, protocol, host, hostname }: URL): object {
   return backend;
 }
 
-/** Calls a server, past Fastly's cache: what it says is for one visitor, or about them. */
+/** Calls a server without Fastly's cache, because responses belong to one visitor. */
 export const dynamicFetch: Fetch = (url, { signal, ...init } = {}) => {
   const fastly = { ...init, backend: backendFor(new URL(url)), cacheOverride: new CacheOverride("pass") };
   return abortable(fetch(url, fastly), signal);

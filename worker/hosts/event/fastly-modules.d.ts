@@ -1,4 +1,4 @@
-// What Fastly's JavaScript SDK supplies, as far as it is used here; the SDK itself comes with the tests only.
+// The part of Fastly's JavaScript SDK that is used here. Only the tests install the SDK.
 
 declare module "fastly:kv-store" {
   import type { FastlyKv } from "../../../runtime/stores/fastly-kv.ts";

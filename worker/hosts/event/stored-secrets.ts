@@ -1,14 +1,14 @@
 /**
- * Texts of a configuration that a host keeps apart: `{"secret": "NAME"}`.
+ * Texts of a configuration that a host keeps in its secret store: `{"secret": "NAME"}`.
  * @module
  */
 
-/** Stands where the configuration has a text that the host's secret store holds under this name. */
+/** A text of the host's secret store, in place of a text of the configuration. */
 export interface StoredSecret {
   secret: string;
 }
 
-/** A configuration any text of which may be kept apart. */
+/** A configuration in which any text may be a secret of the host's secret store. */
 export type WithSecrets<T> = T extends string
   ? T | StoredSecret
   : T extends readonly (infer Item)[]
@@ -17,7 +17,7 @@ export type WithSecrets<T> = T extends string
       ? { [Key in keyof T]: WithSecrets<T[Key]> }
       : T;
 
-/** Puts a text in the place of each secret. */
+/** Replaces each secret by a text. */
 export function replaceSecrets<T>(value: WithSecrets<T>, textOf: (name: string) => string): T {
   return replace(value, textOf) as T;
 }
@@ -41,7 +41,7 @@ export function secretNames(value: unknown): string[] {
   return [...names];
 }
 
-/** Puts texts in the place of others, wherever they stand in a value; everything else stays. */
+/** Replaces texts at any depth of a value. */
 export function replaceTexts<T>(value: T, texts: ReadonlyMap<string, string>): T {
   const map = (item: unknown): unknown => {
     if (typeof item === "string") return texts.get(item) ?? item;
@@ -52,7 +52,7 @@ export function replaceTexts<T>(value: T, texts: ReadonlyMap<string, string>): T
   return map(value) as T;
 }
 
-/** A text of 64 hex digits for each name, so that a configuration can be checked before its secrets are at hand. */
+/** A placeholder of 64 hex digits for a secret, so that a configuration can be checked before its secrets are read. */
 export function standIn(name: string): string {
   const digits = Array.from(name, (char) => char.codePointAt(0)!.toString(16)).join("");
   return digits.padEnd(64, "0").slice(-64);

@@ -1,4 +1,4 @@
-// What a WASI host supplies, as far as it is used here.
+// The part of a WASI host that is used here.
 
 declare module "wasi:cli/environment@0.2.10" {
   export function getEnvironment(): [name: string, value: string][];

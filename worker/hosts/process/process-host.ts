@@ -1,5 +1,5 @@
 /**
- * What Node, Bun and Deno have in common: a process that lives on, files, a socket's address, standard error.
+ * What Node, Bun and Deno have in common: a process that lives between requests, files, sockets, standard error.
  * @module
  */
 import { localLimiter } from "../../../runtime/limiters/local.ts";
@@ -30,17 +30,17 @@ const systemClock = (unref: (timer: Timer) => void): Clock => ({
 
 type Timer = ReturnType<typeof setTimeout>;
 
-/** The process lives on by itself; whoever hands work in has dealt with its failure. */
+/** No-op: the process outlives the request, and callers handle errors. */
 const livingProcess: Background = { waitUntil() {} };
 
 /** What differs between the three. */
 export interface ProcessHostOptions<Args extends unknown[]> {
   name: string;
   address: Host<Args>["address"];
-  /** Further stores, by scheme, and what is the default if it is not SQLite. */
+  /** Further stores, by scheme, and the default store. Default: SQLite. */
   stores?: Stores;
   defaultStore?: string;
-  /** An environment variable, and how to let the process end before a timer: left out where there is Node's `process`. */
+  /** Reads an environment variable, and lets the process end before a timer. Default: as in Node. */
   env?(name: string): string | undefined;
   unref?(timer: Timer): void;
 }
@@ -56,8 +56,8 @@ const commonStores: Stores = {
 };
 
 /**
- * The store in a SQLite file, loaded and opened by its first operation: a visitor who was seen lately needs none, and
- * SQLite alone is a good part of a cold start.
+ * The store in a SQLite file, loaded and opened by its first operation: most requests need no store, and loading SQLite is a
+ * large part of a cold start.
  */
 export function lateSqliteStore(path: string, clock: Clock): Store {
   return lateStore({
@@ -76,7 +76,7 @@ export function processHost<Args extends unknown[]>(options: ProcessHostOptions<
     name,
     address,
     defaultStore = "sqlite:./data/millrace.db",
-    // The global, and not before it is needed: to import Node's modules takes Deno longer than all the rest.
+    // The global instead of an import of `node:process`, which takes a large part of a cold start on Deno.
     env = (variable) => process.env[variable],
     unref = (timer) => timer.unref(),
   } = options;
@@ -99,15 +99,22 @@ export function processHost<Args extends unknown[]>(options: ProcessHostOptions<
     fetchPublic: lateFetchPublic,
     livesBetweenRequests: true,
     createHotPath: (given) => createHotPath(inlineKernels(), given),
-    storeFault: (url) =>
-      openerOf(url) === undefined ? `one of ${listed(Object.keys(stores))} on ${name}` : null,
-    limiterFault: (url) => (url === "local" || isRedis(url) ? null : `local, redis: or rediss: on ${name}`),
+    storeFault(url) {
+      const open = openerOf(url);
+      if (open === undefined) return `one of ${listed(Object.keys(stores))} on ${name}`;
+      return openingFault(() => open(restOf(url), clock));
+    },
+    limiterFault(url) {
+      if (url === "local") return null;
+      if (!isRedis(url)) return `local, redis: or rediss: on ${name}`;
+      return openingFault(() => connectRedis({ url }));
+    },
     openStore(url) {
       const open = openerOf(url);
       if (open === undefined) {
         throw new Error(`${name} has no store for "${schemeOf(url)}"; it has ${listed(Object.keys(stores))}`);
       }
-      return open(url.slice(url.indexOf(":") + 1), clock);
+      return open(restOf(url), clock);
     },
     openLimiter(url, { sizes, ...given }) {
       if (url === "local") {
@@ -123,7 +130,22 @@ export function processHost<Args extends unknown[]>(options: ProcessHostOptions<
   };
 }
 
-/** Loads what it takes with the first call: `node:http` alone takes a good part of a cold start. */
+/** Why a URL cannot be used, if opening it throws at once: connections and files are opened at their first use. */
+function openingFault(open: () => unknown): string | null {
+  try {
+    open();
+    return null;
+  } catch (error) {
+    return error instanceof Error ? error.message : String(error);
+  }
+}
+
+/** What follows the scheme and its colon. */
+function restOf(url: string): string {
+  return url.slice(url.indexOf(":") + 1);
+}
+
+/** Loads its modules at the first call: `node:http` is a large part of a cold start. */
 function lateFetchPublic(allowLoopback: boolean): Fetch {
   let loaded: Promise<Fetch> | undefined;
   async function load(): Promise<Fetch> {
@@ -140,7 +162,7 @@ function lateFetchPublic(allowLoopback: boolean): Fetch {
   };
 }
 
-/** Not the whole URL: it may hold a password. */
+/** The scheme of a URL, for errors: the rest may contain a password. */
 function schemeOf(url: string): string {
   return url.replace(/:.*$/s, ":");
 }

@@ -14,9 +14,9 @@ const TOKEN = "the-token-of-the-store";
 const HASH = createHash("sha256").update(TOKEN).digest("hex");
 
 test.each([
-  [[], 2, /--token-hash has to be the SHA-256 of a token/],
-  [["--token-hash", TOKEN], 2, /--token-hash has to be the SHA-256 of a token/],
-  [["--token-hash", HASH, "--port", "70000"], 2, /--port has to be 0 to 65535, not 70000/],
+  [[], 2, /--token-hash/],
+  [["--token-hash", TOKEN], 2, /--token-hash/],
+  [["--token-hash", HASH, "--port", "70000"], 2, /--port .*0 to 65535/],
   [["--token-hash", HASH, "--store", "tape:reel"], 1, /no store for "tape:"/],
 ])("store %j ends with %i", async (args, code, message) => {
   const ended = await runCli("node", ["store", ...args]);

@@ -1,6 +1,6 @@
-import type { Entry } from "../hosts/server.ts";
+import type { Entry } from "../server.ts";
 
-/** The entry of the runtime that this is. */
+/** The host of the runtime that runs this process, and its server. */
 export async function entryHere(): Promise<Entry> {
   if ("Deno" in globalThis) return import("./deno.ts");
   if ("Bun" in globalThis) return import("./bun.ts");

@@ -1,0 +1,23 @@
+/**
+ * The host Node.
+ * @module
+ */
+import type { NodeExchange } from "../../http/fetch-listener.ts";
+import type { Entry } from "../server.ts";
+import { requireNode } from "./node-version.ts";
+import { processHost } from "./process-host.ts";
+
+requireNode(process.versions.node);
+
+/** What `@hono/node-server` hands to a handler beside the request. */
+export type NodeArgs = [env: NodeExchange];
+
+export const host = processHost<NodeArgs>({
+  name: "node",
+  // Servers other than hono's may pass no argument.
+  address: (_request, [env]) => env?.incoming?.socket?.remoteAddress ?? null,
+});
+
+/** Serves with `node:http`; `@hono/node-server` replaces the global `Request` and `Response` by faster ones. */
+export const serve: Entry<NodeArgs>["serve"] = async (...args) =>
+  (await import("../../http/server.ts")).serveHttp(...args);

@@ -1,0 +1,93 @@
+/**
+ * Starts the services of a plan, and applies a new configuration to them.
+ * @module
+ */
+import { createMetrics, describeAll } from "../../runtime/observe/metrics.ts";
+import { changedFields } from "../config/changed-fields.ts";
+import type { SharedConfig } from "../config/shared.ts";
+import type { Entry, Listen } from "../hosts/server.ts";
+import { readClient } from "../http/client.ts";
+import type { RunningService, Shared } from "../service.ts";
+import type { Plan, Planned } from "./plan.ts";
+import type { ProcessLog } from "./process-log.ts";
+import type { App } from "./serve.ts";
+
+/** The services of a process. */
+export interface RunningServices {
+  readonly apps: readonly App[];
+  /**
+   * Applies a new plan.
+   * @returns the changed fields that need a restart.
+   */
+  reload(plan: Plan): string[];
+}
+
+/**
+ * Starts every service of a plan. If one cannot start, closes those that run.
+ * @throws {StartError} saying what cannot be opened.
+ */
+export async function runServices(
+  entry: Entry,
+  plan: Plan,
+  { log }: Pick<ProcessLog, "log">,
+): Promise<RunningServices> {
+  const running = new Map<string, { planned: Planned; service: RunningService }>();
+  try {
+    for (const planned of plan.services) {
+      const { module, section, listen } = planned;
+      const metrics = createMetrics();
+      describeAll(metrics, module.metrics ?? []);
+      const { client } = plan.shared;
+      const shared: Shared = {
+        entry,
+        config: plan.shared,
+        listen,
+        log,
+        metrics,
+        client: (request, args) =>
+          readClient(request.headers, entry.host.address(request, [...args]), client),
+      };
+      running.set(module.name, { planned, service: await module.create(shared, section) });
+    }
+  } catch (error) {
+    // Open handles would keep the process alive.
+    await Promise.all([...running.values()].map(({ service }) => service.close?.()));
+    throw error;
+  }
+
+  return {
+    apps: [...running.values()].map(({ planned: { title, listen, hosts }, service }) => ({
+      title,
+      listen,
+      hosts,
+      service,
+    })),
+    reload(next) {
+      const added = next.services.filter(({ module }) => !running.has(module.name));
+      const fields = [...running].flatMap(([name, { planned, service }]) => {
+        const now = next.services.find(({ module }) => module.name === name);
+        if (now === undefined) return [name];
+        const moved = listenChange(planned.listen, now.listen);
+        if (service.reload !== undefined) return [...moved, ...service.reload(now.section, next.shared)];
+        return [
+          ...moved,
+          ...sharedChanges(plan.shared, next.shared),
+          ...changedFields(planned.section, now.section, name),
+        ];
+      });
+      return [...new Set([...fields, ...added.map(({ module }) => module.name)])];
+    },
+  };
+}
+
+function listenChange(before: Listen, after: Listen): string[] {
+  return changedFields(before, after, "listen");
+}
+
+/** The shared fields that a service gets once, when it starts. */
+function sharedChanges(before: SharedConfig, after: SharedConfig): string[] {
+  return [
+    ...changedFields(before.client, after.client, "client"),
+    ...changedFields(before.operator, after.operator, "operator"),
+  ];
+}
