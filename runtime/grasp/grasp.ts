@@ -15,7 +15,7 @@ import { judgeState } from "./policy/state-policy.ts";
 import { PURGATORY, type Verdict } from "./policy/verdict.ts";
 import type { Lists } from "./policy/world.ts";
 import type { EventStore, Repositories } from "./ports.ts";
-import type { Source } from "./purgatory/entry.ts";
+import { identifiersOf as identifiersIn, type Source } from "./purgatory/entry.ts";
 import { StoreJournal } from "./purgatory/journal.ts";
 import { type Added, Purgatory } from "./purgatory/purgatory.ts";
 import { processNewGitData, type ReleaseResult } from "./release.ts";
@@ -107,6 +107,27 @@ export class Grasp {
       now: () => this.nowSeconds,
       broadcast: (event) => this.#broadcast(event),
     });
+  }
+
+  /** Ends what waited too long (P18 to P23). Called once a minute. */
+  async sweep(): Promise<void> {
+    for (const { entry } of this.purgatory.due()) {
+      await this.locks.runAll(identifiersIn(entry), async () => {
+        // It may have been prolonged or released while the lock was waited for (P23).
+        if (!this.purgatory.isStillDue(entry)) return;
+        const isSoft = entry.store === "announcement" && !entry.isSoftExpired;
+        await this.journal.change(() => this.purgatory.expire(entry));
+        if (isSoft) await this.#deleteIfUnused(entry.event.pubkey, entry.identifier);
+      });
+    }
+  }
+
+  /** Deletes the repository of an expired announcement, unless something else needs it (P23). */
+  async #deleteIfUnused(owner: string, identifier: string): Promise<void> {
+    const repository = this.#parts.repositories.open(owner, identifier);
+    const isServed = this.#parts.store.newest(KIND.announcement, owner, identifier) !== null;
+    if (repository === null || isServed || (await repository.refs()).refs.size > 0) return;
+    await this.#parts.repositories.delete(owner, identifier);
   }
 
   /** Takes an event (R7): cheap checks first, then what is known of its id, its signature, and the policy. */
