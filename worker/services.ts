@@ -3,6 +3,7 @@
  * @module
  */
 import { edgeCookieService } from "./ec/edge-cookie-service.ts";
+import { graspService } from "./grasp/grasp-service.ts";
 import type { ServiceModule } from "./service.ts";
 
-export const services: readonly ServiceModule[] = [edgeCookieService];
+export const services: readonly ServiceModule[] = [edgeCookieService, graspService];

@@ -1,5 +1,5 @@
 import { mkdirSync, readFileSync, symlinkSync, writeFileSync } from "node:fs";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { root } from "./spawn.ts";
 
 /**
@@ -19,9 +19,9 @@ export function linkPackage(folder: string): void {
     JSON.stringify({ name: own.name, version: own.version, type: "module", exports: JSON.parse(exports) }),
   );
   for (const name of ["wasm", "runtime", "worker"]) symlinkSync(join(root, name), join(millrace, name));
-  mkdirSync(join(packages, "@hono"));
   // The package bundles these packages, the sources import them.
   for (const name of [...Object.keys(own.dependencies), "ipaddr.js", "fastest-levenshtein", "jsonc-parser"]) {
+    mkdirSync(dirname(join(packages, name)), { recursive: true });
     symlinkSync(join(root, "node_modules", name), join(packages, name));
   }
   writeFileSync(join(folder, "package.json"), JSON.stringify({ name: "app", private: true, type: "module" }));

@@ -13,7 +13,7 @@ import { runCli } from "../../support/run-cli.ts";
 import { root } from "../../support/spawn.ts";
 
 const page = readPage(
-  ["operate", "edge-cookie"]
+  ["operate", "edge-cookie", "grasp"]
     .map((part) => readFileSync(join(root, "docs", part, "configuration.md"), "utf8"))
     .join("\n"),
 );
@@ -30,8 +30,12 @@ const edgeCookie = {
   passphrases: ["publisher-chosen-secret"],
   listen: {},
 };
+const grasp = { domain: "git.example" };
 /** All fields of a configuration and their values, by name. */
-function valuesOf(env: Record<string, string> = {}, input: object = { edgeCookie }): Map<string, unknown> {
+function valuesOf(
+  env: Record<string, string> = {},
+  input: object = { edgeCookie, grasp },
+): Map<string, unknown> {
   const config = composeConfig(services, input, { env });
   const sections = services.map((service) => [service.name, config.section(service)]);
   return new Map(leaves({ ...config.shared, ...Object.fromEntries(sections) }));
@@ -46,6 +50,7 @@ const TYPES: Record<string, (value: unknown) => boolean> = {
   number: (value) => typeof value === "number",
   flag: (value) => typeof value === "boolean",
   list: Array.isArray,
+  "list or null": (value) => value === null || Array.isArray(value),
   "number or list": (value) => typeof value === "number" || Array.isArray(value),
   "text or null": (value) => value === null || typeof value === "string",
   "number or null": (value) => value === null || typeof value === "number",
@@ -53,7 +58,7 @@ const TYPES: Record<string, (value: unknown) => boolean> = {
 
 /** The fields with faults of a configuration with one variable set. */
 function faultsWith(env: Record<string, string>): string[] {
-  return inspectConfig(services, { edgeCookie }, { env }).faults.map(({ field }) => field);
+  return inspectConfig(services, { edgeCookie, grasp }, { env }).faults.map(({ field }) => field);
 }
 
 describe("the pages on configuration", () => {
@@ -74,8 +79,10 @@ describe("the pages on configuration", () => {
         expect(value).toEqual(expect.arrayContaining(others));
       } else if (field === "edgeCookie.consent.usStates") expect(given!.split(" ")).toEqual(value);
       else if (given === "required") {
-        const { [field!.split(".")[1] as "passphrases"]: _, ...rest } = edgeCookie;
-        expect(() => valuesOf({}, { edgeCookie: rest })).toThrow(ConfigError);
+        const [section, name] = field!.split(".") as ["edgeCookie", "passphrases"];
+        const all = { edgeCookie, grasp };
+        const { [name]: _, ...rest } = all[section];
+        expect(() => valuesOf({}, { ...all, [section]: rest })).toThrow(ConfigError);
       } else expect(JSON.parse(given!)).toEqual(value);
 
       // No field accepts this; the fault names the variable's field.

@@ -66,6 +66,7 @@ describe("the JSON schema", () => {
       "operator",
       "log",
       "edgeCookie",
+      "grasp",
       "echo",
     ]);
   });

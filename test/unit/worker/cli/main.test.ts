@@ -173,7 +173,7 @@ describe("check", () => {
   test("without any configuration says what is missing", async () => {
     const { code, stderr } = await run(["check"]);
     expect(code).toBe(1);
-    expect(stderr).toMatch(/^ {2}edgeCookie: missing/m);
+    expect(stderr).toMatch(/^ {2}edgeCookie or grasp: missing/m);
     const empty = await run(["check", "--config", file("empty.json", { edgeCookie: {} })]);
     for (const field of ["publisher.domain", "publisher.origin", "passphrases"]) {
       expect(empty.stderr).toContain(`\n  edgeCookie.${field}: missing`);

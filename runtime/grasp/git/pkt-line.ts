@@ -1,0 +1,92 @@
+/**
+ * Git's pkt-line framing (gitprotocol-common): four hex digits of length, then the bytes.
+ * @module
+ */
+
+/** Longest packet, its length included, in bytes. */
+export const MAX_PACKET_BYTES = 65_520;
+const FLUSH = "0000";
+const encoder = new TextEncoder();
+
+/** One packet: its bytes, or a flush. */
+export type Packet = Uint8Array | "flush";
+
+/** A packet that a text ends with a line feed. */
+export function textPacket(text: string): Uint8Array {
+  return dataPacket(encoder.encode(`${text}\n`));
+}
+
+/** @throws {RangeError} if the bytes do not fit into one packet. */
+export function dataPacket(bytes: Uint8Array): Uint8Array {
+  const length = bytes.length + 4;
+  if (length > MAX_PACKET_BYTES) throw new RangeError(`a packet of ${length} bytes is too long`);
+  const packet = new Uint8Array(length);
+  packet.set(encoder.encode(length.toString(16).padStart(4, "0")));
+  packet.set(bytes, 4);
+  return packet;
+}
+
+/** The bytes `0000`. */
+export function flushPacket(): Uint8Array {
+  return encoder.encode(FLUSH);
+}
+
+/** The bytes of a side-band (gitprotocol-pack), in packets as long as may be. @param band 1: data, 2: progress, 3: error */
+export function* sideBand(band: 1 | 2 | 3, bytes: Uint8Array): Generator<Uint8Array> {
+  const room = MAX_PACKET_BYTES - 5;
+  for (let start = 0; start < bytes.length; start += room) {
+    const part = bytes.subarray(start, start + room);
+    const body = new Uint8Array(part.length + 1);
+    body[0] = band;
+    body.set(part, 1);
+    yield dataPacket(body);
+  }
+}
+
+/** Thrown where bytes are no pkt-lines. */
+export class PktLineError extends Error {
+  override readonly name = "PktLineError";
+}
+
+/**
+ * Reads pkt-lines up to the first flush.
+ * @param bytes the beginning of a stream.
+ * @param maxBytes of the lines and the flush together.
+ * @returns the packets and the place behind the flush; `null`: more bytes are needed.
+ * @throws {PktLineError} for lengths 1 to 3, over {@link MAX_PACKET_BYTES}, or more than `maxBytes`.
+ */
+export function readUntilFlush(
+  bytes: Uint8Array,
+  maxBytes: number,
+): { packets: Uint8Array[]; end: number } | null {
+  const packets: Uint8Array[] = [];
+  for (let at = 0; ; ) {
+    if (at + 4 > maxBytes) throw new PktLineError(`the list is longer than ${maxBytes} bytes`);
+    if (at + 4 > bytes.length) return null;
+    const length = lengthAt(bytes, at);
+    if (length === 0) return { packets, end: at + 4 };
+    if (length < 4) throw new PktLineError("a special packet has no place in a list");
+    if (length > MAX_PACKET_BYTES)
+      throw new PktLineError(`a packet is longer than ${MAX_PACKET_BYTES} bytes`);
+    if (at + length > maxBytes) throw new PktLineError(`the list is longer than ${maxBytes} bytes`);
+    if (at + length > bytes.length) return null;
+    packets.push(bytes.subarray(at + 4, at + length));
+    at += length;
+  }
+}
+
+function lengthAt(bytes: Uint8Array, at: number): number {
+  let length = 0;
+  for (let i = at; i < at + 4; i++) {
+    const digit = hexDigit(bytes[i]!);
+    if (digit === -1) throw new PktLineError("a packet does not begin with four hex digits");
+    length = length * 16 + digit;
+  }
+  return length;
+}
+
+function hexDigit(code: number): number {
+  if (code >= 0x30 && code <= 0x39) return code - 0x30;
+  const lower = code | 0x20;
+  return lower >= 0x61 && lower <= 0x66 ? lower - 0x61 + 10 : -1;
+}

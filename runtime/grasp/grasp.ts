@@ -1,0 +1,292 @@
+/**
+ * The service without its shells: events and pushes come in, are judged, and wait or are served. Knows no WebSocket, no HTTP
+ * and no Git command.
+ * @module
+ */
+import type { Ourselves } from "./announcement.ts";
+import { canonicalText, type NostrEvent, parseEvent, tagValue } from "./events/event.ts";
+import { isEphemeral, KIND } from "./events/kinds.ts";
+import { Known } from "./known.ts";
+import { Locks } from "./locks.ts";
+import { judgeAnnouncement } from "./policy/announcement-policy.ts";
+import { judgeOther } from "./policy/other-policy.ts";
+import { judgePr, taggedRepositories } from "./policy/pr-policy.ts";
+import { judgeState } from "./policy/state-policy.ts";
+import { PURGATORY, type Verdict } from "./policy/verdict.ts";
+import type { Lists } from "./policy/world.ts";
+import type { EventStore, Repositories } from "./ports.ts";
+import { identifiersOf as identifiersIn, type Source } from "./purgatory/entry.ts";
+import { StoreJournal } from "./purgatory/journal.ts";
+import { type Added, Purgatory } from "./purgatory/purgatory.ts";
+import { processNewGitData, type ReleaseResult } from "./release.ts";
+
+/** What the service needs of its host. */
+export interface GraspParts {
+  readonly store: EventStore;
+  readonly repositories: Repositories;
+  readonly ourselves: Ourselves;
+  readonly lists: Lists;
+  /** Milliseconds since the epoch, by a clock that no correction turns back. */
+  readonly nowMs: () => number;
+  /** SHA-256 of a text in UTF-8, as lower-case hex. */
+  sha256Hex(text: string): string;
+  /** Whether a signature is the author's (BIP 340). */
+  verify(event: NostrEvent): boolean | Promise<boolean>;
+}
+
+/** Where an event came from. */
+export interface From {
+  readonly source: Source;
+  /** The client's address; `null` for another server. */
+  readonly address: string | null;
+}
+
+/** The `OK` of an event (R14). */
+export interface Answer {
+  /** The event's id, as far as it could be read. */
+  readonly id: string;
+  readonly ok: boolean;
+  readonly text: string;
+}
+
+export class Grasp {
+  readonly known: Known;
+  readonly purgatory: Purgatory;
+  readonly journal: StoreJournal;
+  readonly locks = new Locks();
+  readonly #parts: GraspParts;
+  readonly #listeners = new Set<(event: NostrEvent) => void>();
+  /** Events whose signature is being verified, by id (R10). */
+  readonly #verifying = new Map<string, Promise<boolean>>();
+
+  constructor(parts: GraspParts) {
+    this.#parts = parts;
+    this.journal = new StoreJournal(parts.store);
+    this.purgatory = new Purgatory(this.journal, parts.nowMs);
+    this.known = new Known({ ...parts, purgatory: this.purgatory, now: () => this.nowSeconds });
+  }
+
+  get nowSeconds(): number {
+    return Math.floor(this.#parts.nowMs() / 1000);
+  }
+
+  /** Takes over the journal of the last run (P31). */
+  async restore(): Promise<void> {
+    this.purgatory.restore(this.#parts.store.journal());
+    const identifiers = new Set(
+      [...this.#parts.store.journal()].flatMap((entry) => ("identifier" in entry ? entry.identifier : [])),
+    );
+    for (const identifier of identifiers) {
+      for (const { event, isSoftExpired } of this.purgatory.announcements(identifier)) {
+        if (!isSoftExpired) await this.#parts.repositories.create(event.pubkey, identifier);
+      }
+      await this.newGitData(identifier);
+    }
+  }
+
+  /** Calls a listener for every event that is served from now on. @returns ends that */
+  onServed(listener: (event: NostrEvent) => void): () => void {
+    this.#listeners.add(listener);
+    return () => this.#listeners.delete(listener);
+  }
+
+  /** Releases what is complete (N1), under the lock of the identifier (N2). */
+  newGitData(identifier: string): Promise<ReleaseResult> {
+    return this.locks.run(identifier, () => this.releaseLocked(identifier));
+  }
+
+  /** The same for callers who hold the lock. */
+  releaseLocked(identifier: string): Promise<ReleaseResult> {
+    const { store, repositories } = this.#parts;
+    return processNewGitData(identifier, {
+      known: this.known,
+      store,
+      purgatory: this.purgatory,
+      journal: this.journal,
+      repositories,
+      now: () => this.nowSeconds,
+      broadcast: (event) => this.#broadcast(event),
+    });
+  }
+
+  /** Ends what waited too long (P18 to P23). Called once a minute. */
+  async sweep(): Promise<void> {
+    for (const { entry } of this.purgatory.due()) {
+      await this.locks.runAll(identifiersIn(entry), async () => {
+        // It may have been prolonged or released while the lock was waited for (P23).
+        if (!this.purgatory.isStillDue(entry)) return;
+        const isSoft = entry.store === "announcement" && !entry.isSoftExpired;
+        await this.journal.change(() => this.purgatory.expire(entry));
+        if (isSoft) await this.#deleteIfUnused(entry.event.pubkey, entry.identifier);
+      });
+    }
+  }
+
+  /** Deletes the repository of an expired announcement, unless something else needs it (P23). */
+  async #deleteIfUnused(owner: string, identifier: string): Promise<void> {
+    const repository = this.#parts.repositories.open(owner, identifier);
+    const isServed = this.#parts.store.newest(KIND.announcement, owner, identifier) !== null;
+    if (repository === null || isServed || (await repository.refs()).refs.size > 0) return;
+    await this.#parts.repositories.delete(owner, identifier);
+  }
+
+  /** Takes an event (R7): cheap checks first, then what is known of its id, its signature, and the policy. */
+  async submit(value: unknown, from: From): Promise<Answer> {
+    const parsed = parseEvent(value, this.nowSeconds);
+    if ("fault" in parsed) return { id: idOf(value), ok: false, text: `invalid: ${parsed.fault}` };
+    const { event } = parsed;
+    const answer = (ok: boolean, text: string): Answer => ({ id: event.id, ok, text });
+    if (this.#parts.sha256Hex(canonicalText(event)) !== event.id)
+      return answer(false, "invalid: the id is not the hash of the event");
+    try {
+      const known = await this.#knownAnswer(event, from);
+      if (known !== null) return answer(true, known);
+      if (!(await this.#verify(event))) return answer(false, "invalid: the signature is not the author's");
+      return answer(...(await this.locks.runAll(identifiersOf(event), () => this.#judge(event, from))));
+    } catch {
+      // Never an acceptance (R16).
+      return answer(false, "error: the event could not be decided on; send it again");
+    }
+  }
+
+  /** What is known of an id, before its signature is verified (R8, R15). */
+  async #knownAnswer(event: NostrEvent, { source, address }: From): Promise<string | null> {
+    if (this.#parts.store.get(event.id) !== null) return "duplicate: it is served";
+    const waiting = this.purgatory.event(event.id);
+    if (waiting === null) return null;
+    if (source === "direct" && waiting.source === "sync") {
+      await this.journal.change(() => this.purgatory.submittedByClient(waiting, address ?? ""));
+    }
+    return "duplicate: it waits for its git data";
+  }
+
+  /** An event that several connections send at once is verified once (R10). */
+  async #verify(event: NostrEvent): Promise<boolean> {
+    const { id } = event;
+    const key = `${id}${event.sig}`;
+    let result = this.#verifying.get(key);
+    if (result === undefined) {
+      result = Promise.resolve(this.#parts.verify(event)).finally(() => this.#verifying.delete(key));
+      this.#verifying.set(key, result);
+    }
+    return result;
+  }
+
+  async #judge(event: NostrEvent, from: From): Promise<[ok: boolean, text: string]> {
+    switch (event.kind) {
+      case KIND.announcement:
+        return this.#announce(event, from);
+      case KIND.state:
+        return this.#state(event, from);
+      case KIND.pullRequest:
+      case KIND.pullRequestUpdate:
+        return this.#pullRequest(event, from);
+      default:
+        return this.#follow(judgeOther(event, this.known), event);
+    }
+  }
+
+  async #announce(event: NostrEvent, from: From): Promise<[boolean, string]> {
+    const verdict = judgeAnnouncement(event, this.known);
+    const identifier = tagValue(event, "d")!;
+    if (verdict.kind === "delist") {
+      const waiting = this.purgatory.announcement(event.pubkey, identifier);
+      if (waiting !== null) {
+        await this.journal.change(() => this.purgatory.remove(waiting));
+        await this.#parts.repositories.delete(event.pubkey, identifier);
+      }
+      return [false, `restricted: ${verdict.text}`];
+    }
+    if (verdict.kind !== "wait") return this.#follow(verdict, event);
+    const added = await this.journal.change(() => this.purgatory.addAnnouncement(event, identifier, from));
+    if (added.outcome !== "added") return refusalOf(added);
+    await this.#parts.repositories.create(event.pubkey, identifier);
+    return [true, PURGATORY];
+  }
+
+  async #state(event: NostrEvent, from: From): Promise<[boolean, string]> {
+    const facts = { isComplete: false, isFromSync: from.source === "sync" };
+    const verdict = judgeState(event, facts, this.known);
+    if (verdict.kind !== "wait") return this.#follow(verdict, event);
+    const identifier = tagValue(event, "d")!;
+    const added = await this.journal.change(() => {
+      const result = this.purgatory.addState(event, identifier, from);
+      if (result.outcome === "added") this.#prolongAnnouncements(event, identifier);
+      return result;
+    });
+    if (added.outcome !== "added") return refusalOf(added);
+    for (const { event: announcement } of this.purgatory.announcements(identifier)) {
+      await this.#parts.repositories.create(announcement.pubkey, identifier);
+    }
+    return this.#released(event, identifier);
+  }
+
+  /** Every owner whose set has the author gets 30 minutes; a soft-expired announcement comes back (R39, P22). */
+  #prolongAnnouncements(state: NostrEvent, identifier: string): void {
+    for (const [owner, set] of this.known.sets(identifier)) {
+      const waiting = this.purgatory.announcement(owner, identifier);
+      if (waiting !== null && set.has(state.pubkey)) this.purgatory.stateArrived(waiting);
+    }
+  }
+
+  async #pullRequest(event: NostrEvent, from: From): Promise<[boolean, string]> {
+    const verdict = judgePr(event, { isComplete: false }, this.known);
+    if (verdict.kind !== "wait") return this.#follow(verdict, event);
+    const identifiers = identifiersOf(event);
+    const added = await this.journal.change(() => this.purgatory.addPr(event, identifiers, from));
+    if (added.outcome !== "added") return refusalOf(added);
+    let answer: [boolean, string] = [true, PURGATORY];
+    for (const identifier of identifiers) answer = await this.#released(event, identifier);
+    return answer;
+  }
+
+  /** Releases an event at once if its data is here already (R40, R47). */
+  async #released(event: NostrEvent, identifier: string): Promise<[boolean, string]> {
+    await this.releaseLocked(identifier);
+    return this.purgatory.event(event.id) === null && this.#parts.store.get(event.id) !== null
+      ? [true, ""]
+      : [true, PURGATORY];
+  }
+
+  /** Does what a verdict says, apart from waiting. */
+  async #follow(verdict: Verdict, event: NostrEvent): Promise<[boolean, string]> {
+    if (verdict.kind === "refuse") return [false, `${verdict.prefix}: ${verdict.text}`];
+    if (verdict.kind === "duplicate") return [true, `duplicate: ${verdict.text}`];
+    if (verdict.kind !== "serve") throw new Error(`no event of kind ${event.kind} is to ${verdict.kind}`);
+    // Passed on and never stored (R22).
+    if (isEphemeral(event.kind)) {
+      this.#broadcast(event);
+      return [true, ""];
+    }
+    const saved = await this.#parts.store.transaction((changes) => changes.save(event, this.nowSeconds));
+    if (saved.outcome === "duplicate") return [true, "duplicate: it is served"];
+    if (saved.outcome === "refused") {
+      return saved.reason === "older"
+        ? [true, "duplicate: a newer one is known"]
+        : [false, `blocked: it is ${saved.reason === "expired" ? "expired" : "deleted"}`];
+    }
+    this.#broadcast(event);
+    return [true, verdict.note ?? ""];
+  }
+
+  #broadcast(event: NostrEvent): void {
+    for (const listener of this.#listeners) listener(event);
+  }
+}
+
+/** The locks that an event needs: those of the identifiers that it can move. */
+function identifiersOf(event: NostrEvent): string[] {
+  if (event.kind === KIND.announcement || event.kind === KIND.state) return [tagValue(event, "d") ?? ""];
+  const isPr = event.kind === KIND.pullRequest || event.kind === KIND.pullRequestUpdate;
+  return isPr ? [...new Set(taggedRepositories(event).map(({ identifier }) => identifier))] : [];
+}
+
+function refusalOf(added: Exclude<Added, { outcome: "added" }>): [boolean, string] {
+  if (added.outcome === "older") return [true, "duplicate: a newer one is known"];
+  return [false, `rate-limited: too much waits already (${added.bound}); try again later`];
+}
+
+function idOf(value: unknown): string {
+  const id = (value as { id?: unknown } | null)?.id;
+  return typeof id === "string" && id.length <= 64 ? id : "";
+}

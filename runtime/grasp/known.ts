@@ -1,0 +1,119 @@
+/**
+ * What the policy, pushes and releases know: the database and purgatory, looked at together.
+ * @module
+ */
+import { type Announcement, missingUrls, type Ourselves, readAnnouncement } from "./announcement.ts";
+import { candidates } from "./authorise.ts";
+import { isNewer, type NostrEvent } from "./events/event.ts";
+import type { Filter } from "./events/filter.ts";
+import { KIND } from "./events/kinds.ts";
+import { maintainerSet } from "./maintainers.ts";
+import type { KnownAnnouncement, Lists, World } from "./policy/world.ts";
+import type { EventStore } from "./ports.ts";
+import type { Purgatory } from "./purgatory/purgatory.ts";
+import { type RepositoryState, readState } from "./state.ts";
+
+/** What {@link Known} looks at. */
+export interface KnownParts {
+  readonly store: EventStore;
+  readonly purgatory: Purgatory;
+  readonly ourselves: Ourselves;
+  readonly lists: Lists;
+  /** Seconds since the epoch. */
+  readonly now: () => number;
+}
+
+export class Known implements World {
+  readonly ourselves: Ourselves;
+  readonly lists: Lists;
+  readonly #store: EventStore;
+  readonly #purgatory: Purgatory;
+  readonly #now: () => number;
+
+  constructor({ store, purgatory, ourselves, lists, now }: KnownParts) {
+    this.#store = store;
+    this.#purgatory = purgatory;
+    this.ourselves = ourselves;
+    this.lists = lists;
+    this.#now = now;
+  }
+
+  announcements(identifier: string): Map<string, KnownAnnouncement> {
+    const known = new Map<string, KnownAnnouncement>();
+    const add = (event: NostrEvent, status: KnownAnnouncement["status"]) => {
+      const read = readAnnouncement(event);
+      if ("fault" in read) return;
+      const listsUs = missingUrls(read.announcement, this.ourselves).length === 0;
+      known.set(event.pubkey, { announcement: read.announcement, status, listsUs });
+    };
+    for (const event of this.#store.withIdentifier(KIND.announcement, identifier)) add(event, "served");
+    for (const { event, isSoftExpired } of this.#purgatory.announcements(identifier)) {
+      const before = known.get(event.pubkey);
+      // A waiting version does not hide the served one (R54).
+      if (before === undefined) add(event, isSoftExpired ? "soft_expired" : "waiting");
+    }
+    return known;
+  }
+
+  /** The maintainer sets of the owners who have a repository of an identifier here, by owner. */
+  sets(identifier: string): Map<string, Set<string>> {
+    const known = this.announcements(identifier);
+    const newest = new Map<string, Announcement>(
+      [...known].map(([author, one]) => [author, one.announcement]),
+    );
+    const owners = [...known.values()]
+      .filter(({ listsUs }) => listsUs)
+      .map(({ announcement }) => announcement.owner);
+    return new Map(owners.map((owner) => [owner, maintainerSet(owner, newest)]));
+  }
+
+  states(identifier: string): RepositoryState[] {
+    const events = [
+      ...this.#store.withIdentifier(KIND.state, identifier),
+      ...this.#purgatory.states(identifier).map(({ event }) => event),
+    ];
+    return events.flatMap((event) => {
+      const read = readState(event);
+      return "state" in read ? [read.state] : [];
+    });
+  }
+
+  /** The states that count for an owner's repository, newest first (A16, A18). */
+  candidates(identifier: string, set: ReadonlySet<string>): RepositoryState[] {
+    return candidates(this.states(identifier), set).sort((a, b) => (isNewer(a.event, b.event) ? -1 : 1));
+  }
+
+  repositoriesOf(author: string): number {
+    const filter = filterOf({ authors: new Set([author]), kinds: new Set([KIND.announcement]) });
+    return this.#store.count([filter], this.#now());
+  }
+
+  served(id: string): NostrEvent | null {
+    return this.#store.get(id);
+  }
+
+  remembered(id: string): "deleted" | "expired" | null {
+    return this.#store.remembered(id, this.#now());
+  }
+
+  servedAt(address: string): NostrEvent | null {
+    const match = /^(\d{1,5}):([0-9a-f]{64}):(.*)$/s.exec(address);
+    return match === null ? null : this.#store.newest(Number(match[1]), match[2]!, match[3]!);
+  }
+
+  isReferredTo(target: string): boolean {
+    const letters = /^[0-9a-f]{64}$/.test(target) ? ["e", "E", "q"] : ["a", "A", "q"];
+    const filters = letters.map((letter) =>
+      filterOf({ tags: new Map([[letter, new Set([target])]]), limit: 1 }),
+    );
+    return this.#store.query(filters, this.#now()).length > 0;
+  }
+
+  hasEvents(author: string): boolean {
+    return this.#store.query([filterOf({ authors: new Set([author]), limit: 1 })], this.#now()).length > 0;
+  }
+}
+
+function filterOf(part: Partial<Filter>): Filter {
+  return { tags: new Map(), ...part };
+}

@@ -1,0 +1,40 @@
+/**
+ * Public keys as people write them (NIP-19): `npub1…`, bech32 with a checksum.
+ * @module
+ */
+import { bech32 } from "@scure/base";
+import { toHex } from "../lib/hex.ts";
+import { isHex64 } from "./events/event.ts";
+
+const PREFIX = "npub";
+const KEY_BYTES = 32;
+/** The length of every npub. */
+const NPUB_LENGTH = 63;
+
+/** @param key 64 lower-case hex digits */
+export function toNpub(key: string): string {
+  const bytes = Uint8Array.from({ length: KEY_BYTES }, (_, i) =>
+    Number.parseInt(key.slice(2 * i, 2 * i + 2), 16),
+  );
+  return bech32.encodeFromBytes(PREFIX, bytes);
+}
+
+/**
+ * Reads an npub in its one form: lower case, a right checksum, 32 bytes (G3).
+ * @returns 64 lower-case hex digits; `null` for any other text.
+ */
+export function fromNpub(text: string): string | null {
+  if (text.length !== NPUB_LENGTH || !text.startsWith(`${PREFIX}1`) || text !== text.toLowerCase())
+    return null;
+  const decoded = bech32.decodeUnsafe(text as `${string}1${string}`);
+  if (decoded === undefined) return null;
+  const bytes = bech32.fromWordsUnsafe(decoded.words);
+  if (!(bytes instanceof Uint8Array) || bytes.length !== KEY_BYTES) return null;
+  return toHex(bytes);
+}
+
+/** A key that an event names, as hex or as an npub (A14); `null`: it is neither. */
+export function readKey(text: string | undefined): string | null {
+  if (text === undefined) return null;
+  return isHex64(text) ? text : fromNpub(text);
+}

@@ -1,0 +1,59 @@
+/**
+ * Whether an announcement is accepted (R26 to R35).
+ * @module
+ */
+import { type Announcement, missingUrls, readAnnouncement } from "../announcement.ts";
+import { isNewer, type NostrEvent } from "../events/event.ts";
+import { toNpub } from "../npub.ts";
+import { refuse, type Verdict } from "./verdict.ts";
+import { type KnownAnnouncement, setsOf, type World } from "./world.ts";
+
+/** Judges an announcement, whether a client sent it or another server. */
+export function judgeAnnouncement(event: NostrEvent, world: World): Verdict {
+  const { lists } = world;
+  if (lists.denyAuthors.has(event.pubkey)) return refuse("blocked", "this author is not served here");
+  const read = readAnnouncement(event);
+  if ("fault" in read) return refuse("invalid", read.fault);
+  const { announcement } = read;
+  if (isListed(lists.denyRepositories, announcement))
+    return refuse("blocked", "this repository is not served here");
+
+  const known = world.announcements(announcement.identifier).get(event.pubkey);
+  if (known !== undefined && !isNewer(event, known.announcement.event)) {
+    return { kind: "duplicate", text: "a newer version is known" };
+  }
+  const missing = missingUrls(announcement, world.ourselves);
+  if (missing.length > 0) return judgeUnlisted(announcement, known, missing, world);
+  if (known?.status === "served") return { kind: "serve" };
+  if (known?.listsUs) return { kind: "wait" };
+
+  if (lists.allowRepositories !== null && !isListed(lists.allowRepositories, announcement)) {
+    return refuse("restricted", "only listed repositories are hosted here");
+  }
+  if (world.repositoriesOf(event.pubkey) >= lists.maxRepositories) {
+    return refuse("restricted", `an author may have ${lists.maxRepositories} repositories here`);
+  }
+  return { kind: "wait" };
+}
+
+/** One that does not list us: by a maintainer of a repository here (R29), or a withdrawal (R35), or none of our business. */
+function judgeUnlisted(
+  announcement: Announcement,
+  known: KnownAnnouncement | undefined,
+  missing: ReturnType<typeof missingUrls>,
+  world: World,
+): Verdict {
+  if (known?.listsUs) return { kind: "delist", text: "the repository is not listed here any more" };
+  for (const [owner, set] of setsOf(world, announcement.identifier)) {
+    if (owner !== announcement.owner && set.has(announcement.owner)) return { kind: "serve" };
+  }
+  const urls = missing.map(({ tag, url }) => `add ${url} to ${tag}`).join(", ");
+  return refuse("restricted", `the announcement does not list this server: ${urls}`);
+}
+
+/** Whether a list has a repository: `<npub>/<identifier>`, the identifier alone, or the owner. */
+function isListed(list: ReadonlySet<string>, { owner, identifier }: Announcement): boolean {
+  return [owner, identifier, `${owner}/${identifier}`, toNpub(owner), `${toNpub(owner)}/${identifier}`].some(
+    (name) => list.has(name),
+  );
+}

@@ -1,0 +1,61 @@
+/**
+ * What the policy knows of the database and of purgatory when it judges.
+ * @module
+ */
+import type { Announcement, Ourselves } from "../announcement.ts";
+import type { NostrEvent } from "../events/event.ts";
+import { maintainerSet } from "../maintainers.ts";
+import type { RepositoryState } from "../state.ts";
+
+/** An author's announcement of an identifier. */
+export interface KnownAnnouncement {
+  readonly announcement: Announcement;
+  /** `served`: visible to clients, `waiting`: in purgatory, `soft_expired`: in purgatory without a repository. */
+  readonly status: "served" | "waiting" | "soft_expired";
+  /** Whether it lists this server, so that it has a repository here. */
+  readonly listsUs: boolean;
+}
+
+/** Lists of the operator (R26, R31). Keys are hex; repositories are `<key>/<identifier>` or an identifier alone. */
+export interface Lists {
+  readonly denyAuthors: ReadonlySet<string>;
+  readonly denyRepositories: ReadonlySet<string>;
+  /** `null`: every repository is allowed. */
+  readonly allowRepositories: ReadonlySet<string> | null;
+  /** Largest number of repositories of one author. Default: 100. */
+  readonly maxRepositories: number;
+  readonly operator: string | null;
+  readonly relayKey: string | null;
+}
+
+/** What is known. Every member reads, and none waits. */
+export interface World {
+  readonly ourselves: Ourselves;
+  readonly lists: Lists;
+  /** The newest announcement of each author, by author. */
+  announcements(identifier: string): ReadonlyMap<string, KnownAnnouncement>;
+  /** States that are served or wait. */
+  states(identifier: string): readonly RepositoryState[];
+  /** The number of repositories of an author, served and waiting. */
+  repositoriesOf(author: string): number;
+  /** A served event. */
+  served(id: string): NostrEvent | null;
+  /** Whether an event was deleted, or expired here. */
+  remembered(id: string): "deleted" | "expired" | null;
+  /** A served event of an address such as `30617:<key>:<identifier>`. */
+  servedAt(address: string): NostrEvent | null;
+  /** Whether an accepted event, at most two steps from a direct one, refers to an id or address (R51). */
+  isReferredTo(target: string): boolean;
+  /** Whether an author has an event here (R52, R57). */
+  hasEvents(author: string): boolean;
+}
+
+/** The maintainer sets of all owners who have a repository of an identifier here, by owner. */
+export function setsOf(world: Pick<World, "announcements">, identifier: string): Map<string, Set<string>> {
+  const known = world.announcements(identifier);
+  const newest = new Map([...known].map(([author, { announcement }]) => [author, announcement]));
+  const owners = [...known.values()]
+    .filter(({ listsUs }) => listsUs)
+    .map(({ announcement }) => announcement.owner);
+  return new Map(owners.map((owner) => [owner, maintainerSet(owner, newest)]));
+}

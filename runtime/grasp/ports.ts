@@ -1,0 +1,151 @@
+/**
+ * The ports that GRASP needs beyond those of `runtime/platform.ts`. Hosts with processes and a disk supply them.
+ * @module
+ */
+import type { Json } from "../platform.ts";
+import type { NostrEvent } from "./events/event.ts";
+import type { Filter } from "./events/filter.ts";
+import type { Entry } from "./purgatory/entry.ts";
+
+/** The refs of a repository at one moment. */
+export interface RefSnapshot {
+  /** Changes with every change of a ref or of `HEAD` (G34). */
+  readonly version: string;
+  /** Every ref with its object id, hidden ones too. */
+  readonly refs: ReadonlyMap<string, string>;
+  /** The branch that `HEAD` names, whether it exists or not. */
+  readonly head: string;
+}
+
+/** One ref to be moved. 40 zeros stand for "no ref". */
+export interface RefUpdate {
+  readonly ref: string;
+  readonly old: string;
+  readonly new: string;
+}
+
+/** Bounds on a pack (A41). */
+export interface PackBounds {
+  /** Largest pack, in bytes. */
+  readonly maxBytes: number;
+  /** Largest number of objects. */
+  readonly maxObjects: number;
+}
+
+/** What a pack is refused for. */
+export type PackFault =
+  | { readonly kind: "too_large" | "too_many_objects" | "broken" | "timeout" }
+  /** Git's strict check found a fault: the object, and Git's name for it (A49). */
+  | {
+      readonly kind: "fsck";
+      readonly findings: readonly { readonly object: string; readonly check: string }[];
+    }
+  /** An object that a tip needs is neither in the pack nor here (A9). */
+  | { readonly kind: "missing_objects" }
+  /** A branch's tip is no commit (A19). */
+  | { readonly kind: "not_a_commit"; readonly id: string };
+
+/** Objects that arrived and are not accepted yet. Its repository is its alternate. */
+export interface Quarantine {
+  /** Moves the objects into the repository (N26). The quarantine is gone afterwards. */
+  adopt(): Promise<void>;
+  /** Deletes the objects. Does nothing after {@link Quarantine.adopt}. */
+  discard(): Promise<void>;
+}
+
+/** One bare repository. */
+export interface GitRepository {
+  refs(): Promise<RefSnapshot>;
+  /**
+   * Receives a pack into a quarantine (A35, steps 2 and 3): checks it strictly, and that the tips are connected.
+   * @param pack its bytes; no bytes, or a pack without objects, makes an empty quarantine (A9).
+   * @param tips object ids that refs shall have afterwards; those of branches must be commits.
+   */
+  receive(
+    pack: AsyncIterable<Uint8Array>,
+    tips: readonly { readonly id: string; readonly isBranch: boolean }[],
+    bounds: PackBounds,
+  ): Promise<{ quarantine: Quarantine } | { fault: PackFault }>;
+  /** Those of these object ids that are not here with all that they need (P10). */
+  incomplete(ids: readonly string[]): Promise<Set<string>>;
+  /**
+   * Moves refs in one transaction with expected old values.
+   * @returns `false` if a ref has another value than expected. Nothing has moved then.
+   */
+  updateRefs(updates: readonly RefUpdate[]): Promise<boolean>;
+  /** Lets `HEAD` name a branch, which need not exist (G22). */
+  setHead(branch: string): Promise<void>;
+  /** A pack with these objects and all that they need. */
+  pack(ids: readonly string[]): AsyncIterable<Uint8Array>;
+}
+
+/** The repositories of this server, by owner and identifier. */
+export interface Repositories {
+  /** `null`: there is none. */
+  open(owner: string, identifier: string): GitRepository | null;
+  /** Makes an empty one; does nothing if there is one. */
+  create(owner: string, identifier: string): Promise<void>;
+  /** Deletes one with everything in it. */
+  delete(owner: string, identifier: string): Promise<void>;
+}
+
+/** What became of an event that was to be saved (N15). */
+export type Saved =
+  | {
+      readonly outcome: "stored";
+      /** Ids of events that are no longer served because of it: replaced, deleted, or of an author who vanished. */
+      readonly gone: readonly string[];
+    }
+  | { readonly outcome: "duplicate" }
+  | { readonly outcome: "refused"; readonly reason: "older" | "deleted" | "vanished" | "expired" };
+
+/** What is remembered of an id that is not stored. */
+export type Remembered = "deleted" | "expired";
+
+/** An unfinished change of refs and events (N13). */
+export interface Intent {
+  readonly id: number;
+  readonly plan: Json;
+}
+
+/** The database: served events, the journal of purgatory, and intents, in one file. Reads never wait. */
+export interface EventStore {
+  /**
+   * Stored events that match any of the filters: newest first, equal times by smaller id (R17), each once (R67).
+   * @param nowSeconds events that expired before are left out (R12).
+   */
+  query(filters: readonly Filter[], nowSeconds: number): NostrEvent[];
+  /** The number of stored events that match any of the filters (R21). */
+  count(filters: readonly Filter[], nowSeconds: number): number;
+  get(id: string): NostrEvent | null;
+  /** The served event of an address. */
+  newest(kind: number, pubkey: string, identifier: string): NostrEvent | null;
+  /** The served events of a kind with this `d`, by all authors. */
+  withIdentifier(kind: number, identifier: string): NostrEvent[];
+  /** What is remembered of an id; `null`: nothing. */
+  remembered(id: string, nowSeconds: number): Remembered | null;
+  /** Entries of purgatory's journal. */
+  journal(): Iterable<Entry>;
+  /** Unfinished intents. */
+  intents(): Intent[];
+  /**
+   * Runs changes as one transaction. It is on the disk when the promise resolves. `work` must not wait for anything.
+   * @throws what `work` throws, with nothing changed.
+   */
+  transaction<T>(work: (changes: StoreChanges) => T): Promise<T>;
+  close(): Promise<void>;
+}
+
+/** Changes inside a transaction. */
+export interface StoreChanges {
+  /** Saves an event by the rules of replacement and deletion (R54 to R62). */
+  save(event: NostrEvent, nowSeconds: number): Saved;
+  /** Stops serving an event. @param remember so that it does not come back; `null`: nothing is remembered */
+  remove(id: string, remember: Remembered | null, untilSeconds?: number): void;
+  journalPut(key: string, entry: Entry): void;
+  journalRemove(key: string): void;
+  /** Remembers an expired id (P18). */
+  rememberExpired(id: string, untilSeconds: number): void;
+  beginIntent(plan: Json): number;
+  endIntent(id: number): void;
+}

@@ -1,0 +1,273 @@
+/**
+ * Purgatory: what waits for its Git data, how long, and what happens when the time is over. Every change is in the journal
+ * before it is in memory (P27). Callers hold the lock of the identifier (P34).
+ * @module
+ */
+import { isNewer, type NostrEvent } from "../events/event.ts";
+import { type BoundName, Occupancy, STATES_PER_AUTHOR } from "./bounds.ts";
+import { DEADLINES_MS, flowingUntilMs, prolonged, type SweepDecision, sweepDecision } from "./deadlines.ts";
+import {
+  type Entry,
+  identifiersOf,
+  keyOf,
+  type Placeholder,
+  type WaitingAnnouncement,
+  type WaitingPr,
+  type WaitingState,
+} from "./entry.ts";
+
+/** Keeps entries across restarts. Each call is durable when it returns. */
+export interface Journal {
+  put(key: string, entry: Entry): void;
+  remove(key: string): void;
+  /** Removes an entry and remembers its id as expired. */
+  expire(key: string, id: string, untilMs: number): void;
+}
+
+/** What became of an entry that was to be added. */
+export type Added =
+  | { readonly outcome: "added"; readonly dropped: Entry | null }
+  | { readonly outcome: "full"; readonly bound: BoundName }
+  /** An equal or newer version waits already. */
+  | { readonly outcome: "older" };
+
+/** The time, in milliseconds since the epoch, by a clock that no correction turns back. */
+export type Now = () => number;
+
+export class Purgatory {
+  readonly #entries = new Map<string, Entry>();
+  readonly #byIdentifier = new Map<string, Set<string>>();
+  readonly #occupancy = new Occupancy();
+  readonly #journal: Journal;
+  readonly #now: Now;
+
+  constructor(journal: Journal, now: Now) {
+    this.#journal = journal;
+    this.#now = now;
+  }
+
+  /**
+   * Takes over what the journal holds. Every entry has at least five minutes (P29).
+   * @returns the identifiers that wait for data, for the sync queue (P30).
+   */
+  restore(entries: Iterable<Entry>): Set<string> {
+    const identifiers = new Set<string>();
+    for (const stored of entries) {
+      const entry = prolonged(stored, this.#now() + DEADLINES_MS.restart);
+      this.#remember(keyOf(entry), entry);
+      const waits = entry.store === "state" || entry.store === "pr";
+      if (waits) for (const identifier of identifiersOf(entry)) identifiers.add(identifier);
+    }
+    return identifiers;
+  }
+
+  /** The number of entries of a store. */
+  size(store: Entry["store"]): number {
+    return this.#occupancy.size(store);
+  }
+
+  announcement(owner: string, identifier: string): WaitingAnnouncement | null {
+    return (this.#entries.get(`a:${owner}:${identifier}`) as WaitingAnnouncement | undefined) ?? null;
+  }
+
+  announcements(identifier: string): WaitingAnnouncement[] {
+    return this.#of(identifier, "announcement") as WaitingAnnouncement[];
+  }
+
+  states(identifier: string): WaitingState[] {
+    return this.#of(identifier, "state") as WaitingState[];
+  }
+
+  prs(identifier: string): WaitingPr[] {
+    return this.#of(identifier, "pr") as WaitingPr[];
+  }
+
+  /** The waiting event with this id. */
+  event(id: string): WaitingState | WaitingPr | null {
+    return (this.#entries.get(`e:${id}`) as WaitingState | WaitingPr | undefined) ?? null;
+  }
+
+  placeholder(repository: string, id: string): Placeholder | null {
+    return (this.#entries.get(`p:${repository}:${id}`) as Placeholder | undefined) ?? null;
+  }
+
+  /** Whether a state or PR of the identifier waits (S2). A waiting announcement alone waits for states, not for objects. */
+  hasPending(identifier: string): boolean {
+    return this.states(identifier).length > 0 || this.prs(identifier).length > 0;
+  }
+
+  /** Adds an announcement, or a newer version of one that waits (R34). */
+  addAnnouncement(event: NostrEvent, identifier: string, from: Pick<Entry, "source" | "address">): Added {
+    const known = this.announcement(event.pubkey, identifier);
+    if (known !== null && !isNewer(event, known.event)) return { outcome: "older" };
+    const added = this.#add({
+      store: "announcement",
+      event,
+      identifier,
+      isSoftExpired: false,
+      ...this.#arrival(DEADLINES_MS.arrival),
+      ...from,
+    });
+    if (added.outcome === "added" && known !== null) this.#prolongStates(identifier);
+    return added;
+  }
+
+  /** Adds a state. Of one author the newest eight are kept (P5). */
+  addState(event: NostrEvent, identifier: string, from: Pick<Entry, "source" | "address">): Added {
+    const own = this.states(identifier).filter((state) => state.event.pubkey === event.pubkey);
+    const oldest = own.reduce<WaitingState | null>(
+      (least, state) => (least === null || isNewer(least.event, state.event) ? state : least),
+      null,
+    );
+    const isCrowded = own.length >= STATES_PER_AUTHOR;
+    if (isCrowded && !isNewer(event, oldest!.event)) return { outcome: "older" };
+    if (isCrowded) this.remove(oldest!);
+    return this.#add({ store: "state", event, identifier, ...this.#arrival(DEADLINES_MS.arrival), ...from });
+  }
+
+  /** Adds a PR or PR update. */
+  addPr(event: NostrEvent, identifiers: readonly string[], from: Pick<Entry, "source" | "address">): Added {
+    return this.#add({ store: "pr", event, identifiers, ...this.#arrival(DEADLINES_MS.arrival), ...from });
+  }
+
+  /** Adds the record of an unclaimed upload, or replaces its commit (A29). */
+  addPlaceholder(
+    upload: Pick<Placeholder, "id" | "repository" | "identifier" | "commit" | "address">,
+  ): Added {
+    return this.#add({
+      store: "placeholder",
+      ...upload,
+      ...this.#arrival(DEADLINES_MS.placeholder),
+      source: "direct",
+    });
+  }
+
+  /** Removes an entry: it was released, replaced, deleted or withdrawn. */
+  remove(entry: Entry): void {
+    const key = keyOf(entry);
+    if (!this.#entries.has(key)) return;
+    this.#journal.remove(key);
+    this.#forget(key);
+  }
+
+  /** Forgets an entry whose release removed it from the journal already (P28). */
+  released(entry: Entry): void {
+    this.#forget(keyOf(entry));
+  }
+
+  /** Makes what sync had brought a direct entry with a fresh deadline (P17, R15). */
+  submittedByClient(entry: WaitingAnnouncement | WaitingState | WaitingPr, address: string): void {
+    this.#replace({ ...prolonged(entry, this.#now() + DEADLINES_MS.arrival), source: "direct", address });
+  }
+
+  /** A push on a waiting state was granted (P14, A26). */
+  pushGranted(entry: WaitingState | WaitingAnnouncement): void {
+    const ms = entry.store === "state" ? DEADLINES_MS.push : DEADLINES_MS.arrival;
+    this.#replace(prolonged(entry, this.#now() + ms));
+  }
+
+  /** Bytes of a push or a fetch for an entry flow (P15). Called once a minute. */
+  bytesFlow(entry: Entry): void {
+    this.#replace(prolonged(entry, flowingUntilMs(entry, this.#now())));
+  }
+
+  /** A state by a member of an owner's set arrived: the owner's announcement waits on, and comes back if it expired (P16, P22). */
+  stateArrived(announcement: WaitingAnnouncement): { readonly isRevived: boolean } {
+    const { isSoftExpired: isRevived } = announcement;
+    const untilMs = this.#now() + DEADLINES_MS.arrival;
+    this.#replace(
+      isRevived
+        ? { ...announcement, isSoftExpired: false, deadlineMs: untilMs }
+        : prolonged(announcement, untilMs),
+    );
+    return { isRevived };
+  }
+
+  /** The entries whose time is over, and what a sweep does with each. The caller takes the lock and looks again (P23). */
+  *due(): Generator<{ readonly entry: Entry; readonly decision: Exclude<SweepDecision, "keep"> }> {
+    const nowMs = this.#now();
+    for (const entry of [...this.#entries.values()]) {
+      const decision = sweepDecision(entry, nowMs);
+      if (decision !== "keep") yield { entry, decision };
+    }
+  }
+
+  /** Whether an entry is still due, as it was found. */
+  isStillDue(entry: Entry): boolean {
+    const now = this.#entries.get(keyOf(entry));
+    return now !== undefined && sweepDecision(now, this.#now()) !== "keep";
+  }
+
+  /** Ends an entry whose time is over (P18, P19, P20). */
+  expire(entry: Entry): void {
+    const key = keyOf(entry);
+    if (!this.#entries.has(key)) return;
+    if (entry.store === "announcement" && !entry.isSoftExpired) {
+      this.#replace({ ...entry, isSoftExpired: true, deadlineMs: this.#now() + DEADLINES_MS.softExpired });
+      return;
+    }
+    if (entry.store === "placeholder") this.#journal.remove(key);
+    else this.#journal.expire(key, entry.event.id, this.#now() + DEADLINES_MS.rememberExpired);
+    this.#forget(key);
+  }
+
+  #arrival(ms: number): { arrivedMs: number; deadlineMs: number } {
+    const arrivedMs = this.#now();
+    return { arrivedMs, deadlineMs: arrivedMs + ms };
+  }
+
+  /** A newer version of an announcement gives the identifier's states under it another 30 minutes (P16). */
+  #prolongStates(identifier: string): void {
+    for (const state of this.states(identifier))
+      this.#replace(prolonged(state, this.#now() + DEADLINES_MS.arrival));
+  }
+
+  #add(entry: Entry): Added {
+    const key = keyOf(entry);
+    const dropped = this.#entries.get(key) ?? null;
+    if (dropped !== null) this.#occupancy.remove(dropped);
+    const bound = this.#occupancy.full(entry);
+    if (dropped !== null) this.#occupancy.add(dropped);
+    if (bound !== null) return { outcome: "full", bound };
+    this.#journal.put(key, entry);
+    if (dropped !== null) this.#forget(key);
+    this.#remember(key, entry);
+    return { outcome: "added", dropped };
+  }
+
+  #replace(entry: Entry): void {
+    const key = keyOf(entry);
+    const known = this.#entries.get(key);
+    if (known === undefined || known === entry) return;
+    this.#journal.put(key, entry);
+    this.#forget(key);
+    this.#remember(key, entry);
+  }
+
+  #remember(key: string, entry: Entry): void {
+    this.#entries.set(key, entry);
+    this.#occupancy.add(entry);
+    for (const identifier of identifiersOf(entry)) {
+      const keys = this.#byIdentifier.get(identifier);
+      if (keys === undefined) this.#byIdentifier.set(identifier, new Set([key]));
+      else keys.add(key);
+    }
+  }
+
+  #forget(key: string): void {
+    const entry = this.#entries.get(key);
+    if (entry === undefined) return;
+    this.#entries.delete(key);
+    this.#occupancy.remove(entry);
+    for (const identifier of identifiersOf(entry)) {
+      const keys = this.#byIdentifier.get(identifier);
+      keys?.delete(key);
+      if (keys?.size === 0) this.#byIdentifier.delete(identifier);
+    }
+  }
+
+  #of(identifier: string, store: Entry["store"]): Entry[] {
+    const keys = this.#byIdentifier.get(identifier) ?? [];
+    return [...keys].map((key) => this.#entries.get(key)!).filter((entry) => entry.store === store);
+  }
+}

@@ -1,0 +1,187 @@
+/**
+ * Whether a push may happen, and what the client is told (A15 to A31, A38, A39).
+ * @module
+ */
+import { authoritativeState, type CommandRefusal, judgeFit } from "./authorise.ts";
+import { type CommandList, type RefCommand, ZERO_ID } from "./git/command-list.ts";
+import { isBranchOrTag } from "./git/ref-name.ts";
+import type { Known } from "./known.ts";
+import { toNpub } from "./npub.ts";
+import { commitOf, taggedRepositories } from "./policy/pr-policy.ts";
+import type { RefSnapshot } from "./ports.ts";
+import type { Purgatory } from "./purgatory/purgatory.ts";
+import type { RepositoryState } from "./state.ts";
+
+/** What a push is judged by. */
+export interface PushParts {
+  readonly known: Known;
+  readonly purgatory: Purgatory;
+}
+
+/** The answer to a push. */
+export interface PushDecision {
+  readonly isGranted: boolean;
+  /** Why each ref is refused; a ref that is not here is granted. Empty texts do not occur. */
+  readonly refused: ReadonlyMap<string, string>;
+  /** Lines for the client's terminal: the fact, and the next step. */
+  readonly remote: readonly string[];
+  /** The state that the push completes; `null`: it touches `refs/nostr/` only, or nothing. */
+  readonly state: RepositoryState | null;
+}
+
+const NOSTR_REF = /^refs\/nostr\/(.*)$/s;
+/** How many refs a text names at most. */
+const MAX_NAMED = 3;
+
+/** Judges a push by its list, the refs, and what is known now. All commands are granted, or none (A24, A25). */
+export function decidePush(
+  owner: string,
+  identifier: string,
+  { commands }: Pick<CommandList, "commands">,
+  { refs }: Pick<RefSnapshot, "refs">,
+  parts: PushParts,
+): PushDecision {
+  if (commands.length === 0) return { isGranted: true, refused: new Map(), remote: [], state: null };
+  const foreign = commands.filter(({ ref }) => !isBranchOrTag(ref) && !NOSTR_REF.test(ref));
+  if (foreign.length > 0) return refuseAll(commands, "not allowed here", foreignText(foreign));
+  const proposals = commands.filter(({ ref }) => /^refs\/heads\/pr\//.test(ref));
+  if (proposals.length > 0) {
+    return refuseAll(commands, "use refs/nostr", [
+      "Branches below pr/ are not kept here.",
+      "Push to refs/nostr/<event id>, and publish a pull request event with that commit in its c tag.",
+    ]);
+  }
+  for (const command of commands.filter(({ ref }) => NOSTR_REF.test(ref))) {
+    const fault = nostrFault(command, owner, identifier, refs, parts);
+    if (fault !== null) return refuseAll(commands, fault, [fault]);
+  }
+  const ofState = commands.filter(({ ref }) => isBranchOrTag(ref));
+  if (ofState.length === 0) return { isGranted: true, refused: new Map(), remote: [], state: null };
+  return decideByState(owner, identifier, commands, ofState, refs, parts);
+}
+
+function decideByState(
+  owner: string,
+  identifier: string,
+  all: readonly RefCommand[],
+  commands: readonly RefCommand[],
+  refs: ReadonlyMap<string, string>,
+  { known }: PushParts,
+): PushDecision {
+  const set = known.sets(identifier).get(owner);
+  if (set === undefined) {
+    return refuseAll(all, "the repository is not announced", [
+      "This repository is not announced here.",
+      `Publish an announcement (kind 30617) with d "${identifier}" that lists this server in clone and relays.`,
+    ]);
+  }
+  const state = authoritativeState(known.candidates(identifier, set));
+  if (state === null) return refuseAll(all, "there is no state", noStateText(identifier, set, known));
+  const present = new Map([...refs].filter(([ref]) => isBranchOrTag(ref)));
+  const fit = judgeFit(commands, state, present);
+  if (fit.fits) {
+    const gone = fit.unnamed.filter((ref) => !commands.some((command) => command.ref === ref));
+    const remote =
+      gone.length === 0 ? [] : [`The state does not name, so that they are deleted: ${gone.join(", ")}`];
+    return { isGranted: true, refused: new Map(), remote, state };
+  }
+  const refused = new Map(all.map(({ ref }) => [ref, "the push as a whole does not fit the state"]));
+  for (const [ref, refusal] of fit.refused) refused.set(ref, shortReason(refusal));
+  return { isGranted: false, refused, remote: misfitText(state, fit, commands), state: null };
+}
+
+/** A push to `refs/nostr/<id>` (A27, A28, A31); `null`: it is granted. */
+function nostrFault(
+  command: RefCommand,
+  owner: string,
+  identifier: string,
+  refs: ReadonlyMap<string, string>,
+  { known, purgatory }: PushParts,
+): string | null {
+  const id = NOSTR_REF.exec(command.ref)![1]!;
+  if (!/^[0-9a-f]{64}$/.test(id)) return "refs/nostr/ takes event ids of 64 lower-case hex digits";
+  if (command.new === ZERO_ID) return "refs/nostr/ is not deleted by a push: delete the event";
+  const event = known.served(id) ?? purgatory.event(id)?.event ?? null;
+  if (event === null) return "the event of refs/nostr/ is not known: publish it first, then push";
+  const commit = commitOf(event);
+  if ((event.kind !== 1618 && event.kind !== 1619) || commit === null)
+    return "the event of refs/nostr/ is no pull request";
+  const isTagged = taggedRepositories(event).some(
+    (one) => one.owner === owner && one.identifier === identifier,
+  );
+  if (!isTagged) return "the pull request of refs/nostr/ is for another repository";
+  if (command.new !== commit) return `the pull request names commit ${commit}`;
+  const now = refs.get(command.ref);
+  return now === undefined || now === commit ? null : "the ref has another commit";
+}
+
+function refuseAll(commands: readonly RefCommand[], reason: string, remote: readonly string[]): PushDecision {
+  return {
+    isGranted: false,
+    refused: new Map(commands.map(({ ref }) => [ref, reason])),
+    remote,
+    state: null,
+  };
+}
+
+function foreignText(foreign: readonly RefCommand[]): string[] {
+  const named = foreign.slice(0, MAX_NAMED).map(({ ref }) => ref);
+  const more = foreign.length > MAX_NAMED ? ` and ${foreign.length - MAX_NAMED} more` : "";
+  return [
+    `Only branches and tags are kept here, not ${named.join(", ")}${more}.`,
+    "git push <url> 'refs/heads/*:refs/heads/*' 'refs/tags/*:refs/tags/*'",
+  ];
+}
+
+function noStateText(identifier: string, set: ReadonlySet<string>, known: Known): string[] {
+  const others = known.states(identifier).filter(({ event }) => !set.has(event.pubkey));
+  const may = [...set].slice(0, MAX_NAMED).map(toNpub).join(", ");
+  return [
+    others.length === 0
+      ? "No state of this repository is known."
+      : `States are known of ${others.length} authors who are no maintainers of this repository.`,
+    `Publish a state (kind 30618) with d "${identifier}" that names the refs you push. It may be signed by ${may}.`,
+  ];
+}
+
+function misfitText(
+  state: RepositoryState,
+  fit: Extract<ReturnType<typeof judgeFit>, { fits: false }>,
+  commands: readonly RefCommand[],
+): string[] {
+  const { event } = state;
+  const by = `state ${event.id.slice(0, 8)} by ${toNpub(event.pubkey)} of ${new Date(event.created_at * 1000).toISOString()}`;
+  const lines: string[] = [`The push must make the repository equal to the ${by}.`];
+  for (const [ref, refusal] of [...fit.refused].slice(0, MAX_NAMED)) {
+    const pushed = commands.find((command) => command.ref === ref)?.new ?? "";
+    lines.push(longReason(ref, refusal, pushed));
+  }
+  if (fit.missing.length > 0) {
+    const named = fit.missing.slice(0, MAX_NAMED).join(" ");
+    lines.push(`Push these refs, too: ${named}${fit.missing.length > MAX_NAMED ? " …" : ""}`);
+  }
+  lines.push("Publish a state that names what you push, or fetch first.");
+  return lines;
+}
+
+function shortReason(refusal: CommandRefusal): string {
+  switch (refusal.reason) {
+    case "wrong_value":
+      return "the state names another commit";
+    case "not_named":
+      return "the state does not name it";
+    case "named":
+      return "the state names it, so that it cannot be deleted";
+    case "moved":
+      return "it moved meanwhile; fetch and push again";
+    case "foreign_name":
+      return "not allowed here";
+  }
+}
+
+function longReason(ref: string, refusal: CommandRefusal, pushed: string): string {
+  if (refusal.reason === "wrong_value")
+    return `${ref}: the state names ${refusal.expected}, the push brings ${pushed}.`;
+  if (refusal.reason === "moved") return `${ref}: it is at ${refusal.present} now.`;
+  return `${ref}: ${shortReason(refusal)}.`;
+}

@@ -1,0 +1,277 @@
+import { execFile } from "node:child_process";
+import { createHash } from "node:crypto";
+import { mkdtempSync, readdirSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { promisify } from "node:util";
+import { gzipSync } from "node:zlib";
+import { verifySchnorr } from "tiny-secp256k1";
+import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { dataPacket, flushPacket } from "../../../../../runtime/grasp/git/pkt-line.ts";
+import { Grasp } from "../../../../../runtime/grasp/grasp.ts";
+import { toNpub } from "../../../../../runtime/grasp/npub.ts";
+import type { EventStore } from "../../../../../runtime/grasp/ports.ts";
+import { gitHttp, readPlace } from "../../../../../worker/grasp/git/git-http.ts";
+import { makeDataFolders, repositoriesIn } from "../../../../../worker/grasp/repositories.ts";
+import { sqliteEventStore } from "../../../../../worker/grasp/store/event-store.ts";
+import type { Server } from "../../../../../worker/hosts/server.ts";
+import { serveHttp } from "../../../../../worker/http/server.ts";
+import { type WorkTree, workTree } from "../../../../support/git.ts";
+import { type Author, author } from "../../../../support/nostr.ts";
+
+const MAIN = "refs/heads/main";
+const bytes = (hex: string) => Buffer.from(hex, "hex");
+const silent = { debug() {}, info() {}, warn() {}, error() {} };
+
+test("readPlace splits first and decodes once (G1, G3, G4, T6)", () => {
+  const npub = toNpub("1".repeat(64));
+  expect(readPlace(`/${npub}/my%20repo.git/info/refs`)).toEqual({
+    owner: "1".repeat(64),
+    identifier: "my repo",
+    rest: "info/refs",
+  });
+  const refused = [
+    "x%2fy.git",
+    "%2e%2e.git",
+    "..git",
+    ".git",
+    "%00.git",
+    "a%5cb.git",
+    "%ff.git",
+    "repo",
+    "%252e.git/..",
+  ];
+  for (const name of refused.slice(0, -1))
+    expect([name, readPlace(`/${npub}/${name}`)]).toEqual([name, null]);
+  expect(readPlace(`/${npub}/%252e.git`)?.identifier).toBe("%2e");
+  expect(readPlace(`/${"1".repeat(64)}/repo.git`)).toBeNull();
+});
+
+describe("Git over HTTP", () => {
+  let folder: string;
+  let work: WorkTree;
+  let store: EventStore;
+  let grasp: Grasp;
+  let server: Server;
+  let owner: Author;
+  let url: string;
+
+  beforeEach(async () => {
+    folder = mkdtempSync(join(tmpdir(), "millrace-grasp-"));
+    work = workTree(folder);
+    store = sqliteEventStore({ path: ":memory:", clock: { now: Date.now, after: () => () => {} } });
+    const folders = await makeDataFolders(join(folder, "data"));
+    const repositories = repositoriesIn(folders);
+    owner = author();
+    grasp = new Grasp({
+      store,
+      repositories,
+      ourselves: { hosts: ["git.example"], basePath: "/" },
+      lists: {
+        denyAuthors: new Set(),
+        denyRepositories: new Set(),
+        allowRepositories: null,
+        maxRepositories: 100,
+        operator: null,
+        relayKey: null,
+      },
+      nowMs: Date.now,
+      sha256Hex: (text) => createHash("sha256").update(text).digest("hex"),
+      verify: ({ id, pubkey, sig }) => verifySchnorr(bytes(id), bytes(pubkey), bytes(sig)),
+    });
+    const answer = gitHttp({ grasp, repositories, home: folders.home });
+    const handler = async (request: Request) =>
+      (await answer(request)) ?? new Response(null, { status: 404 });
+    server = await serveHttp([{ handler }], { host: "127.0.0.1", port: 0 }, silent);
+    url = `${server.url}/${toNpub(owner.key)}/repo.git`;
+    await submit(30617, [
+      ["clone", `https://git.example/${toNpub(owner.key)}/repo.git`],
+      ["relays", "wss://git.example"],
+    ]);
+  });
+  afterEach(async () => {
+    await server.close(0);
+    await store.close();
+    rmSync(folder, { recursive: true });
+  });
+
+  let date = 1000;
+  const submit = (kind: number, tags: string[][]) =>
+    grasp.submit(owner.sign(kind, [["d", "repo"], ...tags], "", date++), {
+      source: "direct",
+      address: "192.0.2.1",
+    });
+  const state = (refs: Record<string, string>) =>
+    submit(30618, [...Object.entries(refs), ["HEAD", `ref: ${MAIN}`]]);
+  /** Runs Git without blocking the server, which is in this process. */
+  async function git(...args: string[]): Promise<{ code: number; output: string }> {
+    try {
+      const { stdout, stderr } = await promisify(execFile)("git", args, {
+        cwd: work.path,
+        timeout: 30_000,
+        env: {
+          PATH: process.env.PATH,
+          HOME: folder,
+          GIT_CONFIG_NOSYSTEM: "1",
+          GIT_TERMINAL_PROMPT: "0",
+          LC_ALL: "C",
+        },
+      });
+      return { code: 0, output: stdout + stderr };
+    } catch (error) {
+      const { code, stdout, stderr } = error as { code: number; stdout: string; stderr: string };
+      return { code, output: stdout + stderr };
+    }
+  }
+  const remoteRefs = async () => (await git("ls-remote", url)).output.trim().split("\n").filter(Boolean);
+
+  test("push what the state says, clone it, and both are equal; the events are served", async () => {
+    const commit = work.commit("a", "one");
+    await state({ [MAIN]: commit });
+    expect(await git("push", url, "main")).toMatchObject({ code: 0 });
+    expect(await remoteRefs()).toEqual([`${commit}\tHEAD`, `${commit}\t${MAIN}`]);
+    expect(store.withIdentifier(30618, "repo")).toHaveLength(1);
+    const clone = join(folder, "clone");
+    expect(await git("clone", "-q", url, clone)).toMatchObject({ code: 0 });
+    expect((await git("-C", clone, "rev-parse", "HEAD")).output.trim()).toBe(commit);
+  });
+
+  test.each(["0", "1", "2"])("clones with protocol version %s, shallow and filtered", async (version) => {
+    work.commit("a", "one");
+    const commit = work.commit("a", "two");
+    await state({ [MAIN]: commit });
+    await git("push", url, "main");
+    const depth = join(folder, `depth-${version}`);
+    const blobless = join(folder, `blobless-${version}`);
+    const config = ["-c", `protocol.version=${version}`];
+    expect(await git(...config, "clone", "-q", "--depth", "1", url, depth)).toMatchObject({ code: 0 });
+    expect((await git("-C", depth, "rev-list", "--count", "HEAD")).output.trim()).toBe("1");
+    expect(await git(...config, "clone", "-q", "--filter=blob:none", url, blobless)).toMatchObject({
+      code: 0,
+    });
+    expect(readdirSync(blobless)).toContain("a");
+  });
+
+  test("an empty repository can be cloned (G21)", async () => {
+    expect(await git("clone", "-q", url, join(folder, "empty"))).toMatchObject({ code: 0 });
+  });
+
+  test("a push that the state does not say is refused, and the terminal shows why and what to do (A39)", async () => {
+    const [one, two] = [work.commit("a", "one"), work.commit("a", "two")];
+    await state({ [MAIN]: one });
+    const { code, output } = await git("push", url, "main");
+    expect(code).not.toBe(0);
+    for (const said of [one, two, "the state names another commit", "Publish a state"])
+      expect(output).toContain(said);
+    expect(await remoteRefs()).toEqual([]);
+  });
+
+  test("without a state the refusal says who may sign one (A39)", async () => {
+    work.commit("a", "one");
+    const { code, output } = await git("push", url, "main");
+    expect([code === 0, output.includes(toNpub(owner.key))]).toEqual([false, true]);
+  });
+
+  test("force push, deletion and a renamed current branch follow the state (A20, A21, T45)", async () => {
+    const one = work.commit("a", "one");
+    await state({ [MAIN]: one, "refs/heads/old": one });
+    work.git("branch", "old");
+    expect(await git("push", url, "main", "old")).toMatchObject({ code: 0 });
+    work.git("checkout", "-q", "--orphan", "fresh");
+    const other = work.commit("b", "other");
+    await submit(30618, [
+      ["refs/heads/next", other],
+      ["HEAD", "ref: refs/heads/next"],
+    ]);
+    const { code, output } = await git("push", "--force", url, "fresh:next", ":main", ":old");
+    expect([code, output]).toEqual([0, expect.any(String)]);
+    expect(await remoteRefs()).toEqual([`${other}\tHEAD`, `${other}\trefs/heads/next`]);
+  });
+
+  test("a mixed push with a foreign name is refused whole, and lists the names (A23, A47, T4)", async () => {
+    const commit = work.commit("a", "one");
+    await state({ [MAIN]: commit });
+    work.git("update-ref", "refs/notes/x", commit);
+    const { code, output } = await git("push", url, "main", "refs/notes/x");
+    expect([
+      code === 0,
+      output.includes("refs/notes/x"),
+      output.includes("refs/heads/*:refs/heads/*"),
+    ]).toEqual([false, true, true]);
+    expect(await remoteRefs()).toEqual([]);
+  });
+
+  test("a pull request's commit goes to refs/nostr/<its id>, and no other (A28)", async () => {
+    const [base, change] = [work.commit("a", "one"), work.commit("a", "two")];
+    work.git("branch", "base", base);
+    await state({ [MAIN]: base });
+    await git("push", url, "base:main");
+    const pr = author().sign(1618, [
+      ["a", `30617:${owner.key}:repo`],
+      ["c", change],
+    ]);
+    await grasp.submit(pr, { source: "direct", address: null });
+    expect((await git("push", url, `base:refs/nostr/${pr.id}`)).code).not.toBe(0);
+    expect(await git("push", url, `main:refs/nostr/${pr.id}`)).toMatchObject({ code: 0 });
+    expect(await remoteRefs()).toContain(`${change}\trefs/nostr/${pr.id}`);
+    expect(store.get(pr.id)).not.toBeNull();
+  });
+
+  test("a tag object, many refs and --atomic", async () => {
+    const commit = work.commit("a", "one");
+    work.git("tag", "-a", "-m", "v1", "v1");
+    const tag = work.git("rev-parse", "v1");
+    for (let n = 0; n < 50; n++) work.git("branch", `b${n}`);
+    const branches = Object.fromEntries(Array.from({ length: 50 }, (_, n) => [`refs/heads/b${n}`, commit]));
+    await state({ [MAIN]: commit, "refs/tags/v1": tag, ...branches });
+    expect(
+      await git("push", "--atomic", url, "refs/heads/*:refs/heads/*", "refs/tags/*:refs/tags/*"),
+    ).toMatchObject({ code: 0 });
+    expect(await remoteRefs()).toHaveLength(54);
+  });
+
+  const post = (service: string, body: Uint8Array, headers: Record<string, string> = {}) =>
+    fetch(`${url}/git-${service}`, {
+      method: "POST",
+      body: body as Uint8Array<ArrayBuffer>,
+      headers: { "content-type": `application/x-git-${service}-request`, ...headers },
+    });
+
+  test("a lone flush has no effect and an empty answer (G18, T35)", async () => {
+    const response = await post("receive-pack", flushPacket());
+    expect([response.status, await response.text()]).toEqual([200, ""]);
+  });
+
+  test("broken and strange requests get their status (G9, G17, G24, T9, T33, T63)", async () => {
+    const status = async (response: Promise<Response>) => (await response).status;
+    expect(await status(fetch(`${url}/git-receive-pack`, { method: "POST", body: "x" }))).toBe(415);
+    expect(await status(post("receive-pack", new Uint8Array(), { "content-encoding": "br" }))).toBe(415);
+    expect(await status(post("receive-pack", Buffer.from("0099"), {}))).toBe(400);
+    expect(await status(post("receive-pack", Buffer.from("no gzip"), { "content-encoding": "gzip" }))).toBe(
+      400,
+    );
+    expect(await status(post("receive-pack", gzipSync(flushPacket()), { "content-encoding": "gzip" }))).toBe(
+      200,
+    );
+    expect(await status(fetch(`${url}/info/refsx`))).toBe(404);
+    expect(await status(fetch(`${url}/info/refs?service=git-other`))).toBe(404);
+    expect(await status(fetch(`${url}/objects/info/packs`))).toBe(404);
+    expect(await status(fetch(`${url}/info/refs?x=1&service=git-upload-pack`))).toBe(200);
+    expect(await status(fetch(`${url.replace("repo", "other")}/info/refs?service=git-upload-pack`))).toBe(
+      404,
+    );
+  });
+
+  test("what Git would do and may not: nothing to nothing, a certificate (T1, T2)", async () => {
+    const commit = work.commit("a", "one");
+    await state({ [MAIN]: commit });
+    await git("push", url, "main");
+    const zero = "0".repeat(40);
+    const body = Buffer.concat([
+      dataPacket(Buffer.from(`${zero} ${zero} ${MAIN}\0 report-status`)),
+      flushPacket(),
+    ]);
+    expect(await (await post("receive-pack", body)).text()).toMatch(/^....ERR /);
+    expect(await remoteRefs()).toHaveLength(2);
+  });
+});

@@ -1,0 +1,163 @@
+import { mkdirSync, mkdtempSync, readdirSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest";
+import type { GitRepository } from "../../../../../runtime/grasp/ports.ts";
+import { createRepository, openRepository } from "../../../../../worker/grasp/git/repository.ts";
+import { type WorkTree, workTree } from "../../../../support/git.ts";
+
+const ZERO = "0".repeat(40);
+const BOUNDS = { maxBytes: 1_000_000, maxObjects: 1000 };
+const MAIN = "refs/heads/main";
+
+async function* chunks(bytes: Uint8Array, size = 100): AsyncGenerator<Uint8Array> {
+  for (let at = 0; at < bytes.length; at += size) yield bytes.subarray(at, at + size);
+}
+
+describe("a repository on disk", () => {
+  let folder: string;
+  let work: WorkTree;
+  let first: string;
+  let second: string;
+  let repository: GitRepository;
+  let path: string;
+  let serial = 0;
+  const quarantines = () => readdirSync(join(folder, "quarantine"));
+  const packs = () => readdirSync(join(path, "objects/pack"));
+  const tip = (id: string) => [{ id, isBranch: true }];
+
+  beforeAll(() => {
+    folder = mkdtempSync(join(tmpdir(), "millrace-git-"));
+    mkdirSync(join(folder, "home"));
+    mkdirSync(join(folder, "quarantine"));
+    work = workTree(folder);
+    first = work.commit("a", "one");
+    second = work.commit("a", "two");
+  });
+  afterAll(() => rmSync(folder, { recursive: true }));
+  beforeEach(async () => {
+    path = join(folder, `${serial++}.git`);
+    await createRepository(path);
+    repository = openRepository({
+      path,
+      quarantines: join(folder, "quarantine"),
+      home: join(folder, "home"),
+    });
+  });
+
+  async function received(pack: Uint8Array, id: string): Promise<void> {
+    const result = await repository.receive(chunks(pack), tip(id), BOUNDS);
+    if ("fault" in result) throw new Error(JSON.stringify(result.fault));
+    await result.quarantine.adopt();
+  }
+
+  test("a new one is empty, and its HEAD names main whatever the machine says (G22)", async () => {
+    expect(await repository.refs()).toEqual({ version: MAIN, refs: new Map(), head: MAIN });
+  });
+
+  test("objects count only once the quarantine is adopted (P10)", async () => {
+    const result = await repository.receive(chunks(work.pack([second])), tip(second), BOUNDS);
+    expect(result).toHaveProperty("quarantine");
+    expect(await repository.incomplete([second])).toEqual(new Set([second]));
+    await (result as { quarantine: { adopt(): Promise<void> } }).quarantine.adopt();
+    expect(await repository.incomplete([second, first])).toEqual(new Set());
+    expect(quarantines()).toEqual([]);
+  });
+
+  test("a discarded quarantine leaves nothing", async () => {
+    const result = await repository.receive(chunks(work.pack([second])), tip(second), BOUNDS);
+    await (result as { quarantine: { discard(): Promise<void> } }).quarantine.discard();
+    expect([quarantines(), packs()]).toEqual([[], []]);
+  });
+
+  test("a thin pack is completed from what is here", async () => {
+    await received(work.pack([first]), first);
+    await repository.updateRefs([{ ref: MAIN, old: ZERO, new: first }]);
+    await received(work.pack([second], [first]), second);
+    expect(await repository.incomplete([second])).toEqual(new Set());
+  });
+
+  test.each<[string, () => [Uint8Array, string, object?], object]>([
+    ["a pack that breaks off", () => [work.pack([second]).subarray(0, 120), second], { kind: "broken" }],
+    ["bytes that are no pack", () => [new Uint8Array(200), second], { kind: "broken" }],
+    [
+      "a pack over the limit",
+      () => [work.pack([second]), second, { ...BOUNDS, maxBytes: 60 }],
+      { kind: "too_large" },
+    ],
+    [
+      "too many objects",
+      () => [work.pack([second]), second, { ...BOUNDS, maxObjects: 2 }],
+      { kind: "too_many_objects" },
+    ],
+    ["a tip that is not in it", () => [work.pack([first]), second], { kind: "missing_objects" }],
+    [
+      "history that is missing (A9, T48)",
+      () => [work.pack([second], [first]), second],
+      { kind: "missing_objects" },
+    ],
+  ])("refuses %s, and nothing is left", async (_name, make, fault) => {
+    const [pack, id, bounds = BOUNDS] = make();
+    expect(await repository.receive(chunks(pack), tip(id), bounds as typeof BOUNDS)).toEqual({ fault });
+    expect([quarantines(), packs()]).toEqual([[], []]);
+  });
+
+  test("a branch's tip must be a commit; a tag's need not (A19)", async () => {
+    const tree = work.git("rev-parse", `${second}^{tree}`);
+    const pack = work.pack([second]);
+    expect(await repository.receive(chunks(pack), [{ id: tree, isBranch: true }], BOUNDS)).toEqual({
+      fault: { kind: "not_a_commit", id: tree },
+    });
+    expect(await repository.receive(chunks(pack), [{ id: tree, isBranch: false }], BOUNDS)).toHaveProperty(
+      "quarantine",
+    );
+  });
+
+  test("a tree that would write into .git is refused, with object and check (A41, A49, T32)", async () => {
+    const blob = work.git("hash-object", "-w", "a");
+    const entry = (name: string) =>
+      Buffer.concat([Buffer.from(`100644 ${name}\0`), Buffer.from(blob, "hex")]);
+    const { execFileSync } = await import("node:child_process");
+    const tree = execFileSync("git", ["hash-object", "-t", "tree", "-w", "--literally", "--stdin"], {
+      cwd: work.path,
+      input: entry(".GIT"),
+      encoding: "utf8",
+    }).trim();
+    const trap = work.git("commit-tree", "-m", "trap", tree);
+    expect(await repository.receive(chunks(work.pack([trap])), tip(trap), BOUNDS)).toEqual({
+      fault: { kind: "fsck", findings: [{ object: tree, check: "hasDotgit" }] },
+    });
+  });
+
+  test("no bytes, or a pack without objects, makes an empty quarantine (A9)", async () => {
+    await received(work.pack([first]), first);
+    for (const pack of [new Uint8Array(), work.pack([])]) {
+      expect(await repository.receive(chunks(pack), tip(first), BOUNDS)).toHaveProperty("quarantine");
+    }
+  });
+
+  test("refs move together or not at all, and every change has a version of its own (A25, G34)", async () => {
+    await received(work.pack([second]), second);
+    const before = await repository.refs();
+    const wrong = [
+      { ref: MAIN, old: ZERO, new: first },
+      { ref: "refs/heads/x", old: first, new: second },
+    ];
+    expect(await repository.updateRefs(wrong)).toBe(false);
+    expect(await repository.refs()).toEqual(before);
+    expect(await repository.updateRefs([{ ref: MAIN, old: ZERO, new: first }])).toBe(true);
+    const after = await repository.refs();
+    expect([...after.refs]).toEqual([[MAIN, first]]);
+    expect(after.version).not.toBe(before.version);
+    await repository.setHead("refs/heads/absent");
+    expect(await repository.refs()).toMatchObject({ head: "refs/heads/absent" });
+    expect((await repository.refs()).version).not.toBe(after.version);
+  });
+
+  test("names with bytes beyond ASCII are read back as they are", async () => {
+    await received(work.pack([first]), first);
+    const ref = "refs/heads/grüße\u00a0";
+    expect(await repository.updateRefs([{ ref, old: ZERO, new: first }])).toBe(true);
+    expect([...(await repository.refs()).refs.keys()]).toEqual([ref]);
+  });
+});

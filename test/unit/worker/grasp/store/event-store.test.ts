@@ -1,0 +1,293 @@
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { DatabaseSync } from "node:sqlite";
+import fc from "fast-check";
+import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import type { NostrEvent } from "../../../../../runtime/grasp/events/event.ts";
+import { type Filter, matches, readFilter } from "../../../../../runtime/grasp/events/filter.ts";
+import type { EventStore } from "../../../../../runtime/grasp/ports.ts";
+import { sqliteEventStore } from "../../../../../worker/grasp/store/event-store.ts";
+
+const NOW = 1_800_000_000;
+const clock = {
+  now: Date.now,
+  after(ms: number, callback: () => void) {
+    const timer = setTimeout(callback, ms);
+    return () => clearTimeout(timer);
+  },
+};
+const key = (n: number) => n.toString(16).padStart(64, "0");
+let serial = 0;
+const event = (part: Partial<NostrEvent> = {}): NostrEvent => ({
+  id: key(++serial),
+  pubkey: key(1),
+  created_at: 100,
+  kind: 1,
+  tags: [],
+  content: "",
+  sig: "0".repeat(128),
+  ...part,
+});
+const filter = (given: object) => (readFilter(given) as { filter: Filter }).filter;
+let store: EventStore;
+const save = (one: NostrEvent, now = NOW) => store.transaction((changes) => changes.save(one, now));
+const ids = (given: object, now = NOW) => store.query([filter(given)], now).map(({ id }) => id);
+
+beforeEach(() => {
+  store = sqliteEventStore({ path: ":memory:", clock });
+});
+afterEach(() => store.close());
+
+describe("query", () => {
+  test("newest first, equal times by smaller id, each event once (R17, R67)", async () => {
+    const list = [
+      event({ created_at: 1, id: key(7) }),
+      event({ created_at: 2, id: key(9) }),
+      event({ created_at: 2, id: key(8) }),
+    ];
+    for (const one of list) await save(one);
+    expect(store.query([filter({}), filter({ kinds: [1] })], NOW).map(({ id }) => id)).toEqual([
+      key(8),
+      key(9),
+      key(7),
+    ]);
+  });
+
+  test("limit holds for each filter by itself (R67); 0 brings nothing", async () => {
+    for (let n = 0; n < 5; n++) await save(event({ created_at: n, kind: n % 2 }));
+    expect(ids({ limit: 2 })).toHaveLength(2);
+    expect(ids({ limit: 0 })).toEqual([]);
+    expect(
+      store.query([filter({ kinds: [0], limit: 1 }), filter({ kinds: [1], limit: 1 })], NOW),
+    ).toHaveLength(2);
+  });
+
+  test("our maximum is 500, and all events of its last second are added (R72)", async () => {
+    await store.transaction((changes) => {
+      for (let n = 0; n < 700; n++) changes.save(event({ created_at: n < 300 ? 5 : 10 }), NOW);
+    });
+    expect(ids({})).toHaveLength(700);
+    expect(ids({ limit: 500 })).toHaveLength(500);
+  });
+
+  test("an expired event is not served any more (R12)", async () => {
+    await save(event({ tags: [["expiration", String(NOW + 10)]] }));
+    expect([ids({}, NOW).length, ids({}, NOW + 10).length]).toEqual([1, 0]);
+    expect(await save(event({ tags: [["expiration", String(NOW)]] }))).toEqual({
+      outcome: "refused",
+      reason: "expired",
+    });
+  });
+
+  test("finds what a slow model finds", async () => {
+    const few = fc.integer({ min: 0, max: 3 });
+    const given = fc.record(
+      {
+        ids: fc.array(
+          few.map((n) => key(n + 1000)),
+          { maxLength: 3 },
+        ),
+        authors: fc.array(few.map(key), { maxLength: 2 }),
+        kinds: fc.array(few, { maxLength: 2 }),
+        since: few,
+        until: few,
+        "#t": fc.array(few.map(String), { maxLength: 2 }),
+        "#A": fc.array(few.map(String), { maxLength: 2 }),
+      },
+      { requiredKeys: [] },
+    );
+    const events = Array.from({ length: 40 }, (_, n) =>
+      event({
+        id: key(1000 + n),
+        pubkey: key(n % 4),
+        created_at: n % 3,
+        kind: (n >> 2) % 4,
+        tags: [["t", String(n % 4)], ["A", String((n >> 1) % 4)], ["tt", "0"], ["t"]],
+      }),
+    );
+    for (const one of events) await save(one);
+    const stored = events.filter((one) => store.get(one.id) !== null);
+    fc.assert(
+      fc.property(fc.array(given, { minLength: 1, maxLength: 3 }), (list) => {
+        const filters = list.map(filter);
+        const expected = stored.filter((one) => filters.some((each) => matches(each, one)));
+        expect(new Set(store.query(filters, NOW).map(({ id }) => id))).toEqual(
+          new Set(expected.map(({ id }) => id)),
+        );
+        expect(store.count(filters, NOW)).toBe(expected.length);
+      }),
+    );
+  });
+});
+
+describe("save", () => {
+  test("a known event is a duplicate", async () => {
+    const one = event();
+    expect([await save(one), await save(one)]).toEqual([
+      { outcome: "stored", gone: [] },
+      { outcome: "duplicate" },
+    ]);
+  });
+
+  test("the newer version of an address replaces the older; at equal times the smaller id wins (R54)", async () => {
+    const state = (created_at: number, id: string) =>
+      event({ kind: 30618, tags: [["d", "repo"]], created_at, id });
+    await save(state(5, key(50)));
+    expect(await save(state(4, key(40)))).toEqual({ outcome: "refused", reason: "older" });
+    expect(await save(state(5, key(60)))).toEqual({ outcome: "refused", reason: "older" });
+    expect(await save(state(5, key(45)))).toEqual({ outcome: "stored", gone: [key(50)] });
+    expect(store.newest(30618, key(1), "repo")?.id).toBe(key(45));
+    await save(event({ kind: 30618, tags: [["d", "repo"]], pubkey: key(2) }));
+    expect(store.withIdentifier(30618, "repo")).toHaveLength(2);
+  });
+
+  test("only the seven fields are kept (R64)", async () => {
+    const one = { ...event(), extra: "x" };
+    await save(one);
+    expect(store.get(one.id)).not.toHaveProperty("extra");
+  });
+});
+
+describe("deletion (R56)", () => {
+  test("by id: the author's own only, and it does not come back", async () => {
+    const [own, foreign] = [event(), event({ pubkey: key(2) })];
+    await save(own);
+    await save(foreign);
+    const deletion = event({
+      kind: 5,
+      tags: [
+        ["e", own.id],
+        ["e", foreign.id],
+      ],
+    });
+    expect(await save(deletion)).toEqual({ outcome: "stored", gone: [own.id] });
+    expect(store.remembered(own.id, NOW)).toBe("deleted");
+    expect(await save(own)).toEqual({ outcome: "refused", reason: "deleted" });
+    expect(store.get(foreign.id)).not.toBeNull();
+  });
+
+  test("by address: versions up to the deletion's time, an identifier with colons too (T50)", async () => {
+    const version = (created_at: number) => event({ kind: 30617, tags: [["d", "a:b"]], created_at });
+    await save(version(10));
+    await save(event({ kind: 5, created_at: 20, tags: [["a", `30617:${key(1)}:a:b`]] }));
+    expect(store.newest(30617, key(1), "a:b")).toBeNull();
+    expect(await save(version(20))).toEqual({ outcome: "refused", reason: "deleted" });
+    expect(await save(version(21))).toEqual({ outcome: "stored", gone: [] });
+  });
+
+  test("an older deletion does not reopen what a newer one closed", async () => {
+    const deletion = (created_at: number) =>
+      event({ kind: 5, created_at, tags: [["a", `30617:${key(1)}:repo`]] });
+    await save(deletion(20));
+    await save(deletion(10));
+    expect(await save(event({ kind: 30617, tags: [["d", "repo"]], created_at: 15 }))).toMatchObject({
+      outcome: "refused",
+    });
+  });
+
+  test("of another author's address has no effect (T25)", async () => {
+    const one = event({ kind: 30617, tags: [["d", "repo"]] });
+    await save(one);
+    await save(event({ kind: 5, pubkey: key(2), created_at: 200, tags: [["a", `30617:${key(1)}:repo`]] }));
+    expect(store.get(one.id)).not.toBeNull();
+  });
+
+  test("of a deletion does nothing, nor of a request to vanish (R71)", async () => {
+    const [deletion, vanish] = [event({ kind: 5 }), event({ kind: 62, created_at: 1 })];
+    await save(deletion);
+    await save(vanish);
+    await save(
+      event({
+        kind: 5,
+        tags: [
+          ["e", deletion.id],
+          ["e", vanish.id],
+        ],
+      }),
+    );
+    expect([store.get(deletion.id), store.get(vanish.id)]).not.toContain(null);
+  });
+});
+
+test("a request to vanish removes everything up to its time, and keeps it away (R62, R71)", async () => {
+  const [old, later] = [event({ created_at: 5 }), event({ created_at: 30 })];
+  await save(old);
+  await save(later);
+  const request = event({ kind: 62, created_at: 20 });
+  expect(await save(request)).toEqual({ outcome: "stored", gone: [old.id] });
+  expect(await save(event({ created_at: 20 }))).toEqual({ outcome: "refused", reason: "vanished" });
+  expect(ids({}).sort()).toEqual([later.id, request.id].sort());
+});
+
+describe("transactions", () => {
+  let folder: string;
+  beforeEach(() => {
+    folder = mkdtempSync(join(tmpdir(), "millrace-grasp-"));
+  });
+  afterEach(() => rmSync(folder, { recursive: true }));
+
+  test("one that throws changes nothing; the next one runs", async () => {
+    const one = event();
+    const failed = store.transaction((changes) => {
+      changes.save(one, NOW);
+      changes.journalPut("k", { store: "state" } as never);
+      throw new Error("no");
+    });
+    await expect(failed).rejects.toThrow("no");
+    expect([store.get(one.id), [...store.journal()]]).toEqual([null, []]);
+    expect(await save(one)).toMatchObject({ outcome: "stored" });
+  });
+
+  test("a release is one change: the event is saved and leaves the journal (P28); it is there after a restart", async () => {
+    const path = join(folder, "grasp.db");
+    const first = sqliteEventStore({ path, clock });
+    const one = event({ kind: 30618, tags: [["d", "repo"]] });
+    const entry = { store: "state", event: one, identifier: "repo" } as never;
+    const intent = await first.transaction((changes) => {
+      changes.journalPut("e:1", entry);
+      changes.journalPut("e:2", entry);
+      return changes.beginIntent({ refs: [] });
+    });
+    await first.transaction((changes) => {
+      changes.save(one, NOW);
+      changes.journalRemove("e:1");
+    });
+    await first.close();
+    const again = sqliteEventStore({ path, clock });
+    expect([again.get(one.id)?.id, [...again.journal()], again.intents()]).toEqual([
+      one.id,
+      [entry],
+      [{ id: intent, plan: { refs: [] } }],
+    ]);
+    await again.transaction((changes) => changes.endIntent(intent));
+    expect(again.intents()).toEqual([]);
+    await again.close();
+  });
+
+  test("waits for another process that writes, and reads meanwhile (O36)", async () => {
+    const path = join(folder, "grasp.db");
+    const shared = sqliteEventStore({ path, clock });
+    const one = event();
+    await shared.transaction((changes) => changes.save(one, NOW));
+    const other = new DatabaseSync(path);
+    other.exec("BEGIN IMMEDIATE");
+    const waiting = shared.transaction((changes) => changes.save(event(), NOW));
+    expect(shared.get(one.id)).not.toBeNull();
+    other.exec("ROLLBACK");
+    expect(await waiting).toMatchObject({ outcome: "stored" });
+    other.close();
+    await shared.close();
+  });
+
+  test("a file that is no database stops the start (P33, T68)", () => {
+    const path = join(folder, "damaged.db");
+    writeFileSync(path, "this is no database, and long enough to be looked at as one ".repeat(20));
+    expect(() => sqliteEventStore({ path, clock })).toThrow(/not a database/);
+  });
+});
+
+test("an expired id is remembered until its time (P18, P24)", async () => {
+  await store.transaction((changes) => changes.rememberExpired(key(5), NOW + 10));
+  expect([store.remembered(key(5), NOW), store.remembered(key(5), NOW + 10)]).toEqual(["expired", null]);
+});

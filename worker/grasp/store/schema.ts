@@ -1,0 +1,53 @@
+/** The tables of the database. Ids and keys are kept as bytes: half the size of hex. */
+export const SCHEMA = `
+  PRAGMA journal_mode = WAL;
+  PRAGMA synchronous = FULL;
+  PRAGMA journal_size_limit = 67108864;
+  PRAGMA busy_timeout = 0;
+  CREATE TABLE IF NOT EXISTS event (
+    row INTEGER PRIMARY KEY,
+    id BLOB NOT NULL UNIQUE,
+    pubkey BLOB NOT NULL,
+    created_at INTEGER NOT NULL,
+    kind INTEGER NOT NULL,
+    identifier TEXT,
+    expires_at INTEGER,
+    json TEXT NOT NULL
+  ) STRICT;
+  CREATE INDEX IF NOT EXISTS event_by_time ON event (created_at DESC, id);
+  CREATE INDEX IF NOT EXISTS event_by_kind ON event (kind, created_at DESC, id);
+  CREATE INDEX IF NOT EXISTS event_by_author ON event (pubkey, created_at DESC, id);
+  CREATE INDEX IF NOT EXISTS event_by_author_and_kind ON event (pubkey, kind, created_at DESC, id);
+  CREATE INDEX IF NOT EXISTS event_by_identifier ON event (kind, identifier) WHERE identifier IS NOT NULL;
+  CREATE INDEX IF NOT EXISTS event_by_expiry ON event (expires_at) WHERE expires_at IS NOT NULL;
+  CREATE TABLE IF NOT EXISTS tag (
+    name TEXT NOT NULL,
+    value TEXT NOT NULL,
+    created_at INTEGER NOT NULL,
+    event INTEGER NOT NULL REFERENCES event (row) ON DELETE CASCADE,
+    PRIMARY KEY (name, value, created_at DESC, event)
+  ) STRICT, WITHOUT ROWID;
+  CREATE INDEX IF NOT EXISTS tag_by_event ON tag (event);
+  CREATE TABLE IF NOT EXISTS remembered (
+    id BLOB PRIMARY KEY,
+    what TEXT NOT NULL,
+    until INTEGER
+  ) STRICT, WITHOUT ROWID;
+  CREATE TABLE IF NOT EXISTS deleted_address (
+    address TEXT PRIMARY KEY,
+    until INTEGER NOT NULL
+  ) STRICT, WITHOUT ROWID;
+  CREATE TABLE IF NOT EXISTS vanished (
+    pubkey BLOB PRIMARY KEY,
+    until INTEGER NOT NULL
+  ) STRICT, WITHOUT ROWID;
+  CREATE TABLE IF NOT EXISTS journal (
+    key TEXT PRIMARY KEY,
+    entry TEXT NOT NULL
+  ) STRICT, WITHOUT ROWID;
+  CREATE TABLE IF NOT EXISTS intent (
+    id INTEGER PRIMARY KEY,
+    plan TEXT NOT NULL
+  ) STRICT;
+  PRAGMA foreign_keys = ON;
+`;
