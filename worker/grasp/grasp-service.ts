@@ -10,8 +10,10 @@ import { Grasp } from "../../runtime/grasp/grasp.ts";
 import { toNpub } from "../../runtime/grasp/npub.ts";
 import { DEADLINES_MS } from "../../runtime/grasp/purgatory/deadlines.ts";
 import { Relay } from "../../runtime/grasp/relay/relay.ts";
+import { isLoopbackHost } from "../../runtime/lib/addresses.ts";
 import { toHex } from "../../runtime/lib/hex.ts";
 import type { MetricDescription } from "../../runtime/observe/metrics.ts";
+import { metricsResponse } from "../http/metrics.ts";
 import type { SocketPeer } from "../http/socket.ts";
 import type { RunningService, ServiceModule, Shared } from "../service.ts";
 import { type GraspSection, graspSection, listsOf } from "./config.ts";
@@ -48,7 +50,10 @@ export const graspService: ServiceModule<GraspSection> = {
   create,
 };
 
-async function create({ entry, metrics, log }: Shared, section: GraspSection): Promise<RunningService> {
+async function create(
+  { entry, listen, metrics, log }: Shared,
+  section: GraspSection,
+): Promise<RunningService> {
   const { clock, random } = entry.host;
   mkdirSync(section.dataDirectory, { recursive: true, mode: 0o700 });
   const folders = await makeDataFolders(section.dataDirectory);
@@ -85,6 +90,8 @@ async function create({ entry, metrics, log }: Shared, section: GraspSection): P
     const { method } = request;
     if (method === "OPTIONS") return new Response(null, { status: 204 });
     const url = new URL(request.url);
+    if (url.pathname === "/health" || url.pathname === "/ready") return Response.json({ status: "ok" });
+    if (url.pathname === "/metrics" && isLoopbackHost(listen.host)) return metricsResponse(metrics);
     if (url.pathname === "/") {
       const wantsJson = request.headers.get("accept")?.includes("application/nostr+json");
       if (!wantsJson) return landingPage(section);

@@ -2,6 +2,7 @@
  * Messages from clients to the relay (NIP-01, 42, 45, 77): read, or answered with what is wrong (R5, R66).
  * @module
  */
+import { parseJson } from "../../lib/json.ts";
 import { type Filter, readFilter } from "../events/filter.ts";
 
 /** A message that can be handled. */
@@ -42,7 +43,7 @@ export function readMessage(text: string): { message: ClientMessage } | { refusa
   if (depthOf(text) > MAX_DEPTH) return notice("the message is nested too deeply");
   let value: unknown;
   try {
-    value = JSON.parse(text);
+    value = parseJson(text, "the message");
   } catch {
     return notice("the message is not JSON");
   }

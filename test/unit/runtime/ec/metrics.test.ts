@@ -2,10 +2,11 @@ import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { describe, expect, test } from "vitest";
-import { describeMetrics } from "../../../../runtime/ec/metrics.ts";
+
 import { countFaults } from "../../../../runtime/observe/count-faults.ts";
 import { createLog, createLogOnce } from "../../../../runtime/observe/log.ts";
-import { createMetrics } from "../../../../runtime/observe/metrics.ts";
+import { createMetrics, describeAll } from "../../../../runtime/observe/metrics.ts";
+import { services } from "../../../../worker/services.ts";
 import { manualClock } from "../../../support/manual-clock.ts";
 import { testService } from "../../../support/service.ts";
 
@@ -31,7 +32,7 @@ function usedNames(): string[] {
 
 describe("help texts", () => {
   const metrics = createMetrics();
-  describeMetrics(metrics);
+  for (const service of services) describeAll(metrics, service.metrics ?? []);
   const described = metrics.snapshot();
 
   test("there is exactly one for each metric in use", () => {
