@@ -3,7 +3,7 @@ import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, describe, expect, test } from "vitest";
-import { runCli } from "../../../support/run-cli.ts";
+import { runCli } from "../support/run-cli.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "millrace-cli-"));
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
@@ -67,7 +67,7 @@ describe("the command line", () => {
   });
 
   test("the version is the package's", async () => {
-    const { default: manifest } = await import("../../../../package.json", { with: { type: "json" } });
+    const { default: manifest } = await import("../../package.json", { with: { type: "json" } });
     expect((await run(["--version"])).stdout).toBe(`${manifest.version}\n`);
   });
 });

@@ -8,7 +8,7 @@ import {
   percentilesOf,
   readOha,
   readWrk,
-} from "../../support/load-generator.ts";
+} from "../support/load-generator.ts";
 
 let server: Server;
 let url: string;

@@ -3,9 +3,9 @@ import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, expect, test } from "vitest";
-import { httpStore } from "../../../../runtime/stores/http.ts";
-import { runCli } from "../../../support/run-cli.ts";
-import { spawnServer } from "../../../support/spawn.ts";
+import { httpStore } from "../../runtime/stores/http.ts";
+import { runCli } from "../support/run-cli.ts";
+import { spawnServer } from "../support/spawn.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "millrace-cli-store-"));
 afterAll(() => rmSync(folder, { recursive: true, force: true }));

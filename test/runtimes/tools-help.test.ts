@@ -1,11 +1,11 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
-import { findViceroy } from "../../../scripts/viceroy.ts";
-import { programs } from "../../support/programs.ts";
-import { root, runtimes } from "../../support/spawn.ts";
-import { type CommandResult, runCommand } from "../../support/start-program.ts";
-import { parseToolOptions, type Tool, type ToolOption, usageOf } from "../../support/tool-options.ts";
+import { findViceroy } from "../../scripts/viceroy.ts";
+import { programs } from "../support/programs.ts";
+import { root, runtimes } from "../support/spawn.ts";
+import { type CommandResult, runCommand } from "../support/start-program.ts";
+import { parseToolOptions, type Tool, type ToolOption, usageOf } from "../support/tool-options.ts";
 
 /** Timeout of one task, in milliseconds: all run at once. */
 const TIMEOUT_MS = 60_000;

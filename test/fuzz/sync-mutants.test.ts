@@ -4,13 +4,13 @@ import { join } from "node:path";
 import { fileURLToPath, pathToFileURL } from "node:url";
 import fc from "fast-check";
 import { afterAll, expect, test } from "vitest";
-import { BrokenPromise } from "./broken-promise.ts";
-import type { EngineModule } from "./harness.ts";
-import { mutants } from "./mutants.ts";
-import { type Edit, mutate } from "./mutate.ts";
-import { runSchedule, schedules } from "./schedules.ts";
+import { BrokenPromise } from "../unit/runtime/sync/broken-promise.ts";
+import type { EngineModule } from "../unit/runtime/sync/harness.ts";
+import { mutants } from "../unit/runtime/sync/mutants.ts";
+import { type Edit, mutate } from "../unit/runtime/sync/mutate.ts";
+import { runSchedule, schedules } from "../unit/runtime/sync/schedules.ts";
 
-const source = fileURLToPath(new URL("../../../../runtime/sync", import.meta.url));
+const source = fileURLToPath(new URL("../../runtime/sync", import.meta.url));
 const folder = mkdtempSync(join(tmpdir(), "millrace-mutants-"));
 afterAll(() => rmSync(folder, { recursive: true }));
 
