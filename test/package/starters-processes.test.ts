@@ -61,6 +61,7 @@ describe.each(Object.keys(runtimes) as ProcessRuntime[])("%s", (runtime) => {
             PASSPHRASE: passphrase,
             DOMAIN: "publisher.example",
             COUNTRY_HEADER: "x-country",
+            REGION_HEADER: "x-region",
             PORT: "0",
           },
           ready: /listening on (http:\S+)/,

@@ -31,7 +31,10 @@ export function unpackStarter(name: string, folder: string, without: readonly st
   const { dependencies, devDependencies } = existsSync(join(starter, "deno.json"))
     ? { dependencies: read(join(starter, "deno.json")).imports, devDependencies: {} }
     : read(join(starter, "package.json"));
-  const [served, tested] = ["", "test"].map((part) => read(join(root, part, "package.json")).dependencies);
+  const [served, tested] = ["", "test"].map((part) => {
+    const { dependencies: own, devDependencies: more } = read(join(root, part, "package.json"));
+    return { ...own, ...more };
+  }) as [Record<string, string>, Record<string, string>];
   for (const [dependency, range] of Object.entries({ ...dependencies, ...devDependencies })) {
     if (without.includes(dependency)) continue;
     const target = join(starter, "node_modules", dependency);
