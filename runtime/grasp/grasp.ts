@@ -15,7 +15,13 @@ import { judgeState } from "./policy/state-policy.ts";
 import { PURGATORY, type Verdict } from "./policy/verdict.ts";
 import type { Lists } from "./policy/world.ts";
 import type { EventStore, Repositories } from "./ports.ts";
-import { identifiersOf as identifiersIn, type Source } from "./purgatory/entry.ts";
+import {
+  identifiersOf as identifiersIn,
+  type Source,
+  type WaitingAnnouncement,
+  type WaitingPr,
+  type WaitingState,
+} from "./purgatory/entry.ts";
 import { StoreJournal } from "./purgatory/journal.ts";
 import { type Added, Purgatory } from "./purgatory/purgatory.ts";
 import { processNewGitData, type ReleaseResult } from "./release.ts";
@@ -265,8 +271,33 @@ export class Grasp {
         ? [true, "duplicate: a newer one is known"]
         : [false, `blocked: it is ${saved.reason === "expired" ? "expired" : "deleted"}`];
     }
+    if (event.kind === KIND.deletion) await this.#deleteWaiting(event);
     this.#broadcast(event);
     return [true, verdict.note ?? ""];
+  }
+
+  /** A deletion reaches into purgatory: a state or PR goes, and an announcement with its repository (R58). */
+  async #deleteWaiting(deletion: NostrEvent): Promise<void> {
+    const named = deletion.tags.flatMap(
+      ([name, value = ""]): readonly (WaitingAnnouncement | WaitingState | WaitingPr)[] => {
+        if (name === "e") {
+          const waiting = this.purgatory.event(value);
+          return waiting === null ? [] : [waiting];
+        }
+        return name === "a" ? this.known.waitingAt(value) : [];
+      },
+    );
+    for (const entry of named) {
+      const { event } = entry;
+      if (event.pubkey !== deletion.pubkey || event.created_at > deletion.created_at) continue;
+      await this.locks.runAll(identifiersIn(entry), async () => {
+        await this.journal.change((changes) => {
+          this.purgatory.remove(entry);
+          changes.remove(event.id, "deleted");
+        });
+        if (entry.store === "announcement") await this.#deleteIfUnused(event.pubkey, entry.identifier);
+      });
+    }
   }
 
   #broadcast(event: NostrEvent): void {

@@ -10,6 +10,7 @@ import { KIND } from "./events/kinds.ts";
 import { maintainerSet } from "./maintainers.ts";
 import type { KnownAnnouncement, Lists, World } from "./policy/world.ts";
 import type { EventStore } from "./ports.ts";
+import type { WaitingAnnouncement, WaitingState } from "./purgatory/entry.ts";
 import type { Purgatory } from "./purgatory/purgatory.ts";
 import { type RepositoryState, readState } from "./state.ts";
 
@@ -99,6 +100,25 @@ export class Known implements World {
   servedAt(address: string): NostrEvent | null {
     const match = /^(\d{1,5}):([0-9a-f]{64}):(.*)$/s.exec(address);
     return match === null ? null : this.#store.newest(Number(match[1]), match[2]!, match[3]!);
+  }
+
+  isWaiting(id: string): boolean {
+    return this.#purgatory.event(id) !== null;
+  }
+
+  isWaitingAt(address: string): boolean {
+    return this.waitingAt(address).length > 0;
+  }
+
+  /** What waits at an address: an announcement, or an author's states of an identifier. */
+  waitingAt(address: string): (WaitingAnnouncement | WaitingState)[] {
+    const [, kind, author = "", identifier = ""] = /^(\d{1,5}):([0-9a-f]{64}):(.*)$/s.exec(address) ?? [];
+    if (Number(kind) === KIND.state) {
+      return this.#purgatory.states(identifier).filter(({ event }) => event.pubkey === author);
+    }
+    const announcement =
+      Number(kind) === KIND.announcement ? this.#purgatory.announcement(author, identifier) : null;
+    return announcement === null ? [] : [announcement];
   }
 
   isReferredTo(target: string): boolean {

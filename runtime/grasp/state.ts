@@ -11,13 +11,17 @@ export const MAX_STATE_REFS = 10_000;
 /** Longest chain of symbolic values inside a state. */
 const MAX_SYMBOLIC_STEPS = 10;
 const SYMBOLIC = /^ref: (refs\/heads\/.+)$/;
-const OBJECT_ID = /^(?:[0-9a-f]{40}|[0-9a-f]{64})$/;
+/** Longest value of a ref, in characters. */
+const MAX_VALUE_LENGTH = 1100;
 
 /** A state that can be read. */
 export interface RepositoryState {
   readonly event: NostrEvent;
   readonly identifier: string;
-  /** Branches and tags with their object ids; symbolic values are resolved. Empty: the state withdraws (R43). */
+  /**
+   * Branches and tags with their object ids; symbolic values are resolved. A value that is no id is kept: no object has it, so
+   * that the state waits until it expires. Empty: the state withdraws (R43).
+   */
   readonly refs: ReadonlyMap<string, string>;
   /** The branch that `HEAD` shall name, such as `refs/heads/main`; `null`: the state names none. */
   readonly head: string | null;
@@ -38,9 +42,7 @@ export function readState(event: NostrEvent): { state: RepositoryState } | { fau
     if (name === undefined || !isBranchOrTag(name) || name.endsWith("^{}")) continue;
     if (!isRefName(name)) return { fault: "a ref has a name that Git refuses, or that is too long" };
     if (values.has(name)) return { fault: `${name} is named twice` };
-    if (value === undefined || !(OBJECT_ID.test(value) || SYMBOLIC.test(value))) {
-      return { fault: `${name} has no object id: 40 or 64 lower-case hex digits, or ref: refs/heads/…` };
-    }
+    if (value === undefined || value.length > MAX_VALUE_LENGTH) return { fault: `${name} has no object id` };
     if (values.size === MAX_STATE_REFS) return { fault: `the state has more than ${MAX_STATE_REFS} refs` };
     values.set(name, value);
   }

@@ -1,4 +1,5 @@
 import type { Clock } from "../platform.ts";
+import { Cancellation } from "./cancellation.ts";
 import type { Leases } from "./leases.ts";
 
 /** What pieces of work on one identifier share: an entry of the queue, or the calls of `tryNow` that run at once. */
@@ -6,11 +7,11 @@ export interface Work {
   readonly identifier: string;
   /** Pieces of work under way. */
   users: number;
-  /** Of the signal that they share; `null` while there are none. */
-  controller: AbortController | null;
+  /** What they share; `null` while there are none. */
+  cancellation: Cancellation | null;
 }
 
-/** The work under way in one engine: its signals, its leases, and when there is none. */
+/** The work under way in one engine: its cancellations, its leases, and when there is none. */
 export class ActiveWork {
   readonly #clock: Clock;
   readonly #leases: Leases | null;
@@ -25,18 +26,18 @@ export class ActiveWork {
     this.#onNone = onNone;
   }
 
-  /** A piece of work starts. @returns the signal that aborts when it is not wanted any more. */
-  begin(work: Work): AbortSignal {
+  /** A piece of work starts. @returns what tells it when it is not wanted any more. */
+  begin(work: Work): Cancellation {
     this.#count++;
     work.users++;
     this.#leases?.enter(work.identifier);
-    work.controller ??= new AbortController();
-    return work.controller.signal;
+    work.cancellation ??= new Cancellation();
+    return work.cancellation;
   }
 
   /** A piece of work ends. Never rejects. */
   async end(work: Work): Promise<void> {
-    if (--work.users === 0) work.controller = null;
+    if (--work.users === 0) work.cancellation = null;
     await this.#leases?.exit(work.identifier);
     if (--this.#count > 0) return;
     this.#onNone();
@@ -64,6 +65,3 @@ export function abortError(message: string): Error {
   error.name = "AbortError";
   return error;
 }
-
-/** Why work on an identifier stops that has left the queue. Made once: an error with its stack costs more than a turn. */
-export const NOT_QUEUED = abortError("the identifier is not queued any more");

@@ -1,5 +1,6 @@
 import type { Clock } from "../platform.ts";
-import { ActiveWork, abortError, NOT_QUEUED, type Work } from "./active-work.ts";
+import { ActiveWork, abortError, type Work } from "./active-work.ts";
+import type { Cancellation } from "./cancellation.ts";
 import { type FlushableClock, flushableClock, monotonicClock } from "./clocks.ts";
 import type { Permit, Waiter } from "./domain.ts";
 import { Domains } from "./domains.ts";
@@ -169,7 +170,7 @@ export class SyncEngine<Need, Item = Need, Receipt = undefined> {
   /** Forgets an identifier and aborts its fetches. What they bring is not processed. */
   drop(identifier: string): void {
     const reason = abortError("the identifier was dropped");
-    this.#trials.get(identifier)?.controller?.abort(reason);
+    this.#trials.get(identifier)?.cancellation?.cancel();
     this.#trials.delete(identifier);
     this.#domains.abort(identifier, reason);
     const entry = this.#queue.get(identifier);
@@ -195,11 +196,11 @@ export class SyncEngine<Need, Item = Need, Receipt = undefined> {
    */
   async tryNow(identifier: string): Promise<TryResult> {
     this.#emit?.({ kind: "try-started", identifier });
-    const trial = this.#trials.get(identifier) ?? { identifier, users: 0, controller: null };
+    const trial = this.#trials.get(identifier) ?? { identifier, users: 0, cancellation: null };
     this.#trials.set(identifier, trial);
-    const signal = this.#work.begin(trial);
-    if (this.#stopping !== null) trial.controller?.abort(abortError("the sync engine stops"));
-    const result = await this.#tryOnce(identifier, signal);
+    const cancellation = this.#work.begin(trial);
+    if (this.#stopping !== null) trial.cancellation?.cancel();
+    const result = await this.#tryOnce(identifier, cancellation);
     if (trial.users === 1 && this.#trials.get(identifier) === trial) this.#trials.delete(identifier);
     this.#emit?.({ kind: "try-ended", identifier, result });
     if (!this.has(identifier)) this.#setAside.freshStart(identifier);
@@ -257,10 +258,10 @@ export class SyncEngine<Need, Item = Need, Receipt = undefined> {
     const { identifier } = entry;
     this.#queue.begin(entry);
     this.#emit?.({ kind: "attempt-started", identifier, attempts: entry.attempts });
-    const signal = this.#work.begin(entry);
+    const cancellation = this.#work.begin(entry);
     try {
       const tried = new Set<string>();
-      const end = await this.#paths.main(identifier, tried, signal);
+      const end = await this.#paths.main(identifier, tried, cancellation);
       if (end.kind === "done") this.#finish(entry, end.arrivals);
       if (end.kind === "throttled" && this.#isCurrent(entry)) {
         for (const domain of end.domains) this.#domains.join(identifier, domain, tried);
@@ -273,9 +274,9 @@ export class SyncEngine<Need, Item = Need, Receipt = undefined> {
     await this.#work.end(entry);
   }
 
-  async #tryOnce(identifier: string, signal: AbortSignal): Promise<TryResult> {
+  async #tryOnce(identifier: string, cancellation: Cancellation): Promise<TryResult> {
     try {
-      const end = await this.#paths.main(identifier, new Set(), signal);
+      const end = await this.#paths.main(identifier, new Set(), cancellation);
       if (end.kind === "throttled") return end.domains.size > 0 ? "throttled" : "incomplete";
       if (end.kind === "not ours") return "incomplete";
       const entry = this.#queue.get(identifier);
@@ -291,9 +292,9 @@ export class SyncEngine<Need, Item = Need, Receipt = undefined> {
   async #turn(waiter: Waiter, permit: Permit): Promise<void> {
     const { identifier } = waiter.state;
     const entry = this.#queue.get(identifier)!;
-    const signal = this.#work.begin(entry);
+    const cancellation = this.#work.begin(entry);
     try {
-      const end = await this.#paths.turn(waiter, permit, signal);
+      const end = await this.#paths.turn(waiter, permit, cancellation);
       if (end.kind === "done") this.#finish(entry, end.arrivals);
       if (end.kind === "requeue") waiter.domain.requeue(waiter);
       else if (end.kind === "put back") waiter.domain.putBack(waiter);
@@ -325,7 +326,7 @@ export class SyncEngine<Need, Item = Need, Receipt = undefined> {
   #remove(entry: Entry): void {
     this.#domains.leaveAll(entry.identifier);
     this.#queue.remove(entry);
-    entry.controller?.abort(NOT_QUEUED);
+    entry.cancellation?.cancel();
     this.#setAside.freshStart(entry.identifier);
   }
 
@@ -367,7 +368,7 @@ export class SyncEngine<Need, Item = Need, Receipt = undefined> {
     this.#cancelTick?.();
     this.#cancelTick = null;
     const reason = abortError("the sync engine stops");
-    for (const { controller } of [...this.#queue.all(), ...this.#trials.values()]) controller?.abort(reason);
+    for (const { cancellation } of [...this.#queue.all(), ...this.#trials.values()]) cancellation?.cancel();
     this.#trials.clear();
     this.#domains.close();
     await this.#work.idle(timeoutMs);

@@ -1,5 +1,6 @@
 import { settlesWithin, TimeoutError } from "../lib/within.ts";
 import type { Clock } from "../platform.ts";
+import type { Cancellation } from "./cancellation.ts";
 import type { FetchCall, Fetched, SyncContext } from "./context.ts";
 import type { Permit } from "./domain.ts";
 import { RateLimited, SourceUnusable } from "./errors.ts";
@@ -39,15 +40,15 @@ export class Fetcher<Need, Item, Receipt> {
 
   /**
    * Fetches from a source, ends its permit, and has the items processed. Never rejects.
-   * @param signal aborts when the identifier is not wanted any more.
+   * @param cancellation tells when the identifier is not wanted any more.
    * @returns how the fetch ended; `refused`: the domain may not be asked now, and was not.
    */
-  async fetchFrom(choice: Choice<Need>, signal: AbortSignal): Promise<Outcome | "refused"> {
+  async fetchFrom(choice: Choice<Need>, cancellation: Cancellation): Promise<Outcome | "refused"> {
     const { emit } = this.#options;
     const { source, permit } = choice;
     const { identifier } = permit.state;
     const admitted = choice.admitted === true || (await choice.admitted);
-    if (!admitted || signal.aborted) {
+    if (!admitted || cancellation.isCancelled) {
       permit.end(null);
       return admitted ? "aborted" : "refused";
     }

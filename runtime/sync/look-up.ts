@@ -1,5 +1,6 @@
 import { valueWithin } from "../lib/within.ts";
 import type { Clock } from "../platform.ts";
+import type { Cancellation } from "./cancellation.ts";
 import type { SyncContext } from "./context.ts";
 import type { Leases } from "./leases.ts";
 import type { Source } from "./source.ts";
@@ -27,7 +28,7 @@ export interface LookUpOptions<Need> {
  * Asks the context what an identifier needs and who may have it.
  * @throws what the context throws, and {@link TimeoutError} if it takes too long.
  */
-export type LookUpNeeds<Need> = (identifier: string, signal: AbortSignal) => Promise<LookUp<Need>>;
+export type LookUpNeeds<Need> = (identifier: string, cancellation: Cancellation) => Promise<LookUp<Need>>;
 
 /** Makes the function that looks up what an identifier needs. */
 export function createLookUp<Need>(options: LookUpOptions<Need>): LookUpNeeds<Need> {
@@ -42,9 +43,9 @@ export function createLookUp<Need>(options: LookUpOptions<Need>): LookUpNeeds<Ne
     return { kind: "needed", items, sources: await context.sources(identifier, items), arrivals };
   }
 
-  return async (identifier, signal) => {
-    if (signal.aborted) return { kind: "not ours" };
+  return async (identifier, cancellation) => {
+    if (cancellation.isCancelled) return { kind: "not ours" };
     const found = await valueWithin(ask(identifier), timeoutMs, clock);
-    return signal.aborted ? { kind: "not ours" } : found;
+    return cancellation.isCancelled ? { kind: "not ours" } : found;
   };
 }

@@ -1,3 +1,4 @@
+import type { Cancellation } from "./cancellation.ts";
 import type { Permit, Waiter } from "./domain.ts";
 import type { Domains } from "./domains.ts";
 import type { Choice, Fetcher } from "./fetcher.ts";
@@ -43,24 +44,24 @@ export class Paths<Need, Item, Receipt> {
    * Asks source after source until nothing is needed or no domain with an untried source has room. Never waits for a
    * throttled domain.
    * @param tried is filled with the keys of the sources that were asked.
-   * @param signal aborts when the identifier is not wanted any more.
+   * @param cancellation tells when the identifier is not wanted any more.
    * @throws what the look-up throws.
    */
-  async main(identifier: string, tried: Set<string>, signal: AbortSignal): Promise<MainPathEnd> {
+  async main(identifier: string, tried: Set<string>, cancellation: Cancellation): Promise<MainPathEnd> {
     const { lookUp, fetcher, concurrency } = this.#options;
     const refused = new Set<string>();
     const running = new Set<Promise<void>>();
     const fetch = async (choice: Choice<Need>) => {
       const { key } = choice.source;
       tried.add(key);
-      if ((await fetcher.fetchFrom(choice, signal)) !== "refused") return;
+      if ((await fetcher.fetchFrom(choice, cancellation)) !== "refused") return;
       tried.delete(key);
       refused.add(choice.permit.domain.name);
     };
     try {
       for (;;) {
         if (running.size >= concurrency) await Promise.race(running);
-        const found = await lookUp(identifier, signal);
+        const found = await lookUp(identifier, cancellation);
         const next = found.kind === "needed" ? this.#reserve(identifier, found, tried, refused) : found;
         if ("permit" in next) {
           const task: Promise<void> = fetch(next).finally(() => running.delete(task));
@@ -81,12 +82,12 @@ export class Paths<Need, Item, Receipt> {
    * A turn of an identifier in a domain's queue: fetches from one source. Ends the permit.
    * @throws what the look-up throws.
    */
-  async turn(waiter: Waiter, permit: Permit, signal: AbortSignal): Promise<TurnEnd> {
+  async turn(waiter: Waiter, permit: Permit, cancellation: Cancellation): Promise<TurnEnd> {
     const { lookUp, fetcher } = this.#options;
     const { identifier } = waiter.state;
     let choice: Choice<Need> | null = null;
     try {
-      const found = await lookUp(identifier, signal);
+      const found = await lookUp(identifier, cancellation);
       if (found.kind === "done") return found;
       const source = found.kind === "needed" ? this.#nextSource(waiter, found.sources) : undefined;
       if (found.kind !== "needed" || source === undefined) return { kind: "leave" };
@@ -96,9 +97,9 @@ export class Paths<Need, Item, Receipt> {
     } finally {
       if (choice === null) permit.end(null);
     }
-    if ((await fetcher.fetchFrom(choice, signal)) === "refused") return { kind: "put back" };
+    if ((await fetcher.fetchFrom(choice, cancellation)) === "refused") return { kind: "put back" };
     waiter.addTried([choice.source.key]);
-    const left = await lookUp(identifier, signal);
+    const left = await lookUp(identifier, cancellation);
     if (left.kind === "done") return left;
     const isLeft = left.kind === "needed" && this.#nextSource(waiter, left.sources) !== undefined;
     return { kind: isLeft ? "requeue" : "leave" };

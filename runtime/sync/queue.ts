@@ -1,3 +1,4 @@
+import type { Cancellation } from "./cancellation.ts";
 import { backoffMs, MAX_PROLONGED_MS } from "./schedule.ts";
 import { HeapItem, TimeHeap } from "./time-heap.ts";
 
@@ -16,9 +17,9 @@ export class Entry extends HeapItem {
   arrivedAt: number;
   /** When progress last prolonged the expiry. */
   prolongedAt = Number.NEGATIVE_INFINITY;
-  /** Pieces of work under way, and the controller of the signal that they share; `null` while there are none. */
+  /** Pieces of work under way, and what tells them that they are not wanted; `null` while there are none. */
   users = 0;
-  controller: AbortController | null = null;
+  cancellation: Cancellation | null = null;
 
   constructor(identifier: string, now: number, nextAttempt: number, expiresAt: number) {
     super();

@@ -65,9 +65,10 @@ function judgeDeletion(event: NostrEvent, world: World): Verdict {
   if (world.hasEvents(event.pubkey)) return { kind: "serve" };
   const isKnown = event.tags.some(([name, value]) => {
     if (value === undefined) return false;
-    if (name === "e" && ID.test(value))
-      return world.served(value) !== null || world.remembered(value) !== null;
-    return name === "a" && world.servedAt(value) !== null;
+    if (name === "e" && ID.test(value)) {
+      return world.served(value) !== null || world.isWaiting(value) || world.remembered(value) !== null;
+    }
+    return name === "a" && (world.servedAt(value) !== null || world.isWaitingAt(value));
   });
   return isKnown ? { kind: "serve" } : refuse("restricted", "it deletes nothing that is known here");
 }

@@ -42,6 +42,10 @@ export interface World {
   served(id: string): NostrEvent | null;
   /** Whether an event was deleted, or expired here. */
   remembered(id: string): "deleted" | "expired" | null;
+  /** Whether an event waits. */
+  isWaiting(id: string): boolean;
+  /** Whether an event of an address waits. */
+  isWaitingAt(address: string): boolean;
   /** A served event of an address such as `30617:<key>:<identifier>`. */
   servedAt(address: string): NostrEvent | null;
   /** Whether an accepted event, at most two steps from a direct one, refers to an id or address (R51). */

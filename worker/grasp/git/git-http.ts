@@ -38,7 +38,14 @@ const UPLOAD_SETTINGS = [
   "uploadpackfilter.blob:none.allow=true",
   "uploadpackfilter.blob:limit.allow=true",
   "uploadpackfilter.tree.allow=true",
+  // A client that is told of a branch without a commit makes it, so that clones of new repositories could not name their own.
+  "lsrefs.unborn=ignore",
 ].flatMap((setting) => ["-c", setting]);
+
+/** What upload-pack offers in its first versions (G11). */
+const UPLOAD_CAPABILITIES =
+  "multi_ack_detailed side-band-64k ofs-delta shallow deepen-since deepen-not deepen-relative no-progress " +
+  "allow-tip-sha1-in-want allow-reachable-sha1-in-want filter object-format=sha1 agent=millrace";
 
 type Service = "git-upload-pack" | "git-receive-pack";
 
@@ -105,7 +112,11 @@ async function answer(
   const { method } = request;
   if (place.rest === "info/refs" && (method === "GET" || method === "HEAD")) {
     const service = url.searchParams.get("service");
-    if (service === "git-upload-pack") return uploadPack(request, path, parts, "--http-backend-info-refs");
+    if (service === "git-upload-pack") {
+      const { refs } = await parts.repositories.open(place.owner, place.identifier)!.refs();
+      if (refs.size === 0 && !isSecondVersion(request)) return advertiseEmpty();
+      return uploadPack(request, path, parts, "--http-backend-info-refs");
+    }
     if (service === "git-receive-pack")
       return advertiseReceive(parts.repositories.open(place.owner, place.identifier)!);
   }
@@ -148,7 +159,7 @@ function uploadPack(
     git.stdin.end();
   }
   const type = advertise === undefined ? "result" : "advertisement";
-  const hasServiceLine = !/\bversion=2\b/.test(protocol);
+  const hasServiceLine = !isSecondVersion(request);
   const announced =
     advertise !== undefined && hasServiceLine
       ? Buffer.concat([textPacket("# service=git-upload-pack"), flushPacket()])
@@ -163,6 +174,23 @@ function uploadPack(
       },
     },
   );
+}
+
+function isSecondVersion(request: Request): boolean {
+  return /\bversion=2\b/.test(request.headers.get("git-protocol") ?? "");
+}
+
+/** What Git 2.39 leaves out for a repository without refs: its capabilities (G11, G21). */
+function advertiseEmpty(): Response {
+  const body = Buffer.concat([
+    textPacket("# service=git-upload-pack"),
+    flushPacket(),
+    textPacket(`${"0".repeat(40)} capabilities^{}\0${UPLOAD_CAPABILITIES}`),
+    flushPacket(),
+  ]);
+  return new Response(body, {
+    headers: { "content-type": "application/x-git-upload-pack-advertisement", ...NO_CACHE },
+  });
 }
 
 /** A stream of a process's output. A client that goes away ends the process. */

@@ -88,6 +88,11 @@ export function openRepository({ path, quarantines, home }: RepositoryPlaces): G
     async incomplete(ids) {
       const missing = new Set<string>();
       for (const id of ids) {
+        // Git would read other texts as names of revisions (S4, T5).
+        if (!/^[0-9a-f]{40}$/.test(id)) {
+          missing.add(id);
+          continue;
+        }
         const { code } = await git(["rev-list", "--objects", "--quiet", "--stdin"], `${id}\n`);
         if (code !== 0) missing.add(id);
       }

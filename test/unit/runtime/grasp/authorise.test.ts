@@ -67,7 +67,6 @@ describe("readState (R37, R38)", () => {
         ["refs/heads/a/b", id("1")],
       ],
     ],
-    ["an upper-case id", [[MAIN, "A".repeat(40)]]],
     ["no id", [[MAIN]]],
     ["a symbolic value that leads nowhere", [[MAIN, "ref: refs/heads/other"]]],
     [
@@ -81,6 +80,10 @@ describe("readState (R37, R38)", () => {
   ])("refuses %s", (_name, tags) => {
     expect(readState(stateEvent(tags))).toHaveProperty("fault");
   });
+});
+
+test("a value that is no id is kept, and waits (S4)", () => {
+  expect([...state([[MAIN, "abc123"]]).refs]).toEqual([[MAIN, "abc123"]]);
 });
 
 describe("the authoritative state", () => {

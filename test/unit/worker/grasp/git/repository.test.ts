@@ -64,6 +64,13 @@ describe("a repository on disk", () => {
     expect(quarantines()).toEqual([]);
   });
 
+  test("a text that is no id is never asked for, though Git could read it as a revision (T5)", async () => {
+    await received(work.pack([first]), first);
+    await repository.updateRefs([{ ref: MAIN, old: ZERO, new: first }]);
+    const texts = ["HEAD", "main", first.slice(0, 8), `${first}^{}`, "--all", first.toUpperCase()];
+    expect(await repository.incomplete(texts)).toEqual(new Set(texts));
+  });
+
   test("a discarded quarantine leaves nothing", async () => {
     const result = await repository.receive(chunks(work.pack([second])), tip(second), BOUNDS);
     await (result as { quarantine: { discard(): Promise<void> } }).quarantine.discard();
