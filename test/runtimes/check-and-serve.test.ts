@@ -53,7 +53,7 @@ describe("both accept", () => {
 
 describe("both refuse, and name the field", () => {
   test.each<[what: string, config: unknown, fields: string[]]>([
-    ["no service", { listen: { port: 0 } }, ["edgeCookie"]],
+    ["no service", { listen: { port: 0 } }, ["edgeCookie or grasp"]],
     ["an unknown section", { ...withFields({}), grsp: {} }, ["grsp"]],
     [
       "a missing origin beside another fault",

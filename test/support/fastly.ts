@@ -52,13 +52,13 @@ export async function buildFastly({ entry, folder }: FastlySource): Promise<Fast
  * Serves a compiled service.
  * @param manifest the `local_server` part of its `fastly.toml`.
  */
-export function startViceroy(wasm: string, folder: string, manifest: string): Promise<RunningProgram> {
+export async function startViceroy(wasm: string, folder: string, manifest: string): Promise<RunningProgram> {
   const viceroy = findViceroy();
   if (viceroy === null)
     throw new Error("Cannot start viceroy: it is not installed; node scripts/viceroy.ts installs it");
   const config = join(folder, "fastly.toml");
   writeFileSync(config, `manifest_version = 3\nname = "test"\nlanguage = "javascript"\n${manifest}`);
-  return startProgram({
+  const program = await startProgram({
     command: viceroy,
     args: ["serve", wasm, "-C", config, "--addr", "127.0.0.1:0", "-v"],
     cwd: folder,
@@ -68,4 +68,6 @@ export function startViceroy(wasm: string, folder: string, manifest: string): Pr
     ready: /Listening on (http:\S+)/,
     startTimeoutMs: START_TIMEOUT_MS,
   });
+  // The log of the component is on standard output.
+  return { ...program, log: program.all };
 }

@@ -59,7 +59,8 @@ export async function startJco(
     ready: /(Server listening) @/,
     startTimeoutMs: START_TIMEOUT_MS,
   });
-  return { ...program, url: `http://127.0.0.1:${port}` };
+  // The log of the component may be on standard output.
+  return { ...program, log: program.all, url: `http://127.0.0.1:${port}` };
 }
 
 /** Finds wasmtime (`WASMTIME_PATH` names another file); nothing installs it. */
@@ -68,16 +69,17 @@ export function findWasmtime(): string | null {
 }
 
 /** Serves a component with wasmtime. */
-export function startWasmtime(
+export async function startWasmtime(
   command: string,
   component: string,
   env: Record<string, string>,
 ): Promise<RunningProgram> {
-  return startProgram({
+  const program = await startProgram({
     command,
     args: ["serve", "--addr", "127.0.0.1:0", "-S", "cli=y,inherit-env=y", component],
     env,
     ready: /Serving HTTP on (http:\/\/[^/\s]+)/,
     startTimeoutMs: START_TIMEOUT_MS,
   });
+  return { ...program, log: program.all };
 }

@@ -140,7 +140,7 @@ export const mutants: readonly Mutant[] = [
   {
     name: "a dropped identifier fetched after all",
     edits: [
-      edit("fetcher", "Fetcher.fetchFrom", "signal.aborted", "false"),
+      edit("fetcher", "Fetcher.fetchFrom", "cancellation.isCancelled", "false"),
       edit("engine", "SyncEngine.drop", "this.#remove(entry);", "this.#queue.remove(entry);"),
     ],
     breaks: ["only admitted"],
