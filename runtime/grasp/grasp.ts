@@ -10,11 +10,11 @@ import { Known } from "./known.ts";
 import { Locks } from "./locks.ts";
 import { judgeAnnouncement } from "./policy/announcement-policy.ts";
 import { judgeOther } from "./policy/other-policy.ts";
-import { judgePr, taggedRepositories } from "./policy/pr-policy.ts";
+import { commitOf, judgePr, taggedRepositories } from "./policy/pr-policy.ts";
 import { judgeState } from "./policy/state-policy.ts";
 import { PURGATORY, type Verdict } from "./policy/verdict.ts";
 import type { Lists } from "./policy/world.ts";
-import type { EventStore, Repositories } from "./ports.ts";
+import type { EventStore, Quarantine, Repositories } from "./ports.ts";
 import {
   identifiersOf as identifiersIn,
   type Source,
@@ -115,6 +115,37 @@ export class Grasp {
     });
   }
 
+  /**
+   * Keeps an upload to `refs/nostr/<id>` whose event is not known (A29). The caller holds the lock of the identifier.
+   * @returns why it is not kept; `null`: it is.
+   */
+  async keepUpload(
+    { owner, identifier, id, commit }: { owner: string; identifier: string; id: string; commit: string },
+    quarantine: Quarantine,
+  ): Promise<string | null> {
+    const repository = `${owner}/${identifier}`;
+    await quarantine.keep(id);
+    const added = await this.journal.change(() =>
+      this.purgatory.addPlaceholder({ id, repository, identifier, commit, address: null }),
+    );
+    if (added.outcome === "added") return null;
+    await this.#parts.repositories.open(owner, identifier)?.kept(id)?.discard();
+    return "too many uploads wait for their events; publish the event first";
+  }
+
+  /** An event that uploads wait for arrived: objects of the same commit move in, others are deleted (A32). */
+  async #claimUploads(event: NostrEvent): Promise<void> {
+    const commit = commitOf(event);
+    for (const { owner, identifier } of taggedRepositories(event)) {
+      const placeholder = this.purgatory.placeholder(`${owner}/${identifier}`, event.id);
+      if (placeholder === null) continue;
+      const upload = this.#parts.repositories.open(owner, identifier)?.kept(event.id) ?? null;
+      if (placeholder.commit === commit) await upload?.adopt();
+      else await upload?.discard();
+      await this.journal.change(() => this.purgatory.remove(placeholder));
+    }
+  }
+
   /** Ends what waited too long (P18 to P23). Called once a minute. */
   async sweep(): Promise<void> {
     for (const { entry } of this.purgatory.due()) {
@@ -123,6 +154,10 @@ export class Grasp {
         if (!this.purgatory.isStillDue(entry)) return;
         const isSoft = entry.store === "announcement" && !entry.isSoftExpired;
         await this.journal.change(() => this.purgatory.expire(entry));
+        if (entry.store === "placeholder") {
+          const [owner = ""] = entry.repository.split("/", 1);
+          await this.#parts.repositories.open(owner, entry.identifier)?.kept(entry.id)?.discard();
+        }
         if (isSoft) await this.#deleteIfUnused(entry.event.pubkey, entry.identifier);
       });
     }
@@ -239,6 +274,7 @@ export class Grasp {
     const verdict = judgePr(event, { isComplete: false }, this.known);
     if (verdict.kind !== "wait") return this.#follow(verdict, event);
     const identifiers = identifiersOf(event);
+    await this.#claimUploads(event);
     const added = await this.journal.change(() => this.purgatory.addPr(event, identifiers, from));
     if (added.outcome !== "added") return refusalOf(added);
     let answer: [boolean, string] = [true, PURGATORY];

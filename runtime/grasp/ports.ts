@@ -51,6 +51,8 @@ export interface Quarantine {
   adopt(): Promise<void>;
   /** Deletes the objects. Does nothing after {@link Quarantine.adopt}. */
   discard(): Promise<void>;
+  /** Keeps the objects under a name, apart from the repository. One of the same name is replaced. */
+  keep(name: string): Promise<void>;
 }
 
 /** One bare repository. */
@@ -66,6 +68,8 @@ export interface GitRepository {
     tips: readonly { readonly id: string; readonly isBranch: boolean }[],
     bounds: PackBounds,
   ): Promise<{ quarantine: Quarantine } | { fault: PackFault }>;
+  /** What was kept under a name; `null`: nothing. */
+  kept(name: string): Quarantine | null;
   /** Those of these object ids that are not here with all that they need (P10). */
   incomplete(ids: readonly string[]): Promise<Set<string>>;
   /**

@@ -25,11 +25,16 @@ export interface PushDecision {
   readonly refused: ReadonlyMap<string, string>;
   /** Lines for the client's terminal: the fact, and the next step. */
   readonly remote: readonly string[];
+  /** The upload to `refs/nostr/` whose event is not known yet (A29); `null`: there is none. */
+  readonly unclaimed: RefCommand | null;
   /** The state that the push completes; `null`: it touches `refs/nostr/` only, or nothing. */
   readonly state: RepositoryState | null;
 }
 
 const NOSTR_REF = /^refs\/nostr\/(.*)$/s;
+const UNKNOWN_EVENT = "the event of refs/nostr/ is not known: publish it first, then push";
+const GRANTED = { isGranted: true, refused: new Map<string, string>(), remote: [], unclaimed: null } as const;
+const REFUSED = { isGranted: false, unclaimed: null, state: null } as const;
 /** How many refs a text names at most. */
 const MAX_NAMED = 3;
 
@@ -41,7 +46,7 @@ export function decidePush(
   { refs }: Pick<RefSnapshot, "refs">,
   parts: PushParts,
 ): PushDecision {
-  if (commands.length === 0) return { isGranted: true, refused: new Map(), remote: [], state: null };
+  if (commands.length === 0) return { ...GRANTED, state: null };
   const foreign = commands.filter(({ ref }) => !isBranchOrTag(ref) && !NOSTR_REF.test(ref));
   if (foreign.length > 0) return refuseAll(commands, "not allowed here", foreignText(foreign));
   const proposals = commands.filter(({ ref }) => /^refs\/heads\/pr\//.test(ref));
@@ -51,12 +56,20 @@ export function decidePush(
       "Push to refs/nostr/<event id>, and publish a pull request event with that commit in its c tag.",
     ]);
   }
+  const unclaimed: RefCommand[] = [];
   for (const command of commands.filter(({ ref }) => NOSTR_REF.test(ref))) {
     const fault = nostrFault(command, owner, identifier, refs, parts);
-    if (fault !== null) return refuseAll(commands, fault, [fault]);
+    if (fault === UNKNOWN_EVENT) unclaimed.push(command);
+    else if (fault !== null) return refuseAll(commands, fault, [fault]);
+  }
+  if (unclaimed.length > 0) {
+    // What only the upload needs is not split off from what the branches need.
+    if (commands.length > 1)
+      return refuseAll(commands, UNKNOWN_EVENT, [UNKNOWN_EVENT, "Or push this ref alone."]);
+    return { ...GRANTED, unclaimed: unclaimed[0]!, state: null };
   }
   const ofState = commands.filter(({ ref }) => isBranchOrTag(ref));
-  if (ofState.length === 0) return { isGranted: true, refused: new Map(), remote: [], state: null };
+  if (ofState.length === 0) return { ...GRANTED, state: null };
   return decideByState(owner, identifier, commands, ofState, refs, parts);
 }
 
@@ -83,11 +96,11 @@ function decideByState(
     const gone = fit.unnamed.filter((ref) => !commands.some((command) => command.ref === ref));
     const remote =
       gone.length === 0 ? [] : [`The state does not name, so that they are deleted: ${gone.join(", ")}`];
-    return { isGranted: true, refused: new Map(), remote, state };
+    return { ...GRANTED, remote, state };
   }
   const refused = new Map(all.map(({ ref }) => [ref, "the push as a whole does not fit the state"]));
   for (const [ref, refusal] of fit.refused) refused.set(ref, shortReason(refusal));
-  return { isGranted: false, refused, remote: misfitText(state, fit, commands), state: null };
+  return { ...REFUSED, refused, remote: misfitText(state, fit, commands) };
 }
 
 /** A push to `refs/nostr/<id>` (A27, A28, A31); `null`: it is granted. */
@@ -102,7 +115,7 @@ function nostrFault(
   if (!/^[0-9a-f]{64}$/.test(id)) return "refs/nostr/ takes event ids of 64 lower-case hex digits";
   if (command.new === ZERO_ID) return "refs/nostr/ is not deleted by a push: delete the event";
   const event = known.served(id) ?? purgatory.event(id)?.event ?? null;
-  if (event === null) return "the event of refs/nostr/ is not known: publish it first, then push";
+  if (event === null) return UNKNOWN_EVENT;
   const commit = commitOf(event);
   if ((event.kind !== 1618 && event.kind !== 1619) || commit === null)
     return "the event of refs/nostr/ is no pull request";
@@ -116,12 +129,7 @@ function nostrFault(
 }
 
 function refuseAll(commands: readonly RefCommand[], reason: string, remote: readonly string[]): PushDecision {
-  return {
-    isGranted: false,
-    refused: new Map(commands.map(({ ref }) => [ref, reason])),
-    remote,
-    state: null,
-  };
+  return { ...REFUSED, refused: new Map(commands.map(({ ref }) => [ref, reason])), remote };
 }
 
 function foreignText(foreign: readonly RefCommand[]): string[] {

@@ -14,6 +14,8 @@ import { createRepository, openRepository } from "./git/repository.ts";
 export interface DataFolders {
   readonly git: string;
   readonly quarantines: string;
+  /** Uploads to `refs/nostr/` whose event is not known. */
+  readonly unclaimed: string;
   /** Empty: Git's home. */
   readonly home: string;
 }
@@ -23,6 +25,7 @@ export async function makeDataFolders(directory: string): Promise<DataFolders> {
   const folders = {
     git: join(directory, "git"),
     quarantines: join(directory, "quarantine"),
+    unclaimed: join(directory, "unclaimed"),
     home: join(directory, "home"),
   };
   await rm(folders.quarantines, { recursive: true, force: true });
@@ -31,7 +34,7 @@ export async function makeDataFolders(directory: string): Promise<DataFolders> {
 }
 
 /** The repositories of a data directory. */
-export function repositoriesIn({ git, quarantines, home }: DataFolders): Repositories & {
+export function repositoriesIn({ git, quarantines, unclaimed, home }: DataFolders): Repositories & {
   /** The folder of a repository; `null`: there is none, or a symbolic link is in its place (T7). */
   pathOf(owner: string, identifier: string): string | null;
 } {
@@ -54,7 +57,8 @@ export function repositoriesIn({ git, quarantines, home }: DataFolders): Reposit
       if (path === null) return null;
       let repository = opened.get(path);
       if (repository === undefined) {
-        repository = openRepository({ path, quarantines, home });
+        const own = join(unclaimed, toNpub(owner), `${identifier}.git`);
+        repository = openRepository({ path, quarantines, unclaimed: own, home });
         opened.set(path, repository);
       }
       return repository;

@@ -19,6 +19,10 @@ import { startGit } from "./process.ts";
 
 /** Bounds on a pack (A41). */
 const PACK_BOUNDS = { maxBytes: 4 * 1024 ** 3, maxObjects: 10_000_000 };
+/** Bounds on an upload whose event is not known (A34). */
+const UNCLAIMED_BOUNDS = { maxBytes: 64 * 1024 ** 2, maxObjects: 50_000 };
+const WAITS =
+  "The event is not known yet. Publish it within 20 minutes; until then the upload is not served.";
 /** How much of a refused push is read and dropped, in bytes (A40). */
 const MAX_DRAINED_BYTES = 64 * 1024 ** 2;
 const NO_CACHE = {
@@ -261,7 +265,8 @@ async function receivePack(request: Request, place: Place, parts: GitHttpParts):
   const tips = list.commands
     .filter(({ new: id }) => !/^0+$/.test(id))
     .map(({ new: id, ref }) => ({ id, isBranch: ref.startsWith("refs/heads/") }));
-  const received = await repository.receive(packOf(start.subarray(list.end), rest), tips, PACK_BOUNDS);
+  const bounds = early.unclaimed === null ? PACK_BOUNDS : UNCLAIMED_BOUNDS;
+  const received = await repository.receive(packOf(start.subarray(list.end), rest), tips, bounds);
   if ("fault" in received) {
     await drained(rest);
     const text = packText(received.fault);
@@ -276,6 +281,16 @@ async function receivePack(request: Request, place: Place, parts: GitHttpParts):
     if (!decision.isGranted) {
       await received.quarantine.discard();
       return finish({ unpackFault: null, refused: decision.refused, remote: decision.remote });
+    }
+    if (decision.unclaimed !== null) {
+      const { ref, new: commit } = decision.unclaimed;
+      const id = ref.slice("refs/nostr/".length);
+      const fault = await grasp.keepUpload({ owner, identifier, id, commit }, received.quarantine);
+      return finish({
+        unpackFault: null,
+        refused: new Map(fault === null ? [] : [[ref, fault]]),
+        remote: fault === null ? [WAITS] : [fault],
+      });
     }
     await received.quarantine.adopt();
     await grasp.releaseLocked(identifier);

@@ -3,6 +3,7 @@
  * @module
  */
 import { randomUUID } from "node:crypto";
+import { existsSync } from "node:fs";
 import { mkdir, readdir, rename, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { readRefName } from "../../../runtime/grasp/git/ref-name.ts";
@@ -35,12 +36,14 @@ export interface RepositoryPlaces {
   readonly path: string;
   /** Where quarantines are made. */
   readonly quarantines: string;
+  /** Where this repository keeps unclaimed uploads. It need not exist. */
+  readonly unclaimed: string;
   /** An existing, empty folder. */
   readonly home: string;
 }
 
 /** Opens a repository, which must exist. */
-export function openRepository({ path, quarantines, home }: RepositoryPlaces): GitRepository {
+export function openRepository({ path, quarantines, unclaimed, home }: RepositoryPlaces): GitRepository {
   const git = (
     args: readonly string[],
     input?: Parameters<typeof runGit>[2],
@@ -63,7 +66,7 @@ export function openRepository({ path, quarantines, home }: RepositoryPlaces): G
         GIT_OBJECT_DIRECTORY: folder,
         GIT_ALTERNATE_OBJECT_DIRECTORIES: join(path, "objects"),
       };
-      const quarantine = quarantineAt(folder, path);
+      const quarantine = quarantineAt(folder, path, unclaimed);
       const refuse = async (fault: PackFault) => {
         await quarantine.discard();
         return { fault };
@@ -83,6 +86,11 @@ export function openRepository({ path, quarantines, home }: RepositoryPlaces): G
       }
       const fault = await tipFault(git, tips, env);
       return fault === null ? { quarantine } : refuse(fault);
+    },
+
+    kept(name) {
+      const folder = join(unclaimed, name);
+      return existsSync(folder) ? quarantineAt(folder, path, unclaimed) : null;
     },
 
     async incomplete(ids) {
@@ -235,7 +243,7 @@ function indexFault(stderr: string): PackFault {
   return { kind: "broken" };
 }
 
-function quarantineAt(folder: string, repository: string): Quarantine {
+function quarantineAt(folder: string, repository: string, unclaimed: string): Quarantine {
   return {
     async adopt() {
       const to = join(repository, "objects/pack");
@@ -250,5 +258,10 @@ function quarantineAt(folder: string, repository: string): Quarantine {
       await rm(folder, { recursive: true, force: true });
     },
     discard: () => rm(folder, { recursive: true, force: true }),
+    async keep(name) {
+      await mkdir(unclaimed, { recursive: true });
+      await rm(join(unclaimed, name), { recursive: true, force: true });
+      await rename(folder, join(unclaimed, name));
+    },
   };
 }

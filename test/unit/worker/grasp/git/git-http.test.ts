@@ -123,6 +123,12 @@ describe("Git over HTTP", () => {
       return { code, output: stdout + stderr };
     }
   }
+  /** Whether a client that has nothing gets an object by its id. */
+  async function isReadable(id: string): Promise<boolean> {
+    const empty = mkdtempSync(join(folder, "empty-"));
+    await git("init", "-q", empty);
+    return (await git("-C", empty, "fetch", "-q", url, id)).code === 0;
+  }
   const remoteRefs = async () => (await git("ls-remote", url)).output.trim().split("\n").filter(Boolean);
 
   test("push what the state says, clone it, and both are equal; the events are served", async () => {
@@ -215,6 +221,47 @@ describe("Git over HTTP", () => {
     expect(await git("push", url, `main:refs/nostr/${pr.id}`)).toMatchObject({ code: 0 });
     expect(await remoteRefs()).toContain(`${change}\trefs/nostr/${pr.id}`);
     expect(store.get(pr.id)).not.toBeNull();
+  });
+
+  test("an upload before its event is kept apart and unreadable; the event with the same commit claims it (A29, A32, T14)", async () => {
+    const [base, change] = [work.commit("a", "one"), work.commit("a", "two")];
+    work.git("branch", "base", base);
+    await state({ [MAIN]: base });
+    await git("push", url, "base:main");
+    const contributor = author();
+    const pr = contributor.sign(1618, [
+      ["a", `30617:${owner.key}:repo`],
+      ["c", change],
+    ]);
+    expect(await git("push", url, `main:refs/nostr/${pr.id}`)).toMatchObject({ code: 0 });
+    expect(await remoteRefs()).toEqual([`${base}\tHEAD`, `${base}\t${MAIN}`]);
+    expect(await isReadable(change)).toBe(false);
+    expect(await grasp.submit(pr, { source: "direct", address: null })).toMatchObject({ ok: true, text: "" });
+    expect(await remoteRefs()).toContain(`${change}\trefs/nostr/${pr.id}`);
+    expect([store.get(pr.id)?.id, await isReadable(change)]).toEqual([pr.id, true]);
+  });
+
+  test("an event with another commit than the upload's deletes the upload, and waits (R47)", async () => {
+    const [base, change] = [work.commit("a", "one"), work.commit("a", "two")];
+    work.git("branch", "base", base);
+    await state({ [MAIN]: base });
+    await git("push", url, "base:main");
+    const pr = author().sign(1618, [
+      ["a", `30617:${owner.key}:repo`],
+      ["c", "1".repeat(40)],
+    ]);
+    await git("push", url, `main:refs/nostr/${pr.id}`);
+    const { text } = await grasp.submit(pr, { source: "direct", address: null });
+    expect(text).toMatch(/^purgatory:/);
+    expect(grasp.purgatory.size("placeholder")).toBe(0);
+    expect(await isReadable(change)).toBe(false);
+  });
+
+  test("branches and an upload without its event are refused together, and no placeholder is left (A24, T4)", async () => {
+    const commit = work.commit("a", "one");
+    await state({ [MAIN]: commit });
+    expect((await git("push", url, "main", `main:refs/nostr/${"1".repeat(64)}`)).code).not.toBe(0);
+    expect([await remoteRefs(), grasp.purgatory.size("placeholder")]).toEqual([[], 0]);
   });
 
   test("a tag object, many refs and --atomic", async () => {

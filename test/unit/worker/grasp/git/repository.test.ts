@@ -41,6 +41,7 @@ describe("a repository on disk", () => {
     repository = openRepository({
       path,
       quarantines: join(folder, "quarantine"),
+      unclaimed: join(folder, "unclaimed", String(serial)),
       home: join(folder, "home"),
     });
   });
