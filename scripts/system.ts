@@ -5,7 +5,7 @@
  */
 import { spawnSync } from "node:child_process";
 import { type Program, programs } from "../test/support/programs.ts";
-import { installViceroy } from "./viceroy.ts";
+import { installCargoTools } from "./cargo-tools.ts";
 
 const say = (text: string) => process.stderr.write(`millrace: ${text}\n`);
 const missing = () => programs.filter((program) => program.find() === null);
@@ -37,9 +37,9 @@ for (const program of left) {
   say(`left out: ${program.usedFor}; install ${program.package}, on Debian with`);
   say(`  apt-get install --no-install-recommends ${program.package}`);
 }
-const hasViceroy = installViceroy();
+const hasCargoTools = installCargoTools();
 const isCi = !["", "0", "false", undefined].includes(process.env.CI);
-if ((left.length > 0 || !hasViceroy) && isCi) {
+if ((left.length > 0 || !hasCargoTools) && isCi) {
   say("under CI nothing may be left out");
   process.exitCode = 1;
 }

@@ -7,7 +7,7 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { findViceroy } from "../../scripts/viceroy.ts";
+import { findViceroy } from "../../scripts/cargo-tools.ts";
 import { type Origin, startOrigin } from "../support/origin.ts";
 import { root } from "../support/spawn.ts";
 import { startProgram } from "../support/start-program.ts";

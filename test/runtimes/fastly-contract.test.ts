@@ -6,7 +6,7 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { findViceroy } from "../../scripts/viceroy.ts";
+import { findViceroy } from "../../scripts/cargo-tools.ts";
 import { fastlySuites } from "../contract/fastly-suites.ts";
 import { buildFastly, startViceroy } from "../support/fastly.ts";
 import type { RunningProgram } from "../support/start-program.ts";

@@ -7,7 +7,7 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, test } from "vitest";
-import { findViceroy } from "../../scripts/viceroy.ts";
+import { findViceroy } from "../../scripts/cargo-tools.ts";
 import { configFile } from "../support/config-file.ts";
 import { buildFastly, startViceroy } from "../support/fastly.ts";
 import { type Origin, startOrigin } from "../support/origin.ts";

@@ -1,7 +1,7 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
-import { findViceroy } from "../../scripts/viceroy.ts";
+import { findViceroy } from "../../scripts/cargo-tools.ts";
 import { programs } from "../support/programs.ts";
 import { root, runtimes } from "../support/spawn.ts";
 import { type CommandResult, runCommand } from "../support/start-program.ts";

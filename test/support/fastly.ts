@@ -6,7 +6,7 @@ import { execFile } from "node:child_process";
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { promisify } from "node:util";
-import { findViceroy } from "../../scripts/viceroy.ts";
+import { findViceroy } from "../../scripts/cargo-tools.ts";
 import { bundle } from "./bundle.ts";
 import { root } from "./spawn.ts";
 import { type RunningProgram, startProgram } from "./start-program.ts";
@@ -55,7 +55,7 @@ export async function buildFastly({ entry, folder }: FastlySource): Promise<Fast
 export async function startViceroy(wasm: string, folder: string, manifest: string): Promise<RunningProgram> {
   const viceroy = findViceroy();
   if (viceroy === null)
-    throw new Error("Cannot start viceroy: it is not installed; node scripts/viceroy.ts installs it");
+    throw new Error("Cannot start viceroy: it is not installed; node scripts/cargo-tools.ts installs it");
   const config = join(folder, "fastly.toml");
   writeFileSync(config, `manifest_version = 3\nname = "test"\nlanguage = "javascript"\n${manifest}`);
   const program = await startProgram({

@@ -1,6 +1,6 @@
 import { mkdirSync, statSync } from "node:fs";
 import { join } from "node:path";
-import { findViceroy } from "../../../scripts/viceroy.ts";
+import { findViceroy } from "../../../scripts/cargo-tools.ts";
 import { buildFastly, startViceroy } from "../../support/fastly.ts";
 import { BARE, CONFIG, type OpenRig, timeRequest } from "./rig.ts";
 

@@ -1,0 +1,77 @@
+/**
+ * Finds the programs that cargo builds for the tests. As a script it installs what is missing, outside the project; cargo builds
+ * each from source, once for a machine.
+ * @module
+ */
+import { spawnSync } from "node:child_process";
+import { homedir } from "node:os";
+import { join } from "node:path";
+import process from "node:process";
+import { fileURLToPath } from "node:url";
+import { executable, findProgram } from "../test/support/find-program.ts";
+
+/** A program that cargo builds. */
+interface CargoTool {
+  readonly name: string;
+  /** The version that the tests expect. */
+  readonly version: string;
+  /** Environment variable that names another file. */
+  readonly variable: string;
+  readonly usedFor: string;
+}
+
+const viceroy: CargoTool = {
+  name: "viceroy",
+  version: "0.22.0",
+  variable: "VICEROY_PATH",
+  usedFor: "the tests on Fastly Compute",
+};
+const graspAudit: CargoTool = {
+  name: "grasp-audit",
+  version: "0.2.0",
+  variable: "GRASP_AUDIT_PATH",
+  usedFor: "the compliance checks of GRASP",
+};
+
+const cache = join(process.env.XDG_CACHE_HOME ?? join(homedir(), ".cache"), "millrace");
+
+function find({ name, variable }: CargoTool): string | null {
+  return executable(process.env[variable] ?? join(cache, name, "bin", name)) ?? findProgram(name, variable);
+}
+
+/** Finds Viceroy, Fastly's local server. @returns its file; `null` if it is not on this machine. */
+export function findViceroy(): string | null {
+  return find(viceroy);
+}
+
+/** Finds grasp-audit, the public compliance tool of GRASP. @returns its file; `null` if it is not on this machine. */
+export function findGraspAudit(): string | null {
+  return find(graspAudit);
+}
+
+const say = (text: string) => process.stderr.write(`millrace: ${text}\n`);
+
+/** Installs a tool if it is missing. @returns whether it is installed now. */
+function install(tool: CargoTool): boolean {
+  const { name, version, variable, usedFor } = tool;
+  if (find(tool) !== null) return true;
+  const cargo = findProgram("cargo");
+  if (cargo === null) {
+    say(`left out: ${usedFor}; install Rust (https://rustup.rs) and run this again, or`);
+    say(`  set ${variable} to the file of another ${name}`);
+    return false;
+  }
+  say(`building ${name} ${version} for ${usedFor} (once; this takes about ten minutes)`);
+  const args = ["install", name, "--locked", "--version", version, "--root", join(cache, name)];
+  const done = spawnSync(cargo, args, { stdio: ["ignore", 2, 2] });
+  if (done.status === 0) return find(tool) !== null;
+  say(`left out: ${usedFor}; cargo ${args.join(" ")} failed (see above)`);
+  return false;
+}
+
+/** Installs the tools that are missing. @returns whether all are installed now. */
+export function installCargoTools(): boolean {
+  return [viceroy, graspAudit].map(install).every(Boolean);
+}
+
+if (process.argv[1] === fileURLToPath(import.meta.url) && !installCargoTools()) process.exitCode = 1;
