@@ -72,15 +72,12 @@ async function request(
 async function readText(response: Response, signal: AbortSignal): Promise<string> {
   if (response.body === null) return "";
   const reader = response.body.getReader();
-  const stop = () => void reader.cancel(signal.reason).catch(() => {});
-  signal.addEventListener("abort", stop);
   const decoder = new TextDecoder();
   let text = "";
   let left = MAX_BYTES;
   try {
     for (;;) {
-      signal.throwIfAborted();
-      const { done, value } = await reader.read();
+      const { done, value } = await orAborted(reader.read(), signal);
       if (done) return text + decoder.decode();
       left -= value.byteLength;
       if (left < 0) throw new Error(`the answer is longer than ${MAX_BYTES} bytes`);
@@ -89,8 +86,6 @@ async function readText(response: Response, signal: AbortSignal): Promise<string
   } catch (error) {
     reader.cancel(error).catch(() => {});
     throw error;
-  } finally {
-    signal.removeEventListener("abort", stop);
   }
 }
 

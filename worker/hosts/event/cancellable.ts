@@ -11,20 +11,28 @@ export function cancellable(fetch: Fetch): Fetch {
   };
 }
 
-/** The same body, but cancelling waits for a read in progress. */
+/** The same body, but cancelling waits for a read in progress, and a body that has ended is not cancelled. */
 function patient(body: ReadableStream<Uint8Array<ArrayBuffer>>): ReadableStream<Uint8Array<ArrayBuffer>> {
   const reader = body.getReader();
-  let reading: Promise<unknown> = Promise.resolve();
-  return new ReadableStream({
-    async pull(controller) {
-      const read = reader.read();
-      reading = read;
-      const { done, value } = await read;
-      if (done) controller.close();
-      else controller.enqueue(value);
+  let reading: Promise<{ done: boolean }> = Promise.resolve({ done: false });
+  let isCancelled = false;
+  return new ReadableStream(
+    {
+      async pull(controller) {
+        const read = reader.read();
+        reading = read;
+        const { done, value } = await read;
+        // A closed stream that is closed again ends the instance, too.
+        if (isCancelled) return;
+        if (done) controller.close();
+        else controller.enqueue(value);
+      },
+      cancel(reason) {
+        isCancelled = true;
+        reading.then(({ done }) => (done ? undefined : reader.cancel(reason))).catch(() => {});
+      },
     },
-    cancel(reason) {
-      reading.then(() => reader.cancel(reason)).catch(() => {});
-    },
-  });
+    // No read before one is asked for: a body that nobody reads has no read in progress.
+    { highWaterMark: 0 },
+  );
 }
