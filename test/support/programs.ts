@@ -21,7 +21,7 @@ export const chromium: Program = {
 
 export const git: Program = {
   package: "git",
-  usedFor: "the tests of a fresh clone",
+  usedFor: "the tests of a fresh clone and of GRASP",
   find: () => findProgram("git"),
 };
 
@@ -49,5 +49,11 @@ export const python: Program = {
   find: () => findProgram("python3"),
 };
 
+export const ip: Program = {
+  package: "iproute2",
+  usedFor: "the compliance checks of GRASP, which run in a network namespace",
+  find: () => findProgram("ip"),
+};
+
 /** All of them. */
-export const programs: readonly Program[] = [chromium, git, curl, redisServer, nginx, python];
+export const programs: readonly Program[] = [chromium, git, curl, redisServer, nginx, python, ip];
