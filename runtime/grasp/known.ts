@@ -2,13 +2,12 @@
  * What the policy, pushes and releases know: the database and purgatory, looked at together.
  * @module
  */
-import { type Announcement, missingUrls, type Ourselves, readAnnouncement } from "./announcement.ts";
+import { missingUrls, type Ourselves, readAnnouncement } from "./announcement.ts";
 import { candidates } from "./authorise.ts";
 import { isNewer, type NostrEvent } from "./events/event.ts";
 import type { Filter } from "./events/filter.ts";
 import { KIND } from "./events/kinds.ts";
-import { maintainerSet } from "./maintainers.ts";
-import type { KnownAnnouncement, Lists, World } from "./policy/world.ts";
+import { type KnownAnnouncement, type Lists, setsOf, type World } from "./policy/world.ts";
 import type { EventStore } from "./ports.ts";
 import type { WaitingAnnouncement, WaitingState } from "./purgatory/entry.ts";
 import type { Purgatory } from "./purgatory/purgatory.ts";
@@ -58,14 +57,7 @@ export class Known implements World {
 
   /** The maintainer sets of the owners who have a repository of an identifier here, by owner. */
   sets(identifier: string): Map<string, Set<string>> {
-    const known = this.announcements(identifier);
-    const newest = new Map<string, Announcement>(
-      [...known].map(([author, one]) => [author, one.announcement]),
-    );
-    const owners = [...known.values()]
-      .filter(({ listsUs }) => listsUs)
-      .map(({ announcement }) => announcement.owner);
-    return new Map(owners.map((owner) => [owner, maintainerSet(owner, newest)]));
+    return setsOf(this, identifier);
   }
 
   states(identifier: string): RepositoryState[] {

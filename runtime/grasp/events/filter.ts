@@ -27,8 +27,8 @@ const MAX_VALUES = 2000;
 export type ReadFilter = { readonly filter: Filter } | { readonly fault: string };
 
 /**
- * Reads a filter. Ids and keys are whole (R17): prefixes are refused. Unknown fields are refused, so that nobody takes a wider
- * answer for the one that was asked for.
+ * Reads a filter. Ids and keys are whole (R17): prefixes are refused. Unknown fields are refused: without them the
+ * answer would be wider than the question.
  */
 export function readFilter(value: unknown): ReadFilter {
   if (!isObject(value)) return { fault: "a filter is a JSON object" };
