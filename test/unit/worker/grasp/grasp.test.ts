@@ -1,22 +1,20 @@
-import { createHash } from "node:crypto";
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { verifySchnorr } from "tiny-secp256k1";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import type { NostrEvent } from "../../../../runtime/grasp/events/event.ts";
-import { Grasp } from "../../../../runtime/grasp/grasp.ts";
+import type { Grasp } from "../../../../runtime/grasp/grasp.ts";
 import { toNpub } from "../../../../runtime/grasp/npub.ts";
 import type { EventStore } from "../../../../runtime/grasp/ports.ts";
 import { makeDataFolders, repositoriesIn } from "../../../../worker/grasp/repositories.ts";
 import { sqliteEventStore } from "../../../../worker/grasp/store/event-store.ts";
 import { type WorkTree, workTree } from "../../../support/git.ts";
+import { graspOn, verifyEvent } from "../../../support/grasp.ts";
 import { type Author, author } from "../../../support/nostr.ts";
 
 const DIRECT = { source: "direct", address: "192.0.2.1" } as const;
 const MAIN = "refs/heads/main";
 const BOUNDS = { maxBytes: 10_000_000, maxObjects: 10_000 };
-const bytes = (hex: string) => Buffer.from(hex, "hex");
 const PURGATORY = "purgatory: won't be served until git data arrives";
 
 async function* whole(pack: Uint8Array): AsyncGenerator<Uint8Array> {
@@ -52,24 +50,9 @@ describe("events and Git data", () => {
   function start(): void {
     heard = [];
     verified = 0;
-    grasp = new Grasp({
-      store,
-      repositories,
-      ourselves: { hosts: ["git.example"], basePath: "/" },
-      lists: {
-        denyAuthors: new Set(),
-        denyRepositories: new Set(),
-        allowRepositories: null,
-        maxRepositories: 100,
-        operator: null,
-        relayKey: null,
-      },
-      nowMs: Date.now,
-      sha256Hex: (text) => createHash("sha256").update(text).digest("hex"),
-      verify({ id, pubkey, sig }) {
-        verified++;
-        return verifySchnorr(bytes(id), bytes(pubkey), bytes(sig));
-      },
+    grasp = graspOn({ store, repositories }, (event) => {
+      verified++;
+      return verifyEvent(event);
     });
     grasp.onServed(({ id }) => heard.push(id));
   }

@@ -1,14 +1,12 @@
 import { execFile } from "node:child_process";
-import { createHash } from "node:crypto";
 import { mkdtempSync, readdirSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { promisify } from "node:util";
 import { gzipSync } from "node:zlib";
-import { verifySchnorr } from "tiny-secp256k1";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { dataPacket, flushPacket } from "../../../../../runtime/grasp/git/pkt-line.ts";
-import { Grasp } from "../../../../../runtime/grasp/grasp.ts";
+import type { Grasp } from "../../../../../runtime/grasp/grasp.ts";
 import { toNpub } from "../../../../../runtime/grasp/npub.ts";
 import type { EventStore } from "../../../../../runtime/grasp/ports.ts";
 import { gitHttp, readPlace } from "../../../../../worker/grasp/git/git-http.ts";
@@ -17,10 +15,10 @@ import { sqliteEventStore } from "../../../../../worker/grasp/store/event-store.
 import type { Server } from "../../../../../worker/hosts/server.ts";
 import { serveHttp } from "../../../../../worker/http/server.ts";
 import { type WorkTree, workTree } from "../../../../support/git.ts";
+import { graspOn } from "../../../../support/grasp.ts";
 import { type Author, author } from "../../../../support/nostr.ts";
 
 const MAIN = "refs/heads/main";
-const bytes = (hex: string) => Buffer.from(hex, "hex");
 const silent = { debug() {}, info() {}, warn() {}, error() {} };
 
 test("readPlace splits first and decodes once (G1, G3, G4, T6)", () => {
@@ -63,22 +61,7 @@ describe("Git over HTTP", () => {
     const folders = await makeDataFolders(join(folder, "data"));
     const repositories = repositoriesIn(folders);
     owner = author();
-    grasp = new Grasp({
-      store,
-      repositories,
-      ourselves: { hosts: ["git.example"], basePath: "/" },
-      lists: {
-        denyAuthors: new Set(),
-        denyRepositories: new Set(),
-        allowRepositories: null,
-        maxRepositories: 100,
-        operator: null,
-        relayKey: null,
-      },
-      nowMs: Date.now,
-      sha256Hex: (text) => createHash("sha256").update(text).digest("hex"),
-      verify: ({ id, pubkey, sig }) => verifySchnorr(bytes(id), bytes(pubkey), bytes(sig)),
-    });
+    grasp = graspOn({ store, repositories });
     const answer = gitHttp({ grasp, repositories, home: folders.home });
     const handler = async (request: Request) =>
       (await answer(request)) ?? new Response(null, { status: 404 });
