@@ -8,9 +8,9 @@ import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, describe, expect, test } from "vitest";
-import { findGraspAudit } from "../../scripts/cargo-tools.ts";
-import { type ProcessRuntime, root, runtimes } from "../support/spawn.ts";
-import { runCommand } from "../support/start-program.ts";
+import { findGraspAudit } from "../../../scripts/cargo-tools.ts";
+import { type ProcessRuntime, root, runtimes } from "../../support/spawn.ts";
+import { runCommand } from "../../support/start-program.ts";
 
 const TIMEOUT_MS = 120_000;
 /** In a namespace of its own every port is free. */
