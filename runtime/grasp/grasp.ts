@@ -4,26 +4,38 @@
  * @module
  */
 import type { Ourselves } from "./announcement.ts";
+import {
+  type Answer,
+  answerOf,
+  duplicate,
+  notAdded,
+  notSaved,
+  type Outcome,
+  refused,
+  stored,
+  WAITS,
+} from "./answer.ts";
 import { canonicalText, type NostrEvent, parseEvent, tagValue } from "./events/event.ts";
 import { isEphemeral, KIND } from "./events/kinds.ts";
+import { type HappeningListener, Happenings } from "./happenings.ts";
 import { Known } from "./known.ts";
 import { Locks } from "./locks.ts";
 import { judgeAnnouncement } from "./policy/announcement-policy.ts";
 import { judgeOther } from "./policy/other-policy.ts";
 import { commitOf, judgePr, taggedRepositories } from "./policy/pr-policy.ts";
 import { judgeState } from "./policy/state-policy.ts";
-import { PURGATORY, type Verdict } from "./policy/verdict.ts";
+import type { Verdict } from "./policy/verdict.ts";
 import type { Lists } from "./policy/world.ts";
 import type { EventStore, Quarantine, Repositories } from "./ports.ts";
 import {
+  type From,
   identifiersOf as identifiersIn,
-  type Source,
   type WaitingAnnouncement,
   type WaitingPr,
   type WaitingState,
 } from "./purgatory/entry.ts";
 import { StoreJournal } from "./purgatory/journal.ts";
-import { type Added, Purgatory } from "./purgatory/purgatory.ts";
+import { Purgatory } from "./purgatory/purgatory.ts";
 import { processNewGitData, type ReleaseResult } from "./release.ts";
 
 /** What the service needs of its host. */
@@ -40,34 +52,19 @@ export interface GraspParts {
   verify(event: NostrEvent): boolean | Promise<boolean>;
 }
 
-/** Where an event came from. */
-export interface From {
-  readonly source: Source;
-  /** The client's address; `null` for another server. */
-  readonly address: string | null;
-}
-
-/** The `OK` of an event (R14). */
-export interface Answer {
-  /** The event's id, as far as it could be read. */
-  readonly id: string;
-  readonly ok: boolean;
-  readonly text: string;
-}
-
 export class Grasp {
   readonly known: Known;
   readonly purgatory: Purgatory;
   readonly journal: StoreJournal;
   readonly locks = new Locks();
   readonly #parts: GraspParts;
-  readonly #listeners = new Set<(event: NostrEvent) => void>();
+  readonly #happenings = new Happenings();
   /** Events whose signature is being verified, by id (R10). */
   readonly #verifying = new Map<string, Promise<boolean>>();
 
   constructor(parts: GraspParts) {
     this.#parts = parts;
-    this.journal = new StoreJournal(parts.store);
+    this.journal = new StoreJournal(parts.store, this.#happenings);
     this.purgatory = new Purgatory(this.journal, parts.nowMs);
     this.known = new Known({ ...parts, purgatory: this.purgatory, now: () => this.nowSeconds });
   }
@@ -84,16 +81,15 @@ export class Grasp {
     );
     for (const identifier of identifiers) {
       for (const { event, isSoftExpired } of this.purgatory.announcements(identifier)) {
-        if (!isSoftExpired) await this.#parts.repositories.create(event.pubkey, identifier);
+        if (!isSoftExpired) await this.#createRepository(event.pubkey, identifier);
       }
       await this.newGitData(identifier);
     }
   }
 
-  /** Calls a listener for every event that is served from now on. @returns ends that */
-  onServed(listener: (event: NostrEvent) => void): () => void {
-    this.#listeners.add(listener);
-    return () => this.#listeners.delete(listener);
+  /** Calls a listener for everything that happens from now on. @returns ends that */
+  onHappening(listener: HappeningListener): () => void {
+    return this.#happenings.on(listener);
   }
 
   /** Releases what is complete (N1), under the lock of the identifier (N2). */
@@ -111,7 +107,8 @@ export class Grasp {
       journal: this.journal,
       repositories,
       now: () => this.nowSeconds,
-      broadcast: (event) => this.#broadcast(event),
+      nowMs: this.#parts.nowMs,
+      happenings: this.#happenings,
     });
   }
 
@@ -142,7 +139,9 @@ export class Grasp {
       const upload = this.#parts.repositories.open(owner, identifier)?.kept(event.id) ?? null;
       if (placeholder.commit === commit) await upload?.adopt();
       else await upload?.discard();
-      await this.journal.change(() => this.purgatory.remove(placeholder));
+      await this.journal.change(() =>
+        this.purgatory.remove(placeholder, placeholder.commit === commit ? "released" : "replaced"),
+      );
     }
   }
 
@@ -168,37 +167,55 @@ export class Grasp {
     const repository = this.#parts.repositories.open(owner, identifier);
     const isServed = this.#parts.store.newest(KIND.announcement, owner, identifier) !== null;
     if (repository === null || isServed || (await repository.refs()).refs.size > 0) return;
+    await this.#deleteRepository(owner, identifier);
+  }
+
+  async #createRepository(owner: string, identifier: string): Promise<void> {
+    if (this.#parts.repositories.open(owner, identifier) !== null) return;
+    await this.#parts.repositories.create(owner, identifier);
+    this.#happenings.tell({ kind: "repository-created", owner, identifier });
+  }
+
+  async #deleteRepository(owner: string, identifier: string): Promise<void> {
+    if (this.#parts.repositories.open(owner, identifier) === null) return;
     await this.#parts.repositories.delete(owner, identifier);
+    this.#happenings.tell({ kind: "repository-deleted", owner, identifier });
   }
 
   /** Takes an event (R7): cheap checks first, then what is known of its id, its signature, and the policy. */
   async submit(value: unknown, from: From): Promise<Answer> {
     const parsed = parseEvent(value, this.nowSeconds);
-    if ("fault" in parsed) return { id: idOf(value), ok: false, text: `invalid: ${parsed.fault}` };
-    const { event } = parsed;
-    const answer = (ok: boolean, text: string): Answer => ({ id: event.id, ok, text });
+    const event = "event" in parsed ? parsed.event : null;
+    const { outcome, reason, text } =
+      "fault" in parsed ? refused("invalid", parsed.fault) : await this.#decide(parsed.event, from);
+    const { source } = from;
+    this.#happenings.tell({ kind: "judged", eventKind: event?.kind ?? null, source, outcome, reason });
+    return { id: event?.id ?? idOf(value), ok: outcome !== "refused", text };
+  }
+
+  async #decide(event: NostrEvent, from: From): Promise<Outcome> {
     if (this.#parts.sha256Hex(canonicalText(event)) !== event.id)
-      return answer(false, "invalid: the id is not the hash of the event");
+      return refused("invalid", "the id is not the hash of the event");
     try {
       const known = await this.#knownAnswer(event, from);
-      if (known !== null) return answer(true, known);
-      if (!(await this.#verify(event))) return answer(false, "invalid: the signature is not the author's");
-      return answer(...(await this.locks.runAll(identifiersOf(event), () => this.#judge(event, from))));
+      if (known !== null) return known;
+      if (!(await this.#verify(event))) return refused("invalid", "the signature is not the author's");
+      return await this.locks.runAll(identifiersOf(event), () => this.#judge(event, from));
     } catch {
       // Never an acceptance (R16).
-      return answer(false, "error: the event could not be decided on; send it again");
+      return refused("error", "the event could not be decided on; send it again");
     }
   }
 
   /** What is known of an id, before its signature is verified (R8, R15). */
-  async #knownAnswer(event: NostrEvent, { source, address }: From): Promise<string | null> {
-    if (this.#parts.store.get(event.id) !== null) return "duplicate: it is served";
+  async #knownAnswer(event: NostrEvent, { source, address }: From): Promise<Outcome | null> {
+    if (this.#parts.store.get(event.id) !== null) return duplicate("it is served");
     const waiting = this.purgatory.event(event.id);
     if (waiting === null) return null;
     if (source === "direct" && waiting.source === "sync") {
       await this.journal.change(() => this.purgatory.submittedByClient(waiting, address ?? ""));
     }
-    return "duplicate: it waits for its git data";
+    return duplicate("it waits for its git data");
   }
 
   /** An event that several connections send at once is verified once (R10). */
@@ -213,7 +230,7 @@ export class Grasp {
     return result;
   }
 
-  async #judge(event: NostrEvent, from: From): Promise<[ok: boolean, text: string]> {
+  async #judge(event: NostrEvent, from: From): Promise<Outcome> {
     switch (event.kind) {
       case KIND.announcement:
         return this.#announce(event, from);
@@ -227,25 +244,24 @@ export class Grasp {
     }
   }
 
-  async #announce(event: NostrEvent, from: From): Promise<[boolean, string]> {
+  async #announce(event: NostrEvent, from: From): Promise<Outcome> {
     const verdict = judgeAnnouncement(event, this.known);
     const identifier = tagValue(event, "d")!;
     if (verdict.kind === "delist") {
       const waiting = this.purgatory.announcement(event.pubkey, identifier);
       if (waiting !== null) {
-        await this.journal.change(() => this.purgatory.remove(waiting));
-        await this.#parts.repositories.delete(event.pubkey, identifier);
+        await this.journal.change(() => this.purgatory.remove(waiting, "withdrawn"));
+        await this.#deleteRepository(event.pubkey, identifier);
       }
-      return [false, `restricted: ${verdict.text}`];
     }
     if (verdict.kind !== "wait") return this.#follow(verdict, event);
     const added = await this.journal.change(() => this.purgatory.addAnnouncement(event, identifier, from));
-    if (added.outcome !== "added") return refusalOf(added);
-    await this.#parts.repositories.create(event.pubkey, identifier);
-    return [true, PURGATORY];
+    if (added.outcome !== "added") return notAdded(added);
+    await this.#createRepository(event.pubkey, identifier);
+    return WAITS;
   }
 
-  async #state(event: NostrEvent, from: From): Promise<[boolean, string]> {
+  async #state(event: NostrEvent, from: From): Promise<Outcome> {
     const facts = { isComplete: false, isFromSync: from.source === "sync" };
     const verdict = judgeState(event, facts, this.known);
     if (verdict.kind !== "wait") return this.#follow(verdict, event);
@@ -255,9 +271,9 @@ export class Grasp {
       if (result.outcome === "added") this.#prolongAnnouncements(event, identifier);
       return result;
     });
-    if (added.outcome !== "added") return refusalOf(added);
+    if (added.outcome !== "added") return notAdded(added);
     for (const { event: announcement } of this.purgatory.announcements(identifier)) {
-      await this.#parts.repositories.create(announcement.pubkey, identifier);
+      await this.#createRepository(announcement.pubkey, identifier);
     }
     return this.#released(event, identifier);
   }
@@ -270,46 +286,39 @@ export class Grasp {
     }
   }
 
-  async #pullRequest(event: NostrEvent, from: From): Promise<[boolean, string]> {
+  async #pullRequest(event: NostrEvent, from: From): Promise<Outcome> {
     const verdict = judgePr(event, { isComplete: false }, this.known);
     if (verdict.kind !== "wait") return this.#follow(verdict, event);
     const identifiers = identifiersOf(event);
     await this.#claimUploads(event);
     const added = await this.journal.change(() => this.purgatory.addPr(event, identifiers, from));
-    if (added.outcome !== "added") return refusalOf(added);
-    let answer: [boolean, string] = [true, PURGATORY];
+    if (added.outcome !== "added") return notAdded(added);
+    let answer = WAITS;
     for (const identifier of identifiers) answer = await this.#released(event, identifier);
     return answer;
   }
 
   /** Releases an event at once if its data is here already (R40, R47). */
-  async #released(event: NostrEvent, identifier: string): Promise<[boolean, string]> {
+  async #released(event: NostrEvent, identifier: string): Promise<Outcome> {
     await this.releaseLocked(identifier);
     return this.purgatory.event(event.id) === null && this.#parts.store.get(event.id) !== null
-      ? [true, ""]
-      : [true, PURGATORY];
+      ? stored()
+      : WAITS;
   }
 
   /** Does what a verdict says, apart from waiting. */
-  async #follow(verdict: Verdict, event: NostrEvent): Promise<[boolean, string]> {
-    if (verdict.kind === "refuse") return [false, `${verdict.prefix}: ${verdict.text}`];
-    if (verdict.kind === "duplicate") return [true, `duplicate: ${verdict.text}`];
+  async #follow(verdict: Verdict, event: NostrEvent): Promise<Outcome> {
+    const answer = answerOf(verdict);
+    if (answer !== null) return answer;
     if (verdict.kind !== "serve") throw new Error(`no event of kind ${event.kind} is to ${verdict.kind}`);
     // Passed on and never stored (R22).
-    if (isEphemeral(event.kind)) {
-      this.#broadcast(event);
-      return [true, ""];
+    if (!isEphemeral(event.kind)) {
+      const saved = await this.#parts.store.transaction((changes) => changes.save(event, this.nowSeconds));
+      if (saved.outcome !== "stored") return notSaved(saved);
+      if (event.kind === KIND.deletion) await this.#deleteWaiting(event);
     }
-    const saved = await this.#parts.store.transaction((changes) => changes.save(event, this.nowSeconds));
-    if (saved.outcome === "duplicate") return [true, "duplicate: it is served"];
-    if (saved.outcome === "refused") {
-      return saved.reason === "older"
-        ? [true, "duplicate: a newer one is known"]
-        : [false, `blocked: it is ${saved.reason === "expired" ? "expired" : "deleted"}`];
-    }
-    if (event.kind === KIND.deletion) await this.#deleteWaiting(event);
-    this.#broadcast(event);
-    return [true, verdict.note ?? ""];
+    this.#happenings.tell({ kind: "served", event, waitedMs: null });
+    return stored(verdict.note);
   }
 
   /** A deletion reaches into purgatory: a state or PR goes, and an announcement with its repository (R58). */
@@ -328,16 +337,12 @@ export class Grasp {
       if (event.pubkey !== deletion.pubkey || event.created_at > deletion.created_at) continue;
       await this.locks.runAll(identifiersIn(entry), async () => {
         await this.journal.change((changes) => {
-          this.purgatory.remove(entry);
+          this.purgatory.remove(entry, "deleted");
           changes.remove(event.id, "deleted");
         });
         if (entry.store === "announcement") await this.#deleteIfUnused(event.pubkey, entry.identifier);
       });
     }
-  }
-
-  #broadcast(event: NostrEvent): void {
-    for (const listener of this.#listeners) listener(event);
   }
 }
 
@@ -346,11 +351,6 @@ function identifiersOf(event: NostrEvent): string[] {
   if (event.kind === KIND.announcement || event.kind === KIND.state) return [tagValue(event, "d") ?? ""];
   const isPr = event.kind === KIND.pullRequest || event.kind === KIND.pullRequestUpdate;
   return isPr ? [...new Set(taggedRepositories(event).map(({ identifier }) => identifier))] : [];
-}
-
-function refusalOf(added: Exclude<Added, { outcome: "added" }>): [boolean, string] {
-  if (added.outcome === "older") return [true, "duplicate: a newer one is known"];
-  return [false, `rate-limited: too much waits already (${added.bound}); try again later`];
 }
 
 function idOf(value: unknown): string {

@@ -3,13 +3,16 @@
  * @module
  */
 import { authoritativeState, type CommandRefusal, judgeFit } from "./authorise.ts";
+import type { NostrEvent } from "./events/event.ts";
 import { type CommandList, type RefCommand, ZERO_ID } from "./git/command-list.ts";
 import { isBranchOrTag } from "./git/ref-name.ts";
 import type { Known } from "./known.ts";
+import { overlap } from "./maintainers.ts";
 import { toNpub } from "./npub.ts";
 import { commitOf, taggedRepositories } from "./policy/pr-policy.ts";
 import type { RefSnapshot } from "./ports.ts";
 import type { Purgatory } from "./purgatory/purgatory.ts";
+import type { PushReason } from "./push-reason.ts";
 import type { RepositoryState } from "./state.ts";
 
 /** What a push is judged by. */
@@ -21,6 +24,8 @@ export interface PushParts {
 /** The answer to a push. */
 export interface PushDecision {
   readonly isGranted: boolean;
+  /** The same as a code. */
+  readonly reason: PushReason;
   /** Why each ref is refused; a ref that is not here is granted. Empty texts do not occur. */
   readonly refused: ReadonlyMap<string, string>;
   /** Lines for the client's terminal: the fact, and the next step. */
@@ -33,7 +38,14 @@ export interface PushDecision {
 
 const NOSTR_REF = /^refs\/nostr\/(.*)$/s;
 const UNKNOWN_EVENT = "the event of refs/nostr/ is not known: publish it first, then push";
-const GRANTED = { isGranted: true, refused: new Map<string, string>(), remote: [], unclaimed: null } as const;
+const GRANTED = {
+  isGranted: true,
+  reason: "granted",
+  refused: new Map<string, string>(),
+  remote: [],
+  unclaimed: null,
+  state: null,
+} as const;
 const REFUSED = { isGranted: false, unclaimed: null, state: null } as const;
 /** How many refs a text names at most. */
 const MAX_NAMED = 3;
@@ -46,12 +58,13 @@ export function decidePush(
   { refs }: Pick<RefSnapshot, "refs">,
   parts: PushParts,
 ): PushDecision {
-  if (commands.length === 0) return { ...GRANTED, state: null };
+  if (commands.length === 0) return { ...GRANTED, reason: "nothing" };
   const foreign = commands.filter(({ ref }) => !isBranchOrTag(ref) && !NOSTR_REF.test(ref));
-  if (foreign.length > 0) return refuseAll(commands, "not allowed here", foreignText(foreign));
+  if (foreign.length > 0)
+    return refuseAll(commands, "foreign_name", "not allowed here", foreignText(foreign));
   const proposals = commands.filter(({ ref }) => /^refs\/heads\/pr\//.test(ref));
   if (proposals.length > 0) {
-    return refuseAll(commands, "use refs/nostr", [
+    return refuseAll(commands, "pr_branch", "use refs/nostr", [
       "Branches below pr/ are not kept here.",
       "Push to refs/nostr/<event id>, and publish a pull request event with that commit in its c tag.",
     ]);
@@ -59,17 +72,17 @@ export function decidePush(
   const unclaimed: RefCommand[] = [];
   for (const command of commands.filter(({ ref }) => NOSTR_REF.test(ref))) {
     const fault = nostrFault(command, owner, identifier, refs, parts);
-    if (fault === UNKNOWN_EVENT) unclaimed.push(command);
-    else if (fault !== null) return refuseAll(commands, fault, [fault]);
+    if (fault?.reason === "unclaimed") unclaimed.push(command);
+    else if (fault !== null) return refuseAll(commands, fault.reason, fault.text, [fault.text]);
   }
   if (unclaimed.length > 0) {
     // What only the upload needs is not split off from what the branches need.
     if (commands.length > 1)
-      return refuseAll(commands, UNKNOWN_EVENT, [UNKNOWN_EVENT, "Or push this ref alone."]);
-    return { ...GRANTED, unclaimed: unclaimed[0]!, state: null };
+      return refuseAll(commands, "unclaimed", UNKNOWN_EVENT, [UNKNOWN_EVENT, "Or push this ref alone."]);
+    return { ...GRANTED, reason: "unclaimed", unclaimed: unclaimed[0]! };
   }
   const ofState = commands.filter(({ ref }) => isBranchOrTag(ref));
-  if (ofState.length === 0) return { ...GRANTED, state: null };
+  if (ofState.length === 0) return GRANTED;
   return decideByState(owner, identifier, commands, ofState, refs, parts);
 }
 
@@ -83,13 +96,15 @@ function decideByState(
 ): PushDecision {
   const set = known.sets(identifier).get(owner);
   if (set === undefined) {
-    return refuseAll(all, "the repository is not announced", [
+    return refuseAll(all, "not_announced", "the repository is not announced", [
       "This repository is not announced here.",
       `Publish an announcement (kind 30617) with d "${identifier}" that lists this server in clone and relays.`,
     ]);
   }
   const state = authoritativeState(known.candidates(identifier, set));
-  if (state === null) return refuseAll(all, "there is no state", noStateText(identifier, set, known));
+  if (state === null) {
+    return refuseAll(all, "no_state", "there is no state", noStateText(identifier, set, known));
+  }
   const present = new Map([...refs].filter(([ref]) => isBranchOrTag(ref)));
   const fit = judgeFit(commands, state, present);
   if (fit.fits) {
@@ -100,7 +115,13 @@ function decideByState(
   }
   const refused = new Map(all.map(({ ref }) => [ref, "the push as a whole does not fit the state"]));
   for (const [ref, refusal] of fit.refused) refused.set(ref, shortReason(refusal));
-  return { ...REFUSED, refused, remote: misfitText(state, fit, commands) };
+  const [first] = fit.refused.values();
+  return {
+    ...REFUSED,
+    reason: first?.reason ?? "missing_refs",
+    refused,
+    remote: misfitText(state, fit, commands),
+  };
 }
 
 /** A push to `refs/nostr/<id>` (A27, A28, A31); `null`: it is granted. */
@@ -110,26 +131,45 @@ function nostrFault(
   identifier: string,
   refs: ReadonlyMap<string, string>,
   { known, purgatory }: PushParts,
-): string | null {
+): { readonly reason: PushReason; readonly text: string } | null {
+  const fault = (reason: PushReason, text: string) => ({ reason, text });
   const id = NOSTR_REF.exec(command.ref)![1]!;
-  if (!/^[0-9a-f]{64}$/.test(id)) return "refs/nostr/ takes event ids of 64 lower-case hex digits";
-  if (command.new === ZERO_ID) return "refs/nostr/ is not deleted by a push: delete the event";
+  if (!/^[0-9a-f]{64}$/.test(id))
+    return fault("bad_event_id", "refs/nostr/ takes event ids of 64 lower-case hex digits");
+  if (command.new === ZERO_ID)
+    return fault("nostr_deletion", "refs/nostr/ is not deleted by a push: delete the event");
+  if (known.remembered(id) === "deleted")
+    return fault("deleted_event", "the event of refs/nostr/ was deleted");
   const event = known.served(id) ?? purgatory.event(id)?.event ?? null;
-  if (event === null) return UNKNOWN_EVENT;
+  if (event === null) return fault("unclaimed", UNKNOWN_EVENT);
   const commit = commitOf(event);
   if ((event.kind !== 1618 && event.kind !== 1619) || commit === null)
-    return "the event of refs/nostr/ is no pull request";
-  const isTagged = taggedRepositories(event).some(
-    (one) => one.owner === owner && one.identifier === identifier,
-  );
-  if (!isTagged) return "the pull request of refs/nostr/ is for another repository";
-  if (command.new !== commit) return `the pull request names commit ${commit}`;
+    return fault("not_a_pr", "the event of refs/nostr/ is no pull request");
+  if (!isForRepository(event, owner, identifier, known))
+    return fault("other_repository", "the pull request of refs/nostr/ is for another repository");
+  if (command.new !== commit) return fault("wrong_commit", `the pull request names commit ${commit}`);
   const now = refs.get(command.ref);
-  return now === undefined || now === commit ? null : "the ref has another commit";
+  return now === undefined || now === commit ? null : fault("wrong_commit", "the ref has another commit");
 }
 
-function refuseAll(commands: readonly RefCommand[], reason: string, remote: readonly string[]): PushDecision {
-  return { ...REFUSED, refused: new Map(commands.map(({ ref }) => [ref, reason])), remote };
+/** Whether an event tags a repository, or one of the same identifier whose maintainer set overlaps (A28). */
+function isForRepository(event: NostrEvent, owner: string, identifier: string, known: Known): boolean {
+  const sets = known.sets(identifier);
+  const own = sets.get(owner) ?? new Set([owner]);
+  return taggedRepositories(event).some(
+    (tagged) =>
+      tagged.identifier === identifier &&
+      (tagged.owner === owner || overlap(own, sets.get(tagged.owner) ?? new Set([tagged.owner]))),
+  );
+}
+
+function refuseAll(
+  commands: readonly RefCommand[],
+  reason: PushReason,
+  text: string,
+  remote: readonly string[],
+): PushDecision {
+  return { ...REFUSED, reason, refused: new Map(commands.map(({ ref }) => [ref, text])), remote };
 }
 
 function foreignText(foreign: readonly RefCommand[]): string[] {

@@ -6,10 +6,11 @@
 import { isNewer, type NostrEvent } from "./events/event.ts";
 import { ZERO_ID } from "./git/command-list.ts";
 import { isBranchOrTag } from "./git/ref-name.ts";
+import type { Happenings, LeftBecause } from "./happenings.ts";
 import type { Known } from "./known.ts";
 import { commitOf, taggedRepositories } from "./policy/pr-policy.ts";
-import type { EventStore, GitRepository, RefUpdate, Repositories, StoreChanges } from "./ports.ts";
-import { keyOf, type WaitingPr, type WaitingState } from "./purgatory/entry.ts";
+import type { EventStore, GitRepository, RefUpdate, Repositories, Saved, StoreChanges } from "./ports.ts";
+import type { WaitingAnnouncement, WaitingPr, WaitingState } from "./purgatory/entry.ts";
 import type { StoreJournal } from "./purgatory/journal.ts";
 import type { Purgatory } from "./purgatory/purgatory.ts";
 import { type RepositoryState, readState } from "./state.ts";
@@ -23,9 +24,12 @@ export interface ReleaseParts {
   readonly repositories: Repositories;
   /** Seconds since the epoch. */
   readonly now: () => number;
-  /** Sends a released event to subscribers. */
-  broadcast(event: NostrEvent): void;
+  /** Milliseconds since the epoch. */
+  readonly nowMs: () => number;
+  readonly happenings: Happenings;
 }
+
+type Releasable = WaitingAnnouncement | WaitingState | WaitingPr;
 
 /** What a release did (N18). */
 export interface ReleaseResult {
@@ -41,9 +45,20 @@ export async function processNewGitData(identifier: string, parts: ReleaseParts)
   const result: ReleaseResult = { released: [], moved: new Map(), errors: [] };
   const { purgatory } = parts;
   const waiting = purgatory.states(identifier).sort((a, b) => (isNewer(a.event, b.event) ? 1 : -1));
-  for (const entry of waiting) await attempt(result, () => releaseState(entry, identifier, parts, result));
-  await attempt(result, () => alignServed(identifier, parts, result));
-  for (const entry of purgatory.prs(identifier)) await attempt(result, () => releasePr(entry, parts, result));
+  /** Each event is on its own: a failure is noted and the next goes on (N16). */
+  const attempt = async (event: NostrEvent | null, work: () => Promise<void>) => {
+    try {
+      await work();
+    } catch (error) {
+      result.errors.push(error);
+      parts.happenings.tell({ kind: "release-failed", identifier, event, error });
+    }
+  };
+  for (const entry of waiting)
+    await attempt(entry.event, () => releaseState(entry, identifier, parts, result));
+  await attempt(null, () => alignServed(identifier, parts, result));
+  for (const entry of purgatory.prs(identifier))
+    await attempt(entry.event, () => releasePr(entry, parts, result));
   return result;
 }
 
@@ -65,17 +80,20 @@ async function alignServed(identifier: string, parts: ReleaseParts, result: Rele
     for (const list of updates)
       if (!(await repository.updateRefs(list))) throw new Error("a ref moved meanwhile");
     if (isHeadWrong) await repository.setHead(served.head!);
-    result.moved.set(owner, [...(result.moved.get(owner) ?? []), ...updates.flat()]);
+    moved(owner, identifier, updates.flat(), parts, result);
   }
 }
 
-/** Each event is on its own: a failure is noted and the next goes on (N16). */
-async function attempt(result: ReleaseResult, work: () => Promise<void>): Promise<void> {
-  try {
-    await work();
-  } catch (error) {
-    result.errors.push(error);
-  }
+/** Notes and tells that refs of a repository moved. */
+function moved(
+  owner: string,
+  identifier: string,
+  updates: readonly RefUpdate[],
+  { happenings }: ReleaseParts,
+  result: ReleaseResult,
+): void {
+  result.moved.set(owner, [...(result.moved.get(owner) ?? []), ...updates]);
+  happenings.tell({ kind: "aligned", owner, identifier, updates });
 }
 
 async function releaseState(
@@ -90,7 +108,7 @@ async function releaseState(
   // An author who lost authority, or a newer served state of the same author, ends it (N6).
   const served = parts.store.newest(entry.event.kind, entry.event.pubkey, identifier);
   if ("fault" in read || owners.length === 0 || (served !== null && isNewer(served, entry.event))) {
-    return dropEntry(entry, parts);
+    return dropEntry(entry, owners.length === 0 ? "unauthorised" : "replaced", parts);
   }
   const { state } = read;
   const here = owners.flatMap(([owner]) => {
@@ -189,21 +207,10 @@ async function commitRelease(
       const waiting = purgatory.announcement(owner, identifier);
       return waiting !== null && announcements.get(owner)?.status !== "served" ? [waiting] : [];
     });
-    const now = parts.now();
     const events = [...withBranches, entry];
-    const saved = await store.transaction((changes) => {
-      const outcomes = events.map((one) => changes.save(one.event, now));
-      for (const one of events) changes.journalRemove(keyOf(one));
-      changes.endIntent(intent);
-      return outcomes;
-    });
-    for (const [index, one] of events.entries()) {
-      purgatory.released(one);
-      if (saved[index]!.outcome !== "stored") continue;
-      result.released.push(one.event);
-      parts.broadcast(one.event);
-    }
-    for (const { owner, updates } of moves) result.moved.set(owner, updates.flat());
+    const saved = await save(events, parts, intent);
+    for (const { owner, updates } of moves) moved(owner, identifier, updates.flat(), parts, result);
+    serve(events, saved, parts, result);
   } catch (error) {
     // The refs are as before, and the events go on waiting (N14).
     for (const { repository, updates } of done.reverse()) {
@@ -215,9 +222,9 @@ async function commitRelease(
 }
 
 async function releasePr(entry: WaitingPr, parts: ReleaseParts, result: ReleaseResult): Promise<void> {
-  const { known, store, purgatory, repositories } = parts;
+  const { known, repositories } = parts;
   const commit = commitOf(entry.event);
-  if (commit === null) return dropEntry(entry, parts);
+  if (commit === null) return dropEntry(entry, "failed", parts);
   const tagged = taggedRepositories(entry.event);
   const targets = tagged.flatMap(({ owner, identifier }) => {
     const isServed = known.announcements(identifier).get(owner)?.status === "served";
@@ -233,22 +240,46 @@ async function releasePr(entry: WaitingPr, parts: ReleaseParts, result: ReleaseR
     const old = (await repository.refs()).refs.get(ref) ?? ZERO_ID;
     if (old !== commit) await repository.updateRefs([{ ref, old, new: commit }]);
   }
-  const now = parts.now();
-  const saved = await store.transaction((changes) => {
-    changes.journalRemove(keyOf(entry));
-    return changes.save(entry.event, now);
+  serve([entry], await save([entry], parts, null), parts, result);
+}
+
+/** Saves events, takes them from purgatory, and ends their intent: one transaction (P28, N13). */
+function save(
+  entries: readonly Releasable[],
+  { journal, purgatory, now }: ReleaseParts,
+  intent: number | null,
+): Promise<Saved[]> {
+  return journal.change((changes) => {
+    const saved = entries.map(({ event }) => changes.save(event, now()));
+    for (const [index, entry] of entries.entries()) {
+      const { outcome } = saved[index]!;
+      purgatory.remove(entry, outcome === "refused" ? "deleted" : "released");
+    }
+    if (intent !== null) changes.endIntent(intent);
+    return saved;
   });
-  purgatory.released(entry);
-  if (saved.outcome !== "stored") return;
-  result.released.push(entry.event);
-  parts.broadcast(entry.event);
+}
+
+/** Tells of the events that the store took (N15). */
+function serve(
+  entries: readonly Releasable[],
+  saved: readonly Saved[],
+  { happenings, nowMs }: ReleaseParts,
+  result: ReleaseResult,
+): void {
+  for (const [index, { event, arrivedMs }] of entries.entries()) {
+    if (saved[index]!.outcome !== "stored") continue;
+    result.released.push(event);
+    happenings.tell({ kind: "served", event, waitedMs: nowMs() - arrivedMs });
+  }
 }
 
 async function dropEntry(
   entry: WaitingState | WaitingPr,
+  because: LeftBecause,
   { journal, purgatory }: ReleaseParts,
 ): Promise<void> {
-  await journal.change(() => purgatory.remove(entry));
+  await journal.change(() => purgatory.remove(entry, because));
 }
 
 /** Every repository of an identifier here (P11). */

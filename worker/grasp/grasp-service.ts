@@ -72,9 +72,10 @@ async function create(
     verify: ({ id, pubkey, sig }) => verifySchnorr(bytesOfHex(id), bytesOfHex(pubkey), bytesOfHex(sig)),
   });
   const relay = new Relay({ store, submit: (event, from) => grasp.submit(event, from), nowMs });
-  grasp.onServed((event) => {
-    metrics.count("grasp_events_total", { kind: kindName(event.kind) });
-    relay.broadcast(event);
+  grasp.onHappening((happening) => {
+    if (happening.kind !== "served") return;
+    metrics.count("grasp_events_total", { kind: kindName(happening.event.kind) });
+    relay.broadcast(happening.event);
   });
   await grasp.restore();
   const git = gitHttp({ grasp, repositories, home: folders.home });

@@ -7,15 +7,19 @@ import type { NostrEvent } from "../events/event.ts";
 /** Where an event came from (P4): a client, or another server. */
 export type Source = "direct" | "sync";
 
+/** Where an event came from. */
+export interface From {
+  readonly source: Source;
+  /** The client's address, as far as bounds need it; `null`: it came from another server. */
+  readonly address: string | null;
+}
+
 /** What all entries have. */
-interface Waiting {
+interface Waiting extends From {
   /** Arrival, in milliseconds since the epoch. */
   readonly arrivedMs: number;
   /** When it expires, in milliseconds since the epoch. */
   readonly deadlineMs: number;
-  readonly source: Source;
-  /** The address that sent it, as far as bounds need it; `null`: it came from sync. */
-  readonly address: string | null;
 }
 
 /** An announcement that waits for a state with its Git data (P1). */

@@ -4,10 +4,12 @@
  * @module
  */
 import { isNewer, type NostrEvent } from "../events/event.ts";
+import type { GraspHappening, LeftBecause } from "../happenings.ts";
 import { type BoundName, Occupancy, STATES_PER_AUTHOR } from "./bounds.ts";
 import { DEADLINES_MS, flowingUntilMs, prolonged, type SweepDecision, sweepDecision } from "./deadlines.ts";
 import {
   type Entry,
+  type From,
   identifiersOf,
   keyOf,
   type Placeholder,
@@ -16,12 +18,16 @@ import {
   type WaitingState,
 } from "./entry.ts";
 
-/** Keeps entries across restarts. Each call is durable when it returns. */
+/** Keeps entries across restarts. Purgatory changes inside a transaction of it only. */
 export interface Journal {
   put(key: string, entry: Entry): void;
   remove(key: string): void;
   /** Removes an entry and remembers its id as expired. */
   expire(key: string, id: string, untilMs: number): void;
+  /** Runs `work` if the transaction fails. */
+  undo(work: () => void): void;
+  /** Tells listeners once the transaction is on the disk. */
+  tell(happening: GraspHappening): void;
 }
 
 /** What became of an entry that was to be added. */
@@ -54,7 +60,7 @@ export class Purgatory {
     const identifiers = new Set<string>();
     for (const stored of entries) {
       const entry = prolonged(stored, this.#now() + DEADLINES_MS.restart);
-      this.#remember(keyOf(entry), entry);
+      this.#insert(keyOf(entry), entry);
       const waits = entry.store === "state" || entry.store === "pr";
       if (waits) for (const identifier of identifiersOf(entry)) identifiers.add(identifier);
     }
@@ -97,7 +103,7 @@ export class Purgatory {
   }
 
   /** Adds an announcement, or a newer version of one that waits (R34). */
-  addAnnouncement(event: NostrEvent, identifier: string, from: Pick<Entry, "source" | "address">): Added {
+  addAnnouncement(event: NostrEvent, identifier: string, from: From): Added {
     const known = this.announcement(event.pubkey, identifier);
     if (known !== null && !isNewer(event, known.event)) return { outcome: "older" };
     const added = this.#add({
@@ -113,7 +119,7 @@ export class Purgatory {
   }
 
   /** Adds a state. Of one author the newest eight are kept (P5). */
-  addState(event: NostrEvent, identifier: string, from: Pick<Entry, "source" | "address">): Added {
+  addState(event: NostrEvent, identifier: string, from: From): Added {
     const own = this.states(identifier).filter((state) => state.event.pubkey === event.pubkey);
     const oldest = own.reduce<WaitingState | null>(
       (least, state) => (least === null || isNewer(least.event, state.event) ? state : least),
@@ -121,12 +127,12 @@ export class Purgatory {
     );
     const isCrowded = own.length >= STATES_PER_AUTHOR;
     if (isCrowded && !isNewer(event, oldest!.event)) return { outcome: "older" };
-    if (isCrowded) this.remove(oldest!);
+    if (isCrowded) this.remove(oldest!, "replaced");
     return this.#add({ store: "state", event, identifier, ...this.#arrival(DEADLINES_MS.arrival), ...from });
   }
 
   /** Adds a PR or PR update. */
-  addPr(event: NostrEvent, identifiers: readonly string[], from: Pick<Entry, "source" | "address">): Added {
+  addPr(event: NostrEvent, identifiers: readonly string[], from: From): Added {
     return this.#add({ store: "pr", event, identifiers, ...this.#arrival(DEADLINES_MS.arrival), ...from });
   }
 
@@ -142,17 +148,12 @@ export class Purgatory {
     });
   }
 
-  /** Removes an entry: it was released, replaced, deleted or withdrawn. */
-  remove(entry: Entry): void {
+  /** Removes an entry. @param reason the text of a failure, where the release failed (P38) */
+  remove(entry: Entry, because: LeftBecause, reason?: string): void {
     const key = keyOf(entry);
     if (!this.#entries.has(key)) return;
     this.#journal.remove(key);
-    this.#forget(key);
-  }
-
-  /** Forgets an entry whose release removed it from the journal already (P28). */
-  released(entry: Entry): void {
-    this.#forget(keyOf(entry));
+    this.#left(key, because, reason);
   }
 
   /** Makes what sync had brought a direct entry with a fresh deadline (P17, R15). */
@@ -175,11 +176,12 @@ export class Purgatory {
   stateArrived(announcement: WaitingAnnouncement): { readonly isRevived: boolean } {
     const { isSoftExpired: isRevived } = announcement;
     const untilMs = this.#now() + DEADLINES_MS.arrival;
-    this.#replace(
-      isRevived
-        ? { ...announcement, isSoftExpired: false, deadlineMs: untilMs }
-        : prolonged(announcement, untilMs),
-    );
+    if (!isRevived) this.#replace(prolonged(announcement, untilMs));
+    else {
+      const entry: WaitingAnnouncement = { ...announcement, isSoftExpired: false, deadlineMs: untilMs };
+      this.#replace(entry);
+      this.#journal.tell({ kind: "revived", entry });
+    }
     return { isRevived };
   }
 
@@ -203,12 +205,15 @@ export class Purgatory {
     const key = keyOf(entry);
     if (!this.#entries.has(key)) return;
     if (entry.store === "announcement" && !entry.isSoftExpired) {
-      this.#replace({ ...entry, isSoftExpired: true, deadlineMs: this.#now() + DEADLINES_MS.softExpired });
+      const deadlineMs = this.#now() + DEADLINES_MS.softExpired;
+      const softExpired: WaitingAnnouncement = { ...entry, isSoftExpired: true, deadlineMs };
+      this.#replace(softExpired);
+      this.#journal.tell({ kind: "soft-expired", entry: softExpired });
       return;
     }
     if (entry.store === "placeholder") this.#journal.remove(key);
     else this.#journal.expire(key, entry.event.id, this.#now() + DEADLINES_MS.rememberExpired);
-    this.#forget(key);
+    this.#left(key, "expired");
   }
 
   #arrival(ms: number): { arrivedMs: number; deadlineMs: number } {
@@ -230,8 +235,9 @@ export class Purgatory {
     if (dropped !== null) this.#occupancy.add(dropped);
     if (bound !== null) return { outcome: "full", bound };
     this.#journal.put(key, entry);
-    if (dropped !== null) this.#forget(key);
+    if (dropped !== null) this.#left(key, "replaced");
     this.#remember(key, entry);
+    this.#journal.tell({ kind: "waits", entry });
     return { outcome: "added", dropped };
   }
 
@@ -244,7 +250,25 @@ export class Purgatory {
     this.#remember(key, entry);
   }
 
+  /** An entry is gone; the journal knows. */
+  #left(key: string, because: LeftBecause, reason?: string): void {
+    const entry = this.#entries.get(key)!;
+    this.#forget(key);
+    this.#journal.tell({ kind: "left", entry, because, ...(reason === undefined ? {} : { reason }) });
+  }
+
+  /** A change of memory that the transaction takes back if it fails. */
   #remember(key: string, entry: Entry): void {
+    this.#insert(key, entry);
+    this.#journal.undo(() => this.#take(key));
+  }
+
+  #forget(key: string): void {
+    const entry = this.#take(key);
+    if (entry !== null) this.#journal.undo(() => this.#insert(key, entry));
+  }
+
+  #insert(key: string, entry: Entry): void {
     this.#entries.set(key, entry);
     this.#occupancy.add(entry);
     for (const identifier of identifiersOf(entry)) {
@@ -254,9 +278,9 @@ export class Purgatory {
     }
   }
 
-  #forget(key: string): void {
+  #take(key: string): Entry | null {
     const entry = this.#entries.get(key);
-    if (entry === undefined) return;
+    if (entry === undefined) return null;
     this.#entries.delete(key);
     this.#occupancy.remove(entry);
     for (const identifier of identifiersOf(entry)) {
@@ -264,6 +288,7 @@ export class Purgatory {
       keys?.delete(key);
       if (keys?.size === 0) this.#byIdentifier.delete(identifier);
     }
+    return entry;
   }
 
   #of(identifier: string, store: Entry["store"]): Entry[] {

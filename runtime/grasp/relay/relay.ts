@@ -2,10 +2,11 @@
  * The relay: connections, their subscriptions, and live events. Knows messages as texts and nothing of WebSockets.
  * @module
  */
+import type { Answer } from "../answer.ts";
 import { isHex64, type NostrEvent } from "../events/event.ts";
 import type { Filter } from "../events/filter.ts";
-import type { Answer, From } from "../grasp.ts";
 import type { EventStore } from "../ports.ts";
+import type { From } from "../purgatory/entry.ts";
 import { Bucket, EVENT_BUCKET } from "./buckets.ts";
 import { type RelayMessage, readMessage } from "./message.ts";
 import { Subscriptions } from "./subscriptions.ts";

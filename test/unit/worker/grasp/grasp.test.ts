@@ -54,7 +54,9 @@ describe("events and Git data", () => {
       verified++;
       return verifyEvent(event);
     });
-    grasp.onServed(({ id }) => heard.push(id));
+    grasp.onHappening((happening) => {
+      if (happening.kind === "served") heard.push(happening.event.id);
+    });
   }
 
   const announcement = (by: Author, more: string[][] = [], at?: number) => {

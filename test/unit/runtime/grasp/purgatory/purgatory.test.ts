@@ -1,4 +1,5 @@
 import { beforeEach, describe, expect, test } from "vitest";
+import type { GraspHappening } from "../../../../../runtime/grasp/happenings.ts";
 import { BOUNDS } from "../../../../../runtime/grasp/purgatory/bounds.ts";
 import type { Entry } from "../../../../../runtime/grasp/purgatory/entry.ts";
 import { Purgatory } from "../../../../../runtime/grasp/purgatory/purgatory.ts";
@@ -14,6 +15,7 @@ let nowMs: number;
 let journal: Map<string, Entry>;
 let expired: Map<string, number>;
 let purgatory: Purgatory;
+let told: GraspHappening[];
 let serial = 100;
 
 const event = (kind: number, pubkey = OWNER, created_at = 1) => ({
@@ -34,6 +36,8 @@ const open = () =>
         journal.delete(name);
         expired.set(id, untilMs);
       },
+      undo() {},
+      tell: (happening) => void told.push(happening),
     },
     () => nowMs,
   );
@@ -53,6 +57,7 @@ beforeEach(() => {
   nowMs = 1_800_000_000_000;
   journal = new Map();
   expired = new Map();
+  told = [];
   purgatory = open();
 });
 
@@ -212,7 +217,7 @@ describe("bounds (P5, P6)", () => {
 
   test("what goes makes room", () => {
     for (let n = 0; n < 50; n++) announce(1, key(n + 1000));
-    purgatory.remove(purgatory.announcement(key(1000), "repo")!);
+    purgatory.remove(purgatory.announcement(key(1000), "repo")!, "deleted");
     expect(announce(1, key(2000)).outcome).toBe("added");
   });
 });
@@ -240,7 +245,7 @@ test("a PR is found under every identifier that it tags", () => {
   expect([purgatory.prs("one"), purgatory.prs("two")].map((list) => list.map((one) => one.event.id))).toEqual(
     [[pr.id], [pr.id]],
   );
-  purgatory.remove(purgatory.event(pr.id)!);
+  purgatory.remove(purgatory.event(pr.id)!, "deleted");
   expect([purgatory.hasPending("one"), purgatory.hasPending("two")]).toEqual([false, false]);
 });
 
@@ -263,6 +268,8 @@ test("a journal that fails leaves memory as it was (P27)", () => {
       },
       remove() {},
       expire() {},
+      undo() {},
+      tell() {},
     },
     () => nowMs,
   );
