@@ -32,6 +32,19 @@ const graspAudit: CargoTool = {
   variable: "GRASP_AUDIT_PATH",
   usedFor: "the compliance checks of GRASP",
 };
+const ngit: CargoTool = {
+  name: "ngit",
+  version: "3.0.3",
+  variable: "NGIT_PATH",
+  usedFor: "the tests of GRASP with the client ngit",
+};
+/** Another GRASP server. Only `npm run bench:grasp` needs it. */
+const ngitGrasp: CargoTool = {
+  name: "ngit-grasp",
+  version: "3.0.9",
+  variable: "NGIT_GRASP_PATH",
+  usedFor: "the bench of GRASP beside another server",
+};
 
 const cache = join(process.env.XDG_CACHE_HOME ?? join(homedir(), ".cache"), "millrace");
 
@@ -47,6 +60,16 @@ export function findViceroy(): string | null {
 /** Finds grasp-audit, the public compliance tool of GRASP. @returns its file; `null` if it is not on this machine. */
 export function findGraspAudit(): string | null {
   return find(graspAudit);
+}
+
+/** Finds ngit, a client of GRASP. Its `git-remote-nostr` is beside it. @returns its file; `null` if it is not on this machine. */
+export function findNgit(): string | null {
+  return find(ngit);
+}
+
+/** Finds ngit-grasp, a GRASP server to compare with. @returns its file; `null` if it is not on this machine. */
+export function findNgitGrasp(): string | null {
+  return find(ngitGrasp);
 }
 
 const say = (text: string) => process.stderr.write(`millrace: ${text}\n`);
@@ -71,7 +94,12 @@ function install(tool: CargoTool): boolean {
 
 /** Installs the tools that are missing. @returns whether all are installed now. */
 export function installCargoTools(): boolean {
-  return [viceroy, graspAudit].map(install).every(Boolean);
+  return [viceroy, graspAudit, ngit].map(install).every(Boolean);
+}
+
+/** Installs what the bench of GRASP compares with. @returns whether it is installed now. */
+export function installNgitGrasp(): boolean {
+  return install(ngitGrasp);
 }
 
 if (process.argv[1] === fileURLToPath(import.meta.url) && !installCargoTools()) process.exitCode = 1;

@@ -3,12 +3,12 @@
  * namespace that has loopback only.
  * @module
  */
-import { spawnSync } from "node:child_process";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, describe, expect, test } from "vitest";
 import { findGraspAudit } from "../../../scripts/cargo-tools.ts";
+import { namespaceFault } from "../../support/namespace.ts";
 import { type ProcessRuntime, root, runtimes } from "../../support/spawn.ts";
 import { runCommand } from "../../support/start-program.ts";
 
@@ -20,8 +20,7 @@ const PORT = 7334;
 function reason(): string | null {
   if (findGraspAudit() === null)
     return "grasp-audit is not installed; node scripts/cargo-tools.ts installs it";
-  const made = spawnSync("unshare", ["-n", "ip", "link", "set", "lo", "up"]);
-  return made.status === 0 ? null : "this user cannot make a network namespace";
+  return namespaceFault();
 }
 
 const why = reason();
