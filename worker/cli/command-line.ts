@@ -52,8 +52,9 @@ export async function runCommandLine(
 async function main(
   services: readonly ServiceModule[],
   commands: Commands,
-  [name, ...rest]: readonly string[],
+  args: readonly string[],
 ): Promise<void> {
+  const { name, rest } = nameIn(commands, args);
   const isCommand = name !== undefined && !name.startsWith("-");
   const command = isCommand ? named(commands, name) : undefined;
   if (isCommand && command === undefined) {
@@ -65,6 +66,17 @@ async function main(
   else if (values.version) process.stdout.write(`${manifest.version}\n`);
   else if (command === undefined) throw new UsageError("name a command; millrace --help lists them");
   else await command.run(values, services);
+}
+
+/**
+ * The command's name: one word, or two for a service's own command such as `grasp publish`. A first word that only begins
+ * names takes the second word along, so that the suggestion sees both.
+ */
+function nameIn(commands: Commands, args: readonly string[]): { name: string | undefined; rest: string[] } {
+  const [first, second] = args;
+  const begins = first !== undefined && Object.keys(commands).some((name) => name.startsWith(`${first} `));
+  const words = begins && second !== undefined && !second.startsWith("-") ? 2 : 1;
+  return { name: words === 2 ? `${first} ${second}` : first, rest: args.slice(words) };
 }
 
 /** Reads options, and suggests the nearest for a misspelt one, which `parseArgs` in its strict mode and `citty` do not. */

@@ -16,6 +16,7 @@ import type { MetricDescription } from "../../runtime/observe/metrics.ts";
 import { metricsResponse } from "../http/metrics.ts";
 import type { SocketPeer } from "../http/socket.ts";
 import type { RunningService, ServiceModule, Shared } from "../service.ts";
+import { publish } from "./commands/publish.ts";
 import { type GraspSection, graspSection, listsOf } from "./config.ts";
 import { gitHttp, readPlace } from "./git/git-http.ts";
 import { MAX_MESSAGE_BYTES, relayInformation } from "./nip11.ts";
@@ -47,6 +48,7 @@ export const graspService: ServiceModule<GraspSection> = {
   metrics: METRICS,
   listen: ({ listen }) => listen,
   hosts: ({ domain, aliases }) => [domain, ...aliases],
+  commands: { "grasp publish": publish },
   create,
 };
 
