@@ -15,14 +15,23 @@ import {
   stored,
   WAITS,
 } from "./answer.ts";
-import { canonicalText, type NostrEvent, parseEvent, tagValue } from "./events/event.ts";
+import {
+  canonicalText,
+  expiryOf,
+  type NostrEvent,
+  type ParsedEvent,
+  parseEvent,
+  tagValue,
+} from "./events/event.ts";
 import { isEphemeral, KIND } from "./events/kinds.ts";
+import { Signatures } from "./events/signatures.ts";
 import { type HappeningListener, Happenings } from "./happenings.ts";
 import { Known } from "./known.ts";
 import { Locks } from "./locks.ts";
 import { judgeAnnouncement } from "./policy/announcement-policy.ts";
 import { judgeOther } from "./policy/other-policy.ts";
 import { commitOf, judgePr, taggedRepositories } from "./policy/pr-policy.ts";
+import { judgeProtected } from "./policy/protected-policy.ts";
 import { judgeState } from "./policy/state-policy.ts";
 import type { Verdict } from "./policy/verdict.ts";
 import type { Lists } from "./policy/world.ts";
@@ -52,6 +61,16 @@ export interface GraspParts {
   verify(event: NostrEvent): boolean | Promise<boolean>;
 }
 
+/** Who sent an event. */
+export interface Sender extends From {
+  /** The keys that the connection proved to have (R70). Default: none. */
+  readonly keys?: ReadonlySet<string>;
+}
+
+const WRONG_ID = "the id is not the hash of the event";
+const WRONG_SIGNATURE = "the signature is not the author's";
+const NO_KEYS: ReadonlySet<string> = new Set();
+
 export class Grasp {
   readonly known: Known;
   readonly purgatory: Purgatory;
@@ -59,11 +78,11 @@ export class Grasp {
   readonly locks = new Locks();
   readonly #parts: GraspParts;
   readonly #happenings = new Happenings();
-  /** Events whose signature is being verified, by id (R10). */
-  readonly #verifying = new Map<string, Promise<boolean>>();
+  readonly #signatures: Signatures;
 
   constructor(parts: GraspParts) {
     this.#parts = parts;
+    this.#signatures = new Signatures(parts.verify);
     this.journal = new StoreJournal(parts.store, this.#happenings);
     this.purgatory = new Purgatory(this.journal, parts.nowMs);
     this.known = new Known({ ...parts, purgatory: this.purgatory, now: () => this.nowSeconds });
@@ -183,7 +202,7 @@ export class Grasp {
   }
 
   /** Takes an event (R7): cheap checks first, then what is known of its id, its signature, and the policy. */
-  async submit(value: unknown, from: From): Promise<Answer> {
+  async submit(value: unknown, from: Sender): Promise<Answer> {
     const parsed = parseEvent(value, this.nowSeconds);
     const event = "event" in parsed ? parsed.event : null;
     const { outcome, reason, text } =
@@ -193,13 +212,29 @@ export class Grasp {
     return { id: event?.id ?? idOf(value), ok: outcome !== "refused", text };
   }
 
-  async #decide(event: NostrEvent, from: From): Promise<Outcome> {
-    if (this.#parts.sha256Hex(canonicalText(event)) !== event.id)
-      return refused("invalid", "the id is not the hash of the event");
+  /** Reads an event that is not published, such as the proof of a key (R70): its shape, its id and its signature. */
+  async genuine(value: unknown): Promise<ParsedEvent> {
+    const parsed = parseEvent(value, this.nowSeconds);
+    if ("fault" in parsed) return parsed;
+    if (!this.#isHash(parsed.event)) return { fault: WRONG_ID };
+    return (await this.#signatures.isGood(parsed.event)) ? parsed : { fault: WRONG_SIGNATURE };
+  }
+
+  #isHash(event: NostrEvent): boolean {
+    return this.#parts.sha256Hex(canonicalText(event)) === event.id;
+  }
+
+  async #decide(event: NostrEvent, { source, address, keys }: Sender): Promise<Outcome> {
+    const from: From = { source, address };
+    const expiry = expiryOf(event);
+    if (expiry !== null && expiry <= this.nowSeconds) return refused("invalid", "it is expired");
+    if (!this.#isHash(event)) return refused("invalid", WRONG_ID);
     try {
       const known = await this.#knownAnswer(event, from);
       if (known !== null) return known;
-      if (!(await this.#verify(event))) return refused("invalid", "the signature is not the author's");
+      const forbidden = judgeProtected(event, keys ?? NO_KEYS, this.known);
+      if (forbidden !== null) return answerOf(forbidden)!;
+      if (!(await this.#signatures.isGood(event))) return refused("invalid", WRONG_SIGNATURE);
       return await this.locks.runAll(identifiersOf(event), () => this.#judge(event, from));
     } catch {
       // Never an acceptance (R16).
@@ -210,24 +245,20 @@ export class Grasp {
   /** What is known of an id, before its signature is verified (R8, R15). */
   async #knownAnswer(event: NostrEvent, { source, address }: From): Promise<Outcome | null> {
     if (this.#parts.store.get(event.id) !== null) return duplicate("it is served");
-    const waiting = this.purgatory.event(event.id);
+    const remembered = this.known.remembered(event.id);
+    if (remembered === "deleted") return refused("blocked", "it is deleted");
+    if (remembered === "expired" && source === "sync")
+      return refused("blocked", "it expired here; a client may send it again");
+    const announced =
+      event.kind === KIND.announcement
+        ? this.purgatory.announcement(event.pubkey, tagValue(event, "d") ?? "")
+        : null;
+    const waiting = announced?.event.id === event.id ? announced : this.purgatory.event(event.id);
     if (waiting === null) return null;
     if (source === "direct" && waiting.source === "sync") {
       await this.journal.change(() => this.purgatory.submittedByClient(waiting, address ?? ""));
     }
     return duplicate("it waits for its git data");
-  }
-
-  /** An event that several connections send at once is verified once (R10). */
-  async #verify(event: NostrEvent): Promise<boolean> {
-    const { id } = event;
-    const key = `${id}${event.sig}`;
-    let result = this.#verifying.get(key);
-    if (result === undefined) {
-      result = Promise.resolve(this.#parts.verify(event)).finally(() => this.#verifying.delete(key));
-      this.#verifying.set(key, result);
-    }
-    return result;
   }
 
   async #judge(event: NostrEvent, from: From): Promise<Outcome> {

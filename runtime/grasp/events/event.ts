@@ -84,6 +84,9 @@ export function parseEvent(
   if (!Array.isArray(tags)) return { fault: "tags is not a list" };
   if (tags.length > limits.maxTags) return { fault: `there are more than ${limits.maxTags} tags` };
   if (!tags.every(isTag)) return { fault: "a tag is a list of texts" };
+  // UTF-8 cannot hold a lone surrogate, so that such an event has no id (R63).
+  if (!content.isWellFormed() || !tags.every((tag) => tag.every((item) => item.isWellFormed())))
+    return { fault: "a text is not Unicode" };
   return { event: { id, pubkey, created_at: createdAt, kind, tags, content, sig } };
 }
 
@@ -115,6 +118,12 @@ export type Dated = Pick<NostrEvent, "created_at" | "id">;
 /** Which of two events of one address replaces the other (R54): the newer, at equal times the one with the smaller id. */
 export function isNewer(a: Dated, b: Dated): boolean {
   return a.created_at !== b.created_at ? a.created_at > b.created_at : a.id < b.id;
+}
+
+/** The end of an event's life (NIP-40, R12), in seconds since the epoch; `null`: it has none. */
+export function expiryOf(event: Pick<NostrEvent, "tags">): number | null {
+  const value = tagValue(event, "expiration");
+  return value !== undefined && /^\d{1,15}$/.test(value) ? Number(value) : null;
 }
 
 /** The first value of the first tag of this name. */

@@ -4,7 +4,7 @@
  */
 
 /** Why an event is refused: the machine-readable prefix of NIP-01. */
-export type RefusalPrefix = "invalid" | "blocked" | "restricted" | "rate-limited" | "error";
+export type RefusalPrefix = "invalid" | "blocked" | "restricted" | "rate-limited" | "auth-required" | "error";
 
 /** The policy's answer. */
 export type Verdict =

@@ -3,7 +3,7 @@
  * @module
  */
 import type { StatementSync } from "node:sqlite";
-import { isNewer, type NostrEvent, tagValue } from "../../../runtime/grasp/events/event.ts";
+import { expiryOf, isNewer, type NostrEvent, tagValue } from "../../../runtime/grasp/events/event.ts";
 import { isAddressable, isReplaceable, KIND } from "../../../runtime/grasp/events/kinds.ts";
 import type { Remembered, Saved, StoreChanges } from "../../../runtime/grasp/ports.ts";
 import { bytesOfHex } from "./queries.ts";
@@ -95,12 +95,6 @@ function identifierOf(event: NostrEvent): string | null {
 function versionsOf(prepare: Prepare, { kind, pubkey }: NostrEvent, identifier: string): Known[] {
   const sql = "SELECT row, json FROM event WHERE kind = ? AND identifier = ? AND pubkey = ?";
   return prepare(sql).all(kind, identifier, bytesOfHex(pubkey)) as unknown as Known[];
-}
-
-/** The end of an event's life (NIP-40), in seconds; `null`: it has none. */
-function expiryOf(event: NostrEvent): number | null {
-  const value = tagValue(event, "expiration");
-  return value !== undefined && /^\d{1,15}$/.test(value) ? Number(value) : null;
 }
 
 function isDeleted(prepare: Prepare, event: NostrEvent): boolean {
