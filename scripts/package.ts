@@ -18,7 +18,7 @@ const read = (path: string) => readFileSync(join(root, path), "utf8");
 /** Folder of files that several entries share. */
 const SHARED = "dist/shared";
 /** Bundled packages: without them a first response takes a third longer, on Deno more than half. */
-const INSIDE = ["valibot", "ipaddr.js", "jsonc-parser"];
+const INSIDE = ["valibot", "jsonc-parser"];
 
 rmSync(join(root, "dist"), { recursive: true, force: true });
 const tsc = join(root, "test/node_modules/typescript/bin/tsc");

@@ -2,10 +2,26 @@
  * What an address literal is: loopback, internal, or in a range. This file resolves no names.
  * @module
  */
-import ipaddr from "ipaddr.js";
+import { type Groups, isIpv4, isMapped, readIp } from "./ip-address.ts";
 
 /** Metadata services of cloud platforms whose address range does not show what they are. */
 const METADATA_HOSTS = new Set(["168.63.129.16", "metadata.google.internal"]);
+
+/** Reachable from this machine only. */
+const LOOPBACK = ["127.0.0.0/8", "::1"];
+
+/**
+ * Everything outside the public internet: the special-purpose registries of IANA (RFC 6890), multicast, and the forms of
+ * IPv6 that embed an IPv4 address (`::/96`, NAT64, 6to4, Teredo in `2001::/23`).
+ */
+const INTERNAL = [
+  ...["0.0.0.0/8", "10.0.0.0/8", "100.64.0.0/10", "127.0.0.0/8", "169.254.0.0/16", "172.16.0.0/12"],
+  ...["192.0.0.0/24", "192.0.2.0/24", "192.31.196.0/24", "192.52.193.0/24", "192.88.99.0/24"],
+  ...["192.168.0.0/16", "192.175.48.0/24", "198.18.0.0/15", "198.51.100.0/24", "203.0.113.0/24"],
+  ...["224.0.0.0/3", "::/96", "::ffff:0:0:0/96", "64:ff9b::/96", "64:ff9b:1::/48", "100::/64"],
+  ...["2001::/23", "2001:db8::/32", "2002::/16", "2620:4f:8000::/48", "3fff::/20", "5f00::/16"],
+  ...["fc00::/7", "fe80::/9", "ff00::/8"],
+];
 
 /** Removes brackets and a trailing dot. */
 function bare(host: string): string {
@@ -19,8 +35,7 @@ function bare(host: string): string {
  */
 export function isLoopbackHost(host: string): boolean {
   const name = bare(host);
-  if (name === "localhost" || name.endsWith(".localhost")) return true;
-  return ipaddr.isValid(name) && ipaddr.process(name).range() === "loopback";
+  return name === "localhost" || name.endsWith(".localhost") || isInRanges(name, LOOPBACK);
 }
 
 /**
@@ -31,30 +46,53 @@ export function isLoopbackHost(host: string): boolean {
 export function isInternalHost(host: string): boolean {
   const name = bare(host);
   if (isLoopbackHost(name) || METADATA_HOSTS.has(name)) return true;
-  if (!ipaddr.isValid(name)) return false;
-  const address = ipaddr.parse(name);
-  return address.range() !== "unicast" || isIpv4Compatible(address);
+  const groups = readIp(name);
+  if (groups === null) return isNumber(name);
+  return (isMapped(groups) && !isIpv4(name)) || isInRanges(name, INTERNAL);
 }
 
-/** The deprecated form `::7f00:1`, which embeds an IPv4 address (RFC 4291, section 2.5.5.1). */
-function isIpv4Compatible(address: ipaddr.IPv4 | ipaddr.IPv6): boolean {
-  return address instanceof ipaddr.IPv6 && address.parts.slice(0, 6).every((part) => part === 0);
+/**
+ * Whether a host that is no address ends in a number, as `127.1` or `0x7f.0.0.1`: some resolvers read it as an IPv4
+ * address. No public name does (URL Standard, "ends in a number").
+ */
+function isNumber(name: string): boolean {
+  return /(?:^|\.)(?:\d+|0x[\da-f]*)$/.test(name);
+}
+
+/** A network: the first `bits` of the groups. */
+interface Network {
+  groups: Groups;
+  bits: number;
+}
+
+/** Reads a range such as `10.0.0.0/8`, or one address; `null` for any other text. */
+function readRange(text: string): Network | null {
+  const slash = text.indexOf("/");
+  const base = slash === -1 ? text : text.slice(0, slash);
+  const groups = readIp(base);
+  if (groups === null) return null;
+  if (slash === -1) return { groups, bits: 128 };
+  const length = text.slice(slash + 1);
+  const bits = /^\d{1,3}$/.test(length) ? Number(length) + (isIpv4(base) ? 96 : 0) : 129;
+  return bits > 128 ? null : { groups, bits };
 }
 
 /** Whether a text is an address range such as `10.0.0.0/8`, or one address. */
 export function isRange(text: string): boolean {
-  return text.includes("/") ? ipaddr.isValidCIDR(text) : ipaddr.isValid(text);
+  return readRange(text) !== null;
 }
 
 /** Whether an address is in one of these ranges. An IPv4 address in IPv6 form counts as IPv4. */
 export function isInRanges(address: string, ranges: readonly string[]): boolean {
-  if (!ipaddr.isValid(address)) return false;
-  const parsed = ipaddr.process(address);
-  return ranges.some((range) => {
-    const [base, bits] = range.includes("/")
-      ? ipaddr.parseCIDR(range)
-      : [ipaddr.process(range), parsed.kind() === "ipv4" ? 32 : 128];
-    if (base.kind() !== parsed.kind()) return false;
-    return (parsed as ipaddr.IPv4).match(base as ipaddr.IPv4, bits);
+  const groups = readIp(address);
+  return groups !== null && ranges.some((range) => holds(readRange(range), groups));
+}
+
+/** A network holds an address of its own family: `::/0` holds no IPv4 address. */
+function holds(network: Network | null, address: Groups): boolean {
+  if (network === null || isMapped(network.groups) !== isMapped(address)) return false;
+  return address.every((group, index) => {
+    const free = 16 - Math.min(16, Math.max(0, network.bits - index * 16));
+    return group >> free === network.groups[index]! >> free;
   });
 }

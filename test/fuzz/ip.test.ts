@@ -3,6 +3,7 @@ import fc from "fast-check";
 import ipaddr from "ipaddr.js";
 import { expect, test } from "vitest";
 import { normaliseIp } from "../../runtime/ec/request/ip.ts";
+import { isInRanges, isInternalHost, isLoopbackHost } from "../../runtime/lib/addresses.ts";
 
 /** The same contract, computed by the host: it decides what an address is, and its URL parser writes it canonically. */
 function expected(text: string): string | null {
@@ -42,7 +43,7 @@ const anything = fc.oneof(
   fc.tuple(ipv6ish, zone).map((parts) => parts.join("")),
 );
 
-/** The normal form of what `ipaddr.js` reads, which the rules about networks use (`runtime/lib/addresses.ts`). */
+/** The normal form of what `ipaddr.js` reads. */
 function readByLibrary(text: string): string | null {
   const bare = text.startsWith("[") && text.endsWith("]") && text.includes(":") ? text.slice(1, -1) : text;
   if (!ipaddr.isValid(bare)) return null;
@@ -74,6 +75,76 @@ test("normaliseIp and ipaddr.js read the same addresses the same way", () => {
     { numRuns: 100_000 },
   );
   expect(addresses).toBeGreaterThan(10_000);
+});
+
+/** The first and last address of each special range of `ipaddr.js`, and their neighbours: where a range can be wrong. */
+const edges: string[] = [ipaddr.IPv4, ipaddr.IPv6].flatMap((family) => {
+  const size = family === ipaddr.IPv4 ? 32 : 128;
+  const some = family === ipaddr.IPv4 ? ipaddr.parse("8.8.8.8") : ipaddr.parse("2606:4700::1");
+  const ranges = (some as unknown as { SpecialRanges: Record<string, unknown> }).SpecialRanges;
+  const networks = Object.values(ranges).flatMap((one) =>
+    Array.isArray((one as unknown[])[0]) ? (one as [ipaddr.IPv4, number][]) : [one as [ipaddr.IPv4, number]],
+  );
+  return networks.flatMap(([address, bits]) => {
+    const first = address.toByteArray().reduce((sum, byte) => sum * 256n + BigInt(byte), 0n);
+    const last = first + (1n << BigInt(size - bits)) - 1n;
+    return [first - 1n, first, first + 1n, last - 1n, last, last + 1n]
+      .filter((value) => value >= 0n && value < 1n << BigInt(size))
+      .map((value) => {
+        const hex = value.toString(16).padStart(size / 4, "0");
+        return ipaddr.fromByteArray(hex.match(/../g)!.map((two) => Number.parseInt(two, 16))).toString();
+      });
+  });
+});
+
+/** What `ipaddr.js` says of a literal address. The deprecated form `::7f00:1` embeds an IPv4 address and is internal, too. */
+function expectedOf(address: string) {
+  const read = ipaddr.parse(address);
+  const isEmbedded = read instanceof ipaddr.IPv6 && read.parts.slice(0, 6).every((part) => part === 0);
+  return {
+    internal: read.range() !== "unicast" || isEmbedded || address === "168.63.129.16",
+    loopback: ipaddr.process(address).range() === "loopback",
+  };
+}
+
+const literal = fc
+  .oneof(fc.ipV4(), fc.ipV6(), fc.constantFrom(...edges))
+  .filter((text) => !isCompatible(text));
+
+test("isInternalHost and isLoopbackHost agree with the special ranges of ipaddr.js", () => {
+  const outcomes = new Set<string>();
+  const check = (address: string) => {
+    const wanted = expectedOf(address);
+    outcomes.add(JSON.stringify(wanted));
+    expect({ internal: isInternalHost(address), loopback: isLoopbackHost(address) }, address).toEqual(wanted);
+  };
+  edges.forEach(check);
+  fc.assert(fc.property(literal, check), { numRuns: 50_000 });
+  expect(edges.length).toBeGreaterThan(200);
+  expect(outcomes.size).toBe(3);
+});
+
+test("isInRanges agrees with ipaddr.js about every prefix length", () => {
+  let matches = 0;
+  const property = fc.property(
+    literal,
+    literal,
+    fc.nat(128),
+    fc.boolean(),
+    (address, other, length, isNear) => {
+      const base = isNear ? address : other;
+      const bits = Math.min(length, ipaddr.parse(base).kind() === "ipv4" ? 32 : 128);
+      const [read, network] = [ipaddr.process(address), ipaddr.parse(base)];
+      // The library's own reader leaves a mapped network in IPv6, where it matches nothing.
+      fc.pre(ipaddr.process(base).kind() === network.kind());
+      const wanted =
+        read.kind() === network.kind() && (read as ipaddr.IPv4).match(network as ipaddr.IPv4, bits);
+      if (wanted) matches++;
+      expect(isInRanges(address, [`${base}/${bits}`])).toBe(wanted);
+    },
+  );
+  fc.assert(property, { numRuns: 50_000 });
+  expect(matches).toBeGreaterThan(10_000);
 });
 
 test("normaliseIp agrees with the host on every text that looks like an address", () => {

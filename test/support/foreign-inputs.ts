@@ -1,7 +1,7 @@
 /** The parts of `worker/` for processes only: the command line, its server, its proxy, the demonstration. */
 const PROCESS =
   /^worker\/(cli|serve|hosts\/process|ec\/(demo|commands|site)|config\/configured|http\/(raw-fetch|public-lookup|server|proxy\/(?!fetch-proxy|fields)))\b/;
-const LIBRARIES = /^node_modules\/(hono|valibot|ipaddr\.js|fastest-levenshtein)\//;
+const LIBRARIES = /^node_modules\/(hono|valibot)\//;
 const OWN = /^(runtime|worker|wasm)\//;
 /** What stores or limiters share. */
 const SHARED = ["expiry", "guard", "window"];

@@ -20,7 +20,7 @@ export function linkPackage(folder: string): void {
   );
   for (const name of ["wasm", "runtime", "worker"]) symlinkSync(join(root, name), join(millrace, name));
   // The package bundles these packages, the sources import them.
-  for (const name of [...Object.keys(own.dependencies), "ipaddr.js", "jsonc-parser"]) {
+  for (const name of [...Object.keys(own.dependencies), "jsonc-parser"]) {
     mkdirSync(dirname(join(packages, name)), { recursive: true });
     symlinkSync(join(root, "node_modules", name), join(packages, name));
   }

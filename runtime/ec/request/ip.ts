@@ -4,14 +4,13 @@
  * @module
  */
 
+import { isIpv4, isMapped, readIpv6 } from "../../lib/ip-address.ts";
+
 /** Maximum length of an address: IPv6 with an embedded IPv4 part, brackets and a zone id. */
 const MAX_LENGTH = 80;
 
-const OCTET = "(?:25[0-5]|2[0-4]\\d|1\\d\\d|[1-9]?\\d)";
-const IPV4 = new RegExp(`^${OCTET}(?:\\.${OCTET}){3}$`);
-/** Around an address: brackets in a pair, as in a URL, and a zone id, which names an interface of this machine. */
+/** Brackets in a pair, as in a URL. */
 const BRACKETS = /^\[(.*)\]$/;
-const ZONE = /%[\w.~-]{1,32}$/;
 
 /**
  * Normalises an IP address:
@@ -30,14 +29,13 @@ const ZONE = /%[\w.~-]{1,32}$/;
  */
 export function normaliseIp(text: string): string | null {
   if (text.length > MAX_LENGTH) return null;
-  if (IPV4.test(text)) return text;
-  const bare = text.startsWith("[") ? text.replace(BRACKETS, "$1") : text;
-  const groups = readGroups(bare.includes("%") ? bare.replace(ZONE, "") : bare);
+  if (isIpv4(text)) return text;
+  const groups = readIpv6(text.startsWith("[") ? text.replace(BRACKETS, "$1") : text);
   if (groups === null) return null;
-
-  const [a, b, c, d, e, f, g, h] = groups as unknown as Groups;
-  const isMapped = f === 0xffff && (a | b | c | d | e) === 0;
-  return isMapped ? `${g >> 8}.${g & 255}.${h >> 8}.${h & 255}` : hex4(a) + hex4(b) + hex4(c) + hex4(d);
+  const [a, b, c, d, , , g, h] = groups as unknown as Groups;
+  return isMapped(groups)
+    ? `${g >> 8}.${g & 255}.${h >> 8}.${h & 255}`
+    : hex4(a) + hex4(b) + hex4(c) + hex4(d);
 }
 
 /**
@@ -61,48 +59,5 @@ export function networkOfIp(text: string): string | null {
 }
 
 type Groups = [number, number, number, number, number, number, number, number];
-
-/** The eight 16-bit groups of an IPv6 address; `::` stands for one zero group or more, an IPv4 address for the last two. */
-function readGroups(text: string): Uint16Array | null {
-  const groups = new Uint16Array(8);
-  let count = 0;
-  let gap = text.startsWith("::") ? 0 : -1;
-  let at = gap === 0 ? 2 : 0;
-  while (at < text.length) {
-    const colon = text.indexOf(":", at);
-    if (colon === -1 && count < 7 && IPV4.test(text.slice(at))) {
-      const [a, b, c, d] = text.slice(at).split(".").map(Number) as [number, number, number, number];
-      groups[count++] = a * 256 + b;
-      groups[count++] = c * 256 + d;
-      break;
-    }
-    const group = readGroup(text, at, colon === -1 ? text.length : colon);
-    if (group === -1 || count === 8) return null;
-    groups[count++] = group;
-    if (colon === -1) break;
-    at = colon + 1;
-    if (at === text.length) return null;
-    if (!text.startsWith(":", at)) continue;
-    if (gap !== -1) return null;
-    gap = count;
-    at++;
-  }
-  if (gap === -1) return count === 8 ? groups : null;
-  if (count === 8) return null;
-  const end = 8 - (count - gap);
-  return groups.copyWithin(end, gap, count).fill(0, gap, end);
-}
-
-/** The value of one to four hex digits; -1 for any other text. */
-function readGroup(text: string, at: number, stop: number): number {
-  if (stop === at || stop > at + 4) return -1;
-  let value = 0;
-  for (let i = at; i < stop; i++) {
-    const digit = Number.parseInt(text[i]!, 16);
-    if (Number.isNaN(digit)) return -1;
-    value = value * 16 + digit;
-  }
-  return value;
-}
 
 const hex4 = (group: number): string => group.toString(16).padStart(4, "0");

@@ -36,11 +36,18 @@ test.each([
   "[fd00::1]",
   "::1",
   "[::7f00:1]",
+  "[::ffff:8.8.8.8]",
+  "fe80::1%eth0",
+  // Some resolvers read these as IPv4 addresses.
+  "0x7f.0.0.1",
+  "0177.0.0.1",
+  "127.1",
+  "2130706433",
 ])("isInternalHost accepts %s", (host) => {
   expect(isInternalHost(host)).toBe(true);
 });
 
-test.each(["203.0.114.1", "2606:4700::1", "127.0.0.1.evil.example", "example.com"])(
+test.each(["203.0.114.1", "2606:4700::1", "127.0.0.1.evil.example", "example.com", "0x.example", "1e3", ""])(
   "isInternalHost refuses %s",
   (host) => {
     expect(isInternalHost(host)).toBe(false);
@@ -49,12 +56,24 @@ test.each(["203.0.114.1", "2606:4700::1", "127.0.0.1.evil.example", "example.com
 
 test("isRange accepts ranges and single addresses", () => {
   expect(["10.0.0.0/8", "10.0.0.1", "fd00::/8"].map(isRange)).toEqual([true, true, true]);
-  expect(["10.0.0.0/33", "example.com", ""].map(isRange)).toEqual([false, false, false]);
+  for (const text of [
+    "10.0.0.0/33",
+    "fd00::/129",
+    "10.0.0.0/",
+    "10.0.0.0/8/8",
+    "10.0.0.0/-1",
+    "/8",
+    "example.com",
+    "",
+  ])
+    expect(isRange(text), text).toBe(false);
 });
 
 test("isInRanges treats an IPv4 address in IPv6 form as IPv4", () => {
   expect(isInRanges("::ffff:10.1.2.3", ["10.0.0.0/8"])).toBe(true);
   expect(isInRanges("10.1.2.3", ["fd00::/8", "10.1.2.3"])).toBe(true);
   expect(isInRanges("11.1.2.3", ["10.0.0.0/8"])).toBe(false);
+  expect(isInRanges("10.1.2.3", ["::/0"])).toBe(false);
+  expect(isInRanges("2606:4700::1", ["0.0.0.0/0"])).toBe(false);
   expect(isInRanges("not an address", ["10.0.0.0/8"])).toBe(false);
 });
