@@ -29,7 +29,7 @@ test("init writes a file that check accepts after its one edit, and serve starts
   const after = await runCli("node", ["check", "--config", path]);
   expect(after).toEqual({
     code: 0,
-    stdout: "the configuration is valid; it runs: edge-cookie\n",
+    stdout: "the configuration is valid; it runs: edge-cookie, grasp\n",
     stderr: "",
   });
 });

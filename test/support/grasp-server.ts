@@ -35,14 +35,18 @@ export interface GraspServer {
   stop(): Promise<void>;
 }
 
-/** @param section fields of the section `grasp` beside domain, port and folder */
+/**
+ * @param section fields of the section `grasp` beside domain, port and folder
+ * @param shared the shared sections
+ */
 export async function graspServer(
   runtime: ProcessRuntime,
   section: Record<string, unknown> = {},
+  shared: Record<string, unknown> = {},
 ): Promise<GraspServer> {
   const folder = mkdtempSync(join(tmpdir(), "millrace-grasp-"));
   const grasp = { domain: HOST, listen: { port: 0 }, dataDirectory: join(folder, "data"), ...section };
-  writeFileSync(join(folder, "config.json"), JSON.stringify({ grasp }));
+  writeFileSync(join(folder, "config.json"), JSON.stringify({ ...shared, grasp }));
   const start = () =>
     spawnServer(runtime, ["worker/cli/main.ts", "serve", "--config", join(folder, "config.json")]);
   let program = await start();

@@ -3,15 +3,16 @@
  * @module
  */
 import * as v from "valibot";
-import { isHex64 } from "../../runtime/grasp/events/event.ts";
 import { identifierFault } from "../../runtime/grasp/identifier.ts";
 import { fromNpub, readKey } from "../../runtime/grasp/npub.ts";
-import { fields, listOf, text, whole } from "../../runtime/lib/schema.ts";
+import { type Fault, fields, listOf, secret, text, whole } from "../../runtime/lib/schema.ts";
 import type { ConfigSection } from "../config/compose.ts";
 import { listenAddress, section } from "../config/shared.ts";
+import type { Listen } from "../hosts/server.ts";
 
 /** The port where the section names none. */
 const PORT = 7334;
+const GIB = 1024 ** 3;
 
 /** A host as others name this server: with its port if that is not the scheme's own. */
 function publicHost() {
@@ -36,6 +37,11 @@ function publicKey() {
   );
 }
 
+/** A secret key of 64 hex digits. */
+function secretKey() {
+  return secret(text("a secret key of 64 hex digits, or null", (given) => /^[0-9a-f]{64}$/.test(given)));
+}
+
 /** `<npub>/<identifier>`, an npub, or an identifier. */
 function repositoryName() {
   const expected = "npub1…/identifier, an npub, or an identifier";
@@ -52,18 +58,32 @@ function line(what: string, isEmptyAllowed = false) {
   return text(expected, (given) => (isEmptyAllowed || given !== "") && !/\p{Cc}/u.test(given));
 }
 
+/** A path that begins and ends with `/`. */
+function basePath() {
+  return text("a path that begins and ends with /, such as / or /grasp/", (given) =>
+    /^\/(?:[a-z0-9._~-]+\/)*$/i.test(given),
+  );
+}
+
+/** An address for metrics alone. */
+function metricsListen() {
+  return text("HOST:PORT such as 127.0.0.1:9464, off, or null", (given) => readListen(given) !== null);
+}
+
+/** A size in bytes. */
+const bytes = (max: number) => whole(0, max, "a number of bytes");
+
 function graspSchema() {
   return fields({
     domain: publicHost(),
     aliases: v.optional(listOf(publicHost(), "hosts"), []),
     listen: v.optional(listenAddress(PORT), {}),
+    basePath: v.optional(basePath(), "/"),
     dataDirectory: v.optional(line("a folder"), "./data/grasp"),
+    relayKey: v.nullish(secretKey(), null),
     name: v.optional(line("a name"), "millrace"),
     description: v.optional(line("a description", true), ""),
-    icon: v.nullish(
-      text("a URL, or null", (given) => URL.canParse(given)),
-      null,
-    ),
+    icon: v.nullish(line("the path of a PNG file, or null"), null),
     operatorPubkey: v.nullish(publicKey(), null),
     deny: section({
       authors: v.optional(listOf(publicKey(), "public keys"), []),
@@ -74,6 +94,12 @@ function graspSchema() {
     }),
     quota: section({
       repositoriesPerAuthor: v.optional(whole(1, 1_000_000), 100),
+      bytesPerAuthor: v.optional(bytes(Number.MAX_SAFE_INTEGER), 50 * GIB),
+      bytesPerRepository: v.optional(bytes(Number.MAX_SAFE_INTEGER), 10 * GIB),
+    }),
+    minFreeBytes: v.optional(bytes(Number.MAX_SAFE_INTEGER), 5 * GIB),
+    metrics: section({
+      listen: v.nullish(metricsListen(), null),
     }),
   });
 }
@@ -81,16 +107,55 @@ function graspSchema() {
 /** The section `grasp` with its defaults. */
 export type GraspSection = v.InferOutput<ReturnType<typeof graspSchema>>;
 
-export const graspSection: ConfigSection<GraspSection> = { name: "grasp", schema: graspSchema };
+export const graspSection: ConfigSection<GraspSection> = {
+  name: "grasp",
+  secrets: ["relayKey"],
+  schema: graspSchema,
+  faults: contradictions,
+};
 
-/** The operator's lists, with keys as hex. */
-export function listsOf({ deny, allow, quota, operatorPubkey }: GraspSection) {
-  return {
-    denyAuthors: new Set(deny.authors),
-    denyRepositories: new Set(deny.repositories),
-    allowRepositories: allow.repositories === null ? null : new Set(allow.repositories),
-    maxRepositories: quota.repositoriesPerAuthor,
-    operator: operatorPubkey !== null && isHex64(operatorPubkey) ? operatorPubkey : null,
-    relayKey: null,
-  };
+/** Fields that contradict each other (O1). Reads the section as it was written. */
+function contradictions(given: unknown): Fault[] {
+  const { domain, aliases, deny, allow } = (given ?? {}) as Written;
+  const faults: Fault[] = [];
+  if (Array.isArray(aliases) && typeof domain === "string") {
+    const own = aliases.findIndex((alias) => String(alias).toLowerCase() === domain.toLowerCase());
+    if (own !== -1) {
+      faults.push({ field: `aliases[${own}]`, found: `"${domain}"`, expected: "another host than domain" });
+    }
+  }
+  const denied: unknown[] = Array.isArray(deny?.repositories) ? deny.repositories : [];
+  const allowed: unknown[] = Array.isArray(allow?.repositories) ? allow.repositories : [];
+  for (const [index, name] of allowed.entries()) {
+    if (!denied.includes(name)) continue;
+    faults.push({
+      field: `allow.repositories[${index}]`,
+      found: `"${name}"`,
+      expected: "a repository that deny.repositories does not list",
+    });
+  }
+  return faults;
+}
+
+/** The fields that {@link contradictions} looks at, of any type. */
+interface Written {
+  readonly domain?: unknown;
+  readonly aliases?: unknown;
+  readonly deny?: { readonly repositories?: unknown } | null;
+  readonly allow?: { readonly repositories?: unknown } | null;
+}
+
+/** Where metrics are served: on the service's own port, on a port of its own, or nowhere. */
+export type MetricsPlace = "public" | "off" | Listen;
+
+/** Reads `metrics.listen`. */
+export function metricsPlace({ metrics }: Pick<GraspSection, "metrics">): MetricsPlace {
+  return metrics.listen === null ? "public" : readListen(metrics.listen)!;
+}
+
+function readListen(given: string): "off" | Listen | null {
+  if (given === "off") return "off";
+  const [, host, port] = /^(\[[0-9a-f:.]+\]|[a-z0-9._-]+):(\d{1,5})$/i.exec(given) ?? [];
+  if (host === undefined || Number(port) > 65_535) return null;
+  return { host: host.replace(/^\[|\]$/g, ""), port: Number(port) };
 }

@@ -5,35 +5,33 @@
 import { mkdirSync } from "node:fs";
 import { join } from "node:path";
 import { verifySchnorr } from "tiny-secp256k1";
-import manifest from "../../package.json" with { type: "json" };
 import { Grasp } from "../../runtime/grasp/grasp.ts";
-import { toNpub } from "../../runtime/grasp/npub.ts";
 import { DEADLINES_MS } from "../../runtime/grasp/purgatory/deadlines.ts";
 import { Relay } from "../../runtime/grasp/relay/relay.ts";
-import { isLoopbackHost } from "../../runtime/lib/addresses.ts";
 import { toHex } from "../../runtime/lib/hex.ts";
 import type { MetricDescription } from "../../runtime/observe/metrics.ts";
+import { changedFields } from "../config/changed-fields.ts";
 import { metricsResponse } from "../http/metrics.ts";
 import type { SocketPeer } from "../http/socket.ts";
+import { StartError } from "../serve/start-error.ts";
 import type { RunningService, ServiceModule, Shared } from "../service.ts";
 import { publish } from "./commands/publish.ts";
-import { type GraspSection, graspSection, listsOf } from "./config.ts";
-import { gitHttp, readPlace } from "./git/git-http.ts";
-import { MAX_MESSAGE_BYTES, relayInformation } from "./nip11.ts";
-import { landingPage, notHosted, repositoryPage } from "./pages/landing.ts";
+import { type GraspSection, graspSection, metricsPlace } from "./config.ts";
+import { gitHttp } from "./git/git-http.ts";
+import { Health } from "./health.ts";
+import { iconFault, readIcon } from "./icon.ts";
+import { OperatorLists } from "./lists.ts";
+import { MAX_MESSAGE_BYTES } from "./nip11.ts";
 import { makeDataFolders, repositoriesIn } from "./repositories.ts";
+import { Site } from "./site.ts";
+import { lockData } from "./start/data-lock.ts";
+import { checkDatabase } from "./start/database.ts";
+import { gitVersion } from "./start/git-version.ts";
+import { serveMetrics } from "./start/metrics-server.ts";
+import { readRelayKey } from "./start/relay-key.ts";
+import { startingSection } from "./starting-section.ts";
 import { sqliteEventStore } from "./store/event-store.ts";
 import { bytesOfHex } from "./store/queries.ts";
-
-/** Cross-origin reads are open to every page, on every answer (G25). */
-const CORS = {
-  "access-control-allow-origin": "*",
-  "access-control-allow-methods": "GET, POST, OPTIONS",
-  "access-control-allow-headers":
-    "Authorization, Content-Type, Git-Protocol, Accept, Content-Encoding, X-Requested-With",
-  "access-control-expose-headers": "Content-Type, Retry-After",
-  "access-control-max-age": "86400",
-};
 
 const METRICS: readonly MetricDescription[] = [
   [
@@ -43,23 +41,57 @@ const METRICS: readonly MetricDescription[] = [
   ],
 ];
 
+/** Fields that a running service takes over. */
+const RELOADABLE: readonly string[] = ["deny", "allow", "quota", "operatorPubkey", "name", "description"];
+
 export const graspService: ServiceModule<GraspSection> = {
   ...graspSection,
   metrics: METRICS,
   listen: ({ listen }) => listen,
   hosts: ({ domain, aliases }) => [domain, ...aliases],
   commands: { "grasp publish": publish },
+  servingFaults: ({ icon }) => {
+    const fault = iconFault(icon);
+    return fault === null ? [] : [fault];
+  },
   create,
+  starting: startingSection,
 };
 
-async function create(
-  { entry, listen, metrics, log }: Shared,
+async function create(shared: Shared, section: GraspSection): Promise<RunningService> {
+  const version = await gitVersion();
+  const lock = lockData(makeDirectory(section.dataDirectory));
+  try {
+    return await start(shared, section, { version, release: lock.release });
+  } catch (error) {
+    lock.release();
+    throw error;
+  }
+}
+
+/** @throws {StartError} if the directory cannot be made. */
+function makeDirectory(path: string): string {
+  try {
+    mkdirSync(path, { recursive: true, mode: 0o700 });
+    return path;
+  } catch (cause) {
+    throw new StartError(`cannot make the data directory ${path}: ${(cause as Error).message}`, { cause });
+  }
+}
+
+/** Starts in the order of P31: the lock is ours already. */
+async function start(
+  { entry, metrics, log, client, config }: Shared,
   section: GraspSection,
+  git: { readonly version: string; release(): void },
 ): Promise<RunningService> {
   const { clock, random } = entry.host;
-  mkdirSync(section.dataDirectory, { recursive: true, mode: 0o700 });
   const folders = await makeDataFolders(section.dataDirectory);
-  const store = sqliteEventStore({ path: join(section.dataDirectory, "grasp.db"), clock });
+  const databasePath = join(section.dataDirectory, "grasp.db");
+  checkDatabase(databasePath);
+  const relayKey = readRelayKey(section.relayKey, join(section.dataDirectory, "relay.key"), random);
+  const lists = new OperatorLists(section, relayKey.publicKey);
+  const store = sqliteEventStore({ path: databasePath, clock });
   const hotPath = entry.host.createHotPath({ random });
   const encoder = new TextEncoder();
   const repositories = repositoriesIn(folders);
@@ -67,8 +99,8 @@ async function create(
   const grasp = new Grasp({
     store,
     repositories,
-    ourselves: { hosts: [section.domain, ...section.aliases], basePath: "/" },
-    lists: listsOf(section),
+    ourselves: { hosts: [section.domain, ...section.aliases], basePath: section.basePath },
+    lists,
     nowMs,
     sha256Hex: (text) => toHex(hotPath.sha256(encoder.encode(text))),
     verify: ({ id, pubkey, sig }) => verifySchnorr(bytesOfHex(id), bytesOfHex(pubkey), bytesOfHex(sig)),
@@ -80,7 +112,18 @@ async function create(
     relay.broadcast(happening.event);
   });
   await grasp.restore();
-  const git = gitHttp({ grasp, repositories, home: folders.home });
+
+  let current = section;
+  const place = metricsPlace(section);
+  const site = new Site({
+    grasp,
+    section: () => current,
+    health: new Health({ store, dataDirectory: section.dataDirectory, clock }),
+    git: gitHttp({ grasp, repositories, home: folders.home }),
+    metrics: place === "public" ? () => metricsResponse(metrics) : null,
+    icon: readIcon(section.icon),
+  });
+  const metricsServer = typeof place === "string" ? null : await serveMetrics(entry, place, metrics, log);
 
   let stopSweeping = () => {};
   const sweep = () => {
@@ -88,42 +131,27 @@ async function create(
     grasp.sweep().catch((error) => log.error("purgatory could not be swept", { error }));
   };
   sweep();
-
-  async function answer(request: Request): Promise<Response> {
-    const { method } = request;
-    if (method === "OPTIONS") return new Response(null, { status: 204 });
-    const url = new URL(request.url);
-    if (url.pathname === "/health" || url.pathname === "/ready") return Response.json({ status: "ok" });
-    if (url.pathname === "/metrics" && isLoopbackHost(listen.host)) return metricsResponse(metrics);
-    if (url.pathname === "/") {
-      const wantsJson = request.headers.get("accept")?.includes("application/nostr+json");
-      if (!wantsJson) return landingPage(section);
-      const document = JSON.stringify(relayInformation(section, manifest.version));
-      return new Response(document, { headers: { "content-type": "application/nostr+json" } });
-    }
-    const place = readPlace(url.pathname);
-    if (place !== null && place.rest === "" && (method === "GET" || method === "HEAD")) {
-      const { owner, identifier } = place;
-      const status = grasp.known.announcements(identifier).get(owner)?.status;
-      if (status !== "served" && status !== "waiting") return notHosted();
-      const npub = toNpub(owner);
-      const path = `${npub}/${encodeURIComponent(identifier)}`;
-      return repositoryPage(`https://${section.domain}/${path}.git`, `nostr://${path}`, identifier, status);
-    }
-    return (await git(request)) ?? notHosted();
-  }
+  site.ready();
 
   return {
-    async handler(request: Request) {
-      const response = await answer(request);
-      for (const [name, value] of Object.entries(CORS)) response.headers.set(name, value);
-      return response;
-    },
+    handler: (request: Request, ...args: unknown[]) => site.answer(request, client(request, args).ip),
     socket: {
       maxMessageBytes: MAX_MESSAGE_BYTES,
       open: (peer: SocketPeer) => relay.open(peer),
       message: (peer: SocketPeer, message) => void relay.message(peer, message),
       close: (peer: SocketPeer) => relay.close(peer),
+    },
+    facts: { git: git.version, ...(metricsServer === null ? {} : { metrics: metricsServer.url }) },
+    reload(next, shared) {
+      const fields = next as GraspSection;
+      const changed = changedFields(section, fields).filter((field) => !isReloadable(field));
+      lists.take(fields);
+      const { deny, allow, quota, operatorPubkey, name, description } = fields;
+      current = { ...current, deny, allow, quota, operatorPubkey, name, description };
+      return [
+        ...changed.map((field) => `grasp.${field}`),
+        ...changedFields(config.client, shared.client, "client"),
+      ];
     },
     status: () => ({
       connections: relay.connections,
@@ -133,12 +161,21 @@ async function create(
         pullRequests: grasp.purgatory.size("pr"),
       },
     }),
-    stopping: () => relay.closeAll(),
+    stopping() {
+      site.stopping();
+      relay.closeAll();
+    },
     async close() {
       stopSweeping();
+      await metricsServer?.close(0);
       await store.close();
+      git.release();
     },
   };
+}
+
+function isReloadable(field: string): boolean {
+  return RELOADABLE.some((name) => field === name || field.startsWith(`${name}.`));
 }
 
 function kindName(kind: number): string {

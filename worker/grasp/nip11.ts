@@ -2,6 +2,7 @@
  * What the relay says about itself (NIP-11, O5 to O9).
  * @module
  */
+import manifest from "../../package.json" with { type: "json" };
 import { EVENT_LIMITS } from "../../runtime/grasp/events/event.ts";
 import { MAX_SUBSCRIPTIONS } from "../../runtime/grasp/relay/relay.ts";
 import type { GraspSection } from "./config.ts";
@@ -10,21 +11,40 @@ import { MAX_LIMIT } from "./store/queries.ts";
 /** Longest message of a client, in bytes. */
 export const MAX_MESSAGE_BYTES = 2 * 1024 ** 2;
 const MAX_SUBSCRIPTION_ID = 64;
+/** The protocols that work, by number. */
+export const SUPPORTED_NIPS = [1, 9, 11, 34, 40, 45, 62] as const;
+export const SUPPORTED_GRASPS = ["GRASP-01"] as const;
+const DEFAULT_REPOSITORIES = 100;
+const MINUTE_SECONDS = 60;
+const GIB = 1024 ** 3;
 
-/** The document that `/` answers to `Accept: application/nostr+json`. */
-export function relayInformation(section: GraspSection, version: string): Record<string, unknown> {
-  const criteria = criteriaOf(section);
+/** What the document is made of. */
+type Facts = Pick<
+  GraspSection,
+  "name" | "description" | "operatorPubkey" | "allow" | "deny" | "quota" | "domain" | "basePath"
+>;
+
+/** The answer of `/` to `Accept: application/nostr+json`. */
+export function relayInformation(section: Facts): Response {
+  return new Response(JSON.stringify(relayDocument(section)), {
+    headers: { "content-type": "application/nostr+json" },
+  });
+}
+
+/** The document (O6). */
+export function relayDocument(section: Facts): Record<string, unknown> {
+  const { name, description, operatorPubkey, domain, basePath, quota } = section;
   const curation = curationOf(section);
   return {
-    name: section.name,
-    description: section.description,
-    ...(section.icon === null ? {} : { icon: section.icon }),
-    ...(section.operatorPubkey === null ? {} : { pubkey: section.operatorPubkey }),
-    software: "millrace",
-    version,
-    supported_nips: [1, 9, 11, 34, 40, 45, 62],
-    supported_grasps: ["GRASP-01"],
-    repo_acceptance_criteria: criteria,
+    name,
+    description,
+    ...(operatorPubkey === null ? {} : { pubkey: operatorPubkey }),
+    icon: `https://${domain}${basePath}icon.png`,
+    software: manifest.name,
+    version: manifest.version,
+    supported_nips: SUPPORTED_NIPS,
+    supported_grasps: SUPPORTED_GRASPS,
+    repo_acceptance_criteria: criteriaOf(section),
     ...(curation === null ? {} : { curation }),
     limitation: {
       max_message_length: MAX_MESSAGE_BYTES,
@@ -38,23 +58,43 @@ export function relayInformation(section: GraspSection, version: string): Record
       auth_required: false,
       payment_required: false,
     },
+    quota: {
+      repositories_per_author: quota.repositoriesPerAuthor,
+      bytes_per_author: quota.bytesPerAuthor,
+      bytes_per_repository: quota.bytesPerRepository,
+    },
+    // Served events stay; what waits for its Git data goes after half an hour.
+    retention: [{ time: null }],
+    purgatory_seconds: 30 * MINUTE_SECONDS,
   };
 }
 
-/** Never blank (O8). */
-function criteriaOf({ allow, quota }: GraspSection): string {
+/** The names of `/.well-known/nostr.json`: `_` is the operator (NIP-05). */
+export function nostrNames({ operatorPubkey }: Pick<GraspSection, "operatorPubkey">): Record<string, string> {
+  return operatorPubkey === null ? {} : { _: operatorPubkey };
+}
+
+/** What a repository must be to be accepted (O8): never blank. */
+export function criteriaOf({ allow, quota }: Pick<GraspSection, "allow" | "quota">): string {
   const parts = [];
   if (allow.repositories !== null) parts.push("The operator lists the repositories that are hosted.");
-  if (quota.repositoriesPerAuthor !== 100)
+  if (quota.repositoriesPerAuthor !== DEFAULT_REPOSITORIES) {
     parts.push(`An author may have ${quota.repositoriesPerAuthor} repositories.`);
+  }
   return parts.length === 0 ? "None" : parts.join(" ");
 }
 
-/** Absent without curation (O8). */
-function curationOf({ allow, deny }: GraspSection): string | null {
+/** How the operator chooses what is served (O8); `null`: not at all. */
+export function curationOf({ allow, deny }: Pick<GraspSection, "allow" | "deny">): string | null {
   const denies = deny.authors.length > 0 || deny.repositories.length > 0;
-  if (allow.repositories !== null && denies)
+  if (allow.repositories !== null && denies) {
     return "Only listed repositories are hosted, and some authors or repositories are refused.";
+  }
   if (allow.repositories !== null) return "Only listed repositories are hosted.";
   return denies ? "Some authors or repositories are refused." : null;
+}
+
+/** A size for people, such as `10 GiB`. */
+export function sizeText(bytes: number): string {
+  return bytes >= GIB ? `${Math.round((bytes / GIB) * 10) / 10} GiB` : `${Math.round(bytes / 1024 ** 2)} MiB`;
 }

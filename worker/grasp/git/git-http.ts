@@ -85,13 +85,13 @@ export function readPlace(pathname: string): Place | null {
 }
 
 /**
- * Answers requests for repositories.
+ * Answers requests for repositories, given the path below the base path.
  * @returns `null` if the path is no repository's.
  */
-export function gitHttp(parts: GitHttpParts): (request: Request) => Promise<Response | null> {
-  return async (request) => {
+export function gitHttp(parts: GitHttpParts): (request: Request, path: string) => Promise<Response | null> {
+  return async (request, pathname) => {
     const url = new URL(request.url);
-    const place = readPlace(url.pathname);
+    const place = readPlace(pathname);
     if (place === null) return null;
     const path = parts.repositories.pathOf(place.owner, place.identifier);
     const isListed = parts.grasp.known.announcements(place.identifier).get(place.owner)?.status;

@@ -4,10 +4,11 @@
  */
 import type { NodeExchange } from "../../http/fetch-listener.ts";
 import type { Entry } from "../server.ts";
-import { requireNode } from "./node-version.ts";
-import { processHost } from "./process-host.ts";
 
-requireNode(process.versions.node);
+import { processHost } from "./process-host.ts";
+import { requireVersion } from "./runtime-version.ts";
+
+requireVersion("Node", process.versions.node);
 
 /** What `@hono/node-server` hands to a handler beside the request. */
 export type NodeArgs = [env: NodeExchange];

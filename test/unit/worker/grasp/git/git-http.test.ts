@@ -64,7 +64,7 @@ describe("Git over HTTP", () => {
     grasp = graspOn({ store, repositories });
     const answer = gitHttp({ grasp, repositories, home: folders.home });
     const handler = async (request: Request) =>
-      (await answer(request)) ?? new Response(null, { status: 404 });
+      (await answer(request, new URL(request.url).pathname)) ?? new Response(null, { status: 404 });
     server = await serveHttp([{ handler }], { host: "127.0.0.1", port: 0 }, silent);
     url = `${server.url}/${toNpub(owner.key)}/repo.git`;
     await submit(30617, [

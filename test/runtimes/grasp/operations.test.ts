@@ -1,0 +1,270 @@
+/**
+ * Running GRASP: its start, what it says about itself, and its end, as `millrace serve` runs it on Node, Bun and Deno.
+ * @module
+ */
+import { chmodSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { request } from "node:http";
+import { tmpdir } from "node:os";
+import { delimiter, join } from "node:path";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { toNpub } from "../../../runtime/grasp/npub.ts";
+import { announcementBy, type GraspServer, graspServer, PURGATORY } from "../../support/grasp-server.ts";
+import { type Author, author } from "../../support/nostr.ts";
+import { connect } from "../../support/relay-client.ts";
+import { runCli } from "../../support/run-cli.ts";
+import type { ProcessRuntime } from "../../support/spawn.ts";
+
+const RUNTIMES: readonly ProcessRuntime[] = ["node", "bun", "deno"];
+const folder = mkdtempSync(join(tmpdir(), "millrace-operations-"));
+afterAll(() => rmSync(folder, { recursive: true, force: true }));
+
+/** A configuration in a folder of its own. */
+function configured(name: string, section: object = {}): { config: string; data: string } {
+  const own = join(folder, name);
+  mkdirSync(own, { recursive: true });
+  const data = join(own, "data");
+  const grasp = { domain: "git.example", listen: { port: 0 }, dataDirectory: data, ...section };
+  writeFileSync(join(own, "config.json"), JSON.stringify({ grasp }));
+  return { config: join(own, "config.json"), data };
+}
+
+/** Asks with any path, as it is written. */
+function raw(url: string, path: string, headers: Record<string, string> = {}) {
+  return new Promise<{ status: number; location: string | undefined; body: string }>((resolve, reject) => {
+    const asked = request(url, { path, headers, agent: false }, async (answer) => {
+      let body = "";
+      for await (const part of answer.setEncoding("utf8")) body += part;
+      resolve({ status: answer.statusCode!, location: answer.headers.location, body });
+    });
+    asked.on("error", reject).end();
+  });
+}
+
+describe.each(RUNTIMES)("a start that cannot be, on %s", (runtime) => {
+  test("a second process on the same data directory is refused; after SIGKILL it may start (O3, T68)", async () => {
+    const server = await graspServer(runtime);
+    const config = join(server.folder, "config.json");
+    try {
+      const second = await runCli(runtime, ["serve", "--config", config]);
+      expect([second.code, second.stdout]).toEqual([1, ""]);
+      expect(second.stderr).toContain(join(server.folder, "data"));
+      await server.restart("SIGKILL");
+      expect((await fetch(`${server.url}/ready`)).status).toBe(200);
+    } finally {
+      await server.stop();
+    }
+  }, 60_000);
+
+  test("an old Git and no Git stop it, and the version is named (O2)", async () => {
+    const bin = join(folder, `bin-${runtime}`);
+    mkdirSync(bin);
+    writeFileSync(join(bin, "git"), "#!/bin/sh\necho git version 2.36.1\n");
+    chmodSync(join(bin, "git"), 0o755);
+    const { config } = configured(`git-${runtime}`);
+    const PATH = `${bin}${delimiter}${process.env.PATH}`;
+    const old = await runCli(runtime, ["serve", "--config", config], { env: { PATH } });
+    expect([old.code, old.stdout]).toEqual([1, ""]);
+    expect(old.stderr).toContain("2.36.1");
+    const none = await runCli(runtime, ["serve", "--config", config], { env: { PATH: "/nowhere" } });
+    expect([none.code, none.stdout]).toEqual([1, ""]);
+  }, 60_000);
+
+  test("a damaged database stops it, and stays as it is (P33, T68)", async () => {
+    const { config, data } = configured(`damaged-${runtime}`);
+    mkdirSync(data, { recursive: true });
+    const bytes = "a file that is no database at all, and long enough to have a header".repeat(40);
+    writeFileSync(join(data, "grasp.db"), bytes);
+    const { code, stdout, stderr } = await runCli(runtime, ["serve", "--config", config]);
+    expect([code, stdout]).toEqual([1, ""]);
+    expect(stderr).toContain(join(data, "grasp.db"));
+    expect(readFileSync(join(data, "grasp.db"), "utf8")).toBe(bytes);
+  }, 60_000);
+
+  test("faults of the configuration are named at once, by serve and by check alike (O1)", async () => {
+    const { config } = configured(`faults-${runtime}`, {
+      basePath: "x",
+      relayKey: "",
+      icon: "/absent.png",
+      nme: "x",
+    });
+    const results = await Promise.all(
+      ["serve", "check"].map((command) => runCli(runtime, [command, "--config", config])),
+    );
+    for (const { code, stderr } of results) {
+      expect(code).toBe(1);
+      for (const field of ["basePath", "relayKey", "nme"]) expect(stderr).toContain(`grasp.${field}`);
+    }
+    expect(results[0]!.stderr).toBe(results[1]!.stderr);
+    const icon = configured(`icon-${runtime}`, { icon: join(folder, "absent.png") });
+    for (const command of ["serve", "check"]) {
+      const { code, stderr } = await runCli(runtime, [command, "--config", icon.config]);
+      expect([code, stderr.includes("grasp.icon")]).toEqual([1, true]);
+    }
+  }, 60_000);
+});
+
+describe.each(RUNTIMES)("GRASP on %s", (runtime) => {
+  let server: GraspServer;
+  let owner: Author;
+
+  beforeAll(async () => {
+    owner = author();
+    server = await graspServer(runtime, {
+      name: "A <b>name</b>",
+      operatorPubkey: owner.key,
+      basePath: "/relay/",
+      deny: { repositories: ["forbidden"] },
+    });
+  }, 60_000);
+  afterAll(() => server?.stop());
+
+  const at = (path: string) => `${server.url}/relay${path}`;
+
+  test("NIP-11 has its type and CORS, on the preflight too (O5)", async () => {
+    const about = await fetch(at("/"), { headers: { accept: "application/nostr+json" } });
+    expect(about.headers.get("content-type")).toBe("application/nostr+json");
+    expect(about.headers.get("access-control-allow-origin")).toBe("*");
+    expect(await about.json()).toMatchObject({
+      name: "A <b>name</b>",
+      pubkey: owner.key,
+      curation: expect.any(String),
+      icon: "https://git.example/relay/icon.png",
+    });
+    const preflight = await fetch(at("/"), { method: "OPTIONS" });
+    expect([preflight.status, preflight.headers.get("access-control-allow-origin")]).toEqual([204, "*"]);
+    const head = await fetch(at("/"), { method: "HEAD", headers: { accept: "application/nostr+json" } });
+    expect([head.status, head.headers.get("content-type"), await head.text()]).toEqual([
+      200,
+      "application/nostr+json",
+      "",
+    ]);
+  });
+
+  test("names, health, readiness, robots, icon and metrics have paths of their own (G5, O5, O10)", async () => {
+    const names = await fetch(at("/.well-known/nostr.json?name=_"));
+    expect([names.headers.get("access-control-allow-origin"), await names.json()]).toEqual([
+      "*",
+      { names: { _: owner.key } },
+    ]);
+    for (const path of ["/health", "/ready"]) {
+      const answer = await fetch(at(path));
+      expect([path, answer.status, await answer.json()]).toEqual([path, 200, { status: "ok" }]);
+    }
+    expect(await (await fetch(at("/robots.txt"))).text()).toMatch(/^User-agent: \*$/m);
+    const icon = new Uint8Array(await (await fetch(at("/icon.png"))).arrayBuffer());
+    expect([...icon.subarray(1, 4)]).toEqual([0x50, 0x4e, 0x47]);
+    expect(await (await fetch(at("/metrics"))).text()).toContain("grasp_events_total");
+  });
+
+  test("everything is below the base path, and nothing beside it (G31)", async () => {
+    expect((await raw(server.url, "/relay")).location).toBe("/relay/");
+    for (const path of ["/", "/health", "/relayx/", `/${toNpub(owner.key)}/repo.git`]) {
+      expect([path, (await raw(server.url, path)).status]).toEqual([path, 404]);
+    }
+  });
+
+  test("one spelling of a repository has the page, others are sent there, and none is another repository (G2, G7, T6)", async () => {
+    const client = await connect(at("/"));
+    const path = `${toNpub(owner.key)}/a%20b.git`;
+    const listed = [
+      ["d", "a b"],
+      ["clone", `https://git.example/relay/${path}`],
+      ["relays", "wss://git.example/relay/"],
+    ];
+    expect(await client.publish(owner.sign(30617, listed))).toEqual([true, PURGATORY]);
+    client.close();
+    expect((await raw(server.url, `/relay/${path}`)).status).toBe(200);
+    expect((await raw(server.url, `/relay/${path}/`)).status).toBe(200);
+    const other = await raw(server.url, `/relay/${toNpub(owner.key)}/%61%20b.git`);
+    expect([other.status, other.location]).toEqual([308, `/relay/${path}`]);
+    const git = await raw(
+      server.url,
+      `/relay/${toNpub(owner.key)}/%61%20b.git/info/refs?service=git-upload-pack`,
+    );
+    expect(git.status).toBe(200);
+    for (const name of [
+      "a%2520b.git",
+      "a%2fb.git",
+      "%2e%2e%2fa%20b.git",
+      "..%5ca%20b.git",
+      "a%20b.git%00",
+      "a%20b%c0%ae.git",
+      "a%20b%ed%a0%80.git",
+      "a%20b..git",
+      "%61%20b",
+    ]) {
+      const { status } = await raw(server.url, `/relay/${toNpub(owner.key)}/${name}`);
+      expect([name, status]).toEqual([name, 404]);
+    }
+    const upper = await raw(server.url, `/relay/${toNpub(owner.key).toUpperCase()}/a%20b.git`);
+    expect(upper.status).toBe(404);
+  });
+
+  test("SIGHUP reads the lists again, and names what needs a restart (O1)", async () => {
+    const config = join(server.folder, "config.json");
+    const before = readFileSync(config, "utf8");
+    const { grasp } = JSON.parse(before) as { grasp: Record<string, unknown> };
+    const text = async () => {
+      const answer = await fetch(at("/"), { headers: { accept: "application/nostr+json" } });
+      return (await answer.json()) as { name: string };
+    };
+    writeFileSync(
+      config,
+      JSON.stringify({
+        grasp: { ...grasp, name: "another", basePath: "/moved/", deny: { repositories: [] } },
+      }),
+    );
+    const logged = server.program.log().length;
+    server.program.kill("SIGHUP");
+    await expect
+      .poll(() => server.program.log().slice(logged), { timeout: 10_000 })
+      .toContain("grasp.basePath");
+    expect(await text()).toMatchObject({ name: "another" });
+    expect(await text()).not.toHaveProperty("curation");
+    writeFileSync(config, before);
+  });
+});
+
+test.each(RUNTIMES)(
+  "metrics on a port of their own are not on the public one, on %s",
+  async (runtime) => {
+    const server = await graspServer(runtime, { metrics: { listen: "127.0.0.1:0" } });
+    try {
+      expect((await fetch(`${server.url}/metrics`)).status).toBe(404);
+      const line = server.program
+        .log()
+        .split("\n")
+        .map((text) => (text.startsWith("{") ? JSON.parse(text) : {}))
+        .find(({ service }) => service === "grasp") as { metrics: string; git: string };
+      expect(line.git).toMatch(/^2\./);
+      const metrics = await fetch(`${line.metrics}/metrics`);
+      expect(await metrics.text()).toContain("grasp_events_total");
+    } finally {
+      await server.stop();
+    }
+  },
+  60_000,
+);
+
+test("metrics on the public port are for clients of this machine alone (O12)", async () => {
+  const server = await graspServer("node", {}, { client: { trustedProxies: 1 } });
+  try {
+    const path = "/metrics";
+    expect((await raw(server.url, path, { "x-forwarded-for": "192.0.2.7" })).status).toBe(404);
+    expect((await raw(server.url, path, { "x-forwarded-for": "127.0.0.1" })).status).toBe(200);
+  } finally {
+    await server.stop();
+  }
+}, 60_000);
+
+test("an announcement that lists a base path that is not ours is refused (G31)", async () => {
+  const server = await graspServer("node", { basePath: "/relay/" });
+  try {
+    const client = await connect(`${server.url}/relay/`);
+    const [ok, text] = await client.publish(announcementBy(author()));
+    expect([ok, text]).toEqual([false, expect.stringContaining("/relay/")]);
+    client.close();
+  } finally {
+    await server.stop();
+  }
+}, 60_000);

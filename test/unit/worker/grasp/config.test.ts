@@ -1,0 +1,66 @@
+import { describe, expect, test } from "vitest";
+import { composeConfig, inspectConfig } from "../../../../worker/config/compose.ts";
+import { graspSection, metricsPlace } from "../../../../worker/grasp/config.ts";
+
+const KEY = "f8340b2bde651576b75af61aa26c80e13c65029f00f7f64004eece679bf7059f";
+
+const faultsOf = (grasp: object) => inspectConfig([graspSection], { grasp }, { env: {} }).faults;
+const read = (grasp: object) =>
+  composeConfig([graspSection], { grasp: { domain: "git.example", ...grasp } }, { env: {} }).section(
+    graspSection,
+  )!;
+
+describe("every fault at once (O1)", () => {
+  test.each<[what: string, fields: object, field: string]>([
+    ["an unknown field", { domains: "a.example" }, "grasp.domains"],
+    ["a domain with a scheme", { domain: "https://git.example" }, "grasp.domain"],
+    ["a domain that is also an alias", { aliases: ["b.example", "git.example"] }, "grasp.aliases[1]"],
+    ["a base path without a slash at its end", { basePath: "/grasp" }, "grasp.basePath"],
+    ["a base path with ..", { basePath: "/a/%2e/" }, "grasp.basePath"],
+    ["an empty key", { relayKey: "" }, "grasp.relayKey"],
+    ["a short key", { relayKey: "abcd" }, "grasp.relayKey"],
+    ["a name with control characters", { name: "a\u001b[31m" }, "grasp.name"],
+    ["metrics on half an address", { metrics: { listen: "127.0.0.1" } }, "grasp.metrics.listen"],
+    ["metrics on no port", { metrics: { listen: "127.0.0.1:65536" } }, "grasp.metrics.listen"],
+    ["a negative size", { minFreeBytes: -1 }, "grasp.minFreeBytes"],
+    ["a quota of half a byte", { quota: { bytesPerRepository: 0.5 } }, "grasp.quota.bytesPerRepository"],
+    [
+      "a repository that is allowed and denied",
+      { allow: { repositories: ["a", "b"] }, deny: { repositories: ["b"] } },
+      "grasp.allow.repositories[1]",
+    ],
+  ])("%s", (_what, fields, field) => {
+    expect(faultsOf({ domain: "git.example", ...fields }).map((fault) => fault.field)).toEqual([field]);
+  });
+
+  test("several faults are named together, contradictions too", () => {
+    const fields = faultsOf({
+      aliases: ["a.example"],
+      domain: "a.example",
+      listen: { port: -1 },
+      nam: "x",
+    }).map(({ field }) => field);
+    expect(fields.sort()).toEqual(["grasp.aliases[0]", "grasp.listen.port", "grasp.nam"]);
+  });
+
+  test("a faulty key is not shown", () => {
+    const [fault] = faultsOf({ domain: "git.example", relayKey: "very-secret-text" });
+    expect(JSON.stringify(fault)).not.toContain("very-secret");
+  });
+});
+
+test.each<[given: string | null, place: unknown]>([
+  [null, "public"],
+  ["off", "off"],
+  ["127.0.0.1:9464", { host: "127.0.0.1", port: 9464 }],
+  ["[::1]:9464", { host: "::1", port: 9464 }],
+])("metrics.listen %s", (listen, place) => {
+  expect(metricsPlace(read({ metrics: { listen } }))).toEqual(place);
+});
+
+test("keys may be npub or hex in either case, and are kept as hex", () => {
+  const npub = "npub1lq6qk277v52hdd667cd2ymyquy7x2q5lqrmlvsqyam8x0xlhqk0syxjwqc";
+  const { operatorPubkey } = read({ operatorPubkey: KEY.toUpperCase() });
+  expect(operatorPubkey).toBe(KEY);
+  expect(faultsOf({ domain: "git.example", operatorPubkey: `${npub}x` })).toHaveLength(1);
+});

@@ -1,0 +1,137 @@
+/**
+ * The HTTP face of the service: which path is what (G5, O4, O5, O10), and CORS on every answer (G25).
+ * @module
+ */
+import type { Grasp } from "../../runtime/grasp/grasp.ts";
+import { toNpub } from "../../runtime/grasp/npub.ts";
+import { isLoopbackHost } from "../../runtime/lib/addresses.ts";
+import type { GraspSection } from "./config.ts";
+import { readPlace } from "./git/git-http.ts";
+import type { Health } from "./health.ts";
+import { nostrNames, relayInformation } from "./nip11.ts";
+import { landingPage, notHosted, repositoryPage } from "./pages/landing.ts";
+
+/** Cross-origin requests are open to every page, on every answer (G25). */
+const CORS = {
+  "access-control-allow-origin": "*",
+  "access-control-allow-methods": "GET, POST, OPTIONS",
+  "access-control-allow-headers":
+    "Authorization, Content-Type, Git-Protocol, Accept, Content-Encoding, X-Requested-With",
+  "access-control-expose-headers": "Content-Type, Retry-After",
+  "access-control-max-age": "86400",
+};
+
+/** Pages may be indexed; Git's own paths need not. */
+const ROBOTS = "User-agent: *\nDisallow: /*.git/\n";
+
+/** What the site answers with. */
+export interface SiteParts {
+  readonly grasp: Grasp;
+  /** The configuration as it is now. */
+  section(): GraspSection;
+  readonly health: Health;
+  /** Answers requests for repositories; `null`: the path is no repository's. The path is the one below the base path. */
+  git(request: Request, path: string): Promise<Response | null>;
+  /** `null`: metrics are not served here. */
+  readonly metrics: (() => Response) | null;
+  /** A PNG. */
+  readonly icon: Uint8Array<ArrayBuffer>;
+}
+
+export class Site {
+  readonly #parts: SiteParts;
+  #isReady = false;
+  #isStopping = false;
+
+  constructor(parts: SiteParts) {
+    this.#parts = parts;
+  }
+
+  /** The start is over (P31). */
+  ready(): void {
+    this.#isReady = true;
+  }
+
+  /** The service stops: it is not ready any more. */
+  stopping(): void {
+    this.#isStopping = true;
+  }
+
+  /** @param clientAddress of the request; `null`: unknown. */
+  async answer(request: Request, clientAddress: string | null): Promise<Response> {
+    const response = await this.#answer(request, clientAddress);
+    for (const [name, value] of Object.entries(CORS)) response.headers.set(name, value);
+    return response;
+  }
+
+  async #answer(request: Request, clientAddress: string | null): Promise<Response> {
+    const { method } = request;
+    if (method === "OPTIONS") return new Response(null, { status: 204 });
+    const { pathname } = new URL(request.url);
+    const { basePath } = this.#parts.section();
+    if (`${pathname}/` === basePath) return moved(basePath);
+    if (!pathname.startsWith(basePath)) return notHosted();
+    const path = pathname.slice(basePath.length - 1);
+    const isRead = method === "GET" || method === "HEAD";
+    const own = isRead ? await this.#own(path, request, clientAddress) : null;
+    return own ?? (await this.#parts.git(request, path)) ?? notHosted();
+  }
+
+  /** Answers a path of our own. */
+  async #own(path: string, request: Request, clientAddress: string | null): Promise<Response | null> {
+    const { section, health, metrics, icon } = this.#parts;
+    switch (path) {
+      case "/":
+        return wantsRelayInformation(request) ? relayInformation(section()) : landingPage(section());
+      case "/.well-known/nostr.json":
+        return Response.json({ names: nostrNames(section()) });
+      case "/health":
+        return stateResponse(await health.check());
+      case "/ready":
+        if (this.#isStopping) return stateResponse({ status: "draining" });
+        return stateResponse(this.#isReady ? await health.check() : { status: "starting" });
+      case "/metrics":
+        return metrics !== null && isLoopbackHost(clientAddress ?? "") ? metrics() : null;
+      case "/icon.png":
+        return new Response(icon, {
+          headers: { "content-type": "image/png", "cache-control": "public, max-age=86400" },
+        });
+      case "/robots.txt":
+        return new Response(ROBOTS, { headers: { "content-type": "text/plain; charset=utf-8" } });
+      default:
+        return this.#repository(path);
+    }
+  }
+
+  /** The page of a repository: by path, whatever the client accepts (G26). */
+  #repository(path: string): Response | null {
+    const place = readPlace(path);
+    if (place === null || place.rest !== "") return null;
+    const { owner, identifier } = place;
+    const { grasp, section } = this.#parts;
+    const status = grasp.known.announcements(identifier).get(owner)?.status;
+    if (status !== "served" && status !== "waiting") return notHosted();
+    const { domain, basePath } = section();
+    const npub = toNpub(owner);
+    const canonical = `/${npub}/${encodeURIComponent(identifier)}.git`;
+    // One spelling has the page; a slash at its end is allowed (G2, G7).
+    if (path !== canonical && path !== `${canonical}/`) return moved(basePath + canonical.slice(1));
+    const name = `${npub}/${encodeURIComponent(identifier)}`;
+    return repositoryPage(`https://${domain}${basePath}${name}.git`, `nostr://${name}`, identifier, status);
+  }
+}
+
+function wantsRelayInformation(request: Request): boolean {
+  return request.headers.get("accept")?.includes("application/nostr+json") ?? false;
+}
+
+function stateResponse(state: { readonly status: string }): Response {
+  return Response.json(state, {
+    status: state.status === "ok" ? 200 : 503,
+    headers: { "cache-control": "no-store" },
+  });
+}
+
+function moved(location: string): Response {
+  return new Response(null, { status: 308, headers: { location } });
+}
