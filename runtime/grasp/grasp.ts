@@ -344,7 +344,9 @@ export class Grasp {
     if (verdict.kind !== "serve") throw new Error(`no event of kind ${event.kind} is to ${verdict.kind}`);
     // Passed on and never stored (R22).
     if (!isEphemeral(event.kind)) {
-      const saved = await this.#parts.store.transaction((changes) => changes.save(event, this.nowSeconds));
+      const saved = await this.#parts.store.transaction((changes) =>
+        changes.save(event, this.nowSeconds, verdict.steps),
+      );
       if (saved.outcome !== "stored") return notSaved(saved);
       if (event.kind === KIND.deletion) await this.#deleteWaiting(event);
     }

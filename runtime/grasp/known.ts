@@ -113,16 +113,21 @@ export class Known implements World {
     return announcement === null ? [] : [announcement];
   }
 
-  isReferredTo(target: string): boolean {
-    const letters = /^[0-9a-f]{64}$/.test(target) ? ["e", "E", "q"] : ["a", "A", "q"];
-    const filters = letters.map((letter) =>
-      filterOf({ tags: new Map([[letter, new Set([target])]]), limit: 1 }),
-    );
-    return this.#store.query(filters, this.#now()).length > 0;
+  stepsTo(target: string): number | null {
+    return this.#store.stepsTo(target);
+  }
+
+  isDeletedAddress(address: string): boolean {
+    return this.#store.isDeletedAddress(address);
+  }
+
+  deletionsOf(author: string): number {
+    const filter = filterOf({ authors: new Set([author]), kinds: new Set([KIND.deletion]) });
+    return this.#store.count([filter], this.#now());
   }
 
   hasEvents(author: string): boolean {
-    return this.#store.query([filterOf({ authors: new Set([author]), limit: 1 })], this.#now()).length > 0;
+    return this.#store.hasEventsOf(author);
   }
 }
 

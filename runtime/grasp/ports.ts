@@ -7,6 +7,14 @@ import type { NostrEvent } from "./events/event.ts";
 import type { Filter } from "./events/filter.ts";
 import type { Entry } from "./purgatory/entry.ts";
 
+/** Times and ids of events, in any order. */
+export interface TimedIds {
+  /** Seconds since the epoch. */
+  readonly times: Uint32Array;
+  /** 32 bytes for each time, one after the other, from the beginning of a buffer. */
+  readonly ids: Uint8Array;
+}
+
 /** The refs of a repository at one moment. */
 export interface RefSnapshot {
   /** Changes with every change of a ref or of `HEAD` (G34). */
@@ -97,8 +105,8 @@ export interface Repositories {
 export type Saved =
   | {
       readonly outcome: "stored";
-      /** Ids of events that are no longer served because of it: replaced, deleted, or of an author who vanished. */
-      readonly gone: readonly string[];
+      /** Events that are no longer served because of it: replaced, deleted, or of an author who vanished. */
+      readonly gone: readonly NostrEvent[];
     }
   | { readonly outcome: "duplicate" }
   | { readonly outcome: "refused"; readonly reason: "older" | "deleted" | "vanished" | "expired" };
@@ -119,6 +127,13 @@ export interface EventStore {
    * @param nowSeconds events that expired before are left out (R12).
    */
   query(filters: readonly Filter[], nowSeconds: number): NostrEvent[];
+  /** The same as texts of JSON, our own writing (R64), read when they are asked for. What is removed meanwhile is left out. */
+  texts(filters: readonly Filter[], nowSeconds: number): Iterator<string, void>;
+  /**
+   * Times and ids of stored events, for negentropy.
+   * @returns `null`: there are more than `max`.
+   */
+  records(filter: Filter, nowSeconds: number, max: number): TimedIds | null;
   /** The number of stored events that match any of the filters (R21). */
   count(filters: readonly Filter[], nowSeconds: number): number;
   get(id: string): NostrEvent | null;
@@ -126,6 +141,12 @@ export interface EventStore {
   newest(kind: number, pubkey: string, identifier: string): NostrEvent | null;
   /** The served events of a kind with this `d`, by all authors. */
   withIdentifier(kind: number, identifier: string): NostrEvent[];
+  /** Whether an author has an event here, deletions and requests to vanish apart. */
+  hasEventsOf(author: string): boolean;
+  /** The fewest steps of a stored event that refers to an id or address (R51); `null`: none does, or none may. */
+  stepsTo(target: string): number | null;
+  /** Whether an address was deleted (R56). */
+  isDeletedAddress(address: string): boolean;
   /** What is remembered of an id; `null`: nothing. */
   remembered(id: string, nowSeconds: number): Remembered | null;
   /** Entries of purgatory's journal. */
@@ -142,8 +163,20 @@ export interface EventStore {
 
 /** Changes inside a transaction. */
 export interface StoreChanges {
-  /** Saves an event by the rules of replacement and deletion (R54 to R62). */
-  save(event: NostrEvent, nowSeconds: number): Saved;
+  /**
+   * Saves an event by the rules of replacement and deletion (R54 to R62).
+   * @param steps how far it is from an event that is accepted by itself (R51). Default: 0
+   */
+  save(event: NostrEvent, nowSeconds: number, steps?: number): Saved;
+  /** Stops serving events until their repository, `<key>/<identifier>`, is announced again (R59). */
+  hold(ids: readonly string[], repository: string, untilSeconds: number): void;
+  /**
+   * Saves the events that were held for a repository.
+   * @returns those that are served again.
+   */
+  unhold(repository: string, nowSeconds: number): NostrEvent[];
+  /** Removes what is expired: events (R12), remembered ids and held events. @returns the events */
+  removeExpired(nowSeconds: number): NostrEvent[];
   /** Stops serving an event. @param remember so that it does not come back; `null`: nothing is remembered */
   remove(id: string, remember: Remembered | null, untilSeconds?: number): void;
   journalPut(key: string, entry: Entry): void;

@@ -2,13 +2,21 @@
  * Whether any other event is accepted (R49 to R53, R57): it belongs to a repository here, or to an accepted event.
  * @module
  */
-import type { NostrEvent } from "../events/event.ts";
+import { type NostrEvent, tagValue } from "../events/event.ts";
 import { isAddressable, isReplaceable, KIND } from "../events/kinds.ts";
 import { refuse, type Verdict } from "./verdict.ts";
 import type { World } from "./world.ts";
 
 /** Kinds that open no door: no event is accepted because one of them refers to it (R50). */
 export const CLOSED_KINDS: ReadonlySet<number> = new Set([0, 5, 62, 1984, 10_002, 10_317]);
+
+/** How far from an event that is accepted by itself a reference still admits (R51). */
+export const MAX_STEPS = 3;
+/** References of one event that count (R51). */
+export const MAX_REFERENCES = 50;
+
+/** Deletions that one author may have here (R57). */
+const MAX_DELETIONS = 1000;
 
 const ID = /^[0-9a-f]{64}$/;
 const REPOSITORY = /^30617:[0-9a-f]{64}:/;
@@ -29,7 +37,8 @@ export function judgeOther(event: NostrEvent, world: World): Verdict {
     case 10_002:
       return event.pubkey === lists.relayKey || world.hasEvents(event.pubkey) ? { kind: "serve" } : NOT_OURS;
   }
-  return belongs(event, world) ? { kind: "serve" } : NOT_OURS;
+  const steps = stepsOf(event, world);
+  return steps === null ? NOT_OURS : { kind: "serve", steps };
 }
 
 /** The refusal says which tag would help (R53). */
@@ -38,22 +47,33 @@ const NOT_OURS = refuse(
   "it belongs to nothing here: tag a repository with a, or an event that is here with e",
 );
 
-/** Whether an event tags something here, or something here refers to it (R49). */
-function belongs(event: NostrEvent, world: World): boolean {
+/**
+ * How an event belongs here (R49, R51): 0, it tags a repository or an event; more, so many steps of references lead to it.
+ * @returns `null`: it does not.
+ */
+export function stepsOf(
+  event: NostrEvent,
+  world: Pick<World, "servedAt" | "served" | "stepsTo">,
+): number | null {
   for (const [name, value] of event.tags) {
     if (value === undefined) continue;
     const isAddress = name === "a" || name === "A" || name === "q";
-    if (isAddress && REPOSITORY.test(value) && world.servedAt(value) !== null) return true;
+    if (isAddress && REPOSITORY.test(value) && world.servedAt(value) !== null) return 0;
     const isId = name === "e" || name === "E" || name === "q";
-    if (isId && ID.test(value) && opensDoor(world.served(value))) return true;
+    if (isId && ID.test(value) && opensDoor(world.served(value))) return 0;
   }
-  if (world.isReferredTo(event.id)) return true;
-  const identifier = isAddressable(event.kind) ? (event.tags.find(([name]) => name === "d")?.[1] ?? "") : "";
-  const address =
-    isAddressable(event.kind) || isReplaceable(event.kind)
-      ? `${event.kind}:${event.pubkey}:${identifier}`
-      : null;
-  return address !== null && world.isReferredTo(address);
+  const before = [event.id, addressOf(event)]
+    .map((target) => (target === null ? null : world.stepsTo(target)))
+    .filter((steps) => steps !== null);
+  const steps = Math.min(...before) + 1;
+  return steps <= MAX_STEPS ? steps : null;
+}
+
+/** The address of an event of which only the newest version counts; `null`: it has none. */
+function addressOf(event: NostrEvent): string | null {
+  const { kind, pubkey } = event;
+  if (isAddressable(kind)) return `${kind}:${pubkey}:${tagValue(event, "d") ?? ""}`;
+  return isReplaceable(kind) ? `${kind}:${pubkey}:` : null;
 }
 
 function opensDoor(event: NostrEvent | null): boolean {
@@ -62,13 +82,18 @@ function opensDoor(event: NostrEvent | null): boolean {
 
 /** A deletion is kept if its author or a target has something to do with us (R57). */
 function judgeDeletion(event: NostrEvent, world: World): Verdict {
+  if (world.deletionsOf(event.pubkey) >= MAX_DELETIONS)
+    return refuse("blocked", `an author may have ${MAX_DELETIONS} deletions here`);
   if (world.hasEvents(event.pubkey)) return { kind: "serve" };
   const isKnown = event.tags.some(([name, value]) => {
     if (value === undefined) return false;
     if (name === "e" && ID.test(value)) {
       return world.served(value) !== null || world.isWaiting(value) || world.remembered(value) !== null;
     }
-    return name === "a" && (world.servedAt(value) !== null || world.isWaitingAt(value));
+    return (
+      name === "a" &&
+      (world.servedAt(value) !== null || world.isWaitingAt(value) || world.isDeletedAddress(value))
+    );
   });
   return isKnown ? { kind: "serve" } : refuse("restricted", "it deletes nothing that is known here");
 }

@@ -8,8 +8,8 @@ export type RefusalPrefix = "invalid" | "blocked" | "restricted" | "rate-limited
 
 /** The policy's answer. */
 export type Verdict =
-  /** Served at once, if the store takes it. `note` goes into the `OK`. */
-  | { readonly kind: "serve"; readonly note?: string }
+  /** Served at once, if the store takes it. `note` goes into the `OK`. `steps`: how it belongs here (R51); default 0. */
+  | { readonly kind: "serve"; readonly note?: string; readonly steps?: number }
   /** Waits in purgatory. */
   | { readonly kind: "wait" }
   /** Known, or older than what is known; nothing changes. */

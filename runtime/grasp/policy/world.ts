@@ -48,8 +48,12 @@ export interface World {
   isWaitingAt(address: string): boolean;
   /** A served event of an address such as `30617:<key>:<identifier>`. */
   servedAt(address: string): NostrEvent | null;
-  /** Whether an accepted event, at most two steps from a direct one, refers to an id or address (R51). */
-  isReferredTo(target: string): boolean;
+  /** The fewest steps of an accepted event that refers to an id or address (R51); `null`: none does, or none may. */
+  stepsTo(target: string): number | null;
+  /** Whether an address was deleted. */
+  isDeletedAddress(address: string): boolean;
+  /** The number of an author's deletions here (R57). */
+  deletionsOf(author: string): number;
   /** Whether an author has an event here (R52, R57). */
   hasEvents(author: string): boolean;
 }

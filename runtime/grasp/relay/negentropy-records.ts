@@ -3,19 +3,13 @@
  * @module
  */
 
+import type { TimedIds } from "../ports.ts";
+
 /** Bytes of an id. */
 export const ID_BYTES = 32;
 /** Bytes of a fingerprint. */
 export const FINGERPRINT_BYTES = 16;
 const WORDS = ID_BYTES / 4;
-
-/** Times and ids in any order. */
-export interface TimedIds {
-  /** Seconds since the epoch. */
-  readonly times: Uint32Array;
-  /** 32 bytes for each time, one after the other, from the beginning of a buffer. */
-  readonly ids: Uint8Array;
-}
 
 /** SHA-256 of bytes. */
 export type Sha256 = (bytes: Uint8Array) => Uint8Array;

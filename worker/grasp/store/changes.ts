@@ -5,21 +5,29 @@
 import type { StatementSync } from "node:sqlite";
 import { expiryOf, isNewer, type NostrEvent, tagValue } from "../../../runtime/grasp/events/event.ts";
 import { isAddressable, isReplaceable, KIND } from "../../../runtime/grasp/events/kinds.ts";
+import { CLOSED_KINDS, MAX_REFERENCES, MAX_STEPS } from "../../../runtime/grasp/policy/other-policy.ts";
 import type { Remembered, Saved, StoreChanges } from "../../../runtime/grasp/ports.ts";
 import { bytesOfHex } from "./queries.ts";
 
 type Prepare = (sql: string) => StatementSync;
 
-/** What is looked at of a stored event. */
-interface Known {
+/** Expired events that are removed at once. */
+const MAX_REMOVED = 1000;
+/** Kinds that no deletion removes (R56, R71). */
+const UNDELETABLE: ReadonlySet<number> = new Set([KIND.deletion, KIND.vanish]);
+
+/** A stored event. */
+interface StoredEvent extends NostrEvent {
   readonly row: number;
-  readonly json: string;
 }
 
 /** The changes that a transaction can make. */
 export function changesOn(prepare: Prepare): StoreChanges {
   return {
-    save: (event, nowSeconds) => save(prepare, event, nowSeconds),
+    save: (event, nowSeconds, steps) => save(prepare, event, nowSeconds, steps),
+    hold: (ids, repository, until) => hold(prepare, ids, repository, until),
+    unhold: (repository, nowSeconds) => unhold(prepare, repository, nowSeconds),
+    removeExpired: (nowSeconds) => removeExpired(prepare, nowSeconds),
     remove(id, remember, untilSeconds) {
       prepare("DELETE FROM event WHERE id = ?").run(bytesOfHex(id));
       if (remember !== null) rememberId(prepare, id, remember, untilSeconds);
@@ -41,7 +49,7 @@ export function changesOn(prepare: Prepare): StoreChanges {
   };
 }
 
-function save(prepare: Prepare, event: NostrEvent, nowSeconds: number): Saved {
+function save(prepare: Prepare, event: NostrEvent, nowSeconds: number, steps = 0): Saved {
   const id = bytesOfHex(event.id);
   if (prepare("SELECT 1 FROM event WHERE id = ?").get(id) !== undefined) return { outcome: "duplicate" };
   const expiresAt = expiryOf(event);
@@ -50,16 +58,10 @@ function save(prepare: Prepare, event: NostrEvent, nowSeconds: number): Saved {
   if (hasVanished(prepare, event)) return { outcome: "refused", reason: "vanished" };
 
   const identifier = identifierOf(event);
-  const gone: string[] = [];
-  if (identifier !== null) {
-    for (const known of versionsOf(prepare, event, identifier)) {
-      const stored = JSON.parse(known.json) as NostrEvent;
-      if (!isNewer(event, stored)) return { outcome: "refused", reason: "older" };
-      gone.push(stored.id);
-    }
-  }
-  for (const old of gone) prepare("DELETE FROM event WHERE id = ?").run(bytesOfHex(old));
-  insert(prepare, event, identifier, expiresAt);
+  const replaced = identifier === null ? [] : versionsOf(prepare, event, identifier);
+  if (replaced.some((version) => !isNewer(event, version))) return { outcome: "refused", reason: "older" };
+  const gone = removeRows(prepare, replaced);
+  insert(prepare, event, { identifier, expiresAt, steps });
   if (event.kind === KIND.deletion) gone.push(...deleteNamed(prepare, event));
   if (event.kind === KIND.vanish) gone.push(...vanish(prepare, event));
   return { outcome: "stored", gone };
@@ -68,8 +70,7 @@ function save(prepare: Prepare, event: NostrEvent, nowSeconds: number): Saved {
 function insert(
   prepare: Prepare,
   event: NostrEvent,
-  identifier: string | null,
-  expiresAt: number | null,
+  { identifier, expiresAt, steps }: { identifier: string | null; expiresAt: number | null; steps: number },
 ): void {
   const { id, pubkey, created_at, kind, tags, content, sig } = event;
   // Our own writing of the seven fields (R64).
@@ -77,11 +78,15 @@ function insert(
   const { lastInsertRowid } = prepare(
     "INSERT INTO event (id, pubkey, created_at, kind, identifier, expires_at, json) VALUES (?, ?, ?, ?, ?, ?, ?)",
   ).run(bytesOfHex(id), bytesOfHex(pubkey), created_at, kind, identifier, expiresAt, json);
-  const insertTag = prepare("INSERT OR IGNORE INTO tag (name, value, created_at, event) VALUES (?, ?, ?, ?)");
+  const insertTag = prepare(
+    "INSERT OR IGNORE INTO tag (name, value, created_at, event, steps) VALUES (?, ?, ?, ?, ?)",
+  );
+  // Only the first references count, and none of an event that is too far away or opens no door (R50, R51).
+  let references = CLOSED_KINDS.has(kind) || steps >= MAX_STEPS ? MAX_REFERENCES : 0;
   for (const [name, value] of tags) {
-    if (name !== undefined && /^[a-zA-Z]$/.test(name) && value !== undefined) {
-      insertTag.run(name, value, created_at, lastInsertRowid);
-    }
+    if (name === undefined || value === undefined || !/^[a-zA-Z]$/.test(name)) continue;
+    const isReference = /^[aAeEq]$/.test(name) && references++ < MAX_REFERENCES;
+    insertTag.run(name, value, created_at, lastInsertRowid, isReference ? steps : null);
   }
 }
 
@@ -92,22 +97,46 @@ function identifierOf(event: NostrEvent): string | null {
 }
 
 /** The stored versions of an event's address. */
-function versionsOf(prepare: Prepare, { kind, pubkey }: NostrEvent, identifier: string): Known[] {
+function versionsOf(prepare: Prepare, { kind, pubkey }: NostrEvent, identifier: string): StoredEvent[] {
   const sql = "SELECT row, json FROM event WHERE kind = ? AND identifier = ? AND pubkey = ?";
-  return prepare(sql).all(kind, identifier, bytesOfHex(pubkey)) as unknown as Known[];
+  return storedOf(prepare(sql).all(kind, identifier, bytesOfHex(pubkey)));
 }
 
+function storedOf(rows: readonly unknown[]): StoredEvent[] {
+  return (rows as { row: number; json: string }[]).map(({ row, json }) => ({
+    row,
+    ...(JSON.parse(json) as NostrEvent),
+  }));
+}
+
+/** @returns the events of the rows */
+function removeRows(prepare: Prepare, stored: readonly StoredEvent[]): NostrEvent[] {
+  const remove = prepare("DELETE FROM event WHERE row = ?");
+  return stored.map(({ row, ...event }) => {
+    remove.run(row);
+    return event;
+  });
+}
+
+/** Whether an event was deleted, or its author asked for it before it came (R56). */
 function isDeleted(prepare: Prepare, event: NostrEvent): boolean {
+  const { id, pubkey, kind, created_at } = event;
   const remembered = prepare("SELECT what FROM remembered WHERE id = ? AND what = 'deleted'").get(
-    bytesOfHex(event.id),
+    bytesOfHex(id),
   );
   if (remembered !== undefined) return true;
+  if (!UNDELETABLE.has(kind)) {
+    const asked = prepare(
+      "SELECT 1 FROM tag t JOIN event e ON e.row = t.event WHERE t.name = 'e' AND t.value = ? AND e.kind = 5 AND e.pubkey = ? LIMIT 1",
+    ).get(id, bytesOfHex(pubkey));
+    if (asked !== undefined) return true;
+  }
   const identifier = identifierOf(event);
   if (identifier === null) return false;
   const row = prepare("SELECT until FROM deleted_address WHERE address = ?").get(
-    `${event.kind}:${event.pubkey}:${identifier}`,
+    `${kind}:${pubkey}:${identifier}`,
   ) as { until: number } | undefined;
-  return row !== undefined && event.created_at <= row.until;
+  return row !== undefined && created_at <= row.until;
 }
 
 function hasVanished(prepare: Prepare, { pubkey, created_at }: NostrEvent): boolean {
@@ -117,46 +146,43 @@ function hasVanished(prepare: Prepare, { pubkey, created_at }: NostrEvent): bool
   return row !== undefined && created_at <= row.until;
 }
 
-/** Deletes what a deletion names, of its own author only (R56). @returns the ids of events that were served */
-function deleteNamed(prepare: Prepare, { pubkey, created_at, tags }: NostrEvent): string[] {
-  const gone: string[] = [];
+/** Deletes what a deletion names, of its own author only (R56). @returns the events that were served */
+function deleteNamed(prepare: Prepare, { pubkey, created_at, tags }: NostrEvent): NostrEvent[] {
+  const gone: NostrEvent[] = [];
   for (const [name, value] of tags) {
     if (value === undefined) continue;
-    if (name === "e" && /^[0-9a-f]{64}$/.test(value)) {
-      const row = prepare("SELECT json FROM event WHERE id = ?").get(bytesOfHex(value)) as
-        | { json: string }
-        | undefined;
-      const target = row === undefined ? null : (JSON.parse(row.json) as NostrEvent);
-      if (target === null) continue;
-      const isProtected = target.kind === KIND.deletion || target.kind === KIND.vanish;
-      if (target.pubkey !== pubkey || isProtected) continue;
-      prepare("DELETE FROM event WHERE id = ?").run(bytesOfHex(value));
-      rememberId(prepare, value, "deleted");
-      gone.push(value);
-    }
+    if (name === "e" && /^[0-9a-f]{64}$/.test(value)) gone.push(...deleteId(prepare, value, pubkey));
     if (name === "a") gone.push(...deleteAddress(prepare, value, pubkey, created_at));
   }
   return gone;
 }
 
+function deleteId(prepare: Prepare, id: string, pubkey: string): NostrEvent[] {
+  // What is held counts as here (R59).
+  const held = prepare("SELECT json FROM held WHERE id = ?").get(bytesOfHex(id)) as
+    | { json: string }
+    | undefined;
+  if (held !== undefined && (JSON.parse(held.json) as NostrEvent).pubkey === pubkey) {
+    prepare("DELETE FROM held WHERE id = ?").run(bytesOfHex(id));
+    rememberId(prepare, id, "deleted");
+  }
+  const named = storedOf(prepare("SELECT row, json FROM event WHERE id = ?").all(bytesOfHex(id)));
+  const own = named.filter((target) => target.pubkey === pubkey && !UNDELETABLE.has(target.kind));
+  for (const target of own) rememberId(prepare, target.id, "deleted");
+  return removeRows(prepare, own);
+}
+
 /** Deletes the versions of an address up to the deletion's time. */
-function deleteAddress(prepare: Prepare, address: string, pubkey: string, until: number): string[] {
+function deleteAddress(prepare: Prepare, address: string, pubkey: string, until: number): NostrEvent[] {
   const [kind, author, identifier] = splitAddress(address);
   if (author !== pubkey || identifier === undefined) return [];
-  const sql = "SELECT until FROM deleted_address WHERE address = ?";
-  const known = prepare(sql).get(address) as { until: number } | undefined;
-  prepare("INSERT OR REPLACE INTO deleted_address (address, until) VALUES (?, ?)").run(
-    address,
-    Math.max(until, known?.until ?? 0),
-  );
+  prepare(
+    "INSERT INTO deleted_address (address, until) VALUES (?, ?) ON CONFLICT (address) DO UPDATE SET until = max(until, excluded.until)",
+  ).run(address, until);
   const rows = prepare(
     "SELECT row, json FROM event WHERE kind = ? AND identifier = ? AND pubkey = ? AND created_at <= ?",
-  ).all(kind, identifier, bytesOfHex(pubkey), until) as unknown as Known[];
-  const deleteRow = prepare("DELETE FROM event WHERE row = ?");
-  return rows.map(({ row, json }) => {
-    deleteRow.run(row);
-    return (JSON.parse(json) as NostrEvent).id;
-  });
+  ).all(kind, identifier, bytesOfHex(pubkey), until);
+  return removeRows(prepare, storedOf(rows));
 }
 
 /** `30617:<key>:<identifier>`, split at its first two colons (R46). */
@@ -166,23 +192,19 @@ function splitAddress(address: string): [number, string | undefined, string | un
 }
 
 /** Removes everything of an author up to the request's time, and refuses it from then on (R62, R71). */
-function vanish(prepare: Prepare, { id, pubkey, created_at }: NostrEvent): string[] {
-  prepare("INSERT OR REPLACE INTO vanished (pubkey, until) VALUES (?, ?)").run(
-    bytesOfHex(pubkey),
-    created_at,
-  );
+function vanish(prepare: Prepare, { id, pubkey, created_at }: NostrEvent): NostrEvent[] {
+  const key = bytesOfHex(pubkey);
+  prepare(
+    "INSERT INTO vanished (pubkey, until) VALUES (?, ?) ON CONFLICT (pubkey) DO UPDATE SET until = max(until, excluded.until)",
+  ).run(key, created_at);
   const rows = prepare("SELECT row, json FROM event WHERE pubkey = ? AND created_at <= ? AND id <> ?").all(
-    bytesOfHex(pubkey),
+    key,
     created_at,
     bytesOfHex(id),
-  ) as unknown as Known[];
-  const deleteRow = prepare("DELETE FROM event WHERE row = ?");
-  return rows.map(({ row, json }) => {
-    deleteRow.run(row);
-    const { id: gone } = JSON.parse(json) as NostrEvent;
-    rememberId(prepare, gone, "deleted");
-    return gone;
-  });
+  );
+  const gone = removeRows(prepare, storedOf(rows));
+  for (const event of gone) rememberId(prepare, event.id, "deleted");
+  return gone;
 }
 
 function rememberId(prepare: Prepare, id: string, what: Remembered, untilSeconds?: number): void {
@@ -191,4 +213,35 @@ function rememberId(prepare: Prepare, id: string, what: Remembered, untilSeconds
     what,
     untilSeconds ?? null,
   );
+}
+
+function hold(prepare: Prepare, ids: readonly string[], repository: string, until: number): void {
+  for (const id of ids) {
+    const steps = prepare(
+      "SELECT min(t.steps) AS steps FROM tag t JOIN event e ON e.row = t.event WHERE e.id = ?",
+    ).get(bytesOfHex(id)) as { steps: number | null };
+    prepare(
+      "INSERT OR REPLACE INTO held (id, repository, steps, until, json) SELECT id, ?, ?, ?, json FROM event WHERE id = ?",
+    ).run(repository, steps.steps ?? MAX_STEPS, until, bytesOfHex(id));
+    prepare("DELETE FROM event WHERE id = ?").run(bytesOfHex(id));
+  }
+}
+
+function unhold(prepare: Prepare, repository: string, nowSeconds: number): NostrEvent[] {
+  const rows = prepare("SELECT json, steps FROM held WHERE repository = ?").all(repository) as unknown as {
+    json: string;
+    steps: number;
+  }[];
+  prepare("DELETE FROM held WHERE repository = ?").run(repository);
+  return rows.flatMap(({ json, steps }) => {
+    const event = JSON.parse(json) as NostrEvent;
+    return save(prepare, event, nowSeconds, steps).outcome === "stored" ? [event] : [];
+  });
+}
+
+function removeExpired(prepare: Prepare, nowSeconds: number): NostrEvent[] {
+  prepare("DELETE FROM remembered WHERE until <= ?").run(nowSeconds);
+  prepare("DELETE FROM held WHERE until <= ?").run(nowSeconds);
+  const sql = "SELECT row, json FROM event WHERE expires_at <= ? LIMIT ?";
+  return removeRows(prepare, storedOf(prepare(sql).all(nowSeconds, MAX_REMOVED)));
 }

@@ -2,21 +2,34 @@
  * The database of GRASP in one SQLite file, through `node:sqlite`, which Node, Bun and Deno all have.
  * @module
  */
+import { Buffer } from "node:buffer";
+import { statSync } from "node:fs";
 import { DatabaseSync, type StatementSync } from "node:sqlite";
 import type { NostrEvent } from "../../../runtime/grasp/events/event.ts";
 import type { Filter } from "../../../runtime/grasp/events/filter.ts";
-import type { EventStore, Intent, Remembered, StoreChanges } from "../../../runtime/grasp/ports.ts";
+import { MAX_STEPS } from "../../../runtime/grasp/policy/other-policy.ts";
+import type { EventStore, Intent, Remembered, StoreChanges, TimedIds } from "../../../runtime/grasp/ports.ts";
 import type { Entry } from "../../../runtime/grasp/purgatory/entry.ts";
 import type { Clock, Json } from "../../../runtime/platform.ts";
 import { changesOn } from "./changes.ts";
-import { bytesOfHex, countOf, MAX_LAST_SECOND, MAX_LIMIT, type Statement, selectOf } from "./queries.ts";
+import { GroupCommit } from "./group-commit.ts";
+import {
+  bytesOfHex,
+  countOf,
+  MAX_LAST_SECOND,
+  MAX_LIMIT,
+  recordsOf,
+  rowsOf,
+  type Statement,
+  selectsOf,
+} from "./queries.ts";
 import { SCHEMA } from "./schema.ts";
 
-/** How long a write waits for another process that holds the file, in milliseconds. */
-const BUSY_MS = 5000;
-const BUSY_PAUSE_MS = 10;
 /** Prepared statements that are kept. */
-const MAX_STATEMENTS = 200;
+const MAX_STATEMENTS = 500;
+/** Interval of checkpoints, in milliseconds, and the size of the log from which on one runs (O35). */
+const CHECKPOINT_MS = 60_000;
+const MAX_LOG_BYTES = 16 * 1024 ** 2;
 
 export interface SqliteEventStoreOptions {
   /** The file, or `:memory:`. */
@@ -24,10 +37,11 @@ export interface SqliteEventStoreOptions {
   readonly clock: Pick<Clock, "now" | "after">;
 }
 
-/** A row of the table of events. */
+/** A row of the table of events, in the order of answers (R17). */
 interface Row {
-  readonly created_at: number;
-  readonly json: string;
+  readonly row: number;
+  readonly at: number;
+  readonly id: Uint8Array;
 }
 
 /**
@@ -37,49 +51,103 @@ interface Row {
 export function sqliteEventStore({ path, clock }: SqliteEventStoreOptions): EventStore {
   const database = new DatabaseSync(path);
   database.exec(SCHEMA);
-  return new SqliteEventStore(database, clock);
+  return new SqliteEventStore(database, path, clock);
 }
 
 class SqliteEventStore implements EventStore {
   readonly #database: DatabaseSync;
-  readonly #clock: Pick<Clock, "now" | "after">;
+  readonly #path: string;
   readonly #statements = new Map<string, StatementSync>();
-  readonly #changes: StoreChanges;
-  /** Transactions run one after the other. */
-  #last: Promise<unknown> = Promise.resolve();
+  readonly #group: GroupCommit;
+  readonly #stopCheckpoints: () => void;
+  /** When the first stored event expires, in seconds; `null`: it is to be looked up. */
+  #firstExpiry: number | null = null;
 
-  constructor(database: DatabaseSync, clock: Pick<Clock, "now" | "after">) {
+  constructor(database: DatabaseSync, path: string, clock: Pick<Clock, "now" | "after">) {
     this.#database = database;
-    this.#clock = clock;
-    this.#changes = changesOn((sql) => this.#prepare(sql));
+    this.#path = path;
+    const changes = changesOn((sql) => this.#prepare(sql));
+    this.#group = new GroupCommit({ database, changes, clock });
+    let stop = () => {};
+    const checkpoint = () => {
+      stop = clock.after(CHECKPOINT_MS, checkpoint);
+      this.#shortenLog();
+    };
+    stop = clock.after(CHECKPOINT_MS, checkpoint);
+    this.#stopCheckpoints = () => stop();
   }
 
   query(filters: readonly Filter[], nowSeconds: number): NostrEvent[] {
-    const found = new Map<string, NostrEvent>();
-    for (const filter of filters)
-      for (const event of this.#select(filter, nowSeconds)) found.set(event.id, event);
-    return [...found.values()].sort((a, b) => b.created_at - a.created_at || (a.id < b.id ? -1 : 1));
+    return [...this.#texts(this.#rowsOf(filters, nowSeconds))].map((json) => JSON.parse(json) as NostrEvent);
+  }
+
+  texts(filters: readonly Filter[], nowSeconds: number): Generator<string, void> {
+    return this.#texts(this.#rowsOf(filters, nowSeconds));
+  }
+
+  records(filter: Filter, nowSeconds: number, max: number): TimedIds | null {
+    const limit = filter.limit ?? max + 1;
+    const statement = recordsOf(filter, this.#expiredAt(nowSeconds), limit);
+    const rows = statement === null ? [] : (this.#all(statement) as unknown as Omit<Row, "row">[]);
+    if (rows.length > max) return null;
+    const times = new Uint32Array(rows.length);
+    const ids = new Uint8Array(rows.length * 32);
+    // Rows come newest first; negentropy wants the oldest first.
+    for (let i = 0, to = rows.length - 1; to >= 0; i++, to--) {
+      times[to] = rows[i]!.at;
+      ids.set(rows[i]!.id, to * 32);
+    }
+    return { times, ids };
   }
 
   count(filters: readonly Filter[], nowSeconds: number): number {
-    const statement = countOf(filters, nowSeconds);
-    if (statement === null) return 0;
-    return (this.#prepare(statement.sql).get(...statement.values) as { count: number }).count;
+    const expiredAt = this.#expiredAt(nowSeconds);
+    if (filters.length === 1) return this.#countOf(filters, expiredAt);
+    // Without an overlap of the filters, SQLite could add; a union of many long lists has too many values for one statement.
+    const found = new Set<number>();
+    for (const filter of filters) {
+      const statement = rowsOf([filter], expiredAt);
+      if (statement !== null) for (const { row } of this.#all(statement) as { row: number }[]) found.add(row);
+    }
+    return found.size;
+  }
+
+  #countOf(filters: readonly Filter[], expiredAt: number | null): number {
+    const statement = countOf(filters, expiredAt);
+    return statement === null ? 0 : (this.#get(statement) as { count: number }).count;
   }
 
   get(id: string): NostrEvent | null {
-    return this.#one({ sql: "SELECT created_at, json FROM event WHERE id = ?", values: [bytesOfHex(id)] });
+    return this.#one({ sql: "SELECT json FROM event WHERE id = ?", values: [bytesOfHex(id)] });
   }
 
   newest(kind: number, pubkey: string, identifier: string): NostrEvent | null {
-    const sql = "SELECT created_at, json FROM event WHERE kind = ? AND identifier = ? AND pubkey = ?";
+    const sql = "SELECT json FROM event WHERE kind = ? AND identifier = ? AND pubkey = ?";
     return this.#one({ sql, values: [kind, identifier, bytesOfHex(pubkey)] });
   }
 
   withIdentifier(kind: number, identifier: string): NostrEvent[] {
-    const sql =
-      "SELECT created_at, json FROM event WHERE kind = ? AND identifier = ? ORDER BY created_at DESC, id";
-    return (this.#prepare(sql).all(kind, identifier) as unknown as Row[]).map(eventOf);
+    const sql = "SELECT json FROM event WHERE kind = ? AND identifier = ? ORDER BY created_at DESC, id";
+    return (this.#prepare(sql).all(kind, identifier) as { json: string }[]).map(
+      ({ json }) => JSON.parse(json) as NostrEvent,
+    );
+  }
+
+  hasEventsOf(author: string): boolean {
+    const sql = "SELECT 1 FROM event WHERE pubkey = ? AND kind NOT IN (5, 62) LIMIT 1";
+    return this.#prepare(sql).get(bytesOfHex(author)) !== undefined;
+  }
+
+  stepsTo(target: string): number | null {
+    const names = /^[0-9a-f]{64}$/.test(target) ? "'e', 'E', 'q'" : "'a', 'A', 'q'";
+    const sql = `SELECT 1 FROM tag WHERE name IN (${names}) AND value = ? AND steps = ? LIMIT 1`;
+    for (let steps = 0; steps < MAX_STEPS; steps++)
+      if (this.#prepare(sql).get(target, steps) !== undefined) return steps;
+    return null;
+  }
+
+  isDeletedAddress(address: string): boolean {
+    return this.#prepare("SELECT 1 FROM deleted_address WHERE address = ?").get(address) !== undefined;
   }
 
   remembered(id: string, nowSeconds: number): Remembered | null {
@@ -104,65 +172,78 @@ class SqliteEventStore implements EventStore {
   }
 
   transaction<T>(work: (changes: StoreChanges) => T): Promise<T> {
-    const result = this.#last.then(() => this.#run(work));
-    this.#last = result.catch(() => {});
-    return result;
+    return this.#group.run(work).finally(() => {
+      this.#firstExpiry = null;
+    });
   }
 
   async close(): Promise<void> {
-    await this.#last;
+    this.#stopCheckpoints();
+    await this.#group.end();
     this.#statements.clear();
     this.#database.close();
   }
 
-  async #run<T>(work: (changes: StoreChanges) => T): Promise<T> {
-    await this.#begin();
-    try {
-      const result = work(this.#changes);
-      this.#database.exec("COMMIT");
-      return result;
-    } catch (error) {
-      this.#database.exec("ROLLBACK");
-      throw error;
-    }
+  /** Moves a long write-ahead log into the file and empties it (O35). */
+  #shortenLog(): void {
+    const bytes = statSync(`${this.#path}-wal`, { throwIfNoEntry: false })?.size ?? 0;
+    if (bytes > MAX_LOG_BYTES) this.#database.exec("PRAGMA wal_checkpoint(TRUNCATE)");
   }
 
-  /** Begins a transaction. While another process writes, it is tried again by a timer and never waits inside SQLite (O36). */
-  async #begin(): Promise<void> {
-    const endMs = this.#clock.now() + BUSY_MS;
-    for (;;) {
-      try {
-        return this.#database.exec("BEGIN IMMEDIATE");
-      } catch (error) {
-        if (!/database is locked/.test(String(error)) || this.#clock.now() > endMs) throw error;
-        await new Promise<void>((resolve) => void this.#clock.after(BUSY_PAUSE_MS, resolve));
-      }
+  /** The time, if an event may be expired at it: without one, no row is looked at for its expiry. */
+  #expiredAt(nowSeconds: number): number | null {
+    if (this.#firstExpiry === null) {
+      const sql = "SELECT min(expires_at) AS first FROM event WHERE expires_at IS NOT NULL";
+      const { first } = this.#prepare(sql).get() as { first: number | null };
+      this.#firstExpiry = first ?? Number.POSITIVE_INFINITY;
     }
+    return this.#firstExpiry <= nowSeconds ? nowSeconds : null;
   }
 
-  /** Events of one filter. Where our maximum ends the answer, the events of its last second are added (R72). */
-  #select(filter: Filter, nowSeconds: number): NostrEvent[] {
+  /** The rows of an answer, each once, in their order. */
+  #rowsOf(filters: readonly Filter[], nowSeconds: number): Row[] {
+    const expiredAt = this.#expiredAt(nowSeconds);
+    if (filters.length === 1) return this.#select(filters[0]!, expiredAt);
+    return ordered(filters.flatMap((filter) => this.#select(filter, expiredAt)));
+  }
+
+  /** Rows of one filter. Where our maximum ends the answer, the events of its last second are added (R72). */
+  #select(filter: Filter, expiredAt: number | null): Row[] {
     const limit = Math.min(filter.limit ?? MAX_LIMIT, MAX_LIMIT);
     if (limit === 0) return [];
-    const rows = this.#rows(selectOf(filter, nowSeconds, limit));
+    const rows = this.#newest(filter, expiredAt, limit);
     const isCut = rows.length === MAX_LIMIT && (filter.limit === undefined || filter.limit > MAX_LIMIT);
-    if (!isCut) return rows.map(eventOf);
-    const last = rows.at(-1)!.created_at;
-    const earlier = rows.filter((row) => row.created_at > last);
-    const ofLastSecond = this.#rows(
-      selectOf({ ...filter, since: last, until: last }, nowSeconds, MAX_LAST_SECOND),
-    );
-    return [...earlier, ...ofLastSecond].map(eventOf);
+    if (!isCut) return rows;
+    const last = rows.at(-1)!.at;
+    const ofLastSecond = this.#newest({ ...filter, since: last, until: last }, expiredAt, MAX_LAST_SECOND);
+    return [...rows.filter(({ at }) => at > last), ...ofLastSecond];
   }
 
-  #rows(statement: Statement | null): Row[] {
-    if (statement === null) return [];
-    return this.#prepare(statement.sql).all(...statement.values) as unknown as Row[];
+  #newest(filter: Filter, expiredAt: number | null, limit: number): Row[] {
+    const statements = selectsOf(filter, expiredAt, limit);
+    const rows = statements.flatMap((statement) => this.#all(statement) as unknown as Row[]);
+    return statements.length > 1 ? ordered(rows).slice(0, limit) : rows;
   }
 
-  #one({ sql, values }: Statement): NostrEvent | null {
-    const row = this.#prepare(sql).get(...values) as unknown as Row | undefined;
-    return row === undefined ? null : eventOf(row);
+  *#texts(rows: readonly Row[]): Generator<string, void> {
+    const sql = "SELECT json FROM event WHERE row = ?";
+    for (const { row } of rows) {
+      const found = this.#prepare(sql).get(row) as { json: string } | undefined;
+      if (found !== undefined) yield found.json;
+    }
+  }
+
+  #all({ sql, values }: Statement): unknown[] {
+    return this.#prepare(sql).all(...values);
+  }
+
+  #get({ sql, values }: Statement): unknown {
+    return this.#prepare(sql).get(...values);
+  }
+
+  #one(statement: Statement): NostrEvent | null {
+    const row = this.#get(statement) as { json: string } | undefined;
+    return row === undefined ? null : (JSON.parse(row.json) as NostrEvent);
   }
 
   #prepare(sql: string): StatementSync {
@@ -176,6 +257,8 @@ class SqliteEventStore implements EventStore {
   }
 }
 
-function eventOf({ json }: Row): NostrEvent {
-  return JSON.parse(json) as NostrEvent;
+/** Each row once, newest first, equal times by smaller id (R17, R67). */
+function ordered(rows: readonly Row[]): Row[] {
+  const each = new Map(rows.map((row) => [row.row, row]));
+  return [...each.values()].sort((a, b) => b.at - a.at || Buffer.compare(a.id, b.id));
 }

@@ -1,73 +1,190 @@
 /**
- * Filters of NIP-01 as SQL.
+ * Filters of NIP-01 as SQL. A filter with few values becomes one statement for each index entry that it names: each reads the
+ * newest rows in order and stops at the limit, whatever else is stored.
  * @module
  */
+import { Buffer } from "node:buffer";
 import { type Filter, matchesNothing } from "../../../runtime/grasp/events/filter.ts";
 
 /** Largest number of stored events that one filter brings (table of limits). */
 export const MAX_LIMIT = 500;
 /** Largest number of events that are added so that an answer does not end within a second (R72). */
 export const MAX_LAST_SECOND = 5000;
+/** Largest number of statements of one filter. With more values, one statement reads and sorts all that match. */
+const MAX_STATEMENTS = 64;
 
 /** A statement with its values. */
 export interface Statement {
   readonly sql: string;
-  readonly values: (string | number | Uint8Array)[];
+  readonly values: readonly Value[];
 }
+
+type Value = string | number | Uint8Array;
 
 /** Bytes of an id or key. */
 export function bytesOfHex(hex: string): Uint8Array {
-  return Uint8Array.from({ length: hex.length / 2 }, (_, i) =>
-    Number.parseInt(hex.slice(2 * i, 2 * i + 2), 16),
+  return Buffer.from(hex, "hex");
+}
+
+/** The parts of a `WHERE`. */
+class Where {
+  readonly parts: string[] = [];
+  readonly values: Value[] = [];
+
+  add(sql: string, ...values: readonly Value[]): void {
+    this.parts.push(sql);
+    this.values.push(...values);
+  }
+
+  oneOf(column: string, given: readonly Value[]): void {
+    const list = padded(given);
+    this.add(list.length === 1 ? `${column} = ?` : `${column} IN (${marks(list)})`, ...list);
+  }
+
+  toString(): string {
+    return this.parts.length === 0 ? "" : `WHERE ${this.parts.join(" AND ")}`;
+  }
+}
+
+/** Lists are filled up to a power of two, so that there are few different statements to prepare. */
+function padded(list: readonly Value[]): readonly Value[] {
+  const length = 2 ** Math.ceil(Math.log2(list.length));
+  return [...list, ...new Array<Value>(length - list.length).fill(list.at(-1)!)];
+}
+
+function marks(list: readonly unknown[]): string {
+  return list.map(() => "?").join(", ");
+}
+
+/** Which list of a filter finds its events: it has few values, and each is the beginning of an index. */
+type Driver =
+  | { readonly kind: "ids" | "all" }
+  | { readonly kind: "tag"; readonly letter: string; readonly values: readonly string[] }
+  | {
+      readonly kind: "columns";
+      readonly pairs: readonly { readonly author?: string; readonly of?: number }[];
+    };
+
+function driverOf({ ids, authors, kinds, tags }: Filter): Driver {
+  if (ids !== undefined) return { kind: "ids" };
+  const pairs = (authors === undefined ? [undefined] : [...authors]).flatMap((author) =>
+    (kinds === undefined ? [undefined] : [...kinds]).map((of) => ({
+      ...(author === undefined ? {} : { author }),
+      ...(of === undefined ? {} : { of }),
+    })),
   );
+  const fits = pairs.length <= MAX_STATEMENTS;
+  // An identifier may be anybody's; what else a tag names is rarer than an author's events.
+  const letters = [...tags].sort(
+    ([a, x], [b, y]) => Number(a === "d") - Number(b === "d") || x.size - y.size,
+  );
+  const [letter, values] = letters[0] ?? ["", new Set<string>()];
+  const isTagBest = letter !== "" && !(letter === "d" && authors !== undefined && fits);
+  if (isTagBest && values.size <= MAX_STATEMENTS) return { kind: "tag", letter, values: [...values] };
+  return fits && letters.length === 0
+    ? { kind: "columns", pairs }
+    : fits && authors !== undefined
+      ? { kind: "columns", pairs }
+      : { kind: "all" };
 }
 
-/** The condition that a filter is; `null`: it matches nothing. */
-function conditionOf(filter: Filter, nowSeconds: number): Statement | null {
-  if (matchesNothing(filter)) return null;
-  const parts = ["(expires_at IS NULL OR expires_at > ?)"];
-  const values: Statement["values"] = [nowSeconds];
-  const oneOf = (column: string, list: Iterable<string | number | Uint8Array>) => {
-    const given = [...list];
-    parts.push(`${column} IN (${given.map(() => "?").join(", ")})`);
-    values.push(...given);
-  };
-  if (filter.ids !== undefined) oneOf("id", [...filter.ids].map(bytesOfHex));
-  if (filter.authors !== undefined) oneOf("pubkey", [...filter.authors].map(bytesOfHex));
-  if (filter.kinds !== undefined) oneOf("kind", filter.kinds);
-  if (filter.since !== undefined) {
-    parts.push("created_at >= ?");
-    values.push(filter.since);
+/** The conditions of a filter beside those of its driver. */
+function addRest(
+  where: Where,
+  filter: Filter,
+  expiredAt: number | null,
+  skip: { tag?: string; columns?: true },
+): void {
+  if (expiredAt !== null) where.add("(e.expires_at IS NULL OR e.expires_at > ?)", expiredAt);
+  if (filter.ids !== undefined) where.oneOf("e.id", [...filter.ids].map(bytesOfHex));
+  if (!skip.columns) {
+    if (filter.authors !== undefined) where.oneOf("e.pubkey", [...filter.authors].map(bytesOfHex));
+    if (filter.kinds !== undefined) where.oneOf("e.kind", [...filter.kinds]);
   }
-  if (filter.until !== undefined) {
-    parts.push("created_at <= ?");
-    values.push(filter.until);
-  }
+  const time = skip.tag === undefined ? "e.created_at" : "t.created_at";
+  if (filter.since !== undefined) where.add(`${time} >= ?`, filter.since);
+  if (filter.until !== undefined) where.add(`${time} <= ?`, filter.until);
   for (const [letter, wanted] of filter.tags) {
-    const given = [...wanted];
-    parts.push(
-      `row IN (SELECT event FROM tag WHERE name = ? AND value IN (${given.map(() => "?").join(", ")}))`,
+    if (letter === skip.tag) continue;
+    const list = padded([...wanted]);
+    // The event's time is in the index, so that each value is one look-up.
+    where.add(
+      `EXISTS (SELECT 1 FROM tag x WHERE x.name = ? AND x.value IN (${marks(list)}) AND x.created_at = e.created_at AND x.event = e.row)`,
+      letter,
+      ...list,
     );
-    values.push(letter, ...given);
   }
-  return { sql: parts.join(" AND "), values };
 }
 
-/** Rows of one filter, newest first; `null`: the filter matches nothing. @param limit the filter's own or ours, the smaller */
-export function selectOf(filter: Filter, nowSeconds: number, limit: number): Statement | null {
-  const condition = conditionOf(filter, nowSeconds);
-  if (condition === null) return null;
-  const sql = `SELECT created_at, json FROM event WHERE ${condition.sql} ORDER BY created_at DESC, id LIMIT ?`;
-  return { sql, values: [...condition.values, limit] };
+/**
+ * Statements whose rows `(row, at, id)`, each newest first, are together the events of a filter.
+ * @param limit the filter's own or ours, the smaller; it holds for each statement
+ * @param expiredAt the time, if an event may be expired at it; `null`: none is
+ */
+export function selectsOf(filter: Filter, expiredAt: number | null, limit: number): Statement[] {
+  if (matchesNothing(filter)) return [];
+  const driver = driverOf(filter);
+  const statement = (from: string, where: Where, time: string): Statement => ({
+    sql: `SELECT e.row AS row, e.created_at AS at, e.id AS id FROM ${from} ${where} ORDER BY ${time} DESC, e.id LIMIT ?`,
+    values: [...where.values, limit],
+  });
+  if (driver.kind === "tag") {
+    return driver.values.map((value) => {
+      const where = new Where();
+      where.add("t.name = ? AND t.value = ?", driver.letter, value);
+      addRest(where, filter, expiredAt, { tag: driver.letter });
+      return statement("tag t CROSS JOIN event e ON e.row = t.event", where, "t.created_at");
+    });
+  }
+  if (driver.kind === "columns") {
+    return driver.pairs.map(({ author, of }) => {
+      const where = new Where();
+      if (author !== undefined) where.add("e.pubkey = ?", bytesOfHex(author));
+      if (of !== undefined) where.add("e.kind = ?", of);
+      addRest(where, filter, expiredAt, { columns: true });
+      return statement("event e", where, "e.created_at");
+    });
+  }
+  const where = new Where();
+  addRest(where, filter, expiredAt, {});
+  return [statement("event e", where, "e.created_at")];
+}
+
+/** The rows of all events that match any of the filters; `null`: they match nothing. */
+export function rowsOf(filters: readonly Filter[], expiredAt: number | null): Statement | null {
+  const selects = filters
+    .filter((filter) => !matchesNothing(filter))
+    .map((filter) => {
+      const where = new Where();
+      // A tag's events are found by the tag, else each event would be looked at.
+      const [letter] = filter.ids === undefined ? [...filter.tags.keys()] : [];
+      if (letter !== undefined) where.oneOf("t.value", [...filter.tags.get(letter)!]);
+      addRest(where, filter, expiredAt, letter === undefined ? {} : { tag: letter });
+      if (letter === undefined)
+        return { sql: `SELECT e.row AS row FROM event e ${where}`, values: where.values };
+      const sql = `SELECT DISTINCT e.row AS row FROM tag t CROSS JOIN event e ON e.row = t.event AND t.name = ? ${where}`;
+      return { sql, values: [letter, ...where.values] };
+    });
+  if (selects.length === 0) return null;
+  return {
+    sql: selects.map(({ sql }) => sql).join(" UNION "),
+    values: selects.flatMap(({ values }) => values),
+  };
 }
 
 /** A count of the events that match any of the filters; `null`: they match nothing. */
-export function countOf(filters: readonly Filter[], nowSeconds: number): Statement | null {
-  const conditions = filters.map((filter) => conditionOf(filter, nowSeconds)).filter((one) => one !== null);
-  if (conditions.length === 0) return null;
-  const sql = conditions.map((one) => `(${one.sql})`).join(" OR ");
-  return {
-    sql: `SELECT count(*) AS count FROM event WHERE ${sql}`,
-    values: conditions.flatMap((one) => one.values),
-  };
+export function countOf(filters: readonly Filter[], expiredAt: number | null): Statement | null {
+  const rows = rowsOf(filters, expiredAt);
+  return rows && { sql: `SELECT count(*) AS count FROM (${rows.sql})`, values: rows.values };
+}
+
+/** Times and ids of the events that match a filter, the newest `limit` of them; `null`: it matches nothing. */
+export function recordsOf(filter: Filter, expiredAt: number | null, limit: number): Statement | null {
+  const rows = rowsOf([filter], expiredAt);
+  return (
+    rows && {
+      sql: `SELECT created_at AS at, id FROM event WHERE row IN (${rows.sql}) ORDER BY created_at DESC, id LIMIT ?`,
+      values: [...rows.values, limit],
+    }
+  );
 }

@@ -1,11 +1,15 @@
-/** The tables of the database. Ids and keys are kept as bytes: half the size of hex. */
+/**
+ * The tables of the database. Ids and keys are kept as bytes: half the size of hex. A row's number is never used again, because an
+ * answer that is being sent names rows. A tag that is one of its event's references has the event's steps (R51).
+ */
 export const SCHEMA = `
   PRAGMA journal_mode = WAL;
   PRAGMA synchronous = FULL;
   PRAGMA journal_size_limit = 67108864;
   PRAGMA busy_timeout = 0;
+  PRAGMA cache_size = -32768;
   CREATE TABLE IF NOT EXISTS event (
-    row INTEGER PRIMARY KEY,
+    row INTEGER PRIMARY KEY AUTOINCREMENT,
     id BLOB NOT NULL UNIQUE,
     pubkey BLOB NOT NULL,
     created_at INTEGER NOT NULL,
@@ -25,6 +29,7 @@ export const SCHEMA = `
     value TEXT NOT NULL,
     created_at INTEGER NOT NULL,
     event INTEGER NOT NULL REFERENCES event (row) ON DELETE CASCADE,
+    steps INTEGER,
     PRIMARY KEY (name, value, created_at DESC, event)
   ) STRICT, WITHOUT ROWID;
   CREATE INDEX IF NOT EXISTS tag_by_event ON tag (event);
@@ -33,6 +38,15 @@ export const SCHEMA = `
     what TEXT NOT NULL,
     until INTEGER
   ) STRICT, WITHOUT ROWID;
+  CREATE INDEX IF NOT EXISTS remembered_by_time ON remembered (until) WHERE until IS NOT NULL;
+  CREATE TABLE IF NOT EXISTS held (
+    id BLOB PRIMARY KEY,
+    repository TEXT NOT NULL,
+    steps INTEGER NOT NULL,
+    until INTEGER NOT NULL,
+    json TEXT NOT NULL
+  ) STRICT, WITHOUT ROWID;
+  CREATE INDEX IF NOT EXISTS held_by_repository ON held (repository);
   CREATE TABLE IF NOT EXISTS deleted_address (
     address TEXT PRIMARY KEY,
     until INTEGER NOT NULL

@@ -207,9 +207,26 @@ describe("other events", () => {
 
   test("one that an accepted event refers to is served, a replaceable one by its address (R49)", () => {
     const note = comment([]);
-    expect(judge(note, { ...served, referredTo: [note.id] })).toBe("serve");
+    expect(judge(note, { ...served, referredTo: { [note.id]: 0 } })).toBe("serve");
     const list = event(30_000, B, [["d", "x"]]);
-    expect(judge(list, { ...served, referredTo: [`30000:${B}:x`] })).toBe("serve");
+    expect(judge(list, { ...served, referredTo: { [`30000:${B}:x`]: 0 } })).toBe("serve");
+  });
+
+  test("references count up to 3 steps (R51)", () => {
+    const note = comment([]);
+    const judged = (steps: number) =>
+      judgeOther(note, worldOf({ ...served, referredTo: { [note.id]: steps } }));
+    expect([0, 2, 3].map(judged)).toMatchObject([
+      { kind: "serve", steps: 1 },
+      { kind: "serve", steps: 3 },
+      { kind: "refuse" },
+    ]);
+  });
+
+  test("an author has at most 1,000 deletions here (R57)", () => {
+    const deletions = Array.from({ length: 1000 }, () => event(5, A, [["e", key(1)]]));
+    expect(judge(event(5, A, []), { served: deletions.slice(1) })).toBe("serve");
+    expect(judge(event(5, A, []), { served: deletions })).toBe("blocked");
   });
 
   test("profiles and relay lists are by authors with events here, or by the relay's key (R52)", () => {

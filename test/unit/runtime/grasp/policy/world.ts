@@ -36,7 +36,8 @@ export interface Given {
   softExpired?: NostrEvent[];
   lists?: Partial<World["lists"]>;
   remembered?: Record<string, "deleted" | "expired">;
-  referredTo?: string[];
+  /** Steps by the id or address that an accepted event refers to. */
+  referredTo?: Record<string, number>;
 }
 
 export function worldOf({
@@ -45,7 +46,7 @@ export function worldOf({
   softExpired = [],
   lists,
   remembered = {},
-  referredTo = [],
+  referredTo = {},
 }: Given): World {
   const ourselves = { hosts: [HOST], basePath: "/" };
   const all = [...served, ...waiting, ...softExpired];
@@ -88,7 +89,9 @@ export function worldOf({
         (one) =>
           address === `${one.kind}:${one.pubkey}:${one.tags.find(([name]) => name === "d")?.[1] ?? ""}`,
       ) ?? null,
-    isReferredTo: (target) => referredTo.includes(target),
+    stepsTo: (target) => referredTo[target] ?? null,
+    isDeletedAddress: () => false,
+    deletionsOf: (author) => served.filter(({ kind, pubkey }) => kind === 5 && pubkey === author).length,
     hasEvents: (author) => served.some(({ pubkey }) => pubkey === author),
   };
 }

@@ -136,7 +136,7 @@ describe("save", () => {
     await save(state(5, key(50)));
     expect(await save(state(4, key(40)))).toEqual({ outcome: "refused", reason: "older" });
     expect(await save(state(5, key(60)))).toEqual({ outcome: "refused", reason: "older" });
-    expect(await save(state(5, key(45)))).toEqual({ outcome: "stored", gone: [key(50)] });
+    expect(await save(state(5, key(45)))).toMatchObject({ outcome: "stored", gone: [{ id: key(50) }] });
     expect(store.newest(30618, key(1), "repo")?.id).toBe(key(45));
     await save(event({ kind: 30618, tags: [["d", "repo"]], pubkey: key(2) }));
     expect(store.withIdentifier(30618, "repo")).toHaveLength(2);
@@ -161,7 +161,7 @@ describe("deletion (R56)", () => {
         ["e", foreign.id],
       ],
     });
-    expect(await save(deletion)).toEqual({ outcome: "stored", gone: [own.id] });
+    expect(await save(deletion)).toEqual({ outcome: "stored", gone: [own] });
     expect(store.remembered(own.id, NOW)).toBe("deleted");
     expect(await save(own)).toEqual({ outcome: "refused", reason: "deleted" });
     expect(store.get(foreign.id)).not.toBeNull();
@@ -215,7 +215,7 @@ test("a request to vanish removes everything up to its time, and keeps it away (
   await save(old);
   await save(later);
   const request = event({ kind: 62, created_at: 20 });
-  expect(await save(request)).toEqual({ outcome: "stored", gone: [old.id] });
+  expect(await save(request)).toEqual({ outcome: "stored", gone: [old] });
   expect(await save(event({ created_at: 20 }))).toEqual({ outcome: "refused", reason: "vanished" });
   expect(ids({}).sort()).toEqual([later.id, request.id].sort());
 });
@@ -290,4 +290,117 @@ describe("transactions", () => {
 test("an expired id is remembered until its time (P18, P24)", async () => {
   await store.transaction((changes) => changes.rememberExpired(key(5), NOW + 10));
   expect([store.remembered(key(5), NOW), store.remembered(key(5), NOW + 10)]).toEqual(["expired", null]);
+});
+
+describe("what hangs on what (R51, R59)", () => {
+  test("the fewest steps of an event that refers to an id or address; the first 50 references count", async () => {
+    const target = key(900_000);
+    const [far, near, none] = [event({ tags: [["q", target]] }), event({ tags: [["e", target]] }), event()];
+    await store.transaction((changes) => changes.save(far, NOW, 2));
+    expect(store.stepsTo(target)).toBe(2);
+    await save(near);
+    expect(store.stepsTo(target)).toBe(0);
+    const many = event({ tags: Array.from({ length: 60 }, (_, n) => ["e", key(800_000 + n)]) });
+    await save(many);
+    expect([49, 50].map((n) => store.stepsTo(key(800_000 + n)))).toEqual([0, null]);
+    await save(event({ tags: [["a", `30000:${key(2)}:x`]] }));
+    expect([store.stepsTo(`30000:${key(2)}:x`), store.stepsTo(none.id)]).toEqual([0, null]);
+  });
+
+  test("an event that is 3 steps away leads no further", async () => {
+    await store.transaction((changes) => changes.save(event({ tags: [["e", key(700_000)]] }), NOW, 3));
+    expect(store.stepsTo(key(700_000))).toBeNull();
+  });
+
+  test.each([0, 5, 62, 1984, 10_002, 10_317])("kind %i opens no door (R50, T15)", async (kind) => {
+    await save(event({ kind, tags: [["e", key(600_000)]] }));
+    expect(store.stepsTo(key(600_000))).toBeNull();
+  });
+
+  test("held events are in no answer, and come back with their repository", async () => {
+    const [one, other] = [event({ tags: [["e", key(500_000)]] }), event()];
+    await save(one);
+    await save(other);
+    await store.transaction((changes) => changes.hold([one.id, other.id], "owner/repo", NOW + 100));
+    expect([ids({}), store.get(one.id), store.stepsTo(key(500_000))]).toEqual([[], null, null]);
+    // Its author deletes one meanwhile.
+    await save(event({ kind: 5, tags: [["e", other.id]] }));
+    const back = await store.transaction((changes) => changes.unhold("owner/repo", NOW));
+    expect(back.map(({ id }) => id)).toEqual([one.id]);
+    expect([store.get(one.id)?.id, store.get(other.id), store.stepsTo(key(500_000))]).toEqual([
+      one.id,
+      null,
+      0,
+    ]);
+  });
+
+  test("what is held too long is gone", async () => {
+    const one = event();
+    await save(one);
+    await store.transaction((changes) => changes.hold([one.id], "owner/repo", NOW + 100));
+    await store.transaction((changes) => changes.removeExpired(NOW + 100));
+    expect(await store.transaction((changes) => changes.unhold("owner/repo", NOW))).toEqual([]);
+  });
+});
+
+test("expired events are removed, not only hidden (R12)", async () => {
+  const [short, long] = [NOW + 10, NOW + 20].map((end) => event({ tags: [["expiration", String(end)]] }));
+  await save(short!);
+  await save(long!);
+  const removed = await store.transaction((changes) => changes.removeExpired(NOW + 10));
+  expect(removed.map(({ id }) => id)).toEqual([short!.id]);
+  expect([store.get(short!.id), store.get(long!.id)?.id]).toEqual([null, long!.id]);
+});
+
+test("a deletion that comes before its target holds for its author's events (R56)", async () => {
+  const one = event();
+  await save(event({ kind: 5, pubkey: key(2), tags: [["e", one.id]] }));
+  expect(await save(one)).toMatchObject({ outcome: "stored" });
+  const other = event();
+  await save(event({ kind: 5, tags: [["e", other.id]] }));
+  expect(await save(other)).toEqual({ outcome: "refused", reason: "deleted" });
+});
+
+test("an answer is read while it is sent; what is removed meanwhile is left out, and nothing new comes in", async () => {
+  const [a, b, c] = [event({ created_at: 3 }), event({ created_at: 2 }), event({ created_at: 1 })];
+  for (const one of [a, b, c]) await save(one);
+  const texts = store.texts([filter({})], NOW);
+  expect(JSON.parse(texts.next().value as string)).toEqual(a);
+  await save(
+    event({
+      kind: 5,
+      tags: [
+        ["e", b.id],
+        ["e", c.id],
+      ],
+    }),
+  );
+  await save(event({ created_at: 1 }));
+  expect(texts.next()).toEqual({ done: true, value: undefined });
+});
+
+test("records for negentropy: the oldest first, at most so many, the newest of a limit (R23)", async () => {
+  for (const at of [5, 1, 3]) await save(event({ id: key(at), created_at: at, kind: at === 3 ? 2 : 1 }));
+  const times = (given: object, max = 10) => {
+    const records = store.records(filter(given), NOW, max);
+    return records && [...records.times];
+  };
+  expect([times({}), times({ kinds: [1] }), times({ limit: 2 }), times({ kinds: [] })]).toEqual([
+    [1, 3, 5],
+    [1, 5],
+    [3, 5],
+    [],
+  ]);
+  expect([times({}, 2), times({}, 3)]).toEqual([null, [1, 3, 5]]);
+  expect(Buffer.from(store.records(filter({ kinds: [2] }), NOW, 5)!.ids).toString("hex")).toBe(key(3));
+});
+
+test("a filter with 2,000 values of each list, and 100 of them, are answered (T27)", async () => {
+  const one = event({ tags: [["t", "1"]] });
+  await save(one);
+  const keys = Array.from({ length: 999 }, (_, n) => key(n + 1));
+  const given = { authors: keys, "#t": Array.from({ length: 999 }, (_, n) => String(n)) };
+  const filters = Array.from({ length: 100 }, () => filter(given));
+  expect(store.query(filters, NOW).map(({ id }) => id)).toEqual([one.id]);
+  expect(store.count(filters, NOW)).toBe(1);
 });

@@ -1,0 +1,78 @@
+import { DatabaseSync } from "node:sqlite";
+import { expect, test } from "vitest";
+import type { StoreChanges } from "../../../../../runtime/grasp/ports.ts";
+import { GroupCommit } from "../../../../../worker/grasp/store/group-commit.ts";
+
+const clock = { now: () => 0, after: () => () => {} };
+
+/** A database that counts its commits. */
+function counted() {
+  const database = new DatabaseSync(":memory:");
+  database.exec("CREATE TABLE t (a)");
+  const said: string[] = [];
+  const counting = {
+    exec(sql: string) {
+      said.push(sql);
+      database.exec(sql);
+    },
+  } as DatabaseSync;
+  const group = new GroupCommit({ database: counting, changes: {} as StoreChanges, clock });
+  const put = (value: number) =>
+    group.run(() => void database.prepare("INSERT INTO t VALUES (?)").run(value));
+  const values = () => (database.prepare("SELECT a FROM t").all() as { a: number }[]).map(({ a }) => a);
+  return { group, put, values, commits: () => said.filter((sql) => sql === "COMMIT").length };
+}
+
+test("twenty transactions of one turn share one commit, and each is acknowledged after it", async () => {
+  const { put, values, commits } = counted();
+  const before: number[] = [];
+  const all = Array.from({ length: 20 }, async (_, n) => {
+    await put(n);
+    before.push(commits());
+  });
+  expect(commits()).toBe(0);
+  await Promise.all(all);
+  expect([commits(), new Set(before), values()]).toEqual([
+    1,
+    new Set([1]),
+    Array.from({ length: 20 }, (_, n) => n),
+  ]);
+  await put(20);
+  expect(commits()).toBe(2);
+});
+
+test("one that throws takes back its own changes only", async () => {
+  const { group, put, values } = counted();
+  const bad = group.run(() => {
+    throw new Error("no");
+  });
+  const results = await Promise.allSettled([put(1), bad, put(2)]);
+  expect(results.map(({ status }) => status)).toEqual(["fulfilled", "rejected", "fulfilled"]);
+  expect(values()).toEqual([1, 2]);
+});
+
+test("a commit that fails fails all of its turn, and the next one works (T46)", async () => {
+  const database = new DatabaseSync(":memory:");
+  database.exec("CREATE TABLE t (a)");
+  let isFull = true;
+  const failing = {
+    exec(sql: string) {
+      if (sql === "COMMIT" && isFull) throw new Error("disk full");
+      database.exec(sql);
+    },
+  } as DatabaseSync;
+  const group = new GroupCommit({ database: failing, changes: {} as StoreChanges, clock });
+  const put = () => group.run(() => void database.exec("INSERT INTO t VALUES (1)"));
+  const results = await Promise.allSettled([put(), put()]);
+  expect(results.map(({ status }) => status)).toEqual(["rejected", "rejected"]);
+  isFull = false;
+  await put();
+  expect(database.prepare("SELECT count(*) AS n FROM t").get()).toMatchObject({ n: 1 });
+});
+
+test("end waits for what waits", async () => {
+  const { group, put, values } = counted();
+  void put(1);
+  await group.end();
+  expect(values()).toEqual([1]);
+});
