@@ -5,6 +5,11 @@ import { isInternalHost, isLoopbackHost } from "../../runtime/lib/addresses.ts";
 /** Timeout of one DNS query in milliseconds, and the number of tries. Together shorter than the timeout of a pull. */
 const QUERY = { timeout: 1500, tries: 2 };
 
+/** A name has an address in a private network, of a metadata service or of this machine. */
+export class NotPublic extends Error {
+  override readonly name = "NotPublic";
+}
+
 /**
  * Resolves host names and refuses those with an address in a private network, of a metadata service or of this machine: a
  * public name may point there. The connection uses exactly the addresses that were checked.
@@ -25,7 +30,7 @@ export function publicLookup(
   return (hostname, options, callback) => {
     function answer(addresses: LookupAddress[]): void {
       if (!addresses.every(isAllowed)) {
-        callback(new Error(`${hostname} resolves to an address outside the public internet`), "");
+        callback(new NotPublic(`${hostname} resolves to an address outside the public internet`), "");
       } else if (options.all) {
         callback(null, addresses);
       } else {

@@ -24,8 +24,10 @@ export type FetchReason =
 export type FetchVerdict =
   /** Git has no complaint. That alone proves nothing (S29). */
   | { readonly kind: "arrived" }
-  /** The server does not have this object, or does not give it by its id (S12). */
+  /** The server does not have this object (S12). */
   | { readonly kind: "lacks"; readonly id: string }
+  /** The server gives no object by its id, at least not this one (S12). */
+  | { readonly kind: "refuses" }
   /** The server gives the tips of its refs only; those that were asked for have come (S12). */
   | { readonly kind: "tips_only" }
   /** `info/refs` is elsewhere (S31). */
@@ -42,7 +44,8 @@ export type FetchVerdict =
   /** The server failed. */
   | { readonly kind: "domain"; readonly reason: FetchReason; readonly text: string };
 
-const LACKS = /(?:not our ref|want) ([0-9a-f]{40})\b/;
+const LACKS = /not our ref ([0-9a-f]{40})\b/;
+const REFUSES = /want [0-9a-f]{40} not valid/;
 const TIPS_ONLY = /^error: Server does not allow request for unadvertised object/;
 const FSCK = /^error: object [0-9a-f]+: (\w+):|^fatal: fsck error/;
 const NO_HISTORY =
@@ -68,6 +71,7 @@ export function judgeFetch(code: number | null, reply: GitReply): FetchVerdict {
   if (code === 0) return { kind: "arrived" };
   const lacks = find(LACKS);
   if (lacks !== undefined) return { kind: "lacks", id: lacks[1]! };
+  if (find(REFUSES) !== undefined) return { kind: "refuses" };
   if (find(TIPS_ONLY) !== undefined) return { kind: "tips_only" };
   const fsck = find(FSCK);
   if (fsck !== undefined) return url("fsck", `Git's check refused an object${suffix(fsck[1])}`, DAY_MS);

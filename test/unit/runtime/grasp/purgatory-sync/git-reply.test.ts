@@ -23,7 +23,7 @@ describe("the end of a fetch counts against the domain, the URL, or nobody (S12,
   test.each<[string, string, object]>([
     ["nothing to complain of", OK, { kind: "arrived" }],
     ["not our ref", `${OK}fatal: remote error: upload-pack: not our ref ${ID}\n`, { kind: "lacks", id: ID }],
-    ["JGit", `${OK}fatal: remote error: want ${ID} not valid\n`, { kind: "lacks", id: ID }],
+    ["JGit", `${OK}fatal: remote error: want ${ID} not valid\n`, { kind: "refuses" }],
     [
       "a server of protocol v0",
       `${OK}error: Server does not allow request for unadvertised object ${ID}\n`,
