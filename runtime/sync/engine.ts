@@ -169,13 +169,29 @@ export class SyncEngine<Need, Item = Need, Receipt = undefined> {
 
   /** Forgets an identifier and aborts its fetches. What they bring is not processed. */
   drop(identifier: string): void {
-    const reason = abortError("the identifier was dropped");
-    this.#trials.get(identifier)?.cancellation?.cancel();
-    this.#trials.delete(identifier);
-    this.#domains.abort(identifier, reason);
-    const entry = this.#queue.get(identifier);
+    const entry = this.#abort(identifier, "the identifier was dropped");
     if (entry !== undefined) this.#remove(entry);
     this.#setAside.forget(identifier);
+  }
+
+  /**
+   * Ends an identifier that needs nothing any more, now instead of at its next look-up, and aborts its fetches. What they
+   * bring is not processed. Unlike {@link drop}, sources that are set aside for a time stay so.
+   * @param how what is told of it: that nothing is needed, or that the time of what waited is over.
+   */
+  end(identifier: string, how: "completed" | "expired" = "completed"): void {
+    const entry = this.#abort(identifier, "nothing is needed any more");
+    if (entry === undefined) return;
+    this.#remove(entry);
+    this.#emit?.({ kind: how, identifier });
+  }
+
+  /** Aborts all work on an identifier. @returns its entry */
+  #abort(identifier: string, why: string): Entry | undefined {
+    this.#trials.get(identifier)?.cancellation?.cancel();
+    this.#trials.delete(identifier);
+    this.#domains.abort(identifier, abortError(why));
+    return this.#queue.get(identifier);
   }
 
   /**

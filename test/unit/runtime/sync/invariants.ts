@@ -50,6 +50,8 @@ export class Invariants {
   /** Number of fetches that ended. */
   ended = 0;
   #forward = 0;
+  /** What the service ends now. */
+  #ending: string | null = null;
   #broken: BrokenPromise | null = null;
   /** Whether the wall time was ever set back: no clock can know what passed just before, so openings may be late. */
   #wentBack = false;
@@ -104,6 +106,14 @@ export class Invariants {
   dropped(identifier: string): void {
     this.forget(identifier);
     this.#setAside.delete(identifier);
+  }
+
+  /** The service ends an identifier: it may expire now. */
+  ends(identifier: string, work: () => void): void {
+    this.forget(identifier);
+    this.#ending = identifier;
+    work();
+    this.#ending = null;
   }
 
   /** An identifier is in `tryNow`. */
@@ -341,6 +351,7 @@ export class Invariants {
   }
 
   #expired(identifier: string): void {
+    if (identifier === this.#ending) return;
     const { expiryMs } = this.#options;
     const { steady, progressAt } = this.admitted.get(identifier) ?? { steady: 0, progressAt: 0 };
     const waited = this.steady - steady;

@@ -258,6 +258,29 @@ test("drop aborts the fetches of an identifier, drops what they bring, and preve
   expect(harness.needs.get("a")!.size).toBe(0);
 });
 
+test("end aborts the fetches of an identifier, counts it as complete, and keeps what is set aside for a time", async () => {
+  const harness = newHarness();
+  harness.behaviours.set("slow.test", { kind: "serves", latencyMs: 60_000 });
+  harness.behaviours.set("one.test", { kind: "refuses the source", latencyMs: 100, forMs: 3_600_000 });
+  harness.needsFrom("a", ["x"], { "https://one.test/a": ["x"], "https://slow.test/a": ["x"] });
+  harness.engine.enqueue("a", 0);
+  await harness.clock.run(2_000);
+  expect([...harness.underWay].map(({ domain }) => domain)).toEqual(["slow.test"]);
+  harness.needs.get("a")!.clear();
+  harness.engine.end("a");
+  harness.engine.end("unknown");
+  await harness.clock.run(0);
+  expect([harness.underWay.size, harness.engine.has("a")]).toEqual([0, false]);
+  expect(harness.counts.get("sync_completed_total")).toBe(1);
+  expect(harness.counts.get("domain_requests_total{domain=slow.test,outcome=aborted}")).toBe(1);
+  harness.needs.get("a")!.add("x");
+  harness.engine.enqueue("a", 0);
+  await harness.clock.run(2_000);
+  expect(harness.starts.map(({ domain }) => domain)).toEqual(["one.test", "slow.test", "slow.test"]);
+  harness.engine.end("a", "expired");
+  expect(harness.counts.get("sync_expired_total")).toBe(1);
+});
+
 test("items that arrive at the moment of a drop are not processed", async () => {
   const harness = newHarness();
   harness.needsFrom("a", ["x"], { "https://one.test/a": ["x"] });

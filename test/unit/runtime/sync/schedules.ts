@@ -27,6 +27,7 @@ type Event =
   | { do: "set limits"; domain: number; limits: DomainLimits }
   | { do: "try now"; identifier: number; items: number[] }
   | { do: "drop"; identifier: number }
+  | { do: "end"; identifier: number; how: "completed" | "expired" }
   | { do: "extend expiry"; identifier: number; atLeastMs: number }
   | { do: "restart"; timeoutMs: number }
   | { do: "set look-up time"; ms: number };
@@ -120,6 +121,14 @@ const event: fc.Arbitrary<Event> = fc.oneof(
   },
   { arbitrary: fc.record({ do: fc.constant("try now" as const), identifier, items }), weight: 1 },
   { arbitrary: fc.record({ do: fc.constant("drop" as const), identifier }), weight: 1 },
+  {
+    arbitrary: fc.record({
+      do: fc.constant("end" as const),
+      identifier,
+      how: fc.constantFrom("completed" as const, "expired" as const),
+    }),
+    weight: 1,
+  },
   {
     arbitrary: fc.record({
       do: fc.constant("extend expiry" as const),
@@ -285,6 +294,12 @@ async function perform(
       harness.engine.drop(name);
       harness.needs.get(name)!.clear();
       watch.dropped(name);
+      return;
+    }
+    case "end": {
+      const name = identifierName(event.identifier);
+      harness.needs.get(name)!.clear();
+      watch.ends(name, () => harness.engine.end(name, event.how));
       return;
     }
     case "extend expiry":

@@ -110,7 +110,8 @@ const failure = (run: Promise<unknown>) =>
   );
 /** Files of ours that a fetch left behind. */
 const leftBehind = () => readdirSync(parts.quarantines);
-const filesOf = () => readdirSync(parts.repositories.pathOf(owner, "repo")!, { recursive: true }).sort();
+const filesOf = () =>
+  readdirSync(parts.repositories.pathOf(owner, "repo")!, { recursive: true, encoding: "utf8" }).sort();
 const urlsOf = (server: GitServer) => server.log.map(({ method, url }) => `${method} ${url}`);
 
 describe("what came", () => {
@@ -125,7 +126,7 @@ describe("what came", () => {
     expect(
       filesOf()
         .filter((name) => !before.includes(name))
-        .every((name) => String(name).startsWith("objects/pack/")),
+        .every((name) => name.startsWith("objects/pack/")),
     ).toBe(true);
     expect([leftBehind(), starts]).toEqual([[], 3]);
     expect(progress).toBeGreaterThan(0);
@@ -171,7 +172,8 @@ describe("what came", () => {
   ])(
     "%s gives the tips of its refs (S12)",
     async (_, { isOld, tips }: { isOld?: boolean; tips?: boolean }, used) => {
-      const server = await serving({ isOld, answer: tips ? givingTipsOnly([commits[2]!]) : undefined });
+      const answer = tips ? { answer: givingTipsOnly([commits[2]!]) } : {};
+      const server = await serving({ isOld: isOld === true, ...answer });
       const fetched = await from(server, [UNKNOWN, commits[2]!]);
       expect([await adopted(fetched), 3 - starts]).toEqual([[commits[2]], used]);
     },
