@@ -35,7 +35,7 @@ import { judgeProtected } from "./policy/protected-policy.ts";
 import { judgeState } from "./policy/state-policy.ts";
 import type { Verdict } from "./policy/verdict.ts";
 import type { Lists } from "./policy/world.ts";
-import type { EventStore, Quarantine, Repositories } from "./ports.ts";
+import type { EventStore, Quarantine, Repositories, Room } from "./ports.ts";
 import {
   type From,
   identifiersOf as identifiersIn,
@@ -53,6 +53,8 @@ export interface GraspParts {
   readonly repositories: Repositories;
   readonly ourselves: Ourselves;
   readonly lists: Lists;
+  /** Whether there is room for new repositories (O24). Default: there is. */
+  readonly room?: Room;
   /** Milliseconds since the epoch, by a clock that no correction turns back. */
   readonly nowMs: () => number;
   /** SHA-256 of a text in UTF-8, as lower-case hex. */
@@ -286,10 +288,19 @@ export class Grasp {
       }
     }
     if (verdict.kind !== "wait") return this.#follow(verdict, event);
+    const noRoom = await this.#noRoom(event.pubkey, identifier);
+    if (noRoom !== null) return refused("error", noRoom);
     const added = await this.journal.change(() => this.purgatory.addAnnouncement(event, identifier, from));
     if (added.outcome !== "added") return notAdded(added);
     await this.#createRepository(event.pubkey, identifier);
     return WAITS;
+  }
+
+  /** Why a new repository has no room (O24); `null`: it has, or it is here already. */
+  async #noRoom(owner: string, identifier: string): Promise<string | null> {
+    const { repositories, room } = this.#parts;
+    if (room === undefined || repositories.open(owner, identifier) !== null) return null;
+    return room.refusal("repository", owner, identifier);
   }
 
   async #state(event: NostrEvent, from: From): Promise<Outcome> {

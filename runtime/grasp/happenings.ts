@@ -6,6 +6,7 @@
 import type { NostrEvent } from "./events/event.ts";
 import type { RefusalPrefix } from "./policy/verdict.ts";
 import type { RefUpdate } from "./ports.ts";
+import type { BoundName } from "./purgatory/bounds.ts";
 import type { Entry, Source, WaitingAnnouncement } from "./purgatory/entry.ts";
 import type { PushReason } from "./push-reason.ts";
 
@@ -55,6 +56,8 @@ interface OfRepository {
 export type GraspHappening =
   | Judged
   | Served
+  /** An entry found no room in purgatory (P6). */
+  | { readonly kind: "no-room"; readonly store: Entry["store"]; readonly bound: BoundName }
   /** An entry was added to purgatory. */
   | { readonly kind: "waits"; readonly entry: Entry }
   /** An entry is gone from purgatory. `reason`: the text of the failure, where `because` is `failed`. */

@@ -101,6 +101,18 @@ export interface Repositories {
   delete(owner: string, identifier: string): Promise<void>;
 }
 
+/** What needs room on the disk (O24). */
+export type RoomFor = "repository" | "push" | "fetch";
+
+/** The room that is left: free disk space, and quotas. */
+export interface Room {
+  /**
+   * Why there is no room for something of an owner's repository, as one sentence for people; `null`: there is room.
+   * Reading never asks.
+   */
+  refusal(what: RoomFor, owner: string, identifier: string): Promise<string | null>;
+}
+
 /** What became of an event that was to be saved (N15). */
 export type Saved =
   | {

@@ -73,8 +73,15 @@ function createFormatter({ fields, patterns }: Redaction) {
       line = JSON.stringify({ time, level, message, note: "the fields could not be written as JSON" });
     }
     for (const { pattern, replacement } of patterns) line = line.replace(pattern, replacement);
-    return line;
+    return line.replace(UNSEEN, escaped);
   };
+}
+
+/** What JSON leaves as it is and a terminal acts on or shows as nothing: DEL, C1 controls, marks of direction, line separators. */
+const UNSEEN = /[\u007f-\u009f\u061c\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff]/g;
+
+function escaped(character: string): string {
+  return `\\u${character.charCodeAt(0).toString(16).padStart(4, "0")}`;
 }
 
 function clip(text: string): string {

@@ -15,6 +15,8 @@ export interface MetricsRegistry extends Metrics {
    * @throws {TypeError} if the name is malformed or the metric has another type.
    */
   describe(name: string, help: string, type: MetricType, buckets?: readonly number[]): void;
+  /** Makes a series with 0, so that it is there before its first use. The metric must be described. */
+  start(name: string, labels?: Labels): void;
   /** One series of a counter, for hot paths: looked up once, then counted without a look-up. */
   counter(name: string, labels?: Labels): Counter;
   /** All metrics as Prometheus text. */
@@ -23,15 +25,20 @@ export interface MetricsRegistry extends Metrics {
   snapshot(): MetricSnapshot[];
 }
 
-/** One series of a counter. */
-/** A metric before it has a value. */
-export type MetricDescription = readonly [name: string, type: MetricType, help: string];
+/** A metric before it has a value. `buckets`: as in {@link MetricsRegistry.describe}. */
+export type MetricDescription = readonly [
+  name: string,
+  type: MetricType,
+  help: string,
+  buckets?: readonly number[],
+];
 
 /** Gives metrics their type and help text. @throws {TypeError} if one has another type already. */
 export function describeAll(metrics: MetricsRegistry, list: readonly MetricDescription[]): void {
-  for (const [name, type, help] of list) metrics.describe(name, help, type);
+  for (const [name, type, help, buckets] of list) metrics.describe(name, help, type, buckets);
 }
 
+/** One series of a counter. */
 export interface Counter {
   add(): void;
 }
@@ -157,6 +164,11 @@ export function createMetrics(): MetricsRegistry {
           series.value++;
         },
       };
+    },
+    start(name, labels) {
+      const metric = metrics.get(name);
+      if (metric === undefined) throw new TypeError(`the metric ${name} is not described`);
+      seriesOf(name, metric, labels);
     },
     describe(name, help, type, buckets) {
       metricOf(name, type, buckets).help = help;

@@ -6,22 +6,27 @@ import { mkdirSync } from "node:fs";
 import { join } from "node:path";
 import { verifySchnorr } from "tiny-secp256k1";
 import { Grasp } from "../../runtime/grasp/grasp.ts";
+import type { GraspHappening } from "../../runtime/grasp/happenings.ts";
+import { GRASP_REDACTION } from "../../runtime/grasp/log-lines.ts";
+import { DESCRIPTIONS } from "../../runtime/grasp/metrics.ts";
 import { DEADLINES_MS } from "../../runtime/grasp/purgatory/deadlines.ts";
 import { Relay } from "../../runtime/grasp/relay/relay.ts";
 import { toHex } from "../../runtime/lib/hex.ts";
-import type { MetricDescription } from "../../runtime/observe/metrics.ts";
 import { changedFields } from "../config/changed-fields.ts";
-import { metricsResponse } from "../http/metrics.ts";
+import type { NodeExchange } from "../http/fetch-listener.ts";
 import type { SocketPeer } from "../http/socket.ts";
 import { StartError } from "../serve/start-error.ts";
 import type { RunningService, ServiceModule, Shared } from "../service.ts";
+import { checkoutCommit, VERSION } from "./build.ts";
 import { publish } from "./commands/publish.ts";
 import { type GraspSection, graspSection, metricsPlace } from "./config.ts";
+import { Disk } from "./disk.ts";
 import { gitHttp } from "./git/git-http.ts";
 import { Health } from "./health.ts";
 import { iconFault, readIcon } from "./icon.ts";
 import { OperatorLists } from "./lists.ts";
 import { MAX_MESSAGE_BYTES } from "./nip11.ts";
+import { Observer } from "./observe.ts";
 import { makeDataFolders, repositoriesIn } from "./repositories.ts";
 import { Site } from "./site.ts";
 import { lockData } from "./start/data-lock.ts";
@@ -33,20 +38,13 @@ import { startingSection } from "./starting-section.ts";
 import { sqliteEventStore } from "./store/event-store.ts";
 import { bytesOfHex } from "./store/queries.ts";
 
-const METRICS: readonly MetricDescription[] = [
-  [
-    "grasp_events_total",
-    "counter",
-    "Events that were served, by kind: announcement, state, pull_request or other.",
-  ],
-];
-
 /** Fields that a running service takes over. */
 const RELOADABLE: readonly string[] = ["deny", "allow", "quota", "operatorPubkey", "name", "description"];
 
 export const graspService: ServiceModule<GraspSection> = {
   ...graspSection,
-  metrics: METRICS,
+  metrics: DESCRIPTIONS,
+  redact: GRASP_REDACTION,
   listen: ({ listen }) => listen,
   hosts: ({ domain, aliases }) => [domain, ...aliases],
   commands: { "grasp publish": publish },
@@ -81,7 +79,7 @@ function makeDirectory(path: string): string {
 
 /** Starts in the order of P31: the lock is ours already. */
 async function start(
-  { entry, metrics, log, client, config }: Shared,
+  { entry, metrics, log, client, socketClient, config }: Shared,
   section: GraspSection,
   git: { readonly version: string; release(): void },
 ): Promise<RunningService> {
@@ -96,34 +94,47 @@ async function start(
   const encoder = new TextEncoder();
   const repositories = repositoriesIn(folders);
   const nowMs = () => clock.now();
+  const commit = await checkoutCommit();
+  const build = { version: VERSION, commit, git: git.version, runtime: entry.host.name };
+  const observer = new Observer({ metrics, log, nowMs, build, databasePath, socketClient });
+  let current = section;
+  const disk = new Disk({
+    git: folders.git,
+    clock,
+    limits: () => ({ minFreeBytes: current.minFreeBytes, ...current.quota }),
+  });
   const grasp = new Grasp({
     store,
     repositories,
+    room: disk,
     ourselves: { hosts: [section.domain, ...section.aliases], basePath: section.basePath },
     lists,
     nowMs,
     sha256Hex: (text) => toHex(hotPath.sha256(encoder.encode(text))),
-    verify: ({ id, pubkey, sig }) => verifySchnorr(bytesOfHex(id), bytesOfHex(pubkey), bytesOfHex(sig)),
+    verify: observer.timed(({ id, pubkey, sig }) =>
+      verifySchnorr(bytesOfHex(id), bytesOfHex(pubkey), bytesOfHex(sig)),
+    ),
   });
   const relay = new Relay({ store, submit: (event, from) => grasp.submit(event, from), nowMs });
+  observer.watch(grasp);
   grasp.onHappening((happening) => {
-    if (happening.kind !== "served") return;
-    metrics.count("grasp_events_total", { kind: kindName(happening.event.kind) });
-    relay.broadcast(happening.event);
+    if (happening.kind === "served") relay.broadcast(happening.event);
+    if (changesSize(happening)) disk.measure(happening.owner, happening.identifier).catch(() => {});
   });
   await grasp.restore();
 
-  let current = section;
   const place = metricsPlace(section);
+  const readMetrics = () => observer.answer({ grasp, disk, pool: null });
   const site = new Site({
     grasp,
+    build,
     section: () => current,
     health: new Health({ store, dataDirectory: section.dataDirectory, clock }),
-    git: gitHttp({ grasp, repositories, home: folders.home }),
-    metrics: place === "public" ? () => metricsResponse(metrics) : null,
+    git: gitHttp({ grasp, repositories, room: disk, home: folders.home }),
+    metrics: place === "public" ? readMetrics : null,
     icon: readIcon(section.icon),
   });
-  const metricsServer = typeof place === "string" ? null : await serveMetrics(entry, place, metrics, log);
+  const metricsServer = typeof place === "string" ? null : await serveMetrics(entry, place, readMetrics, log);
 
   let stopSweeping = () => {};
   const sweep = () => {
@@ -131,23 +142,27 @@ async function start(
     grasp.sweep().catch((error) => log.error("purgatory could not be swept", { error }));
   };
   sweep();
+  disk.measureAll().catch((error) => log.error("the repositories could not be measured", { error }));
   site.ready();
 
   return {
-    handler: (request: Request, ...args: unknown[]) => site.answer(request, client(request, args).ip),
-    socket: {
+    handler(request: Request, exchange: NodeExchange) {
+      observer.request(request, exchange);
+      return site.answer(request, client(request, [exchange]).ip);
+    },
+    socket: observer.sockets({
       maxMessageBytes: MAX_MESSAGE_BYTES,
       open: (peer: SocketPeer) => relay.open(peer),
       message: (peer: SocketPeer, message) => void relay.message(peer, message),
       close: (peer: SocketPeer) => relay.close(peer),
-    },
+    }),
     facts: { git: git.version, ...(metricsServer === null ? {} : { metrics: metricsServer.url }) },
     reload(next, shared) {
       const fields = next as GraspSection;
       const changed = changedFields(section, fields).filter((field) => !isReloadable(field));
       lists.take(fields);
-      const { deny, allow, quota, operatorPubkey, name, description } = fields;
-      current = { ...current, deny, allow, quota, operatorPubkey, name, description };
+      const { deny, allow, quota, minFreeBytes, operatorPubkey, name, description } = fields;
+      current = { ...current, deny, allow, quota, minFreeBytes, operatorPubkey, name, description };
       return [
         ...changed.map((field) => `grasp.${field}`),
         ...changedFields(config.client, shared.client, "client"),
@@ -178,8 +193,15 @@ function isReloadable(field: string): boolean {
   return RELOADABLE.some((name) => field === name || field.startsWith(`${name}.`));
 }
 
-function kindName(kind: number): string {
-  if (kind === 30_617) return "announcement";
-  if (kind === 30_618) return "state";
-  return kind === 1618 || kind === 1619 ? "pull_request" : "other";
+/** Whether a repository's size is another one now. */
+function changesSize(
+  happening: GraspHappening,
+): happening is Extract<GraspHappening, { readonly owner: string; readonly identifier: string }> {
+  const { kind } = happening;
+  return (
+    kind === "aligned" ||
+    kind === "push-judged" ||
+    kind === "repository-created" ||
+    kind === "repository-deleted"
+  );
 }

@@ -2,10 +2,10 @@
  * What the relay says about itself (NIP-11, O5 to O9).
  * @module
  */
-import manifest from "../../package.json" with { type: "json" };
 import { EVENT_LIMITS } from "../../runtime/grasp/events/event.ts";
 import { MAX_SUBSCRIPTIONS } from "../../runtime/grasp/relay/relay.ts";
 import type { GraspSection } from "./config.ts";
+import type { Build } from "./observe.ts";
 import { MAX_LIMIT } from "./store/queries.ts";
 
 /** Longest message of a client, in bytes. */
@@ -25,14 +25,17 @@ type Facts = Pick<
 >;
 
 /** The answer of `/` to `Accept: application/nostr+json`. */
-export function relayInformation(section: Facts): Response {
-  return new Response(JSON.stringify(relayDocument(section)), {
+export function relayInformation(section: Facts, build: Build): Response {
+  return new Response(JSON.stringify(relayDocument(section, build)), {
     headers: { "content-type": "application/nostr+json" },
   });
 }
 
 /** The document (O6). */
-export function relayDocument(section: Facts): Record<string, unknown> {
+export function relayDocument(
+  section: Facts,
+  build: Pick<Build, "version" | "commit">,
+): Record<string, unknown> {
   const { name, description, operatorPubkey, domain, basePath, quota } = section;
   const curation = curationOf(section);
   return {
@@ -40,8 +43,8 @@ export function relayDocument(section: Facts): Record<string, unknown> {
     description,
     ...(operatorPubkey === null ? {} : { pubkey: operatorPubkey }),
     icon: `https://${domain}${basePath}icon.png`,
-    software: manifest.name,
-    version: manifest.version,
+    software: "millrace",
+    version: versionText(build),
     supported_nips: SUPPORTED_NIPS,
     supported_grasps: SUPPORTED_GRASPS,
     repo_acceptance_criteria: criteriaOf(section),
@@ -67,6 +70,11 @@ export function relayDocument(section: Facts): Record<string, unknown> {
     retention: [{ time: null }],
     purgatory_seconds: 30 * MINUTE_SECONDS,
   };
+}
+
+/** The version with its commit, such as `0.1.0+44e492c7`. */
+export function versionText({ version, commit }: Pick<Build, "version" | "commit">): string {
+  return commit === "" ? version : `${version}+${commit}`;
 }
 
 /** The names of `/.well-known/nostr.json`: `_` is the operator (NIP-05). */

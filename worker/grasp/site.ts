@@ -9,6 +9,7 @@ import type { GraspSection } from "./config.ts";
 import { readPlace } from "./git/git-http.ts";
 import type { Health } from "./health.ts";
 import { nostrNames, relayInformation } from "./nip11.ts";
+import type { Build } from "./observe.ts";
 import { landingPage, notHosted, repositoryPage } from "./pages/landing.ts";
 
 /** Cross-origin requests are open to every page, on every answer (G25). */
@@ -27,13 +28,14 @@ const ROBOTS = "User-agent: *\nDisallow: /*.git/\n";
 /** What the site answers with. */
 export interface SiteParts {
   readonly grasp: Grasp;
+  readonly build: Build;
   /** The configuration as it is now. */
   section(): GraspSection;
   readonly health: Health;
   /** Answers requests for repositories; `null`: the path is no repository's. The path is the one below the base path. */
   git(request: Request, path: string): Promise<Response | null>;
   /** `null`: metrics are not served here. */
-  readonly metrics: (() => Response) | null;
+  readonly metrics: (() => Promise<Response>) | null;
   /** A PNG. */
   readonly icon: Uint8Array<ArrayBuffer>;
 }
@@ -79,10 +81,10 @@ export class Site {
 
   /** Answers a path of our own. */
   async #own(path: string, request: Request, clientAddress: string | null): Promise<Response | null> {
-    const { section, health, metrics, icon } = this.#parts;
+    const { section, health, metrics, icon, build } = this.#parts;
     switch (path) {
       case "/":
-        return wantsRelayInformation(request) ? relayInformation(section()) : landingPage(section());
+        return wantsRelayInformation(request) ? relayInformation(section(), build) : landingPage(section());
       case "/.well-known/nostr.json":
         return Response.json({ names: nostrNames(section()) });
       case "/health":

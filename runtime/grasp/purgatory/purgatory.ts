@@ -72,6 +72,20 @@ export class Purgatory {
     return this.#occupancy.size(store);
   }
 
+  /** The bytes that all entries take as JSON. */
+  get bytes(): number {
+    return this.#occupancy.bytes;
+  }
+
+  /** When the entry of a store that waits longest arrived, in milliseconds since the epoch; `null`: nothing waits. */
+  oldestArrival(store: Entry["store"]): number | null {
+    let oldest: number | null = null;
+    for (const entry of this.#entries.values()) {
+      if (entry.store === store && (oldest === null || entry.arrivedMs < oldest)) oldest = entry.arrivedMs;
+    }
+    return oldest;
+  }
+
   announcement(owner: string, identifier: string): WaitingAnnouncement | null {
     return (this.#entries.get(`a:${owner}:${identifier}`) as WaitingAnnouncement | undefined) ?? null;
   }
@@ -233,7 +247,10 @@ export class Purgatory {
     if (dropped !== null) this.#occupancy.remove(dropped);
     const bound = this.#occupancy.full(entry);
     if (dropped !== null) this.#occupancy.add(dropped);
-    if (bound !== null) return { outcome: "full", bound };
+    if (bound !== null) {
+      this.#journal.tell({ kind: "no-room", store: entry.store, bound });
+      return { outcome: "full", bound };
+    }
     this.#journal.put(key, entry);
     if (dropped !== null) this.#left(key, "replaced");
     this.#remember(key, entry);

@@ -7,8 +7,18 @@ import { request } from "node:http";
 import { tmpdir } from "node:os";
 import { delimiter, join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { METRICS } from "../../../runtime/grasp/metrics.ts";
 import { toNpub } from "../../../runtime/grasp/npub.ts";
-import { announcementBy, type GraspServer, graspServer, PURGATORY } from "../../support/grasp-server.ts";
+import { type WorkTree, workTree } from "../../support/git.ts";
+import {
+  announcementBy,
+  type GraspServer,
+  graspServer,
+  MAIN,
+  PURGATORY,
+  runGitClient,
+  stateBy,
+} from "../../support/grasp-server.ts";
 import { type Author, author } from "../../support/nostr.ts";
 import { connect } from "../../support/relay-client.ts";
 import { runCli } from "../../support/run-cli.ts";
@@ -27,6 +37,21 @@ function configured(name: string, section: object = {}): { config: string; data:
   writeFileSync(join(own, "config.json"), JSON.stringify({ grasp }));
   return { config: join(own, "config.json"), data };
 }
+
+/** The samples of a page of metrics: each series as it is written, with its value. */
+function readMetrics(text: string): Map<string, number> {
+  const lines = text.split("\n").filter((line) => line !== "" && !line.startsWith("#"));
+  return new Map(
+    lines.map((line) => {
+      const at = line.lastIndexOf(" ");
+      return [line.slice(0, at), Number(line.slice(at + 1))];
+    }),
+  );
+}
+
+/** A date in seconds that is later than every one before, and than now. */
+let last = Math.floor(Date.now() / 1000);
+const date = () => ++last;
 
 /** Asks with any path, as it is written. */
 function raw(url: string, path: string, headers: Record<string, string> = {}) {
@@ -224,6 +249,148 @@ describe.each(RUNTIMES)("GRASP on %s", (runtime) => {
     writeFileSync(config, before);
   });
 });
+
+describe.each(RUNTIMES)("a push in metrics and log on %s", (runtime) => {
+  let server: GraspServer;
+  let owner: Author;
+  let work: WorkTree;
+
+  beforeAll(async () => {
+    server = await graspServer(runtime);
+    work = workTree(server.folder);
+    owner = author();
+  }, 60_000);
+  afterAll(() => server?.stop());
+
+  const metrics = async () => readMetrics(await (await fetch(`${server.url}/metrics`)).text());
+
+  test("every series is there before anything happens, with 0 (O12)", async () => {
+    const before = await metrics();
+    for (const { name, type, labels = {}, isOpen } of METRICS) {
+      if (isOpen) continue;
+      const suffix = type === "histogram" ? "_count" : "";
+      const series = [...before.keys()].filter((key) => key.split("{")[0] === name + suffix);
+      const expected = Object.values(labels).reduce((product, values) => product * values.length, 1);
+      expect([name, series.length]).toEqual([name, expected]);
+      if (type !== "gauge" && !name.startsWith("grasp_git_")) {
+        expect([name, series.every((key) => before.get(key) === 0)]).toEqual([name, true]);
+      }
+    }
+    const build = [...before.keys()].find((key) => key.startsWith("grasp_build_info"));
+    expect(build).toMatch(/git="2\.\d+/);
+    expect(build).toContain(`runtime="${runtime}"`);
+  });
+
+  test("announcement, state, push and fetch are counted where they belong", async () => {
+    const commit = work.commit("a", "one");
+    const client = await connect(server.url);
+    await client.publish(announcementBy(owner));
+    await client.publish(stateBy(owner, { [MAIN]: commit }));
+    const waiting = await metrics();
+    expect(waiting.get('grasp_purgatory_entries{store="announcement"}')).toBe(1);
+    expect(waiting.get('grasp_purgatory_entries{store="state"}')).toBe(1);
+    expect(waiting.get("grasp_connections")).toBe(1);
+    expect(waiting.get("grasp_repositories")).toBe(1);
+    expect(await runGitClient(work.path, "push", server.repository(owner), "main")).toMatchObject({
+      code: 0,
+    });
+    expect(
+      await runGitClient(work.path, "clone", "-q", server.repository(owner), join(server.folder, "clone")),
+    ).toMatchObject({ code: 0 });
+    const expected = {
+      'grasp_events_received_total{outcome="waits",source="direct"}': 2,
+      'grasp_events_total{kind="announcement"}': 1,
+      'grasp_events_total{kind="state"}': 1,
+      'grasp_purgatory_entries{store="state"}': 0,
+      'grasp_purgatory_left_total{because="released",store="state"}': 1,
+      grasp_purgatory_wait_seconds_count: 2,
+      'grasp_git_requests_total{operation="push",status="2xx"}': 1,
+      'grasp_git_requests_total{operation="advertise_push",status="2xx"}': 1,
+      'grasp_messages_total{direction="in"}': 2,
+      'grasp_messages_total{direction="out"}': 2,
+      grasp_verification_seconds_count: 2,
+      grasp_alignments_total: 1,
+    };
+    // The end of an answer is counted when its connection has it.
+    await expect
+      .poll(async () => {
+        const after = await metrics();
+        return Object.fromEntries(Object.keys(expected).map((key) => [key, after.get(key)]));
+      })
+      .toEqual(expected);
+    const after = await metrics();
+    expect(after.get('grasp_git_requests_total{operation="fetch",status="2xx"}')).toBeGreaterThan(0);
+    expect(after.get('grasp_git_bytes_total{direction="out"}')).toBeGreaterThan(100);
+    // Bun does not count what a connection read.
+    if (runtime !== "bun") expect(after.get('grasp_git_bytes_total{direction="in"}')).toBeGreaterThan(100);
+    expect(after.get('grasp_largest_repository_bytes{rank="1"}')).toBeGreaterThan(100);
+    expect(after.get("grasp_disk_free_bytes")).toBeGreaterThan(0);
+    client.close();
+  }, 60_000);
+
+  test("the log has no whole id and no address, and is printable (O13)", () => {
+    const log = server.program.log();
+    expect(log).toContain(toNpub(owner.key));
+    expect(log).not.toContain(owner.key);
+    expect(log).not.toMatch(/[0-9a-f]{40}/);
+    for (const line of log.trimEnd().split("\n")) {
+      expect(() => JSON.parse(line)).not.toThrow();
+      if (!line.includes('"listening"')) expect(line).not.toContain("127.0.0.1");
+    }
+  });
+});
+
+test.each(RUNTIMES)(
+  "a nearly full disk and quotas refuse with a reason, and reads go on, on %s (O24)",
+  async (runtime) => {
+    const server = await graspServer(runtime);
+    const config = join(server.folder, "config.json");
+    const { grasp } = JSON.parse(readFileSync(config, "utf8"));
+    let reloads = 0;
+    const reload = async (section: object) => {
+      writeFileSync(config, JSON.stringify({ grasp: { ...grasp, ...section } }));
+      server.program.kill("SIGHUP");
+      reloads++;
+      await expect
+        .poll(() => server.program.log().split("read again").length - 1, { timeout: 10_000 })
+        .toBe(reloads);
+    };
+    try {
+      const owner = author();
+      const work = workTree(server.folder);
+      const git = (...args: string[]) => runGitClient(work.path, ...args);
+      const client = await connect(server.url);
+      const first = work.commit("a", "one");
+      await client.publish(announcementBy(owner));
+      await client.publish(stateBy(owner, { [MAIN]: first }, "repo", date()));
+      expect(await git("push", server.repository(owner), "main")).toMatchObject({ code: 0 });
+      const second = work.commit("a", "two");
+      const next = stateBy(owner, { [MAIN]: second }, "repo", date());
+      expect(await client.publish(next)).toEqual([true, PURGATORY]);
+
+      await reload({ minFreeBytes: Number.MAX_SAFE_INTEGER });
+      const onFullDisk = await git("push", server.repository(owner), "main");
+      expect([onFullDisk.code === 0, onFullDisk.output]).toEqual([false, expect.stringContaining("full")]);
+      const [ok, text] = await client.publish(announcementBy(author()));
+      expect([ok, text]).toEqual([false, expect.stringMatching(/^error: .*full/)]);
+      const clone = join(server.folder, "clone");
+      expect(await git("clone", "-q", server.repository(owner), clone)).toMatchObject({ code: 0 });
+      expect(await client.query({ kinds: [30618] })).toHaveLength(1);
+      expect((await fetch(`${server.url}/health`)).status).toBe(200);
+
+      await reload({ minFreeBytes: 0, quota: { bytesPerRepository: 1 } });
+      const overQuota = await git("push", server.repository(owner), "main");
+      expect([overQuota.code === 0, overQuota.output]).toEqual([false, expect.stringContaining("quota")]);
+
+      await reload({ minFreeBytes: 0 });
+      expect(await git("push", server.repository(owner), "main")).toMatchObject({ code: 0 });
+      client.close();
+    } finally {
+      await server.stop();
+    }
+  },
+  90_000,
+);
 
 test.each(RUNTIMES)(
   "metrics on a port of their own are not on the public one, on %s",

@@ -11,7 +11,7 @@ import { errorBody, oneLine, type Report, reportBody } from "../../../runtime/gr
 import type { Grasp } from "../../../runtime/grasp/grasp.ts";
 import { identifierFault } from "../../../runtime/grasp/identifier.ts";
 import { fromNpub } from "../../../runtime/grasp/npub.ts";
-import type { GitRepository, PackFault } from "../../../runtime/grasp/ports.ts";
+import type { GitRepository, PackFault, Room } from "../../../runtime/grasp/ports.ts";
 import { decidePush } from "../../../runtime/grasp/push.ts";
 import type { repositoriesIn } from "../repositories.ts";
 import { BodyFault, bodyOf, readStart } from "./body.ts";
@@ -57,6 +57,7 @@ type Service = "git-upload-pack" | "git-receive-pack";
 export interface GitHttpParts {
   readonly grasp: Grasp;
   readonly repositories: ReturnType<typeof repositoriesIn>;
+  readonly room: Room;
   /** An empty folder. */
   readonly home: string;
 }
@@ -261,6 +262,12 @@ async function receivePack(request: Request, place: Place, parts: GitHttpParts):
   if (!early.isGranted) {
     await drained(rest);
     return finish({ unpackFault: null, refused: early.refused, remote: early.remote });
+  }
+  const noRoom = await parts.room.refusal("push", owner, identifier);
+  if (noRoom !== null) {
+    await drained(rest);
+    const refused = new Map(list.commands.map(({ ref }) => [ref, noRoom]));
+    return finish({ unpackFault: null, refused, remote: [noRoom] });
   }
   const tips = list.commands
     .filter(({ new: id }) => !/^0+$/.test(id))

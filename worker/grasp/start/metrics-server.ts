@@ -1,7 +1,5 @@
-import type { MetricsRegistry } from "../../../runtime/observe/metrics.ts";
 import type { Log } from "../../../runtime/platform.ts";
 import { type Entry, type Listen, type Server, urlOf } from "../../hosts/server.ts";
-import { metricsResponse } from "../../http/metrics.ts";
 import { StartError } from "../../serve/start-error.ts";
 
 /**
@@ -11,12 +9,12 @@ import { StartError } from "../../serve/start-error.ts";
 export async function serveMetrics(
   entry: Entry,
   listen: Listen,
-  metrics: MetricsRegistry,
+  metrics: () => Promise<Response>,
   log: Log,
 ): Promise<Server> {
-  const handler = (request: Request) =>
+  const handler = async (request: Request) =>
     new URL(request.url).pathname === "/metrics"
-      ? metricsResponse(metrics)
+      ? metrics()
       : new Response("only /metrics is here\n", { status: 404 });
   try {
     return await entry.serve([{ handler }], listen, log);

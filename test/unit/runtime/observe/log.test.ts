@@ -53,6 +53,16 @@ describe("the log", () => {
     expect(debug.error.stack).toMatch(/log\.test/);
   });
 
+  test("what a terminal acts on is escaped, and means the same as JSON (O13)", () => {
+    const { log, lines, records } = logAt("info");
+    const branch = "\u001b[31mred\u009b2J\u007f\u202egnp.exe\u2066\u200b\u2028end";
+    log.info("pushed", { branch });
+    expect(lines[0]).toMatch(/^[\x20-\x7e]*$/);
+    expect(records()[0].branch).toBe(branch);
+    log.info("pushed", { branch: "höhe 日本 🎉" });
+    expect(lines[1]).toContain("höhe 日本 🎉");
+  });
+
   test("without a redaction, a run of 64 hex digits is logged whole", () => {
     const { log, lines } = logAt("info");
     const hash = "0123456789abcdef".repeat(4);

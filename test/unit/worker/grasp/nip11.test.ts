@@ -8,7 +8,8 @@ const sectionWith = (fields: object = {}) =>
   composeConfig([graspSection], { grasp: { domain: "git.example", ...fields } }, { env: {} }).section(
     graspSection,
   )!;
-const documentWith = (fields: object = {}) => relayDocument(sectionWith(fields));
+const documentWith = (fields: object = {}) =>
+  relayDocument(sectionWith(fields), { version: "1.2.3", commit: "44e492c7" });
 
 test("the document has every field of O6", () => {
   expect(Object.keys(documentWith({ operatorPubkey: KEY, deny: { authors: [KEY] } })).sort()).toEqual(
@@ -85,4 +86,9 @@ test("the limits are those of the relay (O9)", () => {
 test("the operator is _ in nostr.json, and nobody without an operator (O5)", () => {
   expect(nostrNames(sectionWith({ operatorPubkey: KEY }))).toEqual({ _: KEY });
   expect(nostrNames(sectionWith())).toEqual({});
+});
+
+test("the version has the commit where it is known (O6)", () => {
+  expect(documentWith().version).toBe("1.2.3+44e492c7");
+  expect(relayDocument(sectionWith(), { version: "1.2.3", commit: "" }).version).toBe("1.2.3");
 });

@@ -62,7 +62,7 @@ describe("Git over HTTP", () => {
     const repositories = repositoriesIn(folders);
     owner = author();
     grasp = graspOn({ store, repositories });
-    const answer = gitHttp({ grasp, repositories, home: folders.home });
+    const answer = gitHttp({ grasp, repositories, room: { refusal: async () => null }, home: folders.home });
     const handler = async (request: Request) =>
       (await answer(request, new URL(request.url).pathname)) ?? new Response(null, { status: 404 });
     server = await serveHttp([{ handler }], { host: "127.0.0.1", port: 0 }, silent);

@@ -1,0 +1,154 @@
+/**
+ * The disk: how much is free, how large repositories are, and what is refused for want of room (O24).
+ * @module
+ */
+import type { Dirent } from "node:fs";
+import { readdir, stat, statfs } from "node:fs/promises";
+import { join } from "node:path";
+import { toNpub } from "../../runtime/grasp/npub.ts";
+import type { Room, RoomFor } from "../../runtime/grasp/ports.ts";
+import type { Clock } from "../../runtime/platform.ts";
+
+/** How long a look at the free space is used, in milliseconds. */
+const FREE_MS = 5000;
+/** Repositories that are measured at the same time. */
+const AT_ONCE = 4;
+
+/** Limits in bytes; they may change while the service runs. */
+export interface DiskLimits {
+  readonly minFreeBytes: number;
+  readonly bytesPerAuthor: number;
+  readonly bytesPerRepository: number;
+}
+
+export interface DiskParts {
+  /** The folder of the repositories: `<npub>/<identifier>.git`. */
+  readonly git: string;
+  readonly clock: Pick<Clock, "now">;
+  limits(): DiskLimits;
+  /** Free bytes of the disk on which a folder is. Default: the operating system's answer. */
+  freeBytes?(folder: string): Promise<number>;
+}
+
+export class Disk implements Room {
+  readonly #git: string;
+  readonly #clock: Pick<Clock, "now">;
+  readonly #limits: () => DiskLimits;
+  readonly #freeBytes: (folder: string) => Promise<number>;
+  /** Bytes of repositories, by npub and then by folder. */
+  readonly #sizes = new Map<string, Map<string, number>>();
+  #free: { readonly bytes: Promise<number>; readonly atMs: number } | null = null;
+
+  constructor({ git, clock, limits, freeBytes = freeBytesOf }: DiskParts) {
+    this.#git = git;
+    this.#clock = clock;
+    this.#limits = limits;
+    this.#freeBytes = freeBytes;
+  }
+
+  /** Free bytes, as they were within the last seconds. */
+  free(): Promise<number> {
+    const nowMs = this.#clock.now();
+    const ageMs = this.#free === null ? Number.POSITIVE_INFINITY : nowMs - this.#free.atMs;
+    if (this.#free === null || ageMs < 0 || ageMs >= FREE_MS) {
+      const bytes = this.#freeBytes(this.#git);
+      this.#free = { bytes, atMs: nowMs };
+      // A look that failed is not used again.
+      bytes.catch(() => {
+        this.#free = null;
+      });
+    }
+    return this.#free.bytes;
+  }
+
+  async refusal(what: RoomFor, owner: string, identifier: string): Promise<string | null> {
+    const { minFreeBytes, bytesPerAuthor, bytesPerRepository } = this.#limits();
+    if ((await this.free()) < minFreeBytes) return "the server's disk is nearly full; try again later";
+    const npub = toNpub(owner);
+    const folder = `${identifier}.git`;
+    const own = this.#sizes.get(npub)?.get(folder) ?? 0;
+    if (what !== "repository" && own >= bytesPerRepository) {
+      return `the repository has reached its quota of ${bytesPerRepository} bytes`;
+    }
+    return this.bytesOf(npub) >= bytesPerAuthor
+      ? `the repositories of this author have reached their quota of ${bytesPerAuthor} bytes`
+      : null;
+  }
+
+  /** The bytes of an author's repositories. */
+  bytesOf(npub: string): number {
+    let sum = 0;
+    for (const bytes of this.#sizes.get(npub)?.values() ?? []) sum += bytes;
+    return sum;
+  }
+
+  /** Number and bytes of all repositories, and the sizes of the largest, descending. */
+  totals(largest: number): {
+    readonly count: number;
+    readonly bytes: number;
+    readonly largest: readonly number[];
+  } {
+    const sizes = [...this.#sizes.values()].flatMap((own) => [...own.values()]);
+    const bytes = sizes.reduce((sum, size) => sum + size, 0);
+    return { count: sizes.length, bytes, largest: sizes.sort((a, b) => b - a).slice(0, largest) };
+  }
+
+  /** Measures every repository. Run at the start, in the background. */
+  async measureAll(): Promise<void> {
+    for (const npub of await foldersIn(this.#git)) {
+      const folders = await foldersIn(join(this.#git, npub));
+      for (let i = 0; i < folders.length; i += AT_ONCE) {
+        await Promise.all(folders.slice(i, i + AT_ONCE).map((folder) => this.#measure(npub, folder)));
+      }
+    }
+  }
+
+  /** Measures one repository again: it was created, changed or deleted. */
+  measure(owner: string, identifier: string): Promise<void> {
+    return this.#measure(toNpub(owner), `${identifier}.git`);
+  }
+
+  async #measure(npub: string, folder: string): Promise<void> {
+    const bytes = await sizeOf(join(this.#git, npub, folder));
+    const own = this.#sizes.get(npub) ?? new Map<string, number>();
+    if (bytes === null) own.delete(folder);
+    else own.set(folder, bytes);
+    if (own.size === 0) this.#sizes.delete(npub);
+    else this.#sizes.set(npub, own);
+  }
+}
+
+async function freeBytesOf(folder: string): Promise<number> {
+  const { bavail, bsize } = await statfs(folder);
+  return bavail * bsize;
+}
+
+async function foldersIn(path: string): Promise<string[]> {
+  return (await entriesIn(path)).filter((entry) => entry.isDirectory()).map(({ name }) => name);
+}
+
+/** Nothing, if the folder is gone. */
+async function entriesIn(path: string): Promise<Dirent[]> {
+  return readdir(path, { withFileTypes: true }).catch(() => []);
+}
+
+/** The bytes of all files below a folder; `null`: it is no folder. Symbolic links are not followed (T7). */
+async function sizeOf(path: string): Promise<number | null> {
+  let entries: Dirent[];
+  try {
+    entries = await readdir(path, { withFileTypes: true });
+  } catch {
+    return null;
+  }
+  let bytes = 0;
+  for (const entry of entries) {
+    const child = join(path, entry.name);
+    if (entry.isDirectory()) bytes += (await sizeOf(child)) ?? 0;
+    else if (entry.isFile())
+      bytes += await stat(child).then(
+        ({ size }) => size,
+        () => 0,
+      );
+  }
+  return bytes;
+}
