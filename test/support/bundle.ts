@@ -3,6 +3,7 @@
  * @module
  */
 
+import { builtinModules } from "node:module";
 import { fileURLToPath } from "node:url";
 import { gzipSync } from "node:zlib";
 import { build } from "esbuild";
@@ -15,8 +16,8 @@ const SUPPLIED = {
   wasi: ["wasi:*"],
   cloudflare: ["cloudflare:*", "*.wasm"],
   browser: [],
-  /** Node, Bun and Deno; the client of Redis is a package that only its users install. */
-  process: ["node:*", "bun:*", "@redis/client"],
+  /** Node, Bun and Deno; the client of Redis is a package that only its users install. ws imports by names without `node:`. */
+  process: ["node:*", ...builtinModules, "bun:*", "@redis/client"],
 } as const satisfies Record<string, readonly string[]>;
 
 export type Platform = keyof typeof SUPPLIED;
