@@ -44,21 +44,12 @@ function compile(entry: string, file: string, ...flags: string[]): Buffer {
 }
 
 /**
- * Builds the module once, and a file that contains its bytes as a text with one character for each. gzip finds the repetitions of
- * the two modules in it, which base64 hides: both together take 6.7 KB, and 12.9 KB as base64.
+ * Builds the module once, and a file that contains its bytes as hex digits. gzip finds the repetitions of the two modules in them,
+ * which base64 hides: both together take 7.0 KB, and 12.9 KB as base64.
  */
 function compileInline(work: string, name: string, ...flags: string[]): void {
-  const bytes = compile("index", join(work, `${name}.wasm`), ...flags);
-  const text = [...bytes].map(escapeByte).join("");
-  writeFileSync(join(work, `${name}.ts`), `${header}export const ${name} =\n  "${text}";\n`);
-}
-
-/** A byte in a string literal: printable ASCII as it is. */
-function escapeByte(byte: number): string {
-  const character = String.fromCharCode(byte);
-  return /[ -~]/.test(character) && !/["\\]/.test(character)
-    ? character
-    : `\\x${byte.toString(16).padStart(2, "0")}`;
+  const digits = compile("index", join(work, `${name}.wasm`), ...flags).toString("hex");
+  writeFileSync(join(work, `${name}.ts`), `${header}export const ${name} =\n  "${digits}";\n`);
 }
 
 /** Replaces function calls, which wasm2js makes of constant rotations, by expressions: hashes become seven times faster. */

@@ -9,12 +9,21 @@ const probe = new Uint8Array([
   11,
 ]);
 
-/** The bytes of a text with one character for each. At the start of a process, `Uint8Array.from` takes five times as long. */
-function decode(text: string): Uint8Array<ArrayBuffer> {
-  const bytes = new Uint8Array(text.length);
-  for (let i = 0; i < bytes.length; i++) bytes[i] = text.charCodeAt(i);
+/** The bytes of lower-case hex digits. At the start of a process, `Uint8Array.from` takes five times as long as a loop. */
+function decode(digits: string): Uint8Array<ArrayBuffer> {
+  if (fromHex !== undefined) return fromHex(digits);
+  const bytes = new Uint8Array(digits.length / 2);
+  for (let i = 0; i < bytes.length; i++) {
+    bytes[i] = digitOf(digits.charCodeAt(2 * i)) * 16 + digitOf(digits.charCodeAt(2 * i + 1));
+  }
   return bytes;
 }
+
+/** The value of a hex digit: 48 to 57 are "0" to "9", 97 to 102 are "a" to "f". */
+const digitOf = (code: number): number => (code & 15) + 9 * (code >> 6);
+
+/** Some hosts lack it, and so does TypeScript's library for this target. */
+const { fromHex } = Uint8Array as { fromHex?: (digits: string) => Uint8Array<ArrayBuffer> };
 
 /**
  * The kernels for hosts that can compile at run time. This module contains their bytes.

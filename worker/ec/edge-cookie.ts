@@ -127,7 +127,9 @@ export function withConfig<Args extends unknown[]>(
   const clock = own.clock ?? host.clock;
   const random = own.random ?? host.random;
   let service: Service | undefined;
-  let cancelCheck = () => {};
+  const later: (() => void)[] = [];
+  let unwritten = own.warnings ?? [];
+  let writeWarnings = () => {};
 
   /** Logs what `millrace check` would have refused. */
   async function checkDomain(log: Log): Promise<void> {
@@ -142,12 +144,18 @@ export function withConfig<Args extends unknown[]>(
     const { maxKeys } = config.throttle;
     const log =
       own.log ?? createLog({ level: host.logLevel, write: host.writeLog, clock, redact: EC_REDACTION });
-    for (const warning of own.warnings ?? []) log.warn(warning);
+    writeWarnings = () => {
+      for (const warning of unwritten) log.warn(warning);
+      unwritten = [];
+    };
+    // The first line that Bun and Deno write takes 15 ms, which the first visitor need not wait for.
+    if (host.livesBetweenRequests) later.push(clock.after(0, writeWarnings));
+    else writeWarnings();
     // Loading the list takes some 30 ms, which the first visitors need not wait for.
     if (host.isPublicSuffix !== undefined) {
-      cancelCheck = clock.after(DOMAIN_CHECK_AFTER_MS, () => {
-        checkDomain(log).catch((error) => log.warn("publisher.domain could not be checked", { error }));
-      });
+      const check = () =>
+        void checkDomain(log).catch((error) => log.warn("publisher.domain could not be checked", { error }));
+      later.push(clock.after(DOMAIN_CHECK_AFTER_MS, check));
     }
     const hotPath = host.createHotPath({ random, ...(maxKeys === null ? {} : { maxKeys }) });
     return createService({
@@ -179,7 +187,8 @@ export function withConfig<Args extends unknown[]>(
     return Object.assign(answer, {
       service: (...args: Args) => (service ??= open(args)),
       async close() {
-        cancelCheck();
+        for (const cancel of later) cancel();
+        writeWarnings();
         await service?.close();
       },
     });
