@@ -7,6 +7,8 @@ const project = (name: string, include: string[], testTimeout: number, more: obj
 });
 /** Files that measure memory or time, or that share a folder, run one after the other. */
 const inTurn = { fileParallelism: false };
+/** A process and its modules for many files: a process for each takes as long as the tests themselves. */
+const sharedModules = { isolate: false };
 
 export default defineConfig({
   root: new URL("..", import.meta.url).pathname,
@@ -15,7 +17,7 @@ export default defineConfig({
     watch: false,
     reporters: ["default", "./test/closing-line.ts"],
     projects: [
-      project("unit", ["test/unit/**/*.test.ts", "test/contract/**/*.test.ts"], 20_000),
+      project("unit", ["test/unit/**/*.test.ts", "test/contract/**/*.test.ts"], 20_000, sharedModules),
       project("fuzz", ["test/fuzz/**/*.test.ts"], 300_000),
       project("runtimes", ["test/runtimes/**/*.test.ts"], 300_000, inTurn),
       project("browser", ["test/browser/**/*.test.ts"], 300_000, inTurn),

@@ -1,5 +1,5 @@
 import { createHash } from "node:crypto";
-import { expect, test, vi } from "vitest";
+import { afterAll, expect, test, vi } from "vitest";
 import { minimalEntry, toSeconds } from "../../../runtime/ec/graph/entry.ts";
 import { MAX_MAPPINGS } from "../../../runtime/ec/partners/batch-sync.ts";
 import { readCookies } from "../../../runtime/ec/request/cookie.ts";
@@ -8,6 +8,9 @@ import { readTcf } from "../../../runtime/ec/request/tcf.ts";
 import { gppString, tcfString } from "../../support/consent-strings.ts";
 import { type Asked, countedService, type Work } from "../../support/count-work.ts";
 
+// Test files of one worker share modules. This file loads them again with its spies, and so does the file after it.
+vi.hoisted(() => vi.resetModules());
+afterAll(() => void vi.resetModules());
 // Counted, otherwise unchanged.
 vi.mock("../../../runtime/ec/request/cookie.ts", { spy: true });
 vi.mock("../../../runtime/ec/request/gpp.ts", { spy: true });

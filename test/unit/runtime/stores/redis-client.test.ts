@@ -1,7 +1,11 @@
 /** The timeouts and retries of the client of Redis, on a manual clock and a fake client library. */
-import { beforeEach, expect, test, vi } from "vitest";
+import { afterAll, beforeEach, expect, test, vi } from "vitest";
 import { connectRedis } from "../../../../runtime/stores/redis.ts";
 import { manualClock } from "../../../support/manual-clock.ts";
+
+// Test files of one worker share modules. This file loads them again with its fake, and so does the file after it.
+vi.hoisted(() => vi.resetModules());
+afterAll(() => void vi.resetModules());
 
 /** What the fake server does. */
 const server = vi.hoisted(() => ({

@@ -1,4 +1,4 @@
-import { beforeEach, describe, expect, test, vi } from "vitest";
+import { afterAll, beforeEach, describe, expect, test, vi } from "vitest";
 import { decideFinalization } from "../../../../runtime/ec/finalize.ts";
 import { localLimiter } from "../../../../runtime/limiters/local.ts";
 import type { RateLimiter } from "../../../../runtime/platform.ts";
@@ -7,6 +7,9 @@ import { inlineKernels } from "../../../../wasm/inline.ts";
 import { ecOf, visitOf } from "../../../../worker/ec/request-context.ts";
 import { type TestServiceOptions, testService, VISITOR } from "../../../support/service.ts";
 
+// Test files of one worker share modules. This file loads them again with its spies, and so does the file after it.
+vi.hoisted(() => vi.resetModules());
+afterAll(() => void vi.resetModules());
 vi.mock("../../../../runtime/ec/finalize.ts", { spy: true });
 const decided = vi.mocked(decideFinalization);
 

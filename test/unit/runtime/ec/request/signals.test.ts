@@ -1,4 +1,4 @@
-import { beforeEach, describe, expect, test, vi } from "vitest";
+import { afterAll, beforeEach, describe, expect, test, vi } from "vitest";
 import { decideConsent } from "../../../../../runtime/ec/request/consent.ts";
 import { readCookies } from "../../../../../runtime/ec/request/cookie.ts";
 import { evidenceOf } from "../../../../../runtime/ec/request/evidence.ts";
@@ -12,6 +12,9 @@ import { readTcf } from "../../../../../runtime/ec/request/tcf.ts";
 import { POLICY } from "../../../../support/consent-policy.ts";
 import { tcfString } from "../../../../support/consent-strings.ts";
 
+// Test files of one worker share modules. This file loads them again with its spies, and so does the file after it.
+vi.hoisted(() => vi.resetModules());
+afterAll(() => void vi.resetModules());
 vi.mock("../../../../../runtime/ec/request/tcf.ts", { spy: true });
 const decoded = vi.mocked(readTcf);
 
