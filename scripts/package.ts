@@ -56,11 +56,13 @@ cpSync(join(root, "wasm/built"), join(root, "dist/wasm/built"), {
   recursive: true,
   filter: (source) => !/\.(ts|js|stamp)$/.test(source),
 });
-/** The demonstration reads its files from its own folder. */
-cpSync(join(root, "worker/ec/demo"), join(root, SHARED), {
-  recursive: true,
-  filter: (source) => !source.endsWith(".ts"),
-});
+/** The demonstrations read their files from their own folders, whose names differ. */
+for (const service of ["ec", "grasp"]) {
+  cpSync(join(root, "worker", service, "demo"), join(root, SHARED), {
+    recursive: true,
+    filter: (source) => !source.endsWith(".ts"),
+  });
+}
 writeFileSync(
   join(root, "dist/config.schema.json"),
   `${JSON.stringify(configJsonSchema(services), null, 2)}\n`,

@@ -9,6 +9,7 @@ import type { Redaction } from "../runtime/observe/redaction.ts";
 import type { Client, Log, LogFields } from "../runtime/platform.ts";
 import type { Command } from "./cli/command.ts";
 import type { ConfigSection } from "./config/compose.ts";
+import type { Environment } from "./config/environment.ts";
 import type { SharedConfig } from "./config/shared.ts";
 import type { Entry, Listen, Served } from "./hosts/server.ts";
 import type { SocketPeer } from "./http/socket.ts";
@@ -62,7 +63,8 @@ export interface ServiceModule<Section = unknown> extends ConfigSection<Section>
   readonly demonstration?: {
     /** Fields of the section. If an environment variable sets one of them, the service counts as configured. */
     readonly unless: readonly string[];
-    start(entry: Entry): Promise<Demonstration>;
+    /** @param env environment variables, without those of other services' fields */
+    start(entry: Entry, env: Environment): Promise<Demonstration>;
   };
 }
 

@@ -1,7 +1,7 @@
 import process from "node:process";
 import type { LogLevel } from "../../runtime/observe/log.ts";
 import { configPath } from "../config/configured.ts";
-import { variableOf } from "../config/environment.ts";
+import { type Environment, variableOf } from "../config/environment.ts";
 import { entryHere } from "../hosts/process/here.ts";
 import type { Entry } from "../hosts/server.ts";
 import { readPlan, titleOf } from "../serve/plan.ts";
@@ -68,12 +68,26 @@ function environmentLevel(): LogLevel | undefined {
   return process.env.MILLRACE_LOG as LogLevel | undefined;
 }
 
+/** The environment without the variables of other services' fields, which are no faults of a service that runs alone. */
+function environmentFor(module: ServiceModule, services: readonly ServiceModule[]): Environment {
+  const others = services.filter((other) => other !== module).map(({ name }) => `${variableOf([name])}_`);
+  return Object.fromEntries(
+    Object.entries(process.env).filter(([name]) => !others.some((prefix) => name.startsWith(prefix))),
+  );
+}
+
 /** Serves the demonstration of every service that has one. */
 async function serveDemonstrations(services: readonly ServiceModule[], entry: Entry): Promise<void> {
   const demonstrations: { title: string; demonstration: Demonstration }[] = [];
-  for (const module of services) {
-    const demonstration = await module.demonstration?.start(entry);
-    if (demonstration !== undefined) demonstrations.push({ title: titleOf(module), demonstration });
+  try {
+    for (const module of services) {
+      const demonstration = await module.demonstration?.start(entry, environmentFor(module, services));
+      if (demonstration !== undefined) demonstrations.push({ title: titleOf(module), demonstration });
+    }
+  } catch (error) {
+    // Open handles would keep the process alive.
+    await Promise.all(demonstrations.map(({ demonstration }) => demonstration.service.close?.()));
+    throw error;
   }
   const apps = demonstrations.map(({ title, demonstration }) => ({
     title,

@@ -45,7 +45,7 @@ export const edgeCookieService: ServiceModule<EdgeCookieSection> = {
   starting: startingSection,
   demonstration: {
     unless: ["publisher.domain", "publisher.origin", "passphrases"],
-    start: async (entry) => (await import("./demo/main.ts")).startDemo(entry),
+    start: async (entry, env) => (await import("./demo/main.ts")).startDemo(entry, env),
   },
 };
 

@@ -54,6 +54,10 @@ export const graspService: ServiceModule<GraspSection> = {
   },
   create,
   starting: startingSection,
+  demonstration: {
+    unless: ["domain"],
+    start: async (entry, env) => (await import("./demo/main.ts")).startDemo(graspService, entry, env),
+  },
 };
 
 async function create(shared: Shared, section: GraspSection): Promise<RunningService> {

@@ -3,14 +3,19 @@
  * @module
  */
 import { Hono } from "hono";
-import { readFiles } from "./files.ts";
+import { readFiles } from "../../http/static-files.ts";
+import { strictHeaders } from "../../http/strict-headers.ts";
 import { layout } from "./gazette/layout.ts";
 import { lost, pages } from "./gazette/pages.ts";
-import { strictHeaders } from "./security.ts";
 
 /** Creates the newspaper's fetch handler. */
 export function createGazette(): (request: Request) => Response | Promise<Response> {
-  const assets = readFiles("./site/", ["gazette.css", "consent.js", "consent-strings.js", "icon.svg"]);
+  const assets = readFiles(new URL("./site/", import.meta.url), [
+    "gazette.css",
+    "consent.js",
+    "consent-strings.js",
+    "icon.svg",
+  ]);
   const app = new Hono();
   app.use(strictHeaders());
   app.get("/assets/:name", (c) => assets(c.req.param("name")) ?? c.notFound());

@@ -11,6 +11,7 @@ import { toHex } from "../../../runtime/lib/hex.ts";
 import { createLog } from "../../../runtime/observe/log.ts";
 import type { Random } from "../../../runtime/platform.ts";
 import { composeConfig } from "../../config/compose.ts";
+import type { Environment } from "../../config/environment.ts";
 import type { Entry } from "../../hosts/server.ts";
 import { proxyTo } from "../../http/proxy/fetch-proxy.ts";
 import { rawFetch } from "../../http/raw-fetch.ts";
@@ -42,8 +43,8 @@ const ORIGIN_GRACE_MS = 500;
  * Starts the demonstration, without its listener.
  * @throws {ConfigError} if an environment variable is wrong; {StartError} if it would listen beyond loopback.
  */
-export async function startDemo(entry: Entry): Promise<Demonstration> {
-  const composed = composeConfig([edgeCookieSection], DEFAULTS, { env: process.env });
+export async function startDemo(entry: Entry, env: Environment): Promise<Demonstration> {
+  const composed = composeConfig([edgeCookieSection], DEFAULTS, { env });
   const config = edgeCookieIn(composed)!;
   const listen = config.listen ?? composed.shared.listen;
   if (!isLoopbackHost(listen.host)) {

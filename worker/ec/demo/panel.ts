@@ -6,12 +6,12 @@ import { Hono } from "hono";
 import type { Graph } from "../../../runtime/ec/graph/graph.ts";
 import { deleteCookieHeader, type EcCookie, readCookies } from "../../../runtime/ec/request/cookie.ts";
 import { SIGNAL_COOKIES } from "../../../runtime/ec/request/signals.ts";
-import { readFiles } from "./files.ts";
+import { readFiles } from "../../http/static-files.ts";
+import { strictHeaders } from "../../http/strict-headers.ts";
 import type { Gates } from "./gates.ts";
 import type { Company } from "./partners/companies.ts";
 import { PLACE_COOKIE, placeOf } from "./places.ts";
 import { playPage } from "./play/page.ts";
-import { strictHeaders } from "./security.ts";
 import { Streams } from "./streams.ts";
 import type { Visitors } from "./visitors.ts";
 
@@ -47,14 +47,14 @@ export interface Panel {
 }
 
 export function createPanel({ visitors, gates, companies, apiKey, cookie }: PanelDependencies): Panel {
-  const panelFiles = readFiles("./panel/", [
+  const panelFiles = readFiles(new URL("./panel/", import.meta.url), [
     "panel.css",
     "panel.js",
     "partners.js",
     "gate.js",
     "elements.js",
   ]);
-  const playFiles = readFiles("./play/", ["play.css", "play.js"]);
+  const playFiles = readFiles(new URL("./play/", import.meta.url), ["play.css", "play.js"]);
   const streams = new Streams(visitors, gates, companies);
 
   const app = new Hono<{ Bindings: Bindings }>().basePath(PANEL_PATH);

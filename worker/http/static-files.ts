@@ -1,5 +1,5 @@
 /**
- * Responses with files beside this module, read once.
+ * Responses with files of one folder, read once.
  * @module
  */
 import { readFileSync } from "node:fs";
@@ -12,13 +12,11 @@ const TYPES: Record<string, string> = {
 
 /**
  * Reads files of one folder into memory.
- * @param folder relative to this module, with a trailing slash
+ * @param folder its `file:` URL, with a trailing slash
  * @returns a function from a file's name to a response; `null` for other names
  */
-export function readFiles(folder: string, names: readonly string[]): (name: string) => Response | null {
-  const bodies = new Map(
-    names.map((name) => [name, readFileSync(new URL(`${folder}${name}`, import.meta.url), "utf8")]),
-  );
+export function readFiles(folder: URL, names: readonly string[]): (name: string) => Response | null {
+  const bodies = new Map(names.map((name) => [name, readFileSync(new URL(name, folder), "utf8")]));
   return (name) => {
     const body = bodies.get(name);
     if (body === undefined) return null;

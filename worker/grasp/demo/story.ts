@@ -1,0 +1,333 @@
+/**
+ * One visitor's story: Ada hosts a repository, Ben sends a pull request, and a subscriber listens. Events, pushes and the
+ * subscriber are real; what the page shows is asked of the server, not remembered.
+ * @module
+ */
+import { mkdir, rm, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import type { NostrEvent, Tag } from "../../../runtime/grasp/events/event.ts";
+import { KIND } from "../../../runtime/grasp/events/kinds.ts";
+import { toNpub } from "../../../runtime/grasp/npub.ts";
+import type { Clock } from "../../../runtime/platform.ts";
+import { type Addresses, addressesOn, announcementTags, stateTags } from "../client/events.ts";
+import { RelayConnection } from "../client/relay-connection.ts";
+import { newSecretKey, type Signer, signerOf } from "../client/signer.ts";
+import type { Commit, Heard, Place, SentEvent, Snapshot } from "./snapshot.ts";
+import { git, mustGit, type Person, type Shown } from "./terminal.ts";
+
+/** What the visitor can cause, in order. */
+export const ACTIONS = ["announce", "state", "refuse", "push", "upload", "propose", "delete"] as const;
+export type Action = (typeof ACTIONS)[number];
+
+const IDENTIFIER = "lighthouse";
+const MAIN = "refs/heads/main";
+/** Longest list of what the subscriber heard. */
+const MAX_HEARD = 50;
+
+/** What a story needs. */
+export interface StoryParts {
+  /** The server's address. */
+  readonly server: string;
+  /** A folder of the story's own. */
+  readonly folder: string;
+  readonly clock: Pick<Clock, "now">;
+}
+
+/** An event that was signed, and what became of it. */
+interface Known {
+  readonly event: NostrEvent;
+  readonly name: string;
+  readonly by: string;
+  place: Place;
+  sinceMs: number;
+}
+
+export class Story {
+  readonly watchers = new Set<() => void>();
+  readonly #parts: StoryParts;
+  readonly #ada: Signer = signerOf(newSecretKey());
+  readonly #ben: Signer = signerOf(newSecretKey());
+  readonly #repository: Addresses;
+  readonly #homeAda: Person;
+  readonly #homeBen: Person;
+  readonly #homeReader: Person;
+  readonly #home: string;
+  readonly #relay: RelayConnection;
+  readonly #events: Known[] = [];
+  readonly #commits = new Map<string, Commit>();
+  readonly #heard: Heard[] = [];
+  readonly #sent: Partial<Record<Action, (SentEvent | Shown)[]>> = {};
+  readonly #done: Action[] = [];
+  #refs: readonly (readonly [ref: string, id: string])[] | null = null;
+  #busy: Action | null = null;
+  #fault: string | null = null;
+
+  private constructor(parts: StoryParts, relay: RelayConnection) {
+    const { server, folder } = parts;
+    this.#parts = parts;
+    this.#relay = relay;
+    this.#repository = addressesOn(new URL(server), this.#ada.key, IDENTIFIER);
+    this.#home = join(folder, "home");
+    this.#homeAda = { name: "Ada", folder: join(folder, "ada") };
+    this.#homeBen = { name: "Ben", folder: join(folder, "ben") };
+    this.#homeReader = { name: "Cleo", folder: join(folder, "reader") };
+  }
+
+  /** Begins a story: new keys, Ada's repository with one commit, and a subscriber who listens. */
+  static async begin(parts: StoryParts): Promise<Story> {
+    const story = new Story(parts, await RelayConnection.open(parts.server.replace(/^http/, "ws")));
+    for (const folder of [story.#home, ...story.#people().map((person) => person.folder)]) {
+      await mkdir(folder, { recursive: true });
+    }
+    await story.#git(story.#homeAda, "init", "-q", "-b", "main");
+    await story.#git(story.#homeAda, "remote", "add", "server", story.#repository.clone);
+    await story.#commit(story.#homeAda, "lamp.txt", "on\n", "Light the lamp");
+    await story.#relay.subscribe({ authors: [story.#ada.key, story.#ben.key] }, (event) =>
+      story.#hear(event),
+    );
+    return story;
+  }
+
+  /** The action that is next; `null`: all are done. */
+  get next(): Action | null {
+    return ACTIONS.find((action) => !this.#done.includes(action)) ?? null;
+  }
+
+  /**
+   * Performs the next action.
+   * @returns `false` if another one is next, or under way.
+   */
+  async perform(action: Action): Promise<boolean> {
+    if (this.#busy !== null || this.next !== action) return false;
+    this.#busy = action;
+    this.#fault = null;
+    this.#sent[action] = [];
+    this.#notify();
+    try {
+      await this.#act(action);
+      await this.#look();
+      this.#done.push(action);
+    } catch (error) {
+      this.#fault = error instanceof Error ? error.message : String(error);
+    } finally {
+      this.#busy = null;
+      this.#notify();
+    }
+    return true;
+  }
+
+  snapshot(): Snapshot {
+    return {
+      repository: this.#repository.clone,
+      relay: this.#repository.relay,
+      npub: toNpub(this.#ada.key),
+      done: this.#done,
+      busy: this.#busy,
+      next: this.next,
+      fault: this.#fault,
+      lines: this.#sent,
+      events: this.#events.map(({ event, name, by, place, sinceMs }) => ({
+        id: event.id,
+        name,
+        by,
+        place,
+        sinceMs,
+        needs: neededBy(event),
+      })),
+      commits: [...this.#commits.values()],
+      refs: this.#refs,
+      heard: this.#heard,
+    };
+  }
+
+  async close(): Promise<void> {
+    this.#relay.close();
+    this.watchers.clear();
+    await rm(this.#parts.folder, { recursive: true, force: true });
+  }
+
+  #act(action: Action): Promise<void> {
+    switch (action) {
+      case "announce":
+        return this.#announce();
+      case "state":
+        return this.#state();
+      case "refuse":
+        return this.#pushAnotherCommit();
+      case "push":
+        return this.#pushTheStated();
+      case "upload":
+        return this.#uploadFirst();
+      case "propose":
+        return this.#sendTheProposal();
+      case "delete":
+        return this.#delete();
+    }
+  }
+
+  async #announce(): Promise<void> {
+    const rootCommit = await this.#head(this.#homeAda);
+    const tags = announcementTags({ identifier: IDENTIFIER, servers: [this.#repository], rootCommit });
+    await this.#send("announce", "announcement", this.#sign(this.#ada, KIND.announcement, tags), "Ada");
+  }
+
+  async #state(): Promise<void> {
+    const refs = new Map([[MAIN, await this.#head(this.#homeAda)]]);
+    const event = this.#sign(this.#ada, KIND.state, stateTags(IDENTIFIER, refs, MAIN));
+    await this.#send("state", "state", event, "Ada");
+  }
+
+  /** Ada pushes a commit that no state names. */
+  async #pushAnotherCommit(): Promise<void> {
+    await this.#git(this.#homeAda, "switch", "-q", "-c", "pink");
+    const commit = await this.#commit(this.#homeAda, "paint.txt", "pink\n", "Paint it pink");
+    await this.#git(this.#homeAda, "switch", "-q", "main");
+    const shown = await this.#show("refuse", this.#homeAda, "push", "server", "pink:main");
+    if (shown.code !== 0) this.#commits.set(commit, { ...this.#commits.get(commit)!, isRefused: true });
+  }
+
+  async #pushTheStated(): Promise<void> {
+    await this.#show("push", this.#homeAda, "push", "server", "main");
+    await this.#show("push", this.#homeReader, "clone", this.#repository.clone);
+    await this.#show("push", inside(this.#homeReader, IDENTIFIER), "log", "--oneline");
+  }
+
+  /** Ben signs a pull request and keeps it; its commit goes to the server first. */
+  async #uploadFirst(): Promise<void> {
+    await this.#git(this.#homeBen, "clone", "-q", this.#repository.clone, ".");
+    await this.#git(this.#homeBen, "remote", "rename", "origin", "server");
+    const commit = await this.#commit(this.#homeBen, "bulb.txt", "new\n", "Change the bulb");
+    const tags: Tag[] = [
+      ["a", `${KIND.announcement}:${this.#ada.key}:${IDENTIFIER}`],
+      ["p", this.#ada.key],
+      ["subject", "Change the bulb"],
+      ["c", commit],
+      ["clone", this.#repository.clone],
+    ];
+    const event = this.#sign(this.#ben, KIND.pullRequest, tags);
+    this.#remember(event, "pull request", "Ben", "draft");
+    this.#notify();
+    const shown = await this.#show("upload", this.#homeBen, "push", "server", `main:refs/nostr/${event.id}`);
+    if (shown.code === 0) this.#commits.set(commit, { ...this.#commits.get(commit)!, isKept: true });
+  }
+
+  async #sendTheProposal(): Promise<void> {
+    const { event } = this.#events.find(({ event: { kind } }) => kind === KIND.pullRequest)!;
+    await this.#send("propose", "pull request", event, "Ben");
+    const commit = neededBy(event)!;
+    this.#commits.set(commit, { ...this.#commits.get(commit)!, isKept: false });
+    await this.#show(
+      "propose",
+      inside(this.#homeReader, IDENTIFIER),
+      "fetch",
+      "origin",
+      `refs/nostr/${event.id}`,
+    );
+  }
+
+  async #delete(): Promise<void> {
+    const address = (kind: number) => `${kind}:${this.#ada.key}:${IDENTIFIER}`;
+    const tags = [
+      ["a", address(KIND.announcement)],
+      ["a", address(KIND.state)],
+    ];
+    await this.#send("delete", "deletion", this.#sign(this.#ada, KIND.deletion, tags), "Ada");
+    await this.#show("delete", this.#homeReader, "clone", this.#repository.clone, "again");
+  }
+
+  /** Asks the server what is served, and which refs the repository has. */
+  async #look(): Promise<void> {
+    const known = this.#events.filter(({ place }) => place !== "draft");
+    const ids = known.map(({ event }) => event.id);
+    const served = new Set((await this.#relay.query({ ids })).map(({ id }) => id));
+    for (const one of known) {
+      if (served.has(one.event.id)) one.place = "served";
+      else if (one.place === "served") one.place = "gone";
+    }
+    const { code, output } = await git(this.#home, this.#homeReader, "ls-remote", this.#repository.clone);
+    this.#refs = code === 0 ? refsIn(output) : null;
+  }
+
+  #sign(signer: Signer, kind: number, tags: readonly Tag[]): NostrEvent {
+    return signer.sign(kind, tags, Math.floor(this.#parts.clock.now() / 1000));
+  }
+
+  async #send(action: Action, name: string, event: NostrEvent, by: string): Promise<void> {
+    const { ok, text } = await this.#relay.publish(event);
+    if (ok) this.#remember(event, name, by, text.startsWith("purgatory:") ? "waits" : "served");
+    this.#sent[action]!.push({ who: by, name, event, ok, text });
+    this.#notify();
+  }
+
+  #remember(event: NostrEvent, name: string, by: string, place: Place): void {
+    const known = this.#events.find((one) => one.event.id === event.id);
+    const sinceMs = this.#parts.clock.now();
+    if (known === undefined) this.#events.push({ event, name, by, place, sinceMs });
+    else Object.assign(known, { place, sinceMs });
+  }
+
+  #hear(event: NostrEvent): void {
+    const name = NAMES.get(event.kind) ?? `event of kind ${event.kind}`;
+    const by = event.pubkey === this.#ada.key ? "Ada" : "Ben";
+    this.#heard.push({ id: event.id, name, by, atMs: this.#parts.clock.now() });
+    this.#heard.splice(0, this.#heard.length - MAX_HEARD);
+    this.#notify();
+  }
+
+  /** Runs Git and shows it to the visitor. */
+  async #show(action: Action, person: Person, ...args: string[]): Promise<Shown> {
+    const shown = await git(this.#home, person, ...args);
+    this.#sent[action]!.push(shown);
+    this.#notify();
+    return shown;
+  }
+
+  #git(person: Person, ...args: string[]): Promise<string> {
+    return mustGit(this.#home, person, ...args);
+  }
+
+  async #commit(person: Person, file: string, content: string, subject: string): Promise<string> {
+    await writeFile(join(person.folder, file), content);
+    await this.#git(person, "add", file);
+    await this.#git(person, "commit", "-q", "-m", subject);
+    const id = await this.#head(person);
+    this.#commits.set(id, { id, subject, by: person.name, isKept: false, isRefused: false });
+    return id;
+  }
+
+  #head(person: Person): Promise<string> {
+    return this.#git(person, "rev-parse", "HEAD");
+  }
+
+  #people(): Person[] {
+    return [this.#homeAda, this.#homeBen, this.#homeReader];
+  }
+
+  #notify(): void {
+    for (const watcher of this.watchers) watcher();
+  }
+}
+
+const NAMES = new Map<number, string>([
+  [KIND.announcement, "announcement"],
+  [KIND.state, "state"],
+  [KIND.pullRequest, "pull request"],
+  [KIND.deletion, "deletion"],
+]);
+
+/** The commit that an event waits for; `null`: it needs none. */
+function neededBy({ kind, tags }: NostrEvent): string | null {
+  const name = kind === KIND.state ? MAIN : kind === KIND.pullRequest ? "c" : null;
+  return tags.find(([tag]) => tag === name)?.[1] ?? null;
+}
+
+function inside({ name, folder }: Person, below: string): Person {
+  return { name, folder: join(folder, below) };
+}
+
+function refsIn(output: string): [ref: string, id: string][] {
+  return output
+    .split("\n")
+    .map((line) => line.split("\t"))
+    .flatMap(([id = "", ref]) => (ref === undefined ? [] : [[ref, id] as [string, string]]));
+}
