@@ -234,9 +234,9 @@ describe.skipIf(noChromium !== undefined)(noChromium ?? "the life of a push", ()
       const visitor = await newcomer({}, own);
       const answer = await visitor.page.goto(visitor.base);
       expect(answer?.status()).toBe(503);
-      await visitor.page.getByText("There is no git on this machine.").waitFor();
+      await visitor.page.getByText("git cannot be run").waitFor();
       await visitor.picture("demo-grasp-no-git");
-      expect(own.log()).toContain("There is no git on this machine.");
+      expect(own.log()).toContain("git cannot be run");
       // The browser reports the status 503.
       complaints.splice(0);
       await Promise.all(contexts.splice(0).map((context) => context.close()));

@@ -14,13 +14,13 @@ import type { Entry } from "../../hosts/server.ts";
 import { StartError } from "../../serve/start-error.ts";
 import type { Demonstration, ServiceModule } from "../../service.ts";
 import { type GraspSection, graspSection } from "../config.ts";
+import { gitVersion } from "../start/git-version.ts";
 import { createRoutes } from "./routes.ts";
 import { startServer } from "./server.ts";
 import { Stories } from "./stories.ts";
-import { gitFault } from "./terminal.ts";
 
 /** The configuration that the demonstration begins with. The server's name follows from its port. */
-const DEFAULTS = { grasp: { domain: "127.0.0.1", name: "millrace, the demonstration" } };
+const DEFAULTS = { grasp: { domain: "127.0.0.1", name: "millrace, the demonstration", minFreeBytes: 0 } };
 
 /**
  * Starts the demonstration, without the listener of its page. Everything that it writes is in a temporary folder, which is
@@ -43,7 +43,7 @@ export async function startDemo(
   const folder = await mkdtemp(join(tmpdir(), "millrace-demo-"));
   const forget = () => rm(folder, { recursive: true, force: true, maxRetries: 3 });
   try {
-    const fault = await gitFault(folder);
+    const fault = await gitFault();
     if (fault !== null) {
       log.error(fault);
       const routes = createRoutes({ fault });
@@ -71,6 +71,17 @@ export async function startDemo(
     });
   } catch (error) {
     await forget();
+    throw error;
+  }
+}
+
+/** What is wrong with the Git of this machine, for a person; `null`: nothing. */
+async function gitFault(): Promise<string | null> {
+  try {
+    await gitVersion();
+    return null;
+  } catch (error) {
+    if (error instanceof StartError) return `${error.message}. Install Git and start again.`;
     throw error;
   }
 }

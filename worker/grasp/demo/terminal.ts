@@ -76,13 +76,3 @@ function tidy(output: string): string {
     .join("\n")
     .trim();
 }
-
-/** What is wrong with the Git of this machine, for a person; `null`: nothing. */
-export async function gitFault(folder: string): Promise<string | null> {
-  try {
-    const { output, code } = await git(folder, { name: "Ada", folder }, "--version");
-    return code === 0 ? null : `git --version fails: ${output}`;
-  } catch {
-    return "There is no git on this machine. Install Git 2.37 or newer and start again.";
-  }
-}
