@@ -179,10 +179,10 @@ test("time, chance, the network and hosts' globals enter runtime through ports",
 
 /**
  * Files outside the hosts that use a host's globals, and why:
- * - the command line, its servers and the demonstration run in a process only; they import `node:process`;
+ * - the command line, its servers and the demonstrations run in a process only; they import `node:process`;
  * - the service worker of a browser is a host of the Edge Cookie alone, so it is in that service's folder.
  */
-const PROCESS_ONLY = /^worker\/(cli|serve|ec\/(commands|demo)|config\/configured\.ts$)/;
+const PROCESS_ONLY = /^worker\/(cli|serve|(ec|grasp)\/(commands|demo)|config\/configured\.ts$)/;
 const BROWSER_ONLY = /^worker\/(ec\/browser|admin\/page)\//;
 
 test("hosts' globals appear in worker only in hosts, entries, and files for one kind of host", () => {
