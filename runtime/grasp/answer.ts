@@ -18,6 +18,8 @@ export interface Answer {
 /** What became of an event, and the text of its `OK`. */
 export interface Outcome extends Pick<Judged, "outcome" | "reason"> {
   readonly text: string;
+  /** It is refused, and a change of the maintainer sets could let it in (N12). Default: no. */
+  readonly mayTurn?: boolean;
 }
 
 export const WAITS: Outcome = { outcome: "waits", reason: null, text: PURGATORY };
@@ -52,7 +54,7 @@ export function notSaved(saved: Exclude<Saved, { outcome: "stored" }>): Outcome 
 export function answerOf(verdict: Verdict): Outcome | null {
   switch (verdict.kind) {
     case "refuse":
-      return refused(verdict.prefix, verdict.text);
+      return { ...refused(verdict.prefix, verdict.text), mayTurn: verdict.mayTurn === true };
     case "duplicate":
       return duplicate(verdict.text);
     case "delist":

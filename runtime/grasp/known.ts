@@ -3,8 +3,8 @@
  * @module
  */
 import { missingUrls, type Ourselves, readAnnouncement } from "./announcement.ts";
-import { candidates } from "./authorise.ts";
-import { isNewer, type NostrEvent } from "./events/event.ts";
+import { authoritativeState, candidates } from "./authorise.ts";
+import type { Dated, NostrEvent } from "./events/event.ts";
 import type { Filter } from "./events/filter.ts";
 import { KIND } from "./events/kinds.ts";
 import { type KnownAnnouncement, type Lists, setsOf, type World } from "./policy/world.ts";
@@ -61,19 +61,53 @@ export class Known implements World {
   }
 
   states(identifier: string): RepositoryState[] {
-    const events = [
-      ...this.#store.withIdentifier(KIND.state, identifier),
-      ...this.#purgatory.states(identifier).map(({ event }) => event),
-    ];
-    return events.flatMap((event) => {
-      const read = readState(event);
-      return "state" in read ? [read.state] : [];
-    });
+    const waiting = this.#purgatory.states(identifier).map(({ event }) => event);
+    return [...this.servedStates(identifier), ...statesOf(waiting)];
   }
 
-  /** The states that count for an owner's repository, newest first (A16, A18). */
-  candidates(identifier: string, set: ReadonlySet<string>): RepositoryState[] {
-    return candidates(this.states(identifier), set).sort((a, b) => (isNewer(a.event, b.event) ? -1 : 1));
+  /** States in the database. */
+  servedStates(identifier: string): RepositoryState[] {
+    return statesOf(this.#store.withIdentifier(KIND.state, identifier));
+  }
+
+  /** The state that decides on an owner's repository (A16 to A18), over database and purgatory; `null`: there is none. */
+  authoritative(owner: string, identifier: string, set: ReadonlySet<string>): RepositoryState | null {
+    return authoritativeState(candidates(this.states(identifier), set, this.ended(owner, identifier)));
+  }
+
+  /** The authoritative states of an owner's repository that were deleted or withdrawn (A17). */
+  ended(owner: string, identifier: string): Dated[] {
+    const ended = this.#store.ended(owner, identifier);
+    return ended === null ? [] : [ended];
+  }
+
+  /** Served PRs and PR updates of an identifier's repositories. */
+  pullRequests(identifier: string): NostrEvent[] {
+    return this.pullRequestsFor([...this.sets(identifier).keys()], identifier);
+  }
+
+  /** Served PRs and PR updates that tag repositories of these owners. */
+  pullRequestsFor(owners: readonly string[], identifier: string): NostrEvent[] {
+    if (owners.length === 0) return [];
+    const kinds = new Set<number>([KIND.pullRequest, KIND.pullRequestUpdate]);
+    const tags = new Map([
+      ["a", new Set(owners.map((owner) => `${KIND.announcement}:${owner}:${identifier}`))],
+    ]);
+    const found = new Map<string, NostrEvent>();
+    for (let until: number | undefined; ; ) {
+      const page = this.#store.query(
+        [filterOf({ kinds, tags, ...(until === undefined ? {} : { until }) })],
+        this.#now(),
+      );
+      const isNew = page.some(({ id }) => !found.has(id));
+      for (const event of page) found.set(event.id, event);
+      if (!isNew) return [...found.values()];
+      until = page.at(-1)!.created_at;
+    }
+  }
+
+  known(id: string): NostrEvent | null {
+    return this.#store.get(id) ?? this.#purgatory.event(id)?.event ?? null;
   }
 
   repositoriesOf(author: string): number {
@@ -133,4 +167,11 @@ export class Known implements World {
 
 function filterOf(part: Partial<Filter>): Filter {
   return { tags: new Map(), ...part };
+}
+
+function statesOf(events: readonly NostrEvent[]): RepositoryState[] {
+  return events.flatMap((event) => {
+    const read = readState(event);
+    return "state" in read ? [read.state] : [];
+  });
 }

@@ -3,7 +3,7 @@
  * @module
  */
 import type { Json } from "../platform.ts";
-import type { NostrEvent } from "./events/event.ts";
+import type { Dated, NostrEvent } from "./events/event.ts";
 import type { Filter } from "./events/filter.ts";
 import type { Entry } from "./purgatory/entry.ts";
 
@@ -55,12 +55,19 @@ export type PackFault =
 
 /** Objects that arrived and are not accepted yet. Its repository is its alternate. */
 export interface Quarantine {
-  /** Moves the objects into the repository (N26). The quarantine is gone afterwards. */
-  adopt(): Promise<void>;
+  /**
+   * Moves the objects into the repository (N26). The quarantine is gone afterwards.
+   * @param tips only what these ids need; the rest is deleted. Default: everything
+   */
+  adopt(tips?: readonly string[]): Promise<void>;
   /** Deletes the objects. Does nothing after {@link Quarantine.adopt}. */
   discard(): Promise<void>;
-  /** Keeps the objects under a name, apart from the repository. One of the same name is replaced. */
-  keep(name: string): Promise<void>;
+  /**
+   * Keeps a copy of what a tip needs, and neither the repository nor `without` has, under a name and apart from the repository
+   * (A32). One of the same name is replaced. The quarantine stays.
+   * @param without tips whose objects come into the repository.
+   */
+  keep(name: string, tip: string, without: readonly string[]): Promise<{ bytes: number; objects: number }>;
 }
 
 /** One bare repository. */
@@ -76,8 +83,6 @@ export interface GitRepository {
     tips: readonly { readonly id: string; readonly isBranch: boolean }[],
     bounds: PackBounds,
   ): Promise<{ quarantine: Quarantine } | { fault: PackFault }>;
-  /** What was kept under a name; `null`: nothing. */
-  kept(name: string): Quarantine | null;
   /** Those of these object ids that are not here with all that they need (P10). */
   incomplete(ids: readonly string[]): Promise<Set<string>>;
   /**
@@ -89,6 +94,26 @@ export interface GitRepository {
   setHead(branch: string): Promise<void>;
   /** A pack with these objects and all that they need. */
   pack(ids: readonly string[]): AsyncIterable<Uint8Array>;
+  /**
+   * Removes what a crash left: lock files, refs that are empty or unreadable, a `shallow` file (N25, N27). `HEAD` is written again.
+   * Called at start, while nothing else runs.
+   * @returns what was found, as file names in the repository
+   */
+  heal(): Promise<string[]>;
+}
+
+/** An upload that was kept for an event to come. */
+export interface Upload {
+  adopt(): Promise<void>;
+  discard(): Promise<void>;
+}
+
+/** Where an upload is. */
+export interface UploadPlace {
+  readonly owner: string;
+  readonly identifier: string;
+  /** The event's id. */
+  readonly id: string;
 }
 
 /** The repositories of this server, by owner and identifier. */
@@ -99,6 +124,18 @@ export interface Repositories {
   create(owner: string, identifier: string): Promise<void>;
   /** Deletes one with everything in it. */
   delete(owner: string, identifier: string): Promise<void>;
+  /** Every repository. */
+  list(): Promise<{ readonly owner: string; readonly identifier: string }[]>;
+  /** Takes one away and keeps it (R35, R59). One that is held already is replaced. @param untilMs milliseconds since the epoch */
+  hold(owner: string, identifier: string, untilMs: number): Promise<void>;
+  /** Brings back one that is held. @returns whether there was one */
+  restoreHeld(owner: string, identifier: string): Promise<boolean>;
+  /** Deletes what was held until now. */
+  deleteHeld(nowMs: number): Promise<void>;
+  /** What was kept for an event (A29); `null`: nothing. The repository need not exist. */
+  upload(owner: string, identifier: string, id: string): Upload | null;
+  /** Every upload that is kept. */
+  uploads(): Promise<UploadPlace[]>;
 }
 
 /** What needs room on the disk (O24). */
@@ -159,8 +196,12 @@ export interface EventStore {
   stepsTo(target: string): number | null;
   /** Whether an address was deleted (R56). */
   isDeletedAddress(address: string): boolean;
+  /** Why an event would not be stored (R55); `null`: it would, unless a newer version is stored. */
+  refusal(event: NostrEvent, nowSeconds: number): "deleted" | "vanished" | "expired" | null;
   /** What is remembered of an id; `null`: nothing. */
   remembered(id: string, nowSeconds: number): Remembered | null;
+  /** The newest state of an owner's repository that was authoritative when it was deleted or withdrawn (A17); `null`: none. */
+  ended(owner: string, identifier: string): Dated | null;
   /** Entries of purgatory's journal. */
   journal(): Iterable<Entry>;
   /** Unfinished intents. */
@@ -191,10 +232,17 @@ export interface StoreChanges {
   removeExpired(nowSeconds: number): NostrEvent[];
   /** Stops serving an event. @param remember so that it does not come back; `null`: nothing is remembered */
   remove(id: string, remember: Remembered | null, untilSeconds?: number): void;
+  /**
+   * Stops serving the versions of an address up to a time, and remembers that, so that they do not come back (R35).
+   * @returns the events that were served
+   */
+  removeAddress(kind: number, pubkey: string, identifier: string, untilSeconds: number): NostrEvent[];
   journalPut(key: string, entry: Entry): void;
   journalRemove(key: string): void;
   /** Remembers an expired id (P18). */
   rememberExpired(id: string, untilSeconds: number): void;
+  /** A state of an owner's repository was authoritative and is deleted or withdrawn (A17). A newer one that is known stays. */
+  endState(owner: string, identifier: string, state: Dated): void;
   beginIntent(plan: Json): number;
   endIntent(id: number): void;
 }

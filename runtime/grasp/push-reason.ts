@@ -47,6 +47,8 @@ export const PUSH_REASONS = [
   "no_room",
   /** Objects are missing, not allowed or over a bound (A35, steps 2 and 3). */
   "bad_pack",
+  /** There is no room on the disk, or in the owner's quota (O24). */
+  "no_room",
   /** The refs could not be moved, or the events not be stored (A37). */
   "failed",
 ] as const;

@@ -2,8 +2,8 @@
  * Whether a push may happen, and what the client is told (A15 to A31, A38, A39).
  * @module
  */
-import { authoritativeState, type CommandRefusal, judgeFit } from "./authorise.ts";
-import type { NostrEvent } from "./events/event.ts";
+import { type CommandRefusal, judgeFit } from "./authorise.ts";
+import { isHex64, type NostrEvent } from "./events/event.ts";
 import { type CommandList, type RefCommand, ZERO_ID } from "./git/command-list.ts";
 import { isBranchOrTag } from "./git/ref-name.ts";
 import type { Known } from "./known.ts";
@@ -30,23 +30,29 @@ export interface PushDecision {
   readonly refused: ReadonlyMap<string, string>;
   /** Lines for the client's terminal: the fact, and the next step. */
   readonly remote: readonly string[];
-  /** The upload to `refs/nostr/` whose event is not known yet (A29); `null`: there is none. */
-  readonly unclaimed: RefCommand | null;
+  /** Uploads to `refs/nostr/` whose events are not known yet (A29). */
+  readonly unclaimed: readonly RefCommand[];
   /** The state that the push completes; `null`: it touches `refs/nostr/` only, or nothing. */
   readonly state: RepositoryState | null;
 }
 
 const NOSTR_REF = /^refs\/nostr\/(.*)$/s;
+/** The event of a ref below `refs/nostr/`; `null`: it is another ref. */
+export function nostrId(ref: string): string | null {
+  const id = NOSTR_REF.exec(ref)?.[1];
+  return id !== undefined && isHex64(id) ? id : null;
+}
+
 const UNKNOWN_EVENT = "the event of refs/nostr/ is not known: publish it first, then push";
 const GRANTED = {
   isGranted: true,
   reason: "granted",
   refused: new Map<string, string>(),
   remote: [],
-  unclaimed: null,
+  unclaimed: [],
   state: null,
 } as const;
-const REFUSED = { isGranted: false, unclaimed: null, state: null } as const;
+const REFUSED = { isGranted: false, unclaimed: [], state: null } as const;
 /** How many refs a text names at most. */
 const MAX_NAMED = 3;
 
@@ -75,15 +81,11 @@ export function decidePush(
     if (fault?.reason === "unclaimed") unclaimed.push(command);
     else if (fault !== null) return refuseAll(commands, fault.reason, fault.text, [fault.text]);
   }
-  if (unclaimed.length > 0) {
-    // What only the upload needs is not split off from what the branches need.
-    if (commands.length > 1)
-      return refuseAll(commands, "unclaimed", UNKNOWN_EVENT, [UNKNOWN_EVENT, "Or push this ref alone."]);
-    return { ...GRANTED, reason: "unclaimed", unclaimed: unclaimed[0]! };
-  }
   const ofState = commands.filter(({ ref }) => isBranchOrTag(ref));
-  if (ofState.length === 0) return GRANTED;
-  return decideByState(owner, identifier, commands, ofState, refs, parts);
+  const decision =
+    ofState.length === 0 ? GRANTED : decideByState(owner, identifier, commands, ofState, refs, parts);
+  if (!decision.isGranted || unclaimed.length === 0) return decision;
+  return { ...decision, reason: ofState.length === 0 ? "unclaimed" : "granted", unclaimed };
 }
 
 function decideByState(
@@ -101,7 +103,7 @@ function decideByState(
       `Publish an announcement (kind 30617) with d "${identifier}" that lists this server in clone and relays.`,
     ]);
   }
-  const state = authoritativeState(known.candidates(identifier, set));
+  const state = known.authoritative(owner, identifier, set);
   if (state === null) {
     return refuseAll(all, "no_state", "there is no state", noStateText(identifier, set, known));
   }

@@ -29,6 +29,7 @@ export function graspOn(
       relayKey: null,
     },
     nowMs: Date.now,
+    nowSeconds: () => Math.floor(Date.now() / 1000),
     sha256Hex: (text) => createHash("sha256").update(text).digest("hex"),
     verify,
   });

@@ -12,6 +12,7 @@ import { DESCRIPTIONS } from "../../runtime/grasp/metrics.ts";
 import { DEADLINES_MS } from "../../runtime/grasp/purgatory/deadlines.ts";
 import { Relay } from "../../runtime/grasp/relay/relay.ts";
 import { toHex } from "../../runtime/lib/hex.ts";
+import { monotonicClock } from "../../runtime/sync/index.ts";
 import { changedFields } from "../config/changed-fields.ts";
 import type { NodeExchange } from "../http/fetch-listener.ts";
 import type { SocketPeer } from "../http/socket.ts";
@@ -97,7 +98,10 @@ async function start(
   const hotPath = entry.host.createHotPath({ random });
   const encoder = new TextEncoder();
   const repositories = repositoriesIn(folders);
-  const nowMs = () => clock.now();
+  // Deadlines are not moved by corrections of the host's clock (P25); the dates of events are compared with it (R9).
+  const steady = monotonicClock(clock);
+  const nowMs = () => steady.now();
+  const nowSeconds = () => Math.floor(clock.now() / 1000);
   const commit = await checkoutCommit();
   const build = { version: VERSION, commit, git: git.version, runtime: entry.host.name };
   const observer = new Observer({ metrics, log, nowMs, build, databasePath, socketClient });
@@ -114,6 +118,7 @@ async function start(
     ourselves: { hosts: [section.domain, ...section.aliases], basePath: section.basePath },
     lists,
     nowMs,
+    nowSeconds,
     sha256Hex: (text) => toHex(hotPath.sha256(encoder.encode(text))),
     verify: observer.timed(({ id, pubkey, sig }) =>
       verifySchnorr(bytesOfHex(id), bytesOfHex(pubkey), bytesOfHex(sig)),
@@ -125,7 +130,11 @@ async function start(
     if (happening.kind === "served") relay.broadcast(happening.event);
     if (changesSize(happening)) disk.measure(happening.owner, happening.identifier).catch(() => {});
   });
-  await grasp.restore();
+  const { orphans, healed } = await grasp.start();
+  for (const { owner, identifier } of orphans)
+    log.warn("a repository with refs has no announcement; it is kept", { owner, identifier });
+  for (const { owner, identifier, files } of healed)
+    log.warn("a repository was damaged by a crash, and is healed", { owner, identifier, files });
 
   const place = metricsPlace(section);
   const readMetrics = () => observer.answer({ grasp, disk, pool: null });

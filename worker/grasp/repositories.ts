@@ -8,7 +8,8 @@ import { join } from "node:path";
 import { identifierFault } from "../../runtime/grasp/identifier.ts";
 import { toNpub } from "../../runtime/grasp/npub.ts";
 import type { GitRepository, Repositories } from "../../runtime/grasp/ports.ts";
-import { createRepository, openRepository } from "./git/repository.ts";
+import { createRepository, openRepository, uploadAt } from "./git/repository.ts";
+import { deleteHeld, hold, namesIn, repositoriesBelow, restoreHeld } from "./held.ts";
 
 /** Folders of the data directory. */
 export interface DataFolders {
@@ -16,6 +17,8 @@ export interface DataFolders {
   readonly quarantines: string;
   /** Uploads to `refs/nostr/` whose event is not known. */
   readonly unclaimed: string;
+  /** Repositories that are out of service and kept for a while (R35, R59). */
+  readonly held: string;
   /** Empty: Git's home. */
   readonly home: string;
 }
@@ -26,6 +29,7 @@ export async function makeDataFolders(directory: string): Promise<DataFolders> {
     git: join(directory, "git"),
     quarantines: join(directory, "quarantine"),
     unclaimed: join(directory, "unclaimed"),
+    held: join(directory, "held"),
     home: join(directory, "home"),
   };
   await rm(folders.quarantines, { recursive: true, force: true });
@@ -34,16 +38,19 @@ export async function makeDataFolders(directory: string): Promise<DataFolders> {
 }
 
 /** The repositories of a data directory. */
-export function repositoriesIn({ git, quarantines, unclaimed, home }: DataFolders): Repositories & {
+export function repositoriesIn({ git, quarantines, unclaimed, held, home }: DataFolders): Repositories & {
   /** The folder of a repository; `null`: there is none, or a symbolic link is in its place (T7). */
   pathOf(owner: string, identifier: string): string | null;
 } {
   const opened = new Map<string, GitRepository>();
-  const place = (owner: string, identifier: string) => {
+  const placeIn = (folder: string, owner: string, identifier: string) => {
     const fault = identifierFault(identifier);
     if (fault !== null) throw new TypeError(fault);
-    return join(git, toNpub(owner), `${identifier}.git`);
+    return join(folder, toNpub(owner), `${identifier}.git`);
   };
+  const place = (owner: string, identifier: string) => placeIn(git, owner, identifier);
+  const heldPlace = (owner: string, identifier: string) => placeIn(held, owner, identifier);
+  const uploadPlace = (owner: string, identifier: string) => placeIn(unclaimed, owner, identifier);
 
   function pathOf(owner: string, identifier: string): string | null {
     const path = place(owner, identifier);
@@ -57,8 +64,12 @@ export function repositoriesIn({ git, quarantines, unclaimed, home }: DataFolder
       if (path === null) return null;
       let repository = opened.get(path);
       if (repository === undefined) {
-        const own = join(unclaimed, toNpub(owner), `${identifier}.git`);
-        repository = openRepository({ path, quarantines, unclaimed: own, home });
+        repository = openRepository({
+          path,
+          quarantines,
+          unclaimed: uploadPlace(owner, identifier),
+          home,
+        });
         opened.set(path, repository);
       }
       return repository;
@@ -70,6 +81,31 @@ export function repositoriesIn({ git, quarantines, unclaimed, home }: DataFolder
       const path = place(owner, identifier);
       opened.delete(path);
       await rm(path, { recursive: true, force: true });
+    },
+    async list() {
+      const all = await repositoriesBelow(git);
+      return all.filter(
+        ({ owner, identifier }) => identifierFault(identifier) === null && pathOf(owner, identifier),
+      );
+    },
+    async hold(owner, identifier, untilMs) {
+      const path = place(owner, identifier);
+      opened.delete(path);
+      await hold(path, heldPlace(owner, identifier), untilMs);
+    },
+    async restoreHeld(owner, identifier) {
+      return restoreHeld(heldPlace(owner, identifier), place(owner, identifier));
+    },
+    deleteHeld: (nowMs) => deleteHeld(held, nowMs),
+    upload(owner, identifier, id) {
+      const folder = join(uploadPlace(owner, identifier), id);
+      return existsSync(folder) ? uploadAt(folder, place(owner, identifier)) : null;
+    },
+    async uploads() {
+      const found = [];
+      for (const { owner, identifier, path } of await repositoriesBelow(unclaimed))
+        for (const id of await namesIn(path)) found.push({ owner, identifier, id });
+      return found;
     },
   };
 }

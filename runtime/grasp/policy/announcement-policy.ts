@@ -5,7 +5,7 @@
 import { type Announcement, missingUrls, readAnnouncement } from "../announcement.ts";
 import { isNewer, type NostrEvent } from "../events/event.ts";
 import { toNpub } from "../npub.ts";
-import { refuse, type Verdict } from "./verdict.ts";
+import { refuse, refuseForNow, type Verdict } from "./verdict.ts";
 import { type KnownAnnouncement, setsOf, type World } from "./world.ts";
 
 /** Judges an announcement, whether a client sent it or another server. */
@@ -48,7 +48,7 @@ function judgeUnlisted(
     if (owner !== announcement.owner && set.has(announcement.owner)) return { kind: "serve" };
   }
   const urls = missing.map(({ tag, url }) => `add ${url} to ${tag}`).join(", ");
-  return refuse("restricted", `the announcement does not list this server: ${urls}`);
+  return refuseForNow("restricted", `the announcement does not list this server: ${urls}`);
 }
 
 /** Whether a list has a repository: `<npub>/<identifier>`, the identifier alone, or the owner. */

@@ -2,7 +2,7 @@
  * Whether a pull request or an update of one is accepted (R45 to R48).
  * @module
  */
-import { type NostrEvent, tagValue, tagValues } from "../events/event.ts";
+import { isHex64, type NostrEvent, tagValue, tagValues } from "../events/event.ts";
 import { KIND } from "../events/kinds.ts";
 import { overlap } from "../maintainers.ts";
 import { refuse, type Verdict } from "./verdict.ts";
@@ -42,46 +42,50 @@ export function judgePr(event: NostrEvent, { isComplete }: PrFacts, world: World
   if (world.lists.denyAuthors.has(event.pubkey)) return refuse("blocked", "this author is not served here");
   if (commitOf(event) === null) return refuse("invalid", "it has no c tag with a commit");
   if (world.remembered(event.id) === "deleted") return refuse("blocked", "it was deleted");
-  const tagged = taggedRepositories(event).filter(({ owner, identifier }) =>
-    isHosted(world, owner, identifier),
-  );
-  if (tagged.length === 0) return refuse("restricted", "no a tag of it names a repository here");
+  if (hostsOf(taggedRepositories(event), world).length === 0)
+    return refuse("restricted", "no a tag of it names a repository here");
   if (event.kind === KIND.pullRequestUpdate) {
-    const fault = updateFault(event, tagged, world);
-    if (fault !== null) return fault;
+    if (!event.tags.some(([name]) => name === "E") || !event.tags.some(([name]) => name === "P"))
+      return refuse("invalid", "an update names its pull request by E and P");
+    if (judgeUpdate(event, world) === "refused")
+      return refuse("restricted", "an update is by the pull request's author or by a maintainer");
   }
   return isComplete ? { kind: "serve" } : { kind: "wait" };
 }
 
-/** An update names its PR, and is by the PR's author or by a maintainer (R48). An unknown PR is looked at when it is released. */
-export function updateFault(
-  event: NostrEvent,
-  tagged: readonly TaggedRepository[],
-  world: World,
-): Verdict | null {
-  const ids = [...tagValues(event, "E"), ...tagValues(event, "e")];
-  if (!event.tags.some(([name]) => name === "E") || !event.tags.some(([name]) => name === "P")) {
-    return refuse("invalid", "an update names its pull request by E and P");
-  }
-  const pr = ids
-    .map((id) => (/^[0-9a-f]{64}$/.test(id) ? world.served(id) : null))
-    .find((one) => one !== null);
-  if (pr === undefined || pr === null || pr.pubkey === event.pubkey) return null;
-  const maintains = tagged.some(({ owner, identifier }) =>
+/**
+ * Whether the author of an update may update the PR that it names: the PR's author, or a maintainer of a tagged repository (R48).
+ * `unknown`: the PR is not known, so that only its author could say.
+ */
+export function judgeUpdate(event: NostrEvent, world: World): "granted" | "refused" | "unknown" {
+  const maintains = taggedRepositories(event).some(({ owner, identifier }) =>
     setsOf(world, identifier).get(owner)?.has(event.pubkey),
   );
-  return maintains
-    ? null
-    : refuse("restricted", "an update is by the pull request's author or by a maintainer");
+  if (maintains) return "granted";
+  const ids = [...tagValues(event, "E"), ...tagValues(event, "e")].filter(isHex64);
+  const prs = ids.flatMap((id) => world.known(id) ?? []).filter(({ kind }) => kind === KIND.pullRequest);
+  const [pr] = prs;
+  if (pr === undefined) return "unknown";
+  return pr.pubkey === event.pubkey ? "granted" : "refused";
 }
 
-/** Whether a repository is served here, by its owner or by one whose maintainer set overlaps (N11). */
-function isHosted(world: World, owner: string, identifier: string): boolean {
-  const known = world.announcements(identifier).get(owner);
-  if (known?.status === "served") return true;
-  const sets = setsOf(world, identifier);
-  const own = sets.get(owner) ?? new Set([owner]);
-  return [...sets].some(
-    ([other, set]) => world.announcements(identifier).get(other)?.status === "served" && overlap(own, set),
-  );
+/**
+ * The served repositories that a PR belongs to (N11): those of the tagged owners, and those of the same identifier whose maintainer
+ * set overlaps with that of a tagged owner.
+ */
+export function hostsOf(
+  tagged: readonly TaggedRepository[],
+  world: Pick<World, "announcements">,
+): TaggedRepository[] {
+  const hosts = new Map<string, TaggedRepository>();
+  for (const [identifier, owners] of Map.groupBy(tagged, (one) => one.identifier)) {
+    const known = world.announcements(identifier);
+    const sets = setsOf(world, identifier);
+    const wanted = owners.map(({ owner }) => sets.get(owner) ?? new Set([owner]));
+    for (const [owner, set] of sets) {
+      if (known.get(owner)?.status !== "served" || !wanted.some((one) => overlap(one, set))) continue;
+      hosts.set(`${owner}/${identifier}`, { owner, identifier });
+    }
+  }
+  return [...hosts.values()];
 }

@@ -4,7 +4,7 @@
  */
 import { isNewer, type NostrEvent } from "../events/event.ts";
 import { readState } from "../state.ts";
-import { refuse, type Verdict } from "./verdict.ts";
+import { refuse, refuseForNow, type Verdict } from "./verdict.ts";
 import { setsOf, type World } from "./world.ts";
 
 /** What is asked of Git before a state is judged. */
@@ -26,9 +26,9 @@ export function judgeState(event: NostrEvent, { isComplete, isFromSync }: StateF
   }
   const sets = setsOf(world, state.identifier);
   if (sets.size === 0)
-    return refuse("invalid", `no repository ${JSON.stringify(state.identifier)} is announced here`);
+    return refuseForNow("invalid", `no repository ${JSON.stringify(state.identifier)} is announced here`);
   if (![...sets.values()].some((set) => set.has(event.pubkey))) {
-    return refuse("invalid", "its author is no maintainer of a repository of this identifier here");
+    return refuseForNow("invalid", "its author is no maintainer of a repository of this identifier here");
   }
   for (const other of world.states(state.identifier)) {
     const isOwn = other.event.pubkey === event.pubkey;

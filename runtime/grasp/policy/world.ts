@@ -40,6 +40,8 @@ export interface World {
   repositoriesOf(author: string): number;
   /** A served event. */
   served(id: string): NostrEvent | null;
+  /** A served or waiting event. */
+  known(id: string): NostrEvent | null;
   /** Whether an event was deleted, or expired here. */
   remembered(id: string): "deleted" | "expired" | null;
   /** Whether an event waits. */

@@ -32,9 +32,22 @@ export function prolonged<E extends Entry>(entry: E, untilMs: number): E {
   return untilMs <= entry.deadlineMs ? entry : { ...entry, deadlineMs: untilMs };
 }
 
-/** The deadline of an entry for which bytes flow (P15). */
+/** The deadline of an entry for which a push was granted or bytes flow (P14, P15): two hours after arrival at most. */
 export function flowingUntilMs(entry: Entry, nowMs: number): number {
-  return Math.min(nowMs + DEADLINES_MS.push, entry.arrivedMs + DEADLINES_MS.whileBytesFlow);
+  const ms = entry.store === "announcement" ? DEADLINES_MS.arrival : DEADLINES_MS.push;
+  return Math.min(nowMs + ms, entry.arrivedMs + DEADLINES_MS.whileBytesFlow);
+}
+
+/** An entry of the journal after a restart: at least five minutes (P29), and no more than an entry ever has (P25). */
+export function restored<E extends Entry>(entry: E, nowMs: number): E {
+  const most =
+    entry.store === "placeholder"
+      ? DEADLINES_MS.placeholder
+      : entry.store === "announcement" && entry.isSoftExpired
+        ? DEADLINES_MS.softExpired
+        : DEADLINES_MS.arrival;
+  const deadlineMs = Math.min(Math.max(entry.deadlineMs, nowMs + DEADLINES_MS.restart), nowMs + most);
+  return { ...entry, arrivedMs: Math.min(entry.arrivedMs, nowMs), deadlineMs };
 }
 
 /** What a sweep does with an entry. */

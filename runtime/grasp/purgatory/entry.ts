@@ -42,7 +42,7 @@ export interface WaitingState extends Waiting {
 export interface WaitingPr extends Waiting {
   readonly store: "pr";
   readonly event: NostrEvent;
-  /** The identifiers of the repositories that it tags. */
+  /** The identifiers of the repositories here that it tags. */
   readonly identifiers: readonly string[];
 }
 
@@ -55,10 +55,15 @@ export interface Placeholder extends Waiting {
   readonly repository: string;
   readonly identifier: string;
   readonly commit: string;
+  /** Bytes on the disk. */
+  readonly bytes: number;
 }
 
+/** An entry that is an event. */
+export type Releasable = WaitingAnnouncement | WaitingState | WaitingPr;
+
 /** One entry. */
-export type Entry = WaitingAnnouncement | WaitingState | WaitingPr | Placeholder;
+export type Entry = Releasable | Placeholder;
 
 /** The key of an entry in the journal. */
 export function keyOf(entry: Entry): string {

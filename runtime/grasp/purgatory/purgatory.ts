@@ -5,14 +5,22 @@
  */
 import { isNewer, type NostrEvent } from "../events/event.ts";
 import type { GraspHappening, LeftBecause } from "../happenings.ts";
-import { type BoundName, Occupancy, STATES_PER_AUTHOR } from "./bounds.ts";
-import { DEADLINES_MS, flowingUntilMs, prolonged, type SweepDecision, sweepDecision } from "./deadlines.ts";
+import { ADDRESS_WINDOW_MS, type BoundName, Occupancy, STATES_PER_AUTHOR } from "./bounds.ts";
+import {
+  DEADLINES_MS,
+  flowingUntilMs,
+  prolonged,
+  restored,
+  type SweepDecision,
+  sweepDecision,
+} from "./deadlines.ts";
 import {
   type Entry,
   type From,
   identifiersOf,
   keyOf,
   type Placeholder,
+  type Releasable,
   type WaitingAnnouncement,
   type WaitingPr,
   type WaitingState,
@@ -43,24 +51,30 @@ export type Now = () => number;
 export class Purgatory {
   readonly #entries = new Map<string, Entry>();
   readonly #byIdentifier = new Map<string, Set<string>>();
-  readonly #occupancy = new Occupancy();
+  /** Keys of placeholders by the event that they wait for. */
+  readonly #uploads = new Map<string, Set<string>>();
+  /** Keys of announcements by their event's id. */
+  readonly #announcements = new Map<string, string>();
+  readonly #occupancy: Occupancy;
   readonly #journal: Journal;
   readonly #now: Now;
 
   constructor(journal: Journal, now: Now) {
     this.#journal = journal;
     this.#now = now;
+    this.#occupancy = new Occupancy(now);
   }
 
   /**
-   * Takes over what the journal holds. Every entry has at least five minutes (P29).
+   * Takes over what the journal holds. Every entry has at least five minutes (P29), and none more than its time (P25).
    * @returns the identifiers that wait for data, for the sync queue (P30).
    */
   restore(entries: Iterable<Entry>): Set<string> {
     const identifiers = new Set<string>();
     for (const stored of entries) {
-      const entry = prolonged(stored, this.#now() + DEADLINES_MS.restart);
+      const entry = restored(stored, this.#now());
       this.#insert(keyOf(entry), entry);
+      if (entry.arrivedMs > this.#now() - ADDRESS_WINDOW_MS) this.#occupancy.arrived(entry);
       const waits = entry.store === "state" || entry.store === "pr";
       if (waits) for (const identifier of identifiersOf(entry)) identifiers.add(identifier);
     }
@@ -102,13 +116,35 @@ export class Purgatory {
     return this.#of(identifier, "pr") as WaitingPr[];
   }
 
-  /** The waiting event with this id. */
-  event(id: string): WaitingState | WaitingPr | null {
-    return (this.#entries.get(`e:${id}`) as WaitingState | WaitingPr | undefined) ?? null;
+  /** What waits with this event. */
+  event(id: string): Releasable | null {
+    return (this.#entries.get(this.#announcements.get(id) ?? `e:${id}`) as Releasable | undefined) ?? null;
+  }
+
+  /** Everything that waits by an author. */
+  by(author: string): Releasable[] {
+    return [...this.#entries.values()].filter(
+      (entry): entry is Releasable => entry.store !== "placeholder" && entry.event.pubkey === author,
+    );
+  }
+
+  /** The identifiers that something waits for. */
+  identifiers(): string[] {
+    return [...this.#byIdentifier.keys()];
+  }
+
+  /** All uploads whose events are not known. */
+  allPlaceholders(): Placeholder[] {
+    return [...this.#entries.values()].filter((entry) => entry.store === "placeholder");
   }
 
   placeholder(repository: string, id: string): Placeholder | null {
     return (this.#entries.get(`p:${repository}:${id}`) as Placeholder | undefined) ?? null;
+  }
+
+  /** The uploads that wait for an event, in any repository (A30). */
+  placeholders(id: string): Placeholder[] {
+    return [...(this.#uploads.get(id) ?? [])].map((key) => this.#entries.get(key) as Placeholder);
   }
 
   /** Whether a state or PR of the identifier waits (S2). A waiting announcement alone waits for states, not for objects. */
@@ -120,7 +156,7 @@ export class Purgatory {
   addAnnouncement(event: NostrEvent, identifier: string, from: From): Added {
     const known = this.announcement(event.pubkey, identifier);
     if (known !== null && !isNewer(event, known.event)) return { outcome: "older" };
-    const added = this.#add({
+    return this.#add({
       store: "announcement",
       event,
       identifier,
@@ -128,8 +164,6 @@ export class Purgatory {
       ...this.#arrival(DEADLINES_MS.arrival),
       ...from,
     });
-    if (added.outcome === "added" && known !== null) this.#prolongStates(identifier);
-    return added;
   }
 
   /** Adds a state. Of one author the newest eight are kept (P5). */
@@ -152,7 +186,7 @@ export class Purgatory {
 
   /** Adds the record of an unclaimed upload, or replaces its commit (A29). */
   addPlaceholder(
-    upload: Pick<Placeholder, "id" | "repository" | "identifier" | "commit" | "address">,
+    upload: Pick<Placeholder, "id" | "repository" | "identifier" | "commit" | "bytes" | "address">,
   ): Added {
     return this.#add({
       store: "placeholder",
@@ -170,19 +204,29 @@ export class Purgatory {
     this.#left(key, because, reason);
   }
 
+  /** Ends an entry whose release failed several times for a reason of its own (P38). */
+  fail(entry: WaitingState | WaitingPr, reason: string): void {
+    const key = keyOf(entry);
+    if (!this.#entries.has(key)) return;
+    this.#journal.expire(key, entry.event.id, this.#now() + DEADLINES_MS.rememberExpired);
+    this.#left(key, "failed", reason);
+  }
+
+  /** A newer version of a waiting announcement came: the states under it wait for another 30 minutes (P16, R34). */
+  prolongStates(identifier: string, set: ReadonlySet<string>): void {
+    const untilMs = this.#now() + DEADLINES_MS.arrival;
+    for (const state of this.states(identifier)) {
+      if (set.has(state.event.pubkey)) this.#replace(prolonged(state, untilMs));
+    }
+  }
+
   /** Makes what sync had brought a direct entry with a fresh deadline (P17, R15). */
-  submittedByClient(entry: WaitingAnnouncement | WaitingState | WaitingPr, address: string): void {
+  submittedByClient(entry: Releasable, address: string): void {
     this.#replace({ ...prolonged(entry, this.#now() + DEADLINES_MS.arrival), source: "direct", address });
   }
 
-  /** A push on a waiting state was granted (P14, A26). */
-  pushGranted(entry: WaitingState | WaitingAnnouncement): void {
-    const ms = entry.store === "state" ? DEADLINES_MS.push : DEADLINES_MS.arrival;
-    this.#replace(prolonged(entry, this.#now() + ms));
-  }
-
-  /** Bytes of a push or a fetch for an entry flow (P15). Called once a minute. */
-  bytesFlow(entry: Entry): void {
+  /** A push on a waiting state was granted, or bytes for an entry flow (P14, P15, A26). Called again once a minute. */
+  flows(entry: WaitingState | WaitingPr | WaitingAnnouncement): void {
     this.#replace(prolonged(entry, flowingUntilMs(entry, this.#now())));
   }
 
@@ -208,10 +252,10 @@ export class Purgatory {
     }
   }
 
-  /** Whether an entry is still due, as it was found. */
-  isStillDue(entry: Entry): boolean {
+  /** An entry as it is now, if its time is still over; `null`: it was prolonged, or it is gone. */
+  stillDue(entry: Entry): Entry | null {
     const now = this.#entries.get(keyOf(entry));
-    return now !== undefined && sweepDecision(now, this.#now()) !== "keep";
+    return now !== undefined && sweepDecision(now, this.#now()) !== "keep" ? now : null;
   }
 
   /** Ends an entry whose time is over (P18, P19, P20). */
@@ -235,12 +279,6 @@ export class Purgatory {
     return { arrivedMs, deadlineMs: arrivedMs + ms };
   }
 
-  /** A newer version of an announcement gives the identifier's states under it another 30 minutes (P16). */
-  #prolongStates(identifier: string): void {
-    for (const state of this.states(identifier))
-      this.#replace(prolonged(state, this.#now() + DEADLINES_MS.arrival));
-  }
-
   #add(entry: Entry): Added {
     const key = keyOf(entry);
     const dropped = this.#entries.get(key) ?? null;
@@ -254,6 +292,7 @@ export class Purgatory {
     this.#journal.put(key, entry);
     if (dropped !== null) this.#left(key, "replaced");
     this.#remember(key, entry);
+    this.#occupancy.arrived(entry);
     this.#journal.tell({ kind: "waits", entry });
     return { outcome: "added", dropped };
   }
@@ -288,11 +327,9 @@ export class Purgatory {
   #insert(key: string, entry: Entry): void {
     this.#entries.set(key, entry);
     this.#occupancy.add(entry);
-    for (const identifier of identifiersOf(entry)) {
-      const keys = this.#byIdentifier.get(identifier);
-      if (keys === undefined) this.#byIdentifier.set(identifier, new Set([key]));
-      else keys.add(key);
-    }
+    for (const identifier of identifiersOf(entry)) addTo(this.#byIdentifier, identifier, key);
+    if (entry.store === "placeholder") addTo(this.#uploads, entry.id, key);
+    if (entry.store === "announcement") this.#announcements.set(entry.event.id, key);
   }
 
   #take(key: string): Entry | null {
@@ -300,11 +337,9 @@ export class Purgatory {
     if (entry === undefined) return null;
     this.#entries.delete(key);
     this.#occupancy.remove(entry);
-    for (const identifier of identifiersOf(entry)) {
-      const keys = this.#byIdentifier.get(identifier);
-      keys?.delete(key);
-      if (keys?.size === 0) this.#byIdentifier.delete(identifier);
-    }
+    for (const identifier of identifiersOf(entry)) removeFrom(this.#byIdentifier, identifier, key);
+    if (entry.store === "placeholder") removeFrom(this.#uploads, entry.id, key);
+    if (entry.store === "announcement") this.#announcements.delete(entry.event.id);
     return entry;
   }
 
@@ -312,4 +347,16 @@ export class Purgatory {
     const keys = this.#byIdentifier.get(identifier) ?? [];
     return [...keys].map((key) => this.#entries.get(key)!).filter((entry) => entry.store === store);
   }
+}
+
+function addTo(index: Map<string, Set<string>>, name: string, key: string): void {
+  const keys = index.get(name);
+  if (keys === undefined) index.set(name, new Set([key]));
+  else keys.add(key);
+}
+
+function removeFrom(index: Map<string, Set<string>>, name: string, key: string): void {
+  const keys = index.get(name);
+  keys?.delete(key);
+  if (keys?.size === 0) index.delete(name);
 }

@@ -12,17 +12,13 @@ import type { Grasp } from "../../../runtime/grasp/grasp.ts";
 import { identifierFault } from "../../../runtime/grasp/identifier.ts";
 import { fromNpub } from "../../../runtime/grasp/npub.ts";
 import type { GitRepository, PackFault, Room } from "../../../runtime/grasp/ports.ts";
-import { decidePush } from "../../../runtime/grasp/push.ts";
+import { UNCLAIMED_BOUNDS } from "../../../runtime/grasp/pushes.ts";
 import type { repositoriesIn } from "../repositories.ts";
 import { BodyFault, bodyOf, readStart } from "./body.ts";
 import { startGit } from "./process.ts";
 
 /** Bounds on a pack (A41). */
 const PACK_BOUNDS = { maxBytes: 4 * 1024 ** 3, maxObjects: 10_000_000 };
-/** Bounds on an upload whose event is not known (A34). */
-const UNCLAIMED_BOUNDS = { maxBytes: 64 * 1024 ** 2, maxObjects: 50_000 };
-const WAITS =
-  "The event is not known yet. Publish it within 20 minutes; until then the upload is not served.";
 /** How much of a refused push is read and dropped, in bytes (A40). */
 const MAX_DRAINED_BYTES = 64 * 1024 ** 2;
 const NO_CACHE = {
@@ -258,58 +254,39 @@ async function receivePack(request: Request, place: Place, parts: GitHttpParts):
   const finish = (report: Omit<Report, "commands">) =>
     result(reportBody({ ...report, commands: list.commands }, list.capabilities));
 
-  const early = decidePush(owner, identifier, list, await repository.refs(), grasp);
-  if (!early.isGranted) {
-    await drained(rest);
-    return finish({ unpackFault: null, refused: early.refused, remote: early.remote });
-  }
-  const noRoom = await parts.room.refusal("push", owner, identifier);
-  if (noRoom !== null) {
-    await drained(rest);
-    const refused = new Map(list.commands.map(({ ref }) => [ref, noRoom]));
-    return finish({ unpackFault: null, refused, remote: [noRoom] });
-  }
-  const tips = list.commands
-    .filter(({ new: id }) => !/^0+$/.test(id))
-    .map(({ new: id, ref }) => ({ id, isBranch: ref.startsWith("refs/heads/") }));
-  const bounds = early.unclaimed === null ? PACK_BOUNDS : UNCLAIMED_BOUNDS;
-  const received = await repository.receive(packOf(start.subarray(list.end), rest), tips, bounds);
-  if ("fault" in received) {
-    await drained(rest);
-    const text = packText(received.fault);
-    return finish({
-      unpackFault: text,
-      refused: new Map(list.commands.map(({ ref }) => [ref, text])),
-      remote: [text],
-    });
-  }
-  return grasp.locks.run(identifier, async () => {
-    const decision = decidePush(owner, identifier, list, await repository.refs(), grasp);
-    if (!decision.isGranted) {
-      await received.quarantine.discard();
-      return finish({ unpackFault: null, refused: decision.refused, remote: decision.remote });
+  const push = await grasp.pushes.begin({ owner, identifier, list, address: null }, await repository.refs());
+  try {
+    if (!push.early.isGranted) {
+      await drained(rest);
+      return finish({ unpackFault: null, refused: push.early.refused, remote: push.early.remote });
     }
-    if (decision.unclaimed !== null) {
-      const { ref, new: commit } = decision.unclaimed;
-      const id = ref.slice("refs/nostr/".length);
-      const fault = await grasp.keepUpload({ owner, identifier, id, commit }, received.quarantine);
+    const noRoom = await parts.room.refusal("push", owner, identifier);
+    if (noRoom !== null) {
+      push.refused("no_room");
+      await drained(rest);
+      const refused = new Map(list.commands.map(({ ref }) => [ref, noRoom]));
+      return finish({ unpackFault: null, refused, remote: [noRoom] });
+    }
+    const tips = list.commands
+      .filter(({ new: id }) => !/^0+$/.test(id))
+      .map(({ new: id, ref }) => ({ id, isBranch: ref.startsWith("refs/heads/") }));
+    const isOnlyUpload = push.early.unclaimed.length === list.commands.length;
+    const bounds = isOnlyUpload ? UNCLAIMED_BOUNDS : PACK_BOUNDS;
+    const received = await repository.receive(packOf(start.subarray(list.end), rest), tips, bounds);
+    if ("fault" in received) {
+      push.refused("bad_pack");
+      await drained(rest);
+      const text = packText(received.fault);
       return finish({
-        unpackFault: null,
-        refused: new Map(fault === null ? [] : [[ref, fault]]),
-        remote: fault === null ? [WAITS] : [fault],
+        unpackFault: text,
+        refused: new Map(list.commands.map(({ ref }) => [ref, text])),
+        remote: [text],
       });
     }
-    await received.quarantine.adopt();
-    await grasp.releaseLocked(identifier);
-    // What the refs are now, and not what was meant, is reported (A37).
-    const { refs } = await repository.refs();
-    const refused = new Map<string, string>();
-    for (const { ref, new: id } of list.commands) {
-      if ((refs.get(ref) ?? "0".repeat(40)) !== id)
-        refused.set(ref, "the objects are here; the ref could not be moved");
-    }
-    return finish({ unpackFault: null, refused, remote: decision.remote });
-  });
+    return finish({ unpackFault: null, ...(await push.finish(received.quarantine)) });
+  } finally {
+    await push.end();
+  }
 }
 
 async function* packOf(start: Uint8Array, rest: AsyncIterator<Uint8Array>): AsyncGenerator<Uint8Array> {

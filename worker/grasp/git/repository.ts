@@ -13,7 +13,10 @@ import type {
   Quarantine,
   RefSnapshot,
   RefUpdate,
+  Upload,
 } from "../../../runtime/grasp/ports.ts";
+import { heal } from "./heal.ts";
+import { type PartPlaces, packPart } from "./part.ts";
 import { type GitOptions, runGit, startGit } from "./process.ts";
 
 /** Faults of old projects that are no danger (A41). */
@@ -66,7 +69,11 @@ export function openRepository({ path, quarantines, unclaimed, home }: Repositor
         GIT_OBJECT_DIRECTORY: folder,
         GIT_ALTERNATE_OBJECT_DIRECTORIES: join(path, "objects"),
       };
-      const quarantine = quarantineAt(folder, path, unclaimed);
+      const quarantine = quarantineAt(
+        { quarantine: folder, repository: path, quarantines, home },
+        unclaimed,
+        git,
+      );
       const refuse = async (fault: PackFault) => {
         await quarantine.discard();
         return { fault };
@@ -86,11 +93,6 @@ export function openRepository({ path, quarantines, unclaimed, home }: Repositor
       }
       const fault = await tipFault(git, tips, env);
       return fault === null ? { quarantine } : refuse(fault);
-    },
-
-    kept(name) {
-      const folder = join(unclaimed, name);
-      return existsSync(folder) ? quarantineAt(folder, path, unclaimed) : null;
     },
 
     async incomplete(ids) {
@@ -123,6 +125,8 @@ export function openRepository({ path, quarantines, unclaimed, home }: Repositor
       const code = await packing.finished;
       if (code !== 0) throw new Error(`git pack-objects ended with ${code}`);
     },
+
+    heal: () => heal(path),
   };
 }
 
@@ -243,25 +247,50 @@ function indexFault(stderr: string): PackFault {
   return { kind: "broken" };
 }
 
-function quarantineAt(folder: string, repository: string, unclaimed: string): Quarantine {
+function quarantineAt(places: PartPlaces, unclaimed: string, git: Run): Quarantine {
+  const { quarantine: folder, repository } = places;
+  const discard = () => rm(folder, { recursive: true, force: true });
+  const present = async () => [
+    ...new Set(
+      snapshotOf(
+        (await must(git(["for-each-ref", "--format=%(objectname) %(refname)"]))).stdout,
+        "",
+      ).refs.values(),
+    ),
+  ];
   return {
-    async adopt() {
-      const to = join(repository, "objects/pack");
-      const names = await readdir(join(folder, "pack"));
-      // The index last: Git sees a pack by its index (N26).
-      const order = [".pack", ".rev", ".idx"];
-      const wanted = names.filter((name) => order.some((end) => name.endsWith(end)));
-      wanted.sort(
-        (a, b) => order.findIndex((end) => a.endsWith(end)) - order.findIndex((end) => b.endsWith(end)),
-      );
-      for (const name of wanted) await rename(join(folder, "pack", name), join(to, name));
-      await rm(folder, { recursive: true, force: true });
+    async adopt(tips) {
+      const part = tips === undefined ? null : await packPart(tips, await present(), places);
+      await adoptPacks(part?.folder ?? folder, repository);
+      await discard();
     },
-    discard: () => rm(folder, { recursive: true, force: true }),
-    async keep(name) {
+    discard,
+    async keep(name, tip, without) {
+      const { folder: kept, ...size } = await packPart([tip], [...without, ...(await present())], places);
       await mkdir(unclaimed, { recursive: true });
       await rm(join(unclaimed, name), { recursive: true, force: true });
-      await rename(folder, join(unclaimed, name));
+      await rename(kept, join(unclaimed, name));
+      return size;
     },
   };
+}
+
+/** An upload that is kept for an event. */
+export function uploadAt(folder: string, repository: string): Upload {
+  return {
+    adopt: () => adoptPacks(folder, repository),
+    discard: () => rm(folder, { recursive: true, force: true }),
+  };
+}
+
+/** Moves packs into a repository: the index last, because Git sees a pack by its index (N26). The folder is gone afterwards. */
+async function adoptPacks(folder: string, repository: string): Promise<void> {
+  const names = existsSync(folder) ? await readdir(join(folder, "pack")) : [];
+  const order = [".pack", ".rev", ".idx"];
+  const wanted = names.filter((name) => order.some((end) => name.endsWith(end)));
+  wanted.sort(
+    (a, b) => order.findIndex((end) => a.endsWith(end)) - order.findIndex((end) => b.endsWith(end)),
+  );
+  for (const name of wanted) await rename(join(folder, "pack", name), join(repository, "objects/pack", name));
+  await rm(folder, { recursive: true, force: true });
 }

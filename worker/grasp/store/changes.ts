@@ -2,8 +2,15 @@
  * Changes of the database inside a transaction: replacement, deletion and vanishing (R54 to R62, R71).
  * @module
  */
+import { Buffer } from "node:buffer";
 import type { StatementSync } from "node:sqlite";
-import { expiryOf, isNewer, type NostrEvent, tagValue } from "../../../runtime/grasp/events/event.ts";
+import {
+  type Dated,
+  expiryOf,
+  isNewer,
+  type NostrEvent,
+  tagValue,
+} from "../../../runtime/grasp/events/event.ts";
 import { isAddressable, isReplaceable, KIND } from "../../../runtime/grasp/events/kinds.ts";
 import { CLOSED_KINDS, MAX_REFERENCES, MAX_STEPS } from "../../../runtime/grasp/policy/other-policy.ts";
 import type { Remembered, Saved, StoreChanges } from "../../../runtime/grasp/ports.ts";
@@ -39,6 +46,15 @@ export function changesOn(prepare: Prepare): StoreChanges {
       prepare("DELETE FROM journal WHERE key = ?").run(key);
     },
     rememberExpired: (id, untilSeconds) => rememberId(prepare, id, "expired", untilSeconds),
+    removeAddress: (kind, pubkey, identifier, untilSeconds) =>
+      deleteAddress(prepare, `${kind}:${pubkey}:${identifier}`, pubkey, untilSeconds),
+    endState(owner, identifier, { id, created_at }) {
+      const known = endedState(prepare, owner, identifier);
+      if (known !== null && !isNewer({ id, created_at }, known)) return;
+      prepare(
+        "INSERT OR REPLACE INTO ended_state (owner, identifier, created_at, id) VALUES (?, ?, ?, ?)",
+      ).run(bytesOfHex(owner), identifier, created_at, bytesOfHex(id));
+    },
     beginIntent(plan) {
       const { lastInsertRowid } = prepare("INSERT INTO intent (plan) VALUES (?)").run(JSON.stringify(plan));
       return Number(lastInsertRowid);
@@ -53,9 +69,8 @@ function save(prepare: Prepare, event: NostrEvent, nowSeconds: number, steps = 0
   const id = bytesOfHex(event.id);
   if (prepare("SELECT 1 FROM event WHERE id = ?").get(id) !== undefined) return { outcome: "duplicate" };
   const expiresAt = expiryOf(event);
-  if (expiresAt !== null && expiresAt <= nowSeconds) return { outcome: "refused", reason: "expired" };
-  if (isDeleted(prepare, event)) return { outcome: "refused", reason: "deleted" };
-  if (hasVanished(prepare, event)) return { outcome: "refused", reason: "vanished" };
+  const reason = refusalOf(prepare, event, nowSeconds);
+  if (reason !== null) return { outcome: "refused", reason };
 
   const identifier = identifierOf(event);
   const replaced = identifier === null ? [] : versionsOf(prepare, event, identifier);
@@ -65,6 +80,27 @@ function save(prepare: Prepare, event: NostrEvent, nowSeconds: number, steps = 0
   if (event.kind === KIND.deletion) gone.push(...deleteNamed(prepare, event));
   if (event.kind === KIND.vanish) gone.push(...vanish(prepare, event));
   return { outcome: "stored", gone };
+}
+
+/** Why an event is not stored, apart from newer versions of it (R12, R56, R62); `null`: it is. */
+export function refusalOf(
+  prepare: Prepare,
+  event: NostrEvent,
+  nowSeconds: number,
+): "deleted" | "vanished" | "expired" | null {
+  const expiresAt = expiryOf(event);
+  if (expiresAt !== null && expiresAt <= nowSeconds) return "expired";
+  if (isDeleted(prepare, event)) return "deleted";
+  return hasVanished(prepare, event) ? "vanished" : null;
+}
+
+/** The newest state of a repository that ended while it was authoritative (A17). */
+export function endedState(prepare: Prepare, owner: string, identifier: string): Dated | null {
+  const row = prepare("SELECT created_at, id FROM ended_state WHERE owner = ? AND identifier = ?").get(
+    bytesOfHex(owner),
+    identifier,
+  ) as { created_at: number; id: Uint8Array } | undefined;
+  return row === undefined ? null : { created_at: row.created_at, id: Buffer.from(row.id).toString("hex") };
 }
 
 function insert(

@@ -5,13 +5,13 @@
 import { Buffer } from "node:buffer";
 import { statSync } from "node:fs";
 import { DatabaseSync, type StatementSync } from "node:sqlite";
-import type { NostrEvent } from "../../../runtime/grasp/events/event.ts";
+import type { Dated, NostrEvent } from "../../../runtime/grasp/events/event.ts";
 import type { Filter } from "../../../runtime/grasp/events/filter.ts";
 import { MAX_STEPS } from "../../../runtime/grasp/policy/other-policy.ts";
 import type { EventStore, Intent, Remembered, StoreChanges, TimedIds } from "../../../runtime/grasp/ports.ts";
 import type { Entry } from "../../../runtime/grasp/purgatory/entry.ts";
 import type { Clock, Json } from "../../../runtime/platform.ts";
-import { changesOn } from "./changes.ts";
+import { changesOn, endedState, refusalOf } from "./changes.ts";
 import { GroupCommit } from "./group-commit.ts";
 import {
   bytesOfHex,
@@ -154,6 +154,14 @@ class SqliteEventStore implements EventStore {
     const sql = "SELECT what FROM remembered WHERE id = ? AND (until IS NULL OR until > ?)";
     const row = this.#prepare(sql).get(bytesOfHex(id), nowSeconds) as { what: Remembered } | undefined;
     return row?.what ?? null;
+  }
+
+  refusal(event: NostrEvent, nowSeconds: number): ReturnType<EventStore["refusal"]> {
+    return refusalOf((sql) => this.#prepare(sql), event, nowSeconds);
+  }
+
+  ended(owner: string, identifier: string): Dated | null {
+    return endedState((sql) => this.#prepare(sql), owner, identifier);
   }
 
   *journal(): Generator<Entry> {

@@ -55,6 +55,13 @@ export const SCHEMA = `
     pubkey BLOB PRIMARY KEY,
     until INTEGER NOT NULL
   ) STRICT, WITHOUT ROWID;
+  CREATE TABLE IF NOT EXISTS ended_state (
+    owner BLOB NOT NULL,
+    identifier TEXT NOT NULL,
+    created_at INTEGER NOT NULL,
+    id BLOB NOT NULL,
+    PRIMARY KEY (owner, identifier)
+  ) STRICT, WITHOUT ROWID;
   CREATE TABLE IF NOT EXISTS journal (
     key TEXT PRIMARY KEY,
     entry TEXT NOT NULL

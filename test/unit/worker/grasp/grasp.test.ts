@@ -6,6 +6,7 @@ import type { NostrEvent } from "../../../../runtime/grasp/events/event.ts";
 import type { Grasp } from "../../../../runtime/grasp/grasp.ts";
 import { toNpub } from "../../../../runtime/grasp/npub.ts";
 import type { EventStore } from "../../../../runtime/grasp/ports.ts";
+import { EVERYTHING } from "../../../../runtime/grasp/release/releases.ts";
 import { makeDataFolders, repositoriesIn } from "../../../../worker/grasp/repositories.ts";
 import { sqliteEventStore } from "../../../../worker/grasp/store/event-store.ts";
 import { type WorkTree, workTree } from "../../../support/git.ts";
@@ -82,7 +83,7 @@ describe("events and Git data", () => {
     );
     if ("fault" in received) throw new Error(JSON.stringify(received.fault));
     await received.quarantine.adopt();
-    return grasp.newGitData("repo");
+    return grasp.newGitData("repo", EVERYTHING);
   }
 
   test("announce, state, push: what waited is served, in this order, and refs and HEAD are the state's", async () => {
@@ -95,7 +96,7 @@ describe("events and Git data", () => {
     expect(released.map(({ id }) => id)).toEqual([first.id, second.id]);
     expect(heard).toEqual([first.id, second.id]);
     expect([...(await refsOf(owner))]).toEqual([[MAIN, commit]]);
-    expect(moved.get(owner.key)).toHaveLength(1);
+    expect(moved.map((one) => [one.owner, one.updates.length])).toEqual([[owner.key, 1]]);
     expect([...store.journal(), ...store.intents()]).toEqual([]);
   });
 
@@ -105,7 +106,7 @@ describe("events and Git data", () => {
     await submit(state(owner, [[MAIN, commit]]));
     await push(owner, commit);
     heard = [];
-    expect(await grasp.newGitData("repo")).toMatchObject({ released: [], errors: [] });
+    expect(await grasp.newGitData("repo", EVERYTHING)).toMatchObject({ released: [], errors: [] });
     expect(heard).toEqual([]);
   });
 
@@ -254,7 +255,7 @@ describe("events and Git data", () => {
       .receive(whole(work.pack([commit])), [], BOUNDS);
     await (received as { quarantine: { adopt(): Promise<void> } }).quarantine.adopt();
     start();
-    await grasp.restore();
+    await grasp.start();
     expect([store.get(first.id)?.id, store.get(second.id)?.id]).toEqual([first.id, second.id]);
     expect([...(await refsOf(owner))]).toEqual([[MAIN, commit]]);
   });

@@ -81,6 +81,7 @@ export function worldOf({
         .flatMap((read) => ("state" in read && read.state.identifier === identifier ? [read.state] : [])),
     repositoriesOf: (author) => all.filter(({ kind, pubkey }) => kind === 30617 && pubkey === author).length,
     served: (id) => served.find((one) => one.id === id) ?? null,
+    known: (id) => all.find((one) => one.id === id) ?? null,
     isWaiting: (id) => waiting.some((one) => one.id === id),
     isWaitingAt: () => false,
     remembered: (id) => remembered[id] ?? null,

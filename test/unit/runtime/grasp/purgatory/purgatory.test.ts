@@ -75,8 +75,8 @@ describe("deadlines", () => {
     announce();
     const { id } = state();
     nowMs += 20 * MINUTE;
-    purgatory.pushGranted(purgatory.event(id) as never);
-    purgatory.pushGranted(purgatory.announcement(OWNER, "repo")!);
+    purgatory.flows(purgatory.event(id)!);
+    purgatory.flows(purgatory.announcement(OWNER, "repo")!);
     expect([minutesLeft(purgatory.event(id)), minutesLeft(purgatory.announcement(OWNER, "repo"))]).toEqual([
       15, 30,
     ]);
@@ -84,7 +84,7 @@ describe("deadlines", () => {
 
   test("a prolongation never shortens (P21)", () => {
     const { id } = state();
-    purgatory.pushGranted(purgatory.event(id) as never);
+    purgatory.flows(purgatory.event(id)!);
     expect(minutesLeft(purgatory.event(id))).toBe(30);
   });
 
@@ -93,7 +93,7 @@ describe("deadlines", () => {
     for (let minute = 0; minute < 130; minute++) {
       nowMs += MINUTE;
       const waiting = purgatory.event(id);
-      if (waiting !== null && due().length === 0) purgatory.bytesFlow(waiting);
+      if (waiting !== null && due().length === 0) purgatory.flows(waiting);
     }
     expect((purgatory.event(id)!.deadlineMs - purgatory.event(id)!.arrivedMs) / HOUR).toBe(2);
     expect(due()).toEqual(["state expire"]);
@@ -104,6 +104,7 @@ describe("deadlines", () => {
     const { id } = state();
     nowMs += 25 * MINUTE;
     expect(announce(2).outcome).toBe("added");
+    purgatory.prolongStates("repo", new Set([OWNER]));
     expect([minutesLeft(purgatory.event(id)), minutesLeft(purgatory.announcement(OWNER, "repo"))]).toEqual([
       30, 30,
     ]);
@@ -163,6 +164,7 @@ describe("expiry", () => {
       repository: "o/repo",
       identifier: "repo",
       commit: "c".repeat(40),
+      bytes: 100,
       address: null,
     };
     purgatory.addPlaceholder(upload);
@@ -176,7 +178,7 @@ describe("expiry", () => {
     nowMs += 30 * MINUTE;
     const [found] = [...purgatory.due()];
     purgatory.submittedByClient(purgatory.event(id)!, "a");
-    expect(purgatory.isStillDue(found!.entry)).toBe(false);
+    expect(purgatory.stillDue(found!.entry)).toBeNull();
   });
 });
 
@@ -228,6 +230,7 @@ test("a second upload replaces the commit of its placeholder (A29)", () => {
     repository: "o/repo",
     identifier: "repo",
     commit: "c".repeat(40),
+    bytes: 100,
     address: null,
   };
   purgatory.addPlaceholder(upload);

@@ -240,11 +240,28 @@ describe("Git over HTTP", () => {
     expect(await isReadable(change)).toBe(false);
   });
 
-  test("branches and an upload without its event are refused together, and no placeholder is left (A24, T4)", async () => {
-    const commit = work.commit("a", "one");
-    await state({ [MAIN]: commit });
-    expect((await git("push", url, "main", `main:refs/nostr/${"1".repeat(64)}`)).code).not.toBe(0);
+  test("a branch and an upload without its event: the branch moves, and what only the upload needs is apart until its event comes (A32)", async () => {
+    const [base, change] = [work.commit("a", "one"), work.commit("a", "two")];
+    work.git("branch", "base", base);
+    await state({ [MAIN]: base });
+    const pr = author().sign(1618, [
+      ["a", `30617:${owner.key}:repo`],
+      ["c", change],
+    ]);
+    expect(await git("push", url, "base:main", `main:refs/nostr/${pr.id}`)).toMatchObject({ code: 0 });
+    expect(await remoteRefs()).toEqual([`${base}\tHEAD`, `${base}\t${MAIN}`]);
+    expect([await isReadable(base), await isReadable(change)]).toEqual([true, false]);
+    expect(await grasp.submit(pr, { source: "direct", address: null })).toMatchObject({ ok: true, text: "" });
+    expect([await isReadable(change), grasp.purgatory.size("placeholder")]).toEqual([true, 0]);
+  });
+
+  test("a branch that the state does not grant refuses the upload beside it, and no placeholder is left (A24, T4)", async () => {
+    const [base, change] = [work.commit("a", "one"), work.commit("a", "two")];
+    work.git("branch", "base", base);
+    await state({ [MAIN]: base });
+    expect((await git("push", url, `${change}:main`, `main:refs/nostr/${"1".repeat(64)}`)).code).not.toBe(0);
     expect([await remoteRefs(), grasp.purgatory.size("placeholder")]).toEqual([[], 0]);
+    expect(await isReadable(change)).toBe(false);
   });
 
   test("a tag object, many refs and --atomic", async () => {

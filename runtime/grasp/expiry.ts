@@ -1,0 +1,76 @@
+/**
+ * What waited too long goes (P18 to P23).
+ * @module
+ */
+import type { Core } from "./core.ts";
+import { type Entry, identifiersOf } from "./purgatory/entry.ts";
+import type { Releases } from "./release/releases.ts";
+
+type SetsChanged = (identifier: string, held: ReadonlySet<string>) => Promise<void>;
+
+export class Expiry {
+  readonly #core: Core;
+  readonly #releases: Releases;
+  readonly #setsChanged: SetsChanged;
+
+  /** @param setsChanged judges again what waits, by the new maintainer sets. */
+  constructor(core: Core, releases: Releases, setsChanged: SetsChanged) {
+    this.#core = core;
+    this.#releases = releases;
+    this.#setsChanged = setsChanged;
+  }
+
+  /** Ends the entries whose time is over. Called once a minute (P21). */
+  async sweep(): Promise<void> {
+    const { purgatory, hosted, nowMs } = this.#core;
+    for (const { entry } of purgatory.due()) {
+      await this.#releases.locked(identifiersOf(entry), async (held) => {
+        // It may have been prolonged or released while the lock was waited for (P23).
+        const due = purgatory.stillDue(entry);
+        if (due !== null) await this.#end(due, held);
+      });
+    }
+    await hosted.port.deleteHeld(nowMs());
+  }
+
+  async #end(entry: Entry, held: ReadonlySet<string>): Promise<void> {
+    const { purgatory, journal, hosted } = this.#core;
+    await journal.change(() => purgatory.expire(entry));
+    if (entry.store === "placeholder") {
+      const [owner = ""] = entry.repository.split("/", 1);
+      await hosted.port.upload(owner, entry.identifier, entry.id)?.discard();
+    }
+    if (entry.store !== "announcement") return;
+    await deleteIfUnused(entry.event.pubkey, entry.identifier, this.#core);
+    // After the second expiry its owner authorises nobody any more (P35).
+    if (entry.isSoftExpired) await this.#setsChanged(entry.identifier, held);
+  }
+}
+
+/**
+ * Deletes a repository that nothing needs (P23): no announcement that is served or waits, no push or fetch under way, no ref, no
+ * waiting PR, no unclaimed upload. The caller holds the lock.
+ */
+export async function deleteIfUnused(
+  owner: string,
+  identifier: string,
+  { hosted, known, purgatory }: Core,
+): Promise<boolean> {
+  const repository = hosted.open(owner, identifier);
+  if (repository === null || hosted.isInUse(owner, identifier)) return false;
+  const announced = known.announcements(identifier).get(owner);
+  if (announced?.listsUs && announced.status !== "soft_expired") return false;
+  const name = `${owner}/${identifier}`;
+  if (
+    purgatory
+      .prs(identifier)
+      .some(({ event }) =>
+        event.tags.some(([tag, value]) => tag === "a" && value === `30617:${owner}:${identifier}`),
+      )
+  )
+    return false;
+  if (purgatory.allPlaceholders().some((entry) => entry.repository === name)) return false;
+  if ((await repository.refs()).refs.size > 0) return false;
+  await hosted.delete(owner, identifier);
+  return true;
+}

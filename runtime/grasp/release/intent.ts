@@ -1,0 +1,83 @@
+/**
+ * Moves of refs that survive a crash: the plan is on the disk before the first ref moves (N13, step 2).
+ * @module
+ */
+import type { JsonObject } from "../../lib/json.ts";
+import type { Json } from "../../platform.ts";
+import type { GitRepository, RefUpdate } from "../ports.ts";
+import { type Move, reversed } from "./alignment.ts";
+
+/** A release under way: the entries that are served with it, and what moves. */
+export interface ReleasePlan {
+  /** Keys of purgatory's journal. */
+  readonly entries: readonly string[];
+  readonly moves: readonly Move[];
+}
+
+/** Opens a repository; `null`: there is none. */
+export type Open = (owner: string, identifier: string) => GitRepository | null;
+
+/** Git refused to move a ref, although nothing else writes here: a reason of the state's own (P38). */
+export class RefsRefused extends Error {
+  override readonly name = "RefsRefused";
+}
+
+export function releasePlan(plan: ReleasePlan): Json {
+  return JSON.parse(JSON.stringify({ kind: "release", ...plan })) as Json;
+}
+
+/** Reads a plan; `null`: it is of another kind. */
+export function readReleasePlan(plan: Json): ReleasePlan | null {
+  return (plan as JsonObject).kind === "release" ? (plan as unknown as ReleasePlan) : null;
+}
+
+/** Carries out moves (N13, step 3), and takes them back (N14). */
+export class Moving {
+  readonly #open: Open;
+  /** What makes it as before, the last first. */
+  readonly #back: (() => Promise<void>)[] = [];
+
+  constructor(open: Open) {
+    this.#open = open;
+  }
+
+  /** @throws {RefsRefused} if a ref does not move. */
+  async run(moves: readonly Move[]): Promise<void> {
+    for (const { owner, identifier, updates, head } of moves) {
+      const repository = this.#open(owner, identifier);
+      if (repository === null) throw new Error("the repository is gone");
+      for (const list of updates) {
+        if (list.length > 0 && !(await repository.updateRefs(list)))
+          throw new RefsRefused("a ref did not move");
+        this.#back.unshift(async () => {
+          for (const one of reversed([list])) await repository.updateRefs(one);
+        });
+      }
+      if (head === null) continue;
+      this.#back.unshift(() => repository.setHead(head.old));
+      await repository.setHead(head.new);
+    }
+  }
+
+  /** Makes refs and `HEAD` as they were. */
+  async undo(): Promise<void> {
+    for (const back of this.#back.splice(0)) await back();
+  }
+}
+
+/**
+ * Does again what a crash may have left half done. A ref that is at its new value, or moved on, is skipped.
+ */
+export async function repeatMoves(moves: readonly Move[], open: Open): Promise<void> {
+  for (const { owner, identifier, updates, head } of moves) {
+    const repository = open(owner, identifier);
+    if (repository === null) continue;
+    for (const list of updates) {
+      const { refs } = await repository.refs();
+      const present = ({ ref, old }: RefUpdate) => (refs.get(ref) ?? "0".repeat(40)) === old;
+      const open = list.filter(present);
+      if (open.length > 0) await repository.updateRefs(open);
+    }
+    if (head !== null) await repository.setHead(head.new);
+  }
+}

@@ -1,0 +1,128 @@
+/**
+ * Release of PRs and PR updates, and repair of their refs (N11, R47, R48, R61).
+ * @module
+ */
+import type { Core } from "../core.ts";
+import { isNewer, type NostrEvent } from "../events/event.ts";
+import { KIND } from "../events/kinds.ts";
+import { ZERO_ID } from "../git/command-list.ts";
+import type { LeftBecause } from "../happenings.ts";
+import {
+  commitOf,
+  hostsOf,
+  judgeUpdate,
+  type TaggedRepository,
+  taggedRepositories,
+} from "../policy/pr-policy.ts";
+import type { GitRepository } from "../ports.ts";
+import type { Releasable, WaitingPr } from "../purgatory/entry.ts";
+import type { Move } from "./alignment.ts";
+import { copyMissing, isComplete } from "./objects.ts";
+
+/** What carries a release out. */
+export interface Releaser {
+  attempt(
+    blamed: readonly Releasable[],
+    plan: () => Promise<{ readonly entries: readonly Releasable[]; readonly moves: readonly Move[] } | null>,
+  ): Promise<boolean>;
+  drop(entry: Releasable, because: LeftBecause): Promise<void>;
+  sources(identifier: string): GitRepository[];
+}
+
+export class PullRequests {
+  readonly #identifier: string;
+  readonly #held: ReadonlySet<string>;
+  readonly #core: Core;
+  readonly #releaser: Releaser;
+
+  constructor(identifier: string, held: ReadonlySet<string>, core: Core, releaser: Releaser) {
+    this.#identifier = identifier;
+    this.#held = held;
+    this.#core = core;
+    this.#releaser = releaser;
+  }
+
+  /** Releases the PRs whose commits are here, updates after the PRs that they update. */
+  async release(): Promise<void> {
+    const waiting = this.#core.purgatory.prs(this.#identifier);
+    const inOrder = waiting.sort(
+      (a, b) => a.event.kind - b.event.kind || (isNewer(a.event, b.event) ? 1 : -1),
+    );
+    for (const entry of inOrder) {
+      // The locks of all its identifiers are needed (N19); a run that holds them follows.
+      if (!entry.identifiers.every((one) => this.#held.has(one))) continue;
+      await this.#releaseOne(entry);
+    }
+  }
+
+  /** Sets a missing or wrong ref of served PRs. */
+  async repair(events: readonly NostrEvent[]): Promise<void> {
+    for (const event of events) {
+      await this.#releaser.attempt([], async () => {
+        const commit = commitOf(event);
+        if (commit === null || !(await isComplete([commit], this.#sources(event)))) return null;
+        return { entries: [], moves: await this.#moves(event, commit) };
+      });
+    }
+  }
+
+  async #releaseOne(entry: WaitingPr): Promise<void> {
+    const { known } = this.#core;
+    const { event } = entry;
+    if (event.kind === KIND.pullRequestUpdate) {
+      const verdict = judgeUpdate(event, known);
+      if (verdict === "refused") return this.#releaser.drop(entry, "unauthorised");
+      // Whether its author may update the PR is not known before the PR is (R48).
+      if (verdict === "unknown") return;
+    }
+    await this.#releaser.attempt([entry], async () => {
+      const commit = commitOf(event);
+      await this.#claimUploads(event, commit);
+      if (commit === null || this.#hosts(event).length === 0) return null;
+      if (!(await isComplete([commit], this.#sources(event)))) return null;
+      return { entries: [entry], moves: await this.#moves(event, commit) };
+    });
+  }
+
+  /** Uploads that wait for an event: objects of the same commit move in, others are deleted (A32, R47). */
+  async #claimUploads(event: NostrEvent, commit: string | null): Promise<void> {
+    const { hosted, journal, purgatory } = this.#core;
+    for (const placeholder of purgatory.placeholders(event.id)) {
+      // Another identifier's repository is under another lock.
+      if (!this.#held.has(placeholder.identifier)) continue;
+      const [owner = ""] = placeholder.repository.split("/", 1);
+      const upload = hosted.port.upload(owner, placeholder.identifier, event.id);
+      const isClaimed = placeholder.commit === commit && hosted.open(owner, placeholder.identifier) !== null;
+      if (isClaimed) await upload?.adopt();
+      else await upload?.discard();
+      await journal.change(() => purgatory.remove(placeholder, isClaimed ? "released" : "replaced"));
+    }
+  }
+
+  /** The repositories whose `refs/nostr/<id>` the event sets. */
+  #hosts(event: NostrEvent): TaggedRepository[] {
+    return hostsOf(taggedRepositories(event), this.#core.known).filter(({ identifier }) =>
+      this.#held.has(identifier),
+    );
+  }
+
+  async #moves(event: NostrEvent, commit: string): Promise<Move[]> {
+    const ref = `refs/nostr/${event.id}`;
+    const sources = this.#sources(event);
+    const moves: Move[] = [];
+    for (const { owner, identifier } of this.#hosts(event)) {
+      const repository = this.#core.hosted.open(owner, identifier);
+      if (repository === null) continue;
+      await copyMissing([commit], repository, sources);
+      const old = (await repository.refs()).refs.get(ref) ?? ZERO_ID;
+      if (old !== commit)
+        moves.push({ owner, identifier, updates: [[{ ref, old, new: commit }]], head: null });
+    }
+    return moves;
+  }
+
+  #sources(event: NostrEvent): GitRepository[] {
+    const identifiers = new Set(taggedRepositories(event).map(({ identifier }) => identifier));
+    return [...identifiers].flatMap((identifier) => this.#releaser.sources(identifier));
+  }
+}

@@ -1,0 +1,278 @@
+/**
+ * Deletion, vanishing and de-listing: what goes from the database and from purgatory, and what follows in Git (R35, R56 to R62).
+ * What follows in Git is an intent, so that a crash or a push under way only delays it.
+ * @module
+ */
+import type { Core } from "./core.ts";
+import { dependentsOf } from "./dependents.ts";
+import { type NostrEvent, tagValue } from "./events/event.ts";
+import type { Filter } from "./events/filter.ts";
+import { KIND } from "./events/kinds.ts";
+import { ZERO_ID } from "./git/command-list.ts";
+import { hostsOf, taggedRepositories } from "./policy/pr-policy.ts";
+import type { Saved, StoreChanges } from "./ports.ts";
+import { identifiersOf as identifiersIn, type Releasable } from "./purgatory/entry.ts";
+import { type RemovalPlan, removalPlan } from "./removal-plan.ts";
+import { type Authoritative, authoritativeStates, endStates } from "./withdrawals.ts";
+
+const DAY_MS = 24 * 60 * 60_000;
+/** How long repositories are held, in milliseconds. */
+export const HELD_MS = { deleted: 90 * DAY_MS, delisted: 30 * DAY_MS } as const;
+
+/** Kinds whose deletion has consequences in Git. */
+const GIT_KINDS: ReadonlySet<number> = new Set([
+  KIND.announcement,
+  KIND.state,
+  KIND.pullRequest,
+  KIND.pullRequestUpdate,
+]);
+
+/** What a removal takes away. */
+interface Targets {
+  readonly served: readonly NostrEvent[];
+  readonly waiting: readonly Releasable[];
+}
+
+/** A plan that is being made. */
+interface Draft {
+  readonly repositories: RemovalPlan["repositories"][number][];
+  readonly refs: RemovalPlan["refs"][number][];
+}
+
+export class Removals {
+  readonly #core: Core;
+  /** Plans that wait for the end of a push or a fetch, by intent (A42). */
+  readonly #delayed = new Map<number, RemovalPlan>();
+
+  constructor(core: Core) {
+    this.#core = core;
+  }
+
+  /** The identifiers whose locks a deletion or a request to vanish needs. */
+  identifiersOf(event: NostrEvent): string[] {
+    const { served, waiting } = this.#targetsOf(event);
+    return [...new Set([...served.flatMap(identifiersOfEvent), ...waiting.flatMap(identifiersIn)])];
+  }
+
+  /** Saves a deletion or a request to vanish, with everything that follows. The caller holds the locks. */
+  async remove(event: NostrEvent): Promise<Saved> {
+    const { journal, purgatory, nowSeconds, nowMs } = this.#core;
+    const isVanishing = event.kind === KIND.vanish;
+    const { saved, done } = await journal.change((changes) => {
+      const targets = this.#targetsOf(event);
+      const before = this.#authoritative(this.identifiersOf(event));
+      const result = changes.save(event, nowSeconds());
+      if (result.outcome !== "stored") return { saved: result, done: null };
+      const gone = new Set(result.gone.map(({ id }) => id));
+      for (const entry of targets.waiting) {
+        purgatory.remove(entry, "deleted");
+        changes.remove(entry.event.id, "deleted");
+        gone.add(entry.event.id);
+      }
+      const events = [...targets.served, ...targets.waiting.map((entry) => entry.event)];
+      const heldUntilMs = isVanishing ? null : nowMs() + HELD_MS.deleted;
+      const removed = events.filter(({ id }) => gone.has(id));
+      return { saved: result, done: this.#consequences(removed, gone, before, heldUntilMs, changes) };
+    });
+    if (done !== null) await this.carryOut(done.intent, done.plan);
+    return saved;
+  }
+
+  /** A newer version of an announcement does not list us any more (R35). The caller holds the lock. */
+  async delist(event: NostrEvent, identifier: string): Promise<void> {
+    const { journal, purgatory, store, nowMs } = this.#core;
+    const done = await journal.change((changes) => {
+      const before = this.#authoritative([identifier]);
+      const waiting = purgatory.announcement(event.pubkey, identifier);
+      if (waiting !== null) purgatory.remove(waiting, "withdrawn");
+      const served = store.newest(KIND.announcement, event.pubkey, identifier);
+      // Earlier versions do not come back; a later one that lists us again is welcome.
+      const gone = changes.removeAddress(KIND.announcement, event.pubkey, identifier, event.created_at);
+      const removed = [waiting?.event, served].filter(
+        (one): one is NostrEvent => one !== null && one !== undefined,
+      );
+      return this.#consequences(
+        removed,
+        new Set(gone.map(({ id }) => id)),
+        before,
+        nowMs() + HELD_MS.delisted,
+        changes,
+      );
+    });
+    if (done !== null) await this.carryOut(done.intent, done.plan);
+  }
+
+  /**
+   * Does in Git what a plan says, and ends its intent. Each step may be repeated.
+   * @returns `false`: a repository is in use; it is tried again when the use ends.
+   */
+  async carryOut(intent: number, plan: RemovalPlan): Promise<boolean> {
+    const { hosted, store } = this.#core;
+    for (const { owner, identifier, ref } of plan.refs) {
+      const repository = hosted.open(owner, identifier);
+      const old = (await repository?.refs())?.refs.get(ref);
+      if (old !== undefined) await repository!.updateRefs([{ ref, old, new: ZERO_ID }]);
+    }
+    let isDone = true;
+    for (const { owner, identifier, heldUntilMs } of plan.repositories) {
+      if (hosted.isInUse(owner, identifier)) isDone = false;
+      else await this.#removeRepository(owner, identifier, heldUntilMs);
+    }
+    if (!isDone) {
+      this.#delayed.set(intent, plan);
+      return false;
+    }
+    this.#delayed.delete(intent);
+    await store.transaction((changes) => changes.endIntent(intent));
+    return true;
+  }
+
+  /** A use of a repository ended: what waited for that is done. */
+  async afterUse(owner: string, identifier: string): Promise<void> {
+    if (this.#core.hosted.isInUse(owner, identifier)) return;
+    for (const [intent, plan] of [...this.#delayed]) {
+      const isMeant = plan.repositories.some((one) => one.owner === owner && one.identifier === identifier);
+      const identifiers = plan.repositories.map((one) => one.identifier);
+      if (isMeant) await this.#core.locks.runAll(identifiers, () => this.carryOut(intent, plan));
+    }
+  }
+
+  async #removeRepository(owner: string, identifier: string, heldUntilMs: number | null): Promise<void> {
+    const { hosted, journal, known, purgatory } = this.#core;
+    // A new announcement took it over meanwhile.
+    if (known.announcements(identifier).get(owner)?.listsUs) return;
+    for (const entry of purgatory.allPlaceholders()) {
+      if (entry.repository !== `${owner}/${identifier}`) continue;
+      await hosted.port.upload(owner, identifier, entry.id)?.discard();
+      await journal.change(() => purgatory.remove(entry, "deleted"));
+    }
+    const repository = hosted.open(owner, identifier);
+    if (repository === null) return;
+    const isEmpty = (await repository.refs()).refs.size === 0;
+    if (heldUntilMs === null || isEmpty) await hosted.delete(owner, identifier);
+    else await hosted.hold(owner, identifier, heldUntilMs);
+  }
+
+  /** What follows from the removal of events, in the same transaction; `null`: nothing in Git. */
+  #consequences(
+    removed: readonly NostrEvent[],
+    gone: Set<string>,
+    before: readonly Authoritative[],
+    heldUntilMs: number | null,
+    changes: StoreChanges,
+  ): { intent: number; plan: RemovalPlan } | null {
+    endStates(before, ({ id }) => gone.has(id), changes);
+    const draft: Draft = { repositories: [], refs: [] };
+    for (const event of removed) {
+      if (event.kind === KIND.announcement) {
+        const identifier = tagValue(event, "d") ?? "";
+        draft.repositories.push({ owner: event.pubkey, identifier, heldUntilMs });
+        this.#removeDependents(event.pubkey, identifier, gone, heldUntilMs, draft, changes);
+      }
+      if (event.kind === KIND.pullRequest || event.kind === KIND.pullRequestUpdate)
+        this.#addRefs(event, draft);
+    }
+    if (draft.repositories.length === 0 && draft.refs.length === 0) return null;
+    return { intent: changes.beginIntent(removalPlan(draft)), plan: draft };
+  }
+
+  /**
+   * States, PRs and other events that hang only on a repository are not served any more (R59). They are held with it, and not
+   * remembered as deleted.
+   */
+  #removeDependents(
+    owner: string,
+    identifier: string,
+    gone: ReadonlySet<string>,
+    heldUntilMs: number | null,
+    draft: Draft,
+    changes: StoreChanges,
+  ): void {
+    const { known, store, nowSeconds } = this.#core;
+    const sets = [...known.sets(identifier).values()];
+    const states = known
+      .servedStates(identifier)
+      .map(({ event }) => event)
+      .filter((event) => !sets.some((set) => set.has(event.pubkey)));
+    const prs = known
+      .pullRequestsFor([owner], identifier)
+      .filter((event) => hostsOf(taggedRepositories(event), known).length === 0);
+    const first = [...states, ...prs];
+    const address = `${KIND.announcement}:${owner}:${identifier}`;
+    const others = dependentsOf(address, new Set([...gone, ...first.map(({ id }) => id)]), {
+      store,
+      servedAt: (one) => known.servedAt(one),
+      nowSeconds: nowSeconds(),
+    }).filter(({ kind }) => !GIT_KINDS.has(kind));
+    if (heldUntilMs === null) for (const event of prs) this.#addRefs(event, draft);
+    const ids = [...first, ...others].map(({ id }) => id);
+    if (heldUntilMs === null) for (const id of ids) changes.remove(id, null);
+    else changes.hold(ids, `${owner}/${identifier}`, Math.ceil(heldUntilMs / 1000));
+  }
+
+  /** The ref of a PR goes everywhere (R61). */
+  #addRefs(event: NostrEvent, draft: Draft): void {
+    const { known } = this.#core;
+    const identifiers = new Set(taggedRepositories(event).map(({ identifier }) => identifier));
+    for (const identifier of identifiers) {
+      for (const owner of known.announcements(identifier).keys()) {
+        draft.refs.push({ owner, identifier, ref: `refs/nostr/${event.id}` });
+      }
+    }
+  }
+
+  #authoritative(identifiers: readonly string[]): Authoritative[] {
+    return identifiers.flatMap((identifier) => authoritativeStates(identifier, this.#core));
+  }
+
+  /** What a deletion names, or everything of who vanishes, as far as Git has to do with it. */
+  #targetsOf(event: NostrEvent): Targets {
+    return event.kind === KIND.vanish ? this.#targetsOfVanishing(event) : this.#targetsOfDeletion(event);
+  }
+
+  #targetsOfDeletion({ pubkey, created_at, tags }: NostrEvent): Targets {
+    const { store, purgatory, known } = this.#core;
+    const served: NostrEvent[] = [];
+    const waiting: Releasable[] = [];
+    for (const [name, value = ""] of tags) {
+      if (name === "e") {
+        const event = /^[0-9a-f]{64}$/.test(value) ? store.get(value) : null;
+        if (event !== null) served.push(event);
+        const entry = purgatory.event(value);
+        if (entry !== null) waiting.push(entry);
+      }
+      if (name === "a") {
+        const event = known.servedAt(value);
+        if (event !== null && event.created_at <= created_at) served.push(event);
+        waiting.push(...known.waitingAt(value).filter((entry) => entry.event.created_at <= created_at));
+      }
+    }
+    return {
+      served: unique(served.filter((one) => one.pubkey === pubkey && GIT_KINDS.has(one.kind))),
+      waiting: [...new Set(waiting)].filter((entry) => entry.event.pubkey === pubkey),
+    };
+  }
+
+  #targetsOfVanishing({ pubkey, created_at }: NostrEvent): Targets {
+    const { store, purgatory, nowSeconds } = this.#core;
+    const served: NostrEvent[] = [];
+    for (let until = created_at; ; ) {
+      const filter: Filter = { authors: new Set([pubkey]), kinds: GIT_KINDS, tags: new Map(), until };
+      const page = store.query([filter], nowSeconds());
+      const size = served.length;
+      served.push(...page.filter((one) => !served.some(({ id }) => id === one.id)));
+      if (served.length === size) break;
+      until = page.at(-1)!.created_at;
+    }
+    return { served, waiting: purgatory.by(pubkey).filter(({ event }) => event.created_at <= created_at) };
+  }
+}
+
+function unique(events: readonly NostrEvent[]): NostrEvent[] {
+  return [...new Map(events.map((event) => [event.id, event])).values()];
+}
+
+function identifiersOfEvent(event: NostrEvent): string[] {
+  if (event.kind === KIND.announcement || event.kind === KIND.state) return [tagValue(event, "d") ?? ""];
+  return taggedRepositories(event).map(({ identifier }) => identifier);
+}

@@ -1,0 +1,132 @@
+/**
+ * The start (P31, P32): what a crash left half done is finished, and database and disk agree.
+ * @module
+ */
+import type { Core } from "./core.ts";
+import { deleteIfUnused } from "./expiry.ts";
+import type { Intent } from "./ports.ts";
+import { type Entry, keyOf, type Releasable } from "./purgatory/entry.ts";
+import { reversed } from "./release/alignment.ts";
+import { type ReleasePlan, readReleasePlan, repeatMoves } from "./release/intent.ts";
+import { EVERYTHING, type Releases } from "./release/releases.ts";
+import { readRemovalPlan } from "./removal-plan.ts";
+import type { Removals } from "./removals.ts";
+
+/** What the start found. */
+export interface StartReport {
+  /** Identifiers that wait for objects: the sync queue (P30). */
+  readonly waiting: readonly string[];
+  /** Repositories with refs that no announcement belongs to. They stay (P32). */
+  readonly orphans: readonly { readonly owner: string; readonly identifier: string }[];
+  /** Repositories in which a crash had left something (N25, N27). */
+  readonly healed: readonly {
+    readonly owner: string;
+    readonly identifier: string;
+    readonly files: readonly string[];
+  }[];
+}
+
+export async function start(core: Core, releases: Releases, removals: Removals): Promise<StartReport> {
+  const { store, purgatory, hosted } = core;
+  // Lock files would keep refs from moving: they go first.
+  const healed = await heal(core);
+  const identifiers = new Set(healed.map(({ identifier }) => identifier));
+
+  const entries = new Map([...store.journal()].map((entry) => [keyOf(entry), entry]));
+  const intents = store.intents();
+  for (const intent of intents) {
+    const plan = readReleasePlan(intent.plan);
+    if (plan === null) continue;
+    for (const { identifier } of plan.moves) identifiers.add(identifier);
+    await finishRelease(intent, plan, entries, core);
+  }
+  const waiting = purgatory.restore(entries.values());
+  for (const identifier of purgatory.identifiers()) identifiers.add(identifier);
+  for (const { id, plan } of intents) {
+    const removal = readRemovalPlan(plan);
+    if (removal !== null) await removals.carryOut(id, removal);
+  }
+  const orphans = await reconcile(core);
+  for (const { owner, identifier } of announced(core)) await hosted.create(owner, identifier);
+  for (const identifier of identifiers) {
+    await releases.locked([identifier], (held) => releases.run(identifier, EVERYTHING, held));
+  }
+  return { waiting: [...waiting].filter((identifier) => purgatory.hasPending(identifier)), orphans, healed };
+}
+
+/** The repositories of waiting announcements, and served ones of the same identifiers. */
+function announced({ purgatory, known }: Core): { owner: string; identifier: string }[] {
+  return purgatory
+    .identifiers()
+    .flatMap((identifier) =>
+      [...known.announcements(identifier)]
+        .filter(([, { listsUs, status }]) => listsUs && status !== "soft_expired")
+        .map(([owner]) => ({ owner, identifier })),
+    );
+}
+
+async function heal({ hosted }: Core): Promise<StartReport["healed"]> {
+  const healed: StartReport["healed"][number][] = [];
+  for (const { owner, identifier } of await hosted.port.list()) {
+    const files = (await hosted.open(owner, identifier)?.heal()) ?? [];
+    if (files.length > 0) healed.push({ owner, identifier, files });
+  }
+  return healed;
+}
+
+/** Repeats steps 3 to 5 of N13. What the store would refuse now is taken back instead. */
+async function finishRelease(
+  { id }: Intent,
+  plan: ReleasePlan,
+  entries: Map<string, Entry>,
+  { store, hosted, happenings, nowMs, nowSeconds }: Core,
+): Promise<void> {
+  const released = plan.entries.flatMap((key) => entries.get(key) ?? []) as Releasable[];
+  const isRefused = released.some(({ event }) => store.refusal(event, nowSeconds()) !== null);
+  const open = (owner: string, identifier: string) => hosted.open(owner, identifier);
+  const moves = isRefused
+    ? plan.moves.map(({ updates, head, ...one }) => ({
+        ...one,
+        updates: reversed(updates),
+        head: head === null ? null : { old: head.new, new: head.old },
+      }))
+    : plan.moves;
+  await repeatMoves(moves, open);
+  await store.transaction((changes) => {
+    for (const entry of isRefused ? [] : released) {
+      changes.save(entry.event, nowSeconds());
+      changes.journalRemove(keyOf(entry));
+    }
+    changes.endIntent(id);
+  });
+  if (isRefused) return;
+  for (const entry of released) {
+    entries.delete(keyOf(entry));
+    const { event, arrivedMs } = entry;
+    happenings.tell({ kind: "left", entry, because: "released" });
+    happenings.tell({ kind: "served", event, waitedMs: nowMs() - arrivedMs });
+  }
+}
+
+/** Makes disk and journal agree (P32). @returns repositories with refs that no announcement belongs to */
+async function reconcile(core: Core): Promise<StartReport["orphans"]> {
+  const { hosted, journal, known, purgatory } = core;
+  const isKept = new Set<string>();
+  for (const { owner, identifier, id } of await hosted.port.uploads()) {
+    if (purgatory.placeholder(`${owner}/${identifier}`, id) !== null)
+      isKept.add(`${owner}/${identifier}/${id}`);
+    else await hosted.port.upload(owner, identifier, id)?.discard();
+  }
+  for (const entry of purgatory.allPlaceholders()) {
+    if (isKept.has(`${entry.repository}/${entry.id}`)) continue;
+    await journal.change(() => purgatory.remove(entry, "failed"));
+  }
+  const orphans: { owner: string; identifier: string }[] = [];
+  for (const { owner, identifier } of await hosted.port.list()) {
+    const announced = known.announcements(identifier).get(owner);
+    if (announced?.listsUs && announced.status !== "soft_expired") continue;
+    const isDeleted = await deleteIfUnused(owner, identifier, core);
+    if (!isDeleted && announced?.status !== "soft_expired") orphans.push({ owner, identifier });
+  }
+  return orphans;
+}

@@ -1,0 +1,272 @@
+/**
+ * An event whose shape, id and signature are good is judged, and waits, is served, or is refused.
+ * @module
+ */
+import { answerOf, duplicate, notAdded, notSaved, type Outcome, refused, stored, WAITS } from "./answer.ts";
+import type { Core } from "./core.ts";
+import { type NostrEvent, tagValue } from "./events/event.ts";
+import { isEphemeral, KIND } from "./events/kinds.ts";
+import { toNpub } from "./npub.ts";
+import { judgeAnnouncement } from "./policy/announcement-policy.ts";
+import { judgeOther } from "./policy/other-policy.ts";
+import { hostsOf, judgePr, taggedRepositories } from "./policy/pr-policy.ts";
+import { judgeState } from "./policy/state-policy.ts";
+import type { Room } from "./ports.ts";
+import type { From } from "./purgatory/entry.ts";
+import { RefusedEvents } from "./refused-events.ts";
+import { EVERYTHING, type Releases } from "./release/releases.ts";
+import type { Removals } from "./removals.ts";
+import { readState } from "./state.ts";
+import { saveWithdrawal } from "./withdrawals.ts";
+
+/** How many keys the text of an `OK` names. */
+const MAX_NAMED = 3;
+
+export class Submissions {
+  /** Announcements and states that may be let in later (N12). */
+  readonly refusedEvents = new RefusedEvents();
+  readonly #core: Core;
+  readonly #releases: Releases;
+  readonly #removals: Removals;
+  readonly #room: Room | undefined;
+
+  /** @param room whether there is room for new repositories (O24). Default: there is */
+  constructor(core: Core, releases: Releases, removals: Removals, room?: Room) {
+    this.#core = core;
+    this.#releases = releases;
+    this.#removals = removals;
+    this.#room = room;
+  }
+
+  /** Takes the locks that an event needs, and judges it. */
+  judge(event: NostrEvent, from: From): Promise<Outcome> {
+    if (event.kind === KIND.deletion || event.kind === KIND.vanish) return this.#remove(event);
+    const identifiers = identifiersOf(event).filter(
+      (one) => !isPullRequest(event) || this.#core.known.sets(one).size > 0,
+    );
+    return this.#releases.locked(identifiers, (held) => this.#judgeLocked(event, from, held));
+  }
+
+  /** The maintainer sets of an identifier may have changed: refused events of it are judged again (N12). The caller holds the locks. */
+  async judgeAgain(identifier: string, held: ReadonlySet<string>): Promise<void> {
+    for (let isAgain = true; isAgain; ) {
+      isAgain = false;
+      for (const { event, from } of this.refusedEvents.of(identifier)) {
+        this.refusedEvents.remove(identifier, event.id);
+        const { outcome } = await this.#judgeLocked(event, from, held);
+        if (outcome !== "refused") isAgain = true;
+      }
+    }
+  }
+
+  async #judgeLocked(event: NostrEvent, from: From, held: ReadonlySet<string>): Promise<Outcome> {
+    // Another connection may have brought it while the locks were waited for.
+    if (this.#core.store.get(event.id) !== null) return duplicate("it is served");
+    if (this.#core.purgatory.event(event.id) !== null) return duplicate("it waits for its git data");
+    switch (event.kind) {
+      case KIND.announcement:
+        return this.#kept(event, from, await this.#announce(event, from, held));
+      case KIND.state:
+        return this.#kept(event, from, await this.#state(event, from, held));
+      case KIND.pullRequest:
+      case KIND.pullRequestUpdate:
+        return this.#pullRequest(event, from, held);
+      default: {
+        const verdict = judgeOther(event, this.#core.known);
+        const steps = verdict.kind === "serve" ? verdict.steps : undefined;
+        return answerOf(verdict) ?? this.#serve(event, steps);
+      }
+    }
+  }
+
+  /** Remembers a refusal that a change of the sets could turn. */
+  #kept(event: NostrEvent, from: From, outcome: Outcome): Outcome {
+    const identifier = tagValue(event, "d");
+    const mayTurn = outcome.outcome === "refused" && outcome.mayTurn === true;
+    if (mayTurn && identifier !== undefined) this.refusedEvents.add(identifier, { event, from });
+    return outcome;
+  }
+
+  async #announce(event: NostrEvent, from: From, held: ReadonlySet<string>): Promise<Outcome> {
+    const { journal, known, purgatory, hosted } = this.#core;
+    const verdict = judgeAnnouncement(event, known);
+    const answer = answerOf(verdict);
+    const identifier = tagValue(event, "d") ?? "";
+    if (verdict.kind === "delist") {
+      await this.#removals.delist(event, identifier);
+      await this.setsChanged(identifier, held);
+    }
+    if (answer !== null) return answer;
+    const before = known.sets(identifier).get(event.pubkey) ?? new Set<string>();
+    let outcome: Outcome;
+    if (verdict.kind === "serve") {
+      outcome = await this.#serve(event);
+      // It may be the first version that lists us.
+      if (known.sets(identifier).has(event.pubkey)) await hosted.create(event.pubkey, identifier);
+    } else {
+      const fault = this.#storeFault(event) ?? (await this.#noRoom(event.pubkey, identifier));
+      if (fault !== null) return fault;
+      const isNewVersion = purgatory.announcement(event.pubkey, identifier) !== null;
+      const { added, again } = await journal.change((changes) => {
+        const result = purgatory.addAnnouncement(event, identifier, from);
+        if (result.outcome !== "added") return { added: result, again: [] };
+        const set = known.sets(identifier).get(event.pubkey);
+        if (isNewVersion && set !== undefined) purgatory.prolongStates(identifier, set);
+        // What was held with its repository is served again (R59).
+        return {
+          added: result,
+          again: changes.unhold(`${event.pubkey}/${identifier}`, this.#core.nowSeconds()),
+        };
+      });
+      if (added.outcome !== "added") return notAdded(added);
+      for (const one of again) this.#core.happenings.tell({ kind: "served", event: one, waitedMs: null });
+      await hosted.create(event.pubkey, identifier);
+      outcome = WAITS;
+    }
+    if (outcome.outcome === "refused" || outcome.outcome === "duplicate") return outcome;
+    const after = known.sets(identifier).get(event.pubkey) ?? new Set<string>();
+    await this.setsChanged(identifier, held);
+    const isServed = this.#core.store.get(event.id) !== null;
+    return withDropped(isServed && outcome === WAITS ? stored() : outcome, before, after);
+  }
+
+  /** Why a new repository has no room (O24); `null`: it has, or it is here already. */
+  async #noRoom(owner: string, identifier: string): Promise<Outcome | null> {
+    if (this.#room === undefined || this.#core.hosted.open(owner, identifier) !== null) return null;
+    const text = await this.#room.refusal("repository", owner, identifier);
+    return text === null ? null : refused("error", text);
+  }
+
+  /** An announcement came or went: what waits is judged again by the new maintainer sets (R36). The caller holds the locks. */
+  async setsChanged(identifier: string, held: ReadonlySet<string>): Promise<void> {
+    await this.#releases.run(identifier, EVERYTHING, held);
+    await this.judgeAgain(identifier, held);
+  }
+
+  async #state(event: NostrEvent, from: From, held: ReadonlySet<string>): Promise<Outcome> {
+    const { journal, known, purgatory, hosted } = this.#core;
+    const answer = answerOf(
+      judgeState(event, { isComplete: false, isFromSync: from.source === "sync" }, known),
+    );
+    if (answer !== null) return answer;
+    const fault = this.#storeFault(event);
+    if (fault !== null) return fault;
+    const read = readState(event);
+    if ("fault" in read) return refused("invalid", read.fault);
+    const { identifier, refs } = read.state;
+    if (refs.size === 0) return this.#withdraw(event, identifier);
+    const revived: string[] = [];
+    const added = await journal.change(() => {
+      const result = purgatory.addState(event, identifier, from);
+      if (result.outcome === "added") revived.push(...this.#prolongAnnouncements(event, identifier));
+      return result;
+    });
+    if (added.outcome !== "added") return notAdded(added);
+    for (const owner of revived) await hosted.create(owner, identifier);
+    return this.#released(event, identifier, held);
+  }
+
+  /** A state without refs takes its author's earlier states back (R43). */
+  async #withdraw(event: NostrEvent, identifier: string): Promise<Outcome> {
+    const { happenings } = this.#core;
+    const saved = await saveWithdrawal(event, identifier, this.#core);
+    if (saved.outcome !== "stored") return notSaved(saved);
+    happenings.tell({ kind: "served", event, waitedMs: null });
+    return stored();
+  }
+
+  /**
+   * Every owner whose set has the author gets 30 minutes; a soft-expired announcement comes back (R39, P22).
+   * @returns the owners whose announcements came back
+   */
+  #prolongAnnouncements(state: NostrEvent, identifier: string): string[] {
+    const { known, purgatory } = this.#core;
+    return [...known.sets(identifier)].flatMap(([owner, set]) => {
+      const waiting = purgatory.announcement(owner, identifier);
+      if (waiting === null || !set.has(state.pubkey)) return [];
+      return purgatory.stateArrived(waiting).isRevived ? [owner] : [];
+    });
+  }
+
+  async #pullRequest(event: NostrEvent, from: From, held: ReadonlySet<string>): Promise<Outcome> {
+    const { journal, known, purgatory } = this.#core;
+    const answer = answerOf(judgePr(event, { isComplete: false }, known));
+    if (answer !== null) return answer;
+    const fault = this.#storeFault(event);
+    if (fault !== null) return fault;
+    const hosts = hostsOf(taggedRepositories(event), known);
+    const identifiers = [...new Set(hosts.map(({ identifier }) => identifier))].filter((one) =>
+      held.has(one),
+    );
+    const added = await journal.change(() => purgatory.addPr(event, identifiers, from));
+    if (added.outcome !== "added") return notAdded(added);
+    return this.#released(event, identifiers[0]!, held);
+  }
+
+  /** Releases an event at once if its data is here already (R40, R47). */
+  async #released(event: NostrEvent, identifier: string, held: ReadonlySet<string>): Promise<Outcome> {
+    await this.#releases.run(identifier, { repository: "", ids: "all" }, held);
+    if (this.#core.purgatory.event(event.id) !== null) return WAITS;
+    return this.#core.store.get(event.id) !== null ? stored() : duplicate("a newer one is known");
+  }
+
+  /** An event that the store would not take does not wait for data either (R55, R56). */
+  #storeFault(event: NostrEvent): Outcome | null {
+    const reason = this.#core.store.refusal(event, this.#core.nowSeconds());
+    return reason === null ? null : notSaved({ outcome: "refused", reason });
+  }
+
+  /** @param steps how it belongs here (R51). Default: 0 */
+  async #serve(event: NostrEvent, steps = 0): Promise<Outcome> {
+    const { store, happenings, nowSeconds } = this.#core;
+    // Passed on and never stored (R22).
+    if (!isEphemeral(event.kind)) {
+      const saved = await store.transaction((changes) => changes.save(event, nowSeconds(), steps));
+      if (saved.outcome !== "stored") return notSaved(saved);
+    }
+    happenings.tell({ kind: "served", event, waitedMs: null });
+    return stored();
+  }
+
+  /** A deletion or a request to vanish: what it names goes from the database, from purgatory and from Git (R56 to R62). */
+  async #remove(event: NostrEvent): Promise<Outcome> {
+    for (;;) {
+      const identifiers = this.#removals.identifiersOf(event);
+      const outcome = await this.#releases.locked(identifiers, async (held): Promise<Outcome | null> => {
+        // What it names may have changed while the locks were waited for.
+        if (!this.#removals.identifiersOf(event).every((one) => held.has(one))) return null;
+        if (this.#core.store.get(event.id) !== null) return duplicate("it is served");
+        const answer = answerOf(judgeOther(event, this.#core.known));
+        if (answer !== null) return answer;
+        const saved = await this.#removals.remove(event);
+        if (saved.outcome !== "stored") return notSaved(saved);
+        this.#core.happenings.tell({ kind: "served", event, waitedMs: null });
+        for (const identifier of identifiers) await this.setsChanged(identifier, held);
+        return stored();
+      });
+      if (outcome !== null) return outcome;
+    }
+  }
+}
+
+/** Says which maintainers a version of an announcement drops (R36). */
+function withDropped(outcome: Outcome, before: ReadonlySet<string>, after: ReadonlySet<string>): Outcome {
+  const dropped = [...before].filter((key) => !after.has(key));
+  if (dropped.length === 0) return outcome;
+  const named = dropped.slice(0, MAX_NAMED).map(toNpub).join(", ");
+  const more = dropped.length > MAX_NAMED ? ` and ${dropped.length - MAX_NAMED} more` : "";
+  const note = `no maintainers any more: ${named}${more}`;
+  return { ...outcome, text: outcome.text === "" ? note : `${outcome.text}; ${note}` };
+}
+
+function isPullRequest({ kind }: NostrEvent): boolean {
+  return kind === KIND.pullRequest || kind === KIND.pullRequestUpdate;
+}
+
+/** The locks that an event needs: those of the identifiers that it can move. */
+function identifiersOf(event: NostrEvent): string[] {
+  if (event.kind === KIND.announcement || event.kind === KIND.state) return [tagValue(event, "d") ?? ""];
+  return isPullRequest(event)
+    ? [...new Set(taggedRepositories(event).map(({ identifier }) => identifier))]
+    : [];
+}
