@@ -1,0 +1,164 @@
+/**
+ * millrace beside ngit-grasp, in turn, in one run: every row of the table in `proof.md`. Both run in a network namespace with loopback
+ * only, because ngit-grasp dials every address that an announcement names. Prints a table and writes `test/results/grasp.json`, with
+ * `--write` also the table and the chart of docs/performance.md.
+ * @module
+ */
+import { spawnSync } from "node:child_process";
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { loadavg, tmpdir } from "node:os";
+import { join } from "node:path";
+import process from "node:process";
+import { findNgitGrasp, installNgitGrasp } from "../../../scripts/cargo-tools.ts";
+import { NEW_NAMESPACE, namespaceFault } from "../../support/namespace.ts";
+import { root } from "../../support/spawn.ts";
+import { readToolOptions, WRITE } from "../../support/tool-options.ts";
+import { writeBetween } from "../marks.ts";
+import { describeProvenance, provenanceHere } from "../provenance.ts";
+import { chartOf, countOf, type GraspResults, type Measured, tableOf } from "./report.ts";
+import { ROWS } from "./rows.ts";
+import { contenders } from "./servers.ts";
+import { createWorld, Trees, type World } from "./world.ts";
+
+const IN_NAMESPACE = "GRASP_BENCH_IN_NAMESPACE";
+/** Rows that need what is not built, or what one of the servers has no way to show. */
+const MISSING = {
+  "sync, 10,000 events from a peer": "events of other relays (GRASP-02) are the next step of millrace",
+  "fetch, 100 identifiers from 10 hosts":
+    "measured by the tests of purgatory sync only, without ngit-grasp beside it",
+};
+
+const { values, names } = readToolOptions({
+  name: "bench:grasp",
+  summary: "Measures millrace beside ngit-grasp in turn, row by row, and prints a table.",
+  names: { placeholder: "ROW", summary: "rows to measure (default: all)", all: ROWS.map(({ name }) => name) },
+  options: {
+    repetitions: { default: 5, min: 1, summary: "how often each row is measured on each server" },
+    events: { default: 100_000, min: 100, summary: "stored events" },
+    refs: { default: 5000, min: 20, summary: "refs of the repository with many" },
+    large: { default: 1024, min: 1, summary: "size of the large repository, in MiB" },
+    commits: { default: 100_000, min: 10, summary: "commits of the large repository" },
+    clients: { default: 50, min: 2, summary: "clones at once" },
+    subscribers: { default: 500, min: 1, summary: "subscribers of one event" },
+    write: WRITE,
+  },
+});
+const log = (text: string) => console.error(`bench: ${text}`);
+
+if (process.env[IN_NAMESPACE] === undefined) {
+  if (findNgitGrasp() === null && !installNgitGrasp()) process.exit(1);
+  const fault = namespaceFault();
+  if (fault !== null) {
+    log(fault);
+    process.exit(1);
+  }
+  const [command, ...args] = [...NEW_NAMESPACE, process.execPath, ...process.argv.slice(1)];
+  const done = spawnSync(command!, args, {
+    stdio: "inherit",
+    env: { ...process.env, [IN_NAMESPACE]: "1" },
+  });
+  process.exit(done.status ?? 1);
+}
+
+const folder = mkdtempSync(join(tmpdir(), "millrace-bench-grasp-"));
+process.on("exit", () => rmSync(folder, { recursive: true, force: true }));
+process.on("SIGTERM", () => process.exit(1)).on("SIGINT", () => process.exit(1));
+
+const sizes = {
+  events: values.events,
+  refs: values.refs,
+  largeMiB: values.large,
+  commits: values.commits,
+  clients: values.clients,
+  subscribers: values.subscribers,
+};
+const before = loadavg()[0]!;
+const measured = new Map<string, Measured & { values: Record<string, number[]> }>();
+const missing: Record<string, string> = names.length === 0 ? { ...MISSING } : {};
+
+function note(
+  row: string,
+  server: string,
+  figures: readonly { name: string; value: number; unit: string; better: string }[],
+) {
+  for (const { value, ...figure } of figures) {
+    const key = `${row}: ${figure.name}`;
+    const known =
+      measured.get(key) ??
+      ({ ...figure, row, values: {} } as unknown as Measured & { values: Record<string, number[]> });
+    known.values[server] = [...(known.values[server] ?? []), value];
+    measured.set(key, known);
+  }
+}
+
+log("preparing Git repositories");
+const trees = new Trees(folder, sizes);
+const servers = contenders(folder);
+const worlds: World[] = [];
+for (const server of servers) {
+  await server.start();
+  note("memory", server.name, [{ name: "idle", value: server.residentMiB(), unit: "MiB", better: "lower" }]);
+}
+for (const server of servers) {
+  log(`${server.name}: storing ${sizes.events} events`);
+  const { world, seconds } = await createWorld(server, trees);
+  worlds.push(world);
+  note("events", server.name, [
+    {
+      name: `${sizes.events} comments, 20 connections`,
+      value: sizes.events / seconds,
+      unit: "a second",
+      better: "higher",
+    },
+  ]);
+  note("memory", server.name, [
+    { name: `with ${sizes.events} events`, value: server.residentMiB(), unit: "MiB", better: "lower" },
+  ]);
+}
+const work = join(folder, "clones");
+mkdirSync(work);
+for (const row of ROWS.filter(({ name }) => names.length === 0 || names.includes(name))) {
+  const repetitions = Math.min(values.repetitions, row.maxRepetitions ?? values.repetitions);
+  for (let repetition = 1; repetition <= repetitions; repetition++) {
+    for (const world of worlds) {
+      log(`${row.name}, ${repetition} of ${repetitions}: ${world.server.name}`);
+      try {
+        note(row.name, world.server.name, await row.measure(world, work));
+      } catch (error) {
+        // A row that fails on one server is told as it is.
+        missing[`${row.name}, ${world.server.name}`] = (error as Error).message.split("\n")[0]!;
+        log(`${row.name} fails on ${world.server.name}: ${String(error)}`);
+      }
+    }
+  }
+}
+for (const server of servers) await server.stop();
+
+const results: GraspResults = {
+  provenance: provenanceHere(),
+  load: { before, after: loadavg()[0]! },
+  sizes,
+  measured: [...measured.values()],
+  missing,
+};
+const table = tableOf(results);
+mkdirSync(join(root, "test/results"), { recursive: true });
+writeFileSync(join(root, "test/results/grasp.json"), `${JSON.stringify(results, null, 2)}\n`);
+writeFileSync(join(root, "test/results/grasp.svg"), chartOf(results));
+console.log(table);
+const counts = countOf(results);
+const busy =
+  `Measured on ${describeProvenance([results.provenance])}, median of ${values.repetitions}; ` +
+  `${before.toFixed(1)} processes wanted a processor before the run and ${results.load.after.toFixed(1)} after it. ` +
+  `Ahead ${counts.ahead}, equal ${counts.equal}, behind ${counts.behind}.`;
+console.log(`\n${busy}`);
+if (values.write) {
+  writeFileSync(join(root, "docs/performance/grasp.svg"), chartOf(results));
+  writeBetween(
+    join(root, "docs/performance.md"),
+    "grasp",
+    `![millrace beside ngit-grasp](performance/grasp.svg)\n\n${table}\n\n${busy}`,
+  );
+  log("docs/performance.md and docs/performance/grasp.svg are updated");
+}
+process.exit(0);

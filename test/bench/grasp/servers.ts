@@ -1,0 +1,101 @@
+/**
+ * The two servers that are compared, each with a folder of its own, and what the kernel counts of them.
+ * @module
+ */
+import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { toNpub } from "../../../runtime/grasp/npub.ts";
+import { findNgitGrasp } from "../../../scripts/cargo-tools.ts";
+import type { Author } from "../../support/nostr.ts";
+import { root, runtimes } from "../../support/spawn.ts";
+import { type RunningProgram, startProgram } from "../../support/start-program.ts";
+
+/** The kernel counts processor time in hundredths of a second. */
+const TICK_MS = 10;
+const KIB = 1024;
+
+/** A server that is measured. */
+export interface Contender {
+  readonly name: string;
+  /** Host and port, in the namespace of the bench. */
+  readonly host: string;
+  readonly url: string;
+  /** Starts it, and waits until it answers. @returns the time to its readiness, in milliseconds */
+  start(): Promise<number>;
+  stop(): Promise<void>;
+  repository(owner: Author, identifier: string): string;
+  /** Resident memory of its process, in MiB. */
+  residentMiB(): number;
+  /** Processor time of its process and of the processes that it started and that ended, in milliseconds. */
+  processorMs(): number;
+}
+
+/** Both servers. @param folder an existing folder */
+export function contenders(folder: string): readonly [Contender, Contender] {
+  const graspData = join(folder, "ngit-grasp");
+  const ourData = join(folder, "millrace");
+  mkdirSync(graspData);
+  mkdirSync(ourData);
+  const config = join(ourData, "config.json");
+  const ours = contender("millrace", 7401, (host) => {
+    const grasp = { domain: host, listen: { port: 7401 }, dataDirectory: join(ourData, "data") };
+    writeFileSync(config, JSON.stringify({ grasp }));
+    const [command] = runtimes.node;
+    return { command, args: ["worker/cli/main.ts", "serve", "--config", config], cwd: root };
+  });
+  const theirs = contender("ngit-grasp", 7402, (host) => ({
+    command: findNgitGrasp()!,
+    args: ["serve"],
+    cwd: graspData,
+    env: {
+      NGIT_DOMAIN: host,
+      NGIT_BIND_ADDRESS: host,
+      NGIT_GIT_DATA_PATH: join(graspData, "git"),
+      NGIT_RELAY_DATA_PATH: join(graspData, "relay"),
+      NGIT_LOG_LEVEL: "error",
+    },
+  }));
+  return [ours, theirs];
+}
+
+function contender(
+  name: string,
+  port: number,
+  command: (host: string) => { command: string; args: string[]; cwd: string; env?: Record<string, string> },
+): Contender {
+  const host = `127.0.0.1:${port}`;
+  const url = `http://${host}`;
+  let program: RunningProgram | null = null;
+  const pid = () => {
+    if (program === null) throw new Error(`${name} does not run`);
+    return program.pid;
+  };
+  return {
+    name,
+    host,
+    url,
+    async start() {
+      const began = performance.now();
+      program = await startProgram({ ...command(host), ready: () => answers(url), startTimeoutMs: 120_000 });
+      return performance.now() - began;
+    },
+    async stop() {
+      await program?.stop();
+      program = null;
+    },
+    repository: (owner, identifier) => `${url}/${toNpub(owner.key)}/${identifier}.git`,
+    residentMiB: () => Number(/VmRSS:\s+(\d+)/.exec(readFileSync(`/proc/${pid()}/status`, "utf8"))![1]) / KIB,
+    processorMs() {
+      const fields = readFileSync(`/proc/${pid()}/stat`, "utf8").split(") ")[1]!.split(" ");
+      // User and system time, its own and that of its children.
+      return fields.slice(11, 15).reduce((sum, ticks) => sum + Number(ticks), 0) * TICK_MS;
+    },
+  };
+}
+
+async function answers(url: string): Promise<boolean> {
+  return fetch(url, { headers: { accept: "application/nostr+json" } }).then(
+    ({ ok }) => ok,
+    () => false,
+  );
+}
