@@ -5,11 +5,12 @@
  */
 import assert from "node:assert/strict";
 import { createHash } from "node:crypto";
-import { mkdtempSync, rmSync } from "node:fs";
+import { mkdirSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, test } from "vitest";
 import { configFile } from "../support/config-file.ts";
+import { Lanes } from "../support/lanes.ts";
 import { type Origin, startOrigin } from "../support/origin.ts";
 import { root, spawnServer } from "../support/spawn.ts";
 import type { RunningProgram } from "../support/start-program.ts";
@@ -21,84 +22,123 @@ import { logged, scenarioConfig, type Target, targetOf } from "./target.ts";
 
 const TOKEN = "the-token-of-the-store";
 
-/** Every request waits for all that the ones before have left to do. */
+/** Every request waits for all that the ones before have left to do; a scenario waits for its server, too. */
 const SCENARIO_TIMEOUT_MS = 400_000;
+/** Servers that answer one request at a time: each uses one processor. */
+const SERVERS = 2;
 
 /** jco serves either one request at a time, or several requests at once without their background work. */
 const severalAtOnce = ["proxy: streams a body"];
 
+/** An origin, a store, and the text of a component that uses both. */
+interface Site {
+  folder: string;
+  origin: Origin;
+  store: RunningProgram;
+  component: string;
+  env: Record<string, string>;
+}
+
 describe("black box on wasi", () => {
   const folder = mkdtempSync(join(tmpdir(), "millrace-"));
-  let origin: Origin;
-  let store: RunningProgram;
-  let component: string;
-  let server: RunningProgram;
+  const sites: Site[] = [];
+  const servers: RunningProgram[] = [];
 
-  const storeAt = (url: string) => ({ MILLRACE_EDGE_COOKIE_STORE: url.replace("://", `://:${TOKEN}@`) });
-  const serve = (isolation: "instance" | "worker") => startJco(component, isolation, storeAt(store.url));
-  const target = (): Target => targetOf("wasi", server.url, origin, server.all);
-
-  beforeAll(async () => {
-    origin = await startOrigin();
+  async function openSite(number: number): Promise<Site> {
+    const own = join(folder, `${number}`);
+    mkdirSync(own);
+    const origin = await startOrigin();
     const hash = createHash("sha256").update(TOKEN).digest("hex");
-    store = await spawnServer("node", [
+    const store = await spawnServer("node", [
       ...["worker/cli/main.ts", "store", "--port", "0", "--token-hash", hash],
-      ...["--store", `sqlite:${join(folder, "graph.db")}`],
+      ...["--store", `sqlite:${join(own, "graph.db")}`],
     ]);
     const config = JSON.stringify(configFile(scenarioConfig(origin.url)));
     const entry = `import { serve } from "${root}worker/entries/wasi.ts"; serve(${config});`;
-    component = await buildWasi(entry, folder);
+    const component = await buildWasi(entry, own);
+    const env = { MILLRACE_EDGE_COOKIE_STORE: store.url.replace("://", `://:${TOKEN}@`) };
+    return { folder: own, origin, store, component, env };
+  }
+
+  const targetOn = ({ origin }: Site, server: RunningProgram): Target =>
+    targetOf("wasi", server.url, origin, server.all);
+
+  async function serve(site: Site, isolation: "instance" | "worker"): Promise<Target> {
+    const server = await startJco(site.component, isolation, site.env);
+    servers.push(server);
+    return targetOn(site, server);
+  }
+
+  async function stopServers(): Promise<void> {
+    for (const server of servers.splice(0)) await server.stop();
+  }
+
+  beforeAll(async () => {
+    sites.push(...(await Promise.all(Array.from({ length: SERVERS }, (_, number) => openSite(number)))));
   }, 300_000);
 
   afterAll(async () => {
-    await store?.stop();
-    await origin?.close();
+    for (const { store, origin } of sites) {
+      await store.stop();
+      await origin.close();
+    }
     rmSync(folder, { recursive: true, force: true });
   });
 
   describe("one request at a time", () => {
+    const targets = new Lanes<Target>();
     beforeAll(async () => {
-      server = await serve("instance");
+      for (const site of sites) targets.add(await serve(site, "instance"));
     });
-    afterAll(() => server?.stop());
+    afterAll(stopServers);
 
-    blackBox("wasi", target, (name) => !severalAtOnce.includes(name), SCENARIO_TIMEOUT_MS);
-
-    test("health answers 200, unknown paths answer 404", async () => {
-      const health = await target().visit({}, { path: "/_ts/health" });
-      assert.deepEqual([health.status, JSON.parse(health.body)], [200, { status: "ok" }]);
-      const ready = await target().visit({}, { path: "/_ts/ready" });
-      assert.deepEqual([ready.status, JSON.parse(ready.body)], [200, { status: "ok" }]);
-      assert.equal((await target().visit({}, { path: "/_ts/nothing" })).status, 404);
+    blackBox("wasi", targets, {
+      isWanted: (name) => !severalAtOnce.includes(name),
+      timeoutMs: SCENARIO_TIMEOUT_MS,
     });
+
+    test("health answers 200, unknown paths answer 404", () =>
+      targets.lend(async (target) => {
+        const health = await target.visit({}, { path: "/_ts/health" });
+        assert.deepEqual([health.status, JSON.parse(health.body)], [200, { status: "ok" }]);
+        const ready = await target.visit({}, { path: "/_ts/ready" });
+        assert.deepEqual([ready.status, JSON.parse(ready.body)], [200, { status: "ok" }]);
+        assert.equal((await target.visit({}, { path: "/_ts/nothing" })).status, 404);
+      }));
   });
 
   describe("several requests at once", () => {
+    let target: Target;
     beforeAll(async () => {
-      server = await serve("worker");
+      target = await serve(sites[0]!, "worker");
     });
-    afterAll(() => server?.stop());
+    afterAll(stopServers);
 
-    blackBox("wasi", target, (name) => severalAtOnce.includes(name));
+    blackBox("wasi", () => target, { isWanted: (name) => severalAtOnce.includes(name) });
   });
 
   // Runs where wasmtime is installed; no package of the tests has it.
   const wasmtime = findWasmtime();
   if (wasmtime !== null) {
     describe("on wasmtime", () => {
+      let target: Target;
       beforeAll(async () => {
-        server = await startWasmtime(wasmtime, component, storeAt(store.url));
+        const site = sites[0]!;
+        const server = await startWasmtime(wasmtime, site.component, site.env);
+        servers.push(server);
+        target = targetOn(site, server);
       });
-      afterAll(() => server?.stop());
+      afterAll(stopServers);
 
-      test.each(scenariosOn("wasi", scenarios))("$name", ({ run }) => run(target()));
+      test.each(scenariosOn("wasi", scenarios))("$name", ({ run }) => run(target));
     });
   }
 
   test("an invalid configuration is logged with its field, and pages fail with 500", async () => {
-    server = await startJco(component, "instance", { MILLRACE_EDGE_COOKIE_PASSPHRASES: "short" });
+    const site = sites[0]!;
+    const server = await startJco(site.component, "instance", { MILLRACE_EDGE_COOKIE_PASSPHRASES: "short" });
     try {
-      const answer = await target().visit({});
+      const answer = await targetOn(site, server).visit({});
       assert.equal(answer.status, 500);
       await logged(server, /edgeCookie\.passphrases/);
     } finally {

@@ -2,6 +2,7 @@
  * Rigs that measure cold starts.
  * @module
  */
+import { configFile } from "../../support/config-file.ts";
 
 /** A host on which cold starts can be repeated. */
 export interface Rig {
@@ -21,11 +22,11 @@ export type OpenRig = (folder: string) => Promise<Rig | string>;
 export const HEADERS = { "x-ip": "198.18.0.7", "x-country": "JP", cookie: `ts-ec=${"0".repeat(64)}.Abc123` };
 
 /** The configuration for hosts without a process. */
-export const CONFIG = {
+export const CONFIG = configFile({
   publisher: { domain: "publisher.example" },
   client: { ipHeader: "x-ip", countryHeader: "x-country" },
   passphrases: ["publisher-chosen-secret"],
-};
+});
 
 /** A bare Hono app as a service or service worker. */
 export const BARE = `import { Hono } from "hono";
