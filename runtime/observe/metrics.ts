@@ -93,36 +93,99 @@ interface Metric {
 
 /** Creates an empty registry. Counting without labels allocates nothing. */
 export function createMetrics(): MetricsRegistry {
-  const metrics = new Map<string, Metric>();
+  return new BoundedMetrics();
+}
 
-  function metricOf(name: string, type: MetricType, buckets: readonly number[] = DEFAULT_BUCKETS): Metric {
-    let metric = metrics.get(name);
+class BoundedMetrics implements MetricsRegistry {
+  readonly #metrics = new Map<string, Metric>();
+
+  constructor() {
+    this.#metricOf(FOLDED, "counter").help =
+      "Measurements folded into label values of their own kind, to bound the series.";
+  }
+
+  count(name: string, labels?: Labels, by = 1): void {
+    if (!(by >= 0)) throw new TypeError(`the counter ${name} cannot grow by ${by}`);
+    this.#seriesOf(name, this.#metricOf(name, "counter"), labels).value += by;
+  }
+
+  gauge(name: string, value: number, labels?: Labels): void {
+    this.#seriesOf(name, this.#metricOf(name, "gauge"), labels).value = value;
+  }
+
+  observe(name: string, value: number, labels?: Labels): void {
+    const metric = this.#metricOf(name, "histogram");
+    const series = this.#seriesOf(name, metric, labels);
+    const { buckets } = metric;
+    let i = 0;
+    while (i < buckets.length && value > buckets[i]!) i++;
+    series.counts[i]!++;
+    series.value += value;
+  }
+
+  counter(name: string, labels?: Labels): Counter {
+    const series = this.#seriesOf(name, this.#metricOf(name, "counter"), labels);
+    return {
+      add() {
+        series.value++;
+      },
+    };
+  }
+
+  start(name: string, labels?: Labels): void {
+    const metric = this.#metrics.get(name);
+    if (metric === undefined) throw new TypeError(`the metric ${name} is not described`);
+    this.#seriesOf(name, metric, labels);
+  }
+
+  describe(name: string, help: string, type: MetricType, buckets?: readonly number[]): void {
+    this.#metricOf(name, type, buckets).help = help;
+  }
+
+  text(): string {
+    let out = "";
+    for (const [name, metric] of this.#metrics) out += metricText(name, metric);
+    return out;
+  }
+
+  snapshot(): MetricSnapshot[] {
+    return Array.from(this.#metrics, ([name, { type, help, buckets, bare, labelled }]) => ({
+      name,
+      type,
+      help,
+      bounds: type === "histogram" ? buckets : [],
+      series: [...(bare === null ? [] : [bare]), ...labelled.values()].map(copyOf),
+    }));
+  }
+
+  #metricOf(name: string, type: MetricType, buckets: readonly number[] = DEFAULT_BUCKETS): Metric {
+    let metric = this.#metrics.get(name);
     if (metric === undefined) {
       if (!NAME.test(name)) throw new TypeError(`"${name}" is not a metric name; expected ${NAME.source}`);
       metric = { type, help: "", buckets, bare: null, labelled: new Map(), shortcuts: new Map() };
-      metrics.set(name, metric);
+      this.#metrics.set(name, metric);
     } else if (metric.type !== type) {
       throw new TypeError(`the metric ${name} is a ${metric.type}, not a ${type}`);
     }
     return metric;
   }
 
-  function seriesOf(name: string, metric: Metric, labels: Labels | undefined): SeriesSnapshot {
+  #seriesOf(name: string, metric: Metric, labels: Labels | undefined): SeriesSnapshot {
     if (labels === undefined) {
       metric.bare ??= newSeries(metric, {});
       return metric.bare;
     }
     let shortcut = "";
     for (const label in labels) shortcut += `${label}\0${labels[label]}\0`;
-    return metric.shortcuts.get(shortcut) ?? labelledSeriesOf(name, metric, labels, shortcut);
+    return metric.shortcuts.get(shortcut) ?? this.#labelledSeriesOf(name, metric, labels, shortcut);
   }
 
-  function labelledSeriesOf(name: string, metric: Metric, labels: Labels, shortcut: string): SeriesSnapshot {
+  #labelledSeriesOf(name: string, metric: Metric, labels: Labels, shortcut: string): SeriesSnapshot {
     const key = labelText(labels);
-    if (key === "") return seriesOf(name, metric, undefined);
+    if (key === "") return this.#seriesOf(name, metric, undefined);
     let series = metric.labelled.get(key);
     if (series === undefined && metric.labelled.size >= MAX_SERIES) {
-      if (name !== FOLDED) count(FOLDED, { metric: name });
+      if (name !== FOLDED) this.count(FOLDED, { metric: name });
       const others = Object.fromEntries(Object.keys(labels).map((label) => [label, OTHER]));
       const folded = labelText(others);
       series = metric.labelled.get(folded) ?? newSeries(metric, others);
@@ -134,59 +197,6 @@ export function createMetrics(): MetricsRegistry {
     metric.shortcuts.set(shortcut, series);
     return series;
   }
-
-  function count(name: string, labels?: Labels, by = 1): void {
-    if (!(by >= 0)) throw new TypeError(`the counter ${name} cannot grow by ${by}`);
-    seriesOf(name, metricOf(name, "counter"), labels).value += by;
-  }
-
-  metricOf(FOLDED, "counter").help =
-    "Measurements folded into label values of their own kind, to bound the series.";
-
-  return {
-    count,
-    gauge(name, value, labels) {
-      seriesOf(name, metricOf(name, "gauge"), labels).value = value;
-    },
-    observe(name, value, labels) {
-      const metric = metricOf(name, "histogram");
-      const series = seriesOf(name, metric, labels);
-      const { buckets } = metric;
-      let i = 0;
-      while (i < buckets.length && value > buckets[i]!) i++;
-      series.counts[i]!++;
-      series.value += value;
-    },
-    counter(name, labels) {
-      const series = seriesOf(name, metricOf(name, "counter"), labels);
-      return {
-        add() {
-          series.value++;
-        },
-      };
-    },
-    start(name, labels) {
-      const metric = metrics.get(name);
-      if (metric === undefined) throw new TypeError(`the metric ${name} is not described`);
-      seriesOf(name, metric, labels);
-    },
-    describe(name, help, type, buckets) {
-      metricOf(name, type, buckets).help = help;
-    },
-    text() {
-      let out = "";
-      for (const [name, metric] of metrics) out += metricText(name, metric);
-      return out;
-    },
-    snapshot: () =>
-      Array.from(metrics, ([name, { type, help, buckets, bare, labelled }]) => ({
-        name,
-        type,
-        help,
-        bounds: type === "histogram" ? buckets : [],
-        series: [...(bare === null ? [] : [bare]), ...labelled.values()].map(copyOf),
-      })),
-  };
 }
 
 function newSeries({ type, buckets }: Metric, labels: Labels): SeriesSnapshot {

@@ -3,7 +3,8 @@
  * @module
  */
 import { minimalEntry } from "../../runtime/ec/graph/entry.ts";
-import { createGraph, keyOf } from "../../runtime/ec/graph/graph.ts";
+import { keyOf } from "../../runtime/ec/graph/entry-writer.ts";
+import { createGraph } from "../../runtime/ec/graph/graph.ts";
 import type { Clock, Random } from "../../runtime/platform.ts";
 import { type ContractCase, ok, same } from "./case.ts";
 import type { StoreHarness } from "./store.ts";

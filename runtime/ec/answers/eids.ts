@@ -4,6 +4,7 @@
  */
 import type { GraphEntry } from "../graph/entry.ts";
 import type { Partner } from "../partners/partner.ts";
+import type { Registry } from "../partners/registry.ts";
 
 /** Maximum length of `x-ts-eids`, in bytes. */
 export const MAX_EIDS_HEADER_BYTES = 4096;
@@ -26,14 +27,11 @@ export interface Eid {
  * The ids of an entry that may go into the bidstream, newest first: those of partners with `bidstreamEnabled`. A tombstone has
  * none.
  */
-export function sharedIds(
-  entry: GraphEntry | null,
-  partnerOf: (id: string) => Partner | undefined,
-): SharedId[] {
+export function sharedIds(entry: GraphEntry | null, registry: Pick<Registry, "get">): SharedId[] {
   if (entry === null || !entry.consent.ok) return [];
   const shared: SharedId[] = [];
   for (const [id, { uid, synced, generation }] of Object.entries(entry.ids)) {
-    const partner = partnerOf(id);
+    const partner = registry.get(id);
     // An earlier partner under the same partner id gave it.
     if (partner?.bidstreamEnabled && partner.generation === generation) shared.push({ partner, uid, synced });
   }

@@ -1,14 +1,13 @@
 /**
- * The identity graph: an entry for each EC id, on any {@link Store}. Every change is one step or a compare-and-swap.
+ * The identity graph: an entry for each EC id, on any {@link Store}.
  * @module
  */
 
 import { isPending } from "../../lib/within.ts";
-import type { Clock, Random, Store, StoreEntry } from "../../platform.ts";
+import type { Clock, Random, Store } from "../../platform.ts";
 import type { ConsentEvidence } from "../request/evidence.ts";
 import {
   createdOrRevived,
-  decodeEntry,
   deletionMark,
   type EntryMetadata,
   type GraphEntry,
@@ -23,26 +22,11 @@ import {
   unlessDeleted,
   withPartnerId,
 } from "./entry.ts";
-
-/** Maximum number of retries of a write that lost a race. */
-const MAX_RETRIES = 8;
-/** Backoff after the first lost race, in milliseconds. It doubles, and a random part of it is waited. */
-const FIRST_PAUSE_MS = 4;
-
-/** One change: from the stored entry (or `null`) to the new one; `null` leaves it. Must be pure: it may run again. */
-type Change = (stored: GraphEntry | null) => GraphEntry | null;
+import { EntryWriter, entryOf, keyOf } from "./entry-writer.ts";
 
 /** A partner's id to write into the graph. */
 export interface Upsert extends PartnerId {
   partner: string;
-}
-
-/** A write lost every race. The store works; only this write was not made. */
-export class ContentionError extends Error {
-  constructor() {
-    super(`a graph entry was changed by others ${MAX_RETRIES + 1} times in a row; nothing was written`);
-    this.name = "ContentionError";
-  }
 }
 
 /** The operations of the identity graph. All reject, or throw, when the store fails. */
@@ -76,91 +60,85 @@ export interface Graph {
   delete(id: string, mayAdopt?: () => boolean | Promise<boolean>): Promise<void>;
 }
 
-/**
- * Creates the identity graph on a store. If the store cannot change an entry in one step, this process gathers its changes to one
- * id and writes them together, so that a write can lose its race only to another process.
- */
+/** Creates the identity graph on a store. */
 export function createGraph(store: Store, clock: Clock, random: Random): Graph {
-  const waiting = new Map<string, Change[]>();
-  const running = new Map<string, Promise<void>>();
+  return new StoreGraph(new EntryWriter(store, clock, random), store, clock);
+}
 
-  const pause = (attempt: number) =>
-    new Promise<void>((resolve) => {
-      const byte = new Uint8Array(1);
-      random.fill(byte);
-      clock.after(Math.ceil(FIRST_PAUSE_MS * 2 ** attempt * ((byte[0]! + 1) / 256)), resolve);
-    });
+class StoreGraph implements Graph {
+  readonly #writer: EntryWriter;
+  readonly #store: Store;
+  readonly #clock: Clock;
 
-  /** What to write after these changes to a stored entry; `null`: nothing. */
-  function changed(before: GraphEntry | null, changes: readonly Change[]) {
-    let after = before;
-    for (const change of changes) after = change(after) ?? after;
-    if (after === null || after === before) return null;
-    return { value: JSON.stringify(after), ttlSeconds: ttlOf(after), metadata: metadataOf(after) };
+  constructor(writer: EntryWriter, store: Store, clock: Clock) {
+    this.#writer = writer;
+    this.#store = store;
+    this.#clock = clock;
   }
 
-  /** Applies the gathered changes of one id in one write, with retries after lost races. */
-  async function writeAll(id: string, changes: readonly Change[]): Promise<void> {
-    const key = keyOf(id);
-    for (let attempt = 0; attempt <= MAX_RETRIES; attempt++) {
-      if (attempt > 0) await pause(attempt - 1);
-      const stored = await store.get(key);
-      const after = changed(entryOf(stored), changes);
-      if (after === null) return;
-      const { value, ttlSeconds, metadata } = after;
-      const ifVersion = stored === null ? null : stored.version;
-      const put = await store.put(key, value, { ifVersion, ttlSeconds, metadata });
-      if (put.ok) return;
-    }
-    throw new ContentionError();
-  }
-
-  /** Waits for the previous batch, if there is one, and then writes the changes that were gathered meanwhile. */
-  async function nextBatch(id: string, previous: Promise<void> | undefined): Promise<void> {
-    await previous?.catch(() => {});
-    const changes = waiting.get(id)!;
-    waiting.delete(id);
-    try {
-      await writeAll(id, changes);
-    } finally {
-      // Otherwise the batch that was gathered meanwhile runs now.
-      if (!waiting.has(id)) running.delete(id);
-    }
-  }
-
-  /** Makes a change: in one step if the store can, else in the next batch of its id. */
-  function update(id: string, change: Change): Promise<void> {
-    if (store.update) {
-      return store.update(keyOf(id), (stored) => changed(decoded(stored), [change]));
-    }
-    const gathered = waiting.get(id);
-    if (gathered !== undefined) {
-      gathered.push(change);
-      return running.get(id)!;
-    }
-    waiting.set(id, [change]);
-    const batch = nextBatch(id, running.get(id));
-    running.set(id, batch);
-    return batch;
-  }
-
-  const decoded = (value: string | null | undefined) =>
-    typeof value === "string" ? decodeEntry(value) : null;
-  const entryOf = (stored: StoreEntry | null) => decoded(stored?.value);
-  const getOrMark = (id: string) => {
-    const stored = store.get(keyOf(id));
-    return isPending(stored) ? stored.then(entryOf) : entryOf(stored);
-  };
-  const get = (id: string) => {
-    const stored = getOrMark(id);
+  get(id: string): GraphEntry | null | Promise<GraphEntry | null> {
+    const stored = this.getOrMark(id);
     return isPending(stored) ? stored.then(unlessDeleted) : unlessDeleted(stored);
-  };
+  }
+
+  getOrMark(id: string): GraphEntry | null | Promise<GraphEntry | null> {
+    const stored = this.#store.get(keyOf(id));
+    return isPending(stored) ? stored.then(entryOf) : entryOf(stored);
+  }
+
+  async metadata(id: string): Promise<EntryMetadata | null> {
+    const metadata = (await this.#store.get(keyOf(id)))?.metadata as unknown as EntryMetadata | undefined;
+    return metadata === undefined || metadata.deleted ? null : metadata;
+  }
+
+  createOrRevive(id: string, entry: GraphEntry): Promise<void> {
+    return this.#writer.update(id, (stored) => createdOrRevived(stored, entry));
+  }
+
+  updateLastSeen(id: string, nowMs: number, evidence: ConsentEvidence): Promise<void> {
+    return this.#writer.update(id, (stored) => seen(stored, toSeconds(nowMs), evidence));
+  }
+
+  async upsertPartnerId(id: string, partner: string, uid: string, synced: number): Promise<UpsertOutcome> {
+    const [outcome] = await this.upsertPartnerIds(id, [{ partner, uid, synced }]);
+    return outcome!;
+  }
+
+  async upsertPartnerIds(id: string, upserts: readonly Upsert[]): Promise<UpsertOutcome[]> {
+    return (await this.#merge(id, upserts, true))!;
+  }
+
+  upsertKnown(id: string, upserts: readonly Upsert[]): Promise<UpsertOutcome[] | null> {
+    return this.#merge(id, upserts, false);
+  }
+
+  async tombstone(id: string, mayAdopt: () => boolean | Promise<boolean>): Promise<void> {
+    const stored = await this.getOrMark(id);
+    if (stored !== null && isTombstone(stored)) return;
+    if (stored === null && !this.#writer.isWriting(id) && !(await mayAdopt())) return;
+    const nowSeconds = toSeconds(this.#clock.now());
+    await this.#writer.update(id, (current) => tombstoned(current, nowSeconds));
+  }
+
+  async delete(id: string, mayAdopt: () => boolean | Promise<boolean> = () => true): Promise<void> {
+    const isWriting = this.#writer.isWriting(id);
+    await this.#writer.settled(id);
+    // Not decoded: an unreadable entry is deleted, too.
+    const isKnown = isWriting || (await this.#store.get(keyOf(id))) !== null;
+    if (!isKnown && !(await mayAdopt())) return;
+    // First, because a store may keep more of an entry than its value, which it only removes with the key.
+    await this.#store.delete(keyOf(id));
+    const mark = deletionMark(toSeconds(this.#clock.now()));
+    // Without a condition, so that this write wins: every other one is conditional on what it has read.
+    const options = { ttlSeconds: ttlOf(mark), metadata: metadataOf(mark) };
+    await this.#store.put(keyOf(id), JSON.stringify(mark), options);
+  }
 
   /** @returns `null` if the id is unknown and must not be created */
-  function merge(id: string, upserts: readonly Upsert[], creates: boolean): Promise<UpsertOutcome[] | null> {
-    const nowSeconds = toSeconds(clock.now());
+  #merge(id: string, upserts: readonly Upsert[], creates: boolean): Promise<UpsertOutcome[] | null> {
+    const nowSeconds = toSeconds(this.#clock.now());
     let outcomes: UpsertOutcome[] | null = null;
-    const merged = update(id, (stored) => {
+    const merged = this.#writer.update(id, (stored) => {
       outcomes = null;
       if (stored === null && !creates) return null;
       outcomes = [];
@@ -174,49 +152,4 @@ export function createGraph(store: Store, clock: Clock, random: Random): Graph {
     });
     return merged.then(() => outcomes);
   }
-
-  const upsertPartnerIds = async (id: string, upserts: readonly Upsert[]) =>
-    (await merge(id, upserts, true))!;
-
-  return {
-    get,
-    getOrMark,
-    async metadata(id) {
-      const metadata = (await store.get(keyOf(id)))?.metadata as unknown as EntryMetadata | undefined;
-      return metadata === undefined || metadata.deleted ? null : metadata;
-    },
-    createOrRevive: (id, entry) => update(id, (stored) => createdOrRevived(stored, entry)),
-    updateLastSeen: (id, nowMs, evidence) => update(id, (stored) => seen(stored, toSeconds(nowMs), evidence)),
-    async upsertPartnerId(id, partner, uid, synced) {
-      const [outcome] = await upsertPartnerIds(id, [{ partner, uid, synced }]);
-      return outcome!;
-    },
-    upsertPartnerIds,
-    upsertKnown: (id, upserts) => merge(id, upserts, false),
-    async tombstone(id, mayAdopt) {
-      const stored = await getOrMark(id);
-      if (stored !== null && isTombstone(stored)) return;
-      if (stored === null && !running.has(id) && !(await mayAdopt())) return;
-      const nowSeconds = toSeconds(clock.now());
-      await update(id, (current) => tombstoned(current, nowSeconds));
-    },
-    async delete(id, mayAdopt = () => true) {
-      const isRunning = running.has(id);
-      await running.get(id)?.catch(() => {});
-      // Not decoded: an unreadable entry is deleted, too.
-      const isKnown = isRunning || (await store.get(keyOf(id))) !== null;
-      if (!isKnown && !(await mayAdopt())) return;
-      // First, because a store may keep more of an entry than its value, which it only removes with the key.
-      await store.delete(keyOf(id));
-      const mark = deletionMark(toSeconds(clock.now()));
-      // Without a condition, so that this write wins: every other one is conditional on what it has read.
-      const options = { ttlSeconds: ttlOf(mark), metadata: metadataOf(mark) };
-      await store.put(keyOf(id), JSON.stringify(mark), options);
-    },
-  };
-}
-
-/** The graph's key of an id, in a store that it may share. */
-export function keyOf(id: string): string {
-  return `ec:${id}`;
 }

@@ -3,7 +3,8 @@
  * @module
  */
 import { generationOf, isFarAhead, type UpsertOutcome } from "../graph/entry.ts";
-import { ContentionError, type Graph, type Upsert } from "../graph/graph.ts";
+import { ContentionError } from "../graph/entry-writer.ts";
+import type { Graph, Upsert } from "../graph/graph.ts";
 import type { Partner } from "./partner.ts";
 import { isUid } from "./uid.ts";
 

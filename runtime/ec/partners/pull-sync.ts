@@ -76,8 +76,8 @@ export class PullSync {
     this.#parts = parts;
     this.#runs = new PullRuns(time, maxRuns);
     // A change of the partners may make one due for any visitor.
-    this.#pauses = createPauses(hotPath, { now: time }, registry.pulling);
-    this.limitsFor = createPullLimits(registry.pulling);
+    this.#pauses = createPauses(hotPath, { now: time }, () => registry.pulling());
+    this.limitsFor = createPullLimits(() => registry.pulling());
     this.context = {
       hasPending: async (id) => this.#runs.get(id) !== undefined,
       neededItems: (id) => this.#duePartners(id),

@@ -93,121 +93,220 @@ export interface RegistryDependencies {
 
 /** Creates a registry. Reads nothing yet. */
 export function createRegistry(dependencies: RegistryDependencies): Registry {
-  const { configured, rules, store, clock, random, hotPath, sha256Hex, log } = dependencies;
-  const index = createPartnerIndex();
-  const configuredIds = new Set<string>();
+  return new StoreRegistry(dependencies);
+}
 
+class StoreRegistry implements Registry {
+  readonly #given: RegistryDependencies;
+  readonly #index = createPartnerIndex();
+  readonly #configuredIds = new Set<string>();
   /** The revision of each registered partner that the index holds. */
-  const revisions = new Map<string, string>();
-  let knownVersion: string | null | undefined; // undefined: never loaded
-  let loadedAtMs = 0;
-  let checkedAtMs = Number.NEGATIVE_INFINITY;
-  let refreshing: Promise<void> | null = null;
-  let last: Promise<unknown> = Promise.resolve();
+  readonly #revisions = new Map<string, string>();
+  /** The store's version that the index has. `undefined`: never loaded. */
+  #knownVersion: string | null | undefined;
+  #loadedAtMs = 0;
+  #checkedAtMs = Number.NEGATIVE_INFINITY;
+  #refreshing: Promise<void> | null = null;
+  /** The end of the last change of the index. */
+  #last: Promise<unknown> = Promise.resolve();
   /** Counts the calls of `configure`. A partner that the configuration hid may be registered: the store is listed again. */
-  let configuration = 0;
-  let listedConfiguration = 0;
-  configure(configured);
+  #configuration = 0;
+  #listedConfiguration = 0;
 
-  function configure(partners: readonly Partner[]): void {
+  constructor(dependencies: RegistryDependencies) {
+    this.#given = dependencies;
+    this.configure(dependencies.configured);
+  }
+
+  get(id: string): Partner | undefined {
+    return this.#index.get(id);
+  }
+
+  pulling(): readonly Partner[] {
+    return this.#index.pulling();
+  }
+
+  all(): { partner: Partner; source: PartnerSource }[] {
+    return Array.from(this.#index.all(), (partner) => ({
+      partner,
+      source: this.#configuredIds.has(partner.id) ? "configuration" : "registered",
+    }));
+  }
+
+  configure(partners: readonly Partner[]): void {
     const ids = new Set(partners.map(({ id }) => id));
-    for (const id of configuredIds) {
+    for (const id of this.#configuredIds) {
       if (ids.has(id)) continue;
-      configuredIds.delete(id);
-      index.delete(id);
+      this.#configuredIds.delete(id);
+      this.#index.delete(id);
     }
     for (const partner of partners) {
-      configuredIds.add(partner.id);
-      revisions.delete(partner.id);
-      index.set(partner);
+      this.#configuredIds.add(partner.id);
+      this.#revisions.delete(partner.id);
+      this.#index.set(partner);
     }
-    configuration++;
-    checkedAtMs = Number.NEGATIVE_INFINITY;
+    this.#configuration++;
+    this.#checkedAtMs = Number.NEGATIVE_INFINITY;
+  }
+
+  async authenticate(keyHash: string): Promise<Partner | null> {
+    const { hotPath, store } = this.#given;
+    const partner = this.#index.byKeyHash(keyHash);
+    if (partner === undefined || !isSameHash(hotPath, partner.apiKeyHash, keyHash)) return null;
+    if (this.#configuredIds.has(partner.id)) return partner;
+    const stored = await store.get(PREFIX + partner.id);
+    const now = stored === null ? null : decode(stored.value);
+    return now !== null && isSameHash(hotPath, now.apiKeyHash, keyHash) ? now : null;
+  }
+
+  isKnown(): boolean {
+    return this.#knownVersion !== undefined;
+  }
+
+  async ready(): Promise<boolean> {
+    if (this.isKnown()) return true;
+    const { clock, log } = this.#given;
+    await settlesWithin(this.refresh(), STORE_TIMEOUTS_MS.partners, clock).catch((error) =>
+      log.error("registry", "the registered partners cannot be read", { error }),
+    );
+    return this.isKnown();
+  }
+
+  isDue(): boolean {
+    return this.#refreshing === null && this.#given.clock.now() - this.#checkedAtMs >= CHECK_EVERY_MS;
+  }
+
+  refresh(): Promise<void> {
+    this.#refreshing ??= this.#exclusive(() => this.#check()).finally(() => {
+      this.#refreshing = null;
+    });
+    return this.#refreshing;
+  }
+
+  register(input: JsonObject, checkOnly = false): Promise<Registration> {
+    return this.#exclusive(() => this.#register(input, checkOnly));
+  }
+
+  remove(id: string): Promise<Removal> {
+    return this.#exclusive(() => this.#remove(id));
   }
 
   /** Runs changes of the index one after the other, so that a listing that began before a registration does not undo it. */
-  function exclusive<T>(work: () => Promise<T>): Promise<T> {
-    const run = last.then(work);
-    last = run.catch(() => {});
+  #exclusive<T>(work: () => Promise<T>): Promise<T> {
+    const run = this.#last.then(work);
+    this.#last = run.catch(() => {});
     return run;
   }
 
-  function freshRevision(): string {
-    const bytes = new Uint8Array(12);
-    random.fill(bytes);
-    return toHex(bytes);
-  }
-
-  function apply(partner: Partner, revision: string): void {
-    if (configuredIds.has(partner.id)) return;
-    index.set(partner);
-    revisions.set(partner.id, revision);
-  }
-
-  function drop(id: string): void {
-    if (configuredIds.has(id)) return;
-    index.delete(id);
-    revisions.delete(id);
-  }
-
-  async function load(id: string, revision: string): Promise<void> {
-    const stored = await store.get(PREFIX + id);
-    if (stored === null) return drop(id);
-    try {
-      apply(decode(stored.value), revision);
-    } catch (error) {
-      log.error(`partner ${id}`, "a partner's record cannot be read and is left out", { partner: id, error });
-    }
+  /** Lists the store if another instance, or the configuration, changed anything. */
+  async #check(): Promise<void> {
+    const { store, clock } = this.#given;
+    this.#checkedAtMs = clock.now();
+    const version = (await store.get(VERSION_KEY))?.value ?? null;
+    const isTrusted = store.traits.readAfterWrite || this.#checkedAtMs - this.#loadedAtMs < DISTRUST_AFTER_MS;
+    const current = this.#configuration;
+    if (version === this.#knownVersion && isTrusted && this.#listedConfiguration === current) return;
+    await this.#reload();
+    this.#listedConfiguration = current;
+    this.#knownVersion = version;
+    this.#loadedAtMs = this.#checkedAtMs;
   }
 
   /** Applies the store's list, and reads only the records that changed. */
-  async function reload(): Promise<void> {
+  async #reload(): Promise<void> {
     const listed = new Set<string>();
     let cursor: string | null = null;
     do {
-      const page = await store.list(PREFIX, { cursor });
+      const page = await this.#given.store.list(PREFIX, { cursor });
       const changed: [string, string][] = [];
       for (const { key, metadata } of page.entries) {
         const id = key.slice(PREFIX.length);
         const revision = String((metadata as { revision?: string } | null)?.revision);
         listed.add(id);
-        if (!configuredIds.has(id) && revisions.get(id) !== revision) changed.push([id, revision]);
+        if (!this.#configuredIds.has(id) && this.#revisions.get(id) !== revision)
+          changed.push([id, revision]);
       }
       for (let at = 0; at < changed.length; at += READS_AT_ONCE) {
-        await Promise.all(changed.slice(at, at + READS_AT_ONCE).map(([id, revision]) => load(id, revision)));
+        const some = changed.slice(at, at + READS_AT_ONCE);
+        await Promise.all(some.map(([id, revision]) => this.#load(id, revision)));
       }
       cursor = page.cursor;
     } while (cursor !== null);
-    for (const id of [...revisions.keys()]) if (!listed.has(id)) drop(id);
+    for (const id of [...this.#revisions.keys()]) if (!listed.has(id)) this.#drop(id);
   }
 
-  async function check(): Promise<void> {
-    checkedAtMs = clock.now();
-    const version = (await store.get(VERSION_KEY))?.value ?? null;
-    const isTrusted = store.traits.readAfterWrite || checkedAtMs - loadedAtMs < DISTRUST_AFTER_MS;
-    if (version === knownVersion && isTrusted && listedConfiguration === configuration) return;
-    const current = configuration;
-    await reload();
-    listedConfiguration = current;
-    knownVersion = version;
-    loadedAtMs = checkedAtMs;
+  async #load(id: string, revision: string): Promise<void> {
+    const { store, log } = this.#given;
+    const stored = await store.get(PREFIX + id);
+    if (stored === null) return this.#drop(id);
+    try {
+      this.#apply(decode(stored.value), revision);
+    } catch (error) {
+      log.error(`partner ${id}`, "a partner's record cannot be read and is left out", { partner: id, error });
+    }
   }
 
-  function refresh(): Promise<void> {
-    refreshing ??= exclusive(check).finally(() => {
-      refreshing = null;
-    });
-    return refreshing;
+  #apply(partner: Partner, revision: string): void {
+    if (this.#configuredIds.has(partner.id)) return;
+    this.#index.set(partner);
+    this.#revisions.set(partner.id, revision);
+  }
+
+  #drop(id: string): void {
+    if (this.#configuredIds.has(id)) return;
+    this.#index.delete(id);
+    this.#revisions.delete(id);
+  }
+
+  async #register(input: JsonObject, checkOnly: boolean): Promise<Registration> {
+    const { store, rules, sha256Hex } = this.#given;
+    const id = typeof input.id === "string" && isPartnerId(input.id) ? input.id : null;
+    if (id !== null && this.#configuredIds.has(id)) return { outcome: "configured" };
+    await this.#check();
+    for (let attempt = 0; attempt <= MAX_RETRIES; attempt++) {
+      const stored = id === null ? null : await store.get(PREFIX + id);
+      const { generation: own, ...known } = stored === null ? { generation: 0 } : decode(stored.value);
+      const parsed = parsePartner(stored === null ? input : changed(known as Partner, input), rules);
+      if ("faults" in parsed) return { outcome: "invalid", faults: parsed.faults };
+      // Read after the record: a removal counts itself before it deletes the record.
+      const generation = stored === null ? await this.#removals(parsed.partner.id) : own;
+      const sealed = sealPartner(parsed.partner, sha256Hex);
+      const partner = generation === undefined || generation === 0 ? sealed : { ...sealed, generation };
+      const faults = this.#keyFaults(partner);
+      if (checkOnly || faults.length > 0) return { outcome: "invalid", faults };
+      const revision = this.#freshRevision();
+      const put = await store.put(PREFIX + partner.id, JSON.stringify({ v: 1, ...partner }), {
+        ifVersion: stored === null ? null : stored.version,
+        metadata: { revision },
+      });
+      if (!put.ok) continue;
+      this.#apply(partner, revision);
+      await this.#announce();
+      return { outcome: stored === null ? "created" : "updated", partner };
+    }
+    throw new Error("a partner's record was changed by others at every attempt; nothing was written");
+  }
+
+  async #remove(id: string): Promise<Removal> {
+    const { store } = this.#given;
+    if (this.#configuredIds.has(id)) return "configured";
+    if (!isPartnerId(id) || (await store.get(PREFIX + id)) === null) return "unknown";
+    await store.put(REMOVED_PREFIX + id, String((await this.#removals(id)) + 1));
+    await store.delete(PREFIX + id);
+    this.#drop(id);
+    await this.#announce();
+    return "removed";
   }
 
   /** Announces a change to the other instances. If no other one changed anything meanwhile, this one need not list again. */
-  async function announce(): Promise<void> {
+  async #announce(): Promise<void> {
+    const { store } = this.#given;
     const before = await store.get(VERSION_KEY);
-    const version = freshRevision();
-    if ((before?.value ?? null) === knownVersion) {
+    const version = this.#freshRevision();
+    if ((before?.value ?? null) === this.#knownVersion) {
       const put = await store.put(VERSION_KEY, version, { ifVersion: before?.version ?? null });
       if (put.ok) {
-        knownVersion = version;
+        this.#knownVersion = version;
         return;
       }
     }
@@ -215,86 +314,23 @@ export function createRegistry(dependencies: RegistryDependencies): Registry {
   }
 
   /** Number of partners that were removed under an id. */
-  async function removals(id: string): Promise<number> {
-    return Number((await store.get(REMOVED_PREFIX + id))?.value ?? 0);
+  async #removals(id: string): Promise<number> {
+    return Number((await this.#given.store.get(REMOVED_PREFIX + id))?.value ?? 0);
   }
 
-  function keyFaults({ id, apiKeyHash }: Partner): Fault[] {
-    const other = apiKeyHash === null ? undefined : index.byKeyHash(apiKeyHash);
+  #keyFaults({ id, apiKeyHash }: Partner): Fault[] {
+    const other = apiKeyHash === null ? undefined : this.#index.byKeyHash(apiKeyHash);
     if (other === undefined || other.id === id) return [];
     return [
       { field: "apiKey", found: "the key of another partner", expected: "one of its own for each partner" },
     ];
   }
 
-  async function register(input: JsonObject, checkOnly: boolean): Promise<Registration> {
-    const id = typeof input.id === "string" && isPartnerId(input.id) ? input.id : null;
-    if (id !== null && configuredIds.has(id)) return { outcome: "configured" };
-    await check();
-    for (let attempt = 0; attempt <= MAX_RETRIES; attempt++) {
-      const stored = id === null ? null : await store.get(PREFIX + id);
-      const { generation: own, ...known } = stored === null ? { generation: 0 } : decode(stored.value);
-      const parsed = parsePartner(stored === null ? input : changed(known as Partner, input), rules);
-      if ("faults" in parsed) return { outcome: "invalid", faults: parsed.faults };
-      // Read after the record: a removal counts itself before it deletes the record.
-      const generation = stored === null ? await removals(parsed.partner.id) : own;
-      const sealed = sealPartner(parsed.partner, sha256Hex);
-      const partner = generation === undefined || generation === 0 ? sealed : { ...sealed, generation };
-      const faults = keyFaults(partner);
-      if (checkOnly || faults.length > 0) return { outcome: "invalid", faults };
-      const revision = freshRevision();
-      const put = await store.put(PREFIX + partner.id, JSON.stringify({ v: 1, ...partner }), {
-        ifVersion: stored === null ? null : stored.version,
-        metadata: { revision },
-      });
-      if (!put.ok) continue;
-      apply(partner, revision);
-      await announce();
-      return { outcome: stored === null ? "created" : "updated", partner };
-    }
-    throw new Error("a partner's record was changed by others at every attempt; nothing was written");
+  #freshRevision(): string {
+    const bytes = new Uint8Array(12);
+    this.#given.random.fill(bytes);
+    return toHex(bytes);
   }
-
-  async function remove(id: string): Promise<Removal> {
-    if (configuredIds.has(id)) return "configured";
-    if (!isPartnerId(id) || (await store.get(PREFIX + id)) === null) return "unknown";
-    await store.put(REMOVED_PREFIX + id, String((await removals(id)) + 1));
-    await store.delete(PREFIX + id);
-    drop(id);
-    await announce();
-    return "removed";
-  }
-
-  return {
-    get: (id) => index.get(id),
-    pulling: () => index.pulling(),
-    all: () =>
-      Array.from(index.all(), (partner) => ({
-        partner,
-        source: configuredIds.has(partner.id) ? "configuration" : "registered",
-      })),
-    async authenticate(keyHash) {
-      const partner = index.byKeyHash(keyHash);
-      if (partner === undefined || !isSameHash(hotPath, partner.apiKeyHash, keyHash)) return null;
-      if (configuredIds.has(partner.id)) return partner;
-      const stored = await store.get(PREFIX + partner.id);
-      const now = stored === null ? null : decode(stored.value);
-      return now !== null && isSameHash(hotPath, now.apiKeyHash, keyHash) ? now : null;
-    },
-    isKnown: () => knownVersion !== undefined,
-    async ready() {
-      if (knownVersion !== undefined) return true;
-      await settlesWithin(refresh(), STORE_TIMEOUTS_MS.partners, clock).catch((error) =>
-        log.error("registry", "the registered partners cannot be read", { error }),
-      );
-      return knownVersion !== undefined;
-    },
-    isDue: () => refreshing === null && clock.now() - checkedAtMs >= CHECK_EVERY_MS,
-    refresh,
-    register: (input, checkOnly = false) => exclusive(() => register(input, checkOnly)),
-    remove: (id) => exclusive(() => remove(id)),
-    configure,
-  };
 }
 
 /** A stored record with the given fields in place of its own; a new key replaces the old one's hash. */

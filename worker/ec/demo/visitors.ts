@@ -4,7 +4,7 @@
  */
 
 import { decodeEntry, type GraphEntry, unlessDeleted } from "../../../runtime/ec/graph/entry.ts";
-import { keyOf } from "../../../runtime/ec/graph/graph.ts";
+import { keyOf } from "../../../runtime/ec/graph/entry-writer.ts";
 import { allowsEcCreation } from "../../../runtime/ec/request/consent.ts";
 import type { EcContext } from "../../../runtime/ec/request/context.ts";
 import { readCookies } from "../../../runtime/ec/request/cookie.ts";

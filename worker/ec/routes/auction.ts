@@ -38,7 +38,7 @@ export function auctionRoutes(services: Services): Hono<RouteBindings> {
     if (activeId === null) return null;
     try {
       const entry = await valueWithin(graph.get(activeId), STORE_TIMEOUTS_MS.auction, clock);
-      return { ec: activeId, ids: sharedIds(entry, registry.get), tcf: consent.signals.raw.tcf };
+      return { ec: activeId, ids: sharedIds(entry, registry), tcf: consent.signals.raw.tcf };
     } catch (error) {
       logOnce.error("auction", "an auction runs without identity because reading it failed", { error });
       return null;

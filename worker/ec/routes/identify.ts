@@ -49,7 +49,7 @@ function identify({
   function toAnswer(id: string, entry: GraphEntry | null | undefined, isComplete: boolean): Answer {
     const degraded = entry === undefined || !isComplete;
     metrics.count("ec_identify_total", { outcome: degraded ? "degraded" : "ok" });
-    const { body, headers } = identifyAnswer(id, sharedIds(entry ?? null, registry.get), degraded);
+    const { body, headers } = identifyAnswer(id, sharedIds(entry ?? null, registry), degraded);
     return { status: 200, body, headers: Object.assign(headers, JSON_TYPE) };
   }
 

@@ -8,7 +8,7 @@ import type { Socket } from "node:net";
 import { createLogOnce, type LogOnce } from "../../../runtime/observe/log.ts";
 import type { Clock, Log } from "../../../runtime/platform.ts";
 import { CHECK_MS } from "./clocks.ts";
-import { Exchange, type ExchangeFault, type Passage } from "./exchange.ts";
+import { Exchange, type ExchangeFault, type ExchangeParts, type Passage } from "./exchange.ts";
 import { createRequestFilter, type Fields, type IsOwnField } from "./fields.ts";
 import { openOrigin } from "./origin.ts";
 import { refuse, refuseOnSocket } from "./refuse.ts";
@@ -85,91 +85,113 @@ export interface ReverseProxy {
 
 /** Creates a proxy. It opens no connection before the first request. */
 export function createProxy(options: ProxyOptions): ReverseProxy {
-  const { clock, timeoutMs } = options;
-  const once = createLogOnce(options.log, clock, LOG_WINDOW_MS);
-  const requestFields = createRequestFilter(options.isOwnField);
-  const origin = openOrigin(options.origin);
-  const relocate = options.originHost === null ? null : relocation(origin.url, options.originHost);
-  const running = new Set<Exchange>();
-  const ticks = { nowMs: 0 };
-  // Short enough for the shortest configured timeout.
-  const tickMs = Math.max(10, Math.min(CHECK_MS, Math.floor(timeoutMs / 8)));
-  let stopTicking = () => {};
-  function tick(): void {
-    stopTicking = clock.after(tickMs, tick);
-    ticks.nowMs += tickMs;
-    for (const exchange of running) exchange.check();
-  }
-  tick();
-  const parts = {
-    origin,
-    clock,
-    timeoutMs,
-    ticks,
-    running,
-    isOwnField: options.isOwnField,
-    onFault(fault: ExchangeFault, error: unknown) {
+  return new OriginProxy(options);
+}
+
+class OriginProxy implements ReverseProxy {
+  readonly #options: ProxyOptions;
+  readonly #once: LogOnce;
+  readonly #requestFields: ReturnType<typeof createRequestFilter>;
+  /** Writes the origin's own address in `location` as the client's; `null` if the origin gets the client's host. */
+  readonly #relocate: ReturnType<typeof relocation> | null;
+  readonly #running = new Set<Exchange>();
+  readonly #ticks = { nowMs: 0 };
+  readonly #tickMs: number;
+  /** What exchanges and upgrades need of the proxy. */
+  readonly #parts: ExchangeParts;
+  #stopTicking = () => {};
+
+  constructor(options: ProxyOptions) {
+    const { clock, timeoutMs, isOwnField, originHost } = options;
+    this.#options = options;
+    this.#once = createLogOnce(options.log, clock, LOG_WINDOW_MS);
+    this.#requestFields = createRequestFilter(isOwnField);
+    const origin = openOrigin(options.origin);
+    this.#relocate = originHost === null ? null : relocation(origin.url, originHost);
+    // Short enough for the shortest configured timeout.
+    this.#tickMs = Math.max(10, Math.min(CHECK_MS, Math.floor(timeoutMs / 8)));
+    const onFault = (fault: ExchangeFault, error: unknown) => {
       options.onFault?.(fault);
-      logFault(once, options, fault, error);
-    },
-  };
+      logFault(this.#once, options, fault, error);
+    };
+    const [ticks, running] = [this.#ticks, this.#running];
+    this.#parts = { origin, clock, timeoutMs, ticks, running, isOwnField, onFault };
+    this.#tick();
+  }
+
+  request(
+    request: IncomingMessage,
+    response: ServerResponse,
+    { path, host: askedHost, fields, framing }: RequestHead,
+    expectsContinue: boolean,
+  ): boolean {
+    const { defaultHost, originHost } = this.#options;
+    const method = request.method!;
+    const peer = request.socket.remoteAddress ?? null;
+    // Before anything begins with the request: a refused one has no passage to end.
+    const refusal = methodRefusal(method);
+    if (refusal !== null) {
+      refuse(request, response, refusal);
+      return true;
+    }
+    const passage = this.#options.admit({ method, path, headers: fields, peer });
+    if (passage === null) return false;
+    const { passed, protocol } = this.#outgoingFields(fields, askedHost, peer);
+    const host = askedHost ?? defaultHost;
+    const relocate = this.#relocate;
+    const outgoing = {
+      method,
+      path,
+      host: originHost ?? host,
+      fields: passed,
+      framing,
+      expectsContinue,
+      relocate: relocate === null ? null : (location: string) => relocate(location, `${protocol}://${host}`),
+    };
+    new Exchange(this.#parts, request, response, outgoing, passage).start();
+    return true;
+  }
+
+  upgrade(
+    request: IncomingMessage,
+    socket: Socket,
+    { path, host, fields, framing }: RequestHead,
+    behind: Buffer,
+  ): void {
+    if (framing.kind !== "none" || request.method !== "GET") {
+      refuseOnSocket(socket, {
+        status: 400,
+        message: "a WebSocket begins with a GET without a body",
+      });
+      return;
+    }
+    const { originHost, defaultHost } = this.#options;
+    const peer = socket.remoteAddress ?? null;
+    const { passed } = this.#outgoingFields(fields, host, peer);
+    const outgoing = { path, host: originHost ?? host ?? defaultHost, fields: passed };
+    passUpgrade(this.#parts, outgoing, socket, behind);
+  }
+
+  async close(): Promise<void> {
+    this.#stopTicking();
+    this.#once.flush();
+    await this.#parts.origin.destroy();
+  }
+
+  #tick(): void {
+    this.#stopTicking = this.#options.clock.after(this.#tickMs, () => this.#tick());
+    this.#ticks.nowMs += this.#tickMs;
+    for (const exchange of this.#running) exchange.check();
+  }
 
   /** The fields for the origin: the client's, and those about the client. */
-  function outgoingFields(fields: Fields, host: string | null, peer: string | null) {
-    const { ip, protocol } = options.clientOf(fields, peer);
-    const passed = requestFields(fields);
+  #outgoingFields(fields: Fields, host: string | null, peer: string | null) {
+    const { ip, protocol } = this.#options.clientOf(fields, peer);
+    const passed = this.#requestFields(fields);
     if (ip !== null) passed.push("x-forwarded-for", ip);
-    passed.push("x-forwarded-host", host ?? options.defaultHost, "x-forwarded-proto", protocol);
+    passed.push("x-forwarded-host", host ?? this.#options.defaultHost, "x-forwarded-proto", protocol);
     return { passed, protocol };
   }
-
-  return {
-    request(request, response, { path, host: askedHost, fields, framing }, expectsContinue) {
-      const method = request.method!;
-      const peer = request.socket.remoteAddress ?? null;
-      // Before anything begins with the request: a refused one has no passage to end.
-      const refusal = methodRefusal(method);
-      if (refusal !== null) {
-        refuse(request, response, refusal);
-        return true;
-      }
-      const passage = options.admit({ method, path, headers: fields, peer });
-      if (passage === null) return false;
-      const { passed, protocol } = outgoingFields(fields, askedHost, peer);
-      const host = askedHost ?? options.defaultHost;
-      const outgoing = {
-        method,
-        path,
-        host: options.originHost ?? host,
-        fields: passed,
-        framing,
-        expectsContinue,
-        relocate:
-          relocate === null ? null : (location: string) => relocate(location, `${protocol}://${host}`),
-      };
-      new Exchange(parts, request, response, outgoing, passage).start();
-      return true;
-    },
-
-    upgrade(request, socket, { path, host, fields, framing }, behind) {
-      if (framing.kind !== "none" || request.method !== "GET") {
-        return refuseOnSocket(socket, {
-          status: 400,
-          message: "a WebSocket begins with a GET without a body",
-        });
-      }
-      const peer = socket.remoteAddress ?? null;
-      const { passed } = outgoingFields(fields, host, peer);
-      const outgoing = { path, host: options.originHost ?? host ?? options.defaultHost, fields: passed };
-      passUpgrade(parts, outgoing, socket, behind);
-    },
-
-    async close() {
-      stopTicking();
-      once.flush();
-      await origin.destroy();
-    },
-  };
 }
 
 /** Logs faults of the origin at most once in a period; faults of clients only at debug level. */

@@ -1,6 +1,7 @@
 import { describe, expect, test } from "vitest";
 import { type GraphEntry, minimalEntry, newEntry } from "../../../../../runtime/ec/graph/entry.ts";
-import { createGraph, type Graph, keyOf } from "../../../../../runtime/ec/graph/graph.ts";
+import { keyOf } from "../../../../../runtime/ec/graph/entry-writer.ts";
+import { createGraph, type Graph } from "../../../../../runtime/ec/graph/graph.ts";
 import type { Random, Store } from "../../../../../runtime/platform.ts";
 import { memoryStore } from "../../../../../runtime/stores/memory.ts";
 import { manualClock } from "../../../../support/manual-clock.ts";

@@ -1,5 +1,5 @@
 import { afterEach, describe, expect, it } from "vitest";
-import { keyOf } from "../../../../../runtime/ec/graph/graph.ts";
+import { keyOf } from "../../../../../runtime/ec/graph/entry-writer.ts";
 import { createLog } from "../../../../../runtime/observe/log.ts";
 import type { Clock, Fetch } from "../../../../../runtime/platform.ts";
 import { memoryStore } from "../../../../../runtime/stores/memory.ts";
