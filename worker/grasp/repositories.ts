@@ -4,7 +4,7 @@
  */
 import { existsSync, lstatSync } from "node:fs";
 import { mkdir, rm } from "node:fs/promises";
-import { join } from "node:path";
+import { join, resolve } from "node:path";
 import { identifierFault } from "../../runtime/grasp/identifier.ts";
 import { toNpub } from "../../runtime/grasp/npub.ts";
 import type { GitRepository, Repositories } from "../../runtime/grasp/ports.ts";
@@ -25,12 +25,14 @@ export interface DataFolders {
 
 /** Makes the folders of a data directory. Quarantines of an earlier run are deleted (P32). */
 export async function makeDataFolders(directory: string): Promise<DataFolders> {
+  // Git runs inside a repository, where a relative path would mean something else.
+  const top = resolve(directory);
   const folders = {
-    git: join(directory, "git"),
-    quarantines: join(directory, "quarantine"),
-    unclaimed: join(directory, "unclaimed"),
-    held: join(directory, "held"),
-    home: join(directory, "home"),
+    git: join(top, "git"),
+    quarantines: join(top, "quarantine"),
+    unclaimed: join(top, "unclaimed"),
+    held: join(top, "held"),
+    home: join(top, "home"),
   };
   await rm(folders.quarantines, { recursive: true, force: true });
   for (const folder of Object.values(folders)) await mkdir(folder, { recursive: true, mode: 0o700 });

@@ -36,7 +36,10 @@ export const publish: Command = {
     },
     "create-key": { summary: "make a new key in that file first" },
     identifier: { value: "NAME", summary: "the repository's name on the server (default: the folder's)" },
-    maintainers: { value: "NPUB,…", summary: "further keys that may state what the repository has" },
+    maintainers: {
+      value: "NPUBS",
+      summary: "further keys that may state what the repository has, with commas between them",
+    },
     force: { summary: "state it although commits of the server get lost by it" },
     push: { summary: "run git push as well" },
   },
@@ -44,6 +47,8 @@ export const publish: Command = {
 };
 
 async function run(values: Values): Promise<void> {
+  // npm runs its scripts in the folder of millrace, and says where it was called.
+  if (process.env.npm_lifecycle_event === "millrace") process.chdir(process.env.INIT_CWD ?? ".");
   const server = serverOf(values);
   const maintainers = maintainersOf(values);
   const tree = await readWorkTree();

@@ -124,6 +124,6 @@ function stepsAt(server: string): string {
   The server is at ${server}. Push a repository of your own to it:
 
     cd your/repository
-    ${process.execPath} ${process.argv[1]} grasp publish --server ${server} --create-key --push
+    npm --prefix ${process.cwd()} run -s millrace -- grasp publish --server ${server} --create-key --push
 `;
 }
