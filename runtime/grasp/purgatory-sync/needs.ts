@@ -107,7 +107,11 @@ export function cloneSources(
 }
 
 /** Those of the needs that a source is asked for (S7). */
-export function askedOf({ url, key }: CloneSource, needs: readonly Need[], rules: UrlRules): Need[] {
+export function askedOf<N extends Need>(
+  { url, key }: CloneSource,
+  needs: readonly N[],
+  rules: UrlRules,
+): N[] {
   if (!key.startsWith(PR_KEY)) return [...needs];
   return needs.filter(({ events }) => events.some((event) => prUrls(event, rules).includes(url)));
 }
