@@ -6,6 +6,7 @@ import type { MetricDescription, MetricsRegistry, MetricType } from "../observe/
 import type { GraspHappening, LeftBecause } from "./happenings.ts";
 import type { BoundName } from "./purgatory/bounds.ts";
 import type { Entry } from "./purgatory/entry.ts";
+import { SYNC_DESCRIPTIONS } from "./purgatory-sync/metrics.ts";
 import { PUSH_REASONS } from "./push-reason.ts";
 
 /** A metric with the values of its labels. The series are the product of them; all exist from the start. */
@@ -200,9 +201,13 @@ export const METRICS: readonly GraspMetric[] = [
 ];
 
 /** The same for the registry. */
-export const DESCRIPTIONS: readonly MetricDescription[] = METRICS.map(({ name, type, help, buckets }) =>
-  buckets === undefined ? [name, type, help] : [name, type, help, buckets],
-);
+export const DESCRIPTIONS: readonly MetricDescription[] = [
+  ...METRICS.map(
+    ({ name, type, help, buckets }): MetricDescription =>
+      buckets === undefined ? [name, type, help] : [name, type, help, buckets],
+  ),
+  ...SYNC_DESCRIPTIONS,
+];
 
 /** Starts every series with 0. The metrics are described already. */
 export function startSeries(metrics: Pick<MetricsRegistry, "start">): void {

@@ -5,7 +5,8 @@
 import * as v from "valibot";
 import { identifierFault } from "../../runtime/grasp/identifier.ts";
 import { fromNpub, readKey } from "../../runtime/grasp/npub.ts";
-import { type Fault, fields, listOf, secret, text, whole } from "../../runtime/lib/schema.ts";
+import { isLoopbackHost } from "../../runtime/lib/addresses.ts";
+import { type Fault, fields, flag, listOf, secret, text, whole } from "../../runtime/lib/schema.ts";
 import type { ConfigSection } from "../config/compose.ts";
 import { listenAddress, section } from "../config/shared.ts";
 import type { Listen } from "../hosts/server.ts";
@@ -97,6 +98,8 @@ function graspSchema() {
       bytesPerAuthor: v.optional(bytes(Number.MAX_SAFE_INTEGER), 50 * GIB),
       bytesPerRepository: v.optional(bytes(Number.MAX_SAFE_INTEGER), 10 * GIB),
     }),
+    allowInsecureServers: v.optional(flag(), false),
+    allowLoopbackServers: v.optional(flag(), false),
     minFreeBytes: v.optional(bytes(Number.MAX_SAFE_INTEGER), 5 * GIB),
     metrics: section({
       listen: v.nullish(metricsListen(), null),
@@ -135,6 +138,13 @@ function contradictions(given: unknown): Fault[] {
     });
   }
   return faults;
+}
+
+/** Addresses of this machine are asked only by a server that itself is on this machine only. */
+export function loopbackFault({ allowLoopbackServers }: GraspSection, listen: Listen): Fault[] {
+  if (!allowLoopbackServers || isLoopbackHost(listen.host)) return [];
+  const expected = "false, unless listen.host is this machine's own";
+  return [{ field: "allowLoopbackServers", found: "true", expected }];
 }
 
 /** The fields that {@link contradictions} looks at, of any type. */

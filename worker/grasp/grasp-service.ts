@@ -20,14 +20,16 @@ import { StartError } from "../serve/start-error.ts";
 import type { RunningService, ServiceModule, Shared } from "../service.ts";
 import { checkoutCommit, VERSION } from "./build.ts";
 import { publish } from "./commands/publish.ts";
-import { type GraspSection, graspSection, metricsPlace } from "./config.ts";
+import { type GraspSection, graspSection, loopbackFault, metricsPlace } from "./config.ts";
 import { Disk } from "./disk.ts";
 import { gitHttp } from "./git/git-http.ts";
+import { GitPool } from "./git/pool.ts";
 import { Health } from "./health.ts";
 import { iconFault, readIcon } from "./icon.ts";
 import { OperatorLists } from "./lists.ts";
 import { MAX_MESSAGE_BYTES } from "./nip11.ts";
 import { Observer } from "./observe.ts";
+import { runPurgatorySync } from "./purgatory-sync.ts";
 import { makeDataFolders, repositoriesIn } from "./repositories.ts";
 import { Site } from "./site.ts";
 import { lockData } from "./start/data-lock.ts";
@@ -49,9 +51,9 @@ export const graspService: ServiceModule<GraspSection> = {
   listen: ({ listen }) => listen,
   hosts: ({ domain, aliases }) => [domain, ...aliases],
   commands: { "grasp publish": publish },
-  servingFaults: ({ icon }) => {
-    const fault = iconFault(icon);
-    return fault === null ? [] : [fault];
+  servingFaults: (section, listen) => {
+    const fault = iconFault(section.icon);
+    return [...(fault === null ? [] : [fault]), ...loopbackFault(section, listen)];
   },
   create,
   starting: startingSection,
@@ -97,6 +99,7 @@ async function start(
   const store = sqliteEventStore({ path: databasePath, clock });
   const hotPath = entry.host.createHotPath({ random });
   const encoder = new TextEncoder();
+  const pool = new GitPool({ clock });
   const repositories = repositoriesIn(folders);
   // Deadlines are not moved by corrections of the host's clock (P25); the dates of events are compared with it (R9).
   const steady = monotonicClock(clock);
@@ -135,9 +138,13 @@ async function start(
     log.warn("a repository with refs has no announcement; it is kept", { owner, identifier });
   for (const { owner, identifier, files } of healed)
     log.warn("a repository was damaged by a crash, and is healed", { owner, identifier, files });
+  const host = entry.host;
+  const purgatorySync = runPurgatorySync({
+    ...{ host, section, folders, grasp, store, repositories, room: disk, pool, log, metrics, steady },
+  });
 
   const place = metricsPlace(section);
-  const readMetrics = () => observer.answer({ grasp, disk, pool: null });
+  const readMetrics = () => observer.answer({ grasp, disk, pool });
   const site = new Site({
     grasp,
     build,
@@ -195,6 +202,7 @@ async function start(
     },
     async close() {
       stopSweeping();
+      await purgatorySync.close();
       await metricsServer?.close(0);
       await store.close();
       git.release();

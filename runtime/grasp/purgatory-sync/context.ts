@@ -15,7 +15,7 @@ import {
 } from "../../sync/index.ts";
 import type { NostrEvent } from "../events/event.ts";
 import type { Grasp } from "../grasp.ts";
-import type { EventStore, GitRepository, Quarantine, Repositories } from "../ports.ts";
+import type { EventStore, GitRepository, Quarantine, Repositories, Room } from "../ports.ts";
 import type { WaitingPr, WaitingState } from "../purgatory/entry.ts";
 import type { GitFetch } from "./git-fetch.ts";
 import { askedOf, cloneSources, idsNamed, type Need, ownersConcerned } from "./needs.ts";
@@ -27,6 +27,7 @@ export interface ContextParts {
   readonly grasp: Grasp;
   readonly store: Pick<EventStore, "get" | "newest">;
   readonly repositories: Pick<Repositories, "open">;
+  readonly room: Room;
   readonly rules: UrlRules;
   readonly fetch: GitFetch;
   /** Those of some ids that a repository does not have with all that they need, its refs not trusted (S24). */
@@ -121,8 +122,11 @@ export class GitSyncContext implements SyncContext<TargetedNeed, string, Arrival
     return [...needs, ...(await this.#repairNeeds(identifier))];
   }
 
+  /** Without room on the disk nobody is asked (O24); the next attempt looks again. */
   async sources(identifier: string, needs: readonly TargetedNeed[]): Promise<Source[]> {
     const { known } = this.#parts.grasp;
+    const owner = needs[0]?.owner ?? "";
+    if ((await this.#parts.room.refusal("fetch", owner, identifier)) !== null) return [];
     const announcements = known.announcements(identifier);
     return cloneSources(identifier, needs, known.sets(identifier), announcements, this.#parts.rules);
   }

@@ -2,6 +2,7 @@
  * Which of some ids are in a repository or a quarantine with all that they need (P10, S13).
  * @module
  */
+import type { GitPool } from "./pool.ts";
 import { type GitOptions, type GitResult, runGit } from "./process.ts";
 
 /** Where the objects are. */
@@ -22,6 +23,40 @@ export async function presentIds(ids: readonly string[], place: ObjectPlace): Pr
 export async function connectedIds(ids: readonly string[], place: ObjectPlace): Promise<string[]> {
   const present = await presentIds(ids, place);
   return halved(present, (part) => areConnected(part, place));
+}
+
+/**
+ * Those of the ids that a repository does not have with all that they need; its refs are not trusted (S24).
+ * @param path the repository's folder; `null`: there is none
+ */
+export async function disconnectedIds(
+  path: string | null,
+  ids: readonly string[],
+  home: string,
+  pool: Pick<GitPool, "run">,
+): Promise<Set<string>> {
+  const missing = new Set(ids);
+  if (path === null) return missing;
+  return pool.run("own", null, async () => {
+    for (const id of await connectedIds(ids, { home, repository: path, trustsRefs: false }))
+      missing.delete(id);
+    return missing;
+  });
+}
+
+/** Those of the ids whose object a repository does not have. @param path the repository's folder; `null`: there is none */
+export async function missingIds(
+  path: string | null,
+  ids: readonly string[],
+  home: string,
+  pool: Pick<GitPool, "run">,
+): Promise<Set<string>> {
+  const missing = new Set(ids);
+  if (path === null) return missing;
+  return pool.run("own", null, async () => {
+    for (const id of await presentIds(ids, { home, repository: path, trustsRefs: false })) missing.delete(id);
+    return missing;
+  });
 }
 
 /** Finds those that pass, where most questions about many at once are answered with yes. */
