@@ -16,6 +16,7 @@ export function verifyEvent({ id, pubkey, sig }: NostrEvent): boolean {
 export function graspOn(
   stores: Pick<Needs, "store" | "repositories">,
   verify: Needs["verify"] = verifyEvent,
+  nowMs: Needs["nowMs"] = Date.now,
 ): Grasp {
   return new Grasp({
     ...stores,
@@ -28,8 +29,8 @@ export function graspOn(
       operator: null,
       relayKey: null,
     },
-    nowMs: Date.now,
-    nowSeconds: () => Math.floor(Date.now() / 1000),
+    nowMs,
+    nowSeconds: () => Math.floor(nowMs() / 1000),
     sha256Hex: (text) => createHash("sha256").update(text).digest("hex"),
     verify,
   });

@@ -1,0 +1,379 @@
+import { mkdtempSync, readdirSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "vitest";
+import type { NostrEvent } from "../../../../runtime/grasp/events/event.ts";
+import type { Grasp } from "../../../../runtime/grasp/grasp.ts";
+import { toNpub } from "../../../../runtime/grasp/npub.ts";
+import type { EventStore } from "../../../../runtime/grasp/ports.ts";
+import type { GitFetchRequest } from "../../../../runtime/grasp/purgatory-sync/git-fetch.ts";
+import { PurgatorySync } from "../../../../runtime/grasp/purgatory-sync.ts";
+import {
+  type FetchCall,
+  RateLimited,
+  SourceUnusable,
+  type SyncEvent,
+} from "../../../../runtime/sync/index.ts";
+import { disconnectedIds } from "../../../../worker/grasp/git/connected-ids.ts";
+import { GitPool } from "../../../../worker/grasp/git/pool.ts";
+import { type DataFolders, makeDataFolders, repositoriesIn } from "../../../../worker/grasp/repositories.ts";
+import { sqliteEventStore } from "../../../../worker/grasp/store/event-store.ts";
+import { type WorkTree, workTree } from "../../../support/git.ts";
+import { graspOn, verifyEvent } from "../../../support/grasp.ts";
+import { type ManualClock, manualClock } from "../../../support/manual-clock.ts";
+import { type Author, author } from "../../../support/nostr.ts";
+import { plainLimiter } from "../../runtime/sync/harness.ts";
+
+const MAIN = "refs/heads/main";
+const BOUNDS = { maxBytes: 10_000_000, maxObjects: 10_000 };
+const DIRECT = { source: "direct", address: "192.0.2.1" } as const;
+const SYNC = { source: "sync", address: null } as const;
+const MINUTE_MS = 60_000;
+
+let folder: string;
+let work: WorkTree;
+let commits: string[];
+let data: DataFolders;
+let store: EventStore;
+let repositories: ReturnType<typeof repositoriesIn>;
+let clock: ManualClock;
+/** By how much GRASP's clock is ahead of the engine's. */
+let aheadMs = 0;
+let grasp: Grasp;
+let sync: PurgatorySync;
+let owner: Author;
+let heard: string[];
+let events: SyncEvent[];
+/** What each URL answers; others have nothing. */
+let servers: Map<string, Answer>;
+let asked: { request: GitFetchRequest; atMs: number; call: FetchCall }[];
+
+type Answer = readonly string[] | Error | "hangs";
+
+beforeAll(() => {
+  folder = mkdtempSync(join(tmpdir(), "millrace-sync-"));
+  work = workTree(folder);
+  commits = ["one", "two", "three"].map((text) => {
+    work.git("checkout", "-q", "--orphan", text);
+    return work.commit(text, text);
+  });
+});
+afterAll(() => rmSync(folder, { recursive: true, force: true }));
+
+beforeEach(async () => {
+  const directory = mkdtempSync(join(folder, "data-"));
+  data = await makeDataFolders(directory);
+  clock = manualClock();
+  // The database's own timers are not looked at.
+  const ofStore = { now: clock.now, after: () => () => {} };
+  store = sqliteEventStore({ path: join(directory, "grasp.db"), clock: ofStore });
+  repositories = repositoriesIn(data);
+  owner = author();
+  servers = new Map();
+  asked = [];
+  aheadMs = 0;
+  await start();
+});
+afterEach(async () => {
+  const stopped = sync.stop(0);
+  await clock.settle(1);
+  await stopped;
+  expect([clock.waiting(), readdirSync(data.quarantines)]).toEqual([0, []]);
+  await store.close();
+});
+
+async function start(): Promise<void> {
+  heard = [];
+  events = [];
+  grasp = graspOn({ store, repositories }, verifyEvent, () => clock.now() + aheadMs);
+  grasp.onHappening((happening) => {
+    if (happening.kind === "served") heard.push(happening.event.id);
+  });
+  await grasp.restore();
+  const rules = { ownHosts: ["git.example"], allowInsecure: false };
+  const pool = new GitPool({ clock: { after: () => () => {} } });
+  sync = new PurgatorySync({
+    grasp,
+    store,
+    repositories,
+    rules,
+    room: { refusal: async () => null },
+    fetch: answer,
+    disconnected: (by, identifier, ids) =>
+      disconnectedIds(repositories.pathOf(by, identifier), ids, data.home, pool),
+    clock,
+    limiter: plainLimiter(() => clock.now()),
+    onEvent: (event) => events.push(event),
+  });
+  sync.start();
+}
+
+async function answer(request: GitFetchRequest, call: FetchCall) {
+  asked.push({ request, atMs: clock.now(), call });
+  const has = servers.get(request.url) ?? [];
+  if (has instanceof Error) throw has;
+  if (has === "hangs") {
+    return new Promise<never>((_, reject) =>
+      call.signal.addEventListener("abort", () => reject(call.signal.reason)),
+    );
+  }
+  const ids = request.ids.filter((id) => has.includes(id));
+  if (ids.length === 0) return null;
+  const pack = work.pack(ids);
+  const tips = ids.map((id) => ({ id, isBranch: false }));
+  const received = await repositories.open(request.owner, request.identifier)!.receive(
+    (async function* () {
+      yield pack;
+    })(),
+    tips,
+    BOUNDS,
+  );
+  if ("fault" in received) throw new Error(received.fault.kind);
+  return { ids, quarantine: received.quarantine };
+}
+
+const grasped = (host: string, by: Author) => `https://${host}/${toNpub(by.key)}/repo.git`;
+/** An announcement that lists these clone URLs beside ours. */
+const announcement = (by: Author, clone: readonly string[] = [], at?: number) =>
+  by.sign(
+    30617,
+    [
+      ["d", "repo"],
+      ["clone", grasped("git.example", by), ...clone],
+      ["relays", "wss://git.example"],
+    ],
+    "",
+    at,
+  );
+const state = (by: Author, refs: Record<string, string>, at?: number) =>
+  by.sign(30618, [["d", "repo"], ...Object.entries(refs), ["HEAD", `ref: ${MAIN}`]], "", at);
+const submit = async (event: NostrEvent, from: typeof DIRECT | typeof SYNC = DIRECT) => {
+  expect(await grasp.submit(event, from)).toMatchObject({ ok: true });
+};
+/** Advances the clock, and lets Git's processes end, whatever they need. */
+async function pass(ms: number, stepMs = 500): Promise<void> {
+  const until = clock.now() + ms;
+  while (clock.now() < until) {
+    await clock.settle(Math.min(stepMs, until - clock.now()));
+    await quiet();
+  }
+}
+/** Waits until nothing happens any more that is not the clock's. */
+async function quiet(): Promise<void> {
+  for (let calm = 0; calm < 3; ) {
+    const before = events.length;
+    await new Promise((resolve) => setTimeout(resolve, isBusy() ? 15 : 1));
+    calm = isBusy() || events.length > before ? 0 : calm + 1;
+  }
+}
+/** Whether an attempt or turn works with Git, or a fetch moves in. Hanging servers are not waited for. */
+function isBusy(): boolean {
+  const count = (kind: SyncEvent["kind"]) => events.filter((event) => event.kind === kind).length;
+  const hanging = asked.filter(({ request }) => servers.get(request.url) === "hangs").length;
+  const open = count("attempt-started") - count("attempt-ended");
+  return open > 0 && !(hanging > 0 && count("fetch-started") > count("fetch-ended"));
+}
+const urls = () => asked.map(({ request }) => request.url);
+
+describe("the queue (S1, S2, S16, P30)", () => {
+  test.each([
+    ["direct", DIRECT, 180_000],
+    ["synced", SYNC, 500],
+  ] as const)("a %s event is fetched for after its delay", async (_, from, delayMs) => {
+    const url = "https://one.example/a.git";
+    servers.set(url, [commits[0]!]);
+    await submit(announcement(owner, [url]));
+    const waiting = state(owner, { [MAIN]: commits[0]! });
+    const arrivedMs = clock.now();
+    await submit(waiting, from);
+    await pass(delayMs + 2_000);
+    expect(urls()).toEqual([url]);
+    // The loop looks once a second.
+    expect(asked[0]!.atMs - arrivedMs).toBeGreaterThanOrEqual(delayMs);
+    expect(asked[0]!.atMs - arrivedMs).toBeLessThanOrEqual(delayMs + 1_000);
+    expect(heard).toHaveLength(2);
+    expect(heard[1]).toBe(waiting.id);
+    expect([...(await repositories.open(owner.key, "repo")!.refs()).refs]).toEqual([[MAIN, commits[0]]]);
+    expect([sync.isQueued("repo"), events.filter(({ kind }) => kind === "completed").length]).toEqual([
+      false,
+      1,
+    ]);
+  });
+
+  test("an announcement alone queues nothing", async () => {
+    await submit(announcement(owner, ["https://one.example/a.git"]), SYNC);
+    await pass(3_000);
+    expect([sync.isQueued("repo"), asked]).toEqual([false, []]);
+  });
+
+  test("one entry serves all owners, and an identifier with a colon is one", async () => {
+    await submit(announcement(owner, ["https://one.example/a.git"]));
+    await submit(state(owner, { [MAIN]: commits[0]! }));
+    await submit(state(owner, { [MAIN]: commits[1]! }, Math.floor(Date.now() / 1000) + 1));
+    expect(sync.inspect().queued).toBe(1);
+  });
+
+  test("release by a push drops the entry and aborts the fetch", async () => {
+    const url = "https://one.example/a.git";
+    servers.set(url, "hangs");
+    await submit(announcement(owner, [url]));
+    await submit(state(owner, { [MAIN]: commits[0]! }), SYNC);
+    await pass(3_000);
+    expect(urls()).toEqual([url]);
+    const repository = repositories.open(owner.key, "repo")!;
+    const received = await repository.receive(
+      (async function* () {
+        yield work.pack([commits[0]!]);
+      })(),
+      [{ id: commits[0]!, isBranch: true }],
+      BOUNDS,
+    );
+    await (received as { quarantine: { adopt(): Promise<void> } }).quarantine.adopt();
+    await grasp.newGitData("repo");
+    expect(sync.isQueued("repo")).toBe(false);
+    await pass(500);
+    expect(asked[0]!.call.signal.aborted).toBe(true);
+    expect(events).toContainEqual(expect.objectContaining({ kind: "fetch-ended", outcome: "aborted" }));
+  });
+
+  test.each(["deletion", "expiry"])("%s drops the entry and aborts the fetch", async (how) => {
+    const url = "https://one.example/a.git";
+    servers.set(url, "hangs");
+    await submit(announcement(owner, [url]));
+    const waiting = state(owner, { [MAIN]: commits[0]! });
+    await submit(waiting, SYNC);
+    await pass(3_000);
+    if (how === "deletion") await submit(owner.sign(5, [["e", waiting.id]]));
+    else {
+      // The sweep comes before the engine looks.
+      aheadMs = 31 * MINUTE_MS;
+      await grasp.sweep();
+    }
+    expect(sync.isQueued("repo")).toBe(false);
+    await pass(500);
+    expect(asked[0]!.call.signal.aborted).toBe(true);
+    const kinds = events.map(({ kind }) => kind);
+    expect(kinds.includes("expired")).toBe(how === "expiry");
+  });
+
+  test("after a restart everything that waits is queued, PRs too, with what is left of its delay (T57)", async () => {
+    const url = "https://one.example/a.git";
+    servers.set(url, commits);
+    await submit(announcement(owner, [url]));
+    await submit(state(owner, { [MAIN]: commits[0]! }), SYNC);
+    await pass(5_000);
+    expect(sync.isQueued("repo")).toBe(false);
+    const contributor = author();
+    await submit(
+      contributor.sign(1618, [
+        ["a", `30617:${owner.key}:repo`],
+        ["c", commits[1]!],
+      ]),
+    );
+    await pass(100_000);
+    await sync.stop(0);
+    asked = [];
+    const restartedMs = clock.now();
+    await start();
+    await pass(85_000);
+    expect(urls()).toEqual([url]);
+    expect(asked[0]!.atMs - restartedMs).toBeGreaterThanOrEqual(75_000);
+    expect((await repositories.open(owner.key, "repo")!.refs()).refs.size).toBe(2);
+  });
+});
+
+describe("what is asked of whom (S3, S6, S7, S10, S14, S15)", () => {
+  test("what one server has is in before the next is asked; only the rest is asked for", async () => {
+    const [one, two] = ["https://one.example/a.git", "https://two.example/a.git"];
+    servers.set(one, [commits[0]!]).set(two, commits);
+    await submit(announcement(owner, [one, two]));
+    const [first, second] = [
+      state(owner, { [MAIN]: commits[0]! }, 1_800_000_000),
+      state(owner, { [MAIN]: commits[1]! }, 1_800_000_001),
+    ];
+    await submit(first, SYNC);
+    await submit(second, SYNC);
+    await pass(3_000);
+    expect(asked.map(({ request }) => [request.url, request.ids])).toEqual([
+      [one, [commits[0], commits[1]]],
+      [two, [commits[1]]],
+    ]);
+    // Partial release: the older state came first.
+    expect(heard.slice(1)).toEqual([first.id, second.id]);
+  });
+
+  test("our own hosts are never asked", async () => {
+    await submit(announcement(owner, ["https://GIT.example./x.git"]));
+    await submit(state(owner, { [MAIN]: commits[0]! }), SYNC);
+    await pass(30_000);
+    expect(asked).toEqual([]);
+  });
+
+  test("a server that asks for fewer requests without a time rests 60 s, then 120 s (S32)", async () => {
+    const url = "https://one.example/a.git";
+    servers.set(url, new RateLimited(null));
+    await submit(announcement(owner, [url]));
+    await submit(state(owner, { [MAIN]: commits[0]! }), SYNC);
+    await pass(7 * MINUTE_MS);
+    const gaps = asked.slice(1).map(({ atMs }, index) => Math.round((atMs - asked[index]!.atMs) / 1000));
+    expect(gaps.slice(0, 2)).toEqual([60, 120]);
+    expect(sync.asked("repo")[0]).toMatchObject({ url, outcome: "limited" });
+  });
+
+  test("a URL that is set aside is asked again after a fresh start; other URLs of its host meanwhile", async () => {
+    const [gone, here] = ["https://one.example/gone.git", "https://one.example/here.git"];
+    servers.set(gone, new SourceUnusable("it answered 404", null));
+    await submit(announcement(owner, [gone, here]));
+    await submit(state(owner, { [MAIN]: commits[0]! }, 1_800_000_000), SYNC);
+    await pass(5 * MINUTE_MS);
+    expect(urls().filter((url) => url === gone)).toHaveLength(1);
+    expect(urls().filter((url) => url === here).length).toBeGreaterThan(2);
+    expect(sync.asked("repo")).toContainEqual(
+      expect.objectContaining({ url: gone, outcome: "unusable", answer: "it answered 404", times: 1 }),
+    );
+    await submit(state(owner, { [MAIN]: commits[1]! }, 1_800_000_001), SYNC);
+    await pass(3_000);
+    expect(urls().filter((url) => url === gone)).toHaveLength(2);
+  });
+
+  test("bytes of a fetch prolong what waits for it, at most 2 h after arrival (P15)", async () => {
+    const url = "https://one.example/a.git";
+    servers.set(url, "hangs");
+    await submit(announcement(owner, [url]));
+    const waiting = state(owner, { [MAIN]: commits[0]! });
+    await submit(waiting, SYNC);
+    const arrivedMs = clock.now();
+    await pass(2_000);
+    for (let part = 0; part < 35; part++) {
+      await pass(50_000, 50_000);
+      asked[0]!.call.onProgress();
+      await quiet();
+    }
+    const entry = grasp.purgatory.event(waiting.id)!;
+    expect(entry.deadlineMs).toBeGreaterThan(arrivedMs + 40 * MINUTE_MS);
+    expect(grasp.purgatory.announcement(owner.key, "repo")!.deadlineMs).toBeGreaterThan(
+      arrivedMs + 40 * MINUTE_MS,
+    );
+  });
+});
+
+describe("repair (S25)", () => {
+  test("what a repository lost is fetched again into it, though its refs say that it is here", async () => {
+    const url = "https://one.example/a.git";
+    servers.set(url, commits);
+    await submit(announcement(owner, [url]));
+    const served = state(owner, { [MAIN]: commits[0]! });
+    await submit(served, SYNC);
+    await pass(3_000);
+    const packs = join(repositories.pathOf(owner.key, "repo")!, "objects/pack");
+    for (const name of readdirSync(packs)) rmSync(join(packs, name));
+    asked = [];
+    sync.repair(owner.key, "repo", [served]);
+    await pass(183_000);
+    expect(asked.map(({ request }) => [request.owner, request.ids, request.isRepair])).toEqual([
+      [owner.key, [commits[0]], true],
+    ]);
+    expect(await repositories.open(owner.key, "repo")!.incomplete([commits[0]!])).toEqual(new Set());
+    expect(sync.isQueued("repo")).toBe(false);
+  });
+});
