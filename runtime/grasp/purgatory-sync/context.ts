@@ -17,6 +17,7 @@ import type { NostrEvent } from "../events/event.ts";
 import type { Grasp } from "../grasp.ts";
 import type { EventStore, GitRepository, Quarantine, Repositories, Room } from "../ports.ts";
 import type { WaitingPr, WaitingState } from "../purgatory/entry.ts";
+import { EVERYTHING } from "../release/releases.ts";
 import type { GitFetch } from "./git-fetch.ts";
 import { askedOf, cloneSources, idsNamed, type Need, ownersConcerned } from "./needs.ts";
 import { AskedRests } from "./rests.ts";
@@ -47,6 +48,7 @@ export interface TargetedNeed extends Need {
 /** What a fetch brought, until it moves in. */
 export interface Arrival {
   readonly owner: string;
+  readonly isRepair: boolean;
   readonly quarantine: Quarantine;
 }
 
@@ -144,34 +146,37 @@ export class GitSyncContext implements SyncContext<TargetedNeed, string, Arrival
     const { owner, isRepair } = first;
     const ids = asked.flatMap((need) => (need.owner === owner && need.isRepair === isRepair ? need.id : []));
     const domain = domainOf(source.url)!;
+    const endUse = this.#parts.grasp.use(owner, identifier);
     try {
       const fetched = await this.#parts.fetch({ owner, identifier, url: source.url, ids, isRepair }, call);
       this.#rests.end(domain);
       if (fetched === null) return { items: [] };
       this.#arrived.set(keyOf(identifier, source), fetched.quarantine);
-      return { items: fetched.ids, receipt: { owner, quarantine: fetched.quarantine } };
+      return { items: fetched.ids, receipt: { owner, isRepair, quarantine: fetched.quarantine } };
     } catch (error) {
       if (!(error instanceof RateLimited)) this.#rests.end(domain);
       else if (error.retryAfterMs === null) throw new RateLimited(this.#rests.next(domain));
       throw error;
+    } finally {
+      await endUse();
     }
   }
 
   /** Moves in what came, and releases what is complete (S14, N1). */
   async process(
     identifier: string,
-    _ids: readonly string[],
+    ids: readonly string[],
     { source, receipt }: FetchOrigin<Arrival>,
   ): Promise<void> {
     const { grasp, repositories } = this.#parts;
-    const { owner, quarantine } = receipt!;
+    const { owner, isRepair, quarantine } = receipt!;
     this.#arrived.delete(keyOf(identifier, source));
     try {
-      await grasp.locks.run(identifier, async () => {
+      await grasp.underLock(identifier, async (release) => {
         // It may have been deleted, released or expired while the lock was waited for.
         if (!this.isPending(identifier) || repositories.open(owner, identifier) === null) return;
         await quarantine.adopt();
-        await grasp.releaseLocked(identifier);
+        await release(isRepair ? EVERYTHING : { repository: owner, ids: new Set(ids) });
       });
     } finally {
       await quarantine.discard();
@@ -180,19 +185,8 @@ export class GitSyncContext implements SyncContext<TargetedNeed, string, Arrival
 
   /** A fetch makes progress: what waits for it waits on (P15). */
   onProlonged(identifier: string): void {
-    const { purgatory, journal, known, locks } = this.#parts.grasp;
-    const prolong = () => {
-      const waiting = this.#waiting(identifier);
-      for (const entry of waiting) purgatory.bytesFlow(entry);
-      const sets = known.sets(identifier);
-      const owners = new Set(waiting.flatMap(({ event }) => ownersConcerned(event, identifier, sets)));
-      for (const announcement of purgatory.announcements(identifier)) {
-        const isConcerned = owners.has(announcement.event.pubkey);
-        if (isConcerned && !announcement.isSoftExpired) purgatory.bytesFlow(announcement);
-      }
-    };
     // A minute later there is another chance.
-    locks.run(identifier, () => journal.change(prolong)).catch(() => {});
+    this.#parts.grasp.bytesFlow(identifier).catch(() => {});
   }
 
   #waiting(identifier: string): (WaitingState | WaitingPr)[] {
