@@ -20,21 +20,32 @@ export type Naming = Pick<Announcement, "owner" | "maintainers" | "roles">;
  * @returns the owner first, then the others in the order in which they are found.
  */
 export function maintainerSet(owner: string, newest: ReadonlyMap<string, Naming>): Set<string> {
-  const set = new Set([owner]);
+  return new Set(maintainersWithInviter(owner, newest).keys());
+}
+
+/**
+ * The same, with who brought each key in.
+ * @returns each key with the author whose announcement names it; the owner has its own. In the order of {@link maintainerSet}.
+ */
+export function maintainersWithInviter(
+  owner: string,
+  newest: ReadonlyMap<string, Naming>,
+): Map<string, string> {
+  const inviters = new Map([[owner, owner]]);
   let last = [owner];
   for (let step = 0; step < MAX_STEPS && last.length > 0; step++) {
     const found: string[] = [];
     for (const inviting of last) {
       for (const key of named(inviting, newest)) {
-        if (set.size === MAX_KEYS) return set;
-        if (set.has(key) || hasLeft(key, newest)) continue;
-        set.add(key);
+        if (inviters.size === MAX_KEYS) return inviters;
+        if (inviters.has(key) || hasLeft(key, newest)) continue;
+        inviters.set(key, inviting);
         found.push(key);
       }
     }
     last = found;
   }
-  return set;
+  return inviters;
 }
 
 /** The keys that an author's announcement brings in. */

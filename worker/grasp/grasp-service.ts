@@ -25,6 +25,7 @@ import { Health } from "./health.ts";
 import { iconFault, readIcon } from "./icon.ts";
 import { OperatorLists } from "./lists.ts";
 import { Observer } from "./observe.ts";
+import { FactGatherer } from "./pages/repository-facts.ts";
 import { runPurgatorySync } from "./purgatory-sync.ts";
 import { relaySocket } from "./relay-socket.ts";
 import { makeDataFolders, repositoriesIn } from "./repositories.ts";
@@ -152,7 +153,15 @@ async function start(
   const place = metricsPlace(section);
   const readMetrics = () => observer.answer({ grasp, disk, pool });
   const site = new Site({
-    grasp,
+    facts: new FactGatherer({
+      grasp,
+      repositories,
+      home: folders.home,
+      nowMs,
+      address: section.domain + section.basePath,
+      asked: (identifier) => purgatorySync.sync.asked(identifier),
+    }),
+    nowSeconds,
     build,
     section: () => current,
     health: new Health({ store, dataDirectory: section.dataDirectory, clock }),

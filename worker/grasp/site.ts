@@ -2,15 +2,15 @@
  * The HTTP face of the service: which path is what (G5, O4, O5, O10), and CORS on every answer (G25).
  * @module
  */
-import type { Grasp } from "../../runtime/grasp/grasp.ts";
-import { toNpub } from "../../runtime/grasp/npub.ts";
 import { isLoopbackHost } from "../../runtime/lib/addresses.ts";
 import type { GraspSection } from "./config.ts";
 import { readPlace } from "./git/git-http.ts";
 import type { Health } from "./health.ts";
-import { nostrNames, relayInformation } from "./nip11.ts";
+import { nostrNames, relayInformation, versionText } from "./nip11.ts";
 import type { Build } from "./observe.ts";
-import { landingPage, notHosted, repositoryPage } from "./pages/landing.ts";
+import { landingPage, notHosted } from "./pages/landing.ts";
+import { repositoryPage } from "./pages/repository.ts";
+import type { FactGatherer } from "./pages/repository-facts.ts";
 
 /** Cross-origin requests are open to every page, on every answer (G25). */
 const CORS = {
@@ -27,7 +27,9 @@ const ROBOTS = "User-agent: *\nDisallow: /*.git/\n";
 
 /** What the site answers with. */
 export interface SiteParts {
-  readonly grasp: Grasp;
+  readonly facts: FactGatherer;
+  /** Seconds since the epoch. */
+  readonly nowSeconds: () => number;
   readonly build: Build;
   /** The configuration as it is now. */
   section(): GraspSection;
@@ -72,11 +74,15 @@ export class Site {
     const { pathname } = new URL(request.url);
     const { basePath } = this.#parts.section();
     if (`${pathname}/` === basePath) return moved(basePath);
-    if (!pathname.startsWith(basePath)) return notHosted();
+    if (!pathname.startsWith(basePath)) return this.#notHosted();
     const path = pathname.slice(basePath.length - 1);
     const isRead = method === "GET" || method === "HEAD";
     const own = isRead ? await this.#own(path, request, clientAddress) : null;
-    return own ?? (await this.#parts.git(request, path)) ?? notHosted();
+    return own ?? (await this.#parts.git(request, path)) ?? this.#notHosted();
+  }
+
+  #notHosted(): Promise<Response> {
+    return notHosted(this.#parts.section(), this.#parts.build);
   }
 
   /** Answers a path of our own. */
@@ -84,7 +90,9 @@ export class Site {
     const { section, health, metrics, icon, build } = this.#parts;
     switch (path) {
       case "/":
-        return wantsRelayInformation(request) ? relayInformation(section(), build) : landingPage(section());
+        return wantsRelayInformation(request)
+          ? relayInformation(section(), build)
+          : landingPage(section(), build);
       case "/.well-known/nostr.json":
         return Response.json({ names: nostrNames(section()) });
       case "/health":
@@ -105,21 +113,22 @@ export class Site {
     }
   }
 
-  /** The page of a repository: by path, whatever the client accepts (G26). */
-  #repository(path: string): Response | null {
+  /** The page of a repository, or its facts as JSON: by path, whatever the client accepts (G26, G27). */
+  async #repository(path: string): Promise<Response | null> {
     const place = readPlace(path);
-    if (place === null || place.rest !== "") return null;
+    if (place === null || !["", "status.json"].includes(place.rest)) return null;
     const { owner, identifier } = place;
-    const { grasp, section } = this.#parts;
-    const status = grasp.known.announcements(identifier).get(owner)?.status;
-    if (status !== "served" && status !== "waiting") return notHosted();
-    const { domain, basePath } = section();
-    const npub = toNpub(owner);
-    const canonical = `/${npub}/${encodeURIComponent(identifier)}.git`;
+    const { facts: gatherer, section, build, nowSeconds } = this.#parts;
+    const facts = await gatherer.of(owner, identifier);
+    if (facts === null) return this.#notHosted();
+    const { name, basePath } = section();
+    const canonical = `/${facts.owner}/${encodeURIComponent(identifier)}.git`;
+    if (place.rest === "status.json") {
+      return Response.json(facts, { headers: { "cache-control": "no-cache" } });
+    }
     // One spelling has the page; a slash at its end is allowed (G2, G7).
     if (path !== canonical && path !== `${canonical}/`) return moved(basePath + canonical.slice(1));
-    const name = `${npub}/${encodeURIComponent(identifier)}`;
-    return repositoryPage(`https://${domain}${basePath}${name}.git`, `nostr://${name}`, identifier, status);
+    return repositoryPage(facts, nowSeconds(), { site: name, basePath, version: versionText(build) });
   }
 }
 

@@ -104,6 +104,11 @@ export class Purgatory {
     return (this.#entries.get(`a:${owner}:${identifier}`) as WaitingAnnouncement | undefined) ?? null;
   }
 
+  /** Everything that waits for an identifier. */
+  entries(identifier: string): Entry[] {
+    return [...(this.#byIdentifier.get(identifier) ?? [])].map((key) => this.#entries.get(key)!);
+  }
+
   announcements(identifier: string): WaitingAnnouncement[] {
     return this.#of(identifier, "announcement") as WaitingAnnouncement[];
   }
@@ -344,8 +349,7 @@ export class Purgatory {
   }
 
   #of(identifier: string, store: Entry["store"]): Entry[] {
-    const keys = this.#byIdentifier.get(identifier) ?? [];
-    return [...keys].map((key) => this.#entries.get(key)!).filter((entry) => entry.store === store);
+    return this.entries(identifier).filter((entry) => entry.store === store);
   }
 }
 

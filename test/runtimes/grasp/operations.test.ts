@@ -7,6 +7,7 @@ import { request } from "node:http";
 import { tmpdir } from "node:os";
 import { delimiter, join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import type { RepositoryFacts } from "../../../runtime/grasp/facts.ts";
 import { METRICS } from "../../../runtime/grasp/metrics.ts";
 import { toNpub } from "../../../runtime/grasp/npub.ts";
 import { type WorkTree, workTree } from "../../support/git.ts";
@@ -339,6 +340,56 @@ describe.each(RUNTIMES)("a push in metrics and log on %s", (runtime) => {
     }
   });
 });
+
+test.each(RUNTIMES)(
+  "status.json tells what waits and what is missing, and then what is served, on %s (G8, G27)",
+  async (runtime) => {
+    const server = await graspServer(runtime);
+    try {
+      const [owner, friend] = [author(), author()];
+      const work = workTree(server.folder);
+      const commit = work.commit("a", "one");
+      const client = await connect(server.url);
+      const facts = async () => {
+        const answer = await fetch(`${server.repository(owner)}/status.json`);
+        return { status: answer.status, facts: (await answer.json().catch(() => null)) as RepositoryFacts };
+      };
+      expect((await facts()).status).toBe(404);
+      const announcement = announcementBy(owner, "repo", [["maintainers", friend.key]]);
+      const state = stateBy(friend, { [MAIN]: commit });
+      await client.publish(announcement);
+      await client.publish(state);
+      // Facts are shown again for two seconds: these are the first ones.
+      const { facts: waiting } = await facts();
+      expect(waiting).toMatchObject({
+        owner: toNpub(owner.key),
+        place: "waiting",
+        state: { id: state.id, author: toNpub(friend.key), place: "waiting" },
+        refs: [{ name: MAIN, stated: commit, here: null }],
+        may_push: [{ role: "owner" }, { role: "maintainer", because: { id: announcement.id } }],
+      });
+      expect(waiting.waiting.map(({ what, missing, source }) => [what, missing, source])).toEqual([
+        ["announcement", [], "direct"],
+        ["state", [commit], "direct"],
+      ]);
+      expect(await runGitClient(work.path, "push", server.repository(owner), "main")).toMatchObject({
+        code: 0,
+      });
+      await expect
+        .poll(async () => (await facts()).facts, { timeout: 10_000, interval: 300 })
+        .toMatchObject({
+          place: "served",
+          state: { place: "served" },
+          refs: [{ name: MAIN, stated: commit, here: commit }],
+          waiting: [],
+        });
+      client.close();
+    } finally {
+      await server.stop();
+    }
+  },
+  60_000,
+);
 
 test.each(RUNTIMES)(
   "a nearly full disk and quotas refuse with a reason, and reads go on, on %s (O24)",

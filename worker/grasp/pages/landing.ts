@@ -1,106 +1,72 @@
 /**
- * The pages of the service, as HTML without script (G26, G28, O4).
+ * The landing page: what this server is, and how to use it (O4).
  * @module
  */
 import { toNpub } from "../../../runtime/grasp/npub.ts";
 import type { GraspSection } from "../config.ts";
-
-/** Foreign text in HTML. */
-export function escapeHtml(text: string): string {
-  return text
-    .replaceAll("&", "&amp;")
-    .replaceAll("<", "&lt;")
-    .replaceAll(">", "&gt;")
-    .replaceAll('"', "&quot;")
-    .replaceAll("'", "&#39;");
-}
-
-const STYLE = `
-  :root { color-scheme: light dark; font: 1rem/1.6 system-ui, sans-serif; }
-  body { max-width: 46rem; margin: 0 auto; padding: 2rem 1rem; }
-  code, pre { font-family: ui-monospace, monospace; font-size: 0.9em; }
-  pre { padding: 0.8rem 1rem; overflow-x: auto; border: 1px solid color-mix(in srgb, currentcolor 25%, transparent); border-radius: 8px; }
-  dt { font-weight: 600; } dd { margin: 0 0 0.6rem; word-break: break-word; }
-`;
-
-/** A page: HTML with a policy that allows no script and nothing external. */
-export function page(status: number, title: string, body: string): Response {
-  const html = `<!doctype html>
-<html lang="en">
-<head>
-<meta charset="utf-8">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<title>${escapeHtml(title)}</title>
-<style>${STYLE}</style>
-</head>
-<body>
-${body}
-</body>
-</html>
-`;
-  return new Response(html, {
-    status,
-    headers: {
-      "content-type": "text/html; charset=utf-8",
-      "content-security-policy":
-        "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
-      "referrer-policy": "no-referrer",
-      "x-content-type-options": "nosniff",
-    },
-  });
-}
+import { criteriaOf, curationOf, SUPPORTED_GRASPS, SUPPORTED_NIPS, sizeText, versionText } from "../nip11.ts";
+import type { Build } from "../observe.ts";
+import { html, npub, page, shown, terms } from "./html.ts";
 
 /** The landing page. */
-export function landingPage({ name, description, domain, quota, operatorPubkey }: GraspSection): Response {
-  const operator =
-    operatorPubkey === null ? "" : `<dt>Operator</dt><dd><code>${toNpub(operatorPubkey)}</code></dd>`;
+export function landingPage(section: GraspSection, build: Build): Promise<Response> {
+  const { name, description, domain, basePath, quota, operatorPubkey } = section;
+  const at = `${domain}${basePath}`;
+  const relay = `wss://${domain}${basePath === "/" ? "" : basePath}`;
+  const curation = curationOf(section);
+  const version = versionText(build);
   return page(
-    200,
-    name,
-    `<main>
-<h1>${escapeHtml(name)}</h1>
-<p>${escapeHtml(description || "Git hosting without accounts: a Nostr relay and a Git server in one.")}</p>
+    { status: 200, title: name, site: name, basePath, version },
+    html`<h1>${shown(name)}</h1>
+<p class="lead">${shown(description || "Git hosting without accounts: a Nostr relay and a Git server in one. Signed events decide who may push.")}</p>
+
+<h2>Clone</h2>
+<pre tabindex="0">git clone nostr://&lt;npub&gt;/&lt;identifier&gt;
+git clone https://${at}&lt;npub&gt;/&lt;identifier&gt;.git</pre>
+<p>The first form needs a Git remote helper for Nostr, such as <a rel="noopener" href="https://ngit.dev/">ngit</a>; the second needs Git alone.</p>
+
 <h2>Host a repository here</h2>
 <ol>
-<li>Publish an announcement (kind 30617) to <code>wss://${escapeHtml(domain)}</code> that lists
-<code>https://${escapeHtml(domain)}/&lt;your npub&gt;/&lt;identifier&gt;.git</code> in <code>clone</code> and this relay in <code>relays</code>.</li>
-<li>Publish a state (kind 30618) with the same <code>d</code> that names your branches and tags.</li>
-<li>Push what the state names:</li>
+<li>Publish an announcement (kind 30617) to <code>${relay}</code>. Its <code>clone</code> lists
+<code>https://${at}&lt;your npub&gt;/&lt;identifier&gt;.git</code>, its <code>relays</code> lists <code>${relay}</code>.</li>
+<li>Publish a state (kind 30618) with the same <code>d</code>. It names every branch and tag with its commit, and <code>HEAD</code>.</li>
+<li>Push what the state names:
+<pre tabindex="0">git push nostr://&lt;your npub&gt;/&lt;identifier&gt; main
+git push https://${at}&lt;your npub&gt;/&lt;identifier&gt;.git main</pre></li>
 </ol>
-<pre>git push https://${escapeHtml(domain)}/&lt;your npub&gt;/&lt;identifier&gt;.git main</pre>
-<p>An event whose Git data is missing waits for 30 minutes and is not served before the data is here.</p>
-<h2>Clone</h2>
-<pre>git clone nostr://&lt;npub&gt;/&lt;identifier&gt;
-git clone https://${escapeHtml(domain)}/&lt;npub&gt;/&lt;identifier&gt;.git</pre>
-<dl>
-<dt>Repositories of one author</dt><dd>${quota.repositoriesPerAuthor}</dd>
-${operator}
-</dl>
-</main>`,
-  );
-}
+<p>Both events wait in purgatory for 30 minutes, and are served when the Git data is here. A page at the repository's address
+says what is still missing.</p>
 
-/** The page of a repository. */
-export function repositoryPage(url: string, nostrUrl: string, identifier: string, status: string): Response {
-  const webClient = `https://gitworkshop.dev/${encodeURI(nostrUrl.replace("nostr://", ""))}`;
-  return page(
-    200,
-    identifier,
-    `<main>
-<h1>${escapeHtml(identifier)}</h1>
-<p>${status === "served" ? "Served here." : "Announced here; it waits for its first Git data."}</p>
-<pre>git clone ${escapeHtml(nostrUrl)}
-git clone ${escapeHtml(url)}</pre>
-<p><a rel="noopener" href="${escapeHtml(webClient)}">Open in a web client</a></p>
-</main>`,
+<h2>What is accepted</h2>
+<div class="card">${terms([
+      ["Criteria", html`${criteriaOf(section)}`],
+      ["Curation", html`${curation ?? "None"}`],
+      [
+        "Quota",
+        html`${quota.repositoriesPerAuthor} repositories and ${sizeText(quota.bytesPerAuthor)} an author, ${sizeText(quota.bytesPerRepository)} a repository`,
+      ],
+    ])}</div>
+
+<h2>About this server</h2>
+<div class="card">${terms([
+      ["Operator", operatorPubkey === null ? null : npub(toNpub(operatorPubkey))],
+      ["GRASP", html`${SUPPORTED_GRASPS.join(", ")}`],
+      ["NIPs", html`${SUPPORTED_NIPS.map((nip) => String(nip).padStart(2, "0")).join(", ")}`],
+      ["Software", html`millrace ${version}, Git ${build.git}`],
+      [
+        "For programs",
+        html`<a href="${basePath}.well-known/nostr.json">nostr.json</a>, and NIP-11 at this address`,
+      ],
+    ])}</div>`,
   );
 }
 
 /** The page of what is not hosted here. */
-export function notHosted(): Response {
+export function notHosted({ name, basePath }: GraspSection, build: Build): Promise<Response> {
   return page(
-    404,
-    "Not hosted here",
-    "<main><h1>Not hosted here</h1><p>No repository of this name is announced here.</p></main>",
+    { status: 404, title: "Not hosted here", site: name, basePath, version: versionText(build) },
+    html`<h1>Not hosted here</h1>
+<p class="lead">No repository is announced at this address, or its announcement has expired.</p>
+<p class="facts">A repository's address is <code>&lt;npub&gt;/&lt;identifier&gt;.git</code>. <a href="${basePath}">How to host one here</a></p>`,
   );
 }
