@@ -63,6 +63,7 @@ const tasks = {
   load: { needs: ["serving", "testing", "system"], run: [["test/load/visitors/run.ts"]] },
   soak: { needs: ["serving", "testing", "system"], run: [["test/load/soak/run.ts"]] },
   kills: { needs: ["serving", "testing", "system"], run: [["test/load/grasp/kills/run.ts"]] },
+  memory: { needs: ["serving", "testing", "system"], run: [["test/load/grasp/memory/run.ts"]] },
   quiet: { needs: ["serving", "testing"], run: [["test/load/quiet-streams.ts"]] },
   cluster: { needs: ["serving"], run: [["scripts/cluster/main.ts"]] },
   "demo:sync": { needs: ["serving"], run: [["test/load/sync-demo/demo.ts"]] },

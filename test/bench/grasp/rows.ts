@@ -72,6 +72,8 @@ async function watched(server: Contender, work: () => Promise<unknown>) {
   }
 }
 
+let pairsMade = 0;
+
 const events: Row = {
   name: "events",
   async measure(world) {
@@ -86,10 +88,9 @@ const events: Row = {
     const spent = server.processorMs() - cpu;
     const pairs = Array.from({ length: 100 }, () => {
       const owner = author();
-      return [
-        announcementFor(server, owner, "pair"),
-        stateFor(owner, "pair", { "refs/heads/main": "1".repeat(40) }),
-      ];
+      const name = `pair-${pairsMade++}`;
+      const id = createHash("sha1").update(name).digest("hex");
+      return [announcementFor(server, owner, name), stateFor(owner, name, { "refs/heads/main": id })];
     });
     const paired = await timed(() => atOnce(pairs, 10, (pair) => publishAll(server, pair)));
     return [

@@ -9,6 +9,7 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { loadavg, tmpdir } from "node:os";
 import { join } from "node:path";
 import process from "node:process";
+import { setTimeout as sleep } from "node:timers/promises";
 import { findNgitGrasp, installNgitGrasp } from "../../../scripts/cargo-tools.ts";
 import { NEW_NAMESPACE, namespaceFault } from "../../support/namespace.ts";
 import { root } from "../../support/spawn.ts";
@@ -20,6 +21,8 @@ import { ROWS } from "./rows.ts";
 import { contenders } from "./servers.ts";
 import { createWorld, Trees, type World } from "./world.ts";
 
+/** Longest time of one repetition of a row on one server. */
+const ROW_TIMEOUT_MS = 180_000;
 const IN_NAMESPACE = "GRASP_BENCH_IN_NAMESPACE";
 /** Rows that need what is not built, or what one of the servers has no way to show. */
 const MISSING = {
@@ -91,6 +94,20 @@ function note(
   }
 }
 
+/** @throws {Error} if the work is not done after {@link ROW_TIMEOUT_MS} */
+async function inTime<T>(work: Promise<T>): Promise<T> {
+  const end = new AbortController();
+  const late = sleep(ROW_TIMEOUT_MS, null, { signal: end.signal }).then(() => {
+    throw new Error(`it was not done after ${ROW_TIMEOUT_MS / 1000} s`);
+  });
+  late.catch(() => {});
+  try {
+    return await Promise.race([work, late]);
+  } finally {
+    end.abort();
+  }
+}
+
 log("preparing Git repositories");
 const trees = new Trees(folder, sizes);
 const servers = contenders(folder);
@@ -123,7 +140,7 @@ for (const row of ROWS.filter(({ name }) => names.length === 0 || names.includes
     for (const world of worlds) {
       log(`${row.name}, ${repetition} of ${repetitions}: ${world.server.name}`);
       try {
-        note(row.name, world.server.name, await row.measure(world, work));
+        note(row.name, world.server.name, await inTime(row.measure(world, work)));
       } catch (error) {
         // A row that fails on one server is told as it is.
         missing[`${row.name}, ${world.server.name}`] = (error as Error).message.split("\n")[0]!;

@@ -1,0 +1,17 @@
+/**
+ * A large pack passes through the server's process and does not stay in it (V8, G19). The version with 1 GiB is `npm run memory`.
+ * @module
+ */
+import { expect, test } from "vitest";
+import { MAX_GROWTH_MIB, measureGrowth } from "../../load/grasp/memory/growth.ts";
+import type { ProcessRuntime } from "../../support/spawn.ts";
+
+test.each<ProcessRuntime>(["node", "bun", "deno"])(
+  "a server on %s grows by at most 64 MiB while 100 MiB are pushed and cloned",
+  async (runtime) => {
+    const { push, clone } = await measureGrowth(runtime, 100);
+    expect(push).toBeLessThanOrEqual(MAX_GROWTH_MIB);
+    expect(clone).toBeLessThanOrEqual(MAX_GROWTH_MIB);
+  },
+  300_000,
+);
