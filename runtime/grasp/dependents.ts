@@ -4,12 +4,15 @@
  */
 import type { NostrEvent } from "./events/event.ts";
 import type { Filter } from "./events/filter.ts";
+import { KIND } from "./events/kinds.ts";
 import { MAX_STEPS } from "./policy/other-policy.ts";
 import type { EventStore } from "./ports.ts";
 
 /** How many events are taken away with a repository at most. */
 const MAX_EVENTS = 20_000;
 const REPOSITORY = /^30617:[0-9a-f]{64}:/;
+/** They are here because their author has events here (R57, R62), and they keep nothing here (R50). */
+const OWN_REASON: ReadonlySet<number> = new Set([KIND.deletion, KIND.vanish]);
 const ADDRESS_LETTERS = ["a", "A", "q"];
 const ID_LETTERS = ["e", "E", "q"];
 
@@ -64,7 +67,7 @@ function hasReason(
   return referring(ID_LETTERS, [event.id], parts).some(({ id }) => !going.has(id));
 }
 
-/** The served events that refer to one of the targets. */
+/** The served events that refer to one of the targets, apart from {@link OWN_REASON}. */
 function referring(
   letters: readonly string[],
   targets: readonly string[],
@@ -74,7 +77,9 @@ function referring(
   for (let at = 0; at < targets.length; at += 100) {
     const values = new Set(targets.slice(at, at + 100));
     for (const letter of letters) {
-      for (const event of all({ tags: new Map([[letter, values]]) }, parts)) found.set(event.id, event);
+      for (const event of all({ tags: new Map([[letter, values]]) }, parts)) {
+        if (!OWN_REASON.has(event.kind)) found.set(event.id, event);
+      }
     }
   }
   return [...found.values()];

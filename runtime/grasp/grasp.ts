@@ -213,5 +213,5 @@ export class Grasp {
 
 function idOf(value: unknown): string {
   const id = (value as { id?: unknown } | null)?.id;
-  return typeof id === "string" ? id : "";
+  return typeof id === "string" && id.length <= 64 ? id : "";
 }

@@ -126,6 +126,25 @@ describe.skipIf(noChromium !== undefined)(noChromium ?? "the life of a push", ()
     expect((await visitor.heard()).at(-1)).toBe("Ben’s pull request");
     await picture("5-propose");
 
+    await visitor.goesOn();
+    await visitor.acts("Push to Brook, send the state here", "Waits");
+    expect(await visitor.chips()).toMatchObject({ others: ["commit"], purgatory: ["state"] });
+    await visitor.sees(".others", "took Ada’s push");
+    await visitor.sees(".others", "Not asked yet.");
+    await picture("6-elsewhere");
+    await visitor.acts("Let three minutes pass", "Waits");
+    await visitor.sees(".others", "asked; too busy (429)");
+    await visitor.sees(".others", "asked; does not have it (404)");
+    expect(await visitor.chips()).toMatchObject({ purgatory: ["state"] });
+    await picture("6-asked");
+    await visitor.acts("Let another minute pass", "Served");
+    await visitor.sees(".others", "asked; gave the commit");
+    const found = await visitor.chips();
+    expect(found).toMatchObject({ repository: ["commit", "commit"] });
+    expect(found.purgatory).toBeUndefined();
+    expect((await visitor.heard()).at(-1)).toBe("Ada’s state");
+    await picture("6-fetched");
+
     // Somebody else's Git reads what the page shows.
     const line = await visitor.page.locator("#clone-line").textContent();
     const url = line!.replace("git clone ", "");

@@ -6,7 +6,6 @@ import type { IncomingMessage } from "node:http";
 import type { Socket } from "node:net";
 import { type WebSocket, WebSocketServer } from "ws";
 import { Fields } from "./proxy/fields.ts";
-import { refuseOnSocket } from "./proxy/refuse.ts";
 import type { SocketHooks, SocketPeer } from "./socket.ts";
 
 const MAX_MESSAGE_BYTES = 1024 ** 2;
@@ -29,24 +28,9 @@ export function acceptWebSockets(hooks: SocketHooks): WebSockets {
     maxPayload: hooks.maxMessageBytes ?? MAX_MESSAGE_BYTES,
   });
   return {
-    accept(request, socket, behind) {
-      const fault = handshakeFault(request, hooks);
-      if (fault !== null) refuseOnSocket(socket, fault);
-      else server.handleUpgrade(request, socket, behind, (open) => serveSocket(open, request, socket, hooks));
-    },
+    accept: (request, socket, behind) =>
+      server.handleUpgrade(request, socket, behind, (open) => serveSocket(open, request, socket, hooks)),
   };
-}
-
-/** What is wrong with an opening handshake (RFC 6455, section 4.2); `null`: nothing. */
-function handshakeFault({ url, headers }: IncomingMessage, { accepts }: SocketHooks) {
-  if (accepts?.(url!) === false) return { status: 404, message: "there are no WebSockets at this path" };
-  if (headers["sec-websocket-version"] !== "13") {
-    const fields = { "sec-websocket-version": "13" };
-    return { status: 426, message: "version 13 of the WebSocket protocol is spoken here", fields };
-  }
-  const key = headers["sec-websocket-key"] ?? "";
-  if (!/^[+/0-9A-Za-z]{22}==$/.test(key)) return { status: 400, message: "Sec-WebSocket-Key is missing" };
-  return null;
 }
 
 function serveSocket(open: WebSocket, request: IncomingMessage, socket: Socket, hooks: SocketHooks): void {
@@ -58,7 +42,6 @@ function serveSocket(open: WebSocket, request: IncomingMessage, socket: Socket, 
       return open.bufferedAmount;
     },
     send: (message) => open.send(message),
-    ping: () => open.ping(),
     close: (code = 1000, reason) => open.close(code, reason),
   };
   // `ws` closes the connection. Without a listener the error would end the process.

@@ -15,8 +15,10 @@ import { StartError } from "../../serve/start-error.ts";
 import type { Demonstration, ServiceModule } from "../../service.ts";
 import { type GraspSection, graspSection } from "../config.ts";
 import { gitVersion } from "../start/git-version.ts";
+import { type OtherOptions, startOther as startOtherServer } from "./other-server.ts";
 import { createRoutes } from "./routes.ts";
 import { startServer } from "./server.ts";
+import { SkippingClock } from "./skipping-clock.ts";
 import { Stories } from "./stories.ts";
 
 /** The configuration that the demonstration begins with. The server's name follows from its port. */
@@ -29,7 +31,7 @@ const DEFAULTS = { grasp: { domain: "127.0.0.1", name: "millrace, the demonstrat
  */
 export async function startDemo(
   service: ServiceModule<GraspSection>,
-  entry: Entry,
+  given: Entry,
   env: Environment,
 ): Promise<Demonstration> {
   const composed = composeConfig([graspSection], DEFAULTS, { env });
@@ -37,6 +39,8 @@ export async function startDemo(
   if (!isLoopbackHost(section.listen.host)) {
     throw new StartError("the demonstration is for this machine only: leave grasp.listen.host at 127.0.0.1");
   }
+  const clock = new SkippingClock(given.host.clock);
+  const entry: Entry = { ...given, host: { ...given.host, clock } };
   const { host } = entry;
   const level = process.env.MILLRACE_LOG === undefined ? "error" : host.logLevel;
   const log = createLog({ level, write: host.writeLog, clock: host.clock });
@@ -53,11 +57,13 @@ export async function startDemo(
     const server = await startServer(
       service,
       { entry, config: composed.shared, log },
-      { ...section, dataDirectory: data },
+      // The demonstration's other servers are on this machine, and speak http.
+      { ...section, dataDirectory: data, allowInsecureServers: true, allowLoopbackServers: true },
     );
     const people = join(folder, "people");
     await mkdir(people);
-    const stories = new Stories({ server: server.url, clock: host.clock }, people, host.random);
+    const startOther = (options: OtherOptions) => startOtherServer({ entry, log, clock }, options);
+    const stories = new Stories({ server: server.url, clock, startOther }, people, host.random);
     return demonstration({
       section,
       log,

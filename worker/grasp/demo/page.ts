@@ -71,6 +71,12 @@ const stage = html`
               <p class="box-note">Connected the whole time. Hears:</p>
               <div class="heard-log" role="log" aria-labelledby="title-ear" tabindex="0"><ol class="heard"></ol></div>
             </section>
+            <section class="box" id="box-others" aria-labelledby="title-others">
+              <h3 id="title-others">Other servers</h3>
+              <p class="box-note">The announcement names them, too. They know nothing of events.</p>
+              <ul class="chips" data-box="others"></ul>
+              <dl class="others"></dl>
+            </section>
           </div>
         </section>
         <section class="now" id="now" aria-labelledby="now-title" tabindex="-1">

@@ -3,6 +3,7 @@
  * @module
  */
 import type { NostrEvent } from "../../../runtime/grasp/events/event.ts";
+import type { OtherLine } from "./other-server.ts";
 import type { Shown } from "./terminal.ts";
 
 /** Where an event is: on its author's computer, in purgatory, served, or no longer on the server. */
@@ -24,6 +25,8 @@ export interface Commit {
   readonly by: string;
   /** Whether it is on the server, apart from the repository. */
   readonly isKept: boolean;
+  /** Whether Ada pushed it to another server. */
+  readonly isElsewhere: boolean;
   readonly isRefused: boolean;
 }
 
@@ -62,4 +65,8 @@ export interface Snapshot {
   /** Branches, tags and pull requests on the server; `null`: it answers that there is no repository. */
   readonly refs: readonly (readonly [ref: string, id: string])[] | null;
   readonly heard: readonly Heard[];
+  /** The other servers, with what they were asked. */
+  readonly others: readonly { readonly name: string; readonly lines: readonly OtherLine[] }[];
+  /** The server's time. Its clock is ahead after the visitor let time pass. */
+  readonly nowMs: number;
 }

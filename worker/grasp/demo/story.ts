@@ -8,21 +8,30 @@ import { join } from "node:path";
 import type { NostrEvent, Tag } from "../../../runtime/grasp/events/event.ts";
 import { KIND } from "../../../runtime/grasp/events/kinds.ts";
 import { toNpub } from "../../../runtime/grasp/npub.ts";
-import type { Clock } from "../../../runtime/platform.ts";
 import { type Addresses, addressesOn, announcementTags, stateTags } from "../client/events.ts";
 import { RelayConnection } from "../client/relay-connection.ts";
 import { newSecretKey, type Signer, signerOf } from "../client/signer.ts";
+import type { OtherOptions, OtherServer } from "./other-server.ts";
+import type { SkippingClock } from "./skipping-clock.ts";
 import type { Commit, Heard, Place, SentEvent, Snapshot } from "./snapshot.ts";
 import { git, mustGit, type Person, type Shown } from "./terminal.ts";
 
 /** What the visitor can cause, in order. */
-export const ACTIONS = ["announce", "state", "refuse", "push", "upload", "propose", "delete"] as const;
+export const ACTIONS = [
+  ...(["announce", "state", "refuse", "push", "upload", "propose"] as const),
+  ...(["elsewhere", "ask", "fetch", "delete"] as const),
+] as const;
 export type Action = (typeof ACTIONS)[number];
 
-const IDENTIFIER = "lighthouse";
 const MAIN = "refs/heads/main";
 /** Longest list of what the subscriber heard. */
 const MAX_HEARD = 50;
+/** How long the server leaves other servers alone after a client's event, and a busy server after its answer, in milliseconds. */
+const FIRST_DELAY_MS = 180_000;
+const REST_MS = 60_000;
+/** How long the page waits for what the server does by itself, in milliseconds, and how often it looks. */
+const PATIENCE_MS = 10_000;
+const LOOK_MS = 100;
 
 /** What a story needs. */
 export interface StoryParts {
@@ -30,7 +39,9 @@ export interface StoryParts {
   readonly server: string;
   /** A folder of the story's own. */
   readonly folder: string;
-  readonly clock: Pick<Clock, "now">;
+  readonly clock: SkippingClock;
+  /** Starts a server that knows nothing of events. */
+  startOther(options: OtherOptions): Promise<OtherServer>;
 }
 
 /** An event that was signed, and what became of it. */
@@ -47,12 +58,17 @@ export class Story {
   readonly #parts: StoryParts;
   readonly #ada: Signer = signerOf(newSecretKey());
   readonly #ben: Signer = signerOf(newSecretKey());
+  /** Its end differs between stories: purgatory sync hunts for an identifier, whoever owns it. */
+  readonly #identifier = `lighthouse-${this.#ada.key.slice(0, 4)}`;
   readonly #repository: Addresses;
   readonly #homeAda: Person;
   readonly #homeBen: Person;
   readonly #homeReader: Person;
   readonly #home: string;
   readonly #relay: RelayConnection;
+  /** Brook has what Ada pushes there, Dell has nothing. */
+  #others: { readonly name: string; readonly server: OtherServer }[] = [];
+  #lastSecond = 0;
   readonly #events: Known[] = [];
   readonly #commits = new Map<string, Commit>();
   readonly #heard: Heard[] = [];
@@ -66,7 +82,7 @@ export class Story {
     const { server, folder } = parts;
     this.#parts = parts;
     this.#relay = relay;
-    this.#repository = addressesOn(new URL(server), this.#ada.key, IDENTIFIER);
+    this.#repository = addressesOn(new URL(server), this.#ada.key, this.#identifier);
     this.#home = join(folder, "home");
     this.#homeAda = { name: "Ada", folder: join(folder, "ada") };
     this.#homeBen = { name: "Ben", folder: join(folder, "ben") };
@@ -81,6 +97,7 @@ export class Story {
     }
     await story.#git(story.#homeAda, "init", "-q", "-b", "main");
     await story.#git(story.#homeAda, "remote", "add", "server", story.#repository.clone);
+    await story.#startOthers();
     await story.#commit(story.#homeAda, "lamp.txt", "on\n", "Light the lamp");
     await story.#relay.subscribe({ authors: [story.#ada.key, story.#ben.key] }, (event) =>
       story.#hear(event),
@@ -137,11 +154,14 @@ export class Story {
       commits: [...this.#commits.values()],
       refs: this.#refs,
       heard: this.#heard,
+      others: this.#others.map(({ name, server: { lines } }) => ({ name, lines })),
+      nowMs: this.#parts.clock.now(),
     };
   }
 
   async close(): Promise<void> {
     this.#relay.close();
+    await Promise.all(this.#others.map(({ server }) => server.close()));
     this.watchers.clear();
     await rm(this.#parts.folder, { recursive: true, force: true });
   }
@@ -160,6 +180,12 @@ export class Story {
         return this.#uploadFirst();
       case "propose":
         return this.#sendTheProposal();
+      case "elsewhere":
+        return this.#pushElsewhere();
+      case "ask":
+        return this.#letThreeMinutesPass();
+      case "fetch":
+        return this.#letAMinutePass();
       case "delete":
         return this.#delete();
     }
@@ -167,13 +193,28 @@ export class Story {
 
   async #announce(): Promise<void> {
     const rootCommit = await this.#head(this.#homeAda);
-    const tags = announcementTags({ identifier: IDENTIFIER, servers: [this.#repository], rootCommit });
+    const own = announcementTags({ identifier: this.#identifier, servers: [this.#repository], rootCommit });
+    const others = this.#others.map(({ server }) => server.url);
+    const tags = own.map((tag) => (tag[0] === "clone" ? [...tag, ...others] : tag));
     await this.#send("announce", "announcement", this.#sign(this.#ada, KIND.announcement, tags), "Ada");
+  }
+
+  /** Two other servers, which the announcement lists, too. */
+  async #startOthers(): Promise<void> {
+    const repository = join(this.#parts.folder, "brook.git");
+    await this.#git(this.#homeAda, "init", "-q", "--bare", "-b", "main", repository);
+    const path = `/${this.#identifier}.git`;
+    const common = { path, home: this.#home, onLine: () => this.#notify() };
+    const brook = await this.#parts.startOther({ ...common, repository, busyTimes: 1 });
+    this.#others.push({ name: "Brook", server: brook });
+    const dell = await this.#parts.startOther({ ...common, repository: null, busyTimes: 0 });
+    this.#others.push({ name: "Dell", server: dell });
+    await this.#git(this.#homeAda, "remote", "add", "brook", brook.url);
   }
 
   async #state(): Promise<void> {
     const refs = new Map([[MAIN, await this.#head(this.#homeAda)]]);
-    const event = this.#sign(this.#ada, KIND.state, stateTags(IDENTIFIER, refs, MAIN));
+    const event = this.#sign(this.#ada, KIND.state, stateTags(this.#identifier, refs, MAIN));
     await this.#send("state", "state", event, "Ada");
   }
 
@@ -189,7 +230,7 @@ export class Story {
   async #pushTheStated(): Promise<void> {
     await this.#show("push", this.#homeAda, "push", "server", "main");
     await this.#show("push", this.#homeReader, "clone", this.#repository.clone);
-    await this.#show("push", inside(this.#homeReader, IDENTIFIER), "log", "--oneline");
+    await this.#show("push", inside(this.#homeReader, this.#identifier), "log", "--oneline");
   }
 
   /** Ben signs a pull request and keeps it; its commit goes to the server first. */
@@ -198,7 +239,7 @@ export class Story {
     await this.#git(this.#homeBen, "remote", "rename", "origin", "server");
     const commit = await this.#commit(this.#homeBen, "bulb.txt", "new\n", "Change the bulb");
     const tags: Tag[] = [
-      ["a", `${KIND.announcement}:${this.#ada.key}:${IDENTIFIER}`],
+      ["a", `${KIND.announcement}:${this.#ada.key}:${this.#identifier}`],
       ["p", this.#ada.key],
       ["subject", "Change the bulb"],
       ["c", commit],
@@ -218,15 +259,53 @@ export class Story {
     this.#commits.set(commit, { ...this.#commits.get(commit)!, isKept: false });
     await this.#show(
       "propose",
-      inside(this.#homeReader, IDENTIFIER),
+      inside(this.#homeReader, this.#identifier),
       "fetch",
       "origin",
       `refs/nostr/${event.id}`,
     );
   }
 
+  /** Ada pushes a new commit to Brook only, and its state to this server only. */
+  async #pushElsewhere(): Promise<void> {
+    const commit = await this.#commit(this.#homeAda, "horn.txt", "hoo\n", "Add a fog horn");
+    const shown = await this.#show("elsewhere", this.#homeAda, "push", "brook", "main");
+    if (shown.code === 0) this.#commits.set(commit, { ...this.#commits.get(commit)!, isElsewhere: true });
+    const event = this.#sign(
+      this.#ada,
+      KIND.state,
+      stateTags(this.#identifier, new Map([[MAIN, commit]]), MAIN),
+    );
+    await this.#send("elsewhere", "state", event, "Ada");
+  }
+
+  /** The first delay is over, and both servers answer that they give nothing. */
+  async #letThreeMinutesPass(): Promise<void> {
+    const before = this.#others.map(({ server }) => server.lines.length);
+    await this.#parts.clock.skip(FIRST_DELAY_MS);
+    await this.#until(() => this.#others.every(({ server }, at) => server.lines.length > before[at]!));
+  }
+
+  /** Brook's rest is over, and it gives the commit. */
+  async #letAMinutePass(): Promise<void> {
+    const { id } = this.#events.findLast(({ event }) => event.kind === KIND.state)!.event;
+    await this.#parts.clock.skip(REST_MS);
+    await this.#until(() => this.#heard.some((heard) => heard.id === id));
+  }
+
+  /** Waits for what the server does by itself. @throws {Error} if it does not */
+  async #until(isDone: () => boolean): Promise<void> {
+    const endMs = Date.now() + PATIENCE_MS;
+    while (!isDone()) {
+      if (Date.now() > endMs) throw new Error("The server did not do it in time. Repeat the step.");
+      // A second more: backoff may lie behind a rest.
+      await this.#parts.clock.skip(1000);
+      await new Promise((resolve) => setTimeout(resolve, LOOK_MS));
+    }
+  }
+
   async #delete(): Promise<void> {
-    const address = (kind: number) => `${kind}:${this.#ada.key}:${IDENTIFIER}`;
+    const address = (kind: number) => `${kind}:${this.#ada.key}:${this.#identifier}`;
     const tags = [
       ["a", address(KIND.announcement)],
       ["a", address(KIND.state)],
@@ -249,7 +328,9 @@ export class Story {
   }
 
   #sign(signer: Signer, kind: number, tags: readonly Tag[]): NostrEvent {
-    return signer.sign(kind, tags, Math.floor(this.#parts.clock.now() / 1000));
+    // Two events of one second would have no order.
+    this.#lastSecond = Math.max(Math.floor(this.#parts.clock.now() / 1000), this.#lastSecond + 1);
+    return signer.sign(kind, tags, this.#lastSecond);
   }
 
   async #send(action: Action, name: string, event: NostrEvent, by: string): Promise<void> {
@@ -291,7 +372,14 @@ export class Story {
     await this.#git(person, "add", file);
     await this.#git(person, "commit", "-q", "-m", subject);
     const id = await this.#head(person);
-    this.#commits.set(id, { id, subject, by: person.name, isKept: false, isRefused: false });
+    this.#commits.set(id, {
+      id,
+      subject,
+      by: person.name,
+      isKept: false,
+      isElsewhere: false,
+      isRefused: false,
+    });
     return id;
   }
 

@@ -31,15 +31,11 @@ export function refuse(
 }
 
 /** Refuses a request on a bare connection. */
-export function refuseOnSocket(
-  socket: Duplex,
-  { status, message, fields = {} }: Answer & { readonly fields?: Readonly<Record<string, string>> },
-): void {
-  const more = Object.entries(fields).map(([name, value]) => `${name}: ${value}\r\n`);
+export function refuseOnSocket(socket: Duplex, { status, message }: Answer): void {
   const body = `${message}\n`;
   socket.on("error", () => {});
   socket.end(
     `HTTP/1.1 ${status} ${STATUS_CODES[status] ?? ""}\r\ncontent-type: text/plain; charset=utf-8\r\n` +
-      `cache-control: no-store\r\ncontent-length: ${Buffer.byteLength(body)}\r\nconnection: close\r\n${more.join("")}\r\n${body}`,
+      `cache-control: no-store\r\ncontent-length: ${Buffer.byteLength(body)}\r\nconnection: close\r\n\r\n${body}`,
   );
 }

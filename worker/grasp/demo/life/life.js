@@ -82,6 +82,37 @@ const STEPS = [
     ],
   },
   {
+    name: "The hunt",
+    title: "Data that only another server has",
+    actions: [
+      {
+        key: "elsewhere",
+        before:
+          "Ada pushes a new commit to another server, Brook. This server gets only the state that names it.",
+        button: "Push to Brook, send the state here",
+        verdict: "waits",
+        after:
+          "The state waits, and the server will look for its commit where the announcement says. First it leaves the others alone for three minutes: Ada might still be pushing here herself.",
+      },
+      {
+        key: "ask",
+        before: "Three minutes are long. Only this page can let them pass at once.",
+        button: "Let three minutes pass",
+        verdict: "waits",
+        after:
+          "It asked both servers at once. Dell does not have the repository, and is not asked again for it. Brook is too busy, and is left alone for a minute. Nobody here had to wait for either.",
+      },
+      {
+        key: "fetch",
+        before: "A minute later Brook may be asked again.",
+        button: "Let another minute pass",
+        verdict: "served",
+        after:
+          "Brook gave the commit. The server checked it, moved its branch, and served the state; the subscriber heard it. Nobody pushed anything here.",
+      },
+    ],
+  },
+  {
     name: "Delete",
     title: "Delete it",
     actions: [

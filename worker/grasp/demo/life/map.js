@@ -1,5 +1,5 @@
 // The picture: where each event and each commit is.
-import { el, remaining, short } from "./elements.js";
+import { clock, el, remaining, short } from "./elements.js";
 
 const FLIGHT_MS = 650;
 const MINUTE_MS = 60_000;
@@ -14,6 +14,7 @@ const chips = new Map();
  * @param root the picture
  */
 export function drawMap(root, snapshot) {
+  aheadMs = snapshot.nowMs - Date.now();
   const wanted = [...eventChips(snapshot), ...commitChips(snapshot)];
   const before = new Map([...chips].map(([key, chip]) => [key, chip.element.getBoundingClientRect()]));
   const keys = new Set(wanted.map(({ key }) => key));
@@ -40,7 +41,23 @@ export function drawMap(root, snapshot) {
       moved.push({ element: chip.element, start: isNew ? startOf(root, before, from) : before.get(key) });
   }
   root.querySelector("#box-repository .box-note").textContent = repositoryNote(snapshot);
+  drawOthers(root.querySelector(".others"), snapshot);
   for (const { element, start } of moved) fly(element, start);
+}
+
+/** What the other servers were asked, and what they answered. */
+function drawOthers(list, { others, npub }) {
+  const text = JSON.stringify([npub, others]);
+  if (list.dataset.text === text) return;
+  list.dataset.text = text;
+  list.replaceChildren(
+    ...others.flatMap(({ name, lines }) => [
+      el("dt", "", name),
+      ...(lines.length === 0
+        ? [el("dd", "silence", "Not asked yet.")]
+        : lines.map((line) => el("dd", "", el("span", "", line.text), el("time", "", clock(line.atMs))))),
+    ]),
+  );
 }
 
 function repositoryNote({ done, refs }) {
@@ -50,12 +67,15 @@ function repositoryNote({ done, refs }) {
 
 /** Counts down what waits. Called each second. */
 export function tick(root) {
-  for (const clock of root.querySelectorAll("[data-until]")) {
-    clock.textContent = left(Number(clock.dataset.until));
+  for (const timer of root.querySelectorAll("[data-until]")) {
+    timer.textContent = left(Number(timer.dataset.until));
   }
 }
 
-const left = (untilMs) => `${remaining(untilMs - Date.now())} left`;
+/** How far the server's clock is ahead: the visitor may let time pass. */
+let aheadMs = 0;
+
+const left = (untilMs) => `${remaining(untilMs - Date.now() - aheadMs)} left`;
 
 /** An event is in one place. */
 function eventChips({ events }) {
@@ -77,7 +97,7 @@ function eventChips({ events }) {
 function commitChips({ commits, refs, events }) {
   const named = new Set(events.flatMap(({ needs }) => needs ?? []));
   const onServer = new Map((refs ?? []).filter(([ref]) => ref !== "HEAD").map(([ref, id]) => [id, ref]));
-  return commits.flatMap(({ id, subject, by, isKept, isRefused }) => {
+  return commits.flatMap(({ id, subject, by, isKept, isElsewhere, isRefused }) => {
     const from = by.toLowerCase();
     const chip = (box, kind, detail) => ({
       key: `${box} ${id}`,
@@ -95,6 +115,7 @@ function commitChips({ commits, refs, events }) {
         isRefused && !named.has(id) ? "is-refused" : "",
         isRefused ? `${subject} (refused)` : subject,
       ),
+      ...(isElsewhere ? [chip("others", "", "on Brook")] : []),
       ...(isKept ? [chip("purgatory", "is-waits", "upload without its event")] : []),
       ...(ref === undefined ? [] : [chip("repository", "is-served", nameOf(ref))]),
     ];
@@ -110,16 +131,16 @@ function fill(element, { kind, name, detail, untilMs }) {
   if (element.dataset.text === text) return;
   element.dataset.text = text;
   element.className = `chip ${kind}`;
-  const clock = untilMs === null ? null : el("span", "chip-clock");
-  if (clock !== null) {
-    clock.dataset.until = untilMs;
-    clock.textContent = left(untilMs);
-    clock.title = "Discarded after this time, unless its data arrives";
+  const timer = untilMs === null ? null : el("span", "chip-clock");
+  if (timer !== null) {
+    timer.dataset.until = untilMs;
+    timer.textContent = left(untilMs);
+    timer.title = "Discarded after this time, unless its data arrives";
   }
   element.replaceChildren(
     el("span", "chip-name", name),
     el("span", "chip-detail", detail),
-    ...(clock === null ? [] : [clock]),
+    ...(timer === null ? [] : [timer]),
   );
 }
 
