@@ -3,6 +3,8 @@
  * @module
  */
 import type { Core } from "./core.ts";
+import { tagValue } from "./events/event.ts";
+import { KIND } from "./events/kinds.ts";
 import { type Entry, identifiersOf } from "./purgatory/entry.ts";
 import type { Releases } from "./release/releases.ts";
 
@@ -30,7 +32,18 @@ export class Expiry {
         if (due !== null) await this.#end(due, held);
       });
     }
+    await this.#removeExpired();
     await hosted.port.deleteHeld(nowMs());
+  }
+
+  /** Events whose own time is over are removed, not only hidden (R12). */
+  async #removeExpired(): Promise<void> {
+    const { store, nowSeconds } = this.#core;
+    const removed = await store.transaction((changes) => changes.removeExpired(nowSeconds()));
+    const announced = removed.filter(({ kind }) => kind === KIND.announcement);
+    for (const identifier of new Set(announced.map((event) => tagValue(event, "d") ?? ""))) {
+      await this.#releases.locked([identifier], (held) => this.#setsChanged(identifier, held));
+    }
   }
 
   async #end(entry: Entry, held: ReadonlySet<string>): Promise<void> {

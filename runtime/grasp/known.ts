@@ -161,7 +161,7 @@ export class Known implements World {
   }
 
   hasEvents(author: string): boolean {
-    return this.#store.hasEventsOf(author);
+    return this.#store.hasEventsOf(author) || this.#purgatory.hasOf(author);
   }
 }
 

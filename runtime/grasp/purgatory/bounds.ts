@@ -62,6 +62,13 @@ export class Occupancy {
     return this.#of(`${store} total`);
   }
 
+  /** Whether an event of an author waits. */
+  hasOf(author: string): boolean {
+    return (["announcement", "state", "pr"] as const).some(
+      (store) => this.#of(`${store} author ${author}`) > 0,
+    );
+  }
+
   add(entry: Entry): void {
     this.#change(entry, 1);
   }

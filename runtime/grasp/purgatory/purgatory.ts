@@ -133,6 +133,11 @@ export class Purgatory {
     );
   }
 
+  /** Whether an event of an author waits. */
+  hasOf(author: string): boolean {
+    return this.#occupancy.hasOf(author);
+  }
+
   /** The identifiers that something waits for. */
   identifiers(): string[] {
     return [...this.#byIdentifier.keys()];
