@@ -42,6 +42,7 @@ describe.skipIf(noChromium !== undefined)(noChromium ?? "black box on browser", 
     });
     target = {
       name: "browser",
+    isOneAtATime: false,
       url: site.url,
       origin,
       visit,

@@ -257,7 +257,7 @@ async function followsModel(
     const step = n % stretch === 0 ? windowMs * next() : (windowMs / limit) * pace * 2 * next();
     nowMs += Math.floor(step);
     await advance(Math.floor(step));
-    const within = (ms: number) => admitted.filter((at) => at > nowMs - ms).length;
+    const within = (ms: number) => admitted.length - countUntil(admitted, nowMs - ms);
     const take = await limiter.take(key, rate);
     sane(take, rate);
     if (take.admitted) {
@@ -269,6 +269,17 @@ async function followsModel(
     }
   }
   ok(refusals > limit && admitted.length > limit, "the schedule has refusals and admissions");
+}
+
+/** Number of ascending times that are `atMs` or earlier. Counting one after the other took most of the time of slow hosts. */
+function countUntil(times: readonly number[], atMs: number): number {
+  let [from, to] = [0, times.length];
+  while (from < to) {
+    const middle = (from + to) >> 1;
+    if (times[middle]! <= atMs) from = middle + 1;
+    else to = middle;
+  }
+  return from;
 }
 
 /** What holds for every result. */

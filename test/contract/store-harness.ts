@@ -22,6 +22,11 @@ export interface StoreHarness {
   traits: StoreTraits;
   /** Longest value that it must accept, in bytes. Default: 1 MiB. */
   maxValueBytes?: number;
+  /**
+   * Number of writers that race for one key: the races are as many as its square. Default: 300. Fewer where a race is slow or where
+   * another suite of the same code has 300.
+   */
+  writers?: number;
   open(): StoreUnderTest | Promise<StoreUnderTest>;
 }
 

@@ -1,10 +1,8 @@
 import { same } from "./case.ts";
-import { type AddCase, addMember, put, SECOND_MS } from "./store-harness.ts";
-
-const WRITERS = 300;
+import { type AddCase, addMember, put, SECOND_MS, type StoreHarness } from "./store-harness.ts";
 
 /** Adds the cases about versions and races. */
-export function versionsCases(promise: AddCase): void {
+export function versionsCases(promise: AddCase, { writers = 300 }: StoreHarness): void {
   promise("every write returns another version", async ({ store }) => {
     const versions = [
       await put(store, "key", "same"),
@@ -111,20 +109,20 @@ export function versionsCases(promise: AddCase): void {
     if (other !== store) await other.close();
   });
 
-  promise(`no write of ${WRITERS} retrying writers to one key is lost`, async ({ store, again }) => {
+  promise(`no write of ${writers} retrying writers to one key is lost`, async ({ store, again }) => {
     const other = (await again?.()) ?? store;
     await Promise.all(
-      Array.from({ length: WRITERS }, async (_, n) => {
+      Array.from({ length: writers }, async (_, n) => {
         const mine = n % 2 ? other : store;
         // One of the racing writers wins each time, so a writer loses at most as often as there are writers.
-        for (let attempt = 1; attempt <= WRITERS; attempt++) if (await addMember(mine, "key", n)) return;
-        throw new Error(`writer ${n} lost ${WRITERS} races`);
+        for (let attempt = 1; attempt <= writers; attempt++) if (await addMember(mine, "key", n)) return;
+        throw new Error(`writer ${n} lost ${writers} races`);
       }),
     );
     const members = JSON.parse((await store.get("key"))!.value) as number[];
     same(
       members.toSorted((a, b) => a - b),
-      Array.from({ length: WRITERS }, (_, n) => n),
+      Array.from({ length: writers }, (_, n) => n),
       "the members",
     );
     if (other !== store) await other.close();

@@ -31,7 +31,7 @@ export function storeContract(harness: StoreHarness): ContractCase[] {
   };
 
   valuesCases(promise, harness);
-  versionsCases(promise);
+  versionsCases(promise, harness);
   expiryCases(promise);
   listingCases(promise);
 

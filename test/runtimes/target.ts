@@ -47,10 +47,21 @@ export interface Target {
   entry(id: string): Promise<GraphEntry | null>;
   /** The log of the service so far, if its host shows it. */
   log(): string;
+  /**
+   * Whether the host answers one request after the other, each with an instance of its own: then nothing races and no queue fills,
+   * and a scenario need not repeat a race.
+   */
+  readonly isOneAtATime: boolean;
 }
 
 /** Makes a target of a base URL. */
-export function targetOf(name: string, url: string, origin: Origin, log: () => string): Target {
+export function targetOf(
+  name: string,
+  url: string,
+  origin: Origin,
+  log: () => string,
+  isOneAtATime = false,
+): Target {
   const send = async (visitor: Visitor, request: Visit = {}) => {
     const headers: [string, string][] = [];
     if (visitor.ip !== undefined) headers.push(["x-test-ip", visitor.ip]);
@@ -78,6 +89,7 @@ export function targetOf(name: string, url: string, origin: Origin, log: () => s
       return { ...entry, lastSeen };
     },
     log,
+    isOneAtATime,
   };
 }
 

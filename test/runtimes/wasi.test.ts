@@ -60,13 +60,13 @@ describe("black box on wasi", () => {
     return { folder: own, origin, store, component, env };
   }
 
-  const targetOn = ({ origin }: Site, server: RunningProgram): Target =>
-    targetOf("wasi", server.url, origin, server.all);
+  const targetOn = ({ origin }: Site, server: RunningProgram, isOneAtATime: boolean): Target =>
+    targetOf("wasi", server.url, origin, server.all, isOneAtATime);
 
   async function serve(site: Site, isolation: "instance" | "worker"): Promise<Target> {
     const server = await startJco(site.component, isolation, site.env);
     servers.push(server);
-    return targetOn(site, server);
+    return targetOn(site, server, isolation === "instance");
   }
 
   async function stopServers(): Promise<void> {
@@ -126,7 +126,7 @@ describe("black box on wasi", () => {
         const site = sites[0]!;
         const server = await startWasmtime(wasmtime, site.component, site.env);
         servers.push(server);
-        target = targetOn(site, server);
+        target = targetOn(site, server, false);
       });
       afterAll(stopServers);
 
@@ -138,7 +138,7 @@ describe("black box on wasi", () => {
     const site = sites[0]!;
     const server = await startJco(site.component, "instance", { MILLRACE_EDGE_COOKIE_PASSPHRASES: "short" });
     try {
-      const answer = await targetOn(site, server).visit({});
+      const answer = await targetOn(site, server, true).visit({});
       assert.equal(answer.status, 500);
       await logged(server, /edgeCookie\.passphrases/);
     } finally {

@@ -167,7 +167,7 @@ export const pullSyncScenarios: Scenario[] = [
     async run(target) {
       await withPartners(target, { prompt: { behave: behaviours.prompt } }, async ({ prompt }) => {
         const ip = freshIp();
-        const forged = Array.from({ length: 200 }, (_, i) =>
+        const forged = Array.from({ length: target.isOneAtATime ? 40 : 200 }, (_, i) =>
           `${expectedHash(`forged-${i}`)}.Frg${i % 1000}00`.slice(0, 71),
         );
         for (const id of forged) await target.visit({ ip, ...JAPAN, cookies: [["ts-ec", id]] });

@@ -127,7 +127,7 @@ describe("readJson", () => {
     expect(await readJson(post(BODIES.gzip, gzip), BODIES.gzip.byteLength - 1)).toEqual({
       fault: "too_large",
     });
-    const bomb = gzipSync(Buffer.alloc(512 * 1024 ** 2, " "));
+    const bomb = gzipSync(Buffer.alloc(64 * 1024 ** 2, " "));
     expect(await readJson(post(bomb, gzip), 1_048_576)).toEqual({ fault: "too_large" });
   });
 
