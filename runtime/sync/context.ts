@@ -42,8 +42,11 @@ export interface FetchOrigin<Receipt = undefined> {
  * answer in milliseconds; the engine gives up after `lookTimeoutMs`.
  */
 export interface SyncContext<Need, Item = Need, Receipt = undefined> {
-  /** Whether anything still waits for data under this identifier: not released, not withdrawn, not expired. */
-  hasPending(identifier: string): Promise<boolean>;
+  /**
+   * Whether anything still waits for data under this identifier: not released, not withdrawn, not expired. For services that
+   * answer this at less cost than `neededItems`. Default: an empty list of needed items says so.
+   */
+  hasPending?(identifier: string): Promise<boolean>;
   /** The missing items. An empty list completes the identifier. */
   neededItems(identifier: string): Promise<readonly Need[]>;
   /**

@@ -37,7 +37,8 @@ export function createLookUp<Need>(options: LookUpOptions<Need>): LookUpNeeds<Ne
   async function ask(identifier: string): Promise<LookUp<Need>> {
     const arrivals = arrivalsOf(identifier);
     if (leases !== null && !(await leases.hold(identifier))) return { kind: "not ours" };
-    if (!(await context.hasPending(identifier))) return { kind: "done", arrivals };
+    if (context.hasPending !== undefined && !(await context.hasPending(identifier)))
+      return { kind: "done", arrivals };
     const items = await context.neededItems(identifier);
     if (items.length === 0) return { kind: "done", arrivals };
     return { kind: "needed", items, sources: await context.sources(identifier, items), arrivals };

@@ -42,7 +42,7 @@ describe.skipIf(noChromium !== undefined)(noChromium ?? "black box on browser", 
     });
     target = {
       name: "browser",
-    isOneAtATime: false,
+      isOneAtATime: false,
       url: site.url,
       origin,
       visit,

@@ -79,7 +79,6 @@ export class PullSync {
     this.#pauses = createPauses(hotPath, { now: time }, () => registry.pulling());
     this.limitsFor = createPullLimits(() => registry.pulling());
     this.context = {
-      hasPending: async (id) => this.#runs.get(id) !== undefined,
       neededItems: (id) => this.#duePartners(id),
       sources: async (_id, partners) => this.#sources(partners),
       fetch: async (id, { key }, partners, { signal }) => ({

@@ -358,7 +358,7 @@ test("no decision visits other domains or the waiting identifiers", async () => 
   const harness = new Harness(engineModule, { limitsFor: count, limits: { maxConcurrent: 1 } });
   harness.engine.start();
   let looks = 0;
-  const { hasPending } = harness.context;
+  const hasPending = harness.context.hasPending!;
   harness.context.hasPending = (identifier) => {
     looks++;
     return hasPending(identifier);

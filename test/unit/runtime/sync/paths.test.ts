@@ -158,7 +158,7 @@ test("a failing look-up is reported and repeated after the backoff; the identifi
 
 test("a context that throws synchronously or hangs is treated like one that rejects", async () => {
   const harness = newHarness({ idleTimeoutMs: 5_000, lookTimeoutMs: 5_000 });
-  const { hasPending } = harness.context;
+  const hasPending = harness.context.hasPending!;
   harness.needsFrom("a", ["x"], { "https://one.test/1": ["x"] });
   harness.engine.enqueue("a", 0);
   harness.context.hasPending = () => {
