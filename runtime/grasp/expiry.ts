@@ -6,6 +6,7 @@ import type { Core } from "./core.ts";
 import { tagValue } from "./events/event.ts";
 import { KIND } from "./events/kinds.ts";
 import { type Entry, identifiersOf } from "./purgatory/entry.ts";
+import { lookPlan } from "./release/intent.ts";
 import type { Releases } from "./release/releases.ts";
 
 type SetsChanged = (identifier: string, held: ReadonlySet<string>) => Promise<void>;
@@ -47,16 +48,22 @@ export class Expiry {
   }
 
   async #end(entry: Entry, held: ReadonlySet<string>): Promise<void> {
-    const { purgatory, journal, hosted } = this.#core;
-    await journal.change(() => purgatory.expire(entry));
+    const { purgatory, journal, hosted, store } = this.#core;
+    // After the second expiry its owner authorises nobody any more (P35).
+    const isLast = entry.store === "announcement" && entry.isSoftExpired;
+    const look = await journal.change((changes) => {
+      purgatory.expire(entry);
+      return isLast ? changes.beginIntent(lookPlan([entry.identifier])) : null;
+    });
     if (entry.store === "placeholder") {
       const [owner = ""] = entry.repository.split("/", 1);
       await hosted.port.upload(owner, entry.identifier, entry.id)?.discard();
     }
     if (entry.store !== "announcement") return;
     await deleteIfUnused(entry.event.pubkey, entry.identifier, this.#core);
-    // After the second expiry its owner authorises nobody any more (P35).
-    if (entry.isSoftExpired) await this.#setsChanged(entry.identifier, held);
+    if (look === null) return;
+    await this.#setsChanged(entry.identifier, held);
+    await store.transaction((changes) => changes.endIntent(look));
   }
 }
 

@@ -15,7 +15,7 @@ import { Known } from "./known.ts";
 import { Locks } from "./locks.ts";
 import { judgeProtected } from "./policy/protected-policy.ts";
 import type { Lists } from "./policy/world.ts";
-import type { EventStore, Repositories, Room } from "./ports.ts";
+import type { EventStore, GitRepository, Repositories, Room } from "./ports.ts";
 import type { From } from "./purgatory/entry.ts";
 import { StoreJournal } from "./purgatory/journal.ts";
 import { Purgatory } from "./purgatory/purgatory.ts";
@@ -101,6 +101,11 @@ export class Grasp {
     return start(this.#core, this.#releases, this.#removals);
   }
 
+  /** The number of identifiers that something is being done with. */
+  get busy(): number {
+    return this.#core.locks.size;
+  }
+
   /** Calls a listener for everything that happens from now on. @returns ends that */
   onHappening(listener: HappeningListener): () => void {
     return this.#core.happenings.on(listener);
@@ -122,6 +127,13 @@ export class Grasp {
     return this.#releases.locked([identifier], (held) =>
       work((data) => this.#releases.run(identifier, data, held)),
     );
+  }
+
+  /** The repository of an announcement that is served or waits and lists us; `null`: there is none (P22, R35). */
+  hostedRepository(owner: string, identifier: string): GitRepository | null {
+    const announced = this.known.announcements(identifier).get(owner);
+    const isHosted = announced?.listsUs === true && announced.status !== "soft_expired";
+    return isHosted ? this.#core.hosted.open(owner, identifier) : null;
   }
 
   /** A fetch into a repository begins: the repository is not deleted until it ends (P23). @returns ends that */

@@ -83,7 +83,9 @@ export class Known implements World {
 
   /** Served PRs and PR updates of an identifier's repositories. */
   pullRequests(identifier: string): NostrEvent[] {
-    return this.pullRequestsFor([...this.sets(identifier).keys()], identifier);
+    // A PR may tag a maintainer who has no repository here.
+    const keys = new Set([...this.sets(identifier).values()].flatMap((set) => [...set]));
+    return this.pullRequestsFor([...keys], identifier);
   }
 
   /** Served PRs and PR updates that tag repositories of these owners. */

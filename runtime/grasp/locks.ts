@@ -2,6 +2,11 @@
 export class Locks {
   readonly #last = new Map<string, Promise<unknown>>();
 
+  /** The number of locks that are taken. */
+  get size(): number {
+    return this.#last.size;
+  }
+
   /** Runs work under a lock. */
   async run<T>(name: string, work: () => Promise<T>): Promise<T> {
     const before = this.#last.get(name) ?? Promise.resolve();

@@ -12,6 +12,7 @@ import { ZERO_ID } from "./git/command-list.ts";
 import { hostsOf, taggedRepositories } from "./policy/pr-policy.ts";
 import type { Saved, StoreChanges } from "./ports.ts";
 import { identifiersOf as identifiersIn, type Releasable } from "./purgatory/entry.ts";
+import { lookPlan } from "./release/intent.ts";
 import { type RemovalPlan, removalPlan } from "./removal-plan.ts";
 import { type Authoritative, authoritativeStates, endStates } from "./withdrawals.ts";
 
@@ -54,15 +55,20 @@ export class Removals {
     return [...new Set([...served.flatMap(identifiersOfEvent), ...waiting.flatMap(identifiersIn)])];
   }
 
-  /** Saves a deletion or a request to vanish, with everything that follows. The caller holds the locks. */
-  async remove(event: NostrEvent): Promise<Saved> {
+  /**
+   * Saves a deletion or a request to vanish, with everything that follows. The caller holds the locks, judges again what waits
+   * (R36), and ends the intent `look`.
+   */
+  async remove(event: NostrEvent): Promise<{ saved: Saved; look: number | null }> {
     const { journal, purgatory, nowSeconds, nowMs } = this.#core;
     const isVanishing = event.kind === KIND.vanish;
-    const { saved, done } = await journal.change((changes) => {
+    const { saved, done, look } = await journal.change((changes) => {
       const targets = this.#targetsOf(event);
-      const before = this.#authoritative(this.identifiersOf(event));
+      const identifiers = this.identifiersOf(event);
+      const before = this.#authoritative(identifiers);
       const result = changes.save(event, nowSeconds());
-      if (result.outcome !== "stored") return { saved: result, done: null };
+      if (result.outcome !== "stored" || identifiers.length === 0)
+        return { saved: result, done: null, look: null };
       const gone = new Set(result.gone.map(({ id }) => id));
       for (const entry of targets.waiting) {
         purgatory.remove(entry, "deleted");
@@ -72,16 +78,23 @@ export class Removals {
       const events = [...targets.served, ...targets.waiting.map((entry) => entry.event)];
       const heldUntilMs = isVanishing ? null : nowMs() + HELD_MS.deleted;
       const removed = events.filter(({ id }) => gone.has(id));
-      return { saved: result, done: this.#consequences(removed, gone, before, heldUntilMs, changes) };
+      return {
+        saved: result,
+        done: this.#consequences(removed, gone, before, heldUntilMs, changes),
+        look: changes.beginIntent(lookPlan(identifiers)),
+      };
     });
     if (done !== null) await this.carryOut(done.intent, done.plan);
-    return saved;
+    return { saved, look };
   }
 
-  /** A newer version of an announcement does not list us any more (R35). The caller holds the lock. */
-  async delist(event: NostrEvent, identifier: string): Promise<void> {
+  /**
+   * A newer version of an announcement does not list us any more (R35). The caller holds the lock.
+   * @returns the intent `look`, as of {@link remove}
+   */
+  async delist(event: NostrEvent, identifier: string): Promise<number> {
     const { journal, purgatory, store, nowMs } = this.#core;
-    const done = await journal.change((changes) => {
+    const { done, look } = await journal.change((changes) => {
       const before = this.#authoritative([identifier]);
       const waiting = purgatory.announcement(event.pubkey, identifier);
       if (waiting !== null) purgatory.remove(waiting, "withdrawn");
@@ -91,15 +104,17 @@ export class Removals {
       const removed = [waiting?.event, served].filter(
         (one): one is NostrEvent => one !== null && one !== undefined,
       );
-      return this.#consequences(
+      const consequences = this.#consequences(
         removed,
         new Set(gone.map(({ id }) => id)),
         before,
         nowMs() + HELD_MS.delisted,
         changes,
       );
+      return { done: consequences, look: changes.beginIntent(lookPlan([identifier])) };
     });
     if (done !== null) await this.carryOut(done.intent, done.plan);
+    return look;
   }
 
   /**
@@ -203,7 +218,7 @@ export class Removals {
       store,
       servedAt: (one) => known.servedAt(one),
       nowSeconds: nowSeconds(),
-    }).filter(({ kind }) => !GIT_KINDS.has(kind));
+    }).filter(({ kind }) => !GIT_KINDS.has(kind) && kind !== KIND.deletion && kind !== KIND.vanish);
     if (heldUntilMs === null) for (const event of prs) this.#addRefs(event, draft);
     const ids = [...first, ...others].map(({ id }) => id);
     if (heldUntilMs === null) for (const id of ids) changes.remove(id, null);

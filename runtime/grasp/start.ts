@@ -7,7 +7,7 @@ import { deleteIfUnused } from "./expiry.ts";
 import type { Intent } from "./ports.ts";
 import { type Entry, keyOf, type Releasable } from "./purgatory/entry.ts";
 import { reversed } from "./release/alignment.ts";
-import { type ReleasePlan, readReleasePlan, repeatMoves } from "./release/intent.ts";
+import { type ReleasePlan, readLookPlan, readReleasePlan, repeatMoves } from "./release/intent.ts";
 import { EVERYTHING, type Releases } from "./release/releases.ts";
 import { readRemovalPlan } from "./removal-plan.ts";
 import type { Removals } from "./removals.ts";
@@ -35,12 +35,13 @@ export async function start(core: Core, releases: Releases, removals: Removals):
   const entries = new Map([...store.journal()].map((entry) => [keyOf(entry), entry]));
   const intents = store.intents();
   for (const intent of intents) {
+    for (const identifier of readLookPlan(intent.plan)?.identifiers ?? []) identifiers.add(identifier);
     const plan = readReleasePlan(intent.plan);
     if (plan === null) continue;
     for (const { identifier } of plan.moves) identifiers.add(identifier);
     await finishRelease(intent, plan, entries, core);
   }
-  const waiting = purgatory.restore(entries.values());
+  const waiting = await core.journal.change(() => purgatory.restore(entries.values()));
   for (const identifier of purgatory.identifiers()) identifiers.add(identifier);
   for (const { id, plan } of intents) {
     const removal = readRemovalPlan(plan);
@@ -50,6 +51,9 @@ export async function start(core: Core, releases: Releases, removals: Removals):
   for (const { owner, identifier } of announced(core)) await hosted.create(owner, identifier);
   for (const identifier of identifiers) {
     await releases.locked([identifier], (held) => releases.run(identifier, EVERYTHING, held));
+  }
+  for (const { id, plan } of intents) {
+    if (readLookPlan(plan) !== null) await store.transaction((changes) => changes.endIntent(id));
   }
   return { waiting: [...waiting].filter((identifier) => purgatory.hasPending(identifier)), orphans, healed };
 }

@@ -14,6 +14,7 @@ import { judgeState } from "./policy/state-policy.ts";
 import type { Room } from "./ports.ts";
 import type { From } from "./purgatory/entry.ts";
 import { RefusedEvents } from "./refused-events.ts";
+import { lookPlan } from "./release/intent.ts";
 import { EVERYTHING, type Releases } from "./release/releases.ts";
 import type { Removals } from "./removals.ts";
 import { readState } from "./state.ts";
@@ -93,39 +94,42 @@ export class Submissions {
     const answer = answerOf(verdict);
     const identifier = tagValue(event, "d") ?? "";
     if (verdict.kind === "delist") {
-      await this.#removals.delist(event, identifier);
-      await this.setsChanged(identifier, held);
+      const look = await this.#removals.delist(event, identifier);
+      await this.#look([identifier], look, held);
     }
     if (answer !== null) return answer;
     const before = known.sets(identifier).get(event.pubkey) ?? new Set<string>();
     let outcome: Outcome;
+    let look: number | null = null;
     if (verdict.kind === "serve") {
-      outcome = await this.#serve(event);
+      ({ outcome, look } = await this.#serveAnnouncement(event, identifier));
       // It may be the first version that lists us.
       if (known.sets(identifier).has(event.pubkey)) await hosted.create(event.pubkey, identifier);
     } else {
       const fault = this.#storeFault(event) ?? (await this.#noRoom(event.pubkey, identifier));
       if (fault !== null) return fault;
       const isNewVersion = purgatory.announcement(event.pubkey, identifier) !== null;
-      const { added, again } = await journal.change((changes) => {
+      const { added, again, intent } = await journal.change((changes) => {
         const result = purgatory.addAnnouncement(event, identifier, from);
-        if (result.outcome !== "added") return { added: result, again: [] };
+        if (result.outcome !== "added") return { added: result, again: [], intent: null };
         const set = known.sets(identifier).get(event.pubkey);
         if (isNewVersion && set !== undefined) purgatory.prolongStates(identifier, set);
         // What was held with its repository is served again (R59).
         return {
           added: result,
           again: changes.unhold(`${event.pubkey}/${identifier}`, this.#core.nowSeconds()),
+          intent: changes.beginIntent(lookPlan([identifier])),
         };
       });
       if (added.outcome !== "added") return notAdded(added);
       for (const one of again) this.#core.happenings.tell({ kind: "served", event: one, waitedMs: null });
       await hosted.create(event.pubkey, identifier);
+      look = intent;
       outcome = WAITS;
     }
     if (outcome.outcome === "refused" || outcome.outcome === "duplicate") return outcome;
     const after = known.sets(identifier).get(event.pubkey) ?? new Set<string>();
-    await this.setsChanged(identifier, held);
+    await this.#look([identifier], look, held);
     const isServed = this.#core.store.get(event.id) !== null;
     return withDropped(isServed && outcome === WAITS ? stored() : outcome, before, after);
   }
@@ -135,6 +139,32 @@ export class Submissions {
     if (this.#room === undefined || this.#core.hosted.open(owner, identifier) !== null) return null;
     const text = await this.#room.refusal("repository", owner, identifier);
     return text === null ? null : refused("error", text);
+  }
+
+  /** A newer version of a served announcement, or one that gets no repository (R29, R33). */
+  async #serveAnnouncement(
+    event: NostrEvent,
+    identifier: string,
+  ): Promise<{ outcome: Outcome; look: number | null }> {
+    const { journal, happenings, nowSeconds } = this.#core;
+    const { saved, look } = await journal.change((changes) => {
+      const result = changes.save(event, nowSeconds());
+      const isStored = result.outcome === "stored";
+      return { saved: result, look: isStored ? changes.beginIntent(lookPlan([identifier])) : null };
+    });
+    if (saved.outcome !== "stored") return { outcome: notSaved(saved), look };
+    happenings.tell({ kind: "served", event, waitedMs: null });
+    return { outcome: stored(), look };
+  }
+
+  /** Judges again what waits for identifiers, and ends the intent that says so. */
+  async #look(
+    identifiers: readonly string[],
+    intent: number | null,
+    held: ReadonlySet<string>,
+  ): Promise<void> {
+    for (const identifier of identifiers) await this.setsChanged(identifier, held);
+    if (intent !== null) await this.#core.store.transaction((changes) => changes.endIntent(intent));
   }
 
   /** An announcement came or went: what waits is judged again by the new maintainer sets (R36). The caller holds the locks. */
@@ -238,10 +268,10 @@ export class Submissions {
         if (this.#core.store.get(event.id) !== null) return duplicate("it is served");
         const answer = answerOf(judgeOther(event, this.#core.known));
         if (answer !== null) return answer;
-        const saved = await this.#removals.remove(event);
+        const { saved, look } = await this.#removals.remove(event);
         if (saved.outcome !== "stored") return notSaved(saved);
         this.#core.happenings.tell({ kind: "served", event, waitedMs: null });
-        for (const identifier of identifiers) await this.setsChanged(identifier, held);
+        await this.#look(identifiers, look, held);
         return stored();
       });
       if (outcome !== null) return outcome;

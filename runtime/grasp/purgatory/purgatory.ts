@@ -74,6 +74,8 @@ export class Purgatory {
     for (const stored of entries) {
       const entry = restored(stored, this.#now());
       this.#insert(keyOf(entry), entry);
+      const isChanged = entry.deadlineMs !== stored.deadlineMs || entry.arrivedMs !== stored.arrivedMs;
+      if (isChanged) this.#journal.put(keyOf(entry), entry);
       if (entry.arrivedMs > this.#now() - ADDRESS_WINDOW_MS) this.#occupancy.arrived(entry);
       const waits = entry.store === "state" || entry.store === "pr";
       if (waits) for (const identifier of identifiersOf(entry)) identifiers.add(identifier);

@@ -14,6 +14,20 @@ export interface ReleasePlan {
   readonly moves: readonly Move[];
 }
 
+/** Identifiers whose maintainer sets changed, and that are to be looked at: a crash before that only delays it (R36). */
+export interface LookPlan {
+  readonly identifiers: readonly string[];
+}
+
+export function lookPlan(identifiers: readonly string[]): Json {
+  return { kind: "look", identifiers: [...identifiers] };
+}
+
+/** Reads a plan; `null`: it is of another kind. */
+export function readLookPlan(plan: Json): LookPlan | null {
+  return (plan as JsonObject).kind === "look" ? (plan as unknown as LookPlan) : null;
+}
+
 /** Opens a repository; `null`: there is none. */
 export type Open = (owner: string, identifier: string) => GitRepository | null;
 

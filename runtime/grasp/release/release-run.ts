@@ -256,10 +256,20 @@ export class ReleaseRun {
           throw new RefusedAtRelease(entry, saved.reason === "older" ? "replaced" : "deleted");
         }
         purgatory.remove(entry, "released");
+        if (entry.store === "state") this.#removeOlder(entry);
         return saved.outcome === "stored";
       });
       if (intent !== null) changes.endIntent(intent);
       return isStored;
     });
+  }
+
+  /** What waits and is older than a state that is served now is never served (N6). */
+  #removeOlder({ event }: WaitingState): void {
+    const { purgatory } = this.#core;
+    for (const other of purgatory.states(this.#identifier)) {
+      const isOlder = other.event.pubkey === event.pubkey && isNewer(event, other.event);
+      if (isOlder) purgatory.remove(other, "replaced");
+    }
   }
 }

@@ -1,0 +1,350 @@
+/**
+ * The promises of V2, checked on what database, journal and disk hold. It decides on sets and states by itself.
+ * @module
+ */
+import { isNewer, type NostrEvent } from "../../../../../runtime/grasp/events/event.ts";
+import type { Entry } from "../../../../../runtime/grasp/purgatory/entry.ts";
+import { BrokenProperty } from "./broken-property.ts";
+import { HOST, IDENTIFIERS } from "./cast.ts";
+import { isWhole } from "./commits.ts";
+import type { RepositoryData } from "./fake-git.ts";
+import type { Life } from "./life.ts";
+
+const MINUTE_MS = 60_000;
+const tag = (event: NostrEvent, name: string) => event.tags.find(([one]) => one === name);
+const identifierOf = (event: NostrEvent) => tag(event, "d")?.[1] ?? "";
+const listsUs = (event: NostrEvent) => tag(event, "clone")?.[1]?.startsWith(`https://${HOST}/`) === true;
+/** Branches and tags of a state, or of a repository. */
+const branches = (refs: Iterable<readonly [string, string]>) =>
+  JSON.stringify([...refs].filter(([name]) => /^refs\/(heads|tags)\//.test(name)).sort());
+const refsOf = (event: NostrEvent) =>
+  event.tags
+    .filter(([name = ""]) => name.startsWith("refs/"))
+    .map(([name = "", id = ""]): [string, string] => [name, id]);
+
+/** What the oracle saw at its last look. */
+interface Seen {
+  readonly best: NostrEvent | null;
+  readonly data: RepositoryData;
+  readonly refs: string;
+}
+
+export class Oracle {
+  readonly #life: Life;
+  /** Events that were answered with OK true. */
+  readonly #accepted = new Map<string, NostrEvent>();
+  /** Authoritative states that were deleted or withdrawn, by repository (A17). */
+  readonly #ended = new Map<string, NostrEvent>();
+  #seen = new Map<string, Seen>();
+  #isDelisted = false;
+
+  constructor(life: Life) {
+    this.#life = life;
+  }
+
+  accepted(event: NostrEvent): void {
+    this.#accepted.set(event.id, event);
+  }
+
+  /** An announcement took its repository out of service. */
+  delisted(): void {
+    this.#isDelisted = true;
+  }
+
+  /** Everything that must hold while nothing is under way. */
+  check(): void {
+    const waiting = [...this.#life.store.journal()];
+    const served = this.#life.events();
+    this.#nothingLeft(waiting);
+    this.#waitingIsHidden(waiting);
+    this.#deadlines(waiting);
+    for (const identifier of IDENTIFIERS) {
+      this.#servedIsComplete(identifier, served);
+      this.#refs(identifier, served, waiting);
+    }
+    this.#pullRequests(served);
+    this.#accounted(served, waiting);
+  }
+
+  /** All that database, journal and disk hold, apart from deadlines. */
+  snapshot(): string {
+    const { store, disk } = this.#life;
+    const entries = [...store.journal()].map((entry) =>
+      JSON.stringify({ ...entry, arrivedMs: 0, deadlineMs: 0, source: "", address: "" }),
+    );
+    const repositories = [...disk.repositories].map(([name, { refs, head }]) => [
+      name,
+      head,
+      [...refs].sort(),
+    ]);
+    return JSON.stringify([
+      this.#life.events().map(({ id }) => id),
+      entries.sort(),
+      repositories.sort(),
+      [...disk.uploads.keys()].sort(),
+      [...disk.held.keys()].sort(),
+      store.intents(),
+    ]);
+  }
+
+  #nothingLeft(waiting: readonly Entry[]): void {
+    const { grasp, disk, store } = this.#life;
+    const left = (what: string) => new BrokenProperty("8 nothing is left", what);
+    if (grasp.busy > 0) throw left("a lock");
+    if (disk.quarantines > 0) throw left("a quarantine");
+    if (store.intents().length > 0) throw left(`an intent: ${JSON.stringify(store.intents())}`);
+    const records = waiting.flatMap((one) =>
+      one.store === "placeholder" ? `${one.repository}/${one.id}` : [],
+    );
+    if (records.sort().join() !== [...disk.uploads.keys()].sort().join())
+      throw left(`placeholders ${records} and uploads ${[...disk.uploads.keys()]}`);
+    const journal = waiting.map((entry) => JSON.stringify(entry)).sort();
+    const memory = this.#inMemory()
+      .map((entry) => JSON.stringify(entry))
+      .sort();
+    if (journal.length !== memory.length) throw left(`memory has ${memory}, the journal ${journal}`);
+  }
+
+  #inMemory(): Entry[] {
+    const { purgatory } = this.#life.grasp;
+    const found = IDENTIFIERS.flatMap((one): Entry[] => [
+      ...purgatory.announcements(one),
+      ...purgatory.states(one),
+      ...purgatory.prs(one),
+    ]);
+    return [...new Set([...found, ...purgatory.allPlaceholders()])];
+  }
+
+  #waitingIsHidden(waiting: readonly Entry[]): void {
+    for (const entry of waiting) {
+      if (entry.store === "placeholder" || this.#life.store.get(entry.event.id) === null) continue;
+      throw new BrokenProperty("6 what waits is in no answer", entry.event.id);
+    }
+    for (const id of this.#life.served) {
+      if (waiting.some((entry) => entry.store !== "placeholder" && entry.event.id === id))
+        throw new BrokenProperty("6 what waits is in no answer", `${id} was sent to subscribers`);
+    }
+  }
+
+  #deadlines(waiting: readonly Entry[]): void {
+    const { steadyMs } = this.#life;
+    for (const entry of waiting) {
+      const isSoft = entry.store === "announcement" && entry.isSoftExpired;
+      const most = (isSoft ? 24 * 60 : 30) * MINUTE_MS;
+      if (entry.deadlineMs > steadyMs + most)
+        throw new BrokenProperty("deadlines", `${entry.store} waits ${entry.deadlineMs - steadyMs} ms`);
+    }
+  }
+
+  /** After a sweep nothing is overdue. */
+  afterSweep(): void {
+    for (const entry of this.#life.store.journal()) {
+      if (entry.deadlineMs <= this.#life.steadyMs)
+        throw new BrokenProperty("deadlines", `${entry.store} is overdue`);
+    }
+  }
+
+  #repositories(identifier: string): Map<string, RepositoryData> {
+    return new Map(
+      [...this.#life.disk.repositories]
+        .filter(([name]) => name.endsWith(`/${identifier}`))
+        .map(([name, data]) => [name.split("/")[0]!, data]),
+    );
+  }
+
+  #isHere(commit: string, identifier: string): boolean {
+    const { repositories, held } = this.#life.disk;
+    const all = [...repositories, ...[...held].map(([name, { data }]) => [name, data] as const)];
+    return all.some(([name, data]) => name.endsWith(`/${identifier}`) && isWhole(commit, data.objects));
+  }
+
+  #servedIsComplete(identifier: string, served: readonly NostrEvent[]): void {
+    for (const event of served) {
+      if (event.kind !== 30618 || identifierOf(event) !== identifier) continue;
+      const missing = refsOf(event).find(([, id]) => !this.#isHere(id, identifier));
+      if (missing !== undefined)
+        throw new BrokenProperty("2 what is served is complete", `${event.id} ${missing}`);
+    }
+    for (const [owner, { refs, objects }] of this.#repositories(identifier)) {
+      const broken = [...refs].find(([, id]) => !isWhole(id, objects));
+      if (broken !== undefined)
+        throw new BrokenProperty("2 what is served is complete", `${owner} ${broken}`);
+    }
+  }
+
+  /** The newest announcement of each author: served, else waiting. */
+  #announcements(identifier: string): Map<string, NostrEvent> {
+    const found = new Map<string, NostrEvent>();
+    for (const { event } of this.#life.grasp.purgatory.announcements(identifier))
+      found.set(event.pubkey, event);
+    for (const event of this.#life.store.withIdentifier(30617, identifier)) found.set(event.pubkey, event);
+    return found;
+  }
+
+  /** The maintainer set: who can be reached from the owner. */
+  #set(owner: string, announcements: ReadonlyMap<string, NostrEvent>): Set<string> {
+    const set = new Set([owner]);
+    for (const key of set)
+      for (const named of tag(announcements.get(key) ?? NOTHING, "maintainers")?.slice(1) ?? [])
+        set.add(named);
+    return set;
+  }
+
+  /** The owners who have a repository of the identifier, with their sets. */
+  #owners(identifier: string): [owner: string, set: Set<string>][] {
+    const announcements = this.#announcements(identifier);
+    return [...announcements]
+      .filter(([, event]) => listsUs(event))
+      .map(([owner]) => [owner, this.#set(owner, announcements)]);
+  }
+
+  #best(states: readonly NostrEvent[], set: ReadonlySet<string>, name: string): NostrEvent | null {
+    const newest = new Map<string, NostrEvent>();
+    for (const event of states) {
+      const known = newest.get(event.pubkey);
+      if (set.has(event.pubkey) && (known === undefined || isNewer(event, known)))
+        newest.set(event.pubkey, event);
+    }
+    const ended = this.#ended.get(name);
+    const list = [...newest.values()].filter(
+      (event) => refsOf(event).length > 0 && (ended === undefined || isNewer(event, ended)),
+    );
+    return list.reduce<NostrEvent | null>((a, b) => (a === null || isNewer(b, a) ? b : a), null);
+  }
+
+  #refs(identifier: string, served: readonly NostrEvent[], waiting: readonly Entry[]): void {
+    const states = served.filter((event) => event.kind === 30618 && identifierOf(event) === identifier);
+    const waits = waiting.flatMap((entry) =>
+      entry.store === "state" && entry.identifier === identifier ? [entry.event] : [],
+    );
+    this.#noteEnds(identifier, served);
+    const isComplete = (event: NostrEvent) =>
+      refsOf(event).every(([, id]) => this.#hasAnywhere(id, identifier));
+    const ready = waits.find(
+      (event) => isComplete(event) && this.#owners(identifier).some(([, set]) => set.has(event.pubkey)),
+    );
+    if (ready !== undefined)
+      throw new BrokenProperty("3 refs equal the newest complete state", `${ready.id} is complete and waits`);
+    const repositories = this.#repositories(identifier);
+    for (const [owner, set] of this.#owners(identifier)) {
+      const data = repositories.get(owner);
+      const isSoft = this.#life.grasp.purgatory.announcement(owner, identifier)?.isSoftExpired === true;
+      if (data === undefined) {
+        if (isSoft) continue;
+        throw new BrokenProperty("3 refs equal the newest complete state", `${owner} has no repository`);
+      }
+      const name = `${owner}/${identifier}`;
+      const best = this.#best(states, set, name);
+      const now = branches(data.refs);
+      const before = this.#seen.get(name);
+      if (best !== null && !isSoft) {
+        const head = tag(best, "HEAD")?.[1]?.slice("ref: ".length);
+        if (now !== branches(refsOf(best)) || (head !== undefined && head !== data.head))
+          throw new BrokenProperty(
+            "3 refs equal the newest complete state",
+            `${owner} has ${now} and not ${best.id}`,
+          );
+      } else if (before !== undefined && before.data === data && before.refs !== now) {
+        throw new BrokenProperty("3 refs equal the newest complete state", `${owner} moved without a state`);
+      }
+      const all = this.#best([...states, ...waits], set, name);
+      this.#seen.set(name, { best: all, data, refs: now });
+    }
+  }
+
+  #hasAnywhere(commit: string, identifier: string): boolean {
+    const announced = this.#announcements(identifier);
+    return [...this.#repositories(identifier)].some(
+      ([owner, { objects }]) => announced.has(owner) && isWhole(commit, objects),
+    );
+  }
+
+  /** Authoritative states that are gone because their authors took them back. */
+  #noteEnds(identifier: string, served: readonly NostrEvent[]): void {
+    for (const [name, { best }] of this.#seen) {
+      if (best === null || !name.endsWith(`/${identifier}`)) continue;
+      const isDeleted = served.some((event) => event.pubkey === best.pubkey && takesBack(event, best));
+      const known = this.#ended.get(name);
+      if (isDeleted && (known === undefined || isNewer(best, known))) this.#ended.set(name, best);
+    }
+  }
+
+  #pullRequests(served: readonly NostrEvent[]): void {
+    const prs = served.filter(({ kind }) => kind === 1618 || kind === 1619);
+    for (const event of prs) {
+      const commit = tag(event, "c")?.[1] ?? "";
+      const ref = `refs/nostr/${event.id}`;
+      for (const [, address = ""] of event.tags.filter(([name]) => name === "a")) {
+        const [, tagged = "", identifier = ""] = address.split(":");
+        const owners = this.#owners(identifier);
+        const wanted = owners.find(([owner]) => owner === tagged)?.[1] ?? new Set([tagged]);
+        for (const [owner, set] of owners) {
+          const isServed = this.#life.store.newest(30617, owner, identifier) !== null;
+          if (!isServed || ![...set].some((key) => wanted.has(key))) continue;
+          if (this.#repositories(identifier).get(owner)?.refs.get(ref) !== commit)
+            throw new BrokenProperty("2 what is served is complete", `${owner} has no ${ref}`);
+        }
+      }
+    }
+    for (const [name, { refs }] of this.#life.disk.repositories) {
+      for (const ref of refs.keys()) {
+        const id = ref.slice("refs/nostr/".length);
+        if (
+          ref.startsWith("refs/nostr/") &&
+          this.#life.store.remembered(id, this.#life.nowSeconds) === "deleted"
+        )
+          throw new BrokenProperty("2 what is served is complete", `${name} has ${ref} of a deleted event`);
+      }
+    }
+  }
+
+  /** Nothing that was acknowledged is lost without a reason. */
+  #accounted(served: readonly NostrEvent[], waiting: readonly Entry[]): void {
+    const waits = waiting.flatMap((entry) => (entry.store === "placeholder" ? [] : [entry.event]));
+    const here = new Set([...served, ...waits].map(({ id }) => id));
+    for (const event of this.#accepted.values()) {
+      if (here.has(event.id) || this.#life.store.remembered(event.id, this.#life.nowSeconds) !== null)
+        continue;
+      const others = [...this.#accepted.values(), ...served, ...waits];
+      const isReplaced =
+        event.kind >= 30000 &&
+        others.some(
+          (one) =>
+            one.kind === event.kind &&
+            one.pubkey === event.pubkey &&
+            identifierOf(one) === identifierOf(event) &&
+            isNewer(one, event),
+        );
+      const isTakenBack = others.some((one) => one.pubkey === event.pubkey && takesBack(one, event));
+      // An announcement that goes takes along what hangs on it.
+      const isOrphan = event.kind !== 30617 && !this.#isOwned(event, others);
+      if (isReplaced || isTakenBack || isOrphan || (this.#isDelisted && event.kind === 30617)) continue;
+      throw new BrokenProperty("1 nothing accepted is forgotten", `${event.kind} ${event.id}`);
+    }
+  }
+
+  /** Whether a repository that an event belongs to was here all the time. */
+  #isOwned(event: NostrEvent, others: readonly NostrEvent[]): boolean {
+    const gone = others.some((one) => one.kind === 5 || one.kind === 62);
+    if (gone || this.#isDelisted) return false;
+    if (event.kind !== 30618) return true;
+    return this.#owners(identifierOf(event)).some(([, set]) => set.has(event.pubkey));
+  }
+}
+
+const NOTHING = { tags: [] } as unknown as NostrEvent;
+
+/** Whether an event by the same author takes another back: a deletion, a request to vanish, a newer state without refs. */
+function takesBack(one: NostrEvent, target: NostrEvent): boolean {
+  if (one.kind === 62) return one.created_at >= target.created_at;
+  const address = `${target.kind}:${target.pubkey}:${identifierOf(target)}`;
+  if (one.kind === 5) {
+    return one.tags.some(
+      ([name, value]) =>
+        (name === "e" && value === target.id) ||
+        (name === "a" && target.kind >= 30000 && value === address && one.created_at >= target.created_at),
+    );
+  }
+  const isWithdrawal = one.kind === 30618 && target.kind === 30618 && refsOf(one).length === 0;
+  return isWithdrawal && identifierOf(one) === identifierOf(target) && isNewer(one, target);
+}
