@@ -77,7 +77,7 @@ describe.skipIf(noChromium !== undefined)(noChromium ?? "the life of a push", ()
     await visitor.goesOn();
     await visitor.acts("Send Ada’s state", "Waits");
     expect(await visitor.chips()).toEqual({ ada: ["commit"], purgatory: ["announcement", "state"] });
-    await visitor.sees("#box-purgatory .chip", /needs [0-9a-f]{7}29:5\d left/);
+    await visitor.sees("#box-purgatory .chip", /needs [0-9a-f]{7}29:5\d/);
     await picture("2-state");
 
     await visitor.goesOn();
@@ -130,15 +130,16 @@ describe.skipIf(noChromium !== undefined)(noChromium ?? "the life of a push", ()
     await visitor.acts("Push to Brook, send the state here", "Waits");
     expect(await visitor.chips()).toMatchObject({ others: ["commit"], purgatory: ["state"] });
     await visitor.sees(".others", "took Ada’s push");
-    await visitor.sees(".others", "Not asked yet.");
+    await visitor.sees(".others", /Dellwill be asked in 2:5\d/);
     await picture("6-elsewhere");
     await visitor.acts("Let three minutes pass", "Waits");
-    await visitor.sees(".others", "asked; too busy (429)");
-    await visitor.sees(".others", "asked; does not have it (404)");
+    await visitor.sees(".others", "too busy (429)");
+    await visitor.sees(".others", "does not have it (404)");
+    await visitor.sees(".others", /Brook.*left alone for 0:5\d/);
     expect(await visitor.chips()).toMatchObject({ purgatory: ["state"] });
     await picture("6-asked");
     await visitor.acts("Let another minute pass", "Served");
-    await visitor.sees(".others", "asked; gave the commit");
+    await visitor.sees(".others", "gave the commit");
     const found = await visitor.chips();
     expect(found).toMatchObject({ repository: ["commit", "commit"] });
     expect(found.purgatory).toBeUndefined();

@@ -48,6 +48,12 @@ const ELSEWHERE: Record<string, string> = {
   "STORE_TOKEN_HASH=… npm run store": "test/unit/runtime/stores/http.test.ts and test/runtimes/wasi.test.ts",
   "curl -i -H 'x-real-ip: 203.0.113.1' -H 'x-country: JP' http://127.0.0.1:8787/":
     "test/runtimes/wasi.test.ts",
+  "millrace grasp publish --server https://git.example --create-key --push":
+    "test/runtimes/grasp/publish.test.ts does it on each runtime",
+  "git clone https://git.example/NPUB/NAME.git":
+    "test/runtimes/grasp/publish.test.ts clones what it published",
+  'ngit init --grasp-server "$SERVER" --name lighthouse': "test/runtimes/grasp/ngit.test.ts runs ngit",
+  "git push origin main": "test/runtimes/grasp/ngit.test.ts pushes through ngit",
 };
 
 /** The commands in fenced blocks: a line that ends with a backslash goes on in the next one, comments are left out. */

@@ -36,7 +36,7 @@ export interface OtherOptions {
   /** The bare repository; `null`: it has none. */
   readonly repository: string | null;
   readonly path: string;
-  /** How many questions it answers with 429. */
+  /** How many questions after a push it answers with 429. */
   readonly busyTimes: number;
   /** An empty folder. */
   readonly home: string;
@@ -50,7 +50,8 @@ export async function startOther(
   { repository, path, busyTimes, home, onLine }: OtherOptions,
 ): Promise<OtherServer> {
   const lines: OtherLine[] = [];
-  let busyLeft = busyTimes;
+  let busyLeft = 0;
+  let isEmpty = true;
   const say = (text: string) => {
     lines.push({ atMs: clock.now(), text });
     onLine();
@@ -62,15 +63,20 @@ export async function startOther(
     const service = isStart ? url.searchParams.get("service") : url.pathname.split("/").at(-1);
     const isKnown = service === "git-upload-pack" || service === "git-receive-pack";
     if (repository === null || !isKnown || !url.pathname.startsWith(`${path}/`)) {
-      if (isStart) say("asked; does not have it (404)");
+      if (isStart) say("does not have it (404)");
       return plain(404, "no such repository");
     }
     if (service === "git-upload-pack" && isStart && busyLeft > 0) {
       busyLeft -= 1;
-      say("asked; too busy (429)");
+      say("too busy (429)");
       return plain(429, "too many requests");
     }
-    if (!isStart) say(service === "git-upload-pack" ? "asked; gave the commit" : "took Ada’s push");
+    if (!isStart && service === "git-receive-pack") {
+      isEmpty = false;
+      busyLeft = busyTimes;
+      say("took Ada’s push");
+    } else if (isStart && service === "git-upload-pack" && isEmpty) say("is empty");
+    else if (!isStart) say("gave the commit");
     return runService(request, service, isStart, repository, home);
   }
 

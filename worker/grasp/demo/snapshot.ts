@@ -60,6 +60,8 @@ export interface Snapshot {
     readonly sinceMs: number;
     /** The commit that it names; `null`: none. */
     readonly needs: string | null;
+    /** Whether other servers will be asked for it within the story. */
+    readonly isHunted: boolean;
   }[];
   readonly commits: readonly Commit[];
   /** Branches, tags and pull requests on the server; `null`: it answers that there is no repository. */

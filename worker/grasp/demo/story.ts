@@ -150,6 +150,7 @@ export class Story {
         place,
         sinceMs,
         needs: neededBy(event),
+        isHunted: this.#done.includes("elsewhere") || this.#busy === "elsewhere",
       })),
       commits: [...this.#commits.values()],
       refs: this.#refs,

@@ -100,7 +100,7 @@ const STEPS = [
         button: "Let three minutes pass",
         verdict: "waits",
         after:
-          "It asked both servers at once. Dell does not have the repository, and is not asked again for it. Brook is too busy, and is left alone for a minute. Nobody here had to wait for either.",
+          "It asked both servers at once. Dell does not have the repository, and is not asked again for it. Brook is too busy, and is left alone for a minute. No server is ever asked more than 5 times at once or 30 times a minute.",
       },
       {
         key: "fetch",

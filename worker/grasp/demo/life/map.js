@@ -6,6 +6,10 @@ const MINUTE_MS = 60_000;
 /** How long an event waits, and how long an upload without its event does, in milliseconds. */
 const WAITS_MS = 30 * MINUTE_MS;
 
+/** How long other servers are left alone after a client's event, and a busy one after its answer, in milliseconds. */
+const FIRST_DELAY_MS = 3 * MINUTE_MS;
+const REST_MS = MINUTE_MS;
+
 /** Chips by key, so that one that changes its box moves there. */
 const chips = new Map();
 
@@ -45,19 +49,37 @@ export function drawMap(root, snapshot) {
   for (const { element, start } of moved) fly(element, start);
 }
 
-/** What the other servers were asked, and what they answered. */
-function drawOthers(list, { others, npub }) {
-  const text = JSON.stringify([npub, others]);
+/** What the other servers were asked, what they answered, and when each is asked next. */
+function drawOthers(list, { others, events, npub }) {
+  const waits = events.findLast(({ name, place }) => name === "state" && place === "waits");
+  const text = JSON.stringify([npub, others, waits]);
   if (list.dataset.text === text) return;
   list.dataset.text = text;
   list.replaceChildren(
     ...others.flatMap(({ name, lines }) => [
       el("dt", "", name),
-      ...(lines.length === 0
-        ? [el("dd", "silence", "Not asked yet.")]
-        : lines.map((line) => el("dd", "", el("span", "", line.text), el("time", "", clock(line.atMs))))),
+      ...lines.map((line) => el("dd", "", el("span", "", line.text), el("time", "", clock(line.atMs)))),
+      ...[nextQuestion(lines, waits)].filter((next) => next !== null),
     ]),
   );
+}
+
+/** What a server waits for: the first delay, or the end of its rest. */
+function nextQuestion(lines, waits) {
+  const last = lines.at(-1);
+  const isAsked = lines.some(({ atMs }) => waits !== undefined && atMs > waits.sinceMs);
+  if (waits?.isHunted && !isAsked) {
+    return timed("will be asked in", waits.sinceMs + FIRST_DELAY_MS);
+  }
+  if (last?.text.includes("429")) return timed("left alone for", last.atMs + REST_MS);
+  return lines.length === 0 ? el("dd", "silence", "not asked yet") : null;
+}
+
+function timed(before, untilMs) {
+  const timer = el("span", "");
+  timer.dataset.until = untilMs;
+  timer.textContent = time(untilMs);
+  return el("dd", "silence", el("span", "", `${before} `, timer));
 }
 
 function repositoryNote({ done, refs }) {
@@ -68,14 +90,14 @@ function repositoryNote({ done, refs }) {
 /** Counts down what waits. Called each second. */
 export function tick(root) {
   for (const timer of root.querySelectorAll("[data-until]")) {
-    timer.textContent = left(Number(timer.dataset.until));
+    timer.textContent = time(Number(timer.dataset.until));
   }
 }
 
 /** How far the server's clock is ahead: the visitor may let time pass. */
 let aheadMs = 0;
 
-const left = (untilMs) => `${remaining(untilMs - Date.now() - aheadMs)} left`;
+const time = (untilMs) => remaining(untilMs - Date.now() - aheadMs);
 
 /** An event is in one place. */
 function eventChips({ events }) {
@@ -134,7 +156,7 @@ function fill(element, { kind, name, detail, untilMs }) {
   const timer = untilMs === null ? null : el("span", "chip-clock");
   if (timer !== null) {
     timer.dataset.until = untilMs;
-    timer.textContent = left(untilMs);
+    timer.textContent = time(untilMs);
     timer.title = "Discarded after this time, unless its data arrives";
   }
   element.replaceChildren(
