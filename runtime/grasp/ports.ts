@@ -43,6 +43,8 @@ export interface PackBounds {
 /** What a pack is refused for. */
 export type PackFault =
   | { readonly kind: "too_large" | "too_many_objects" | "broken" | "timeout" }
+  /** Our own trouble: a full disk, no file handles, Git was killed (O25). */
+  | { readonly kind: "unavailable" }
   /** Git's strict check found a fault: the object, and Git's name for it (A49). */
   | {
       readonly kind: "fsck";
@@ -72,9 +74,13 @@ export interface Quarantine {
 
 /** One bare repository. */
 export interface GitRepository {
+  /** The refs now, from memory: this process is the only one that moves them. */
   refs(): Promise<RefSnapshot>;
+  /** Forgets what is in memory, so that the next call reads the disk: for repair, after a restored backup (T67). */
+  reload(): void;
   /**
-   * Receives a pack into a quarantine (A35, steps 2 and 3): checks it strictly, and that the tips are connected.
+   * Receives a pack into a quarantine (A35, steps 2 and 3): checks it strictly, and that the tips are connected. Callers who
+   * serve a client or fetch hold a slot of the pool.
    * @param pack its bytes; no bytes, or a pack without objects, makes an empty quarantine (A9).
    * @param tips object ids that refs shall have afterwards; those of branches must be commits.
    */
@@ -83,8 +89,12 @@ export interface GitRepository {
     tips: readonly { readonly id: string; readonly isBranch: boolean }[],
     bounds: PackBounds,
   ): Promise<{ quarantine: Quarantine } | { fault: PackFault }>;
-  /** Those of these object ids that are not here with all that they need (P10). */
-  incomplete(ids: readonly string[]): Promise<Set<string>>;
+  /**
+   * Those of these object ids that are not here with all that they need (P10).
+   * @param isThorough walks the whole history, for repair. Default: what refs lead to, and what was found complete before, is
+   * taken for complete.
+   */
+  incomplete(ids: readonly string[], isThorough?: boolean): Promise<Set<string>>;
   /**
    * Moves refs in one transaction with expected old values.
    * @returns `false` if a ref has another value than expected. Nothing has moved then.
@@ -171,6 +181,8 @@ export interface Intent {
 
 /** The database: served events, the journal of purgatory, and intents, in one file. Reads never wait. */
 export interface EventStore {
+  /** Changes with every transaction. */
+  readonly version: number;
   /**
    * Stored events that match any of the filters: newest first, equal times by smaller id (R17), each once (R67).
    * @param nowSeconds events that expired before are left out (R12).

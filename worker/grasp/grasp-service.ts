@@ -22,6 +22,8 @@ import { checkoutCommit, VERSION } from "./build.ts";
 import { publish } from "./commands/publish.ts";
 import { type GraspSection, graspSection, loopbackFault, metricsPlace } from "./config.ts";
 import { Disk } from "./disk.ts";
+import { AnswerCache } from "./git/answer-cache.ts";
+import { exchangeOf } from "./git/exchange.ts";
 import { gitHttp } from "./git/git-http.ts";
 import { GitPool } from "./git/pool.ts";
 import { Health } from "./health.ts";
@@ -31,8 +33,8 @@ import { MAX_MESSAGE_BYTES } from "./nip11.ts";
 import { Observer } from "./observe.ts";
 import { FactGatherer } from "./pages/repository-facts.ts";
 import { runPurgatorySync } from "./purgatory-sync.ts";
-import { makeDataFolders, repositoriesIn } from "./repositories.ts";
-import { Site } from "./site.ts";
+import { DiskRepositories, makeDataFolders } from "./repositories.ts";
+import { CORS, Site } from "./site.ts";
 import { lockData } from "./start/data-lock.ts";
 import { checkDatabase } from "./start/database.ts";
 import { gitVersion } from "./start/git-version.ts";
@@ -101,7 +103,7 @@ async function start(
   const hotPath = entry.host.createHotPath({ random });
   const encoder = new TextEncoder();
   const pool = new GitPool({ clock });
-  const repositories = repositoriesIn(folders);
+  const repositories = new DiskRepositories(folders, pool);
   // Deadlines are not moved by corrections of the host's clock (P25); the dates of events are compared with it (R9).
   const steady = monotonicClock(clock);
   const nowMs = () => steady.now();
@@ -159,7 +161,18 @@ async function start(
     build,
     section: () => current,
     health: new Health({ store, dataDirectory: section.dataDirectory, clock }),
-    git: gitHttp({ grasp, repositories, room: disk, home: folders.home }),
+    git: gitHttp({
+      grasp,
+      store,
+      repositories,
+      room: disk,
+      pool,
+      cache: new AnswerCache(folders.cache, pool),
+      clock,
+      log,
+      home: folders.home,
+    }),
+    log,
     metrics: place === "public" ? readMetrics : null,
     icon: readIcon(section.icon),
   });
@@ -177,8 +190,11 @@ async function start(
   return {
     handler(request: Request, exchange: NodeExchange) {
       observer.request(request, exchange);
-      return site.answer(request, client(request, [exchange]).ip);
+      return site.answer(request, exchangeOf(client(request, [exchange]).ip, [exchange]));
     },
+    // Git's clients may be silent before a pack (A48); bodies have limits of their own.
+    uploadIdleMs: 0,
+    refusalHeaders: CORS,
     socket: observer.sockets({
       maxMessageBytes: MAX_MESSAGE_BYTES,
       open: (peer: SocketPeer) => relay.open(peer),

@@ -22,7 +22,7 @@ import { disconnectedIds } from "./git/connected-ids.ts";
 import { gitFetch } from "./git/fetch.ts";
 import { publicAddresses } from "./git/fetch-address.ts";
 import type { GitPool } from "./git/pool.ts";
-import type { DataFolders, repositoriesIn } from "./repositories.ts";
+import type { DataFolders, DiskRepositories } from "./repositories.ts";
 
 /** Domains whose starts are counted at once. */
 const MAX_DOMAINS = 10_000;
@@ -38,7 +38,7 @@ export interface PurgatorySyncNeeds {
   readonly folders: DataFolders;
   readonly grasp: Grasp;
   readonly store: EventStore;
-  readonly repositories: ReturnType<typeof repositoriesIn>;
+  readonly repositories: DiskRepositories;
   readonly room: Room;
   readonly pool: GitPool;
   readonly log: Log;

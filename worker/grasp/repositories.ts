@@ -4,11 +4,13 @@
  */
 import { existsSync, lstatSync } from "node:fs";
 import { mkdir, rm } from "node:fs/promises";
-import { join, resolve } from "node:path";
+import { dirname, join, resolve } from "node:path";
 import { identifierFault } from "../../runtime/grasp/identifier.ts";
 import { toNpub } from "../../runtime/grasp/npub.ts";
-import type { GitRepository, Repositories } from "../../runtime/grasp/ports.ts";
-import { createRepository, openRepository, uploadAt } from "./git/repository.ts";
+import type { Repositories, Upload, UploadPlace } from "../../runtime/grasp/ports.ts";
+import type { GitPool } from "./git/pool.ts";
+import { uploadAt } from "./git/quarantine.ts";
+import { createRepository, DiskRepository } from "./git/repository.ts";
 import { deleteHeld, hold, namesIn, repositoriesBelow, restoreHeld } from "./held.ts";
 
 /** Folders of the data directory. */
@@ -19,11 +21,13 @@ export interface DataFolders {
   readonly unclaimed: string;
   /** Repositories that are out of service and kept for a while (R35, R59). */
   readonly held: string;
+  /** Answers that are kept (G32). */
+  readonly cache: string;
   /** Empty: Git's home. */
   readonly home: string;
 }
 
-/** Makes the folders of a data directory. Quarantines of an earlier run are deleted (P32). */
+/** Makes the folders of a data directory. Quarantines and answers of an earlier run are deleted (P32). */
 export async function makeDataFolders(directory: string): Promise<DataFolders> {
   // Git runs inside a repository, where a relative path would mean something else.
   const top = resolve(directory);
@@ -32,82 +36,121 @@ export async function makeDataFolders(directory: string): Promise<DataFolders> {
     quarantines: join(top, "quarantine"),
     unclaimed: join(top, "unclaimed"),
     held: join(top, "held"),
+    cache: join(top, "cache"),
     home: join(top, "home"),
   };
-  await rm(folders.quarantines, { recursive: true, force: true });
+  for (const folder of [folders.quarantines, folders.cache])
+    await rm(folder, { recursive: true, force: true });
   for (const folder of Object.values(folders)) await mkdir(folder, { recursive: true, mode: 0o700 });
   return folders;
 }
 
-/** The repositories of a data directory. */
-export function repositoriesIn({ git, quarantines, unclaimed, held, home }: DataFolders): Repositories & {
-  /** The folder of a repository; `null`: there is none, or a symbolic link is in its place (T7). */
-  pathOf(owner: string, identifier: string): string | null;
-} {
-  const opened = new Map<string, GitRepository>();
-  const placeIn = (folder: string, owner: string, identifier: string) => {
-    const fault = identifierFault(identifier);
-    if (fault !== null) throw new TypeError(fault);
-    return join(folder, toNpub(owner), `${identifier}.git`);
-  };
-  const place = (owner: string, identifier: string) => placeIn(git, owner, identifier);
-  const heldPlace = (owner: string, identifier: string) => placeIn(held, owner, identifier);
-  const uploadPlace = (owner: string, identifier: string) => placeIn(unclaimed, owner, identifier);
+/** Repositories whose refs are kept in memory, at most. Those of the one that was not used for longest go first. */
+const MAX_IN_MEMORY = 10_000;
 
-  function pathOf(owner: string, identifier: string): string | null {
-    const path = place(owner, identifier);
-    return existsSync(join(path, "HEAD")) && lstatSync(path).isDirectory() ? path : null;
+/** The repositories of a data directory. */
+export class DiskRepositories implements Repositories {
+  readonly #folders: DataFolders;
+  readonly #pool: GitPool;
+  /** One object a repository, by path: it is the owner of the refs. */
+  readonly #known = new Map<string, DiskRepository>();
+  /** Those with refs in memory; the last used at the end. */
+  readonly #used = new Set<DiskRepository>();
+
+  constructor(folders: DataFolders, pool: GitPool) {
+    this.#folders = folders;
+    this.#pool = pool;
   }
 
-  return {
-    pathOf,
-    open(owner, identifier) {
-      const path = pathOf(owner, identifier);
-      if (path === null) return null;
-      let repository = opened.get(path);
-      if (repository === undefined) {
-        repository = openRepository({
-          path,
-          quarantines,
-          unclaimed: uploadPlace(owner, identifier),
-          home,
-        });
-        opened.set(path, repository);
-      }
-      return repository;
-    },
-    async create(owner, identifier) {
-      if (pathOf(owner, identifier) === null) await createRepository(place(owner, identifier));
-    },
-    async delete(owner, identifier) {
-      const path = place(owner, identifier);
-      opened.delete(path);
-      await rm(path, { recursive: true, force: true });
-    },
-    async list() {
-      const all = await repositoriesBelow(git);
-      return all.filter(
-        ({ owner, identifier }) => identifierFault(identifier) === null && pathOf(owner, identifier),
-      );
-    },
-    async hold(owner, identifier, untilMs) {
-      const path = place(owner, identifier);
-      opened.delete(path);
-      await hold(path, heldPlace(owner, identifier), untilMs);
-    },
-    async restoreHeld(owner, identifier) {
-      return restoreHeld(heldPlace(owner, identifier), place(owner, identifier));
-    },
-    deleteHeld: (nowMs) => deleteHeld(held, nowMs),
-    upload(owner, identifier, id) {
-      const folder = join(uploadPlace(owner, identifier), id);
-      return existsSync(folder) ? uploadAt(folder, place(owner, identifier)) : null;
-    },
-    async uploads() {
-      const found = [];
-      for (const { owner, identifier, path } of await repositoriesBelow(unclaimed))
-        for (const id of await namesIn(path)) found.push({ owner, identifier, id });
-      return found;
-    },
-  };
+  /** `null`: there is none, or a symbolic link is in its place (T7). */
+  open(owner: string, identifier: string): DiskRepository | null {
+    const { git, unclaimed, quarantines, home } = this.#folders;
+    const path = placeIn(git, owner, identifier);
+    if (!isRepository(path)) return null;
+    let repository = this.#known.get(path);
+    if (repository === undefined) {
+      const own = placeIn(unclaimed, owner, identifier);
+      repository = new DiskRepository({ path, quarantines, unclaimed: own, home, pool: this.#pool });
+      this.#known.set(path, repository);
+    }
+    this.#used.delete(repository);
+    this.#used.add(repository);
+    if (this.#used.size > MAX_IN_MEMORY) this.#forgetRefs(this.#used.values().next().value!);
+    return repository;
+  }
+
+  /** The folder of a repository; `null`: there is none. */
+  pathOf(owner: string, identifier: string): string | null {
+    return this.open(owner, identifier)?.path ?? null;
+  }
+
+  async create(owner: string, identifier: string): Promise<void> {
+    const path = placeIn(this.#folders.git, owner, identifier);
+    if (!isRepository(path)) await createRepository(path);
+  }
+
+  async delete(owner: string, identifier: string): Promise<void> {
+    await rm(this.#gone(owner, identifier), { recursive: true, force: true });
+  }
+
+  async list(): Promise<{ owner: string; identifier: string }[]> {
+    const all = await repositoriesBelow(this.#folders.git);
+    return all.filter(
+      ({ owner, identifier }) =>
+        identifierFault(identifier) === null && isRepository(placeIn(this.#folders.git, owner, identifier)),
+    );
+  }
+
+  async hold(owner: string, identifier: string, untilMs: number): Promise<void> {
+    await hold(this.#gone(owner, identifier), placeIn(this.#folders.held, owner, identifier), untilMs);
+  }
+
+  async restoreHeld(owner: string, identifier: string): Promise<boolean> {
+    const { held, git } = this.#folders;
+    return restoreHeld(placeIn(held, owner, identifier), placeIn(git, owner, identifier));
+  }
+
+  deleteHeld(nowMs: number): Promise<void> {
+    return deleteHeld(this.#folders.held, nowMs);
+  }
+
+  upload(owner: string, identifier: string, id: string): Upload | null {
+    const { unclaimed, git } = this.#folders;
+    const folder = join(placeIn(unclaimed, owner, identifier), id);
+    return existsSync(folder) ? uploadAt(folder, placeIn(git, owner, identifier)) : null;
+  }
+
+  async uploads(): Promise<UploadPlace[]> {
+    const found = [];
+    for (const { owner, identifier, path } of await repositoriesBelow(this.#folders.unclaimed))
+      for (const id of await namesIn(path)) found.push({ owner, identifier, id });
+    return found;
+  }
+
+  /** Forgets a repository that goes away. @returns its folder */
+  #gone(owner: string, identifier: string): string {
+    const path = placeIn(this.#folders.git, owner, identifier);
+    const repository = this.#known.get(path);
+    if (repository !== undefined) this.#forgetRefs(repository);
+    this.#known.delete(path);
+    return path;
+  }
+
+  #forgetRefs(repository: DiskRepository): void {
+    this.#used.delete(repository);
+    repository.reload();
+  }
+}
+
+/** @throws {TypeError} for an identifier that is none */
+function placeIn(folder: string, owner: string, identifier: string): string {
+  const fault = identifierFault(identifier);
+  if (fault !== null) throw new TypeError(fault);
+  return join(folder, toNpub(owner), `${identifier}.git`);
+}
+
+/** A folder in a folder, neither of them a link, with Git's `HEAD`. */
+function isRepository(path: string): boolean {
+  const isFolder = (name: string) => lstatSync(name, { throwIfNoEntry: false })?.isDirectory() ?? false;
+  return isFolder(path) && isFolder(dirname(path)) && existsSync(join(path, "HEAD"));
 }

@@ -3,8 +3,12 @@
  * @module
  */
 import { isLoopbackHost } from "../../runtime/lib/addresses.ts";
+import type { Log } from "../../runtime/platform.ts";
 import type { GraspSection } from "./config.ts";
-import { readPlace } from "./git/git-http.ts";
+import { textAnswer } from "./git/answers.ts";
+import type { Exchange } from "./git/exchange.ts";
+import type { GitHandler } from "./git/git-http.ts";
+import { readPlace } from "./git/place.ts";
 import type { Health } from "./health.ts";
 import { nostrNames, relayInformation, versionText } from "./nip11.ts";
 import type { Build } from "./observe.ts";
@@ -13,7 +17,7 @@ import { repositoryPage } from "./pages/repository.ts";
 import type { FactGatherer } from "./pages/repository-facts.ts";
 
 /** Cross-origin requests are open to every page, on every answer (G25). */
-const CORS = {
+export const CORS = {
   "access-control-allow-origin": "*",
   "access-control-allow-methods": "GET, POST, OPTIONS",
   "access-control-allow-headers":
@@ -34,8 +38,9 @@ export interface SiteParts {
   /** The configuration as it is now. */
   section(): GraspSection;
   readonly health: Health;
-  /** Answers requests for repositories; `null`: the path is no repository's. The path is the one below the base path. */
-  git(request: Request, path: string): Promise<Response | null>;
+  /** Answers requests for repositories. */
+  readonly git: GitHandler;
+  readonly log: Pick<Log, "error">;
   /** `null`: metrics are not served here. */
   readonly metrics: (() => Promise<Response>) | null;
   /** A PNG. */
@@ -61,24 +66,26 @@ export class Site {
     this.#isStopping = true;
   }
 
-  /** @param clientAddress of the request; `null`: unknown. */
-  async answer(request: Request, clientAddress: string | null): Promise<Response> {
-    const response = await this.#answer(request, clientAddress);
+  async answer(request: Request, exchange: Exchange): Promise<Response> {
+    const response = await this.#answer(request, exchange).catch((error) => {
+      this.#parts.log.error("a request failed", { error });
+      return textAnswer(500, "the request failed; the log has the cause");
+    });
     for (const [name, value] of Object.entries(CORS)) response.headers.set(name, value);
     return response;
   }
 
-  async #answer(request: Request, clientAddress: string | null): Promise<Response> {
+  async #answer(request: Request, exchange: Exchange): Promise<Response> {
     const { method } = request;
     if (method === "OPTIONS") return new Response(null, { status: 204 });
-    const { pathname } = new URL(request.url);
+    const pathname = exchange.path ?? new URL(request.url).pathname;
     const { basePath } = this.#parts.section();
     if (`${pathname}/` === basePath) return moved(basePath);
     if (!pathname.startsWith(basePath)) return this.#notHosted();
     const path = pathname.slice(basePath.length - 1);
     const isRead = method === "GET" || method === "HEAD";
-    const own = isRead ? await this.#own(path, request, clientAddress) : null;
-    return own ?? (await this.#parts.git(request, path)) ?? this.#notHosted();
+    const own = isRead ? await this.#own(path, request, exchange.address) : null;
+    return own ?? (await this.#parts.git(request, path, exchange)) ?? this.#notHosted();
   }
 
   #notHosted(): Promise<Response> {

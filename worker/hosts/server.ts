@@ -23,6 +23,10 @@ export interface Served {
   readonly proxy?: ReverseProxy;
   /** Answers WebSockets. Without it they go to the proxy, and without a proxy they are refused with 501. */
   readonly socket?: SocketHooks;
+  /** Longest silence in the middle of a body, in milliseconds; 0: the handler has limits of its own. Default: 60 s. */
+  readonly uploadIdleMs?: number;
+  /** Headers of answers to requests that no handler sees because they cannot be read. Default: none. */
+  readonly refusalHeaders?: Readonly<Record<string, string>>;
   /**
    * The hosts whose requests belong to this service where several services share a listener. A host without a port matches
    * any port. Default: every host that belongs to no other service.

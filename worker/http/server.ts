@@ -12,7 +12,7 @@ import { fetchListener, TypedAsGiven } from "./fetch-listener.ts";
 import { CLIENT_CLOCKS, MAX_HEADER_BYTES } from "./proxy/clocks.ts";
 import { Fields } from "./proxy/fields.ts";
 import { isEnding } from "./proxy/linger.ts";
-import { refuse, refuseOnSocket } from "./proxy/refuse.ts";
+import { linesOf, refuse, refuseOnSocket } from "./proxy/refuse.ts";
 import { type RequestHead, readHead } from "./proxy/request-head.ts";
 import { siteOf } from "./site-of.ts";
 import { acceptWebSockets, type WebSockets } from "./web-sockets.ts";
@@ -32,12 +32,16 @@ const RESERVED_DESCRIPTORS = 64;
 export async function serveHttp(served: readonly Served[], listen: Listen, log: Log): Promise<Server> {
   // As a URL has it: an IPv6 address needs its brackets.
   const { hostname } = new URL(urlOf(listen));
-  const sites = served.map(({ handler, proxy, socket, hosts }) => ({
+  const sites = served.map(({ handler, proxy, socket, hosts, uploadIdleMs, refusalHeaders = {} }) => ({
     own: fetchListener(handler, hostname),
     proxy,
-    sockets: socket && acceptWebSockets(socket),
+    sockets: socket && acceptWebSockets(socket, refusalHeaders),
     hosts,
+    uploadIdleMs: uploadIdleMs ?? CLIENT_CLOCKS.uploadIdleMs,
+    refusalHeaders,
   }));
+  // Of requests that cannot be read the service is unknown.
+  const refusalHeaders = Object.assign({}, ...sites.map((site) => site.refusalHeaders));
   const upgraded = new Set<Duplex>();
 
   function answer(request: IncomingMessage, response: ServerResponse, expectsContinue: boolean): void {
@@ -45,14 +49,14 @@ export async function serveHttp(served: readonly Served[], listen: Listen, log: 
     response.on("error", () => {}); // a client that is gone
     const head = headOf(request);
     if ("status" in head) {
-      refuse(request, response, head);
+      refuse(request, response, head, refusalHeaders);
     } else if (head.path === "*") {
-      response.writeHead(204, { allow: METHODS }).end();
+      response.writeHead(204, { allow: METHODS, ...refusalHeaders }).end();
     } else {
       const site = siteOf(sites, head.host);
       if (site.proxy?.request(request, response, head, expectsContinue)) return;
       if (expectsContinue) response.writeContinue();
-      if (head.framing.kind !== "none") endStalledUpload(request);
+      if (head.framing.kind !== "none") endStalledUpload(request, site.uploadIdleMs);
       site.own(request, response);
     }
   }
@@ -78,13 +82,17 @@ export async function serveHttp(served: readonly Served[], listen: Listen, log: 
     socket.on("close", () => upgraded.delete(socket));
     socket.on("error", () => {});
     const parsed = headOf(request);
-    if ("status" in parsed) refuseOnSocket(socket, parsed);
+    if ("status" in parsed) refuseOnSocket(socket, parsed, refusalHeaders);
     else upgradeTo(siteOf(sites, parsed.host), request, socket, parsed, head);
   });
   server.on("connect", (_request, socket) =>
-    refuseOnSocket(socket, { status: 501, message: "CONNECT is not passed on to the origin" }),
+    refuseOnSocket(
+      socket,
+      { status: 501, message: "CONNECT is not passed on to the origin" },
+      refusalHeaders,
+    ),
   );
-  server.on("clientError", onClientError);
+  server.on("clientError", (error, socket) => onClientError(error, socket, refusalHeaders));
 
   const limit = descriptorLimit();
   // Each request may need a connection to the origin. A server that runs out of descriptors can stop accepting.
@@ -130,10 +138,11 @@ function upgradeTo(
 }
 
 /** Ends the connection of a client that stops sending the request's body. */
-function endStalledUpload(request: IncomingMessage): void {
+function endStalledUpload(request: IncomingMessage, idleMs: number): void {
+  if (idleMs === 0) return;
   const { socket } = request;
   const end = () => socket.destroy();
-  socket.setTimeout(CLIENT_CLOCKS.uploadIdleMs, end);
+  socket.setTimeout(idleMs, end);
   request.once("end", () => socket.setTimeout(0, end));
 }
 
@@ -145,7 +154,11 @@ function headOf({ method, url, httpVersion, rawHeaders }: IncomingMessage) {
 }
 
 /** Answers input that is not HTTP/1 with a status, and ends its connection. */
-function onClientError(error: NodeJS.ErrnoException & { rawPacket?: Buffer }, socket: Duplex): void {
+function onClientError(
+  error: NodeJS.ErrnoException & { rawPacket?: Buffer },
+  socket: Duplex,
+  refusalHeaders: Readonly<Record<string, string>>,
+): void {
   // It was answered already; the rest is dropped.
   if (isEnding(socket)) return;
   const { _httpMessage: answer } = socket as { _httpMessage?: ServerResponse | null };
@@ -153,11 +166,13 @@ function onClientError(error: NodeJS.ErrnoException & { rawPacket?: Buffer }, so
     socket.destroy();
   } else if (error.rawPacket?.subarray(0, 17).toString("latin1").startsWith("OPTIONS * HTTP/1.")) {
     // Bun's parser does not know the target `*`.
-    socket.end(`HTTP/1.1 204 No Content\r\nallow: ${METHODS}\r\nconnection: close\r\n\r\n`);
+    socket.end(
+      `HTTP/1.1 204 No Content\r\nallow: ${METHODS}\r\n${linesOf(refusalHeaders)}connection: close\r\n\r\n`,
+    );
   } else {
     const isLate = error.code === "ERR_HTTP_REQUEST_TIMEOUT";
     const status = error.code === "HPE_HEADER_OVERFLOW" ? 431 : isLate ? 408 : 400;
-    refuseOnSocket(socket, { status, message: "the request cannot be read" });
+    refuseOnSocket(socket, { status, message: "the request cannot be read" }, refusalHeaders);
   }
 }
 

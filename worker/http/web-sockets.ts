@@ -6,6 +6,7 @@ import type { IncomingMessage } from "node:http";
 import type { Socket } from "node:net";
 import { type WebSocket, WebSocketServer } from "ws";
 import { Fields } from "./proxy/fields.ts";
+import { refuseOnSocket } from "./proxy/refuse.ts";
 import type { SocketHooks, SocketPeer } from "./socket.ts";
 
 const MAX_MESSAGE_BYTES = 1024 ** 2;
@@ -19,14 +20,23 @@ export interface WebSockets {
   accept(request: IncomingMessage, socket: Socket, behind: Buffer): void;
 }
 
-/** Accepts WebSockets for the hooks of a service. */
-export function acceptWebSockets(hooks: SocketHooks): WebSockets {
+/**
+ * Accepts WebSockets for the hooks of a service.
+ * @param refusalHeaders of answers to requests that are no WebSocket's.
+ */
+export function acceptWebSockets(
+  hooks: SocketHooks,
+  refusalHeaders: Readonly<Record<string, string>> = {},
+): WebSockets {
   const server = new WebSocketServer({
     noServer: true,
     clientTracking: false,
     perMessageDeflate: false,
     maxPayload: hooks.maxMessageBytes ?? MAX_MESSAGE_BYTES,
   });
+  server.on("wsClientError", (_error, socket) =>
+    refuseOnSocket(socket, { status: 400, message: "the request opens no WebSocket" }, refusalHeaders),
+  );
   return {
     accept: (request, socket, behind) =>
       server.handleUpgrade(request, socket, behind, (open) => serveSocket(open, request, socket, hooks)),

@@ -30,6 +30,8 @@ export interface CommandList {
 
 const decoder = new TextDecoder("latin1");
 const ID = /^[0-9a-f]{40}$/;
+/** The beginning of a command of another object format (G23). */
+const SHA256 = /^[0-9a-f]{64} $/;
 
 /**
  * Reads a command list. What it returns is all that any later step sees of the client's words (A4).
@@ -72,6 +74,7 @@ export function readCommandList(bytes: Uint8Array): CommandList | null {
 }
 
 function readCommand(line: Uint8Array): RefCommand {
+  if (SHA256.test(decoder.decode(line.subarray(0, 65)))) throw new PktLineError("only SHA-1 is spoken here");
   const head = decoder.decode(line.subarray(0, 82));
   const old = head.slice(0, 40);
   const target = head.slice(41, 81);

@@ -43,6 +43,17 @@ export function* sideBand(band: 1 | 2 | 3, bytes: Uint8Array): Generator<Uint8Ar
   }
 }
 
+/** The bytes of several packets, one after the other. */
+export function joinPackets(packets: readonly Uint8Array[]): Uint8Array {
+  const whole = new Uint8Array(packets.reduce((sum, packet) => sum + packet.length, 0));
+  let at = 0;
+  for (const packet of packets) {
+    whole.set(packet, at);
+    at += packet.length;
+  }
+  return whole;
+}
+
 /** Thrown where bytes are no pkt-lines. */
 export class PktLineError extends Error {
   override readonly name = "PktLineError";
@@ -75,7 +86,56 @@ export function readUntilFlush(
   }
 }
 
-function lengthAt(bytes: Uint8Array, at: number): number {
+/** Gathers bytes until their pkt-lines end with a flush, looking at each byte a bounded number of times. */
+export class UntilFlush {
+  readonly #maxBytes: number;
+  #buffer = new Uint8Array(1024);
+  #length = 0;
+  /** Where the next packet begins. */
+  #at = 0;
+
+  /** @param maxBytes of the lines and the flush together. */
+  constructor(maxBytes: number) {
+    this.#maxBytes = maxBytes;
+  }
+
+  /** All bytes so far. */
+  get bytes(): Uint8Array {
+    return this.#buffer.subarray(0, this.#length);
+  }
+
+  /**
+   * Adds bytes.
+   * @returns whether the flush is there.
+   * @throws {PktLineError} as {@link readUntilFlush}
+   */
+  add(bytes: Uint8Array): boolean {
+    this.#append(bytes);
+    while (this.#at + 4 <= this.#length) {
+      const length = lengthAt(this.#buffer, this.#at);
+      if (length === 0) return true;
+      if (length < 4) throw new PktLineError("a special packet has no place in a list");
+      this.#at += length;
+      if (this.#at + 4 > this.#maxBytes)
+        throw new PktLineError(`the list is longer than ${this.#maxBytes} bytes`);
+    }
+    return false;
+  }
+
+  #append(bytes: Uint8Array): void {
+    const length = this.#length + bytes.length;
+    if (length > this.#buffer.length) {
+      const larger = new Uint8Array(Math.max(length, 2 * this.#buffer.length));
+      larger.set(this.bytes);
+      this.#buffer = larger;
+    }
+    this.#buffer.set(bytes, this.#length);
+    this.#length = length;
+  }
+}
+
+/** The length that four hex digits tell. @throws {PktLineError} if they are none */
+export function lengthAt(bytes: Uint8Array, at: number): number {
   let length = 0;
   for (let i = at; i < at + 4; i++) {
     const digit = hexDigit(bytes[i]!);

@@ -3,7 +3,7 @@
  * @module
  */
 import type { RefCommand } from "./command-list.ts";
-import { dataPacket, flushPacket, sideBand, textPacket } from "./pkt-line.ts";
+import { dataPacket, flushPacket, joinPackets, sideBand, textPacket } from "./pkt-line.ts";
 
 /** What a report says. */
 export interface Report {
@@ -30,15 +30,15 @@ export function reportBody(report: Report, capabilities: ReadonlySet<string>): U
     const reason = report.refused.get(ref);
     lines.push(textPacket(reason === undefined ? `ok ${ref}` : `ng ${ref} ${oneLine(reason)}`));
   }
-  const status = joined([...lines, flushPacket()]);
+  const status = joinPackets([...lines, flushPacket()]);
   if (!capabilities.has("side-band-64k")) return status;
   const remote = report.remote.map((line) => `${oneLine(line)}\n`).join("");
-  return joined([...sideBand(2, encoder.encode(remote)), ...sideBand(1, status), flushPacket()]);
+  return joinPackets([...sideBand(2, encoder.encode(remote)), ...sideBand(1, status), flushPacket()]);
 }
 
 /** A fault for a client whose capabilities are not known (G24). */
 export function errorBody(text: string): Uint8Array {
-  return joined([dataPacket(encoder.encode(`ERR ${oneLine(text)}`))]);
+  return joinPackets([dataPacket(encoder.encode(`ERR ${oneLine(text)}`))]);
 }
 
 /** One line without control characters, at most 500 bytes (G24). */
@@ -46,14 +46,4 @@ export function oneLine(text: string): string {
   // biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what is replaced.
   const clean = text.replace(/[\u0000-\u001f\u007f-\u009f]+/g, " ");
   return clean.length <= MAX_LINE ? clean : `${clean.slice(0, MAX_LINE - 1)}…`;
-}
-
-function joined(parts: readonly Uint8Array[]): Uint8Array {
-  const whole = new Uint8Array(parts.reduce((sum, part) => sum + part.length, 0));
-  let at = 0;
-  for (const part of parts) {
-    whole.set(part, at);
-    at += part.length;
-  }
-  return whole;
 }

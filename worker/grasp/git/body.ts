@@ -4,14 +4,18 @@
  */
 import { Readable } from "node:stream";
 import { createGunzip } from "node:zlib";
+import type { Clock } from "../../../runtime/platform.ts";
 
-/** Largest inflated body of a request that came compressed, in bytes (G17). */
+/** Largest inflated body of a request that came compressed, in bytes, and as a multiple of the compressed one (G17). */
 const MAX_INFLATED_BYTES = 32 * 1024 ** 2;
+const MAX_RATIO = 50;
+/** Longest silence of a client, in milliseconds (G20). */
+export const IDLE_MS = 60_000;
 
 /** A request that cannot be served, with its status. */
 export class BodyFault extends Error {
   override readonly name = "BodyFault";
-  readonly status: 400 | 413 | 415;
+  readonly status: 400 | 408 | 413 | 415;
 
   constructor(status: BodyFault["status"], message: string) {
     super(message);
@@ -19,43 +23,121 @@ export class BodyFault extends Error {
   }
 }
 
-/** @throws {BodyFault} 415 for an encoding other than gzip. */
-export function bodyOf(request: Request): AsyncIterable<Uint8Array> {
-  const encoding = request.headers.get("content-encoding")?.toLowerCase() ?? "identity";
-  const raw = chunksOf(request.body);
-  if (encoding === "identity") return raw;
-  if (encoding !== "gzip" && encoding !== "x-gzip") throw new BodyFault(415, "only gzip is understood");
-  return inflated(raw);
-}
+/** A body, read by one reader. */
+export class RequestBody {
+  /** Longest silence before the next byte, in milliseconds. */
+  idleMs = IDLE_MS;
+  readonly #clock: Pick<Clock, "after">;
+  readonly #raw: ReadableStreamDefaultReader<Uint8Array> | null;
+  readonly #chunks: AsyncGenerator<Uint8Array>;
+  /** Ends a read that waits. */
+  #fail: (fault: BodyFault) => void = () => {};
+  #fault: BodyFault | null = null;
+  #markEnd: () => void = () => {};
+  /** Resolves when the client has sent all of it. */
+  readonly ended = new Promise<void>((resolve) => {
+    this.#markEnd = resolve;
+  });
 
-async function* chunksOf(body: Request["body"]): AsyncGenerator<Uint8Array> {
-  if (body === null) return;
-  const reader = body.getReader();
-  try {
-    for (;;) {
-      const { value, done } = await reader.read();
-      if (done) return;
-      yield value;
+  /** @throws {BodyFault} 415 for an encoding other than gzip. */
+  constructor(request: Request, clock: Pick<Clock, "after">) {
+    this.#clock = clock;
+    const encoding = request.headers.get("content-encoding")?.trim().toLowerCase() ?? "identity";
+    if (!["identity", "gzip", "x-gzip"].includes(encoding))
+      throw new BodyFault(415, "only gzip is understood");
+    this.#raw = request.body?.getReader() ?? null;
+    const raw = this.#rawChunks();
+    this.#chunks = encoding === "identity" ? raw : inflated(raw);
+  }
+
+  /** Why reading failed; `null`: it did not. */
+  get fault(): BodyFault | null {
+    return this.#fault;
+  }
+
+  /** The next bytes; `null`: the end. @throws {BodyFault} */
+  async next(): Promise<Uint8Array | null> {
+    try {
+      const { value, done } = await this.#chunks.next();
+      return done ? null : value;
+    } catch (error) {
+      this.#fault ??= error instanceof BodyFault ? error : new BodyFault(400, "the request breaks off");
+      throw this.#fault;
     }
-  } finally {
-    reader.releaseLock();
+  }
+
+  /** What is left, for one consumer. A consumer that stops early does not end the body. */
+  async *rest(): AsyncGenerator<Uint8Array> {
+    for (let chunk = await this.next(); chunk !== null; chunk = await this.next()) yield chunk;
+  }
+
+  /** Fails the body after some time. @returns lifts the limit */
+  limit(ms: number, text: string): () => void {
+    return this.#clock.after(ms, () => this.#end(new BodyFault(408, text)));
+  }
+
+  #end(fault: BodyFault): void {
+    this.#fault ??= fault;
+    this.#fail(this.#fault);
+  }
+
+  async *#rawChunks(): AsyncGenerator<Uint8Array> {
+    const raw = this.#raw;
+    if (raw !== null) {
+      for (;;) {
+        const chunk = await this.#read(raw);
+        if (chunk === null) break;
+        yield chunk;
+      }
+    }
+    this.#markEnd();
+  }
+
+  async #read(raw: ReadableStreamDefaultReader<Uint8Array>): Promise<Uint8Array | null> {
+    const stop = this.limit(this.idleMs, "the request was silent for too long");
+    try {
+      const { value, done } = await Promise.race([
+        raw.read(),
+        new Promise<never>((_, reject) => {
+          this.#fail = reject;
+          if (this.#fault !== null) reject(this.#fault);
+        }),
+      ]);
+      return done ? null : value;
+    } finally {
+      stop();
+      this.#fail = () => {};
+    }
   }
 }
 
 async function* inflated(raw: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array> {
   const gunzip = createGunzip();
-  const source = Readable.from(raw, { objectMode: false });
-  source.on("error", (error) => gunzip.destroy(error));
+  let compressed = 0;
+  async function* counted() {
+    for await (const chunk of raw) {
+      compressed += chunk.length;
+      yield chunk;
+    }
+  }
+  let sourceFault: unknown = null;
+  const source = Readable.from(counted(), { objectMode: false });
+  source.on("error", (error) => {
+    sourceFault = error;
+    gunzip.destroy(error);
+  });
   source.pipe(gunzip);
   let bytes = 0;
   try {
     for await (const chunk of gunzip as AsyncIterable<Uint8Array>) {
       bytes += chunk.length;
-      if (bytes > MAX_INFLATED_BYTES) throw new BodyFault(413, "the inflated body is too large");
+      if (bytes > MAX_INFLATED_BYTES || bytes > MAX_RATIO * compressed)
+        throw new BodyFault(413, "the inflated body is too large");
       yield chunk;
     }
   } catch (error) {
     if (error instanceof BodyFault) throw error;
+    if (sourceFault instanceof BodyFault) throw sourceFault;
     throw new BodyFault(400, "the compressed body is broken");
   } finally {
     gunzip.destroy();
@@ -63,18 +145,20 @@ async function* inflated(raw: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Ar
   }
 }
 
-/** Reads the beginning of a body, until it is enough. @returns what was read, and the rest */
-export async function readStart<T>(
-  body: AsyncIterable<Uint8Array>,
-  read: (bytes: Uint8Array) => T | null,
-): Promise<{ value: T | null; start: Uint8Array; rest: AsyncIterator<Uint8Array> }> {
-  const rest = body[Symbol.asyncIterator]();
-  let start: Uint8Array = new Uint8Array();
-  for (;;) {
-    const value = start.length === 0 ? null : read(start);
-    if (value !== null) return { value, start, rest };
-    const { value: chunk, done } = await rest.next();
-    if (done) return { value: null, start, rest };
-    start = Buffer.concat([start, chunk]);
+/**
+ * Reads a body as far as it fits.
+ * @returns all of it; `isWhole: false`: there is more
+ */
+export async function readSmall(
+  body: RequestBody,
+  maxBytes: number,
+): Promise<{ bytes: Buffer; isWhole: boolean }> {
+  const chunks: Uint8Array[] = [];
+  let length = 0;
+  for (let chunk = await body.next(); chunk !== null; chunk = await body.next()) {
+    chunks.push(chunk);
+    length += chunk.length;
+    if (length > maxBytes) return { bytes: Buffer.concat(chunks), isWhole: false };
   }
+  return { bytes: Buffer.concat(chunks), isWhole: true };
 }

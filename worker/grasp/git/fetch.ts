@@ -266,6 +266,7 @@ const FAULTS: Readonly<Record<PackFault["kind"], string>> = {
   ...EXCESS,
   broken: "its pack is broken",
   timeout: "its pack took too long",
+  unavailable: "there was no room for its pack",
   fsck: "Git's check refused an object",
   missing_objects: "it has tips without history",
   not_a_commit: "a tip is no commit",

@@ -5,6 +5,7 @@
  */
 import { spawn } from "node:child_process";
 import { once } from "node:events";
+import { constants, setPriority } from "node:os";
 import { env as environment, kill as killProcess } from "node:process";
 import { Readable } from "node:stream";
 import { pipeline } from "node:stream/promises";
@@ -24,6 +25,14 @@ const SETTINGS = [
   "core.bigFileThreshold=16m",
 ].flatMap((setting) => ["-c", setting]);
 
+/**
+ * Limits of the process and each of its children (O30): 1 GiB of data memory and 30 minutes of processor time, where the system
+ * has them. The shell becomes Git; its words are ours, and Git's arguments are its parameters.
+ */
+const LIMITED = ["-c", 'ulimit -d 1048576; ulimit -t 1800; exec git "$@"', "git"];
+
+/** The shell's exit code for a program that is not there. */
+const NOT_FOUND = 127;
 /** How much of Git's messages is kept, in bytes. */
 const MAX_MESSAGE_BYTES = 64 * 1024;
 
@@ -45,6 +54,8 @@ export interface GitOptions {
 export interface GitResult {
   /** The exit code; `null`: it was killed. */
   readonly code: number | null;
+  /** Whether it was killed because it took too long. */
+  readonly isLate: boolean;
   readonly stdout: Buffer;
   /** The beginning of its messages, in English (O29). */
   readonly stderr: string;
@@ -60,9 +71,10 @@ export class GitUnavailable extends Error {
 /**
  * Starts Git in a process group of its own.
  * @param args the subcommand and its arguments. Ids and names from outside go through standard input.
+ * @throws {GitUnavailable} at once or by `finished`.
  */
 export function startGit(args: readonly string[], { home, repository, env, signal, timeoutMs }: GitOptions) {
-  const child = spawn("git", [...SETTINGS, "--git-dir", repository, ...args], {
+  const child = spawn("sh", [...LIMITED, ...SETTINGS, "--git-dir", repository, ...args], {
     cwd: repository,
     detached: true,
     stdio: ["pipe", "pipe", "pipe"],
@@ -78,7 +90,16 @@ export function startGit(args: readonly string[], { home, repository, env, signa
       ...env,
     },
   });
+  // Without free descriptors there are no pipes (T65).
+  if (child.stdin == null || child.stdout == null || child.stderr == null) {
+    child.on("error", () => {});
+    throw new GitUnavailable("git cannot be started");
+  }
+  beBackground(child.pid);
+  let hasEnded = false;
   const kill = () => {
+    // Its number may belong to another process by now.
+    if (hasEnded) return;
     // The group: Git starts processes of its own.
     try {
       if (child.pid !== undefined) killProcess(-child.pid, "SIGKILL");
@@ -86,20 +107,52 @@ export function startGit(args: readonly string[], { home, repository, env, signa
       child.kill("SIGKILL");
     }
   };
-  const timer = setTimeout(kill, timeoutMs ?? TIMEOUT_MS);
+  let isLate = false;
+  const timer = setTimeout(() => {
+    isLate = true;
+    kill();
+  }, timeoutMs ?? TIMEOUT_MS);
   signal?.addEventListener("abort", kill, { once: true });
-  const ended = once(child, "close").then(([code]) => code as number | null);
+  if (signal?.aborted) kill();
+  const ended = once(child, "close").then(
+    ([code, signal]) => {
+      // Its processor time is over (O30).
+      if (signal === "SIGXCPU") isLate = true;
+      if (code === NOT_FOUND) throw new GitUnavailable("git is not installed");
+      return code as number | null;
+    },
+    (cause) => {
+      throw new GitUnavailable("git cannot be started", { cause });
+    },
+  );
   const finished = ended.finally(() => {
+    hasEnded = true;
     clearTimeout(timer);
     signal?.removeEventListener("abort", kill);
   });
   finished.catch(() => {});
   // A pipe that breaks ends this request only (A50).
   for (const pipe of [child.stdin, child.stdout, child.stderr]) pipe.on("error", () => {});
-  return { stdin: child.stdin, stdout: child.stdout, stderr: child.stderr, finished, kill };
+  return {
+    stdin: child.stdin,
+    stdout: child.stdout,
+    stderr: child.stderr,
+    finished,
+    kill,
+    isLate: () => isLate,
+  };
 }
 
-/** Runs Git to its end, with all of its output in memory. */
+/** Gives a process a lower priority than ours, so that answers do not wait for packs (O30). */
+function beBackground(pid: number | undefined): void {
+  try {
+    if (pid !== undefined) setPriority(pid, constants.priority.PRIORITY_BELOW_NORMAL);
+  } catch {
+    // It has ended, or the system does not let us.
+  }
+}
+
+/** Runs Git to its end, with all of its output in memory. @throws {GitUnavailable} */
 export async function runGit(
   args: readonly string[],
   options: GitOptions,
@@ -120,14 +173,9 @@ export async function runGit(
     // Git may end before it has read everything; its exit code says why.
     await pipeline(Readable.from(input, { objectMode: false }), git.stdin).catch(() => git.stdin.destroy());
   }
-  let code: number | null;
-  try {
-    code = await git.finished;
-  } catch (cause) {
-    throw new GitUnavailable("git cannot be started", { cause });
-  }
   return {
-    code,
+    code: await git.finished,
+    isLate: git.isLate(),
     stdout: Buffer.concat(stdout),
     stderr: Buffer.concat(messages).toString("utf8", 0, MAX_MESSAGE_BYTES),
   };

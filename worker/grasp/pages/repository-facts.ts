@@ -12,7 +12,7 @@ import type { Grasp } from "../../../runtime/grasp/grasp.ts";
 import { maintainerSet } from "../../../runtime/grasp/maintainers.ts";
 import type { Asked } from "../../../runtime/grasp/purgatory-sync/history.ts";
 import { presentIds } from "../git/connected-ids.ts";
-import type { repositoriesIn } from "../repositories.ts";
+import type { DiskRepositories } from "../repositories.ts";
 
 /** How long facts are shown again, in milliseconds: pages start Git processes. */
 const FACTS_MS = 2000;
@@ -23,7 +23,7 @@ const GIT_MS = 10_000;
 
 export interface FactGathererParts {
   readonly grasp: Grasp;
-  readonly repositories: ReturnType<typeof repositoriesIn>;
+  readonly repositories: DiskRepositories;
   /** An empty folder. */
   readonly home: string;
   readonly nowMs: () => number;

@@ -62,6 +62,7 @@ class SqliteEventStore implements EventStore {
   readonly #stopCheckpoints: () => void;
   /** When the first stored event expires, in seconds; `null`: it is to be looked up. */
   #firstExpiry: number | null = null;
+  #version = 0;
 
   constructor(database: DatabaseSync, path: string, clock: Pick<Clock, "now" | "after">) {
     this.#database = database;
@@ -75,6 +76,10 @@ class SqliteEventStore implements EventStore {
     };
     stop = clock.after(CHECKPOINT_MS, checkpoint);
     this.#stopCheckpoints = () => stop();
+  }
+
+  get version(): number {
+    return this.#version;
   }
 
   query(filters: readonly Filter[], nowSeconds: number): NostrEvent[] {
@@ -182,6 +187,7 @@ class SqliteEventStore implements EventStore {
   transaction<T>(work: (changes: StoreChanges) => T): Promise<T> {
     return this.#group.run(work).finally(() => {
       this.#firstExpiry = null;
+      this.#version++;
     });
   }
 

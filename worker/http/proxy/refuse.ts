@@ -18,10 +18,12 @@ export function refuse(
   request: IncomingMessage,
   response: ServerResponse,
   { status, message }: Answer,
+  headers: Readonly<Record<string, string>> = {},
 ): void {
   const body = Buffer.from(`${message}\n`);
   lingerAtEnd(request, CLIENT_CLOCKS.lingerMs);
   response.writeHead(status, {
+    ...headers,
     "content-type": "text/plain; charset=utf-8",
     "cache-control": "no-store",
     "content-length": body.length,
@@ -30,12 +32,23 @@ export function refuse(
   response.end(body);
 }
 
+/** Header fields as the lines of a message. */
+export function linesOf(headers: Readonly<Record<string, string>>): string {
+  return Object.entries(headers)
+    .map(([name, value]) => `${name}: ${value}\r\n`)
+    .join("");
+}
+
 /** Refuses a request on a bare connection. */
-export function refuseOnSocket(socket: Duplex, { status, message }: Answer): void {
+export function refuseOnSocket(
+  socket: Duplex,
+  { status, message }: Answer,
+  headers: Readonly<Record<string, string>> = {},
+): void {
   const body = `${message}\n`;
   socket.on("error", () => {});
   socket.end(
-    `HTTP/1.1 ${status} ${STATUS_CODES[status] ?? ""}\r\ncontent-type: text/plain; charset=utf-8\r\n` +
+    `HTTP/1.1 ${status} ${STATUS_CODES[status] ?? ""}\r\n${linesOf(headers)}content-type: text/plain; charset=utf-8\r\n` +
       `cache-control: no-store\r\ncontent-length: ${Buffer.byteLength(body)}\r\nconnection: close\r\n\r\n${body}`,
   );
 }

@@ -7,10 +7,10 @@ import type { Grasp } from "../../../../runtime/grasp/grasp.ts";
 import { toNpub } from "../../../../runtime/grasp/npub.ts";
 import type { EventStore } from "../../../../runtime/grasp/ports.ts";
 import { EVERYTHING } from "../../../../runtime/grasp/release/releases.ts";
-import { makeDataFolders, repositoriesIn } from "../../../../worker/grasp/repositories.ts";
+import type { DiskRepositories } from "../../../../worker/grasp/repositories.ts";
 import { sqliteEventStore } from "../../../../worker/grasp/store/event-store.ts";
 import { type WorkTree, workTree } from "../../../support/git.ts";
-import { graspOn, verifyEvent } from "../../../support/grasp.ts";
+import { graspOn, repositoriesIn, verifyEvent } from "../../../support/grasp.ts";
 import { type Author, author } from "../../../support/nostr.ts";
 
 const DIRECT = { source: "direct", address: "192.0.2.1" } as const;
@@ -27,7 +27,7 @@ describe("events and Git data", () => {
   let work: WorkTree;
   let store: EventStore;
   let grasp: Grasp;
-  let repositories: ReturnType<typeof repositoriesIn>;
+  let repositories: DiskRepositories;
   let owner: Author;
   let heard: string[];
   let verified: number;
@@ -39,7 +39,7 @@ describe("events and Git data", () => {
       path: join(folder, "grasp.db"),
       clock: { now: Date.now, after: () => () => {} },
     });
-    repositories = repositoriesIn(await makeDataFolders(join(folder, "data")));
+    ({ repositories } = await repositoriesIn(join(folder, "data")));
     owner = author();
     start();
   });

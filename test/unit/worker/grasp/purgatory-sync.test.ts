@@ -17,7 +17,11 @@ import {
 } from "../../../../runtime/sync/index.ts";
 import { disconnectedIds } from "../../../../worker/grasp/git/connected-ids.ts";
 import { GitPool } from "../../../../worker/grasp/git/pool.ts";
-import { type DataFolders, makeDataFolders, repositoriesIn } from "../../../../worker/grasp/repositories.ts";
+import {
+  type DataFolders,
+  DiskRepositories,
+  makeDataFolders,
+} from "../../../../worker/grasp/repositories.ts";
 import { sqliteEventStore } from "../../../../worker/grasp/store/event-store.ts";
 import { type WorkTree, workTree } from "../../../support/git.ts";
 import { graspOn, verifyEvent } from "../../../support/grasp.ts";
@@ -36,7 +40,7 @@ let work: WorkTree;
 let commits: string[];
 let data: DataFolders;
 let store: EventStore;
-let repositories: ReturnType<typeof repositoriesIn>;
+let repositories: DiskRepositories;
 let clock: ManualClock;
 /** By how much GRASP's clock is ahead of the engine's. */
 let aheadMs = 0;
@@ -68,7 +72,7 @@ beforeEach(async () => {
   // The database's own timers are not looked at.
   const ofStore = { now: clock.now, after: () => () => {} };
   store = sqliteEventStore({ path: join(directory, "grasp.db"), clock: ofStore });
-  repositories = repositoriesIn(data);
+  repositories = new DiskRepositories(data, new GitPool({ clock: { after: () => () => {} } }));
   owner = author();
   servers = new Map();
   asked = [];

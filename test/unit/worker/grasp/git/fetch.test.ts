@@ -8,8 +8,6 @@ import type { GitFetch } from "../../../../../runtime/grasp/purgatory-sync/git-f
 import { RateLimited, SourceUnusable } from "../../../../../runtime/sync/index.ts";
 import { type GitFetchParts, gitFetch, ServerFault } from "../../../../../worker/grasp/git/fetch.ts";
 import { publicAddresses } from "../../../../../worker/grasp/git/fetch-address.ts";
-import { GitPool } from "../../../../../worker/grasp/git/pool.ts";
-import { makeDataFolders, repositoriesIn } from "../../../../../worker/grasp/repositories.ts";
 import { type WorkTree, workTree } from "../../../../support/git.ts";
 import {
   answering,
@@ -21,6 +19,7 @@ import {
   redirecting,
   sendingPack,
 } from "../../../../support/git-servers.ts";
+import { repositoriesIn } from "../../../../support/grasp.ts";
 import { author } from "../../../../support/nostr.ts";
 import { systemClock } from "../../../../support/system-clock.ts";
 
@@ -49,8 +48,7 @@ beforeAll(() => {
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
 beforeEach(async () => {
-  const folders = await makeDataFolders(mkdtempSync(join(folder, "data-")));
-  const repositories = repositoriesIn(folders);
+  const { folders, pool, repositories } = await repositoriesIn(mkdtempSync(join(folder, "data-")));
   await repositories.create(owner, "repo");
   target = repositories.open(owner, "repo")!;
   const clock = systemClock;
@@ -58,7 +56,7 @@ beforeEach(async () => {
     repositories,
     quarantines: folders.quarantines,
     home: folders.home,
-    pool: new GitPool({ clock }),
+    pool,
     clock,
     rules: { ownHosts: ["git.example"], allowInsecure: true },
     resolve: publicAddresses(true),
@@ -185,7 +183,7 @@ describe("what came", () => {
     await target.updateRefs([{ ref: MAIN, old: ZERO, new: commits[2]! }]);
     const packs = join(parts.repositories.pathOf(owner, "repo")!, "objects/pack");
     for (const name of readdirSync(packs)) rmSync(join(packs, name));
-    expect(await target.incomplete([commits[2]!])).toEqual(new Set([commits[2]]));
+    expect(await target.incomplete([commits[2]!], true)).toEqual(new Set([commits[2]]));
     expect(await adopted(await from(server, [commits[2]!], { isRepair: true }))).toEqual([commits[2]]);
     expect(await target.incomplete(commits)).toEqual(new Set());
   });

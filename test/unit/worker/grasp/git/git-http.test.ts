@@ -9,13 +9,12 @@ import { dataPacket, flushPacket } from "../../../../../runtime/grasp/git/pkt-li
 import type { Grasp } from "../../../../../runtime/grasp/grasp.ts";
 import { toNpub } from "../../../../../runtime/grasp/npub.ts";
 import type { EventStore } from "../../../../../runtime/grasp/ports.ts";
-import { gitHttp, readPlace } from "../../../../../worker/grasp/git/git-http.ts";
-import { makeDataFolders, repositoriesIn } from "../../../../../worker/grasp/repositories.ts";
+import { readPlace } from "../../../../../worker/grasp/git/place.ts";
 import { sqliteEventStore } from "../../../../../worker/grasp/store/event-store.ts";
 import type { Server } from "../../../../../worker/hosts/server.ts";
 import { serveHttp } from "../../../../../worker/http/server.ts";
 import { type WorkTree, workTree } from "../../../../support/git.ts";
-import { graspOn } from "../../../../support/grasp.ts";
+import { gitServiceIn } from "../../../../support/grasp.ts";
 import { type Author, author } from "../../../../support/nostr.ts";
 
 const MAIN = "refs/heads/main";
@@ -51,6 +50,7 @@ describe("Git over HTTP", () => {
   let store: EventStore;
   let grasp: Grasp;
   let server: Server;
+  let service: Awaited<ReturnType<typeof gitServiceIn>>;
   let owner: Author;
   let url: string;
 
@@ -58,14 +58,10 @@ describe("Git over HTTP", () => {
     folder = mkdtempSync(join(tmpdir(), "millrace-grasp-"));
     work = workTree(folder);
     store = sqliteEventStore({ path: ":memory:", clock: { now: Date.now, after: () => () => {} } });
-    const folders = await makeDataFolders(join(folder, "data"));
-    const repositories = repositoriesIn(folders);
     owner = author();
-    grasp = graspOn({ store, repositories });
-    const answer = gitHttp({ grasp, repositories, room: { refusal: async () => null }, home: folders.home });
-    const handler = async (request: Request) =>
-      (await answer(request, new URL(request.url).pathname)) ?? new Response(null, { status: 404 });
-    server = await serveHttp([{ handler }], { host: "127.0.0.1", port: 0 }, silent);
+    service = await gitServiceIn(join(folder, "data"), store);
+    grasp = service.grasp;
+    server = await serveHttp([{ handler: service.handler }], { host: "127.0.0.1", port: 0 }, silent);
     url = `${server.url}/${toNpub(owner.key)}/repo.git`;
     await submit(30617, [
       ["clone", `https://git.example/${toNpub(owner.key)}/repo.git`],

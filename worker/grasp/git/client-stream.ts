@@ -1,0 +1,71 @@
+/**
+ * The body of an answer as its client reads it: bounded in silence and time, and broken off where it cannot be completed
+ * (G19, G20, G36).
+ * @module
+ */
+import type { Clock } from "../../../runtime/platform.ts";
+import { IDLE_MS } from "./body.ts";
+
+/** Longest time of a read, in milliseconds (G20). */
+export const READ_MS = 60 * 60_000;
+
+/** Where bytes come from. */
+export interface Source {
+  /** The next bytes; `null`: the end. @throws if they cannot be completed */
+  next(): Promise<Uint8Array | null>;
+  /** No more bytes are wanted. */
+  close(): void;
+}
+
+/**
+ * @param first bytes that were read from the source already.
+ * @param breakOff ends the client's connection without the end of the answer.
+ */
+export function clientStream(
+  first: Uint8Array,
+  source: Source,
+  { clock, breakOff }: { readonly clock: Pick<Clock, "after">; breakOff(): void },
+): ReadableStream<Uint8Array> {
+  let pending: Uint8Array | null = first;
+  let stopIdle = () => {};
+  let isOver = false;
+  const over = () => {
+    isOver = true;
+    stopIdle();
+    stopTotal();
+    source.close();
+  };
+  const abort = (controller: ReadableStreamDefaultController, error: unknown) => {
+    if (isOver) return;
+    over();
+    breakOff();
+    controller.error(error);
+  };
+  let stopTotal = () => {};
+  return new ReadableStream({
+    start(controller) {
+      stopTotal = clock.after(READ_MS, () => abort(controller, new Error("a read took too long")));
+    },
+    async pull(controller) {
+      stopIdle();
+      try {
+        const chunk: Uint8Array | null = pending ?? (await source.next());
+        pending = null;
+        if (isOver) return;
+        if (chunk === null) {
+          over();
+          controller.close();
+          return;
+        }
+        // Until the client takes it.
+        stopIdle = clock.after(IDLE_MS, () => abort(controller, new Error("a client reads nothing")));
+        controller.enqueue(chunk);
+      } catch (error) {
+        abort(controller, error);
+      }
+    },
+    cancel: () => {
+      if (!isOver) over();
+    },
+  });
+}

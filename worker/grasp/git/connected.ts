@@ -1,0 +1,92 @@
+/**
+ * Whether objects are here with all that they need (P10).
+ * @module
+ */
+import type { GitOptions } from "./process.ts";
+import type { GitRunner } from "./runner.ts";
+
+const ID = /^[0-9a-f]{40}$/;
+const MISSING = " missing";
+
+/** What all refs lead to is complete: refs only move to complete objects. */
+const APART_FROM_REFS = ["--not", "--all"];
+
+/**
+ * Whether ids are here and connected.
+ * @param isThorough looks at what the refs lead to, too; else that is taken for complete.
+ */
+export async function areConnected(
+  git: GitRunner,
+  ids: readonly string[],
+  { env, isThorough }: { env?: GitOptions["env"]; isThorough?: boolean } = {},
+): Promise<boolean> {
+  const check = (apart: readonly string[]) =>
+    git(["rev-list", "--objects", "--quiet", "--stdin", ...apart], linesOf(ids), env && { env });
+  if (!isThorough && (await check(APART_FROM_REFS)).code === 0) return true;
+  // A broken ref, too, lets the quick check fail (T67).
+  return (await check([])).code === 0;
+}
+
+/**
+ * Checks that ids are here and connected, apart from what the refs have.
+ * @returns the new commits among them; `null`: the check failed, and {@link areConnected} has to tell.
+ */
+export async function newCommits(
+  git: GitRunner,
+  ids: readonly string[],
+  env: GitOptions["env"],
+): Promise<Set<string> | null> {
+  const wanted = new Set(ids);
+  const { code, stdout } = await git(
+    ["rev-list", "--objects", "--stdin", ...APART_FROM_REFS],
+    linesOf(wanted),
+    {
+      env,
+    },
+  );
+  if (code !== 0) return null;
+  // Commits are told alone on a line, other objects with a name, which may be empty.
+  const lines = stdout.toString("latin1").split("\n");
+  return new Set(lines.filter((line) => line.length === 40 && wanted.has(line)));
+}
+
+/**
+ * Those of these ids that are not here with all that they need: one process if none is here, two if all are complete, and one
+ * or two more an id if one of them is not.
+ */
+export async function incompleteOf(
+  git: GitRunner,
+  ids: readonly string[],
+  isThorough: boolean,
+): Promise<Set<string>> {
+  const missing = new Set<string>();
+  // Git would read other texts as names of revisions (S4, T5).
+  const asked = ids.filter((id) => ID.test(id) || !missing.add(id));
+  const types = await typesOf(git, asked);
+  const here = asked.filter((_, index) => types[index] !== null || !missing.add(asked[index]!));
+  if (here.length === 0 || (await areConnected(git, here, { isThorough }))) return missing;
+  for (const id of here) {
+    if (here.length === 1 || !(await areConnected(git, [id], { isThorough }))) missing.add(id);
+  }
+  return missing;
+}
+
+/** The type of each object; `null`: it is not here. */
+export async function typesOf(
+  git: GitRunner,
+  ids: readonly string[],
+  env?: GitOptions["env"],
+): Promise<(string | null)[]> {
+  if (ids.length === 0) return [];
+  const args = ["cat-file", "--batch-check=%(objecttype)"];
+  const { stdout } = await git(args, linesOf(ids), env && { env });
+  const lines = stdout.toString("latin1").split("\n");
+  return ids.map((_, index) => {
+    const line = lines[index];
+    return line === undefined || line === "" || line.endsWith(MISSING) ? null : line;
+  });
+}
+
+function linesOf(ids: Iterable<string>): string {
+  return [...ids].map((id) => `${id}\n`).join("");
+}

@@ -1,0 +1,21 @@
+import type { Grasp } from "../../../runtime/grasp/grasp.ts";
+import type { EventStore, Room } from "../../../runtime/grasp/ports.ts";
+import type { Clock, Log } from "../../../runtime/platform.ts";
+import type { DiskRepositories } from "../repositories.ts";
+import type { AnswerCache } from "./answer-cache.ts";
+import type { GitPool } from "./pool.ts";
+
+/** What the Git server works with. */
+export interface GitHttpParts {
+  readonly grasp: Grasp;
+  readonly store: Pick<EventStore, "version">;
+  readonly repositories: DiskRepositories;
+  /** Whether there is room for a push (O24). */
+  readonly room: Room;
+  readonly pool: GitPool;
+  readonly cache: AnswerCache;
+  readonly clock: Pick<Clock, "after">;
+  readonly log: Pick<Log, "error">;
+  /** An empty folder. */
+  readonly home: string;
+}

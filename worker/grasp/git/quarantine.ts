@@ -1,0 +1,227 @@
+/**
+ * Objects that are not accepted yet: a folder of their own, whose alternate is the repository (A35, decision 8).
+ * @module
+ */
+import { existsSync } from "node:fs";
+import { mkdir, readdir, rename, rm } from "node:fs/promises";
+import { join } from "node:path";
+import type { PackBounds, PackFault, Quarantine, Upload } from "../../../runtime/grasp/ports.ts";
+import { areConnected, newCommits, typesOf } from "./connected.ts";
+import { readPackIndex } from "./pack-index.ts";
+import { packPart } from "./part.ts";
+import type { GitResult } from "./process.ts";
+import type { GitRunner } from "./runner.ts";
+
+/** Faults of old projects that are no danger (A41). */
+const TOLERATED = [
+  "zeroPaddedFilemode",
+  "missingSpaceBeforeDate",
+  "badTimezone",
+  "missingEmail",
+  "zeroPaddedDate",
+];
+const STRICT = TOLERATED.map((check) => `${check}=ignore`).join(",");
+/** Bytes of a pack without objects: header and hash. */
+const EMPTY_PACK_BYTES = 32;
+/** Findings that are told of one pack (A49). */
+const MAX_FINDINGS = 3;
+/** The largest object, in bytes (A41). */
+const MAX_OBJECT_BYTES = 1024 ** 3;
+/** No compression of Git makes an object smaller than by this factor, apart from deltas, which are built in memory (O30). */
+const MAX_COMPRESSION = 1032;
+
+/** Longest time of a push, in milliseconds (G20). */
+const PUSH_MS = 2 * 60 * 60_000;
+/** Most objects that are listed to learn which tips are commits. */
+const MAX_LISTED = 20_000;
+
+/** Where objects are received, and by what. */
+export interface QuarantinePlaces {
+  /** The new folder. */
+  readonly folder: string;
+  /** The repository's folder. */
+  readonly repository: string;
+  /** Where quarantines are made. */
+  readonly quarantines: string;
+  /** Where the repository keeps unclaimed uploads. It need not exist. */
+  readonly unclaimed: string;
+  readonly home: string;
+  readonly git: GitRunner;
+  /** The ids of the repository's refs. */
+  present(): Promise<string[]>;
+  /** Called with tips that are in the repository now, with all that they need. */
+  onAdopted(ids: readonly string[]): void;
+}
+
+/** An object that a ref shall have. */
+export interface Tip {
+  readonly id: string;
+  readonly isBranch: boolean;
+}
+
+/** Receives a pack and checks it (A35, steps 2 and 3). */
+export async function receivePack(
+  pack: AsyncIterable<Uint8Array>,
+  tips: readonly Tip[],
+  bounds: PackBounds,
+  places: QuarantinePlaces,
+): Promise<{ quarantine: Quarantine } | { fault: PackFault }> {
+  const { folder, repository, git } = places;
+  await mkdir(join(folder, "pack"), { recursive: true });
+  const ids = tips.map(({ id }) => id);
+  const quarantine = quarantineAt(places, ids);
+  try {
+    const env = {
+      GIT_OBJECT_DIRECTORY: folder,
+      GIT_ALTERNATE_OBJECT_DIRECTORIES: join(repository, "objects"),
+    };
+    const received = await indexPack(pack, bounds, folder, git, env);
+    const fault = "fault" in received ? received.fault : await tipFault(git, tips, received.objects, env);
+    if (fault === null) return { quarantine };
+    await quarantine.discard();
+    return { fault };
+  } catch (error) {
+    await quarantine.discard();
+    throw error;
+  }
+}
+
+/** @returns the number of objects that came */
+async function indexPack(
+  pack: AsyncIterable<Uint8Array>,
+  bounds: PackBounds,
+  folder: string,
+  git: GitRunner,
+  env: Record<string, string>,
+): Promise<{ objects: number } | { fault: PackFault }> {
+  const first = await peeked(pack);
+  if (first === null) return { objects: 0 };
+  if (first.objects > bounds.maxObjects) return { fault: { kind: "too_many_objects" } };
+  const args = ["index-pack", "--stdin", "--fix-thin", `--strict=${STRICT}`];
+  const options = { env, timeoutMs: PUSH_MS };
+  const ended = await git([...args, `--max-input-size=${bounds.maxBytes}`], first.pack, options);
+  if (ended.code !== 0) return { fault: indexFault(ended) };
+  let all = 0;
+  for (const name of await readdir(join(folder, "pack"))) {
+    if (!name.endsWith(".idx")) continue;
+    const path = join(folder, "pack", name.slice(0, -".idx".length));
+    const { objects, large } = await readPackIndex(path, MAX_OBJECT_BYTES / MAX_COMPRESSION);
+    if (large.length > 0 && (await hasLargeObject(large, git, env))) return { fault: { kind: "too_large" } };
+    all += objects;
+  }
+  return all > bounds.maxObjects ? { fault: { kind: "too_many_objects" } } : { objects: all };
+}
+
+async function hasLargeObject(ids: readonly string[], git: GitRunner, env: Record<string, string>) {
+  const input = ids.map((id) => `${id}\n`).join("");
+  const { stdout } = await git(["cat-file", "--batch-check=%(objectsize)"], input, { env });
+  return stdout
+    .toString("latin1")
+    .split("\n")
+    .some((size) => Number(size) > MAX_OBJECT_BYTES);
+}
+
+/** Whether every tip is here with all that it needs, and branches' tips are commits. */
+async function tipFault(
+  git: GitRunner,
+  tips: readonly Tip[],
+  newObjects: number,
+  env: Record<string, string>,
+): Promise<PackFault | null> {
+  if (tips.length === 0) return null;
+  const ids = [...new Set(tips.map(({ id }) => id))];
+  const commits = newObjects <= MAX_LISTED ? await newCommits(git, ids, env) : null;
+  if (commits === null && !(await areConnected(git, ids, { env }))) return { kind: "missing_objects" };
+  // A tip that is not among the new commits is old, or no commit.
+  const unsure = tips.filter(({ id, isBranch }) => isBranch && !commits?.has(id)).map(({ id }) => id);
+  const types = await typesOf(git, unsure, env);
+  const at = types.findIndex((type) => type !== "commit");
+  return at === -1 ? null : { kind: "not_a_commit", id: unsure[at]! };
+}
+
+/** The objects of a pack's header, and the pack; `null`: there is none, or it has no objects (A9). */
+async function peeked(
+  pack: AsyncIterable<Uint8Array>,
+): Promise<{ objects: number; pack: AsyncIterable<Uint8Array> } | null> {
+  const iterator = pack[Symbol.asyncIterator]();
+  const chunks: Uint8Array[] = [];
+  let bytes = 0;
+  while (bytes < EMPTY_PACK_BYTES + 1) {
+    const { value, done } = await iterator.next();
+    if (done) break;
+    chunks.push(value);
+    bytes += value.length;
+  }
+  const start = Buffer.concat(chunks);
+  if (start.length === 0) return null;
+  const objects = start.length < 12 ? 0 : start.readUInt32BE(8);
+  if (start.length === EMPTY_PACK_BYTES && objects === 0) return null;
+  async function* whole() {
+    yield start;
+    for (;;) {
+      const { value, done } = await iterator.next();
+      if (done) return;
+      yield value;
+    }
+  }
+  return { objects, pack: whole() };
+}
+
+/** What Git's index-pack complained of. */
+function indexFault({ code, isLate, stderr }: Pick<GitResult, "code" | "isLate" | "stderr">): PackFault {
+  if (isLate) return { kind: "timeout" };
+  if (code === null || /No space left|Disk quota|Too many open files|Read-only file/i.test(stderr))
+    return { kind: "unavailable" };
+  if (/exceeds maximum allowed size|[Oo]ut of memory/.test(stderr)) return { kind: "too_large" };
+  const findings = [...stderr.matchAll(/^error: object ([0-9a-f]{40}): (\w+):/gm)].map(
+    ([, object, check]) => ({
+      object: object!,
+      check: check!,
+    }),
+  );
+  if (findings.length > 0) return { kind: "fsck", findings: findings.slice(0, MAX_FINDINGS) };
+  if (/did not receive expected object|unresolved delta/.test(stderr)) return { kind: "missing_objects" };
+  return { kind: "broken" };
+}
+
+/** A folder of objects that exists. @param received the tips that it came for */
+function quarantineAt(places: QuarantinePlaces, received: readonly string[]): Quarantine {
+  const { folder, repository, unclaimed, present, onAdopted } = places;
+  const part = (ids: readonly string[], without: readonly string[]) =>
+    packPart(ids, without, { ...places, quarantine: folder });
+  const discard = () => rm(folder, { recursive: true, force: true });
+  return {
+    async adopt(tips) {
+      const wanted = tips === undefined ? folder : (await part(tips, await present())).folder;
+      await adoptPacks(wanted, repository);
+      onAdopted(tips ?? received);
+      await discard();
+    },
+    discard,
+    async keep(name, tip, without) {
+      const { folder: kept, ...size } = await part([tip], [...without, ...(await present())]);
+      await mkdir(unclaimed, { recursive: true });
+      await rm(join(unclaimed, name), { recursive: true, force: true });
+      await rename(kept, join(unclaimed, name));
+      return size;
+    },
+  };
+}
+
+/** An upload that is kept for an event. */
+export function uploadAt(folder: string, repository: string): Upload {
+  return {
+    adopt: () => adoptPacks(folder, repository),
+    discard: () => rm(folder, { recursive: true, force: true }),
+  };
+}
+
+/** Moves packs into a repository: the index last, because Git sees a pack by its index (N26). The folder is gone afterwards. */
+async function adoptPacks(folder: string, repository: string): Promise<void> {
+  const names = existsSync(folder) ? await readdir(join(folder, "pack")) : [];
+  const order = [".pack", ".rev", ".idx"];
+  const placeOf = (name: string) => order.findIndex((end) => name.endsWith(end));
+  const wanted = names.filter((name) => placeOf(name) !== -1).sort((a, b) => placeOf(a) - placeOf(b));
+  for (const name of wanted) await rename(join(folder, "pack", name), join(repository, "objects/pack", name));
+  await rm(folder, { recursive: true, force: true });
+}

@@ -1,0 +1,267 @@
+/**
+ * Reads: what a repository has, and its objects (G9 to G15, G32 to G37).
+ * @module
+ */
+import type { Readable } from "node:stream";
+import { pipeline } from "node:stream/promises";
+import {
+  lsRefsAnswer,
+  receiveAdvertisement,
+  type Service,
+  uploadAdvertisement,
+  type VisibleRefs,
+  visibleRefs,
+} from "../../../runtime/grasp/git/advertisement.ts";
+import { errorBody } from "../../../runtime/grasp/git/report.ts";
+import { protocolVersion, readUploadRequest } from "../../../runtime/grasp/git/upload-request.ts";
+import { gitAnswer, gitError } from "./answers.ts";
+import { RequestBody, readSmall } from "./body.ts";
+import { clientStream, READ_MS, type Source } from "./client-stream.ts";
+import type { Exchange } from "./exchange.ts";
+import type { GitHttpParts } from "./parts.ts";
+import { startGit } from "./process.ts";
+import type { DiskRepository } from "./repository.ts";
+import { BrokenOff, type Spool } from "./spool.ts";
+
+/** What upload-pack may do (G11, G12, G13). */
+const SETTINGS = [
+  "uploadpack.allowTipSHA1InWant=true",
+  "uploadpack.allowReachableSHA1InWant=true",
+  "uploadpack.allowFilter=true",
+  "uploadpackfilter.allow=false",
+  "uploadpackfilter.blob:none.allow=true",
+  "uploadpackfilter.blob:limit.allow=true",
+  "uploadpackfilter.tree.allow=true",
+  // Which of them are visible is decided here (G14).
+  "transfer.hideRefs=refs/nostr",
+  "lsrefs.unborn=ignore",
+].flatMap((setting) => ["-c", setting]);
+/** Requests up to this length are read before Git starts, in bytes. */
+const SMALL_BYTES = 256 * 1024;
+const RESULT = "upload-pack-result";
+/** Messages of Git that are passed on, in bytes. */
+const MAX_MESSAGE_BYTES = 4096;
+
+/** Answers `info/refs`. No process runs, apart from one for tags that are new. */
+export async function advertise(
+  request: Request,
+  service: Service,
+  repository: DiskRepository,
+  { cache, store, grasp }: GitHttpParts,
+): Promise<Response> {
+  const version = service === "git-receive-pack" ? 0 : protocolVersion(request.headers.get("git-protocol"));
+  const { key, visible } = await visibleNow(repository, { store, grasp });
+  const make = async () =>
+    service === "git-receive-pack"
+      ? receiveAdvertisement(await visible())
+      : uploadAdvertisement(await visible(), version);
+  const body = await cache.short(`${key}\n${service} ${version}`, make);
+  return gitAnswer(
+    service === "git-receive-pack" ? "receive-pack-advertisement" : "upload-pack-advertisement",
+    body,
+  );
+}
+
+/** Answers one request of a fetch. */
+export async function uploadPack(
+  request: Request,
+  repository: DiskRepository,
+  exchange: Exchange,
+  parts: GitHttpParts,
+): Promise<Response> {
+  const { cache, clock } = parts;
+  const body = new RequestBody(request, clock);
+  const liftLimit = body.limit(READ_MS, "the request took too long");
+  const { bytes, isWhole } = await readSmall(body, SMALL_BYTES);
+  const version = protocolVersion(request.headers.get("git-protocol"));
+  const asked = isWhole ? readUploadRequest(bytes, version) : { kind: "other" as const };
+  if (isWhole) liftLimit();
+  switch (asked.kind) {
+    case "flush":
+      return gitAnswer(RESULT, new Uint8Array());
+    case "ls-refs": {
+      const { key, visible } = await visibleNow(repository, parts);
+      const wanted = JSON.stringify([asked.peel, asked.symrefs, asked.prefixes]);
+      return gitAnswer(
+        RESULT,
+        await cache.short(`${key}\nls-refs ${wanted}`, async () => lsRefsAnswer(await visible(), asked)),
+      );
+    }
+    case "shareable": {
+      const { version: refs } = await repository.refs();
+      const key = `${repository.path}\n${refs}\nfetch ${version} ${asked.key}`;
+      const produce = (spool: Spool, signal: AbortSignal) =>
+        fill(spool, bytes, version, repository, signal, parts);
+      const answer = await cache.long(key, exchange.address, produce);
+      if (answer instanceof Uint8Array) return gitAnswer(RESULT, answer);
+      return streamed(answer, exchange, parts);
+    }
+    case "other":
+      return direct(bytes, body, version, repository, exchange, parts);
+  }
+}
+
+/** The refs that clients see now, and a key that changes with them (G34). */
+async function visibleNow(
+  repository: DiskRepository,
+  { store, grasp }: Pick<GitHttpParts, "store" | "grasp">,
+): Promise<{ key: string; visible(): Promise<VisibleRefs> }> {
+  const snapshot = await repository.refs();
+  const hasProposals = repository.hasProposals(snapshot);
+  // Which events are served can change with every transaction of the store.
+  const events = hasProposals ? store.version : 0;
+  return {
+    key: `${repository.path}\n${snapshot.version} ${events}`,
+    visible: async () =>
+      visibleRefs(snapshot, await repository.peeled(), (id) => grasp.known.served(id) !== null),
+  };
+}
+
+function upload({ path }: DiskRepository, version: 0 | 1 | 2, signal: AbortSignal, { home }: GitHttpParts) {
+  return startGit([...SETTINGS, "upload-pack", "--strict", "--stateless-rpc", "."], {
+    home,
+    repository: path,
+    env: version === 0 ? {} : { GIT_PROTOCOL: `version=${version}` },
+    signal,
+    timeoutMs: READ_MS,
+  });
+}
+
+/** Runs upload-pack into a spool. @returns whether the answer may be kept */
+async function fill(
+  spool: Spool,
+  request: Uint8Array,
+  version: 0 | 1 | 2,
+  repository: DiskRepository,
+  signal: AbortSignal,
+  parts: GitHttpParts,
+): Promise<boolean> {
+  const git = upload(repository, version, signal, parts);
+  const message = messageOf(git.stderr);
+  git.stdin.end(request);
+  try {
+    for await (const chunk of git.stdout as AsyncIterable<Uint8Array>) await spool.append(chunk);
+  } finally {
+    if (signal.aborted) git.kill();
+  }
+  if ((await git.finished) === 0) return true;
+  if (spool.bytes === 0) await spool.append(errorBody(message()));
+  else if (!isError(spool.inMemory())) throw new BrokenOff("git upload-pack failed");
+  return false;
+}
+
+/** Passes a request to Git and its answer to the client, both while they come (G19). */
+async function direct(
+  start: Uint8Array,
+  body: RequestBody,
+  version: 0 | 1 | 2,
+  repository: DiskRepository,
+  exchange: Exchange,
+  parts: GitHttpParts,
+): Promise<Response> {
+  const release = await parts.pool.take("read", exchange.address);
+  const end = new AbortController();
+  let git: ReturnType<typeof startGit>;
+  try {
+    git = upload(repository, version, end.signal, parts);
+  } catch (error) {
+    release();
+    throw error;
+  }
+  git.finished.then(release, release);
+  const message = messageOf(git.stderr);
+  async function* whole() {
+    yield start;
+    yield* body.rest();
+  }
+  let bodyFault: unknown = null;
+  // Git's input ends with the request (G35).
+  pipeline(whole(), git.stdin).catch((error) => {
+    bodyFault = error;
+    git.stdin.destroy();
+  });
+  const read = availableOf(git.stdout);
+  let isError = false;
+  const source: Source = {
+    async next() {
+      const chunk = await read();
+      if (chunk !== null) {
+        isError = isErrorPacket(chunk);
+        return chunk;
+      }
+      if ((await git.finished) === 0 || isError) return null;
+      throw bodyFault ?? new BrokenOff("git upload-pack failed");
+    },
+    close: () => end.abort(),
+  };
+  try {
+    return await streamed(source, exchange, parts);
+  } catch (error) {
+    end.abort();
+    if (error instanceof BrokenOff) return gitError(RESULT, message());
+    throw error;
+  }
+}
+
+/** Waits for the first bytes, so that a failure before them has a status. */
+async function streamed(source: Source, exchange: Exchange, { clock }: GitHttpParts): Promise<Response> {
+  let first: Uint8Array | null;
+  try {
+    first = await source.next();
+  } catch (error) {
+    source.close();
+    throw error;
+  }
+  if (first === null) {
+    source.close();
+    return gitAnswer(RESULT, new Uint8Array());
+  }
+  return gitAnswer(RESULT, clientStream(first, source, { clock, breakOff: exchange.breakOff }));
+}
+
+/** Reads all that is at hand, so that pieces are large (G41). */
+function availableOf(output: Readable): () => Promise<Uint8Array | null> {
+  let wake = () => {};
+  let isOver = false;
+  output.on("readable", () => wake());
+  for (const event of ["end", "close", "error"]) {
+    output.on(event, () => {
+      isOver = true;
+      wake();
+    });
+  }
+  return async () => {
+    for (;;) {
+      const chunk = output.read() as Uint8Array | null;
+      if (chunk !== null) return chunk;
+      if (isOver) return null;
+      await new Promise<void>((resolve) => {
+        wake = resolve;
+      });
+    }
+  };
+}
+
+/** Git's last message, without its prefix (G24). It names no path of ours: the repository is `.` to it. */
+function messageOf(stderr: Readable): () => string {
+  let text = "";
+  stderr.on("data", (chunk: Uint8Array) => {
+    if (text.length < MAX_MESSAGE_BYTES) text += Buffer.from(chunk).toString("utf8");
+  });
+  return () => {
+    const fatal = /^fatal: (.*)$/m.exec(text)?.[1];
+    return fatal === undefined ? "git could not answer the request" : fatal;
+  };
+}
+
+/** Whether all of a short answer is told, and it is a fault. */
+function isError(answer: Uint8Array | null): boolean {
+  return answer !== null && isErrorPacket(answer);
+}
+
+/** Whether bytes end with a packet `ERR`. */
+function isErrorPacket(bytes: Uint8Array): boolean {
+  const text = Buffer.from(bytes.subarray(-2048)).toString("latin1");
+  const at = text.lastIndexOf("ERR ");
+  return at >= 4 && Number.parseInt(text.slice(at - 4, at), 16) === text.length - at + 4;
+}
