@@ -6,9 +6,8 @@ import { afterEach, beforeEach, expect, test } from "vitest";
 import type { NostrEvent } from "../../../../runtime/grasp/events/event.ts";
 import type { Grasp } from "../../../../runtime/grasp/grasp.ts";
 import type { EventStore } from "../../../../runtime/grasp/ports.ts";
-import { makeDataFolders, repositoriesIn } from "../../../../worker/grasp/repositories.ts";
 import { sqliteEventStore } from "../../../../worker/grasp/store/event-store.ts";
-import { graspOn, verifyEvent } from "../../../support/grasp.ts";
+import { graspOn, repositoriesIn, verifyEvent } from "../../../support/grasp.ts";
 import { announcementBy } from "../../../support/grasp-server.ts";
 import { type Author, author } from "../../../support/nostr.ts";
 
@@ -30,11 +29,7 @@ beforeEach(async () => {
     verified++;
     return verifyEvent(event);
   };
-  grasp = graspOn(
-    { store, repositories: repositoriesIn(await makeDataFolders(folder)) },
-    verify,
-    () => nowMs,
-  );
+  grasp = graspOn({ store, repositories: (await repositoriesIn(folder)).repositories }, verify, () => nowMs);
   owner = author();
   const announcement = announcementBy(owner);
   await store.transaction((changes) => changes.save(announcement, nowMs / 1000));
