@@ -125,6 +125,8 @@ class FakeRepository implements GitRepository {
     this.#gate = gate;
   }
 
+  reload(): void {}
+
   async refs() {
     await Promise.resolve();
     const { refs, head } = this.#data;
