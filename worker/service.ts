@@ -85,6 +85,11 @@ export interface RunningService extends Omit<Served, "hosts"> {
   readonly facts?: LogFields;
   /** Called before the server stops accepting. */
   stopping?(): void;
+  /**
+   * How long work in flight may still take when the server stops, in milliseconds. Read after {@link stopping}. Default: 10,000,
+   * which is also the least.
+   */
+  graceMs?(): number;
   /** Ends responses that have no end of their own. Called when the server accepts no more. */
   endStreams?(): void;
   /**

@@ -43,8 +43,6 @@ export const PUSH_REASONS = [
   "moved",
   /** The state names refs elsewhere that the push leaves out (A22). */
   "missing_refs",
-  /** The disk is nearly full, or a quota is reached (O24). */
-  "no_room",
   /** Objects are missing, not allowed or over a bound (A35, steps 2 and 3). */
   "bad_pack",
   /** There is no room on the disk, or in the owner's quota (O24). */

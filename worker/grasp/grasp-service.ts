@@ -19,6 +19,7 @@ import type { SocketPeer } from "../http/socket.ts";
 import { StartError } from "../serve/start-error.ts";
 import type { RunningService, ServiceModule, Shared } from "../service.ts";
 import { checkoutCommit, VERSION } from "./build.ts";
+import { backup } from "./commands/backup.ts";
 import { publish } from "./commands/publish.ts";
 import { type GraspSection, graspSection, loopbackFault, metricsPlace } from "./config.ts";
 import { Disk } from "./disk.ts";
@@ -44,6 +45,8 @@ import { startingSection } from "./starting-section.ts";
 import { sqliteEventStore } from "./store/event-store.ts";
 import { bytesOfHex } from "./store/queries.ts";
 
+/** How long pushes under way may take when the service stops, in milliseconds (O21). */
+const PUSH_GRACE_MS = 60_000;
 /** Fields that a running service takes over. */
 const RELOADABLE: readonly string[] = ["deny", "allow", "quota", "operatorPubkey", "name", "description"];
 
@@ -53,7 +56,7 @@ export const graspService: ServiceModule<GraspSection> = {
   redact: GRASP_REDACTION,
   listen: ({ listen }) => listen,
   hosts: ({ domain, aliases }) => [domain, ...aliases],
-  commands: { "grasp publish": publish },
+  commands: { "grasp publish": publish, "grasp backup": backup },
   servingFaults: (section, listen) => {
     const fault = iconFault(section.icon);
     return [...(fault === null ? [] : [fault]), ...loopbackFault(section, listen)];
@@ -221,6 +224,7 @@ async function start(
         pullRequests: grasp.purgatory.size("pr"),
       },
     }),
+    graceMs: () => (observer.pushes > 0 ? PUSH_GRACE_MS : 0),
     stopping() {
       site.stopping();
       relay.closeAll();

@@ -9,6 +9,7 @@ import type { Grasp } from "../../runtime/grasp/grasp.ts";
 import { type LogLine, logLine } from "../../runtime/grasp/log-lines.ts";
 import { countHappening, type GitOperation, LARGEST, startSeries } from "../../runtime/grasp/metrics.ts";
 import type { Entry } from "../../runtime/grasp/purgatory/entry.ts";
+import { SYNC_DESCRIPTIONS } from "../../runtime/grasp/purgatory-sync/metrics.ts";
 import type { MetricsRegistry } from "../../runtime/observe/metrics.ts";
 import type { Client, Log } from "../../runtime/platform.ts";
 import type { NodeExchange } from "../http/fetch-listener.ts";
@@ -44,6 +45,7 @@ export class Observer {
   readonly #parts: ObserverParts;
   readonly #connections = new Map<SocketPeer, { readonly peer: SocketPeer; readonly openedMs: number }>();
 
+  #pushes = 0;
   /** Bytes of connections that are counted already. */
   readonly #bytes = new WeakMap<Socket, { readonly read: number; readonly written: number }>();
 
@@ -51,6 +53,7 @@ export class Observer {
     this.#parts = parts;
     const { metrics, build } = parts;
     startSeries(metrics);
+    for (const name of UNLABELLED_OF_SYNC) metrics.start(name);
     metrics.gauge("grasp_build_info", 1, { ...build });
   }
 
@@ -124,13 +127,20 @@ export class Observer {
     };
   }
 
+  /** Pushes under way. */
+  get pushes(): number {
+    return this.#pushes;
+  }
+
   /** Measures a request for a repository until the end of its answer. */
   request(request: Request, { incoming, outgoing }: NodeExchange): void {
     const { metrics } = this.#parts;
     const { socket } = incoming;
     const operation = operationOf(request);
     const began = performance.now();
+    if (operation === "push") this.#pushes++;
     outgoing.once("close", () => {
+      if (operation === "push") this.#pushes--;
       const { read, written } = this.#newBytes(socket);
       if (operation === null) return;
       const status = outgoing.writableFinished ? `${Math.floor(outgoing.statusCode / 100)}xx` : "aborted";
@@ -198,6 +208,11 @@ export class Observer {
     metrics.gauge("grasp_busy_addresses", busy);
   }
 }
+
+/** The engine's series without labels; the others are of servers and reasons, which come later. */
+const UNLABELLED_OF_SYNC = SYNC_DESCRIPTIONS.map(([name]) => name).filter(
+  (name) => !/_domain_(?:in_flight|queue_size|requests)|_refused_/.test(name),
+);
 
 const IN = { direction: "in" };
 const OUT = { direction: "out" };

@@ -83,6 +83,8 @@ export class Site {
     if (`${pathname}/` === basePath) return moved(basePath);
     if (!pathname.startsWith(basePath)) return this.#notHosted();
     const path = pathname.slice(basePath.length - 1);
+    // Those under way go on (O21).
+    if (this.#isStopping && isPush(request.url)) return stopped();
     const isRead = method === "GET" || method === "HEAD";
     const own = isRead ? await this.#own(path, request, exchange.address) : null;
     return own ?? (await this.#parts.git(request, path, exchange)) ?? this.#notHosted();
@@ -137,6 +139,22 @@ export class Site {
     if (path !== canonical && path !== `${canonical}/`) return moved(basePath + canonical.slice(1));
     return repositoryPage(facts, nowSeconds(), { site: name, basePath, version: versionText(build) });
   }
+}
+
+/** Whether a request pushes, or asks what it would need for that. */
+function isPush(url: string): boolean {
+  const { pathname, searchParams } = new URL(url);
+  const isAdvertisement = pathname.endsWith("/info/refs");
+  return isAdvertisement
+    ? searchParams.get("service") === "git-receive-pack"
+    : pathname.endsWith("/git-receive-pack");
+}
+
+function stopped(): Response {
+  return new Response("the server stops; push again in a moment\n", {
+    status: 503,
+    headers: { "content-type": "text/plain; charset=utf-8", "retry-after": "30" },
+  });
 }
 
 function wantsRelayInformation(request: Request): boolean {

@@ -11,7 +11,7 @@ import type { RunningService } from "../service.ts";
 import { byAddress } from "./plan.ts";
 import { StartError } from "./start-error.ts";
 
-/** Timeout for requests in flight when the process stops, in milliseconds. */
+/** Timeout for requests in flight when the process stops, in milliseconds, unless a service has work that may take longer. */
 const GRACE_MS = 10_000;
 /** Timeout for background work and for closing the stores after that, in milliseconds. */
 const CLOSE_MS = 5_000;
@@ -60,7 +60,8 @@ export async function serveUntilSignal(
   const services = apps.map(({ service }) => service);
   for (const service of services) service.stopping?.();
   try {
-    const closed = Promise.all(servers.map((server) => server.close(GRACE_MS)));
+    const graceMs = Math.max(GRACE_MS, ...services.map((service) => service.graceMs?.() ?? 0));
+    const closed = Promise.all(servers.map((server) => server.close(graceMs)));
     for (const service of services) service.endStreams?.();
     await closed;
     const closing = Promise.all(services.map((service) => service.close?.()));

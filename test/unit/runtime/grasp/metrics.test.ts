@@ -21,6 +21,8 @@ const value = (metrics: MetricsRegistry, name: string, labels: Record<string, st
 describe("the metrics of GRASP (O12)", () => {
   test("have names, help texts and bounded labels", () => {
     for (const { name, help, labels = {} } of METRICS) {
+      for (const values of Object.values(labels))
+        expect([name, values.length]).toEqual([name, new Set(values).size]);
       expect(name).toMatch(/^grasp_[a-z_]+$/);
       expect([name, help.length > 10]).toEqual([name, true]);
       const series = Object.values(labels).reduce(
