@@ -16,7 +16,8 @@ function stepsToKill(steps: readonly Step[]): Step[] {
   const seen = new Set<string>();
   return steps.filter(({ label, moment }) => {
     const isRelease =
-      /after (commit|git update-ref)/.test(label) && /push|state 3|pull/.test(moment.action.name);
+      /after (commit|git update-ref)/.test(label) &&
+      /push 1|state 3|another owner|pull request of/.test(moment.action.name);
     if (!isRelease && !/after git index-pack|before rename|after writeFile git HEAD|after commit/.test(label))
       return false;
     const key = isRelease ? `${moment.action.name} ${label}` : label;

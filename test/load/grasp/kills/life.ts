@@ -19,7 +19,7 @@ export interface Action {
 /** @param folder an existing folder for the work tree */
 export function lifeOf(folder: string): Action[] {
   const work = workTree(folder);
-  const [owner, friend] = [author(), author()];
+  const [owner, friend, ally] = [author(), author(), author()];
   const nowSeconds = Math.floor(Date.now() / 1000) - 100;
   const [one, two, three, four] = ["one", "two", "three", "four"].map((name) => work.commit(name, name)) as [
     string,
@@ -80,6 +80,14 @@ export function lifeOf(folder: string): Action[] {
         ledger.willMove(owner.key, "repo", third);
         await publish(stateOf(third, 3))(url, ledger);
         ledger.moved(owner.key, "repo");
+      },
+    },
+    {
+      name: "announcement of another owner, whose repository gets a copy (N8)",
+      async run(url, ledger) {
+        ledger.willMove(ally.key, "repo", third);
+        await publish(announcementBy(ally, "repo", [["maintainers", owner.key]], nowSeconds))(url, ledger);
+        ledger.moved(ally.key, "repo");
       },
     },
     {
