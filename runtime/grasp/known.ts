@@ -114,7 +114,7 @@ export class Known implements World {
 
   repositoriesOf(author: string): number {
     const filter = filterOf({ authors: new Set([author]), kinds: new Set([KIND.announcement]) });
-    return this.#store.count([filter], this.#now());
+    return this.#store.count([filter], this.#now()) + this.#purgatory.announcementsOf(author);
   }
 
   served(id: string): NostrEvent | null {

@@ -62,6 +62,11 @@ export class Occupancy {
     return this.#of(`${store} total`);
   }
 
+  /** The number of an author's announcements that wait. */
+  announcementsOf(author: string): number {
+    return this.#of(`announcement author ${author}`);
+  }
+
   /** Whether an event of an author waits. */
   hasOf(author: string): boolean {
     return (["announcement", "state", "pr"] as const).some(

@@ -135,6 +135,11 @@ export class Purgatory {
     );
   }
 
+  /** The number of an author's announcements that wait. */
+  announcementsOf(author: string): number {
+    return this.#occupancy.announcementsOf(author);
+  }
+
   /** Whether an event of an author waits. */
   hasOf(author: string): boolean {
     return this.#occupancy.hasOf(author);
