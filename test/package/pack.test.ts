@@ -163,25 +163,30 @@ test("the command line runs from the package", () => {
   expect(run(process.execPath, [millrace, "--version"], app)).toMatch(/^\S*\d+\.\d+\.\d+\n$/);
 });
 
-test("the demonstration runs from the package, with each file of its pages", async () => {
+test("the demonstrations run from the package, with each file of their pages", async () => {
   const millrace = join(app, "node_modules/millrace/dist/worker/cli/main.js");
   const server = await spawnServer("node", [millrace, "serve", "--demo-if-unconfigured"], {
     MILLRACE_LISTEN_PORT: "0",
     MILLRACE_EDGE_COOKIE_STORE: "memory:",
   });
   try {
-    const seen = new Set(["/", "/_demo/partner"]);
-    for (const path of seen) {
-      const answer = await fetch(server.url + path);
-      expect(answer.status, path).toBe(200);
-      // The loop comes to what is added on the way, too.
-      for (const [, name] of (await answer.text()).matchAll(
-        /(?:href=|src=|from )"([^"]+\.(?:css|js|svg))"/g,
-      )) {
-        seen.add(new URL(name!, server.url + path).pathname);
+    const filesFrom = async (base: string, pages: string[]): Promise<string[]> => {
+      const seen = new Set(pages);
+      for (const path of seen) {
+        const answer = await fetch(base + path);
+        expect(answer.status, path).toBe(200);
+        // The loop comes to what is added on the way, too.
+        for (const [, name] of (await answer.text()).matchAll(
+          /(?:href=|src=|from )"([^"]+\.(?:css|js|svg))"/g,
+        )) {
+          seen.add(new URL(name!, base + path).pathname);
+        }
       }
-    }
-    expect([...seen]).toContain("/_demo/gate.js");
+      return [...seen];
+    };
+    expect(await filesFrom(server.url, ["/", "/_demo/partner"])).toContain("/_demo/gate.js");
+    const [, grasp] = /^millrace grasp listening on (http:\S+)$/m.exec(server.output())!;
+    expect(await filesFrom(grasp!, ["/"])).toContain("/life/map.js");
   } finally {
     expect(await server.stop()).toBe(0);
   }
