@@ -225,5 +225,5 @@ export class Grasp {
 
 function idOf(value: unknown): string {
   const id = (value as { id?: unknown } | null)?.id;
-  return typeof id === "string" && id.length <= 64 ? id : "";
+  return typeof id === "string" ? id : "";
 }

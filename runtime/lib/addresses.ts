@@ -77,6 +77,16 @@ function readRange(text: string): Network | null {
   return bits > 128 ? null : { groups, bits };
 }
 
+/** The network of one client: an IPv4 address, or the first 64 bits of an IPv6 address. A text that is no address stays as it is. */
+export function networkOf(address: string): string {
+  const groups = readIp(address);
+  if (groups === null || isIpv4(address)) return address;
+  const hex = (group: number) => group.toString(16);
+  if (!isMapped(groups)) return `${Array.from(groups).slice(0, 4).map(hex).join(":")}::/64`;
+  const [high, low] = [groups[6]!, groups[7]!];
+  return [high >> 8, high & 255, low >> 8, low & 255].join(".");
+}
+
 /** Whether a text is an address range such as `10.0.0.0/8`, or one address. */
 export function isRange(text: string): boolean {
   return readRange(text) !== null;

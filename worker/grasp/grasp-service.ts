@@ -4,18 +4,15 @@
  */
 import { mkdirSync } from "node:fs";
 import { join } from "node:path";
-import { verifySchnorr } from "tiny-secp256k1";
 import { Grasp } from "../../runtime/grasp/grasp.ts";
 import type { GraspHappening } from "../../runtime/grasp/happenings.ts";
 import { GRASP_REDACTION } from "../../runtime/grasp/log-lines.ts";
 import { DESCRIPTIONS } from "../../runtime/grasp/metrics.ts";
 import { DEADLINES_MS } from "../../runtime/grasp/purgatory/deadlines.ts";
-import { Relay } from "../../runtime/grasp/relay/relay.ts";
 import { toHex } from "../../runtime/lib/hex.ts";
 import { monotonicClock } from "../../runtime/sync/index.ts";
 import { changedFields } from "../config/changed-fields.ts";
 import type { NodeExchange } from "../http/fetch-listener.ts";
-import type { SocketPeer } from "../http/socket.ts";
 import { StartError } from "../serve/start-error.ts";
 import type { RunningService, ServiceModule, Shared } from "../service.ts";
 import { checkoutCommit, VERSION } from "./build.ts";
@@ -30,11 +27,12 @@ import { GitPool } from "./git/pool.ts";
 import { Health } from "./health.ts";
 import { iconFault, readIcon } from "./icon.ts";
 import { OperatorLists } from "./lists.ts";
-import { MAX_MESSAGE_BYTES } from "./nip11.ts";
 import { Observer } from "./observe.ts";
 import { FactGatherer } from "./pages/repository-facts.ts";
 import { runPurgatorySync } from "./purgatory-sync.ts";
+import { relaySocket } from "./relay-socket.ts";
 import { DiskRepositories, makeDataFolders } from "./repositories.ts";
+import { isGood, SignatureChecks } from "./signatures/signature-checks.ts";
 import { CORS, Site } from "./site.ts";
 import { lockData } from "./start/data-lock.ts";
 import { checkDatabase } from "./start/database.ts";
@@ -43,12 +41,19 @@ import { serveMetrics } from "./start/metrics-server.ts";
 import { readRelayKey } from "./start/relay-key.ts";
 import { startingSection } from "./starting-section.ts";
 import { sqliteEventStore } from "./store/event-store.ts";
-import { bytesOfHex } from "./store/queries.ts";
 
 /** How long pushes under way may take when the service stops, in milliseconds (O21). */
 const PUSH_GRACE_MS = 60_000;
 /** Fields that a running service takes over. */
-const RELOADABLE: readonly string[] = ["deny", "allow", "quota", "operatorPubkey", "name", "description"];
+const RELOADABLE: readonly string[] = [
+  "deny",
+  "allow",
+  "quota",
+  "minFreeBytes",
+  "operatorPubkey",
+  "name",
+  "description",
+];
 
 export const graspService: ServiceModule<GraspSection> = {
   ...graspSection,
@@ -120,20 +125,29 @@ async function start(
     clock,
     limits: () => ({ minFreeBytes: current.minFreeBytes, ...current.quota }),
   });
+  const signatures = new SignatureChecks({ isGood: observer.timed(isGood) });
+  const ourselves = { hosts: [section.domain, ...section.aliases], basePath: section.basePath };
   const grasp = new Grasp({
     store,
     repositories,
     room: disk,
-    ourselves: { hosts: [section.domain, ...section.aliases], basePath: section.basePath },
+    ourselves,
     lists,
     nowMs,
     nowSeconds,
     sha256Hex: (text) => toHex(hotPath.sha256(encoder.encode(text))),
-    verify: observer.timed(({ id, pubkey, sig }) =>
-      verifySchnorr(bytesOfHex(id), bytesOfHex(pubkey), bytesOfHex(sig)),
-    ),
+    verify: (event) => signatures.check(event),
   });
-  const relay = new Relay({ store, submit: (event, from) => grasp.submit(event, from), nowMs });
+  const { relay, hooks, stop } = relaySocket({
+    grasp,
+    store,
+    ourselves,
+    clock,
+    random,
+    nowMs,
+    nowSeconds,
+    sha256: (bytes) => hotPath.sha256(bytes),
+  });
   observer.watch(grasp);
   grasp.onHappening((happening) => {
     if (happening.kind === "served") relay.broadcast(happening.event);
@@ -198,12 +212,7 @@ async function start(
     // Git's clients may be silent before a pack (A48); bodies have limits of their own.
     uploadIdleMs: 0,
     refusalHeaders: CORS,
-    socket: observer.sockets({
-      maxMessageBytes: MAX_MESSAGE_BYTES,
-      open: (peer: SocketPeer) => relay.open(peer),
-      message: (peer: SocketPeer, message) => void relay.message(peer, message),
-      close: (peer: SocketPeer) => relay.close(peer),
-    }),
+    socket: observer.sockets(hooks),
     facts: { git: git.version, ...(metricsServer === null ? {} : { metrics: metricsServer.url }) },
     reload(next, shared) {
       const fields = next as GraspSection;
@@ -232,6 +241,8 @@ async function start(
     async close() {
       stopSweeping();
       await purgatorySync.close();
+      stop();
+      await signatures.close();
       await metricsServer?.close(0);
       await store.close();
       git.release();

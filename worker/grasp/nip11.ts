@@ -3,7 +3,7 @@
  * @module
  */
 import { EVENT_LIMITS } from "../../runtime/grasp/events/event.ts";
-import { MAX_SUBSCRIPTIONS } from "../../runtime/grasp/relay/relay.ts";
+import { RELAY_LIMITS } from "../../runtime/grasp/relay/limits.ts";
 import type { GraspSection } from "./config.ts";
 import type { Build } from "./observe.ts";
 import { MAX_LIMIT } from "./store/queries.ts";
@@ -12,7 +12,7 @@ import { MAX_LIMIT } from "./store/queries.ts";
 export const MAX_MESSAGE_BYTES = 2 * 1024 ** 2;
 const MAX_SUBSCRIPTION_ID = 64;
 /** The protocols that work, by number. */
-export const SUPPORTED_NIPS = [1, 9, 11, 34, 40, 45, 62] as const;
+export const SUPPORTED_NIPS = [1, 9, 11, 34, 40, 42, 45, 62, 70, 77] as const;
 export const SUPPORTED_GRASPS = ["GRASP-01"] as const;
 const DEFAULT_REPOSITORIES = 100;
 const MINUTE_SECONDS = 60;
@@ -51,7 +51,7 @@ export function relayDocument(
     ...(curation === null ? {} : { curation }),
     limitation: {
       max_message_length: MAX_MESSAGE_BYTES,
-      max_subscriptions: MAX_SUBSCRIPTIONS,
+      max_subscriptions: RELAY_LIMITS.subscriptions,
       max_limit: MAX_LIMIT,
       max_subid_length: MAX_SUBSCRIPTION_ID,
       max_event_tags: EVENT_LIMITS.maxTags,

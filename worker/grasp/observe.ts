@@ -123,6 +123,7 @@ export class Observer {
         metrics.count("grasp_messages_total", OUT);
         peer.send(message);
       },
+      ping: () => peer.ping(),
       close: (code, reason) => peer.close(code, reason),
     };
   }

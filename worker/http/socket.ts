@@ -15,6 +15,8 @@ export interface SocketPeer {
   readonly bufferedBytes: number;
   /** Sends a message: a text, or bytes. */
   send(message: string | Uint8Array): void;
+  /** Asks for an answer, which comes by {@link SocketHooks.pong}. */
+  ping(): void;
   /**
    * Closes the connection.
    * @param code a status code of RFC 6455, section 7.4. Default: 1000.
@@ -26,6 +28,8 @@ export interface SocketPeer {
 export interface SocketHooks {
   /** Longest message that is read, in bytes; a longer one closes the connection with 1009. Default: 1 MiB. */
   readonly maxMessageBytes?: number;
+  /** Whether WebSockets are answered at a request's path and query; elsewhere the answer is 404. Default: everywhere. */
+  accepts?(path: string): boolean;
   open?(peer: SocketPeer): void;
   /** A message arrived. Bytes that the peer marked as text are given as a string. */
   message(peer: SocketPeer, message: string | Uint8Array): void;

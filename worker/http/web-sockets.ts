@@ -38,9 +38,27 @@ export function acceptWebSockets(
     refuseOnSocket(socket, { status: 400, message: "the request opens no WebSocket" }, refusalHeaders),
   );
   return {
-    accept: (request, socket, behind) =>
-      server.handleUpgrade(request, socket, behind, (open) => serveSocket(open, request, socket, hooks)),
+    accept(request, socket, behind) {
+      const fault = handshakeFault(request, hooks);
+      if (fault !== null) refuseOnSocket(socket, fault, { ...refusalHeaders, ...fault.fields });
+      else server.handleUpgrade(request, socket, behind, (open) => serveSocket(open, request, socket, hooks));
+    },
   };
+}
+
+/** What is wrong with an opening handshake (RFC 6455, section 4.2); `null`: nothing. */
+function handshakeFault(
+  { url, headers }: IncomingMessage,
+  { accepts }: SocketHooks,
+): { status: number; message: string; fields?: Record<string, string> } | null {
+  if (accepts?.(url!) === false) return { status: 404, message: "there are no WebSockets at this path" };
+  if (headers["sec-websocket-version"] !== "13") {
+    const fields = { "sec-websocket-version": "13" };
+    return { status: 426, message: "version 13 of the WebSocket protocol is spoken here", fields };
+  }
+  const key = headers["sec-websocket-key"] ?? "";
+  if (!/^[+/0-9A-Za-z]{22}==$/.test(key)) return { status: 400, message: "Sec-WebSocket-Key is missing" };
+  return null;
 }
 
 function serveSocket(open: WebSocket, request: IncomingMessage, socket: Socket, hooks: SocketHooks): void {
@@ -52,6 +70,7 @@ function serveSocket(open: WebSocket, request: IncomingMessage, socket: Socket, 
       return open.bufferedAmount;
     },
     send: (message) => open.send(message),
+    ping: () => open.ping(),
     close: (code = 1000, reason) => open.close(code, reason),
   };
   // `ws` closes the connection. Without a listener the error would end the process.

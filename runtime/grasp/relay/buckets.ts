@@ -3,8 +3,14 @@
  * @module
  */
 
-/** A bucket of 120 events that 60 a minute refill. */
-export const EVENT_BUCKET = { capacity: 120, perMinute: 60 } as const;
+/** How many permits a bucket holds, and how many come back a minute. */
+export interface BucketSize {
+  readonly capacity: number;
+  readonly perMinute: number;
+}
+
+/** Buckets that are kept. */
+const MAX_BUCKETS = 100_000;
 
 /** One bucket. */
 export class Bucket {
@@ -13,7 +19,7 @@ export class Bucket {
   #level: number;
   #atMs: number;
 
-  constructor({ capacity, perMinute }: { capacity: number; perMinute: number }, nowMs: number) {
+  constructor({ capacity, perMinute }: BucketSize, nowMs: number) {
     this.#capacity = capacity;
     this.#perMs = perMinute / 60_000;
     this.#level = capacity;
@@ -28,9 +34,23 @@ export class Bucket {
     this.#level--;
     return true;
   }
+}
 
-  /** Whether it is full again, so that forgetting it changes nothing. */
-  isFull(nowMs: number): boolean {
-    return this.#level + Math.max(0, nowMs - this.#atMs) * this.#perMs >= this.#capacity;
+/** Buckets by name, the least lately used first. */
+export class Buckets {
+  readonly #size: BucketSize;
+  readonly #buckets = new Map<string, Bucket>();
+
+  constructor(size: BucketSize) {
+    this.#size = size;
+  }
+
+  /** Takes one permit of a bucket. @returns whether there was one */
+  take(name: string, nowMs: number): boolean {
+    const bucket = this.#buckets.get(name) ?? new Bucket(this.#size, nowMs);
+    this.#buckets.delete(name);
+    if (this.#buckets.size >= MAX_BUCKETS) this.#buckets.delete(this.#buckets.keys().next().value!);
+    this.#buckets.set(name, bucket);
+    return bucket.take(nowMs);
   }
 }

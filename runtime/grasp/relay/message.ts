@@ -2,7 +2,7 @@
  * Messages from clients to the relay (NIP-01, 42, 45, 77): read, or answered with what is wrong (R5, R66).
  * @module
  */
-import { parseJson } from "../../lib/json.ts";
+import { isObject, parseJson } from "../../lib/json.ts";
 import { type Filter, readFilter } from "../events/filter.ts";
 
 /** A message that can be handled. */
@@ -53,10 +53,11 @@ export function readMessage(text: string): { message: ClientMessage } | { refusa
   switch (type) {
     case "EVENT":
     case "AUTH":
-      return { message: { type, event: second } };
+      return readEvent(type, second);
     case "CLOSE":
     case "NEG-CLOSE":
-      return isSubscription(second) ? { message: { type, subscription: second } } : notice(NAME_FAULT);
+      // It has no answer (R65); an id that is too long names nothing.
+      return typeof second === "string" ? { message: { type, subscription: second } } : notice(NAME_FAULT);
     case "REQ":
     case "COUNT":
       return readQuery(type, second, rest);
@@ -72,6 +73,14 @@ export function readMessage(text: string): { message: ClientMessage } | { refusa
 }
 
 const NAME_FAULT = `a subscription id is a text of 1 to ${MAX_SUBSCRIPTION} characters`;
+
+/** An event is an object with an id; without one there is nothing to answer to (R66). */
+function readEvent(type: "EVENT" | "AUTH", event: unknown) {
+  if (typeof event === "string")
+    return { refusal: ["OK", event, false, "invalid: an event is a JSON object"] as const };
+  if (!isObject(event) || typeof event.id !== "string") return notice("an event is a JSON object with an id");
+  return { message: { type, event } };
+}
 
 function readQuery(type: "REQ" | "COUNT", name: unknown, given: readonly unknown[]) {
   if (!isSubscription(name)) return refused("CLOSED", name, NAME_FAULT);
@@ -110,7 +119,7 @@ function refused(
   prefix = "invalid",
 ): { refusal: RelayMessage } {
   if (typeof name !== "string") return notice(text);
-  return { refusal: [type, name.slice(0, MAX_SUBSCRIPTION), `${prefix}: ${text}`] };
+  return { refusal: [type, name, `${prefix}: ${text}`] };
 }
 
 function isSubscription(value: unknown): value is string {

@@ -1,74 +1,64 @@
 /**
- * The relay: connections, their subscriptions, and live events. Knows messages as texts and nothing of WebSockets.
+ * The relay: connections, their queries, and live events. Knows messages as texts and nothing of WebSockets.
  * @module
  */
+import type { Ourselves } from "../announcement.ts";
 import type { Answer } from "../answer.ts";
-import { isHex64, type NostrEvent } from "../events/event.ts";
+import type { NostrEvent, ParsedEvent } from "../events/event.ts";
+import { isHex64 } from "../events/event.ts";
 import type { Filter } from "../events/filter.ts";
+import type { Sender } from "../grasp.ts";
 import type { EventStore } from "../ports.ts";
-import type { From } from "../purgatory/entry.ts";
-import { Bucket, EVENT_BUCKET } from "./buckets.ts";
-import { type RelayMessage, readMessage } from "./message.ts";
+import { authFault } from "./auth.ts";
+import { Buckets } from "./buckets.ts";
+import { Connection, type Peer } from "./connection.ts";
+import { RELAY_LIMITS, type RelayLimits } from "./limits.ts";
+import { type ClientMessage, readMessage } from "./message.ts";
+import type { Sha256 } from "./negentropy-records.ts";
+import { Negotiations } from "./negotiations.ts";
 import { Subscriptions } from "./subscriptions.ts";
+import { type Progress, type Schedule, Turns } from "./turns.ts";
 
-/** Largest number of subscriptions of one connection (table of limits). */
-export const MAX_SUBSCRIPTIONS = 500;
-/** Unsent bytes at which a connection is closed (R74). */
-export const MAX_UNSENT_BYTES = 4 * 1024 ** 2;
-/** Connections of one address, and in all (table of limits). */
-export const MAX_CONNECTIONS = { address: 100, total: 10_000 } as const;
-/** Buckets of addresses and authors that are kept. */
-const MAX_BUCKETS = 100_000;
-
-/** One connection, as the relay sees it. */
-export interface Peer {
-  readonly address: string | null;
-  readonly bufferedBytes: number;
-  send(text: string): void;
-  close(code: number, reason: string): void;
-}
+/** Characters that one turn of an answer sends, and unsent bytes at which the answer waits for the client. */
+const PORTION = 256 * 1024;
+const WAITING_BYTES = 1024 ** 2;
+/** Pieces of work that a connection may wait for, beside its subscriptions. */
+const MAX_WORK = 1000;
 
 /** What the relay needs. */
-export interface RelayParts {
-  readonly store: Pick<EventStore, "query" | "count">;
-  submit(event: unknown, from: From): Promise<Answer>;
+export interface RelayParts extends Schedule {
+  readonly store: Pick<EventStore, "texts" | "count" | "records">;
+  readonly ourselves: Ourselves;
+  submit(event: unknown, from: Sender): Promise<Answer>;
+  /** Reads an event and checks its id and signature. */
+  genuine(event: unknown): Promise<ParsedEvent>;
   /** Milliseconds since the epoch, by a clock that no correction turns back. */
   readonly nowMs: () => number;
-}
-
-/** One connection's state. */
-class Connection {
-  readonly peer: Peer;
-  readonly events: Bucket;
-  isOpen = true;
-
-  constructor(peer: Peer, nowMs: number) {
-    this.peer = peer;
-    this.events = new Bucket(EVENT_BUCKET, nowMs);
-  }
-
-  /** Sends a message, unless too much waits to be sent: then the connection is closed, and no event is left out in silence (R74). */
-  send(text: string): void {
-    if (!this.isOpen) return;
-    if (this.peer.bufferedBytes + text.length > MAX_UNSENT_BYTES) {
-      this.isOpen = false;
-      this.peer.close(1008, "too much is unsent");
-      return;
-    }
-    this.peer.send(text);
-  }
+  /** Seconds since the epoch, by the host's clock. */
+  readonly nowSeconds: () => number;
+  /** A text that nobody can guess. */
+  makeChallenge(): string;
+  readonly sha256: Sha256;
+  readonly limits?: Partial<RelayLimits>;
 }
 
 export class Relay {
   readonly #parts: RelayParts;
+  readonly #limits: RelayLimits;
   readonly #connections = new Map<Peer, Connection>();
   readonly #byAddress = new Map<string, number>();
   readonly #subscriptions = new Subscriptions<Connection>();
-  /** Buckets of addresses and authors, by `address …` and `author …`. */
-  readonly #buckets = new Map<string, Bucket>();
+  readonly #turns: Turns<Connection>;
+  readonly #negotiations: Negotiations<Connection>;
+  /** Buckets of addresses and authors (R6). */
+  readonly #buckets: Buckets;
 
   constructor(parts: RelayParts) {
     this.#parts = parts;
+    this.#limits = { ...RELAY_LIMITS, ...parts.limits };
+    this.#turns = new Turns(parts);
+    this.#negotiations = new Negotiations({ ...parts, limits: this.#limits });
+    this.#buckets = new Buckets(this.#limits.events);
   }
 
   /** The number of open connections. */
@@ -76,15 +66,31 @@ export class Relay {
     return this.#connections.size;
   }
 
+  /** The number of addresses with open connections. */
+  get addresses(): number {
+    return this.#byAddress.size;
+  }
+
+  /** The number of open subscriptions. */
+  get subscriptions(): number {
+    return this.#subscriptions.size;
+  }
+
+  /** The number of addresses that have unusually many connections. */
+  get reportedAddresses(): number {
+    return [...this.#byAddress.values()].filter((count) => count >= this.#limits.reportedConnections).length;
+  }
+
   /** A connection is open. One too many is closed with a reason (R5). */
   open(peer: Peer): void {
     const ofAddress = peer.address === null ? 0 : (this.#byAddress.get(peer.address) ?? 0);
-    if (this.#connections.size >= MAX_CONNECTIONS.total || ofAddress >= MAX_CONNECTIONS.address) {
+    const { connections, connectionsPerAddress } = this.#limits;
+    if (this.#connections.size >= connections || ofAddress >= connectionsPerAddress) {
       peer.send(JSON.stringify(["NOTICE", "rate-limited: there are too many connections"]));
       peer.close(1013, "too many connections");
       return;
     }
-    this.#connections.set(peer, new Connection(peer, this.#parts.nowMs()));
+    this.#connections.set(peer, new Connection(peer, this.#limits, this.#parts.nowMs()));
     if (peer.address !== null) this.#byAddress.set(peer.address, ofAddress + 1);
   }
 
@@ -95,6 +101,8 @@ export class Relay {
     connection.isOpen = false;
     this.#connections.delete(peer);
     this.#subscriptions.removeAll(connection);
+    this.#turns.dropAll(connection);
+    this.#negotiations.closeAll(connection);
     if (peer.address === null) return;
     const left = this.#byAddress.get(peer.address)! - 1;
     if (left === 0) this.#byAddress.delete(peer.address);
@@ -109,36 +117,52 @@ export class Relay {
     }
   }
 
+  /** The peer answered a ping. */
+  pong(peer: Peer): void {
+    const connection = this.#connections.get(peer);
+    if (connection !== undefined) connection.unansweredMs = null;
+  }
+
+  /**
+   * Time passes: silent connections and negotiations end. The caller gives the interval of its timer and not what the clock says,
+   * so that time in which our own event loop stood still does not count (R73).
+   */
+  tick(ms: number): void {
+    for (const { connection, message } of this.#negotiations.tick(ms)) connection.say(message);
+    for (const [peer, connection] of [...this.#connections]) {
+      if (connection.unansweredMs !== null) connection.unansweredMs += ms;
+      connection.sincePingMs += ms;
+      if ((connection.unansweredMs ?? 0) >= this.#limits.unansweredMs) {
+        peer.close(1008, "a ping had no answer");
+        this.close(peer);
+      } else if (connection.sincePingMs >= this.#limits.pingMs) {
+        connection.sincePingMs = 0;
+        connection.unansweredMs ??= 0;
+        peer.ping();
+      }
+    }
+  }
+
   /** A message arrived. */
   async message(peer: Peer, text: string | Uint8Array): Promise<void> {
     const connection = this.#connections.get(peer);
-    if (connection === undefined) return;
-    const say = (message: RelayMessage) => connection.send(JSON.stringify(message));
-    if (typeof text !== "string") return say(["NOTICE", "invalid: messages are texts"]);
+    if (!connection?.isOpen) return;
+    connection.unansweredMs = null;
+    if (typeof text !== "string") return connection.say(["NOTICE", "invalid: messages are texts"]);
     const read = readMessage(text);
-    if ("refusal" in read) return say(read.refusal);
+    if ("refusal" in read) return connection.say(read.refusal);
     const { message } = read;
     switch (message.type) {
       case "EVENT":
-        return this.#event(message.event, connection, say);
-      case "REQ":
-        return this.#request(message, connection, say);
-      case "COUNT":
-        return say([
-          "COUNT",
-          message.subscription,
-          { count: this.#parts.store.count(message.filters, this.#nowSeconds) },
-        ]);
-      case "CLOSE":
-        this.#subscriptions.remove(connection, message.subscription);
-        return;
+        return this.#event(message.event, connection);
       case "AUTH":
-        return say(["NOTICE", "unsupported: authentication is not needed here"]);
-      case "NEG-OPEN":
-      case "NEG-MSG":
-        return say(["NEG-ERR", message.subscription, "unsupported: negentropy is not served here yet"]);
+        return this.#authenticate(message.event, connection);
+      case "CLOSE":
+        return this.#end(connection, message.subscription);
       case "NEG-CLOSE":
-        return;
+        return this.#negotiations.close(connection, message.subscription);
+      default:
+        return this.#query(message, connection);
     }
   }
 
@@ -147,70 +171,144 @@ export class Relay {
     let json: string | null = null;
     for (const { subscriber, name } of this.#subscriptions.wanting(event)) {
       json ??= JSON.stringify(event);
-      subscriber.send(`["EVENT",${JSON.stringify(name)},${json}]`);
+      subscriber.live(name, `["EVENT",${JSON.stringify(name)},${json}]`);
     }
   }
 
-  get #nowSeconds(): number {
-    return Math.floor(this.#parts.nowMs() / 1000);
-  }
-
-  async #event(event: unknown, connection: Connection, say: (message: RelayMessage) => void): Promise<void> {
+  async #event(event: unknown, connection: Connection): Promise<void> {
     const { address } = connection.peer;
     const { id, pubkey } = (event ?? {}) as { id?: unknown; pubkey?: unknown };
-    const known = typeof id === "string" && isHex64(id) ? id : "";
     const author = typeof pubkey === "string" && isHex64(pubkey) ? pubkey : null;
-    if (!this.#admits(connection, address, author)) {
-      return say(["OK", known, false, "rate-limited: too many events; wait a minute"]);
+    if (!this.#admits(connection, author)) {
+      const known = typeof id === "string" ? id : "";
+      return connection.say(["OK", known, false, "rate-limited: too many events; wait a minute"]);
     }
-    const answer = await this.#parts.submit(event, { source: "direct", address });
-    say(["OK", answer.id, answer.ok, answer.text]);
+    const answer = await this.#parts.submit(event, { source: "direct", address, keys: connection.keys });
+    if (answer.text.startsWith("auth-required:")) this.#challenge(connection);
+    connection.say(["OK", answer.id, answer.ok, answer.text]);
   }
 
   /** Whether the connection, its address and the author all have a permit (R6). */
-  #admits(connection: Connection, address: string | null, author: string | null): boolean {
+  #admits(connection: Connection, author: string | null): boolean {
     const nowMs = this.#parts.nowMs();
-    const buckets = [connection.events];
-    if (address !== null) buckets.push(this.#bucket(`address ${address}`, nowMs));
-    if (author !== null) buckets.push(this.#bucket(`author ${author}`, nowMs));
-    return buckets.every((bucket) => bucket.take(nowMs));
+    const { address } = connection.peer;
+    return (
+      connection.events.take(nowMs) &&
+      (address === null || this.#buckets.take(`address ${address}`, nowMs)) &&
+      (author === null || this.#buckets.take(`author ${author}`, nowMs))
+    );
   }
 
-  #bucket(name: string, nowMs: number): Bucket {
-    let bucket = this.#buckets.get(name);
-    if (bucket === undefined) {
-      if (this.#buckets.size >= MAX_BUCKETS) this.#tidyBuckets(nowMs);
-      bucket = new Bucket(EVENT_BUCKET, nowMs);
-      this.#buckets.set(name, bucket);
-    }
-    return bucket;
+  /** A challenge is sent with the first `auth-required:` (R13). */
+  #challenge(connection: Connection): void {
+    if (connection.challenge !== null) return;
+    connection.challenge = this.#parts.makeChallenge();
+    connection.say(["AUTH", connection.challenge]);
   }
 
-  #tidyBuckets(nowMs: number): void {
-    for (const [name, bucket] of this.#buckets) if (bucket.isFull(nowMs)) this.#buckets.delete(name);
-    if (this.#buckets.size >= MAX_BUCKETS) this.#buckets.clear();
+  /** Every `AUTH` is checked and answered; it is never stored or passed on (R13, R70). */
+  async #authenticate(event: unknown, connection: Connection): Promise<void> {
+    const { id } = event as { id?: unknown };
+    const answer = (ok: boolean, text: string) =>
+      connection.say(["OK", typeof id === "string" ? id : "", ok, text]);
+    if (!this.#admits(connection, null)) return answer(false, "rate-limited: too many events; wait a minute");
+    const read = await this.#parts.genuine(event);
+    if ("fault" in read) return answer(false, `invalid: ${read.fault}`);
+    const { challenge } = connection;
+    const { ourselves } = this.#parts;
+    const fault = authFault(read.event, { challenge, ourselves, nowSeconds: this.#parts.nowSeconds() });
+    if (fault !== null) return answer(false, `invalid: ${fault}`);
+    const { pubkey } = read.event;
+    if (!connection.keys.has(pubkey) && connection.keys.size >= this.#limits.keys)
+      return answer(false, `restricted: a connection has at most ${this.#limits.keys} keys`);
+    connection.keys.add(pubkey);
+    answer(true, "");
   }
 
-  /** Stored events, then `EOSE`, then live ones; nothing waits in between, so that each event is sent once (R18). */
-  #request(
-    { subscription, filters }: { readonly subscription: string; readonly filters: readonly Filter[] },
-    connection: Connection,
-    say: (message: RelayMessage) => void,
-  ): void {
+  /** Ends a subscription: nothing of it is sent any more (R65). */
+  #end(connection: Connection, subscription: string): void {
     this.#subscriptions.remove(connection, subscription);
-    if (this.#subscriptions.count(connection) >= MAX_SUBSCRIPTIONS) {
-      say([
-        "CLOSED",
-        subscription,
-        `rate-limited: a connection has at most ${MAX_SUBSCRIPTIONS} subscriptions`,
-      ]);
+    this.#turns.drop(connection, subscription);
+    connection.forget(subscription);
+  }
+
+  /** A query waits for its turn. A `REQ` replaces one of the same id (R17). */
+  #query(
+    message: Exclude<ClientMessage, { type: "EVENT" | "AUTH" | "CLOSE" | "NEG-CLOSE" }>,
+    connection: Connection,
+  ): void {
+    const { type, subscription } = message;
+    if (type === "REQ") this.#end(connection, subscription);
+    const waiting = this.#turns.count(connection);
+    const { subscriptions } = this.#limits;
+    const isFull = type === "REQ" && this.#subscriptions.count(connection) + waiting >= subscriptions;
+    if (isFull || waiting >= MAX_WORK) {
+      const text = isFull
+        ? `rate-limited: a connection has at most ${subscriptions} subscriptions`
+        : "rate-limited: too many queries wait";
+      connection.say([type.startsWith("NEG") ? "NEG-ERR" : "CLOSED", subscription, text] as const);
       return;
     }
-    const name = JSON.stringify(subscription);
-    for (const event of this.#parts.store.query(filters, this.#nowSeconds)) {
-      connection.send(`["EVENT",${name},${JSON.stringify(event)}]`);
+    let turn: () => Progress;
+    switch (message.type) {
+      case "REQ":
+        turn = this.#request(subscription, message.filters, connection);
+        break;
+      case "COUNT":
+        turn = once(() => {
+          const count = this.#parts.store.count(message.filters, this.#parts.nowSeconds());
+          connection.say(["COUNT", subscription, { count }]);
+        });
+        break;
+      case "NEG-OPEN": {
+        const { filter, message: first } = message;
+        turn = once(() =>
+          connection.say(
+            this.#negotiations.open(connection, subscription, filter, first, this.#parts.nowSeconds()),
+          ),
+        );
+        break;
+      }
+      case "NEG-MSG":
+        turn = once(() => connection.say(this.#negotiations.step(connection, subscription, message.message)));
     }
-    say(["EOSE", subscription]);
-    if (connection.isOpen) this.#subscriptions.add(connection, subscription, filters);
+    this.#turns.add(connection, { subscription: type === "REQ" ? subscription : null, turn });
   }
+
+  /**
+   * Stored events, then `EOSE`, then live ones. The subscription is open from the moment at which the stored events are looked up,
+   * and what is served meanwhile is held, so that each event is sent once (R18).
+   */
+  #request(subscription: string, filters: readonly Filter[], connection: Connection): () => Progress {
+    const before = `["EVENT",${JSON.stringify(subscription)},`;
+    let texts: Iterator<string, void> | null = null;
+    return () => {
+      if (texts === null) {
+        texts = this.#parts.store.texts(filters, this.#parts.nowSeconds());
+        this.#subscriptions.add(connection, subscription, filters);
+        connection.hold(subscription);
+      }
+      for (let sent = 0; sent < PORTION; ) {
+        if (!connection.isOpen) return "done";
+        if (connection.peer.bufferedBytes > WAITING_BYTES) return "waits";
+        const next = texts.next();
+        if (next.done) {
+          connection.say(["EOSE", subscription]);
+          connection.release(subscription);
+          return "done";
+        }
+        connection.send(`${before}${next.value}]`);
+        sent += next.value.length;
+      }
+      return "more";
+    };
+  }
+}
+
+/** Work that one turn does. */
+function once(work: () => void): () => Progress {
+  return () => {
+    work();
+    return "done";
+  };
 }

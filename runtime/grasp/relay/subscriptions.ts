@@ -20,6 +20,13 @@ export class Subscriptions<Subscriber> {
   readonly #index = new Map<string, Set<Entry<Subscriber>>>();
   readonly #bySubscriber = new Map<Subscriber, Map<string, Entry<Subscriber>[]>>();
 
+  #size = 0;
+
+  /** The number of all subscriptions. */
+  get size(): number {
+    return this.#size;
+  }
+
   /** The number of a subscriber's subscriptions. */
   count(subscriber: Subscriber): number {
     return this.#bySubscriber.get(subscriber)?.size ?? 0;
@@ -40,6 +47,7 @@ export class Subscriptions<Subscriber> {
     }
     const own = this.#bySubscriber.get(subscriber) ?? new Map<string, Entry<Subscriber>[]>();
     own.set(name, entries);
+    this.#size++;
     this.#bySubscriber.set(subscriber, own);
   }
 
@@ -50,6 +58,7 @@ export class Subscriptions<Subscriber> {
     if (entries === undefined) return false;
     for (const entry of entries) this.#unlink(entry);
     own!.delete(name);
+    this.#size--;
     if (own!.size === 0) this.#bySubscriber.delete(subscriber);
     return true;
   }
@@ -85,32 +94,36 @@ export class Subscriptions<Subscriber> {
 /** Finds every filter that names neither id, tag, author nor kind. */
 const ANY = "any";
 
-/** The keys of the list of a filter that fits the fewest events: ids, then tags, authors, kinds. */
+/** Largest number of keys for which a filter's kinds are part of the keys. */
+const MAX_KEYS = 64;
+
+/** The keys of the list of a filter that fits the fewest events: ids, then tags, authors, kinds; with its kinds, if they are few. */
 function keysOf({ ids, authors, kinds, tags }: Filter): string[] {
   if (ids !== undefined) return [...ids].map((id) => `i${id}`);
   let fewest: [string, ReadonlySet<string>] | null = null;
   for (const tag of tags) if (fewest === null || tag[1].size < fewest[1].size) fewest = tag;
-  if (fewest !== null) {
-    const [letter, values] = fewest;
-    return [...values].map((value) => `#${letter}${value}`);
-  }
-  if (authors !== undefined) return [...authors].map((author) => `a${author}`);
-  if (kinds !== undefined) return [...kinds].map((kind) => `k${kind}`);
-  return [ANY];
+  const list = fewest === null ? authors : fewest[1];
+  if (list === undefined) return kinds === undefined ? [ANY] : [...kinds].map((kind) => `k${kind}`);
+  const letter = fewest === null ? "a" : `#${fewest[0]}`;
+  const ofKinds: readonly (number | string)[] =
+    kinds !== undefined && kinds.size * list.size <= MAX_KEYS ? [...kinds] : [""];
+  return ofKinds.flatMap((kind) => [...list].map((value) => `${letter}${kind}:${value}`));
 }
 
 /** The keys under which filters for an event can be found. */
 function* keysFor({ id, pubkey, kind, tags }: NostrEvent): Generator<string> {
   yield `i${id}`;
-  yield `a${pubkey}`;
+  yield `a:${pubkey}`;
+  yield `a${kind}:${pubkey}`;
   yield `k${kind}`;
   yield ANY;
   const seen = new Set<string>();
   for (const [name, value] of tags) {
     if (name === undefined || name.length !== 1 || value === undefined) continue;
-    const key = `#${name}${value}`;
+    const key = `#${name}:${value}`;
     if (seen.has(key)) continue;
     seen.add(key);
     yield key;
+    yield `#${name}${kind}:${value}`;
   }
 }

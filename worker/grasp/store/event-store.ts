@@ -31,6 +31,10 @@ const MAX_STATEMENTS = 500;
 const CHECKPOINT_MS = 60_000;
 const MAX_LOG_BYTES = 16 * 1024 ** 2;
 
+const ID_BYTES = 32;
+const TIME_BYTES = 4;
+const RECORD_BYTES = TIME_BYTES + ID_BYTES;
+
 export interface SqliteEventStoreOptions {
   /** The file, or `:memory:`. */
   readonly path: string;
@@ -91,35 +95,35 @@ class SqliteEventStore implements EventStore {
   }
 
   records(filter: Filter, nowSeconds: number, max: number): TimedIds | null {
-    const limit = filter.limit ?? max + 1;
+    const limit = Math.min(filter.limit ?? max + 1, max + 1);
     const statement = recordsOf(filter, this.#expiredAt(nowSeconds), limit);
-    const rows = statement === null ? [] : (this.#all(statement) as unknown as Omit<Row, "row">[]);
-    if (rows.length > max) return null;
-    const times = new Uint32Array(rows.length);
-    const ids = new Uint8Array(rows.length * 32);
+    const { text } = statement === null ? { text: null } : (this.#get(statement) as { text: string | null });
+    const bytes = Buffer.from(text ?? "", "hex");
+    const size = bytes.length / RECORD_BYTES;
+    if (size > max) return null;
+    const times = new Uint32Array(size);
+    const ids = new Uint8Array(size * ID_BYTES);
     // Rows come newest first; negentropy wants the oldest first.
-    for (let i = 0, to = rows.length - 1; to >= 0; i++, to--) {
-      times[to] = rows[i]!.at;
-      ids.set(rows[i]!.id, to * 32);
+    for (let from = 0, to = size - 1; to >= 0; from += RECORD_BYTES, to--) {
+      times[to] = bytes.readUInt32BE(from);
+      ids.set(bytes.subarray(from + TIME_BYTES, from + RECORD_BYTES), to * ID_BYTES);
     }
     return { times, ids };
   }
 
   count(filters: readonly Filter[], nowSeconds: number): number {
     const expiredAt = this.#expiredAt(nowSeconds);
-    if (filters.length === 1) return this.#countOf(filters, expiredAt);
-    // Without an overlap of the filters, SQLite could add; a union of many long lists has too many values for one statement.
+    if (filters.length === 1) {
+      const statement = countOf(filters[0]!, expiredAt);
+      return statement === null ? 0 : (this.#get(statement) as { count: number }).count;
+    }
+    // An event counts once. All filters in one statement could have more values than SQLite takes.
     const found = new Set<number>();
     for (const filter of filters) {
-      const statement = rowsOf([filter], expiredAt);
+      const statement = rowsOf(filter, expiredAt);
       if (statement !== null) for (const { row } of this.#all(statement) as { row: number }[]) found.add(row);
     }
     return found.size;
-  }
-
-  #countOf(filters: readonly Filter[], expiredAt: number | null): number {
-    const statement = countOf(filters, expiredAt);
-    return statement === null ? 0 : (this.#get(statement) as { count: number }).count;
   }
 
   get(id: string): NostrEvent | null {

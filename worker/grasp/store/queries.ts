@@ -150,41 +150,46 @@ export function selectsOf(filter: Filter, expiredAt: number | null, limit: numbe
   return [statement("event e", where, "e.created_at")];
 }
 
-/** The rows of all events that match any of the filters; `null`: they match nothing. */
-export function rowsOf(filters: readonly Filter[], expiredAt: number | null): Statement | null {
-  const selects = filters
-    .filter((filter) => !matchesNothing(filter))
-    .map((filter) => {
-      const where = new Where();
-      // A tag's events are found by the tag, else each event would be looked at.
-      const [letter] = filter.ids === undefined ? [...filter.tags.keys()] : [];
-      if (letter !== undefined) where.oneOf("t.value", [...filter.tags.get(letter)!]);
-      addRest(where, filter, expiredAt, letter === undefined ? {} : { tag: letter });
-      if (letter === undefined)
-        return { sql: `SELECT e.row AS row FROM event e ${where}`, values: where.values };
-      const sql = `SELECT DISTINCT e.row AS row FROM tag t CROSS JOIN event e ON e.row = t.event AND t.name = ? ${where}`;
-      return { sql, values: [letter, ...where.values] };
-    });
-  if (selects.length === 0) return null;
+/** Columns of the events that match a filter, each event once; `null`: it matches nothing. */
+function allOf(filter: Filter, expiredAt: number | null, columns: string): Statement | null {
+  if (matchesNothing(filter)) return null;
+  const where = new Where();
+  const [letter] = filter.ids === undefined ? [...filter.tags.keys()] : [];
+  if (letter === undefined) {
+    addRest(where, filter, expiredAt, {});
+    return { sql: `SELECT ${columns} FROM event e ${where}`, values: where.values };
+  }
+  // A tag's events are found by the tag; else each event would be looked at.
+  where.add("t.name = ?", letter);
+  where.oneOf("t.value", [...filter.tags.get(letter)!]);
+  addRest(where, filter, expiredAt, { tag: letter });
   return {
-    sql: selects.map(({ sql }) => sql).join(" UNION "),
-    values: selects.flatMap(({ values }) => values),
+    sql: `SELECT DISTINCT ${columns} FROM tag t CROSS JOIN event e ON e.row = t.event ${where}`,
+    values: where.values,
   };
 }
 
-/** A count of the events that match any of the filters; `null`: they match nothing. */
-export function countOf(filters: readonly Filter[], expiredAt: number | null): Statement | null {
-  const rows = rowsOf(filters, expiredAt);
+/** The rows of the events that match a filter; `null`: it matches nothing. */
+export function rowsOf(filter: Filter, expiredAt: number | null): Statement | null {
+  return allOf(filter, expiredAt, "e.row AS row");
+}
+
+/** A count of the events that match a filter; `null`: it matches nothing. */
+export function countOf(filter: Filter, expiredAt: number | null): Statement | null {
+  const rows = rowsOf(filter, expiredAt);
   return rows && { sql: `SELECT count(*) AS count FROM (${rows.sql})`, values: rows.values };
 }
 
-/** Times and ids of the events that match a filter, the newest `limit` of them; `null`: it matches nothing. */
+/**
+ * Times and ids of the events that match a filter, newest first, the newest `limit` of them, as one text: 8 hex digits and 64 for
+ * each. That is a third of the work of a row for each. `null`: the filter matches nothing.
+ */
 export function recordsOf(filter: Filter, expiredAt: number | null, limit: number): Statement | null {
-  const rows = rowsOf([filter], expiredAt);
+  const all = allOf(filter, expiredAt, "e.created_at AS at, e.id AS id");
   return (
-    rows && {
-      sql: `SELECT created_at AS at, id FROM event WHERE row IN (${rows.sql}) ORDER BY created_at DESC, id LIMIT ?`,
-      values: [...rows.values, limit],
+    all && {
+      sql: `SELECT group_concat(printf('%08x', at) || hex(id), '') AS text FROM (${all.sql} ORDER BY at DESC, id LIMIT ?)`,
+      values: [...all.values, limit],
     }
   );
 }

@@ -1,5 +1,11 @@
 import { expect, test } from "vitest";
-import { isInRanges, isInternalHost, isLoopbackHost, isRange } from "../../../../runtime/lib/addresses.ts";
+import {
+  isInRanges,
+  isInternalHost,
+  isLoopbackHost,
+  isRange,
+  networkOf,
+} from "../../../../runtime/lib/addresses.ts";
 
 test.each([
   "127.0.0.1",
@@ -76,4 +82,14 @@ test("isInRanges treats an IPv4 address in IPv6 form as IPv4", () => {
   expect(isInRanges("10.1.2.3", ["::/0"])).toBe(false);
   expect(isInRanges("2606:4700::1", ["0.0.0.0/0"])).toBe(false);
   expect(isInRanges("not an address", ["10.0.0.0/8"])).toBe(false);
+});
+
+test.each([
+  ["192.0.2.1", "192.0.2.1"],
+  ["::ffff:192.0.2.1", "192.0.2.1"],
+  ["2001:db8:1:2:3:4:5:6", "2001:db8:1:2::/64"],
+  ["2001:db8::1", "2001:db8:0:0::/64"],
+  ["unknown", "unknown"],
+])("the network of the client %s is %s (R6)", (address, network) => {
+  expect(networkOf(address)).toBe(network);
 });

@@ -4,7 +4,7 @@ import { readMessage } from "../../../../../runtime/grasp/relay/message.ts";
 const read = (value: unknown) => readMessage(JSON.stringify(value));
 
 test("reads each type", () => {
-  expect(read(["EVENT", { id: 1 }])).toEqual({ message: { type: "EVENT", event: { id: 1 } } });
+  expect(read(["EVENT", { id: "a" }])).toEqual({ message: { type: "EVENT", event: { id: "a" } } });
   expect(read(["REQ", "s", {}, { kinds: [1] }])).toMatchObject({
     message: { type: "REQ", subscription: "s", filters: { length: 2 } },
   });
@@ -30,7 +30,7 @@ test.each<[unknown, unknown[]]>([
   ],
   [
     ["REQ", "x".repeat(65), {}],
-    ["CLOSED", "x".repeat(64)],
+    ["CLOSED", "x".repeat(65)],
   ],
   [["REQ", 1, {}], ["NOTICE"]],
   [
@@ -50,6 +50,17 @@ test.each<[unknown, unknown[]]>([
     ["CLOSED", "s"],
   ],
   [["NOTHING"], ["NOTICE"]],
+  [
+    ["EVENT", "abc"],
+    ["OK", "abc", false],
+  ],
+  [
+    ["AUTH", "abc"],
+    ["OK", "abc", false],
+  ],
+  [["EVENT", { id: 1 }], ["NOTICE"]],
+  [["EVENT"], ["NOTICE"]],
+  [["CLOSE", 1], ["NOTICE"]],
   [[], ["NOTICE"]],
   [{}, ["NOTICE"]],
   [1, ["NOTICE"]],
