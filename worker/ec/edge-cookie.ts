@@ -127,9 +127,9 @@ export function withConfig<Args extends unknown[]>(
   const clock = own.clock ?? host.clock;
   const random = own.random ?? host.random;
   let service: Service | undefined;
+  /** Called on close: each ends what a timer would do later. */
   const later: (() => void)[] = [];
   let unwritten = own.warnings ?? [];
-  let writeWarnings = () => {};
 
   /** Logs what `millrace check` would have refused. */
   async function checkDomain(log: Log): Promise<void> {
@@ -144,13 +144,22 @@ export function withConfig<Args extends unknown[]>(
     const { maxKeys } = config.throttle;
     const log =
       own.log ?? createLog({ level: host.logLevel, write: host.writeLog, clock, redact: EC_REDACTION });
-    writeWarnings = () => {
-      for (const warning of unwritten) log.warn(warning);
-      unwritten = [];
-    };
-    // The first line that Bun and Deno write takes 15 ms, which the first visitor need not wait for.
-    if (host.livesBetweenRequests) later.push(clock.after(0, writeWarnings));
-    else writeWarnings();
+    // The first line that a process or a worker writes takes 15 ms, which the first visitor need not wait for.
+    if (unwritten.length > 0) {
+      const written = new Promise<void>((resolve) => {
+        const write = () => {
+          for (const warning of unwritten) log.warn(warning);
+          unwritten = [];
+          resolve();
+        };
+        const cancel = clock.after(0, write);
+        later.push(() => {
+          cancel();
+          write();
+        });
+      });
+      if (!host.livesBetweenRequests) host.background(args).waitUntil(written);
+    }
     // Loading the list takes some 30 ms, which the first visitors need not wait for.
     if (host.isPublicSuffix !== undefined) {
       const check = () =>
@@ -187,8 +196,7 @@ export function withConfig<Args extends unknown[]>(
     return Object.assign(answer, {
       service: (...args: Args) => (service ??= open(args)),
       async close() {
-        for (const cancel of later) cancel();
-        writeWarnings();
+        for (const end of later) end();
         await service?.close();
       },
     });
