@@ -68,6 +68,8 @@ export async function serveHttp(served: readonly Served[], listen: Listen, log: 
       headersTimeout: CLIENT_CLOCKS.headMs,
       // No limit for a request whose body makes progress: exchanges have timeouts for that.
       requestTimeout: 0,
+      // The head is checked here, so that refusals have their headers.
+      requireHostHeader: false,
       connectionsCheckingInterval: HEAD_CHECK_MS,
       // A request for another protocol is answered like any other (RFC 9110, section 7.8).
       shouldUpgradeCallback: (request: IncomingMessage) => /^websocket$/i.test(request.headers.upgrade ?? ""),

@@ -133,6 +133,8 @@ export class Spool {
     if (reader.at < this.#stored) {
       const piece = await this.#piece(reader.at);
       reader.at += piece.length;
+      // The next bytes may wait for this reader.
+      if (reader.at === this.#stored) this.#changed();
       return piece;
     }
     const passed = this.#passed;

@@ -174,12 +174,8 @@ async function direct(
     yield start;
     yield* body.rest();
   }
-  let bodyFault: unknown = null;
   // Git's input ends with the request (G35).
-  pipeline(whole(), git.stdin).catch((error) => {
-    bodyFault = error;
-    git.stdin.destroy();
-  });
+  pipeline(whole(), git.stdin).catch(() => git.stdin.destroy());
   const read = availableOf(git.stdout);
   let isError = false;
   const source: Source = {
@@ -190,7 +186,7 @@ async function direct(
         return chunk;
       }
       if ((await git.finished) === 0 || isError) return null;
-      throw bodyFault ?? new BrokenOff("git upload-pack failed");
+      throw body.fault ?? new BrokenOff("git upload-pack failed");
     },
     close: () => end.abort(),
   };

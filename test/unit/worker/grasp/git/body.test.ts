@@ -1,0 +1,134 @@
+import { gzipSync } from "node:zlib";
+import { describe, expect, test } from "vitest";
+import { PktLineError, UntilFlush } from "../../../../../runtime/grasp/git/pkt-line.ts";
+import { RequestBody } from "../../../../../worker/grasp/git/body.ts";
+import { reportAnswer } from "../../../../../worker/grasp/git/push-report.ts";
+import { manualClock } from "../../../../support/manual-clock.ts";
+
+const post = (body: BodyInit, headers: Record<string, string> = {}) =>
+  new Request("http://a/", { method: "POST", body, headers, duplex: "half" } as RequestInit);
+const gzip = { "content-encoding": "gzip" };
+/** A body that sends nothing after its first bytes. */
+const stalled = (first: string) =>
+  new ReadableStream({ start: (controller) => controller.enqueue(Buffer.from(first)) });
+
+async function all(body: RequestBody): Promise<Buffer> {
+  const chunks: Uint8Array[] = [];
+  for await (const chunk of body.rest()) chunks.push(chunk);
+  return Buffer.concat(chunks);
+}
+
+describe("bodies", () => {
+  test("gzip and x-gzip are inflated; another encoding is 415 (G17)", async () => {
+    for (const encoding of ["gzip", "x-gzip", "GZIP"]) {
+      const request = post(gzipSync("0000"), { "content-encoding": encoding });
+      expect((await all(new RequestBody(request, manualClock()))).toString()).toBe("0000");
+    }
+    expect(() => new RequestBody(post("x", { "content-encoding": "br" }), manualClock())).toThrow(
+      expect.objectContaining({ status: 415 }),
+    );
+  });
+
+  test("more than 50 times the compressed size is 413 before 32 MiB are there; a broken stream is 400 (G17, T9)", async () => {
+    const status = (content: Uint8Array<ArrayBuffer>) =>
+      all(new RequestBody(post(content, gzip), manualClock())).then(
+        () => 200,
+        ({ status }) => status,
+      );
+    expect(await status(gzipSync(Buffer.alloc(10 * 1024 ** 2)))).toBe(413);
+    expect(await status(gzipSync(Buffer.from("x".repeat(40))))).toBe(200);
+    expect(await status(gzipSync(Buffer.from("abc")).subarray(0, 15))).toBe(400);
+    expect(await status(Buffer.from("no gzip at all"))).toBe(400);
+  });
+
+  test("60 s without a byte end it, and more where the client may think (G20, A48)", async () => {
+    const clock = manualClock();
+    const body = new RequestBody(post(stalled("abc")), clock);
+    expect(Buffer.from((await body.next())!).toString()).toBe("abc");
+    body.idleMs = 600_000;
+    const late = body.next().catch((error) => error);
+    await clock.settle(599_000);
+    expect(body.fault).toBeNull();
+    await clock.settle(1_000);
+    expect(await late).toMatchObject({ status: 408 });
+    expect(clock.waiting()).toBe(0);
+  });
+
+  test("a limit ends a body that sends byte by byte (A2, T11)", async () => {
+    const clock = manualClock();
+    const drops = new ReadableStream({
+      pull: (controller) =>
+        new Promise<void>((resolve) => {
+          clock.after(1_000, () => {
+            controller.enqueue(Buffer.from("0"));
+            resolve();
+          });
+        }),
+    });
+    const body = new RequestBody(post(drops), clock);
+    body.limit(10_000, "late");
+    const ended = all(body).catch((error) => error);
+    await clock.settle(20_000);
+    expect(await ended).toMatchObject({ status: 408 });
+  });
+
+  test("a list that comes byte by byte is looked at once; lengths 1 to 3 and lists over the limit are refused (A2)", () => {
+    const list = Buffer.from(`${"0009hello".repeat(2000)}0000PACK`);
+    const gathered = new UntilFlush(1024 ** 2);
+    let at = 0;
+    while (!gathered.add(list.subarray(at, at + 1))) at++;
+    expect(at).toBe(9 * 2000 + 3);
+    expect(() => new UntilFlush(100).add(Buffer.from("0001"))).toThrow(PktLineError);
+    expect(() => new UntilFlush(100).add(Buffer.from(`0070${"x".repeat(0x6c)}0000`))).toThrow(PktLineError);
+  });
+});
+
+describe("the answer to a push (A43, G44)", () => {
+  const done = Promise.resolve();
+
+  test("a report that is ready soon is one answer with its length", async () => {
+    const clock = manualClock();
+    const answer = await reportAnswer(Promise.resolve(Buffer.from("report")), done, true, clock);
+    expect([answer.headers.get("content-length"), await answer.text()]).toEqual(["6", "report"]);
+    expect(clock.waiting()).toBe(0);
+  });
+
+  test("a client with side-band gets 0005 with band 1 each 5 s from the end of its body", async () => {
+    const clock = manualClock();
+    let report: (bytes: Uint8Array) => void = () => {};
+    let end = () => {};
+    const bodyEnd = new Promise<void>((resolve) => {
+      end = resolve;
+    });
+    const pending = reportAnswer(new Promise((resolve) => (report = resolve)), bodyEnd, true, clock);
+    await clock.settle(60_000);
+    expect(clock.waiting()).toBe(0);
+    end();
+    await clock.settle(12_000);
+    report(Buffer.from("report"));
+    await clock.settle(0);
+    const answer = await pending;
+    expect(await answer.text()).toBe("0005\u00010005\u0001report");
+    expect(clock.waiting()).toBe(0);
+  });
+
+  test("without side-band nothing is sent before the report", async () => {
+    const clock = manualClock();
+    let report: (bytes: Uint8Array) => void = () => {};
+    const pending = reportAnswer(new Promise((resolve) => (report = resolve)), done, false, clock);
+    await clock.settle(60_000);
+    report(Buffer.from("report"));
+    expect(await (await pending).text()).toBe("report");
+  });
+
+  test("a failure after the first sign of life is told by band 3 (G36)", async () => {
+    const clock = manualClock();
+    let fail: (error: Error) => void = () => {};
+    const pending = reportAnswer(new Promise((_, reject) => (fail = reject)), done, true, clock);
+    await clock.settle(5_000);
+    fail(new Error("inside"));
+    await clock.settle(0);
+    const text = await (await pending).text();
+    expect([text.slice(0, 5), text[9], text.includes("inside")]).toEqual(["0005\u0001", "\u0003", false]);
+  });
+});
