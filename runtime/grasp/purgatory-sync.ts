@@ -27,6 +27,9 @@ import { type Asked, AskedHistory } from "./purgatory-sync/history.ts";
 
 /** Fetches in all domains at once (G30). */
 const MAX_FETCHES = 16;
+/** A server that hangs holds back no other: the next is asked beside it, up to this number (S14). */
+const SOURCES_AT_ONCE = 4;
+const PATIENCE = { idleMs: 5_000, totalMs: 60_000 };
 /** A process group needs time to end, in milliseconds. */
 const ABORT_GRACE_MS = 5_000;
 
@@ -60,6 +63,8 @@ export class PurgatorySync {
       onEvent: combineListeners(onEvent, this.#history.listen, this.#context.listen),
       keyPrefix: "grasp:",
       maxConcurrentTotal: MAX_FETCHES,
+      mainPathConcurrency: SOURCES_AT_ONCE,
+      mainPathPatience: PATIENCE,
       abortGraceMs: ABORT_GRACE_MS,
       ownHosts: rules.ownHosts,
     });

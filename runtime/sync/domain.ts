@@ -102,6 +102,8 @@ export class Permit {
   readonly waiter: Waiter | null;
   /** `chosen`: the start is not counted in the window yet. */
   phase: "chosen" | "started" | "ended" = "chosen";
+  /** When its fetch last made progress; 0: not yet. */
+  progressAt = 0;
   /** Why its fetch is not wanted any more; `null`: it is wanted. */
   aborted: Error | null = null;
   /** Called by {@link abort} while a fetch runs. */

@@ -108,6 +108,8 @@ export class SyncEngine<Need, Item = Need, Receipt = undefined> {
       fetcher,
       ownDomains: new Set((options.ownHosts ?? []).map((host) => domainOf(`https://${host}`) ?? host)),
       concurrency: options.mainPathConcurrency ?? 1,
+      patience: options.mainPathPatience ?? null,
+      clock,
       setAside: this.#setAside,
     });
   }

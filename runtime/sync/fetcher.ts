@@ -88,6 +88,7 @@ export class Fetcher<Need, Item, Receipt> {
       signal: controller.signal,
       onProgress() {
         if (permit.phase !== "started" || controller.signal.aborted) return;
+        permit.progressAt = clock.now();
         timeouts.progress();
         onProgress(identifier);
       },

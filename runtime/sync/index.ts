@@ -16,7 +16,14 @@ export {
 } from "./events.ts";
 export { type LogListenerOptions, logListener } from "./log-listener.ts";
 export { type MetricsListenerOptions, metricsListener } from "./metrics-listener.ts";
-export type { DomainView, EnqueueResult, LeaseOptions, SyncEngineOptions, SyncView } from "./options.ts";
+export type {
+  DomainView,
+  EnqueueResult,
+  LeaseOptions,
+  Patience,
+  SyncEngineOptions,
+  SyncView,
+} from "./options.ts";
 export {
   ASKED_REST_MS,
   DEFAULT_LIMITS,

@@ -36,6 +36,11 @@ export interface SyncEngineOptions<Need, Item = Need, Receipt = undefined> {
   maxConcurrentTotal?: number | undefined;
   /** Sources that the main path asks at once for one identifier. Domain queues do not count. Default: 1. */
   mainPathConcurrency?: number | undefined;
+  /**
+   * With it, the main path asks one source after the other, and another one beside it only if those that it asks stall or
+   * take long. Default: it asks `mainPathConcurrency` sources at once from the beginning.
+   */
+  mainPathPatience?: Patience | undefined;
   /** Maximum number of queued identifiers; beyond it new ones are refused. Default: 100,000. */
   maxQueued?: number | undefined;
   /** An identifier expires this long after its last arrival, in milliseconds. Default: 30 minutes. */
@@ -52,6 +57,14 @@ export interface SyncEngineOptions<Need, Item = Need, Receipt = undefined> {
   ownHosts?: readonly string[] | undefined;
   /** For several instances on one store. Default: no leases. */
   lease?: LeaseOptions | undefined;
+}
+
+/** When the main path starts another fetch beside those that run. */
+export interface Patience {
+  /** After each of them has made no progress for this time, in milliseconds … */
+  idleMs: number;
+  /** … or runs for this time, in milliseconds. */
+  totalMs: number;
 }
 
 /** How several instances agree who works on which identifier. */

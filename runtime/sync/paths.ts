@@ -1,8 +1,11 @@
+import { settlesWithin } from "../lib/within.ts";
+import type { Clock } from "../platform.ts";
 import type { Cancellation } from "./cancellation.ts";
 import type { Permit, Waiter } from "./domain.ts";
 import type { Domains } from "./domains.ts";
 import type { Choice, Fetcher } from "./fetcher.ts";
 import type { LookUp, LookUpNeeds } from "./look-up.ts";
+import type { Patience } from "./options.ts";
 import type { SetAside } from "./set-aside.ts";
 import { domainOf, type Source } from "./source.ts";
 
@@ -29,7 +32,32 @@ export interface PathsOptions<Need, Item, Receipt> {
   ownDomains: ReadonlySet<string>;
   /** Fetches that the main path runs at once for one identifier. */
   concurrency: number;
+  /** How long it waits for those that run before it starts another one; `null`: not at all. */
+  patience: Patience | null;
+  clock: Clock;
   setAside: SetAside;
+}
+
+/** A fetch of the main path. */
+interface Running {
+  readonly permit: Permit;
+  /** Milliseconds on the engine's clock. */
+  readonly startedAt: number;
+}
+
+/** Waits until one of the fetches has ended, or each of them has stalled or taken long. */
+async function endOrStall(
+  running: ReadonlyMap<Promise<void>, Running>,
+  { idleMs, totalMs }: Patience,
+  clock: Clock,
+): Promise<void> {
+  for (;;) {
+    const stallsAt = [...running.values()].map(({ permit: { progressAt }, startedAt }) =>
+      Math.min(Math.max(progressAt, startedAt) + idleMs, startedAt + totalMs),
+    );
+    const waitMs = Math.max(...stallsAt) - clock.now();
+    if (waitMs <= 0 || (await settlesWithin(Promise.race(running.keys()), waitMs, clock))) return;
+  }
 }
 
 /** The two ways to a source: the main path, and a turn in a domain's queue. Both look up what is needed, choose, and fetch. */
@@ -48,9 +76,9 @@ export class Paths<Need, Item, Receipt> {
    * @throws what the look-up throws.
    */
   async main(identifier: string, tried: Set<string>, cancellation: Cancellation): Promise<MainPathEnd> {
-    const { lookUp, fetcher, concurrency } = this.#options;
+    const { lookUp, fetcher, concurrency, patience, clock } = this.#options;
     const refused = new Set<string>();
-    const running = new Set<Promise<void>>();
+    const running = new Map<Promise<void>, Running>();
     const fetch = async (choice: Choice<Need>) => {
       const { key } = choice.source;
       tried.add(key);
@@ -60,21 +88,22 @@ export class Paths<Need, Item, Receipt> {
     };
     try {
       for (;;) {
-        if (running.size >= concurrency) await Promise.race(running);
+        if (running.size >= concurrency) await Promise.race(running.keys());
+        else if (running.size > 0 && patience !== null) await endOrStall(running, patience, clock);
         const found = await lookUp(identifier, cancellation);
         const next = found.kind === "needed" ? this.#reserve(identifier, found, tried, refused) : found;
         if ("permit" in next) {
           const task: Promise<void> = fetch(next).finally(() => running.delete(task));
-          running.add(task);
+          running.set(task, { permit: next.permit, startedAt: clock.now() });
         } else if (running.size > 0) {
           // What they bring may change the answer.
-          await Promise.race(running);
+          await Promise.race(running.keys());
         } else {
           return next;
         }
       }
     } finally {
-      await Promise.all(running);
+      await Promise.all(running.keys());
     }
   }
 

@@ -18,6 +18,8 @@ export interface GitServerBehaviour {
   answer?(request: GitServerRequest, response: ServerResponse): boolean | Promise<boolean>;
   /** Speaks protocol v0, where a client may ask for advertised ids only. */
   readonly isOld?: boolean;
+  /** The time in the log, in milliseconds. Default: the system's. */
+  now?(): number;
 }
 
 /** A request that arrived. */
@@ -38,18 +40,21 @@ export interface GitServer {
   /** Such as `http://127.0.0.1:40123`. */
   readonly url: string;
   readonly log: readonly GitServerLine[];
-  /** Requests that began and have not ended. */
+  /** Requests that began and have not ended, and the most that there were at once. */
   readonly open: number;
+  readonly mostOpen: number;
   stop(): Promise<void>;
 }
 
 export async function gitServer(behaviour: GitServerBehaviour): Promise<GitServer> {
   const log: GitServerLine[] = [];
   let open = 0;
+  let mostOpen = 0;
   const server = createServer((request, response) => {
     const { method = "", url = "" } = request;
-    log.push({ atMs: Date.now(), method, url });
+    log.push({ atMs: behaviour.now?.() ?? Date.now(), method, url });
     open++;
+    mostOpen = Math.max(mostOpen, open);
     response.on("close", () => open--);
     request.on("error", () => {});
     response.on("error", () => {});
@@ -62,6 +67,9 @@ export async function gitServer(behaviour: GitServerBehaviour): Promise<GitServe
     log,
     get open() {
       return open;
+    },
+    get mostOpen() {
+      return mostOpen;
     },
     async stop() {
       server.closeAllConnections();
@@ -117,6 +125,14 @@ export function answering(status: number, headers: Record<string, string> = {}) 
     response.writeHead(status, headers);
     response.end("text of a stranger\n");
     return true;
+  };
+}
+
+/** Lets Git answer after a while. */
+export function slow(ms: number) {
+  return async () => {
+    await new Promise((resolve) => setTimeout(resolve, ms));
+    return false;
   };
 }
 

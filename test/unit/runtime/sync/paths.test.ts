@@ -101,6 +101,29 @@ test("the main path asks one source after the other by default", async () => {
   expect(harness.startTimes("a")).toEqual([1, 3, 5, 7]);
 });
 
+test("with mainPathPatience the next source is asked only when those that are asked stall or take long", async () => {
+  const harness = newHarness({
+    mainPathConcurrency: 3,
+    mainPathPatience: { idleMs: 5_000, totalMs: 60_000 },
+  });
+  const urls = ["hangs", "quick", "trickles", "last"].map((name) => `https://${name}.test/a`);
+  harness.behaviours.set("hangs.test", { kind: "serves", latencyMs: 300_000 });
+  harness.behaviours.set("quick.test", { kind: "serves", latencyMs: 100 });
+  harness.behaviours.set("trickles.test", { kind: "serves", latencyMs: 300_000 });
+  harness.needsFrom("a", ["x"], Object.fromEntries(urls.map((url) => [url, []])));
+  harness.engine.enqueue("a", 0);
+  const asked = () => harness.starts.map(({ domain }) => domain.replace(".test", ""));
+  await harness.clock.run(5_500);
+  expect(asked()).toEqual(["hangs"]);
+  await harness.clock.run(1_000);
+  // The quick one had nothing; the third begins at once, as the first has stalled.
+  expect(asked()).toEqual(["hangs", "quick", "trickles"]);
+  await harness.clock.run(4_000);
+  expect(asked()).toHaveLength(3);
+  await harness.clock.run(1_500);
+  expect(asked()).toEqual(["hangs", "quick", "trickles", "last"]);
+});
+
 test("mainPathConcurrency 3 runs at most three fetches of an identifier at once", async () => {
   const harness = newHarness({ mainPathConcurrency: 3 });
   const items = Array.from({ length: 8 }, (_, i) => `x${i}`);

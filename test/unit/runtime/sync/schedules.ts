@@ -1,7 +1,7 @@
 import fc from "fast-check";
 import type { RateLimiter, Store, StoreEntry } from "../../../../runtime/platform.ts";
 import { memoryStore } from "../../../../runtime/stores/memory.ts";
-import type { DomainLimits } from "../../../../runtime/sync/index.ts";
+import type { DomainLimits, Patience } from "../../../../runtime/sync/index.ts";
 import { ABORT_GRACE_MS, EXPIRY_MS } from "../../../../runtime/sync/schedule.ts";
 import { BrokenPromise } from "./broken-promise.ts";
 import { type EngineModule, Harness, type ServerBehaviour } from "./harness.ts";
@@ -45,6 +45,7 @@ export interface Schedule {
   keyPrefix: string | undefined;
   hasLease: boolean;
   mainPathConcurrency: number | undefined;
+  mainPathPatience: Patience | undefined;
   lookMs: number;
   limiterMs: number | undefined;
   events: Event[];
@@ -172,6 +173,10 @@ export const schedules: fc.Arbitrary<Schedule> = fc.record({
   keyPrefix: fc.constantFrom(undefined, "other:"),
   hasLease: fc.boolean(),
   mainPathConcurrency: fc.option(fc.integer({ min: 1, max: 3 }), { nil: undefined }),
+  mainPathPatience: fc.option(
+    fc.record({ idleMs: fc.constantFrom(100, 2_000), totalMs: fc.constantFrom(500, 10_000) }),
+    { nil: undefined },
+  ),
   lookMs: fc.constantFrom(0, 0, 0, 1, 20, 300),
   limiterMs: fc.oneof({ arbitrary: fc.constant(undefined), weight: 2 }, fc.constantFrom(0, 3)),
   events: fc.array(event, { minLength: 3, maxLength: 40 }),
