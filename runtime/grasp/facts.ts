@@ -12,6 +12,7 @@ import type { KnownAnnouncement } from "./policy/world.ts";
 import type { RefSnapshot } from "./ports.ts";
 import { type Entry, keyOf } from "./purgatory/entry.ts";
 import type { Asked } from "./purgatory-sync/history.ts";
+import type { RepairResult } from "./repair-plan.ts";
 import { type RepositoryState, readState } from "./state.ts";
 
 /** Where something is. */
@@ -112,6 +113,19 @@ export interface RepositoryFacts {
   readonly refs: readonly RefFacts[];
   readonly waiting: readonly WaitingFacts[];
   readonly asked: readonly AskedFacts[];
+  /** The last hourly check; `null`: there was none since the start. */
+  readonly last_repair: RepairFacts | null;
+}
+
+/** The last check of a repository by repair (S26). */
+export interface RepairFacts {
+  readonly checked: number;
+  /** When the history of the objects was looked at; `null`: not since the start. */
+  readonly history_checked: number | null;
+  readonly status: RepairResult["status"];
+  /** Number of missing objects, and some of them. */
+  readonly missing: number;
+  readonly missing_objects: readonly string[];
 }
 
 /** What the facts are made of. */
@@ -131,6 +145,7 @@ export interface FactSources {
   /** Those of {@link idsWanted} that are not here. */
   readonly missing: ReadonlySet<string>;
   readonly asked: readonly Asked[];
+  readonly repair: RepairResult | null;
 }
 
 /** Missing objects that are named of one event. */
@@ -178,7 +193,13 @@ export function repositoryFacts(sources: FactSources): RepositoryFacts {
       objects: items,
       times,
     })),
+    last_repair: sources.repair === null ? null : repairFacts(sources.repair),
   };
+}
+
+function repairFacts({ checkedMs, connectivityMs, status, missing, missingIds }: RepairResult): RepairFacts {
+  const history_checked = connectivityMs === null ? null : seconds(connectivityMs);
+  return { checked: seconds(checkedMs), history_checked, status, missing, missing_objects: missingIds };
 }
 
 /** The object ids that waiting events of a repository name: what the facts need to know of the repository. */

@@ -166,6 +166,18 @@ export const METRICS: readonly GraspMetric[] = [
     help: "How long events waited until they were served.",
     buckets: WAIT_BUCKETS,
   },
+  { name: "grasp_repair_checks_total", type: "counter", help: "Hourly checks of served repositories." },
+  { name: "grasp_repair_repaired_total", type: "counter", help: "Checks that found and repaired a fault." },
+  {
+    name: "grasp_repair_incomplete",
+    type: "gauge",
+    help: "Served repositories that lack objects, by their last check.",
+  },
+  {
+    name: "grasp_repair_oldest_seconds",
+    type: "gauge",
+    help: "Age of the oldest of the repositories' last checks.",
+  },
   { name: "grasp_repositories", type: "gauge", help: "Repositories on the disk." },
   {
     name: "grasp_repositories_created_total",

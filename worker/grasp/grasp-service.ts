@@ -173,6 +173,7 @@ async function start(
       nowMs,
       address: section.domain + section.basePath,
       asked: (identifier) => purgatorySync.sync.asked(identifier),
+      repaired: (owner, identifier) => purgatorySync.repairs.of(owner, identifier),
     }),
     nowSeconds,
     build,

@@ -1,13 +1,16 @@
 /**
- * Purgatory sync on the host's clock, disk and Git.
+ * Purgatory sync and repair on the host's clock, disk and Git.
  * @module
  */
 import { existsSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import type { Grasp } from "../../runtime/grasp/grasp.ts";
+import { toNpub } from "../../runtime/grasp/npub.ts";
 import type { EventStore, Room } from "../../runtime/grasp/ports.ts";
 import { SYNC_PREFIX } from "../../runtime/grasp/purgatory-sync/metrics.ts";
 import { PurgatorySync } from "../../runtime/grasp/purgatory-sync.ts";
+import { Repairs } from "../../runtime/grasp/repair.ts";
+import type { RepairCounts, RepairResult, RepositoryName } from "../../runtime/grasp/repair-plan.ts";
 import { localLimiter } from "../../runtime/limiters/local.ts";
 import type { Clock, Log, Metrics } from "../../runtime/platform.ts";
 import {
@@ -18,7 +21,7 @@ import {
 } from "../../runtime/sync/index.ts";
 import type { Host } from "../hosts/host.ts";
 import type { GraspSection } from "./config.ts";
-import { disconnectedIds } from "./git/connected-ids.ts";
+import { disconnectedIds, missingIds } from "./git/connected-ids.ts";
 import { gitFetch } from "./git/fetch.ts";
 import { publicAddresses } from "./git/fetch-address.ts";
 import type { GitPool } from "./git/pool.ts";
@@ -48,11 +51,12 @@ export interface PurgatorySyncNeeds {
 /** Purgatory sync that runs. */
 export interface RunningSync {
   readonly sync: PurgatorySync;
-  /** Ends it. What rests goes on resting after the next start. */
+  readonly repairs: Repairs;
+  /** Ends both. What rests goes on resting after the next start. */
   close(): Promise<void>;
 }
 
-/** Starts purgatory sync (P30, P31). */
+/** Starts purgatory sync and repair (P30, P31). */
 export function runPurgatorySync(needs: PurgatorySyncNeeds): RunningSync {
   const { host, steady, section, folders, grasp, store, repositories, room, pool, log, metrics } = needs;
   const { clock, random } = host;
@@ -62,21 +66,33 @@ export function runPurgatorySync(needs: PurgatorySyncNeeds): RunningSync {
     allowInsecure: section.allowInsecureServers,
   };
   const resolve = publicAddresses(section.allowLoopbackServers);
-  const sync = new PurgatorySync({
+  const place = { home, pool };
+  const pathOf = repositories.pathOf.bind(repositories);
+  const repairs: Repairs = new Repairs({
+    grasp,
+    store,
+    repositories,
+    sync: { repair: (owner, identifier, events) => sync.repair(owner, identifier, events) },
+    missing: (owner, identifier, ids) => missingIds(pathOf(owner, identifier), ids, place),
+    disconnected: (owner, identifier, ids) => disconnectedIds(pathOf(owner, identifier), ids, place),
+    clock: steady,
+    onChecked: (name, result) => tell(name, result, repairs.counts(), needs),
+  });
+  const sync: PurgatorySync = new PurgatorySync({
     grasp,
     store,
     repositories,
     room,
     rules,
     fetch: gitFetch({ repositories, quarantines, home, pool, clock, rules, resolve }),
-    disconnected: (owner, identifier, ids) =>
-      disconnectedIds(repositories.pathOf(owner, identifier), ids, home, pool),
+    disconnected: (owner, identifier, ids) => disconnectedIds(pathOf(owner, identifier), ids, place),
     clock: steady,
     limiter: localLimiter(host.createHotPath({ maxKeys: MAX_DOMAINS, random }), steady),
     onEvent: combineListeners(
       // A repository's name is no secret.
       logListener(log, { nameInLog: (identifier) => identifier }),
       metricsListener(metrics, { prefix: SYNC_PREFIX }),
+      repairs.listen,
     ),
   });
   const file = join(section.dataDirectory, "sync.json");
@@ -88,13 +104,33 @@ export function runPurgatorySync(needs: PurgatorySyncNeeds): RunningSync {
     log.warn("the queue of the last run cannot be read", { error });
     sync.start();
   }
+  repairs.start();
   return {
     sync,
+    repairs,
     async close() {
+      await repairs.stop();
       const left = await sync.stop(STOP_MS);
       writeFileSync(file, JSON.stringify(left), { mode: 0o600 });
     },
   };
+}
+
+/** Counts and logs a check (O12, S26). */
+function tell(
+  { owner, identifier }: RepositoryName,
+  { status, missing }: RepairResult,
+  { incomplete, oldestMs }: RepairCounts,
+  { metrics, log, steady }: Pick<PurgatorySyncNeeds, "metrics" | "log" | "steady">,
+): void {
+  metrics.count("grasp_repair_checks_total");
+  if (status === "repaired") metrics.count("grasp_repair_repaired_total");
+  metrics.gauge("grasp_repair_incomplete", incomplete);
+  metrics.gauge("grasp_repair_oldest_seconds", (steady.now() - (oldestMs ?? steady.now())) / 1000);
+  const fields = { npub: toNpub(owner), identifier };
+  if (status === "repaired") log.info("a repository was repaired", fields);
+  if (status === "incomplete") log.warn("a repository lacks objects", { ...fields, missing });
+  if (status === "failed") log.warn("a repository could not be checked", fields);
 }
 
 /** What the last run left. It is used once: after a crash the queue is made from what waits (P30). */

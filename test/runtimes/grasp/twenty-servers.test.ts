@@ -150,7 +150,7 @@ test("in virtual time: every domain's 30 starts a minute and 5 at once, rests as
       }
     },
     disconnected: (by, identifier, ids) =>
-      disconnectedIds(repositories.pathOf(by, identifier), ids, home, pool),
+      disconnectedIds(repositories.pathOf(by, identifier), ids, { home, pool }),
     clock,
     limiter: plainLimiter(clock.now),
     onEvent: (event) => events.push(event),

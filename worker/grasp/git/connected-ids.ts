@@ -11,6 +11,13 @@ export interface ObjectPlace extends Pick<GitOptions, "home" | "repository" | "e
   readonly trustsRefs: boolean;
 }
 
+/** How Git runs. */
+export interface GitPlace {
+  /** An existing, empty folder. */
+  readonly home: string;
+  readonly pool: Pick<GitPool, "run">;
+}
+
 /** Those of the ids whose object is here, whatever it needs. */
 export async function presentIds(ids: readonly string[], place: ObjectPlace): Promise<string[]> {
   const args = ["cat-file", "--batch-check=%(objecttype)", "--buffer"];
@@ -32,8 +39,7 @@ export async function connectedIds(ids: readonly string[], place: ObjectPlace): 
 export async function disconnectedIds(
   path: string | null,
   ids: readonly string[],
-  home: string,
-  pool: Pick<GitPool, "run">,
+  { home, pool }: GitPlace,
 ): Promise<Set<string>> {
   const missing = new Set(ids);
   if (path === null) return missing;
@@ -48,8 +54,7 @@ export async function disconnectedIds(
 export async function missingIds(
   path: string | null,
   ids: readonly string[],
-  home: string,
-  pool: Pick<GitPool, "run">,
+  { home, pool }: GitPlace,
 ): Promise<Set<string>> {
   const missing = new Set(ids);
   if (path === null) return missing;

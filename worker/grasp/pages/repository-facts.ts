@@ -11,6 +11,7 @@ import {
 import type { Grasp } from "../../../runtime/grasp/grasp.ts";
 import { maintainerSet } from "../../../runtime/grasp/maintainers.ts";
 import type { Asked } from "../../../runtime/grasp/purgatory-sync/history.ts";
+import type { RepairResult } from "../../../runtime/grasp/repair-plan.ts";
 import { presentIds } from "../git/connected-ids.ts";
 import type { DiskRepositories } from "../repositories.ts";
 
@@ -31,6 +32,8 @@ export interface FactGathererParts {
   readonly address: string;
   /** Which servers were asked for an identifier. */
   asked(identifier: string): readonly Asked[];
+  /** The last check of a repository by repair. */
+  repaired(owner: string, identifier: string): RepairResult | null;
 }
 
 export class FactGatherer {
@@ -79,6 +82,7 @@ export class FactGatherer {
       isStateServed: state !== null && grasp.known.served(state.event.id) !== null,
       entries: grasp.purgatory.entries(identifier),
       asked: this.#parts.asked(identifier),
+      repair: this.#parts.repaired(owner, identifier),
     };
     const snapshot = path === null ? null : await repositories.open(owner, identifier)!.refs();
     const missing = await this.#missing(idsWanted(known), path);

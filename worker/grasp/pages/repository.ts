@@ -6,6 +6,7 @@ import type {
   AskedFacts,
   PusherFacts,
   RefFacts,
+  RepairFacts,
   RepositoryFacts,
   WaitingFacts,
 } from "../../../runtime/grasp/facts.ts";
@@ -51,6 +52,7 @@ ${stateOf(facts, nowSeconds)}
 
 ${facts.waiting.length === 0 ? "" : html`<h2>Waiting for Git data</h2>${waitingTable(facts.waiting, nowSeconds)}`}
 ${facts.asked.length === 0 ? "" : html`<h2>Servers that were asked</h2>${askedTable(facts.asked, nowSeconds)}`}
+${repairOf(facts, nowSeconds)}
 
 <h2>Who may push</h2>
 <p>A push must make the repository equal to the newest state that one of these keys signed.</p>
@@ -60,6 +62,19 @@ ${facts.roles.length === 0 ? "" : html`<p>Roles in the owner's announcement:</p>
 <h2>Announcement</h2>
 <div class="card">${announcementTerms(facts, nowSeconds)}</div>`,
   );
+}
+
+const REPAIRED: Readonly<Record<RepairFacts["status"], string>> = {
+  complete: "everything was here",
+  repaired: "what was wrong is repaired",
+  incomplete: "objects are missing, and other servers are asked for them",
+  failed: "the repository could not be checked",
+};
+
+function repairOf({ last_repair: last }: RepositoryFacts, nowSeconds: number): Html {
+  if (last === null) return html``;
+  const missing = last.missing_objects.map((id) => html`<br><code>${id}</code>`);
+  return html`<p>Last check ${moment(last.checked, nowSeconds)}: ${REPAIRED[last.status]}.${missing}</p>`;
 }
 
 /** An address without the characters that it may have and that a shell acts on. Git is served under each spelling (G2). */

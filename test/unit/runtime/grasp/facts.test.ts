@@ -43,6 +43,7 @@ function factsWith(more: Partial<FactSources> = {}) {
     snapshot: null,
     missing: new Set(),
     asked: [],
+    repair: null,
     ...more,
   });
 }

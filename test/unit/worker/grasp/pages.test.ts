@@ -25,6 +25,7 @@ function factsOf(identifier: string, tags: string[][] = []): RepositoryFacts {
     snapshot: null,
     missing: new Set(),
     asked: [],
+    repair: null,
   });
 }
 const htmlOf = async (facts: RepositoryFacts) => (await repositoryPage(facts, 1_800_000_000, FRAME)).text();

@@ -105,7 +105,7 @@ async function start(): Promise<void> {
     room: { refusal: async () => null },
     fetch: answer,
     disconnected: (by, identifier, ids) =>
-      disconnectedIds(repositories.pathOf(by, identifier), ids, data.home, pool),
+      disconnectedIds(repositories.pathOf(by, identifier), ids, { home: data.home, pool }),
     clock,
     limiter: plainLimiter(() => clock.now()),
     onEvent: (event) => events.push(event),

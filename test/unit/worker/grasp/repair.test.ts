@@ -66,11 +66,11 @@ beforeEach(async () => {
     },
     missing(by, identifier, ids) {
       looked.push("presence");
-      return missingIds(repositories.pathOf(by, identifier), ids, folders.home, pool);
+      return missingIds(repositories.pathOf(by, identifier), ids, { home: folders.home, pool });
     },
     disconnected(by, identifier, ids) {
       looked.push("history");
-      return disconnectedIds(repositories.pathOf(by, identifier), ids, folders.home, pool);
+      return disconnectedIds(repositories.pathOf(by, identifier), ids, { home: folders.home, pool });
     },
     onChecked: (_, result) => checked.push(result),
   });
