@@ -238,6 +238,8 @@ async function start(
     stopping() {
       site.stopping();
       relay.closeAll();
+      // Fetches end while requests do.
+      purgatorySync.close().catch(() => {});
     },
     async close() {
       stopSweeping();
