@@ -192,6 +192,8 @@ export class Repairs {
     let missing = ids.length === 0 ? new Set<string>() : await look(owner, identifier, ids);
     const wasMissing = missing.size > 0;
     if (wasMissing) {
+      // What was in memory is not true any more.
+      repositories.open(owner, identifier)!.reload();
       await this.#copy(owner, identifier, missing);
       missing = await disconnected(owner, identifier, ids);
     }

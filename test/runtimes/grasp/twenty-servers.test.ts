@@ -16,7 +16,7 @@ import { disconnectedIds } from "../../../worker/grasp/git/connected-ids.ts";
 import { gitFetch } from "../../../worker/grasp/git/fetch.ts";
 import { publicAddresses } from "../../../worker/grasp/git/fetch-address.ts";
 import { GitPool } from "../../../worker/grasp/git/pool.ts";
-import { makeDataFolders, repositoriesIn } from "../../../worker/grasp/repositories.ts";
+import { DiskRepositories, makeDataFolders } from "../../../worker/grasp/repositories.ts";
 import { sqliteEventStore } from "../../../worker/grasp/store/event-store.ts";
 import { type WorkTree, workTree } from "../../support/git.ts";
 import { graspOn, verifyEvent } from "../../support/grasp.ts";
@@ -103,11 +103,11 @@ test("in virtual time: every domain's 30 starts a minute and 5 at once, rests as
     path: join(folder, "virtual.db"),
     clock: { now: clock.now, after: () => () => {} },
   });
-  const repositories = repositoriesIn(folders);
+  const pool = new GitPool({ clock });
+  const repositories = new DiskRepositories(folders, pool);
   const grasp = graspOn({ store, repositories }, verifyEvent, clock.now);
   await grasp.start();
   const rules = { ownHosts: [HOST], allowInsecure: true };
-  const pool = new GitPool({ clock });
   const { home, quarantines } = folders;
   const events: SyncEvent[] = [];
   const starts = new Map<string, number[]>();
@@ -250,7 +250,9 @@ describe.each<ProcessRuntime>(["node", "bun", "deno"])("GRASP on %s", (runtime) 
         path: join(data, "grasp.db"),
         clock: { now: Date.now, after: () => () => {} },
       });
-      const grasp = graspOn({ store, repositories: repositoriesIn(await makeDataFolders(data)) });
+      const pool = new GitPool({ clock: { after: () => () => {} } });
+      const repositories = new DiskRepositories(await makeDataFolders(data), pool);
+      const grasp = graspOn({ store, repositories });
       await grasp.start();
       const first = state(owner, "repo", tips[0]!, 1_700_000_000);
       const second = state(owner, "repo", UNKNOWN, 1_700_000_001);

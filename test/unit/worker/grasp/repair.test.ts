@@ -15,11 +15,9 @@ import {
   type RepairResult,
 } from "../../../../runtime/grasp/repair-plan.ts";
 import { disconnectedIds, missingIds } from "../../../../worker/grasp/git/connected-ids.ts";
-import { GitPool } from "../../../../worker/grasp/git/pool.ts";
-import { makeDataFolders, repositoriesIn } from "../../../../worker/grasp/repositories.ts";
 import { sqliteEventStore } from "../../../../worker/grasp/store/event-store.ts";
 import { type WorkTree, workTree } from "../../../support/git.ts";
-import { graspOn, verifyEvent } from "../../../support/grasp.ts";
+import { graspOn, repositoriesIn, verifyEvent } from "../../../support/grasp.ts";
 import { type ManualClock, manualClock } from "../../../support/manual-clock.ts";
 import { type Author, author } from "../../../support/nostr.ts";
 
@@ -31,7 +29,7 @@ const DIRECT = { source: "direct", address: "192.0.2.1" } as const;
 let folder: string;
 let work: WorkTree;
 let store: EventStore;
-let repositories: ReturnType<typeof repositoriesIn>;
+let repositories: Awaited<ReturnType<typeof repositoriesIn>>["repositories"];
 let clock: ManualClock;
 let grasp: Grasp;
 let repairs: Repairs;
@@ -48,12 +46,11 @@ beforeEach(async () => {
     path: join(folder, "grasp.db"),
     clock: { now: clock.now, after: () => () => {} },
   });
-  const folders = await makeDataFolders(join(folder, "data"));
-  repositories = repositoriesIn(folders);
+  const { folders, pool, repositories: own } = await repositoriesIn(join(folder, "data"));
+  repositories = own;
   grasp = graspOn({ store, repositories }, verifyEvent, clock.now);
   owner = author();
   [asked, looked, checked] = [[], [], []];
-  const pool = new GitPool({ clock: { after: () => () => {} } });
   repairs = new Repairs({
     grasp,
     store,
