@@ -3,7 +3,7 @@
  * @module
  */
 import { randomUUID } from "node:crypto";
-import { mkdir, writeFile } from "node:fs/promises";
+import { mkdir, readdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import type {
   GitRepository,
@@ -97,6 +97,8 @@ export class DiskRepository implements GitRepository {
   async incomplete(ids: readonly string[], isThorough = false): Promise<Set<string>> {
     const asked = isThorough ? ids : ids.filter((id) => !this.#complete.has(id));
     if (asked.length === 0) return new Set();
+    // A repository that waits for its first push costs no process, however many of them a start looks at.
+    if (!(await hasObjects(this.path))) return new Set(asked);
     const missing = await incompleteOf(this.#git, asked, isThorough);
     this.#remember(asked.filter((id) => !missing.has(id)));
     for (const id of missing) this.#complete.delete(id);
@@ -136,6 +138,13 @@ export class DiskRepository implements GitRepository {
     if (this.#complete.size + ids.length > MAX_COMPLETE) this.#complete.clear();
     for (const id of ids.slice(0, MAX_COMPLETE)) this.#complete.add(id);
   }
+}
+
+/** Whether a repository has any object: a pack with its index, or a loose one. */
+async function hasObjects(path: string): Promise<boolean> {
+  const isPlain = (name: string) => name === "pack" || name === "info";
+  if ((await readdir(join(path, "objects"))).some((name) => !isPlain(name))) return true;
+  return (await readdir(join(path, "objects/pack"))).some((name) => name.endsWith(".idx"));
 }
 
 /** Creates an empty bare repository (P7): a few files and no process. */

@@ -6,9 +6,11 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { HOST } from "../../../support/grasp-server.ts";
-import { type ProcessRuntime, root, spawnServer } from "../../../support/spawn.ts";
-import type { RunningProgram } from "../../../support/start-program.ts";
+import { type ProcessRuntime, root, runtimes } from "../../../support/spawn.ts";
+import { type RunningProgram, startProgram } from "../../../support/start-program.ts";
 
+/** A start looks at everything that waits, and many kills leave much. */
+const START_TIMEOUT_MS = 180_000;
 const KILL_POINTS = `${root}test/support/kill-points.ts`;
 
 export class KillableServer {
@@ -35,7 +37,7 @@ export class KillableServer {
 
   /** Starts it. @throws {Error} if it ends before it is ready. */
   async start(): Promise<void> {
-    this.#program = await spawnServer(this.#runtime, this.#line());
+    this.#program = await this.#launch(this.#runtime, [], {});
   }
 
   /**
@@ -50,7 +52,7 @@ export class KillableServer {
       ...(killAt === null ? {} : { TEST_KILL_AT: String(killAt) }),
     };
     try {
-      this.#program = await spawnServer("node", ["--import", KILL_POINTS, ...this.#line()], env);
+      this.#program = await this.#launch("node", ["--import", KILL_POINTS], env);
       return true;
     } catch (error) {
       if (!this.wasKilledAt(killAt)) throw error;
@@ -79,7 +81,20 @@ export class KillableServer {
     rmSync(this.folder, { recursive: true, force: true });
   }
 
-  #line(): string[] {
-    return ["worker/cli/main.ts", "serve", "--config", join(this.folder, "config.json")];
+  #launch(
+    runtime: ProcessRuntime,
+    more: readonly string[],
+    env: Record<string, string>,
+  ): Promise<RunningProgram> {
+    const [command, ...first] = runtimes[runtime];
+    const serve = ["worker/cli/main.ts", "serve", "--config", join(this.folder, "config.json")];
+    return startProgram({
+      command,
+      args: [...first, ...more, ...serve],
+      cwd: root,
+      env,
+      ready: /listening on (http:\S+)/,
+      startTimeoutMs: START_TIMEOUT_MS,
+    });
   }
 }
