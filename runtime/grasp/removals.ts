@@ -58,13 +58,18 @@ export class Removals {
   /**
    * Saves a deletion or a request to vanish, with everything that follows. The caller holds the locks, judges again what waits
    * (R36), and ends the intent `look`.
+   * @returns `null`: it needs the locks of other identifiers meanwhile, and nothing changed
    */
-  async remove(event: NostrEvent): Promise<{ saved: Saved; look: number | null }> {
+  async remove(
+    event: NostrEvent,
+    held: ReadonlySet<string>,
+  ): Promise<{ saved: Saved; look: number | null } | null> {
     const { journal, purgatory, nowSeconds, nowMs } = this.#core;
     const isVanishing = event.kind === KIND.vanish;
     const { saved, done, look } = await journal.change((changes) => {
       const targets = this.#targetsOf(event);
       const identifiers = this.identifiersOf(event);
+      if (!identifiers.every((one) => held.has(one))) return { saved: null, done: null, look: null };
       const before = this.#authoritative(identifiers);
       const result = changes.save(event, nowSeconds());
       if (result.outcome !== "stored" || identifiers.length === 0)
@@ -85,7 +90,7 @@ export class Removals {
       };
     });
     if (done !== null) await this.carryOut(done.intent, done.plan);
-    return { saved, look };
+    return saved === null ? null : { saved, look };
   }
 
   /**

@@ -106,22 +106,24 @@ export class Submissions {
       // It may be the first version that lists us.
       if (known.sets(identifier).has(event.pubkey)) await hosted.create(event.pubkey, identifier);
     } else {
-      const fault = this.#storeFault(event) ?? (await this.#noRoom(event.pubkey, identifier));
-      if (fault !== null) return fault;
+      const noRoom = await this.#noRoom(event.pubkey, identifier);
+      if (noRoom !== null) return noRoom;
       const isNewVersion = purgatory.announcement(event.pubkey, identifier) !== null;
-      const { added, again, intent } = await journal.change((changes) => {
+      const { fault, again, intent } = await journal.change((changes) => {
+        const fault = this.#storeFault(event);
+        if (fault !== null) return { fault, again: [], intent: null };
         const result = purgatory.addAnnouncement(event, identifier, from);
-        if (result.outcome !== "added") return { added: result, again: [], intent: null };
+        if (result.outcome !== "added") return { fault: notAdded(result), again: [], intent: null };
         const set = known.sets(identifier).get(event.pubkey);
         if (isNewVersion && set !== undefined) purgatory.prolongStates(identifier, set);
         // What was held with its repository is served again (R59).
         return {
-          added: result,
+          fault: null,
           again: changes.unhold(`${event.pubkey}/${identifier}`, this.#core.nowSeconds()),
           intent: changes.beginIntent(lookPlan([identifier])),
         };
       });
-      if (added.outcome !== "added") return notAdded(added);
+      if (fault !== null) return fault;
       for (const one of again) this.#core.happenings.tell({ kind: "served", event: one, waitedMs: null });
       await hosted.create(event.pubkey, identifier);
       look = intent;
@@ -179,19 +181,20 @@ export class Submissions {
       judgeState(event, { isComplete: false, isFromSync: from.source === "sync" }, known),
     );
     if (answer !== null) return answer;
-    const fault = this.#storeFault(event);
-    if (fault !== null) return fault;
     const read = readState(event);
     if ("fault" in read) return refused("invalid", read.fault);
     const { identifier, refs } = read.state;
     if (refs.size === 0) return this.#withdraw(event, identifier);
     const revived: string[] = [];
-    const added = await journal.change(() => {
-      const result = purgatory.addState(event, identifier, from);
-      if (result.outcome === "added") revived.push(...this.#prolongAnnouncements(event, identifier));
-      return result;
+    const fault = await journal.change(() => {
+      const refusal = this.#storeFault(event);
+      if (refusal !== null) return refusal;
+      const added = purgatory.addState(event, identifier, from);
+      if (added.outcome !== "added") return notAdded(added);
+      revived.push(...this.#prolongAnnouncements(event, identifier));
+      return null;
     });
-    if (added.outcome !== "added") return notAdded(added);
+    if (fault !== null) return fault;
     for (const owner of revived) await hosted.create(owner, identifier);
     return this.#released(event, identifier, held);
   }
@@ -222,14 +225,17 @@ export class Submissions {
     const { journal, known, purgatory } = this.#core;
     const answer = answerOf(judgePr(event, { isComplete: false }, known));
     if (answer !== null) return answer;
-    const fault = this.#storeFault(event);
-    if (fault !== null) return fault;
     const hosts = hostsOf(taggedRepositories(event), known);
     const identifiers = [...new Set(hosts.map(({ identifier }) => identifier))].filter((one) =>
       held.has(one),
     );
-    const added = await journal.change(() => purgatory.addPr(event, identifiers, from));
-    if (added.outcome !== "added") return notAdded(added);
+    const fault = await journal.change(() => {
+      const refusal = this.#storeFault(event);
+      if (refusal !== null) return refusal;
+      const added = purgatory.addPr(event, identifiers, from);
+      return added.outcome === "added" ? null : notAdded(added);
+    });
+    if (fault !== null) return fault;
     return this.#released(event, identifiers[0]!, held);
   }
 
@@ -240,7 +246,7 @@ export class Submissions {
     return this.#core.store.get(event.id) !== null ? stored() : duplicate("a newer one is known");
   }
 
-  /** An event that the store would not take does not wait for data either (R55, R56). */
+  /** An event that the store would not take does not wait for data either (R55, R56). Asked in the transaction that adds it. */
   #storeFault(event: NostrEvent): Outcome | null {
     const reason = this.#core.store.refusal(event, this.#core.nowSeconds());
     return reason === null ? null : notSaved({ outcome: "refused", reason });
@@ -263,12 +269,13 @@ export class Submissions {
     for (;;) {
       const identifiers = this.#removals.identifiersOf(event);
       const outcome = await this.#releases.locked(identifiers, async (held): Promise<Outcome | null> => {
-        // What it names may have changed while the locks were waited for.
-        if (!this.#removals.identifiersOf(event).every((one) => held.has(one))) return null;
         if (this.#core.store.get(event.id) !== null) return duplicate("it is served");
         const answer = answerOf(judgeOther(event, this.#core.known));
         if (answer !== null) return answer;
-        const { saved, look } = await this.#removals.remove(event);
+        const removed = await this.#removals.remove(event, held);
+        // What it names changed while the locks were waited for.
+        if (removed === null) return null;
+        const { saved, look } = removed;
         if (saved.outcome !== "stored") return notSaved(saved);
         this.#core.happenings.tell({ kind: "served", event, waitedMs: null });
         await this.#look(identifiers, look, held);

@@ -33,6 +33,7 @@ export class Oracle {
   readonly #life: Life;
   /** Events that were answered with OK true. */
   readonly #accepted = new Map<string, NostrEvent>();
+  readonly #submitted = new Map<string, NostrEvent>();
   /** Authoritative states that were deleted or withdrawn, by repository (A17). */
   readonly #ended = new Map<string, NostrEvent>();
   #seen = new Map<string, Seen>();
@@ -46,13 +47,22 @@ export class Oracle {
     this.#accepted.set(event.id, event);
   }
 
+  /** An event was sent, whatever the answer. */
+  submitted(event: NostrEvent): void {
+    this.#submitted.set(event.id, event);
+  }
+
   /** An announcement took its repository out of service. */
   delisted(): void {
     this.#isDelisted = true;
   }
 
-  /** Everything that must hold while nothing is under way. */
-  check(): void {
+  /**
+   * Everything that must hold while nothing is under way.
+   * @param isAlone whether one thing happened since the last time. Of several at once, one may have ended what another brought.
+   */
+  check(isAlone: boolean): void {
+    if (!isAlone) this.#adoptEnds();
     const waiting = [...this.#life.store.journal()];
     const served = this.#life.events();
     this.#nothingLeft(waiting);
@@ -63,6 +73,7 @@ export class Oracle {
       this.#refs(identifier, served, waiting);
     }
     this.#pullRequests(served);
+    this.#announcementsHaveRefs(served);
     this.#accounted(served, waiting);
   }
 
@@ -117,12 +128,34 @@ export class Oracle {
 
   #waitingIsHidden(waiting: readonly Entry[]): void {
     for (const entry of waiting) {
-      if (entry.store === "placeholder" || this.#life.store.get(entry.event.id) === null) continue;
+      if (entry.store === "placeholder") continue;
+      if (this.#life.store.refusal(entry.event, this.#life.nowSeconds) !== null)
+        throw new BrokenProperty("6 what waits is in no answer", `${entry.event.id} is deleted and waits`);
+      if (this.#life.store.get(entry.event.id) === null) continue;
       throw new BrokenProperty("6 what waits is in no answer", entry.event.id);
     }
     for (const id of this.#life.served) {
       if (waiting.some((entry) => entry.store !== "placeholder" && entry.event.id === id))
         throw new BrokenProperty("6 what waits is in no answer", `${id} was sent to subscribers`);
+    }
+  }
+
+  /** An announcement is served only with a branch or tag of its repository (N10). */
+  #announcementsHaveRefs(served: readonly NostrEvent[]): void {
+    for (const event of served) {
+      if (event.kind !== 30617 || !listsUs(event)) continue;
+      const identifier = identifierOf(event);
+      // One that was served because a maintainer's need not list us (R29) has no refs yet.
+      const isException = [...this.#submitted.values()].some(
+        (one) =>
+          one.kind === 30617 &&
+          one.pubkey === event.pubkey &&
+          identifierOf(one) === identifier &&
+          !listsUs(one),
+      );
+      const data = this.#life.disk.repositories.get(`${event.pubkey}/${identifier}`);
+      if (!isException && (data === undefined || branches(data.refs) === "[]"))
+        throw new BrokenProperty("4 without authority nothing changes", `${event.id} is served without refs`);
     }
   }
 
@@ -257,6 +290,19 @@ export class Oracle {
     return [...this.#repositories(identifier)].some(
       ([owner, { objects }]) => announced.has(owner) && isWhole(commit, objects),
     );
+  }
+
+  /** Ends of states that came and went since the last look: the service's own record, as far as such a state was taken back. */
+  #adoptEnds(): void {
+    const { store, disk } = this.#life;
+    const served = this.#life.events();
+    for (const name of disk.repositories.keys()) {
+      const [owner = "", identifier = ""] = name.split("/");
+      const ended = this.#submitted.get(store.ended(owner, identifier)?.id ?? "");
+      if (ended === undefined || !served.some((one) => one.pubkey === ended.pubkey && takesBack(one, ended)))
+        continue;
+      this.#ended.set(name, ended);
+    }
   }
 
   /** Authoritative states that are gone because their authors took them back. */

@@ -1,0 +1,215 @@
+/**
+ * The guards of the service, each taken away. The random lives must catch each of them (V2).
+ * @module
+ */
+import type { Edit } from "../../sync/mutate.ts";
+import type { PropertyName } from "./broken-property.ts";
+
+/** A damaged service. */
+export interface Mutant {
+  readonly name: string;
+  /** Files are those of `runtime/grasp`. */
+  readonly edits: readonly Edit[];
+  /** The properties of which one is then broken; `null`: any. */
+  readonly breaks: readonly PropertyName[] | null;
+}
+
+const edit = (file: string, within: string, find: string, replace: string): Edit => ({
+  file,
+  within,
+  find,
+  replace,
+});
+
+export const mutants: readonly Mutant[] = [
+  {
+    name: "the start does not repeat intents (N13)",
+    edits: [edit("start", "start", "await finishRelease(intent, plan, entries, core);", "")],
+    breaks: null,
+  },
+  {
+    name: "an older complete state moves refs although a newer one is served (N7)",
+    edits: [
+      edit(
+        "release/release-run",
+        "ReleaseRun.#releaseState",
+        "if (authoritativeState(list)?.event.id !== state.event.id) continue;",
+        "",
+      ),
+      edit("release/release-run", "ReleaseRun.run", "isAgain = (await this.#servedStates()) || isAgain;", ""),
+    ],
+    breaks: ["3 refs equal the newest complete state"],
+  },
+  {
+    name: "a state is released although objects are missing (N6)",
+    edits: [
+      edit(
+        "release/release-run",
+        "ReleaseRun.#completeStates",
+        "await isComplete(read.state.refs.values(), sources)",
+        "true",
+      ),
+    ],
+    breaks: null,
+  },
+  {
+    name: "objects are not copied between repositories (N8)",
+    edits: [
+      edit(
+        "release/release-run",
+        "ReleaseRun.#moveOf",
+        "await copyMissing(state.refs.values(), repository, this.sources());",
+        "",
+      ),
+    ],
+    breaks: null,
+  },
+  {
+    name: "deletion of a and creation of a/b in one transaction (N9)",
+    edits: [edit("release/alignment", "alignment", "conflicts.size === 0", "true")],
+    breaks: null,
+  },
+  {
+    name: "HEAD is not set (N9)",
+    edits: [edit("release/alignment", "moveTo", "wanted === null || wanted === head", "true")],
+    breaks: ["3 refs equal the newest complete state"],
+  },
+  {
+    name: "what is served moves no refs when the sets change (R42, N15)",
+    edits: [
+      edit("release/release-run", "ReleaseRun.run", "isAgain = (await this.#servedStates()) || isAgain;", ""),
+    ],
+    breaks: null,
+  },
+  {
+    name: "a released entry stays in purgatory (P28)",
+    edits: [edit("release/release-run", "ReleaseRun.#save", 'purgatory.remove(entry, "released");', "")],
+    breaks: null,
+  },
+  {
+    name: "older states wait on under a served one (N6)",
+    edits: [
+      edit(
+        "release/release-run",
+        "ReleaseRun.#save",
+        'if (entry.store === "state") this.#removeOlder(entry);',
+        "",
+      ),
+    ],
+    breaks: null,
+  },
+  {
+    name: "an older state takes the place of a deleted one (R60)",
+    edits: [
+      edit(
+        "withdrawals",
+        "endStates",
+        "if (isEnded(state.event)) changes.endState(owner, identifier, state.event);",
+        "",
+      ),
+    ],
+    breaks: ["3 refs equal the newest complete state"],
+  },
+  {
+    name: "the ref of a deleted PR stays (R61)",
+    edits: [
+      edit(
+        "removals",
+        "Removals.#addRefs",
+        "const identifiers = new Set(taggedRepositories(event).map(({ identifier }) => identifier));",
+        "const identifiers = new Set();",
+      ),
+    ],
+    breaks: ["2 what is served is complete"],
+  },
+  {
+    name: "deletions do not reach purgatory (R58)",
+    edits: [edit("removals", "Removals.remove", 'purgatory.remove(entry, "deleted");', "")],
+    breaks: null,
+  },
+  {
+    name: "sets that changed in a crash are not looked at after it (R36)",
+    edits: [
+      edit(
+        "start",
+        "start",
+        "for (const identifier of readLookPlan(intent.plan)?.identifiers ?? []) identifiers.add(identifier);",
+        "",
+      ),
+    ],
+    breaks: null,
+  },
+  {
+    name: "only the tagged owner's repository gets the ref of a PR (N11)",
+    edits: [edit("policy/pr-policy", "hostsOf", "overlap(one, set)", "one === set")],
+    breaks: ["2 what is served is complete"],
+  },
+  {
+    name: "a push is not decided again under the lock (A36)",
+    edits: [
+      edit(
+        "pushes",
+        "Push.#finishLocked",
+        "const decision = decidePush(owner, identifier, list, await repository.refs(), this.#core);",
+        "const decision = this.early;",
+      ),
+    ],
+    breaks: null,
+  },
+  {
+    name: "uploads that no event claims stay on the disk (A33)",
+    edits: [
+      edit(
+        "expiry",
+        "Expiry.#end",
+        "await hosted.port.upload(owner, entry.identifier, entry.id)?.discard();",
+        "",
+      ),
+    ],
+    breaks: ["8 nothing is left"],
+  },
+  {
+    name: "the start leaves uploads without a placeholder (P32)",
+    edits: [edit("start", "reconcile", "await hosted.port.upload(owner, identifier, id)?.discard();", "")],
+    breaks: ["8 nothing is left"],
+  },
+  {
+    name: "expired entries stay (P18)",
+    edits: [edit("purgatory/purgatory", "Purgatory.expire", 'this.#left(key, "expired");', "")],
+    breaks: null,
+  },
+  {
+    name: "deadlines of the journal are taken as they are (P25)",
+    edits: [edit("purgatory/deadlines", "restored", "nowMs + most", "Number.MAX_SAFE_INTEGER")],
+    breaks: ["deadlines"],
+  },
+  {
+    name: "a quarantine of a refused push stays (A35)",
+    edits: [edit("pushes", "Push.finish", "await quarantine.discard();", "")],
+    breaks: ["8 nothing is left"],
+  },
+  {
+    name: "locks are not held over a release (N2)",
+    edits: [
+      edit(
+        "locks",
+        "Locks.run",
+        "const result = before.then(work, work);",
+        "const result = Promise.resolve().then(work);",
+      ),
+    ],
+    breaks: null,
+  },
+  {
+    name: "a waiting announcement is released without a state (N10)",
+    edits: [
+      edit(
+        "release/release-run",
+        "ReleaseRun.#servedStates",
+        "if (state === null) continue;",
+        "if (state === null) { await this.attempt([], async () => ({ entries: this.#waitingAnnouncement(owner), moves: [] })); continue; }",
+      ),
+    ],
+    breaks: null,
+  },
+];
