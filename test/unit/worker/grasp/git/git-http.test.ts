@@ -1,5 +1,13 @@
 import { execFile } from "node:child_process";
-import { mkdtempSync, readdirSync, rmSync } from "node:fs";
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { promisify } from "node:util";
@@ -260,17 +268,18 @@ describe("Git over HTTP", () => {
     expect(await isReadable(change)).toBe(false);
   });
 
-  test("a tag object, many refs and --atomic", async () => {
+  test("a tag object, 400 refs at one commit, --atomic, and their clone", async () => {
     const commit = work.commit("a", "one");
     work.git("tag", "-a", "-m", "v1", "v1");
     const tag = work.git("rev-parse", "v1");
-    for (let n = 0; n < 50; n++) work.git("branch", `b${n}`);
-    const branches = Object.fromEntries(Array.from({ length: 50 }, (_, n) => [`refs/heads/b${n}`, commit]));
+    for (let n = 0; n < 400; n++) work.git("branch", `b${n}`);
+    const branches = Object.fromEntries(Array.from({ length: 400 }, (_, n) => [`refs/heads/b${n}`, commit]));
     await state({ [MAIN]: commit, "refs/tags/v1": tag, ...branches });
     expect(
       await git("push", "--atomic", url, "refs/heads/*:refs/heads/*", "refs/tags/*:refs/tags/*"),
     ).toMatchObject({ code: 0 });
-    expect(await remoteRefs()).toHaveLength(54);
+    expect(await remoteRefs()).toHaveLength(404);
+    expect(await git("clone", "-q", url, join(folder, "many"))).toMatchObject({ code: 0 });
   });
 
   const post = (service: string, body: Uint8Array, headers: Record<string, string> = {}) =>
@@ -316,5 +325,59 @@ describe("Git over HTTP", () => {
     ]);
     expect(await (await post("receive-pack", body)).text()).toMatch(/^....ERR /);
     expect(await remoteRefs()).toHaveLength(2);
+  });
+
+  describe("processes", () => {
+    let log: string;
+    const path = process.env.PATH;
+    /** What the server has run since the last call. */
+    function ran(): string[] {
+      const lines = existsSync(log) ? readFileSync(log, "utf8").trim().split("\n").filter(Boolean) : [];
+      writeFileSync(log, "");
+      return lines;
+    }
+    beforeEach(() => {
+      const bin = join(folder, "bin");
+      log = join(folder, "log");
+      mkdirSync(bin);
+      // The server's Git has the folder as an argument, the client's has not.
+      const script = [
+        "#!/bin/sh",
+        'case "$*" in *--git-dir*) for word in "$@"; do case "$word" in',
+        `  index-pack|rev-list|cat-file|update-ref|for-each-ref|symbolic-ref|upload-pack) echo "$word" >> ${log};;`,
+        "esac; done;; esac",
+        `PATH=${path}`,
+        'exec git "$@"',
+      ];
+      writeFileSync(join(bin, "git"), `${script.join("\n")}\n`, { mode: 0o755 });
+      process.env.PATH = `${bin}:${path}`;
+    });
+    afterEach(() => {
+      process.env.PATH = path;
+    });
+
+    test("a push takes three, whatever the number of refs; a clone one, the same clone again none (G32)", async () => {
+      const first = work.commit("a", "one");
+      for (const count of [1, 300]) {
+        const commit = count === 1 ? first : work.commit("a", "two");
+        const names = Array.from({ length: count }, (_, n) => (n === 0 ? "main" : `b${n}`));
+        for (const name of names.slice(1)) work.git("branch", name);
+        await state(Object.fromEntries(names.map((name) => [`refs/heads/${name}`, commit])));
+        ran();
+        expect(await git("push", "-q", url, ...names)).toMatchObject({ code: 0 });
+        expect(ran()).toEqual(["index-pack", "rev-list", "update-ref"]);
+      }
+      for (const [name, processes] of [
+        ["first", ["upload-pack"]],
+        ["second", []],
+      ] as const) {
+        expect(await git("clone", "-q", url, join(folder, name))).toMatchObject({ code: 0 });
+        expect(ran()).toEqual(processes);
+      }
+      for (const version of [0, 1, 2]) {
+        expect(await git("-c", `protocol.version=${version}`, "ls-remote", url)).toMatchObject({ code: 0 });
+      }
+      expect(ran()).toEqual([]);
+    });
   });
 });
