@@ -92,10 +92,11 @@ export class Releases {
     if (data.ids !== "all" && !this.#concerns(identifier, data.ids)) return emptyResult();
     const run = this.#newRun(identifier, held);
     await run.run();
-    if (data.repository === "all" && data.ids === "all") {
+    const isAnnounced = run.result.released.some(({ kind }) => kind === KIND.announcement);
+    // A repository that is served now may be one that served PRs tag.
+    if (isAnnounced || (data.repository === "all" && data.ids === "all")) {
       await this.#repair(identifier, held, run, this.#core.known.pullRequests(identifier));
     }
-    const isAnnounced = run.result.released.some(({ kind }) => kind === KIND.announcement);
     if (isAnnounced) await this.onAnnounced(identifier, held);
     return run.result;
   }

@@ -70,7 +70,7 @@ export class Oracle {
     this.#deadlines(waiting);
     for (const identifier of IDENTIFIERS) {
       this.#servedIsComplete(identifier, served);
-      this.#refs(identifier, served, waiting);
+      this.#refs(identifier, served, waiting, isAlone);
     }
     this.#pullRequests(served);
     this.#announcementsHaveRefs(served);
@@ -245,7 +245,12 @@ export class Oracle {
     return list.reduce<NostrEvent | null>((a, b) => (a === null || isNewer(b, a) ? b : a), null);
   }
 
-  #refs(identifier: string, served: readonly NostrEvent[], waiting: readonly Entry[]): void {
+  #refs(
+    identifier: string,
+    served: readonly NostrEvent[],
+    waiting: readonly Entry[],
+    isAlone: boolean,
+  ): void {
     const states = served.filter((event) => event.kind === 30618 && identifierOf(event) === identifier);
     const waits = waiting.flatMap((entry) =>
       entry.store === "state" && entry.identifier === identifier ? [entry.event] : [],
@@ -277,7 +282,7 @@ export class Oracle {
             "3 refs equal the newest complete state",
             `${owner} has ${now} and not ${best.id}`,
           );
-      } else if (before !== undefined && before.data === data && before.refs !== now) {
+      } else if (isAlone && before !== undefined && before.data === data && before.refs !== now) {
         throw new BrokenProperty("3 refs equal the newest complete state", `${owner} moved without a state`);
       }
       const all = this.#best([...states, ...waits], set, name);
