@@ -24,3 +24,11 @@ test("the page for clients has the reasons by which pushes are refused", () => {
   const source = readFileSync(join(root, "runtime/grasp/push.ts"), "utf8");
   for (const [reason] of rowsOf("ng reason")) expect(source).toContain(`"${reason}"`);
 });
+
+test("the page for clients has the fields of status.json", () => {
+  const source = readFileSync(join(root, "runtime/grasp/facts.ts"), "utf8");
+  const body = /export interface RepositoryFacts \{([\s\S]*?)\n\}/.exec(source)![1]!;
+  const fields = [...body.matchAll(/^ {2}readonly (\w+):/gm)].map(([, name]) => name);
+  const named = rowsOf("field").flatMap(([names]) => names!.split(", "));
+  expect(named.sort()).toEqual(fields.sort());
+});

@@ -58,6 +58,8 @@ export interface Snapshot {
     readonly by: string;
     readonly place: Place;
     readonly sinceMs: number;
+    /** When it is discarded; `null`: it does not wait. */
+    readonly untilMs: number | null;
     /** The commit that it names; `null`: none. */
     readonly needs: string | null;
     /** Whether other servers will be asked for it within the story. */

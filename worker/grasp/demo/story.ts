@@ -8,6 +8,7 @@ import { join } from "node:path";
 import type { NostrEvent, Tag } from "../../../runtime/grasp/events/event.ts";
 import { KIND } from "../../../runtime/grasp/events/kinds.ts";
 import { toNpub } from "../../../runtime/grasp/npub.ts";
+import { DEADLINES_MS } from "../../../runtime/grasp/purgatory/deadlines.ts";
 import { type Addresses, addressesOn, announcementTags, stateTags } from "../client/events.ts";
 import { RelayConnection } from "../client/relay-connection.ts";
 import { newSecretKey, type Signer, signerOf } from "../client/signer.ts";
@@ -51,6 +52,8 @@ interface Known {
   readonly by: string;
   place: Place;
   sinceMs: number;
+  /** When the server discards it, by its `status.json`; `null`: not known yet. */
+  untilMs: number | null;
 }
 
 export class Story {
@@ -143,12 +146,13 @@ export class Story {
       next: this.next,
       fault: this.#fault,
       lines: this.#sent,
-      events: this.#events.map(({ event, name, by, place, sinceMs }) => ({
+      events: this.#events.map(({ event, name, by, place, sinceMs, untilMs }) => ({
         id: event.id,
         name,
         by,
         place,
         sinceMs,
+        untilMs: place === "waits" ? (untilMs ?? sinceMs + DEADLINES_MS.arrival) : null,
         needs: neededBy(event),
         isHunted: this.#done.includes("elsewhere") || this.#busy === "elsewhere",
       })),
@@ -326,6 +330,10 @@ export class Story {
     }
     const { code, output } = await git(this.#home, this.#homeReader, "ls-remote", this.#repository.clone);
     this.#refs = code === 0 ? refsIn(output) : null;
+    for (const [id, untilMs] of await deadlinesOf(this.#repository.clone)) {
+      const waiting = known.find(({ event }) => event.id === id);
+      if (waiting !== undefined) waiting.untilMs = untilMs;
+    }
   }
 
   #sign(signer: Signer, kind: number, tags: readonly Tag[]): NostrEvent {
@@ -344,7 +352,7 @@ export class Story {
   #remember(event: NostrEvent, name: string, by: string, place: Place): void {
     const known = this.#events.find((one) => one.event.id === event.id);
     const sinceMs = this.#parts.clock.now();
-    if (known === undefined) this.#events.push({ event, name, by, place, sinceMs });
+    if (known === undefined) this.#events.push({ event, name, by, place, sinceMs, untilMs: null });
     else Object.assign(known, { place, sinceMs });
   }
 
@@ -408,6 +416,14 @@ const NAMES = new Map<number, string>([
 function neededBy({ kind, tags }: NostrEvent): string | null {
   const name = kind === KIND.state ? MAIN : kind === KIND.pullRequest ? "c" : null;
   return tags.find(([tag]) => tag === name)?.[1] ?? null;
+}
+
+/** When the server discards what waits, by event (G27); empty for a repository that it does not have. */
+async function deadlinesOf(repository: string): Promise<Map<string, number>> {
+  const answer = await fetch(`${repository}/status.json`, { signal: AbortSignal.timeout(PATIENCE_MS) });
+  if (!answer.ok) return new Map();
+  const { waiting } = (await answer.json()) as { waiting: { id: string; until: number }[] };
+  return new Map(waiting.map(({ id, until }) => [id, until * 1000]));
 }
 
 function inside({ name, folder }: Person, below: string): Person {

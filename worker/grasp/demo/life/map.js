@@ -3,8 +3,6 @@ import { clock, el, remaining, short } from "./elements.js";
 
 const FLIGHT_MS = 650;
 const MINUTE_MS = 60_000;
-/** How long an event waits, and how long an upload without its event does, in milliseconds. */
-const WAITS_MS = 30 * MINUTE_MS;
 
 /** How long other servers are left alone after a client's event, and a busy one after its answer, in milliseconds. */
 const FIRST_DELAY_MS = 3 * MINUTE_MS;
@@ -104,14 +102,14 @@ function eventChips({ events }) {
   const boxes = { waits: "purgatory", served: "relay" };
   return events
     .filter(({ place }) => place !== "gone")
-    .map(({ id, name, by, place, sinceMs, needs }) => ({
+    .map(({ id, name, by, place, untilMs, needs }) => ({
       key: `event ${id}`,
       box: boxes[place] ?? by.toLowerCase(),
       from: by.toLowerCase(),
       kind: `event is-${place}`,
       name,
       detail: place === "waits" && needs !== null ? `needs ${short(needs)}` : `by ${by}`,
-      untilMs: place === "waits" ? sinceMs + WAITS_MS : null,
+      untilMs,
     }));
 }
 
