@@ -29,6 +29,11 @@ test("the samples lead to the address of the configuration beside them", () => {
   for (const sample of ["millrace.conf", "Caddyfile"]) {
     expect(block(sample)).toContain(`${listen.host}:${listen.port}`);
   }
+  const { grasp } = JSON.parse(block("grasp.json"));
+  for (const sample of ["grasp.conf", "Caddyfile.grasp"]) {
+    expect(block(sample)).toContain(`${grasp.listen.host}:${grasp.listen.port}`);
+    expect(block(sample)).toContain(grasp.domain);
+  }
 });
 
 describe.skipIf(nginx.find() === null)("nginx", () => {
