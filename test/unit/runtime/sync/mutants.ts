@@ -141,7 +141,12 @@ export const mutants: readonly Mutant[] = [
     name: "a dropped identifier fetched after all",
     edits: [
       edit("fetcher", "Fetcher.fetchFrom", "cancellation.isCancelled", "false"),
-      edit("engine", "SyncEngine.drop", "this.#remove(entry);", "this.#queue.remove(entry);"),
+      edit(
+        "engine",
+        "SyncEngine.drop",
+        "this.#remove(entry);",
+        "{ this.#domains.leaveAll(identifier); this.#queue.remove(entry); }",
+      ),
     ],
     breaks: ["only admitted"],
   },
