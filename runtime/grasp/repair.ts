@@ -200,7 +200,10 @@ export class Repairs {
     const lost = new Set([...missing].flatMap((id) => named.get(id)!));
     sync.repair(owner, identifier, [...lost]);
     if (missing.size > 0) return { status: "incomplete", missing };
-    const snapshot = await repositories.open(owner, identifier)!.refs();
+    const repository = repositories.open(owner, identifier)!;
+    // Somebody else may have changed the files (T67).
+    repository.reload();
+    const snapshot = await repository.refs();
     if (areRefsRight(state, prs, snapshot)) return { status: wasMissing ? "repaired" : "complete", missing };
     await grasp.newGitData(identifier, EVERYTHING);
     return { status: "repaired", missing };

@@ -170,4 +170,22 @@ describe("a repository on disk", () => {
     expect(await repository.updateRefs([{ ref, old: ZERO, new: first }])).toBe(true);
     expect([...(await repository.refs()).refs.keys()]).toEqual([ref]);
   });
+
+  test("refs that somebody else changed, loose or packed, are seen after reload, with another version (G34, T67)", async () => {
+    await received(work.pack([second]), second);
+    expect(await repository.updateRefs([{ ref: MAIN, old: ZERO, new: first }])).toBe(true);
+    const before = await repository.refs();
+    const { execFileSync } = await import("node:child_process");
+    execFileSync("git", ["-C", path, "update-ref", "refs/heads/other/deep", second]);
+    execFileSync("git", ["-C", path, "pack-refs", "--all"]);
+    execFileSync("git", ["-C", path, "update-ref", MAIN, second]);
+    expect(await repository.refs()).toBe(before);
+    repository.reload();
+    const after = await repository.refs();
+    expect([...after.refs].sort()).toEqual([
+      [MAIN, second],
+      ["refs/heads/other/deep", second],
+    ]);
+    expect(after.version).not.toBe(before.version);
+  });
 });
