@@ -42,6 +42,16 @@ export class PullRequests {
     this.#releaser = releaser;
   }
 
+  /** Moves in what was uploaded for PRs that are known now. It may complete states, too, so that it comes first. */
+  async claim(): Promise<void> {
+    for (const entry of this.#core.purgatory.prs(this.#identifier)) {
+      await this.#releaser.attempt([entry], async () => {
+        await this.#claimUploads(entry.event, commitOf(entry.event));
+        return null;
+      });
+    }
+  }
+
   /** Releases the PRs whose commits are here, updates after the PRs that they update. */
   async release(): Promise<void> {
     const waiting = this.#core.purgatory.prs(this.#identifier);
@@ -77,7 +87,6 @@ export class PullRequests {
     }
     await this.#releaser.attempt([entry], async () => {
       const commit = commitOf(event);
-      await this.#claimUploads(event, commit);
       if (commit === null || this.#hosts(event).length === 0) return null;
       if (!(await isComplete([commit], this.#sources(event)))) return null;
       return { entries: [entry], moves: await this.#moves(event, commit) };

@@ -75,11 +75,13 @@ export class ReleaseRun {
    * dropped, and everything is looked at once more.
    */
   async run(): Promise<void> {
+    const pullRequests = new PullRequests(this.#identifier, this.#held, this.#core, this);
+    await pullRequests.claim();
     for (let isAgain = true; isAgain; ) {
       isAgain = await this.#states();
       isAgain = (await this.#servedStates()) || isAgain;
     }
-    await new PullRequests(this.#identifier, this.#held, this.#core, this).release();
+    await pullRequests.release();
   }
 
   /** @returns whether the store refused something */
