@@ -6,7 +6,7 @@
 import { Buffer } from "node:buffer";
 import { setImmediate } from "node:timers";
 import { verifySchnorr } from "tiny-secp256k1";
-import type { NostrEvent } from "../../../runtime/grasp/events/event.ts";
+import type { Batches, Signed } from "./signature-batches.ts";
 import { SignatureThread } from "./signature-thread.ts";
 
 /** Checks that may wait before they go to the thread (R11). */
@@ -18,19 +18,9 @@ const BATCH = 64;
 /** Checks that may wait in all. */
 const MAX_WAITING = 20_000;
 
-/** What of an event is checked. */
-export type Signed = Pick<NostrEvent, "id" | "pubkey" | "sig">;
-
 interface Check extends Signed {
   resolve(isGood: boolean): void;
   reject(error: unknown): void;
-}
-
-/** Checks a batch elsewhere. */
-export interface Batches {
-  /** @throws if it cannot be made; the checks are made here then */
-  check(batch: readonly Signed[]): Promise<readonly boolean[]>;
-  close(): Promise<void>;
 }
 
 export class SignatureChecks {

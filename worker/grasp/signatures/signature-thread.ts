@@ -3,7 +3,7 @@
  * @module
  */
 import type { Worker } from "node:worker_threads";
-import type { Batches, Signed } from "./signature-checks.ts";
+import type { Batches, Signed } from "./signature-batches.ts";
 
 /** Bytes of an id, a key and a signature. */
 const SIZES = [32, 32, 64] as const;

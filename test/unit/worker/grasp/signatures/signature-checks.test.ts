@@ -1,10 +1,6 @@
 import { expect, test } from "vitest";
-import {
-  type Batches,
-  isGood,
-  SignatureChecks,
-  type Signed,
-} from "../../../../../worker/grasp/signatures/signature-checks.ts";
+import type { Batches, Signed } from "../../../../../worker/grasp/signatures/signature-batches.ts";
+import { isGood, SignatureChecks } from "../../../../../worker/grasp/signatures/signature-checks.ts";
 import { SignatureThread } from "../../../../../worker/grasp/signatures/signature-thread.ts";
 import { author } from "../../../../support/nostr.ts";
 
