@@ -65,11 +65,6 @@ export const mutants: readonly Mutant[] = [
     breaks: null,
   },
   {
-    name: "deletion of a and creation of a/b in one transaction (N9)",
-    edits: [edit("release/alignment", "alignment", "conflicts.size === 0", "true")],
-    breaks: null,
-  },
-  {
     name: "HEAD is not set (N9)",
     edits: [edit("release/alignment", "moveTo", "wanted === null || wanted === head", "true")],
     breaks: ["3 refs equal the newest complete state"],
@@ -85,30 +80,6 @@ export const mutants: readonly Mutant[] = [
     name: "a released entry stays in purgatory (P28)",
     edits: [edit("release/release-run", "ReleaseRun.#save", 'purgatory.remove(entry, "released");', "")],
     breaks: null,
-  },
-  {
-    name: "older states wait on under a served one (N6)",
-    edits: [
-      edit(
-        "release/release-run",
-        "ReleaseRun.#save",
-        'if (entry.store === "state") this.#removeOlder(entry);',
-        "",
-      ),
-    ],
-    breaks: null,
-  },
-  {
-    name: "an older state takes the place of a deleted one (R60)",
-    edits: [
-      edit(
-        "withdrawals",
-        "endStates",
-        "if (isEnded(state.event)) changes.endState(owner, identifier, state.event);",
-        "",
-      ),
-    ],
-    breaks: ["3 refs equal the newest complete state"],
   },
   {
     name: "the ref of a deleted PR stays (R61)",
@@ -128,33 +99,9 @@ export const mutants: readonly Mutant[] = [
     breaks: null,
   },
   {
-    name: "sets that changed in a crash are not looked at after it (R36)",
-    edits: [
-      edit(
-        "start",
-        "start",
-        "for (const identifier of readLookPlan(intent.plan)?.identifiers ?? []) identifiers.add(identifier);",
-        "",
-      ),
-    ],
-    breaks: null,
-  },
-  {
     name: "only the tagged owner's repository gets the ref of a PR (N11)",
     edits: [edit("policy/pr-policy", "hostsOf", "overlap(one, set)", "one === set")],
     breaks: ["2 what is served is complete"],
-  },
-  {
-    name: "a push is not decided again under the lock (A36)",
-    edits: [
-      edit(
-        "pushes",
-        "Push.#finishLocked",
-        "const decision = decidePush(owner, identifier, list, await repository.refs(), this.#core);",
-        "const decision = this.early;",
-      ),
-    ],
-    breaks: null,
   },
   {
     name: "uploads that no event claims stay on the disk (A33)",
@@ -187,18 +134,6 @@ export const mutants: readonly Mutant[] = [
     name: "a quarantine of a refused push stays (A35)",
     edits: [edit("pushes", "Push.finish", "await quarantine.discard();", "")],
     breaks: ["8 nothing is left"],
-  },
-  {
-    name: "locks are not held over a release (N2)",
-    edits: [
-      edit(
-        "locks",
-        "Locks.run",
-        "const result = before.then(work, work);",
-        "const result = Promise.resolve().then(work);",
-      ),
-    ],
-    breaks: null,
   },
   {
     name: "a waiting announcement is released without a state (N10)",

@@ -255,7 +255,7 @@ export class Oracle {
     const waits = waiting.flatMap((entry) =>
       entry.store === "state" && entry.identifier === identifier ? [entry.event] : [],
     );
-    this.#noteEnds(identifier, served);
+    if (isAlone) this.#noteEnds(identifier, served);
     const isComplete = (event: NostrEvent) =>
       refsOf(event).every(([, id]) => this.#hasAnywhere(id, identifier));
     const ready = waits.find(
