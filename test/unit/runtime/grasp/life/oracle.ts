@@ -356,7 +356,7 @@ export class Oracle {
     for (const event of this.#accepted.values()) {
       if (here.has(event.id) || this.#life.store.remembered(event.id, this.#life.nowSeconds) !== null)
         continue;
-      const others = [...this.#accepted.values(), ...served, ...waits];
+      const others = [...this.#submitted.values(), ...served, ...waits];
       const isReplaced =
         event.kind >= 30000 &&
         others.some(
