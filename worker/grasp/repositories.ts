@@ -117,7 +117,8 @@ export class DiskRepositories implements Repositories {
   upload(owner: string, identifier: string, id: string): Upload | null {
     const { unclaimed, git } = this.#folders;
     const folder = join(placeIn(unclaimed, owner, identifier), id);
-    return existsSync(folder) ? uploadAt(folder, placeIn(git, owner, identifier)) : null;
+    const path = placeIn(git, owner, identifier);
+    return existsSync(folder) ? uploadAt(folder, path, () => this.#known.get(path)?.arrived([])) : null;
   }
 
   async uploads(): Promise<UploadPlace[]> {

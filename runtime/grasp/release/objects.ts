@@ -7,14 +7,22 @@ import type { GitRepository } from "../ports.ts";
 /** What is here already passed the bounds when it came. */
 const NO_BOUNDS = { maxBytes: Number.MAX_SAFE_INTEGER, maxObjects: Number.MAX_SAFE_INTEGER };
 
-/** Whether each id is complete in some repository. */
-export async function isComplete(ids: Iterable<string>, sources: readonly GitRepository[]): Promise<boolean> {
+/** Those of these ids that are complete in no repository. */
+export async function missingIn(
+  sources: readonly GitRepository[],
+  ids: Iterable<string>,
+): Promise<ReadonlySet<string>> {
   let missing = new Set(ids);
   for (const source of sources) {
-    if (missing.size === 0) return true;
+    if (missing.size === 0) break;
     missing = await source.incomplete([...missing]);
   }
-  return missing.size === 0;
+  return missing;
+}
+
+/** Whether each id is complete in some repository. */
+export async function isComplete(ids: Iterable<string>, sources: readonly GitRepository[]): Promise<boolean> {
+  return (await missingIn(sources, ids)).size === 0;
 }
 
 /**

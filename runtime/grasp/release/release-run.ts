@@ -11,7 +11,7 @@ import { keyOf, type Releasable, type WaitingAnnouncement, type WaitingState } f
 import { type RepositoryState, readState } from "../state.ts";
 import { isEmpty, type Move, moveTo } from "./alignment.ts";
 import { Moving, releasePlan } from "./intent.ts";
-import { copyMissing, isComplete } from "./objects.ts";
+import { copyMissing, isComplete, missingIn } from "./objects.ts";
 import { PullRequests } from "./pull-requests.ts";
 
 /** What a release did (N18). Kinds tell announcements, states and PRs apart; zeros tell refs that appeared or went. */
@@ -96,8 +96,7 @@ export class ReleaseRun {
   async #completeStates(): Promise<ReadEntry[]> {
     const { purgatory, known, store } = this.#core;
     const sets = [...known.sets(this.#identifier).values()];
-    const sources = this.sources();
-    const complete: ReadEntry[] = [];
+    const open: ReadEntry[] = [];
     const oldestFirst = purgatory
       .states(this.#identifier)
       .sort((a, b) => (isNewer(a.event, b.event) ? 1 : -1));
@@ -108,11 +107,16 @@ export class ReleaseRun {
         await this.drop(entry, "unauthorised");
       } else if (served !== null && isNewer(served, entry.event)) {
         await this.drop(entry, "replaced");
-      } else if (await isComplete(read.state.refs.values(), sources)) {
-        complete.push({ entry, state: read.state });
+      } else {
+        open.push({ entry, state: read.state });
       }
     }
-    return complete;
+    // All in one question: many states may wait.
+    const missing = await missingIn(
+      this.sources(),
+      open.flatMap(({ state }) => [...state.refs.values()]),
+    );
+    return open.filter(({ state }) => ![...state.refs.values()].some((id) => missing.has(id)));
   }
 
   /** Serves a state, with the repositories that it is the newest complete one of (N7). */

@@ -208,10 +208,13 @@ function quarantineAt(places: QuarantinePlaces, received: readonly string[]): Qu
   };
 }
 
-/** An upload that is kept for an event. */
-export function uploadAt(folder: string, repository: string): Upload {
+/** An upload that is kept for an event. @param onAdopted called when its objects are in the repository */
+export function uploadAt(folder: string, repository: string, onAdopted: () => void): Upload {
   return {
-    adopt: () => adoptPacks(folder, repository),
+    async adopt() {
+      await adoptPacks(folder, repository);
+      onAdopted();
+    },
     discard: () => rm(folder, { recursive: true, force: true }),
   };
 }

@@ -21,8 +21,8 @@ import { receivePack, type Tip } from "./quarantine.ts";
 import { Refs } from "./refs.ts";
 import { type GitRunner, ownGit, plainGit } from "./runner.ts";
 
-/** Ids that are known to be complete, at most. */
-const MAX_COMPLETE = 100_000;
+/** Ids that are remembered as complete, and as many as incomplete. */
+const MAX_REMEMBERED = 100_000;
 
 /** Where a repository is, and what is beside it. */
 export interface RepositoryPlaces {
@@ -46,6 +46,9 @@ export class DiskRepository implements GitRepository {
   #proposals = { version: "", has: false };
   /** Ids that were found complete. Objects that refs lead to do not go away. */
   readonly #complete = new Set<string>();
+  /** Ids that were found incomplete since objects last arrived: what waits is looked at with every arrival of an event. */
+  readonly #incomplete = new Set<string>();
+  #arrivals = 0;
 
   constructor(places: RepositoryPlaces) {
     this.path = places.path;
@@ -74,6 +77,14 @@ export class DiskRepository implements GitRepository {
   reload(): void {
     this.#refs.reload();
     this.#complete.clear();
+    this.#incomplete.clear();
+  }
+
+  /** Objects came in. @param ids those that are complete now */
+  arrived(ids: readonly string[]): void {
+    this.#arrivals++;
+    this.#incomplete.clear();
+    remember(this.#complete, ids);
   }
 
   /** The caller has a slot of the pool. */
@@ -90,18 +101,28 @@ export class DiskRepository implements GitRepository {
       folder: join(this.#places.quarantines, randomUUID()),
       git,
       present: async () => [...new Set((await this.refs()).refs.values())],
-      onAdopted: (ids) => this.#remember(ids),
+      onAdopted: (ids) => this.arrived(ids),
     });
   }
 
   async incomplete(ids: readonly string[], isThorough = false): Promise<Set<string>> {
-    const asked = isThorough ? ids : ids.filter((id) => !this.#complete.has(id));
-    if (asked.length === 0) return new Set();
+    const isKnown = (id: string) => this.#complete.has(id) || this.#incomplete.has(id);
+    const asked = isThorough ? ids : ids.filter((id) => !isKnown(id));
+    const missing = new Set(isThorough ? [] : ids.filter((id) => this.#incomplete.has(id)));
+    if (asked.length === 0) return missing;
+    const before = this.#arrivals;
     // A repository that waits for its first push costs no process, however many of them a start looks at.
-    if (!(await hasObjects(this.path))) return new Set(asked);
-    const missing = await incompleteOf(this.#git, asked, isThorough);
-    this.#remember(asked.filter((id) => !missing.has(id)));
-    for (const id of missing) this.#complete.delete(id);
+    const found = (await hasObjects(this.path))
+      ? await incompleteOf(this.#git, asked, isThorough)
+      : new Set(asked);
+    const complete = asked.filter((id) => !found.has(id));
+    remember(this.#complete, complete);
+    for (const id of complete) this.#incomplete.delete(id);
+    for (const id of found) {
+      missing.add(id);
+      this.#complete.delete(id);
+    }
+    if (this.#arrivals === before) remember(this.#incomplete, [...found]);
     return missing;
   }
 
@@ -133,11 +154,11 @@ export class DiskRepository implements GitRepository {
     if (found.length > 0) this.reload();
     return found;
   }
+}
 
-  #remember(ids: readonly string[]): void {
-    if (this.#complete.size + ids.length > MAX_COMPLETE) this.#complete.clear();
-    for (const id of ids.slice(0, MAX_COMPLETE)) this.#complete.add(id);
-  }
+function remember(known: Set<string>, ids: readonly string[]): void {
+  if (known.size + ids.length > MAX_REMEMBERED) known.clear();
+  for (const id of ids.slice(0, MAX_REMEMBERED)) known.add(id);
 }
 
 /** Whether a repository has any object: a pack with its index, or a loose one. */

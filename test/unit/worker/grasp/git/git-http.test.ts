@@ -379,5 +379,20 @@ describe("Git over HTTP", () => {
       }
       expect(ran()).toEqual([]);
     });
+
+    test("a state that arrives is looked at alone, however many others wait (N4)", async () => {
+      const commit = work.commit("a", "one");
+      await state({ [MAIN]: commit });
+      expect(await git("push", "-q", url, "main")).toMatchObject({ code: 0 });
+      ran();
+      for (let n = 1; n <= 6; n++) {
+        await state({ [MAIN]: `${n}`.repeat(40), "refs/heads/same": "9".repeat(40) });
+        expect([n, ran()]).toEqual([n, ["cat-file"]]);
+      }
+      const next = work.commit("a", "two");
+      await state({ [MAIN]: next });
+      expect(await git("push", "-q", url, "main")).toMatchObject({ code: 0 });
+      expect(await remoteRefs()).toContain(`${next}\t${MAIN}`);
+    });
   });
 });
