@@ -219,7 +219,8 @@ export interface EventStore {
   /** Unfinished intents. */
   intents(): Intent[];
   /**
-   * Runs changes as one transaction. It is on the disk when the promise resolves. `work` must not wait for anything.
+   * Runs changes as one transaction. It is on the disk when the promise resolves. `work` must not wait for anything. Transactions
+   * that fail together are rejected in reverse order, so that callers who keep a copy in memory can take their changes back.
    * @throws what `work` throws, with nothing changed.
    */
   transaction<T>(work: (changes: StoreChanges) => T): Promise<T>;

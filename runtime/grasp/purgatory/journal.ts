@@ -40,12 +40,16 @@ export class StoreJournal implements Journal {
         this.#change = { changes, happenings, undo };
         try {
           return work(changes);
+        } catch (error) {
+          // Before the next transaction of the same commit looks at memory.
+          takeBack(undo);
+          throw error;
         } finally {
           this.#change = null;
         }
       });
     } catch (error) {
-      for (const one of undo.reverse()) one();
+      takeBack(undo);
       throw error;
     }
     for (const happening of happenings) this.#happenings.tell(happening);
@@ -78,4 +82,9 @@ export class StoreJournal implements Journal {
     if (this.#change === null) throw new Error("purgatory changes only inside a transaction");
     return this.#change;
   }
+}
+
+/** Makes memory as it was, once, the last change first. */
+function takeBack(undo: (() => void)[]): void {
+  for (const one of undo.splice(0).reverse()) one();
 }

@@ -116,7 +116,8 @@ export class GroupCommit {
       this.#database.exec("COMMIT");
     } catch (error) {
       this.#rollBack();
-      for (const work of group) work.fail(failed.get(work) ?? error);
+      // The last first: each takes back in memory what it did on top of those before it.
+      for (const work of [...group].reverse()) work.fail(failed.get(work) ?? error);
       return;
     }
     for (const work of group) {

@@ -70,6 +70,27 @@ test("a commit that fails fails all of its turn, and the next one works (T46)", 
   expect(database.prepare("SELECT count(*) AS n FROM t").get()).toMatchObject({ n: 1 });
 });
 
+test("transactions that fail together are rejected the last first, so that each takes back what it did on top (N14)", async () => {
+  const database = new DatabaseSync(":memory:");
+  const failing = {
+    exec(sql: string) {
+      if (sql === "COMMIT") throw new Error("disk full");
+      database.exec(sql);
+    },
+  } as DatabaseSync;
+  const group = new GroupCommit({ database: failing, changes: {} as StoreChanges, clock });
+  const order: number[] = [];
+  const all = [1, 2, 3].map(async (n) => {
+    try {
+      await group.run(() => {});
+    } catch {
+      order.push(n);
+    }
+  });
+  await Promise.all(all);
+  expect(order).toEqual([3, 2, 1]);
+});
+
 test("end waits for what waits", async () => {
   const { group, put, values } = counted();
   void put(1);
