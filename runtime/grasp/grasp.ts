@@ -6,6 +6,7 @@
 import type { Ourselves } from "./announcement.ts";
 import { type Answer, answerOf, duplicate, type Outcome, refused } from "./answer.ts";
 import type { Core } from "./core.ts";
+import { DryRun, type DryRunAnswer, type DryRunPush } from "./dry-run.ts";
 import { canonicalText, expiryOf, type NostrEvent, type ParsedEvent, parseEvent } from "./events/event.ts";
 import { Signatures } from "./events/signatures.ts";
 import { Expiry } from "./expiry.ts";
@@ -65,6 +66,7 @@ export class Grasp {
   readonly #removals: Removals;
   readonly #submissions: Submissions;
   readonly #expiry: Expiry;
+  readonly #dryRun: DryRun;
 
   constructor(parts: GraspParts) {
     const { store, repositories, nowMs, nowSeconds } = parts;
@@ -73,7 +75,8 @@ export class Grasp {
     const happenings = new Happenings();
     const journal = new StoreJournal(store, happenings);
     this.purgatory = new Purgatory(journal, nowMs);
-    this.known = new Known({ ...parts, purgatory: this.purgatory, now: nowSeconds });
+    const known = { ...parts, purgatory: this.purgatory, now: nowSeconds };
+    this.known = new Known(known);
     this.#core = {
       store,
       known: this.known,
@@ -94,6 +97,7 @@ export class Grasp {
       submissions.setsChanged(identifier, held),
     );
     this.pushes = new Pushes(this.#core, this.#releases, this.#removals);
+    this.#dryRun = new DryRun(this.#core, known, parts.room);
   }
 
   /** Finishes what the last run left half done, and takes over what waits (P31). Nothing else may be called before. */
@@ -189,37 +193,54 @@ export class Grasp {
     return this.#parts.sha256Hex(canonicalText(event)) === event.id;
   }
 
-  async #decide(event: NostrEvent, { source, address, keys }: Sender): Promise<Outcome> {
-    const from: From = { source, address };
-    const expiry = expiryOf(event);
-    if (expiry !== null && expiry <= this.#parts.nowSeconds()) return refused("invalid", "it is expired");
-    if (!this.#isHash(event)) return refused("invalid", WRONG_ID);
+  /** What would happen to an event, and to a push that follows it (G29). Changes nothing. */
+  async dryRun(value: unknown, push: DryRunPush | null, from: Sender): Promise<DryRunAnswer> {
+    const read = await this.genuine(value);
+    if ("fault" in read) return { outcome: refused("invalid", read.fault), push: null };
+    const { event } = read;
+    return this.#dryRun.run(event, this.#unverified(event, from), push, from);
+  }
+
+  async #decide(event: NostrEvent, sender: Sender): Promise<Outcome> {
     try {
-      const known = await this.#knownAnswer(event, from);
-      if (known !== null) return known;
-      const forbidden = judgeProtected(event, keys ?? NO_KEYS, this.known);
-      if (forbidden !== null) return answerOf(forbidden)!;
+      const answer = this.#unverified(event, sender);
+      if (answer?.outcome === "duplicate") await this.#sentAgain(event, sender);
+      if (answer !== null) return answer;
       if (!(await this.#signatures.isGood(event))) return refused("invalid", WRONG_SIGNATURE);
-      return await this.#submissions.judge(event, from);
+      const { source, address } = sender;
+      return await this.#submissions.judge(event, { source, address });
     } catch {
       // Never an acceptance (R16).
       return refused("error", "the event could not be decided on; send it again");
     }
   }
 
+  /** The answer to an event as far as it needs no signature (R7, R8); `null`: there is none yet. */
+  #unverified(event: NostrEvent, { source, keys }: Sender): Outcome | null {
+    const expiry = expiryOf(event);
+    if (expiry !== null && expiry <= this.#parts.nowSeconds()) return refused("invalid", "it is expired");
+    if (!this.#isHash(event)) return refused("invalid", WRONG_ID);
+    const known = this.#knownAnswer(event, source);
+    if (known !== null) return known;
+    const forbidden = judgeProtected(event, keys ?? NO_KEYS, this.known);
+    return forbidden === null ? null : answerOf(forbidden)!;
+  }
+
   /** What is known of an id, before its signature is verified (R8, R15). */
-  async #knownAnswer(event: NostrEvent, { source, address }: From): Promise<Outcome | null> {
-    if (this.#parts.store.get(event.id) !== null) return duplicate("it is served");
-    const remembered = this.known.remembered(event.id);
+  #knownAnswer({ id }: NostrEvent, source: From["source"]): Outcome | null {
+    if (this.#parts.store.get(id) !== null) return duplicate("it is served");
+    const remembered = this.known.remembered(id);
     if (remembered === "deleted") return refused("blocked", "it is deleted");
     if (remembered === "expired" && source === "sync")
       return refused("blocked", "it expired here; a client may send it again");
-    const waiting = this.purgatory.event(event.id);
-    if (waiting === null) return null;
-    if (source === "direct" && waiting.source === "sync") {
-      await this.#core.journal.change(() => this.purgatory.submittedByClient(waiting, address ?? ""));
-    }
-    return duplicate("it waits for its git data");
+    return this.purgatory.event(id) === null ? null : duplicate("it waits for its git data");
+  }
+
+  /** A client sent what sync had brought (R15). */
+  async #sentAgain({ id }: NostrEvent, { source, address }: From): Promise<void> {
+    const waiting = this.purgatory.event(id);
+    if (source !== "direct" || waiting?.source !== "sync") return;
+    await this.#core.journal.change(() => this.purgatory.submittedByClient(waiting, address ?? ""));
   }
 }
 

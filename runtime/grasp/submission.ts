@@ -7,10 +7,10 @@ import type { Core } from "./core.ts";
 import { type NostrEvent, tagValue } from "./events/event.ts";
 import { isEphemeral, KIND } from "./events/kinds.ts";
 import { toNpub } from "./npub.ts";
-import { judgeAnnouncement } from "./policy/announcement-policy.ts";
-import { judgeOther } from "./policy/other-policy.ts";
-import { hostsOf, judgePr, taggedRepositories } from "./policy/pr-policy.ts";
-import { judgeState } from "./policy/state-policy.ts";
+import { roomFault, storeFault } from "./obstacles.ts";
+import { judge } from "./policy/judge.ts";
+import { hostsOf, taggedRepositories } from "./policy/pr-policy.ts";
+import type { Verdict } from "./policy/verdict.ts";
 import type { Room } from "./ports.ts";
 import type { From } from "./purgatory/entry.ts";
 import { RefusedEvents } from "./refused-events.ts";
@@ -20,6 +20,8 @@ import type { Removals } from "./removals.ts";
 import { readState } from "./state.ts";
 import { saveWithdrawal } from "./withdrawals.ts";
 
+/** A deletion is judged alike, wherever it comes from. */
+const DIRECT = { source: "direct" } as const;
 /** How many keys the text of an `OK` names. */
 const MAX_NAMED = 3;
 
@@ -64,19 +66,17 @@ export class Submissions {
     // Another connection may have brought it while the locks were waited for.
     if (this.#core.store.get(event.id) !== null) return duplicate("it is served");
     if (this.#core.purgatory.event(event.id) !== null) return duplicate("it waits for its git data");
+    const verdict = judge(event, from, this.#core.known);
     switch (event.kind) {
       case KIND.announcement:
-        return this.#kept(event, from, await this.#announce(event, from, held));
+        return this.#kept(event, from, await this.#announce(event, verdict, from, held));
       case KIND.state:
-        return this.#kept(event, from, await this.#state(event, from, held));
+        return this.#kept(event, from, answerOf(verdict) ?? (await this.#state(event, from, held)));
       case KIND.pullRequest:
       case KIND.pullRequestUpdate:
-        return this.#pullRequest(event, from, held);
-      default: {
-        const verdict = judgeOther(event, this.#core.known);
-        const steps = verdict.kind === "serve" ? verdict.steps : undefined;
-        return answerOf(verdict) ?? this.#serve(event, steps);
-      }
+        return answerOf(verdict) ?? this.#pullRequest(event, from, held);
+      default:
+        return answerOf(verdict) ?? this.#serve(event, verdict.kind === "serve" ? verdict.steps : undefined);
     }
   }
 
@@ -88,9 +88,13 @@ export class Submissions {
     return outcome;
   }
 
-  async #announce(event: NostrEvent, from: From, held: ReadonlySet<string>): Promise<Outcome> {
+  async #announce(
+    event: NostrEvent,
+    verdict: Verdict,
+    from: From,
+    held: ReadonlySet<string>,
+  ): Promise<Outcome> {
     const { journal, known, purgatory, hosted } = this.#core;
-    const verdict = judgeAnnouncement(event, known);
     const answer = answerOf(verdict);
     const identifier = tagValue(event, "d") ?? "";
     if (verdict.kind === "delist") {
@@ -106,11 +110,11 @@ export class Submissions {
       // It may be the first version that lists us.
       if (known.sets(identifier).has(event.pubkey)) await hosted.create(event.pubkey, identifier);
     } else {
-      const noRoom = await this.#noRoom(event.pubkey, identifier);
+      const noRoom = await roomFault(event.pubkey, identifier, this.#core, this.#room);
       if (noRoom !== null) return noRoom;
       const isNewVersion = purgatory.announcement(event.pubkey, identifier) !== null;
       const { fault, again, intent } = await journal.change((changes) => {
-        const fault = this.#storeFault(event);
+        const fault = storeFault(event, this.#core);
         if (fault !== null) return { fault, again: [], intent: null };
         const result = purgatory.addAnnouncement(event, identifier, from);
         if (result.outcome !== "added") return { fault: notAdded(result), again: [], intent: null };
@@ -134,13 +138,6 @@ export class Submissions {
     await this.#look([identifier], look, held);
     const isServed = this.#core.store.get(event.id) !== null;
     return withDropped(isServed && outcome === WAITS ? stored() : outcome, before, after);
-  }
-
-  /** Why a new repository has no room (O24); `null`: it has, or it is here already. */
-  async #noRoom(owner: string, identifier: string): Promise<Outcome | null> {
-    if (this.#room === undefined || this.#core.hosted.open(owner, identifier) !== null) return null;
-    const text = await this.#room.refusal("repository", owner, identifier);
-    return text === null ? null : refused("error", text);
   }
 
   /** A newer version of a served announcement, or one that gets no repository (R29, R33). */
@@ -176,18 +173,14 @@ export class Submissions {
   }
 
   async #state(event: NostrEvent, from: From, held: ReadonlySet<string>): Promise<Outcome> {
-    const { journal, known, purgatory, hosted } = this.#core;
-    const answer = answerOf(
-      judgeState(event, { isComplete: false, isFromSync: from.source === "sync" }, known),
-    );
-    if (answer !== null) return answer;
+    const { journal, purgatory, hosted } = this.#core;
     const read = readState(event);
     if ("fault" in read) return refused("invalid", read.fault);
     const { identifier, refs } = read.state;
     if (refs.size === 0) return this.#withdraw(event, identifier);
     const revived: string[] = [];
     const fault = await journal.change(() => {
-      const refusal = this.#storeFault(event);
+      const refusal = storeFault(event, this.#core);
       if (refusal !== null) return refusal;
       const added = purgatory.addState(event, identifier, from);
       if (added.outcome !== "added") return notAdded(added);
@@ -223,14 +216,12 @@ export class Submissions {
 
   async #pullRequest(event: NostrEvent, from: From, held: ReadonlySet<string>): Promise<Outcome> {
     const { journal, known, purgatory } = this.#core;
-    const answer = answerOf(judgePr(event, { isComplete: false }, known));
-    if (answer !== null) return answer;
     const hosts = hostsOf(taggedRepositories(event), known);
     const identifiers = [...new Set(hosts.map(({ identifier }) => identifier))].filter((one) =>
       held.has(one),
     );
     const fault = await journal.change(() => {
-      const refusal = this.#storeFault(event);
+      const refusal = storeFault(event, this.#core);
       if (refusal !== null) return refusal;
       const added = purgatory.addPr(event, identifiers, from);
       return added.outcome === "added" ? null : notAdded(added);
@@ -244,12 +235,6 @@ export class Submissions {
     await this.#releases.run(identifier, { repository: "", ids: "all" }, held);
     if (this.#core.purgatory.event(event.id) !== null) return WAITS;
     return this.#core.store.get(event.id) !== null ? stored() : duplicate("a newer one is known");
-  }
-
-  /** An event that the store would not take does not wait for data either (R55, R56). Asked in the transaction that adds it. */
-  #storeFault(event: NostrEvent): Outcome | null {
-    const reason = this.#core.store.refusal(event, this.#core.nowSeconds());
-    return reason === null ? null : notSaved({ outcome: "refused", reason });
   }
 
   /** @param steps how it belongs here (R51). Default: 0 */
@@ -270,7 +255,7 @@ export class Submissions {
       const identifiers = this.#removals.identifiersOf(event);
       const outcome = await this.#releases.locked(identifiers, async (held): Promise<Outcome | null> => {
         if (this.#core.store.get(event.id) !== null) return duplicate("it is served");
-        const answer = answerOf(judgeOther(event, this.#core.known));
+        const answer = answerOf(judge(event, DIRECT, this.#core.known));
         if (answer !== null) return answer;
         const removed = await this.#removals.remove(event, held);
         // What it names changed while the locks were waited for.

@@ -18,3 +18,23 @@ export function parseJson(text: string, what: string): unknown {
     throw new Error(`${what} is not JSON`);
   }
 }
+
+/** Deepest nesting of JSON from outside that is parsed. */
+export const MAX_JSON_DEPTH = 32;
+
+/** The deepest nesting of brackets outside of texts. */
+export function jsonDepth(text: string): number {
+  let depth = 0;
+  let deepest = 0;
+  let isText = false;
+  for (let at = 0; at < text.length; at++) {
+    const code = text.charCodeAt(at);
+    if (isText) {
+      if (code === 0x5c) at++;
+      else if (code === 0x22) isText = false;
+    } else if (code === 0x22) isText = true;
+    else if (code === 0x5b || code === 0x7b) deepest = Math.max(deepest, ++depth);
+    else if (code === 0x5d || code === 0x7d) depth--;
+  }
+  return deepest;
+}

@@ -20,6 +20,7 @@ import { backup } from "./commands/backup.ts";
 import { publish } from "./commands/publish.ts";
 import { type GraspSection, graspSection, loopbackFault, metricsPlace } from "./config.ts";
 import { Disk } from "./disk.ts";
+import { dryRunHandler } from "./dry-run.ts";
 import { AnswerCache } from "./git/answer-cache.ts";
 import { exchangeOf } from "./git/exchange.ts";
 import { gitHttp } from "./git/git-http.ts";
@@ -190,6 +191,7 @@ async function start(
       log,
       home: folders.home,
     }),
+    dryRun: dryRunHandler({ grasp, clock, nowMs }),
     log,
     metrics: place === "public" ? readMetrics : null,
     icon: readIcon(section.icon),

@@ -5,6 +5,7 @@
 import { isLoopbackHost } from "../../runtime/lib/addresses.ts";
 import type { Log } from "../../runtime/platform.ts";
 import type { GraspSection } from "./config.ts";
+import type { DryRunHandler } from "./dry-run.ts";
 import { textAnswer } from "./git/answers.ts";
 import type { Exchange } from "./git/exchange.ts";
 import type { GitHandler } from "./git/git-http.ts";
@@ -40,6 +41,8 @@ export interface SiteParts {
   readonly health: Health;
   /** Answers requests for repositories. */
   readonly git: GitHandler;
+  /** Answers what would happen (G29). */
+  readonly dryRun: DryRunHandler;
   readonly log: Pick<Log, "error">;
   /** `null`: metrics are not served here. */
   readonly metrics: (() => Promise<Response>) | null;
@@ -85,6 +88,7 @@ export class Site {
     const path = pathname.slice(basePath.length - 1);
     // Those under way go on (O21).
     if (this.#isStopping && isPush(request.url)) return stopped();
+    if (path === "/dry-run" && method === "POST") return this.#parts.dryRun(request, exchange.address);
     const isRead = method === "GET" || method === "HEAD";
     const own = isRead ? await this.#own(path, request, exchange.address) : null;
     return own ?? (await this.#parts.git(request, path, exchange)) ?? this.#notHosted();

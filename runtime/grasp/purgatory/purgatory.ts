@@ -45,6 +45,12 @@ export type Added =
   /** An equal or newer version waits already. */
   | { readonly outcome: "older" };
 
+/** An event that could be added. */
+export type Arriving = From & { readonly event: NostrEvent } & (
+    | { readonly store: "announcement" | "state"; readonly identifier: string }
+    | { readonly store: "pr"; readonly identifiers: readonly string[] }
+  );
+
 /** The time, in milliseconds since the epoch, by a clock that no correction turns back. */
 export type Now = () => number;
 
@@ -185,15 +191,31 @@ export class Purgatory {
 
   /** Adds a state. Of one author the newest eight are kept (P5). */
   addState(event: NostrEvent, identifier: string, from: From): Added {
-    const own = this.states(identifier).filter((state) => state.event.pubkey === event.pubkey);
-    const oldest = own.reduce<WaitingState | null>(
-      (least, state) => (least === null || isNewer(least.event, state.event) ? state : least),
-      null,
-    );
-    const isCrowded = own.length >= STATES_PER_AUTHOR;
-    if (isCrowded && !isNewer(event, oldest!.event)) return { outcome: "older" };
-    if (isCrowded) this.remove(oldest!, "replaced");
+    const last = this.#lastOfMany(event, identifier);
+    if (last !== null && !isNewer(event, last.event)) return { outcome: "older" };
+    if (last !== null) this.remove(last, "replaced");
     return this.#add({ store: "state", event, identifier, ...this.#arrival(DEADLINES_MS.arrival), ...from });
+  }
+
+  /** The oldest state of an event's author, if no more of them are kept (P5). */
+  #lastOfMany({ pubkey }: NostrEvent, identifier: string): WaitingState | null {
+    const own = this.states(identifier).filter(({ event }) => event.pubkey === pubkey);
+    if (own.length < STATES_PER_AUTHOR) return null;
+    return own.reduce((least, state) => (isNewer(least.event, state.event) ? state : least));
+  }
+
+  /** What would keep an event out if it were added now (P5, P6); `null`: nothing. */
+  obstacle(arriving: Arriving): Exclude<Added, { outcome: "added" }> | null {
+    const { event, store } = arriving;
+    const before =
+      store === "announcement"
+        ? this.announcement(event.pubkey, arriving.identifier)
+        : store === "state"
+          ? this.#lastOfMany(event, arriving.identifier)
+          : null;
+    if (before !== null && !isNewer(event, before.event)) return { outcome: "older" };
+    const bound = this.#full({ ...arriving, ...this.#arrival(DEADLINES_MS.arrival) } as Releasable, before);
+    return bound === null ? null : { outcome: "full", bound };
   }
 
   /** Adds a PR or PR update. */
@@ -299,9 +321,7 @@ export class Purgatory {
   #add(entry: Entry): Added {
     const key = keyOf(entry);
     const dropped = this.#entries.get(key) ?? null;
-    if (dropped !== null) this.#occupancy.remove(dropped);
-    const bound = this.#occupancy.full(entry);
-    if (dropped !== null) this.#occupancy.add(dropped);
+    const bound = this.#full(entry, dropped);
     if (bound !== null) {
       this.#journal.tell({ kind: "no-room", store: entry.store, bound });
       return { outcome: "full", bound };
@@ -312,6 +332,14 @@ export class Purgatory {
     this.#occupancy.arrived(entry);
     this.#journal.tell({ kind: "waits", entry });
     return { outcome: "added", dropped };
+  }
+
+  /** The bound that has no room for an entry once another one is gone. */
+  #full(entry: Entry, dropped: Entry | null): BoundName | null {
+    if (dropped !== null) this.#occupancy.remove(dropped);
+    const bound = this.#occupancy.full(entry);
+    if (dropped !== null) this.#occupancy.add(dropped);
+    return bound;
   }
 
   #replace(entry: Entry): void {

@@ -2,7 +2,7 @@
  * Messages from clients to the relay (NIP-01, 42, 45, 77): read, or answered with what is wrong (R5, R66).
  * @module
  */
-import { isObject, parseJson } from "../../lib/json.ts";
+import { isObject, jsonDepth, MAX_JSON_DEPTH, parseJson } from "../../lib/json.ts";
 import { type Filter, readFilter } from "../events/filter.ts";
 
 /** A message that can be handled. */
@@ -35,12 +35,11 @@ export type RelayMessage =
 const MAX_SUBSCRIPTION = 64;
 /** Largest number of filters in one message (table of limits). */
 const MAX_FILTERS = 100;
-/** Deepest nesting of JSON that is parsed (O32). */
-const MAX_DEPTH = 32;
 
 /** Reads a message. The refusal goes back to the client as it is. */
 export function readMessage(text: string): { message: ClientMessage } | { refusal: RelayMessage } {
-  if (depthOf(text) > MAX_DEPTH) return notice("the message is nested too deeply");
+  // Deep nesting costs the parser stack (O32).
+  if (jsonDepth(text) > MAX_JSON_DEPTH) return notice("the message is nested too deeply");
   let value: unknown;
   try {
     value = parseJson(text, "the message");
@@ -128,21 +127,4 @@ function isSubscription(value: unknown): value is string {
 
 function isHex(value: unknown): value is string {
   return typeof value === "string" && value.length % 2 === 0 && /^[0-9a-f]*$/i.test(value);
-}
-
-/** The deepest nesting of brackets outside of texts. */
-function depthOf(text: string): number {
-  let depth = 0;
-  let deepest = 0;
-  let isText = false;
-  for (let at = 0; at < text.length; at++) {
-    const code = text.charCodeAt(at);
-    if (isText) {
-      if (code === 0x5c) at++;
-      else if (code === 0x22) isText = false;
-    } else if (code === 0x22) isText = true;
-    else if (code === 0x5b || code === 0x7b) deepest = Math.max(deepest, ++depth);
-    else if (code === 0x5d || code === 0x7d) depth--;
-  }
-  return deepest;
 }
