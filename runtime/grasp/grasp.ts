@@ -153,6 +153,11 @@ export class Grasp {
     };
   }
 
+  /** Whether a push or a fetch into a repository is under way (O22). */
+  isInUse(owner: string, identifier: string): boolean {
+    return this.#core.hosted.isInUse(owner, identifier);
+  }
+
   /** Bytes of a fetch for an identifier flow: what waits there waits on (P15). Called once a minute. */
   async bytesFlow(identifier: string): Promise<void> {
     const { journal, purgatory } = this.#core;

@@ -3,6 +3,7 @@
  * @module
  */
 import type { MetricDescription, MetricsRegistry, MetricType } from "../observe/metrics.ts";
+import { SHARES } from "./git/slots.ts";
 import type { GraspHappening, LeftBecause } from "./happenings.ts";
 import type { BoundName } from "./purgatory/bounds.ts";
 import type { Entry } from "./purgatory/entry.ts";
@@ -38,7 +39,8 @@ const PREFIXES = ["invalid", "blocked", "restricted", "rate-limited", "auth-requ
 export const GIT_OPERATIONS = ["advertise_fetch", "fetch", "advertise_push", "push", "other"] as const;
 export type GitOperation = (typeof GIT_OPERATIONS)[number];
 export const STATUS_CLASSES = ["2xx", "3xx", "4xx", "5xx", "aborted"] as const;
-const SHARES = ["own", "push", "read", "fetch"];
+/** How the maintenance of a repository ended (O22). `put_off`: somebody used it, or there was no room. */
+export const MAINTENANCE_RESULTS = ["done", "nothing", "put_off", "failed"] as const;
 /** Repositories that are shown by size. */
 export const LARGEST = 10;
 const RANKS = Array.from({ length: LARGEST }, (_, i) => String(i + 1));
@@ -177,6 +179,28 @@ export const METRICS: readonly GraspMetric[] = [
     name: "grasp_repair_oldest_seconds",
     type: "gauge",
     help: "Age of the oldest of the repositories' last checks.",
+  },
+  {
+    name: "grasp_maintenance_total",
+    type: "counter",
+    help: "Repositories that maintenance looked at, by result.",
+    labels: { result: MAINTENANCE_RESULTS },
+  },
+  {
+    name: "grasp_maintenance_seconds",
+    type: "histogram",
+    help: "Duration of the maintenance of a repository.",
+    buckets: LONG_BUCKETS,
+  },
+  {
+    name: "grasp_maintenance_freed_bytes_total",
+    type: "counter",
+    help: "Bytes of packs that were freed by deleting objects that nothing leads to.",
+  },
+  {
+    name: "grasp_leftover_bytes_total",
+    type: "counter",
+    help: "Bytes of temporary files that killed Git processes had left in repositories, and that were removed.",
   },
   { name: "grasp_repositories", type: "gauge", help: "Repositories on the disk." },
   {

@@ -75,6 +75,12 @@ export class Disk implements Room {
       : null;
   }
 
+  /** Whether all packs of a repository can be written a second time, beside the first. */
+  async hasRoomToPack(owner: string, identifier: string): Promise<boolean> {
+    const bytes = this.#sizes.get(toNpub(owner))?.get(`${identifier}.git`) ?? 0;
+    return (await this.free()) - bytes >= this.#limits().minFreeBytes;
+  }
+
   /** The bytes of an author's repositories. */
   bytesOf(npub: string): number {
     let sum = 0;

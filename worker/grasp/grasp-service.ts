@@ -3,7 +3,9 @@
  * @module
  */
 import { mkdirSync } from "node:fs";
+import { availableParallelism } from "node:os";
 import { join } from "node:path";
+import { SLOT_LIMITS } from "../../runtime/grasp/git/slots.ts";
 import { Grasp } from "../../runtime/grasp/grasp.ts";
 import type { GraspHappening } from "../../runtime/grasp/happenings.ts";
 import { GRASP_REDACTION } from "../../runtime/grasp/log-lines.ts";
@@ -28,6 +30,7 @@ import { GitPool } from "./git/pool.ts";
 import { Health } from "./health.ts";
 import { iconFault, readIcon } from "./icon.ts";
 import { OperatorLists } from "./lists.ts";
+import { Maintenance } from "./maintenance.ts";
 import { Observer } from "./observe.ts";
 import { FactGatherer } from "./pages/repository-facts.ts";
 import { runPurgatorySync } from "./purgatory-sync.ts";
@@ -45,6 +48,8 @@ import { sqliteEventStore } from "./store/event-store.ts";
 
 /** How long pushes under way may take when the service stops, in milliseconds (O21). */
 const PUSH_GRACE_MS = 60_000;
+/** Repositories that are maintained at the same time: one for each 4 cores (O22). */
+const MAINTAINED_AT_ONCE = Math.max(1, Math.floor(availableParallelism() / 4));
 /** Fields that a running service takes over. */
 const RELOADABLE: readonly string[] = [
   "deny",
@@ -111,7 +116,7 @@ async function start(
   const store = sqliteEventStore({ path: databasePath, clock });
   const hotPath = entry.host.createHotPath({ random });
   const encoder = new TextEncoder();
-  const pool = new GitPool({ clock });
+  const pool = new GitPool({ clock, limits: { ...SLOT_LIMITS, maintenance: MAINTAINED_AT_ONCE } });
   const repositories = new DiskRepositories(folders, pool);
   // Deadlines are not moved by corrections of the host's clock (P25); the dates of events are compared with it (R9).
   const steady = monotonicClock(clock);
@@ -205,6 +210,11 @@ async function start(
   };
   sweep();
   disk.measureAll().catch((error) => log.error("the repositories could not be measured", { error }));
+  const maintenance = new Maintenance({
+    ...{ grasp, repositories, folders, pool, disk, clock: steady, log, metrics },
+    atOnce: MAINTAINED_AT_ONCE,
+  });
+  maintenance.start();
   site.ready();
 
   return {
@@ -245,7 +255,7 @@ async function start(
     },
     async close() {
       stopSweeping();
-      await purgatorySync.close();
+      await Promise.all([purgatorySync.close(), maintenance.stop()]);
       stop();
       await signatures.close();
       await metricsServer?.close(0);

@@ -6,19 +6,22 @@
 /**
  * Who a process works for. `own` is short work of ours that finishes what has begun, such as moving refs; it has places of its
  * own, so that work under a lock never waits for clients.
+ * `maintenance` is long work that nobody waits for: it runs where clients leave room.
  */
-export type Share = "read" | "fetch" | "push" | "own";
+export type Share = "read" | "fetch" | "push" | "own" | "maintenance";
 
-export const SHARES: readonly Share[] = ["own", "push", "read", "fetch"];
+export const SHARES: readonly Share[] = ["own", "push", "read", "fetch", "maintenance"];
 
 /** Maximum numbers of processes at the same time (G30). */
 export interface SlotLimits {
   readonly all: number;
   readonly reads: number;
   readonly fetches: number;
-  /** Kept free of reads and fetches. */
+  /** Repositories that are maintained: one for each 4 cores (O22). */
+  readonly maintenance: number;
+  /** Kept free of reads, fetches and maintenance. */
   readonly reservedForPushes: number;
-  /** Kept free of reads, fetches and pushes. */
+  /** Kept free of all but own work. */
   readonly reservedForOwn: number;
   readonly perAddress: number;
 }
@@ -27,6 +30,7 @@ export const SLOT_LIMITS: SlotLimits = {
   all: 64,
   reads: 40,
   fetches: 16,
+  maintenance: 1,
   reservedForPushes: 8,
   reservedForOwn: 4,
   perAddress: 8,
@@ -44,13 +48,20 @@ export class Slots<T extends Ticket> {
   readonly #limits: SlotLimits;
   readonly #used = new Set<T>();
   readonly #usedBy = new Map<string, number>();
-  readonly #usedFor: Record<Share, number> = { own: 0, push: 0, read: 0, fetch: 0 };
+  readonly #usedFor: Record<Share, number> = {
+    own: 0,
+    push: 0,
+    read: 0,
+    fetch: 0,
+    maintenance: 0,
+  };
   /** By share, then by address in the order of turns: wishes in the order of their arrival. */
   readonly #waiting: Record<Share, Map<string, T[]>> = {
     own: new Map(),
     push: new Map(),
     read: new Map(),
     fetch: new Map(),
+    maintenance: new Map(),
   };
 
   constructor(limits: SlotLimits = SLOT_LIMITS) {
@@ -107,14 +118,16 @@ export class Slots<T extends Ticket> {
   }
 
   #hasRoom(share: Share): boolean {
-    const { all, reads, fetches, reservedForPushes, reservedForOwn } = this.#limits;
-    const { own, push, read, fetch } = this.#usedFor;
-    if (own + push + read + fetch >= all) return false;
+    const { all, reads, fetches, maintenance, reservedForPushes, reservedForOwn } = this.#limits;
+    const used = this.#usedFor;
+    if (this.#used.size >= all) return false;
     if (share === "own") return true;
-    if (push + read + fetch >= all - reservedForOwn) return false;
+    const others = this.#used.size - used.own;
+    if (others >= all - reservedForOwn) return false;
     if (share === "push") return true;
-    if (read + fetch >= all - reservedForOwn - reservedForPushes) return false;
-    return share === "read" ? read < reads : fetch < fetches;
+    if (others - used.push >= all - reservedForOwn - reservedForPushes) return false;
+    if (share === "maintenance") return used.maintenance < maintenance;
+    return share === "read" ? used.read < reads : used.fetch < fetches;
   }
 
   #nextOf(share: Share): T | null {

@@ -3,7 +3,7 @@
  * @module
  */
 import { randomUUID } from "node:crypto";
-import { mkdir, open, readdir, stat } from "node:fs/promises";
+import { mkdir, open, readdir, rm, stat } from "node:fs/promises";
 import { join } from "node:path";
 import { runGit, startGit } from "./process.ts";
 
@@ -38,33 +38,52 @@ export interface Part {
 export async function packPart(
   ids: readonly string[],
   without: readonly string[],
-  { quarantine, repository, quarantines, home }: PartPlaces,
+  places: PartPlaces,
 ): Promise<Part> {
-  const folder = join(quarantines, randomUUID());
+  const folder = join(places.quarantines, randomUUID());
+  try {
+    await packInto(folder, ids, without, places);
+    return { folder, ...(await sizeOf(folder)) };
+  } catch (error) {
+    await rm(folder, { recursive: true, force: true });
+    throw error;
+  }
+}
+
+async function packInto(
+  folder: string,
+  ids: readonly string[],
+  without: readonly string[],
+  { quarantine, repository, home }: PartPlaces,
+): Promise<void> {
   await mkdir(join(folder, "pack"), { recursive: true });
   const env = {
     GIT_OBJECT_DIRECTORY: quarantine,
     GIT_ALTERNATE_OBJECT_DIRECTORIES: join(repository, "objects"),
   };
   const packing = startGit(["pack-objects", "--stdout", "--revs", "-q"], { home, repository, env });
-  packing.stdin.end([...ids, ...without.map((id) => `^${id}`)].map((line) => `${line}\n`).join(""));
-  const chunks: Buffer[] = [];
-  let bytes = 0;
-  const start: AsyncIterator<Buffer> = packing.stdout[Symbol.asyncIterator]();
-  while (bytes <= EMPTY_PACK_BYTES) {
-    const { value, done } = await start.next();
-    if (done) break;
-    chunks.push(value);
-    bytes += value.length;
+  try {
+    packing.stdin.end([...ids, ...without.map((id) => `^${id}`)].map((line) => `${line}\n`).join(""));
+    const chunks: Buffer[] = [];
+    let bytes = 0;
+    const start: AsyncIterator<Buffer> = packing.stdout[Symbol.asyncIterator]();
+    while (bytes <= EMPTY_PACK_BYTES) {
+      const { value, done } = await start.next();
+      if (done) break;
+      chunks.push(value);
+      bytes += value.length;
+    }
+    if (bytes > EMPTY_PACK_BYTES) {
+      const into = { home, repository, env: { GIT_OBJECT_DIRECTORY: folder } };
+      const { code, stderr } = await runGit(["index-pack", "--stdin"], into, withRest(chunks, start));
+      if (code !== 0) throw new Error(`git index-pack ended with ${code}: ${stderr.slice(0, 500)}`);
+    }
+    const code = await packing.finished;
+    if (code !== 0) throw new Error(`git pack-objects ended with ${code}`);
+  } finally {
+    // It would wait for a reader that is gone.
+    packing.kill();
   }
-  if (bytes > EMPTY_PACK_BYTES) {
-    const into = { home, repository, env: { GIT_OBJECT_DIRECTORY: folder } };
-    const { code, stderr } = await runGit(["index-pack", "--stdin"], into, withRest(chunks, start));
-    if (code !== 0) throw new Error(`git index-pack ended with ${code}: ${stderr.slice(0, 500)}`);
-  }
-  const code = await packing.finished;
-  if (code !== 0) throw new Error(`git pack-objects ended with ${code}`);
-  return { folder, ...(await sizeOf(folder)) };
 }
 
 async function* withRest(chunks: readonly Buffer[], rest: AsyncIterator<Buffer>): AsyncGenerator<Buffer> {

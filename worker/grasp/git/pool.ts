@@ -41,6 +41,7 @@ export class GitPool {
       push: count("push"),
       read: count("read"),
       fetch: count("fetch"),
+      maintenance: count("maintenance"),
     });
     return {
       used: each((share) => this.#slots.used(share)),

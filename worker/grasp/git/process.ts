@@ -48,6 +48,8 @@ export interface GitOptions {
   readonly signal?: AbortSignal;
   /** Longest time, in milliseconds. Default: 30 minutes (O30). */
   readonly timeoutMs?: number;
+  /** Whether nobody waits for it: it gets what other processes leave (O22). */
+  readonly isIdle?: boolean;
 }
 
 /** How a Git process ended. */
@@ -73,7 +75,10 @@ export class GitUnavailable extends Error {
  * @param args the subcommand and its arguments. Ids and names from outside go through standard input.
  * @throws {GitUnavailable} at once or by `finished`.
  */
-export function startGit(args: readonly string[], { home, repository, env, signal, timeoutMs }: GitOptions) {
+export function startGit(
+  args: readonly string[],
+  { home, repository, env, signal, timeoutMs, isIdle = false }: GitOptions,
+) {
   const child = spawn("sh", [...LIMITED, ...SETTINGS, "--git-dir", repository, ...args], {
     cwd: repository,
     detached: true,
@@ -95,7 +100,7 @@ export function startGit(args: readonly string[], { home, repository, env, signa
     child.on("error", () => {});
     throw new GitUnavailable("git cannot be started");
   }
-  beBackground(child.pid);
+  beBackground(child.pid, isIdle);
   let hasEnded = false;
   const kill = () => {
     // Its number may belong to another process by now.
@@ -144,9 +149,10 @@ export function startGit(args: readonly string[], { home, repository, env, signa
 }
 
 /** Gives a process a lower priority than ours, so that answers do not wait for packs (O30). */
-function beBackground(pid: number | undefined): void {
+function beBackground(pid: number | undefined, isIdle: boolean): void {
+  const { PRIORITY_LOW, PRIORITY_BELOW_NORMAL } = constants.priority;
   try {
-    if (pid !== undefined) setPriority(pid, constants.priority.PRIORITY_BELOW_NORMAL);
+    if (pid !== undefined) setPriority(pid, isIdle ? PRIORITY_LOW : PRIORITY_BELOW_NORMAL);
   } catch {
     // It has ended, or the system does not let us.
   }

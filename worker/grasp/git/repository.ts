@@ -15,6 +15,7 @@ import type {
 } from "../../../runtime/grasp/ports.ts";
 import { incompleteOf } from "./connected.ts";
 import { heal } from "./heal.ts";
+import { removeLeftovers } from "./leftovers.ts";
 import type { GitPool } from "./pool.ts";
 import { startGit } from "./process.ts";
 import { receivePack, type Tip } from "./quarantine.ts";
@@ -49,6 +50,8 @@ export class DiskRepository implements GitRepository {
   /** Ids that were found incomplete since objects last arrived: what waits is looked at with every arrival of an event. */
   readonly #incomplete = new Set<string>();
   #arrivals = 0;
+  /** How often it was forgotten. */
+  #reloads = 0;
 
   constructor(places: RepositoryPlaces) {
     this.path = places.path;
@@ -78,6 +81,7 @@ export class DiskRepository implements GitRepository {
     this.#refs.reload();
     this.#complete.clear();
     this.#incomplete.clear();
+    this.#reloads++;
   }
 
   /** Objects came in. @param ids those that are complete now */
@@ -112,11 +116,13 @@ export class DiskRepository implements GitRepository {
     if (asked.length === 0) return missing;
     const before = this.#arrivals;
     // A repository that waits for its first push costs no process, however many of them a start looks at.
+    const reloads = this.#reloads;
     const found = (await hasObjects(this.path))
       ? await incompleteOf(this.#git, asked, isThorough)
       : new Set(asked);
     const complete = asked.filter((id) => !found.has(id));
-    remember(this.#complete, complete);
+    // What was looked at before objects were deleted may be gone.
+    if (this.#reloads === reloads) remember(this.#complete, complete);
     for (const id of complete) this.#incomplete.delete(id);
     for (const id of found) {
       missing.add(id);
@@ -149,8 +155,25 @@ export class DiskRepository implements GitRepository {
     }
   }
 
+  /**
+   * Packs refs if at least so many are in files of their own.
+   * @param git runs Git. The refs have the same values afterwards.
+   * @returns whether it did
+   */
+  packRefs(fewest: number, git: (args: readonly string[]) => Promise<void>): Promise<boolean> {
+    return this.#refs.exclusive(async () => {
+      const entries = await readdir(join(this.path, "refs"), { recursive: true, withFileTypes: true });
+      if (entries.filter((entry) => entry.isFile()).length < fewest) return false;
+      await git(["pack-refs", "--all", "--prune"]);
+      return true;
+    });
+  }
+
   async heal(): Promise<string[]> {
-    const found = await this.#refs.exclusive(() => heal(this.path));
+    const found = await this.#refs.exclusive(async () => [
+      ...(await heal(this.path)),
+      ...(await removeLeftovers(this.path)).files,
+    ]);
     if (found.length > 0) this.reload();
     return found;
   }

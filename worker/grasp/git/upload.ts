@@ -35,6 +35,8 @@ const SETTINGS = [
   // Which of them are visible is decided here (G14).
   "transfer.hideRefs=refs/nostr",
   "lsrefs.unborn=ignore",
+  // It has only what refs lead to, which is complete. Where objects are checked, it is not asked: it may outlive them.
+  "core.commitGraph=true",
 ].flatMap((setting) => ["-c", setting]);
 /** Requests up to this length are read before Git starts, in bytes. */
 const SMALL_BYTES = 256 * 1024;
