@@ -7,7 +7,14 @@ import type { Ourselves } from "./announcement.ts";
 import { type Answer, answerOf, duplicate, type Outcome, refused } from "./answer.ts";
 import type { Core } from "./core.ts";
 import { DryRun, type DryRunAnswer, type DryRunPush } from "./dry-run.ts";
-import { canonicalText, expiryOf, type NostrEvent, type ParsedEvent, parseEvent } from "./events/event.ts";
+import {
+  canonicalText,
+  type EventLimits,
+  expiryOf,
+  type NostrEvent,
+  type ParsedEvent,
+  parseEvent,
+} from "./events/event.ts";
 import { Signatures } from "./events/signatures.ts";
 import { Expiry } from "./expiry.ts";
 import { type HappeningListener, Happenings } from "./happenings.ts";
@@ -35,6 +42,8 @@ export interface GraspParts {
   readonly lists: Lists;
   /** Whether there is room for new repositories (O24). Default: there is. */
   readonly room?: Room;
+  /** Default: those of R9. */
+  readonly eventLimits?: EventLimits;
   /** Milliseconds since the epoch, by a clock that no correction turns back or forth (P25). */
   readonly nowMs: () => number;
   /** Seconds since the epoch, by the host's clock. */
@@ -177,7 +186,7 @@ export class Grasp {
 
   /** Takes an event (R7): cheap checks first, then what is known of its id, its signature, and the policy. */
   async submit(value: unknown, from: Sender): Promise<Answer> {
-    const parsed = parseEvent(value, this.#parts.nowSeconds());
+    const parsed = this.#parse(value);
     const event = "event" in parsed ? parsed.event : null;
     const { outcome, reason, text } =
       "fault" in parsed ? refused("invalid", parsed.fault) : await this.#decide(parsed.event, from);
@@ -188,10 +197,14 @@ export class Grasp {
 
   /** Reads an event that is not published, such as the proof of a key (R70): its shape, its id and its signature. */
   async genuine(value: unknown): Promise<ParsedEvent> {
-    const parsed = parseEvent(value, this.#parts.nowSeconds());
+    const parsed = this.#parse(value);
     if ("fault" in parsed) return parsed;
     if (!this.#isHash(parsed.event)) return { fault: WRONG_ID };
     return (await this.#signatures.isGood(parsed.event)) ? parsed : { fault: WRONG_SIGNATURE };
+  }
+
+  #parse(value: unknown): ParsedEvent {
+    return parseEvent(value, this.#parts.nowSeconds(), this.#parts.eventLimits);
   }
 
   #isHash(event: NostrEvent): boolean {

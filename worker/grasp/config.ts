@@ -3,8 +3,10 @@
  * @module
  */
 import * as v from "valibot";
+import { EVENT_LIMITS, type EventLimits } from "../../runtime/grasp/events/event.ts";
 import { identifierFault } from "../../runtime/grasp/identifier.ts";
 import { fromNpub, readKey } from "../../runtime/grasp/npub.ts";
+import { RELAY_LIMITS, type RelayLimits } from "../../runtime/grasp/relay/limits.ts";
 import { isLoopbackHost } from "../../runtime/lib/addresses.ts";
 import { type Fault, fields, flag, listOf, secret, text, whole } from "../../runtime/lib/schema.ts";
 import type { ConfigSection } from "../config/compose.ts";
@@ -13,7 +15,12 @@ import type { Listen } from "../hosts/server.ts";
 
 /** The port where the section names none. */
 const PORT = 7334;
+const MIB = 1024 ** 2;
 const GIB = 1024 ** 3;
+const MANY = 1_000_000;
+const HOUR_SECONDS = 60 * 60;
+/** Longest message of a client, in bytes (R4). */
+const MAX_MESSAGE_BYTES = 2 * MIB;
 
 /** A host as others name this server: with its port if that is not the scheme's own. */
 function publicHost() {
@@ -104,6 +111,26 @@ function graspSchema() {
     metrics: section({
       listen: v.nullish(metricsListen(), null),
     }),
+    limits: section({
+      subscriptions: v.optional(whole(1, 100_000), RELAY_LIMITS.subscriptions),
+      connectionsPerAddress: v.optional(whole(1, MANY), RELAY_LIMITS.connectionsPerAddress),
+      reportedConnections: v.optional(whole(1, MANY), RELAY_LIMITS.reportedConnections),
+      connections: v.optional(whole(1, MANY), RELAY_LIMITS.connections),
+      unsentBytes: v.optional(whole(MIB, GIB, "a number of bytes"), RELAY_LIMITS.unsentBytes),
+      eventsAtOnce: v.optional(whole(1, MANY), RELAY_LIMITS.events.capacity),
+      eventsPerMinute: v.optional(whole(1, MANY), RELAY_LIMITS.events.perMinute),
+      messageBytes: v.optional(whole(64 * 1024, 64 * MIB, "a number of bytes"), MAX_MESSAGE_BYTES),
+      contentBytes: v.optional(whole(0, 64 * MIB, "a number of bytes"), EVENT_LIMITS.maxContentBytes),
+      tags: v.optional(whole(1, MANY), EVENT_LIMITS.maxTags),
+      pingSeconds: v.optional(whole(5, HOUR_SECONDS), RELAY_LIMITS.pingMs / 1000),
+      unansweredSeconds: v.optional(whole(5, HOUR_SECONDS), RELAY_LIMITS.unansweredMs / 1000),
+      negotiations: v.optional(whole(1, 1000), RELAY_LIMITS.negotiations),
+      negotiationRecords: v.optional(
+        whole(1, RELAY_LIMITS.allNegotiationRecords),
+        RELAY_LIMITS.negotiationRecords,
+      ),
+      negotiationIdleSeconds: v.optional(whole(1, HOUR_SECONDS), RELAY_LIMITS.negotiationIdleMs / 1000),
+    }),
   });
 }
 
@@ -119,7 +146,7 @@ export const graspSection: ConfigSection<GraspSection> = {
 
 /** Fields that contradict each other (O1). Reads the section as it was written. */
 function contradictions(given: unknown): Fault[] {
-  const { domain, aliases, deny, allow } = (given ?? {}) as Written;
+  const { domain, aliases, deny, allow, limits } = (given ?? {}) as Written;
   const faults: Fault[] = [];
   if (Array.isArray(aliases) && typeof domain === "string") {
     const own = aliases.findIndex((alias) => String(alias).toLowerCase() === domain.toLowerCase());
@@ -137,7 +164,35 @@ function contradictions(given: unknown): Fault[] {
       expected: "a repository that deny.repositories does not list",
     });
   }
+  const { messageBytes = MAX_MESSAGE_BYTES, contentBytes = EVENT_LIMITS.maxContentBytes } = limits ?? {};
+  if (typeof messageBytes === "number" && typeof contentBytes === "number" && contentBytes > messageBytes) {
+    const expected = "at most limits.messageBytes, because an event comes in one message";
+    faults.push({ field: "limits.contentBytes", found: String(contentBytes), expected });
+  }
   return faults;
+}
+
+/** The relay's limits, as it takes them (R4). */
+export function relayLimits({ limits }: Pick<GraspSection, "limits">): RelayLimits {
+  return {
+    ...RELAY_LIMITS,
+    subscriptions: limits.subscriptions,
+    connectionsPerAddress: limits.connectionsPerAddress,
+    reportedConnections: limits.reportedConnections,
+    connections: limits.connections,
+    unsentBytes: limits.unsentBytes,
+    events: { capacity: limits.eventsAtOnce, perMinute: limits.eventsPerMinute },
+    pingMs: limits.pingSeconds * 1000,
+    unansweredMs: limits.unansweredSeconds * 1000,
+    negotiations: limits.negotiations,
+    negotiationRecords: limits.negotiationRecords,
+    negotiationIdleMs: limits.negotiationIdleSeconds * 1000,
+  };
+}
+
+/** The limits of one event (R9). */
+export function eventLimits({ limits }: Pick<GraspSection, "limits">): EventLimits {
+  return { ...EVENT_LIMITS, maxTags: limits.tags, maxContentBytes: limits.contentBytes };
 }
 
 /** Addresses of this machine are asked only by a server that itself is on this machine only. */
@@ -153,6 +208,7 @@ interface Written {
   readonly aliases?: unknown;
   readonly deny?: { readonly repositories?: unknown } | null;
   readonly allow?: { readonly repositories?: unknown } | null;
+  readonly limits?: { readonly messageBytes?: unknown; readonly contentBytes?: unknown } | null;
 }
 
 /** Where metrics are served: on the service's own port, on a port of its own, or nowhere. */

@@ -14,14 +14,11 @@ import { isObject, jsonDepth, MAX_JSON_DEPTH, parseJson } from "../../runtime/li
 import type { Clock } from "../../runtime/platform.ts";
 import { faultAnswer, textAnswer } from "./git/answers.ts";
 import { BodyFault, RequestBody, readSmall } from "./git/body.ts";
-import { MAX_MESSAGE_BYTES } from "./nip11.ts";
 
 /** Questions of one address (G29). */
 const ADMITTED: BucketSize = { capacity: 10, perMinute: 10 };
 /** When an address that asked too often may ask again, in seconds: one question comes back then. */
 const RETRY_SECONDS = 60 / ADMITTED.perMinute;
-/** An event as long as the relay takes it, and a command list as long as Git's server takes it. */
-const MAX_BYTES = MAX_MESSAGE_BYTES + MAX_LIST_BYTES;
 /** Longest time of the body, in milliseconds. */
 const BODY_MS = 10_000;
 
@@ -31,12 +28,15 @@ export interface DryRunParts {
   readonly clock: Pick<Clock, "after">;
   /** Milliseconds since the epoch, by a clock that no correction turns back. */
   readonly nowMs: () => number;
+  /** The relay's longest message, in bytes. A question may be longer by the longest command list. */
+  readonly maxMessageBytes: number;
 }
 
 /** Answers a `POST`. @param address the client's; `null`: unknown */
 export type DryRunHandler = (request: Request, address: string | null) => Promise<Response>;
 
-export function dryRunHandler({ grasp, clock, nowMs }: DryRunParts): DryRunHandler {
+export function dryRunHandler({ grasp, clock, nowMs, maxMessageBytes }: DryRunParts): DryRunHandler {
+  const maxBytes = maxMessageBytes + MAX_LIST_BYTES;
   const buckets = new Buckets(ADMITTED);
   return async (request, address) => {
     // Who has an IPv6 network has 2^64 addresses.
@@ -46,7 +46,7 @@ export function dryRunHandler({ grasp, clock, nowMs }: DryRunParts): DryRunHandl
       return textAnswer(429, `an address may ask ${ADMITTED.perMinute} times a minute`, headers);
     }
     try {
-      const { event, push } = readQuestion(await bodyText(request, clock));
+      const { event, push } = readQuestion(await bodyText(request, maxBytes, clock));
       const answer = await grasp.dryRun(event, push, { source: "direct", address: network });
       return Response.json(shown(answer), { headers: { "cache-control": "no-store" } });
     } catch (error) {
@@ -57,12 +57,12 @@ export function dryRunHandler({ grasp, clock, nowMs }: DryRunParts): DryRunHandl
   };
 }
 
-async function bodyText(request: Request, clock: DryRunParts["clock"]): Promise<string> {
+async function bodyText(request: Request, maxBytes: number, clock: DryRunParts["clock"]): Promise<string> {
   const body = new RequestBody(request, clock);
   const lift = body.limit(BODY_MS, "the question took too long");
   try {
-    const { bytes, isWhole } = await readSmall(body, MAX_BYTES);
-    if (!isWhole) throw new BodyFault(413, `a question has at most ${MAX_BYTES} bytes`);
+    const { bytes, isWhole } = await readSmall(body, maxBytes);
+    if (!isWhole) throw new BodyFault(413, `a question has at most ${maxBytes} bytes`);
     return bytes.toString("utf8");
   } finally {
     lift();

@@ -20,7 +20,14 @@ import type { RunningService, ServiceModule, Shared } from "../service.ts";
 import { checkoutCommit, VERSION } from "./build.ts";
 import { backup } from "./commands/backup.ts";
 import { publish } from "./commands/publish.ts";
-import { type GraspSection, graspSection, loopbackFault, metricsPlace } from "./config.ts";
+import {
+  eventLimits,
+  type GraspSection,
+  graspSection,
+  loopbackFault,
+  metricsPlace,
+  relayLimits,
+} from "./config.ts";
 import { Disk } from "./disk.ts";
 import { dryRunHandler } from "./dry-run.ts";
 import { AnswerCache } from "./git/answer-cache.ts";
@@ -139,6 +146,7 @@ async function start(
     room: disk,
     ourselves,
     lists,
+    eventLimits: eventLimits(section),
     nowMs,
     nowSeconds,
     sha256Hex: (text) => toHex(hotPath.sha256(encoder.encode(text))),
@@ -153,6 +161,8 @@ async function start(
     nowMs,
     nowSeconds,
     sha256: (bytes) => hotPath.sha256(bytes),
+    limits: relayLimits(section),
+    maxMessageBytes: section.limits.messageBytes,
   });
   observer.watch(grasp);
   grasp.onHappening((happening) => {
@@ -196,7 +206,7 @@ async function start(
       log,
       home: folders.home,
     }),
-    dryRun: dryRunHandler({ grasp, clock, nowMs }),
+    dryRun: dryRunHandler({ grasp, clock, nowMs, maxMessageBytes: section.limits.messageBytes }),
     log,
     metrics: place === "public" ? readMetrics : null,
     icon: readIcon(section.icon),

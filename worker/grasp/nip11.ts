@@ -3,13 +3,10 @@
  * @module
  */
 import { EVENT_LIMITS } from "../../runtime/grasp/events/event.ts";
-import { RELAY_LIMITS } from "../../runtime/grasp/relay/limits.ts";
 import type { GraspSection } from "./config.ts";
 import type { Build } from "./observe.ts";
 import { MAX_LIMIT } from "./store/queries.ts";
 
-/** Longest message of a client, in bytes. */
-export const MAX_MESSAGE_BYTES = 2 * 1024 ** 2;
 const MAX_SUBSCRIPTION_ID = 64;
 /** The protocols that work, by number. */
 export const SUPPORTED_NIPS = [1, 9, 11, 34, 40, 42, 45, 62, 70, 77] as const;
@@ -21,7 +18,7 @@ const GIB = 1024 ** 3;
 /** What the document is made of. */
 type Facts = Pick<
   GraspSection,
-  "name" | "description" | "operatorPubkey" | "allow" | "deny" | "quota" | "domain" | "basePath"
+  "name" | "description" | "operatorPubkey" | "allow" | "deny" | "quota" | "limits" | "domain" | "basePath"
 >;
 
 /** The answer of `/` to `Accept: application/nostr+json`. */
@@ -36,7 +33,7 @@ export function relayDocument(
   section: Facts,
   build: Pick<Build, "version" | "commit">,
 ): Record<string, unknown> {
-  const { name, description, operatorPubkey, domain, basePath, quota } = section;
+  const { name, description, operatorPubkey, domain, basePath, quota, limits } = section;
   const curation = curationOf(section);
   return {
     name,
@@ -50,12 +47,12 @@ export function relayDocument(
     repo_acceptance_criteria: criteriaOf(section),
     ...(curation === null ? {} : { curation }),
     limitation: {
-      max_message_length: MAX_MESSAGE_BYTES,
-      max_subscriptions: RELAY_LIMITS.subscriptions,
+      max_message_length: limits.messageBytes,
+      max_subscriptions: limits.subscriptions,
       max_limit: MAX_LIMIT,
       max_subid_length: MAX_SUBSCRIPTION_ID,
-      max_event_tags: EVENT_LIMITS.maxTags,
-      max_content_length: EVENT_LIMITS.maxContentBytes,
+      max_event_tags: limits.tags,
+      max_content_length: limits.contentBytes,
       created_at_upper_limit: EVENT_LIMITS.maxAheadSeconds,
       restricted_writes: true,
       auth_required: false,

@@ -13,7 +13,6 @@ import { networkOf } from "../../runtime/lib/addresses.ts";
 import { toHex } from "../../runtime/lib/hex.ts";
 import type { Clock, Random } from "../../runtime/platform.ts";
 import type { SocketHooks, SocketPeer } from "../http/socket.ts";
-import { MAX_MESSAGE_BYTES } from "./nip11.ts";
 
 /** Interval at which the relay looks for silent clients, in milliseconds. */
 const TICK_MS = 5000;
@@ -31,7 +30,9 @@ export interface RelaySocketParts {
   /** Seconds since the epoch, by the host's clock. */
   readonly nowSeconds: () => number;
   sha256(bytes: Uint8Array): Uint8Array;
-  readonly limits?: Partial<RelayLimits>;
+  readonly limits: RelayLimits;
+  /** Longest message of a client, in bytes. */
+  readonly maxMessageBytes: number;
 }
 
 /** A relay and what the host's server calls. */
@@ -59,7 +60,7 @@ export function relaySocket(parts: RelaySocketParts): RelaySocket {
       return toHex(bytes);
     },
     sha256: parts.sha256,
-    ...(parts.limits === undefined ? {} : { limits: parts.limits }),
+    limits: parts.limits,
   });
   let stop = () => {};
   const tick = () => {
@@ -72,7 +73,7 @@ export function relaySocket(parts: RelaySocketParts): RelaySocket {
   return {
     relay,
     hooks: {
-      maxMessageBytes: MAX_MESSAGE_BYTES,
+      maxMessageBytes: parts.maxMessageBytes,
       accepts: (path) => path.split("?", 1)[0] === ourselves.basePath,
       open(socket) {
         const peer = peerOf(socket);

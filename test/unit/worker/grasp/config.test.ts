@@ -1,6 +1,8 @@
 import { describe, expect, test } from "vitest";
+import { EVENT_LIMITS } from "../../../../runtime/grasp/events/event.ts";
+import { RELAY_LIMITS } from "../../../../runtime/grasp/relay/limits.ts";
 import { composeConfig, inspectConfig } from "../../../../worker/config/compose.ts";
-import { graspSection, metricsPlace } from "../../../../worker/grasp/config.ts";
+import { eventLimits, graspSection, metricsPlace, relayLimits } from "../../../../worker/grasp/config.ts";
 
 const KEY = "f8340b2bde651576b75af61aa26c80e13c65029f00f7f64004eece679bf7059f";
 
@@ -22,6 +24,8 @@ describe("every fault at once (O1)", () => {
     ["a name with control characters", { name: "a\u001b[31m" }, "grasp.name"],
     ["metrics on half an address", { metrics: { listen: "127.0.0.1" } }, "grasp.metrics.listen"],
     ["metrics on no port", { metrics: { listen: "127.0.0.1:65536" } }, "grasp.metrics.listen"],
+    ["content longer than a message", { limits: { contentBytes: 3_000_000 } }, "grasp.limits.contentBytes"],
+    ["messages without subscriptions", { limits: { subscriptions: 0 } }, "grasp.limits.subscriptions"],
     ["a negative size", { minFreeBytes: -1 }, "grasp.minFreeBytes"],
     ["a quota of half a byte", { quota: { bytesPerRepository: 0.5 } }, "grasp.quota.bytesPerRepository"],
     [
@@ -63,4 +67,19 @@ test("keys may be npub or hex in either case, and are kept as hex", () => {
   const { operatorPubkey } = read({ operatorPubkey: KEY.toUpperCase() });
   expect(operatorPubkey).toBe(KEY);
   expect(faultsOf({ domain: "git.example", operatorPubkey: `${npub}x` })).toHaveLength(1);
+});
+
+test("without settings the relay's and the events' limits are the figures of R4 and R9", () => {
+  expect([relayLimits(read({})), eventLimits(read({}))]).toEqual([RELAY_LIMITS, EVENT_LIMITS]);
+});
+
+test("limits are settings", () => {
+  const section = read({ limits: { subscriptions: 7, eventsPerMinute: 9, pingSeconds: 10, tags: 11 } });
+  expect(relayLimits(section)).toEqual({
+    ...RELAY_LIMITS,
+    subscriptions: 7,
+    events: { capacity: 120, perMinute: 9 },
+    pingMs: 10_000,
+  });
+  expect(eventLimits(section)).toEqual({ ...EVENT_LIMITS, maxTags: 11 });
 });

@@ -236,6 +236,7 @@ describe("the request", () => {
     },
     clock: silent,
     nowMs: () => nowMs,
+    maxMessageBytes: 2 * 1024 ** 2,
   });
   const post = (body: string, address = "192.0.2.1") =>
     handler(new Request("http://127.0.0.1/dry-run", { method: "POST", body }), address);

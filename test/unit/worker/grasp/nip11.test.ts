@@ -83,6 +83,16 @@ test("the limits are those of the relay (O9)", () => {
   });
 });
 
+test("settings of the limits are told (O9)", () => {
+  const limits = { subscriptions: 7, messageBytes: 3_000_000, tags: 8, contentBytes: 9 };
+  expect(documentWith({ limits }).limitation).toMatchObject({
+    max_message_length: 3_000_000,
+    max_subscriptions: 7,
+    max_event_tags: 8,
+    max_content_length: 9,
+  });
+});
+
 test("the operator is _ in nostr.json, and nobody without an operator (O5)", () => {
   expect(nostrNames(sectionWith({ operatorPubkey: KEY }))).toEqual({ _: KEY });
   expect(nostrNames(sectionWith())).toEqual({});
