@@ -42,6 +42,8 @@ export interface GraspParts {
   readonly lists: Lists;
   /** Whether there is room for new repositories (O24). Default: there is. */
   readonly room?: Room;
+  /** Whether names that differ only in case or Unicode form are one file where repositories are (R27, A46). Default: they are not */
+  readonly foldsNames?: boolean;
   /** Default: those of R9. */
   readonly eventLimits?: EventLimits;
   /** Milliseconds since the epoch, by a clock that no correction turns back or forth (P25). */

@@ -4,7 +4,7 @@
  */
 import { missingUrls, type Ourselves, readAnnouncement } from "./announcement.ts";
 import { authoritativeState, candidates } from "./authorise.ts";
-import type { Dated, NostrEvent } from "./events/event.ts";
+import { type Dated, type NostrEvent, tagValue } from "./events/event.ts";
 import type { Filter } from "./events/filter.ts";
 import { KIND } from "./events/kinds.ts";
 import { type KnownAnnouncement, type Lists, setsOf, type World } from "./policy/world.ts";
@@ -19,6 +19,8 @@ export interface KnownParts {
   readonly purgatory: Purgatory;
   readonly ourselves: Ourselves;
   readonly lists: Lists;
+  /** Whether names that differ only in case or Unicode form are one file. Default: they are not */
+  readonly foldsNames?: boolean;
   /** Seconds since the epoch. */
   readonly now: () => number;
 }
@@ -26,15 +28,17 @@ export interface KnownParts {
 export class Known implements World {
   readonly ourselves: Ourselves;
   readonly lists: Lists;
+  readonly foldsNames: boolean;
   readonly #store: EventStore;
   readonly #purgatory: Purgatory;
   readonly #now: () => number;
 
-  constructor({ store, purgatory, ourselves, lists, now }: KnownParts) {
+  constructor({ store, purgatory, ourselves, lists, foldsNames, now }: KnownParts) {
     this.#store = store;
     this.#purgatory = purgatory;
     this.ourselves = ourselves;
     this.lists = lists;
+    this.foldsNames = foldsNames ?? false;
     this.#now = now;
   }
 
@@ -95,10 +99,15 @@ export class Known implements World {
     const tags = new Map([
       ["a", new Set(owners.map((owner) => `${KIND.announcement}:${owner}:${identifier}`))],
     ]);
+    return this.#all({ kinds, tags });
+  }
+
+  /** Every served event that fits, page by page. */
+  #all(part: Partial<Filter>): NostrEvent[] {
     const found = new Map<string, NostrEvent>();
     for (let until: number | undefined; ; ) {
       const page = this.#store.query(
-        [filterOf({ kinds, tags, ...(until === undefined ? {} : { until }) })],
+        [filterOf({ ...part, ...(until === undefined ? {} : { until }) })],
         this.#now(),
       );
       const isNew = page.some(({ id }) => !found.has(id));
@@ -115,6 +124,12 @@ export class Known implements World {
   repositoriesOf(author: string): number {
     const filter = filterOf({ authors: new Set([author]), kinds: new Set([KIND.announcement]) });
     return this.#store.count([filter], this.#now()) + this.#purgatory.announcementsOf(author);
+  }
+
+  identifiersOf(author: string): string[] {
+    const served = this.#all({ authors: new Set([author]), kinds: new Set([KIND.announcement]) });
+    const waiting = this.#purgatory.by(author).filter(({ store }) => store === "announcement");
+    return [...served, ...waiting.map(({ event }) => event)].map((event) => tagValue(event, "d") ?? "");
   }
 
   served(id: string): NostrEvent | null {

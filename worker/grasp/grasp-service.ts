@@ -47,6 +47,7 @@ import { isGood, SignatureChecks } from "./signatures/signature-checks.ts";
 import { CORS, Site } from "./site.ts";
 import { lockData } from "./start/data-lock.ts";
 import { checkDatabase } from "./start/database.ts";
+import { foldsNames } from "./start/folds-names.ts";
 import { gitVersion } from "./start/git-version.ts";
 import { serveMetrics } from "./start/metrics-server.ts";
 import { readRelayKey } from "./start/relay-key.ts";
@@ -146,6 +147,7 @@ async function start(
     room: disk,
     ourselves,
     lists,
+    foldsNames: foldsNames(folders.git),
     eventLimits: eventLimits(section),
     nowMs,
     nowSeconds,

@@ -4,6 +4,7 @@
  */
 import { type Announcement, missingUrls, readAnnouncement } from "../announcement.ts";
 import { isNewer, type NostrEvent } from "../events/event.ts";
+import { folded } from "../folded.ts";
 import { toNpub } from "../npub.ts";
 import { refuse, refuseForNow, type Verdict } from "./verdict.ts";
 import { type KnownAnnouncement, setsOf, type World } from "./world.ts";
@@ -27,6 +28,12 @@ export function judgeAnnouncement(event: NostrEvent, world: World): Verdict {
   if (known?.status === "served") return { kind: "serve" };
   if (known?.listsUs) return { kind: "wait" };
 
+  const twin = world.foldsNames ? twinOf(announcement, world) : undefined;
+  if (twin !== undefined)
+    return refuse(
+      "invalid",
+      `this server cannot tell the identifier from ${JSON.stringify(twin)}, which is here`,
+    );
   if (lists.allowRepositories !== null && !isListed(lists.allowRepositories, announcement)) {
     return refuse("restricted", "only listed repositories are hosted here");
   }
@@ -49,6 +56,13 @@ function judgeUnlisted(
   }
   const urls = missing.map(({ tag, url }) => `add ${url} to ${tag}`).join(", ");
   return refuseForNow("restricted", `the announcement does not list this server: ${urls}`);
+}
+
+/** Another identifier of the owner that is the same file here (R27). */
+function twinOf({ owner, identifier }: Announcement, world: World): string | undefined {
+  return world
+    .identifiersOf(owner)
+    .find((other) => other !== identifier && folded(other) === folded(identifier));
 }
 
 /** Whether a list has a repository: `<npub>/<identifier>`, the identifier alone, or the owner. */

@@ -3,6 +3,7 @@
  * @module
  */
 import { isNewer, type NostrEvent } from "../events/event.ts";
+import { foldedPair } from "../folded.ts";
 import { readState } from "../state.ts";
 import { refuse, refuseForNow, type Verdict } from "./verdict.ts";
 import { setsOf, type World } from "./world.ts";
@@ -21,6 +22,8 @@ export function judgeState(event: NostrEvent, { isComplete, isFromSync }: StateF
   const read = readState(event);
   if ("fault" in read) return refuse("invalid", read.fault);
   const { state } = read;
+  const pair = world.foldsNames ? foldedPair(state.refs.keys()) : null;
+  if (pair !== null) return refuse("invalid", `this server cannot tell ${pair[0]} from ${pair[1]}`);
   if (isFromSync && world.remembered(event.id) === "expired") {
     return refuse("blocked", "it expired here; a client may send it again");
   }

@@ -32,12 +32,16 @@ export interface Lists {
 export interface World {
   readonly ourselves: Ourselves;
   readonly lists: Lists;
+  /** Whether names that differ only in case or Unicode form are one file here (R27, A46). */
+  readonly foldsNames: boolean;
   /** The newest announcement of each author, by author. */
   announcements(identifier: string): ReadonlyMap<string, KnownAnnouncement>;
   /** States that are served or wait. */
   states(identifier: string): readonly RepositoryState[];
   /** The number of repositories of an author, served and waiting. */
   repositoriesOf(author: string): number;
+  /** The identifiers of an author's announcements, served and waiting. */
+  identifiersOf(author: string): string[];
   /** A served event. */
   served(id: string): NostrEvent | null;
   /** A served or waiting event. */

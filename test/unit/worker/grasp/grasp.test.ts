@@ -218,6 +218,27 @@ describe("events and Git data", () => {
     expect((await refsOf(owner)).get(`refs/nostr/${pr.id}`)).toBe(change);
   });
 
+  test("where names fold, an owner's second spelling is refused, waiting or served (R27)", async () => {
+    const spelled = (identifier: string) => {
+      const path = `${toNpub(owner.key)}/${identifier}.git`;
+      const tags = [
+        ["d", identifier],
+        ["clone", `https://git.example/${path}`],
+        ["relays", "wss://git.example"],
+      ];
+      return owner.sign(30617, tags);
+    };
+    grasp = graspOn({ store, repositories, foldsNames: true });
+    await submit(announcement(owner));
+    expect((await submit(spelled("Repo"))).text).toMatch(/^invalid: .*"repo"/);
+    const commit = work.commit("a", "one");
+    await submit(state(owner, [[MAIN, commit]]));
+    await push(owner, commit);
+    expect(grasp.purgatory.size("announcement")).toBe(0);
+    expect((await submit(spelled("Repo"))).text).toMatch(/^invalid: .*"repo"/);
+    expect(await submit(spelled("other"))).toMatchObject({ ok: true, text: PURGATORY });
+  });
+
   test("a known event is a duplicate, and its signature is not verified again (R8, R15)", async () => {
     const first = announcement(owner);
     await submit(first);

@@ -56,6 +56,18 @@ describe("announcements", () => {
     expect([judge(bare, served), judge(bare, { waiting: [own] })]).toEqual(["delist", "delist"]);
   });
 
+  test("where the file system folds names, an owner has one identifier of each spelling (R27)", () => {
+    const cases = (given: Given) =>
+      ["Repo", "REPO", "repos"].map((identifier) => judge(announcement(A, identifier), given));
+    expect(cases({ served: [own], foldsNames: true })).toEqual(["invalid", "invalid", "wait"]);
+    expect(cases({ softExpired: [own], foldsNames: true })).toEqual(["invalid", "invalid", "wait"]);
+    expect(cases({ served: [own] })).toEqual(["wait", "wait", "wait"]);
+    // Another owner's repository is in another folder, and what is here stays.
+    expect(judge(announcement(B, "Repo"), { served: [own], foldsNames: true })).toBe("wait");
+    const both = { served: [own, announcement(A, "Repo")], foldsNames: true };
+    expect(judge(announcement(A, "Repo", [], 2), both)).toBe("serve");
+  });
+
   test("lists of the operator (R26, R31)", () => {
     const listed = new Set([`${toNpub(A)}/repo`]);
     expect(judge(own, { lists: { denyAuthors: new Set([A]) } })).toBe("blocked");
@@ -78,6 +90,23 @@ describe("states", () => {
   test("waits without its objects, is served with them (R40)", () => {
     expect(judge(state(A), served)).toBe("wait");
     expect(judge(state(A), served, { isComplete: true, isFromSync: false })).toBe("serve");
+  });
+
+  test("where the file system folds names, two refs that fold to one are invalid, and the text has both (A46)", () => {
+    const pair = [
+      ["refs/heads/main", ID],
+      ["refs/heads/Main", ID],
+    ];
+    const verdict = judgeState(
+      state(A, 1, pair),
+      { isComplete: false, isFromSync: false },
+      worldOf({ ...served, foldsNames: true }),
+    );
+    expect(verdict).toMatchObject({
+      prefix: "invalid",
+      text: expect.stringMatching(/heads\/main .*heads\/Main/),
+    });
+    expect(judge(state(A, 1, pair), served)).toBe("wait");
   });
 
   test("a waiting or soft-expired announcement is enough (R37, P22)", () => {

@@ -38,6 +38,7 @@ export interface Given {
   remembered?: Record<string, "deleted" | "expired">;
   /** Steps by the id or address that an accepted event refers to. */
   referredTo?: Record<string, number>;
+  foldsNames?: boolean;
 }
 
 export function worldOf({
@@ -47,11 +48,17 @@ export function worldOf({
   lists,
   remembered = {},
   referredTo = {},
+  foldsNames = false,
 }: Given): World {
   const ourselves = { hosts: [HOST], basePath: "/" };
   const all = [...served, ...waiting, ...softExpired];
   return {
     ourselves,
+    foldsNames,
+    identifiersOf: (author) =>
+      all
+        .filter(({ kind, pubkey }) => kind === 30617 && pubkey === author)
+        .map(({ tags }) => tags.find(([name]) => name === "d")?.[1] ?? ""),
     lists: {
       denyAuthors: new Set(),
       denyRepositories: new Set(),
