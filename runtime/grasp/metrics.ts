@@ -230,7 +230,7 @@ export const METRICS: readonly GraspMetric[] = [
   {
     name: "grasp_build_info",
     type: "gauge",
-    help: "1, with the versions of millrace, of Git and of the runtime.",
+    help: "Always 1, with the versions of millrace, of Git and of the runtime.",
     labels: { version: [], commit: [], git: [], runtime: [] },
     isOpen: true,
   },

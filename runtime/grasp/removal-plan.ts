@@ -2,7 +2,7 @@
  * What a removal does in Git, as plain data: an intent (N13).
  * @module
  */
-import type { JsonObject } from "../lib/json.ts";
+import { type JsonObject, jsonCopy } from "../lib/json.ts";
 import type { Json } from "../platform.ts";
 
 export interface RemovalPlan {
@@ -17,7 +17,7 @@ export interface RemovalPlan {
 }
 
 export function removalPlan(plan: RemovalPlan): Json {
-  return JSON.parse(JSON.stringify({ kind: "removal", ...plan })) as Json;
+  return jsonCopy({ kind: "removal", ...plan });
 }
 
 /** Reads a plan; `null`: it is of another kind. */

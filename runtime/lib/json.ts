@@ -1,3 +1,5 @@
+import type { Json } from "../platform.ts";
+
 /** A JSON object with unknown fields. */
 export type JsonObject = Record<string, unknown>;
 
@@ -17,6 +19,11 @@ export function parseJson(text: string, what: string): unknown {
   } catch {
     throw new Error(`${what} is not JSON`);
   }
+}
+
+/** A copy of a value as JSON has it: without fields that are `undefined`, and without methods. */
+export function jsonCopy(value: unknown): Json {
+  return JSON.parse(JSON.stringify(value)) as Json;
 }
 
 /** Deepest nesting of JSON from outside that is parsed. */

@@ -2,7 +2,7 @@
  * Protected events (NIP-70, R12): only their authenticated author may publish them, and nobody may repost them.
  * @module
  */
-import { isObject } from "../../lib/json.ts";
+import { isObject, parseJson } from "../../lib/json.ts";
 import type { NostrEvent } from "../events/event.ts";
 import { refuse, type Verdict } from "./verdict.ts";
 import type { World } from "./world.ts";
@@ -37,7 +37,7 @@ function repostsProtected({ content, tags }: NostrEvent, world: Pick<World, "ser
     if (target !== null && isProtected(target)) return true;
   }
   try {
-    const inner: unknown = JSON.parse(content);
+    const inner: unknown = parseJson(content, "the repost");
     return isObject(inner) && Array.isArray(inner.tags) && inner.tags.some((tag) => tag?.[0] === "-");
   } catch {
     return false;

@@ -2,7 +2,7 @@
  * Moves of refs that survive a crash: the plan is on the disk before the first ref moves (N13, step 2).
  * @module
  */
-import type { JsonObject } from "../../lib/json.ts";
+import { type JsonObject, jsonCopy } from "../../lib/json.ts";
 import type { Json } from "../../platform.ts";
 import type { GitRepository, RefUpdate } from "../ports.ts";
 import { type Move, reversed } from "./alignment.ts";
@@ -37,7 +37,7 @@ export class RefsRefused extends Error {
 }
 
 export function releasePlan(plan: ReleasePlan): Json {
-  return JSON.parse(JSON.stringify({ kind: "release", ...plan })) as Json;
+  return jsonCopy({ kind: "release", ...plan });
 }
 
 /** Reads a plan; `null`: it is of another kind. */

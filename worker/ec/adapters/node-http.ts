@@ -22,6 +22,10 @@ export type NodeMiddleware = (
   next: (error?: Error) => void,
 ) => void;
 
+// Where another part of the program replaced the global `Response` before, this one is a light object whose header the listener
+// reads only after something has looked at it.
+void RESPONSE_ALREADY_SENT.body;
+
 /** The host of an HTTP/1.0 request that names none. */
 const DEFAULT_HOST = "localhost";
 

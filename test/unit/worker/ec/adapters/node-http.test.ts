@@ -1,11 +1,15 @@
+import { execFile } from "node:child_process";
 import { once } from "node:events";
 import { createServer, type RequestListener } from "node:http";
 import { type AddressInfo, connect } from "node:net";
+import process from "node:process";
+import { promisify } from "node:util";
 import express from "express";
 import fastify from "fastify";
 import { afterEach, describe, expect, test } from "vitest";
 import { nodeListener, nodeMiddleware } from "../../../../../worker/ec/adapters/node-http.ts";
 import { ecOf, edgeCookie } from "../../../../../worker/entries/node.ts";
+import { root } from "../../../../support/spawn.ts";
 
 const ID = /^[0-9a-f]{64}\.[0-9A-Za-z]{6}$/;
 const ending: (() => unknown)[] = [];
@@ -271,4 +275,31 @@ describe("a handler in the wrong place says what to do", () => {
     const answer = await fetch(`${await listen(app)}/shop/page`);
     expect([answer.status, await answer.text()]).toEqual([500, expect.stringContaining("below a path")]);
   });
+});
+
+test("middleware answers whole where another listener replaced the global Response before it was loaded", async () => {
+  const program = `
+    import { getRequestListener } from "@hono/node-server";
+    getRequestListener(() => new Response());
+    const { nodeMiddleware } = await import("./worker/ec/adapters/node-http.ts");
+    const { edgeCookie } = await import("./worker/entries/node.ts");
+    const { createServer } = await import("node:http");
+    const identity = nodeMiddleware(edgeCookie({
+      publisher: { domain: "publisher.example" }, passphrases: ["publisher-chosen-secret"],
+      consent: { assumeCountry: "JP" }, store: "memory:",
+    }));
+    const site = (request, response) => identity(request, response, () => {
+      response.write("one ");
+      setTimeout(() => response.end("two"), 50);
+    });
+    const server = createServer(site).listen(0, "127.0.0.1", async () => {
+      const answer = await fetch("http://127.0.0.1:" + server.address().port);
+      console.log(answer.status, await answer.text());
+      process.exit();
+    });`;
+  const { stdout } = await promisify(execFile)(process.execPath, ["--input-type=module", "--eval", program], {
+    cwd: root,
+    timeout: 20_000,
+  });
+  expect(stdout.trim()).toBe("200 one two");
 });
