@@ -5,6 +5,7 @@
 import type { Core } from "./core.ts";
 import { tagValue } from "./events/event.ts";
 import { KIND } from "./events/kinds.ts";
+import { taggedRepositories } from "./policy/pr-policy.ts";
 import { type Entry, identifiersOf } from "./purgatory/entry.ts";
 import { lookPlan } from "./release/intent.ts";
 import type { Releases } from "./release/releases.ts";
@@ -58,6 +59,12 @@ export class Expiry {
     if (entry.store === "placeholder") {
       const [owner = ""] = entry.repository.split("/", 1);
       await hosted.port.upload(owner, entry.identifier, entry.id)?.discard();
+      // Its repository may have waited for nothing else.
+      await deleteIfUnused(owner, entry.identifier, this.#core);
+    }
+    if (entry.store === "pr") {
+      for (const { owner, identifier } of taggedRepositories(entry.event))
+        await deleteIfUnused(owner, identifier, this.#core);
     }
     if (entry.store !== "announcement") return;
     await deleteIfUnused(entry.event.pubkey, entry.identifier, this.#core);

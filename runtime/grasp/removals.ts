@@ -8,6 +8,7 @@ import { dependentsOf } from "./dependents.ts";
 import { type NostrEvent, tagValue } from "./events/event.ts";
 import type { Filter } from "./events/filter.ts";
 import { KIND } from "./events/kinds.ts";
+import { deleteIfUnused } from "./expiry.ts";
 import { ZERO_ID } from "./git/command-list.ts";
 import { hostsOf, taggedRepositories } from "./policy/pr-policy.ts";
 import type { Saved, StoreChanges } from "./ports.ts";
@@ -155,6 +156,10 @@ export class Removals {
       const identifiers = plan.repositories.map((one) => one.identifier);
       if (isMeant) await this.#core.locks.runAll(identifiers, () => this.carryOut(intent, plan));
     }
+    // Its announcement expired meanwhile (P23).
+    const announced = this.#core.known.announcements(identifier).get(owner);
+    if (announced?.listsUs && announced.status !== "soft_expired") return;
+    await this.#core.locks.run(identifier, () => deleteIfUnused(owner, identifier, this.#core));
   }
 
   async #removeRepository(owner: string, identifier: string, heldUntilMs: number | null): Promise<void> {
