@@ -3,7 +3,7 @@
  * @module
  */
 import { existsSync, lstatSync } from "node:fs";
-import { mkdir, rm } from "node:fs/promises";
+import { chmod, mkdir, rm } from "node:fs/promises";
 import { dirname, join, resolve } from "node:path";
 import { identifierFault } from "../../runtime/grasp/identifier.ts";
 import { toNpub } from "../../runtime/grasp/npub.ts";
@@ -23,7 +23,7 @@ export interface DataFolders {
   readonly held: string;
   /** Answers that are kept (G32). */
   readonly cache: string;
-  /** Empty: Git's home. */
+  /** Empty and read-only: Git's home (S30). */
   readonly home: string;
 }
 
@@ -42,6 +42,7 @@ export async function makeDataFolders(directory: string): Promise<DataFolders> {
   for (const folder of [folders.quarantines, folders.cache])
     await rm(folder, { recursive: true, force: true });
   for (const folder of Object.values(folders)) await mkdir(folder, { recursive: true, mode: 0o700 });
+  await chmod(folders.home, 0o500);
   return folders;
 }
 

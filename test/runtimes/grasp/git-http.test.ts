@@ -96,7 +96,7 @@ describe.each<ProcessRuntime>(["node", "bun", "deno"])("GRASP's Git server on %s
     expect([first.status, first.body]).toEqual([200, ""]);
   });
 
-  test("strange paths are 404 and no other repository (G1, G3, T6, T63)", async () => {
+  test("strange paths are 404 and no other repository (G1, G3, O26, T6, T63)", async () => {
     const npub = toNpub(owner.key);
     const strange = [
       `/${npub}/..%2frepo.git`,
@@ -134,7 +134,7 @@ describe.each<ProcessRuntime>(["node", "bun", "deno"])("GRASP's Git server on %s
     expect((await ask(where(), head(`GET ${encoded}/info/refs?service=git-upload-pack`))).status).toBe(200);
   });
 
-  test("a symbolic link in place of a repository is 404 (T7)", async () => {
+  test("a symbolic link in place of a repository is 404 (O26, T7)", async () => {
     const other = author();
     await relay.publish(announcementBy(other));
     const folder = join(server.folder, "data/git", toNpub(other.key));

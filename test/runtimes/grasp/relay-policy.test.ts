@@ -381,7 +381,7 @@ describe.each<ProcessRuntime>(["node", "bun", "deno"])("what the relay accepts o
     ).toEqual(duplicate);
   });
 
-  test("a maintainer of a repository here need not list us (R29); one who is named later is let in (T44)", async () => {
+  test("a maintainer of a repository here need not list us (R29); one who is named later is let in (T44), and one who is dropped is named in the answer (R36)", async () => {
     const one = await client();
     const { owner, at } = await serve(one);
     const maintainer = author();

@@ -20,6 +20,8 @@ const SETTINGS = [
   "gc.auto=0",
   "maintenance.auto=false",
   "transfer.hideRefs=refs/millrace",
+  // The data directory may belong to another user, such as a volume of a container (O29). Git sees its repositories as `.`.
+  "safe.directory=*",
   "pack.windowMemory=64m",
   "pack.deltaCacheSize=32m",
   "core.bigFileThreshold=16m",

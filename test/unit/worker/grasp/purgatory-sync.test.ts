@@ -218,7 +218,7 @@ describe("the queue (S1, S2, S16, P30)", () => {
     expect(sync.inspect().queued).toBe(1);
   });
 
-  test("release by a push drops the entry and aborts the fetch", async () => {
+  test("release by a push, which no running fetch holds up, drops the entry and aborts the fetch (S16, S23, P36)", async () => {
     const url = "https://one.example/a.git";
     servers.set(url, "hangs");
     await submit(announcement(owner, [url]));
@@ -241,7 +241,7 @@ describe("the queue (S1, S2, S16, P30)", () => {
     expect(events).toContainEqual(expect.objectContaining({ kind: "fetch-ended", outcome: "aborted" }));
   });
 
-  test.each(["deletion", "expiry"])("%s drops the entry and aborts the fetch", async (how) => {
+  test.each(["deletion", "expiry"])("%s drops the entry and aborts the fetch (S16, P36)", async (how) => {
     const url = "https://one.example/a.git";
     servers.set(url, "hangs");
     await submit(announcement(owner, [url]));

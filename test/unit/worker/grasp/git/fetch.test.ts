@@ -21,6 +21,7 @@ import {
 } from "../../../../support/git-servers.ts";
 import { repositoriesIn } from "../../../../support/grasp.ts";
 import { author } from "../../../../support/nostr.ts";
+import { recordGit } from "../../../../support/recording-git.ts";
 import { systemClock } from "../../../../support/system-clock.ts";
 
 const owner = author().key;
@@ -128,6 +129,30 @@ describe("what came", () => {
     ).toBe(true);
     expect([leftBehind(), starts]).toEqual([[], 3]);
     expect(progress).toBeGreaterThan(0);
+  });
+
+  test("Git asks without credentials, by HTTP/1.1 and no other protocol, and gets ids by its input (S11, S17, S18, S35, O27)", async () => {
+    const recorded = recordGit(mkdtempSync(join(folder, "recorded-")));
+    const server = await serving();
+    await adopted(await from(server, [commits[0]!])).finally(recorded.stop);
+    const call = recorded.calls().find(({ args }) => args.includes("fetch"))!;
+    const { args, env } = call;
+    const setting = (name: string) => args.filter((arg) => arg.startsWith(`${name}=`)).at(-1);
+    expect(
+      ["protocol.allow", "credential.helper", "http.followRedirects", "http.version"].map(setting),
+    ).toEqual([
+      "protocol.allow=never",
+      "credential.helper=",
+      "http.followRedirects=false",
+      "http.version=HTTP/1.1",
+    ]);
+    expect(args.filter((arg) => /^protocol\..*=always$/.test(arg)).sort()).toEqual([
+      "protocol.http.allow=always",
+      "protocol.https.allow=always",
+    ]);
+    expect(args.slice(-2)).toEqual(["--end-of-options", `${server.url}/a.git`]);
+    expect(args.some((arg) => arg.includes(commits[0]!))).toBe(false);
+    expect(env).toMatchObject({ GIT_TERMINAL_PROMPT: "0", GIT_ASKPASS: "" });
   });
 
   test("what is here is not fetched again", async () => {

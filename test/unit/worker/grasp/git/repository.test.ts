@@ -1,3 +1,4 @@
+import { execFileSync } from "node:child_process";
 import { mkdirSync, mkdtempSync, readdirSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -67,6 +68,47 @@ describe("a repository on disk", () => {
     expect(quarantines()).toEqual([]);
   });
 
+  test("a pack is there before its index: Git never sees half of one, and no .keep is left (N26)", async () => {
+    const pack = work.pack([second]);
+    const receive = async () =>
+      (await repository.receive(chunks(pack), tip(second), BOUNDS)) as {
+        quarantine: { adopt(): Promise<void> };
+      };
+    const { quarantine } = await receive();
+    const name = readdirSync(join(folder, "quarantine", quarantines()[0]!, "pack")).find((one) =>
+      one.endsWith(".idx"),
+    )!;
+    // Something keeps the index out: what was moved before it is there.
+    mkdirSync(join(path, "objects/pack", name, "in-the-way"), { recursive: true });
+    await expect(quarantine.adopt()).rejects.toThrow();
+    expect(packs().sort()).toEqual(
+      [
+        name,
+        name.replace(".idx", ".pack"),
+        ...(packs().some((one) => one.endsWith(".rev")) ? [name.replace(".idx", ".rev")] : []),
+      ].sort(),
+    );
+    rmSync(join(path, "objects/pack", name), { recursive: true });
+    for (const left of quarantines()) rmSync(join(folder, "quarantine", left), { recursive: true });
+    expect(await repository.incomplete([second])).toEqual(new Set([second]));
+    await (await receive()).quarantine.adopt();
+    expect(packs().filter((one) => one.endsWith(".keep"))).toEqual([]);
+    expect(await repository.incomplete([second])).toEqual(new Set());
+  });
+
+  test("a commit that only the commit-graph has is missing (P37)", async () => {
+    const git = (...args: string[]) =>
+      execFileSync("git", ["-C", path, ...args], {
+        input: args[0] === "unpack-objects" ? work.pack([second]) : "",
+      });
+    git("unpack-objects", "-q");
+    git("update-ref", MAIN, second);
+    git("commit-graph", "write", "--reachable");
+    git("update-ref", "-d", MAIN);
+    rmSync(join(path, "objects", first.slice(0, 2), first.slice(2)));
+    expect(await repository.incomplete([second])).toEqual(new Set([second]));
+  });
+
   test("a text that is no id is never asked for, though Git could read it as a revision (T5)", async () => {
     await received(work.pack([first]), first);
     await repository.updateRefs([{ ref: MAIN, old: ZERO, new: first }]);
@@ -102,7 +144,7 @@ describe("a repository on disk", () => {
     ],
     ["a tip that is not in it", () => [work.pack([first]), second], { kind: "missing_objects" }],
     [
-      "history that is missing (A9, T48)",
+      "history that is missing, though its tip is here (A9, P9, T48)",
       () => [work.pack([second], [first]), second],
       { kind: "missing_objects" },
     ],

@@ -1,0 +1,118 @@
+import { chownSync, mkdirSync, mkdtempSync, readdirSync, rmSync, statSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import process from "node:process";
+import { afterAll, afterEach, beforeAll, expect, test } from "vitest";
+import { GitPool } from "../../../../../worker/grasp/git/pool.ts";
+import { runGit, startGit } from "../../../../../worker/grasp/git/process.ts";
+import { createRepository } from "../../../../../worker/grasp/git/repository.ts";
+import { DiskRepositories, makeDataFolders } from "../../../../../worker/grasp/repositories.ts";
+import { workTree } from "../../../../support/git.ts";
+import { author } from "../../../../support/nostr.ts";
+import { recordGit } from "../../../../support/recording-git.ts";
+
+let folder: string;
+let options: { home: string; repository: string };
+
+beforeAll(async () => {
+  folder = mkdtempSync(join(tmpdir(), "millrace-process-"));
+  options = { home: join(folder, "home"), repository: join(folder, "a.git") };
+  mkdirSync(options.home);
+  await createRepository(options.repository);
+});
+afterAll(() => rmSync(folder, { recursive: true, force: true }));
+const inherited = {
+  GIT_DIR: "/etc",
+  GIT_SSH_COMMAND: "x",
+  SECRET_TOKEN: "x",
+  https_proxy: "http://x.example",
+};
+afterEach(() => {
+  for (const name of Object.keys(inherited)) delete process.env[name];
+});
+
+test("Git inherits PATH and nothing else (O29, S17)", async () => {
+  Object.assign(process.env, inherited);
+  const { stdout } = await runGit(["-c", "alias.env=!env", "env"], options);
+  const env = Object.fromEntries(
+    stdout
+      .toString()
+      .trim()
+      .split("\n")
+      .map((line) => [line.slice(0, line.indexOf("=")), line.slice(line.indexOf("=") + 1)]),
+  );
+  expect(env).toMatchObject({
+    HOME: options.home,
+    GIT_CONFIG_NOSYSTEM: "1",
+    GIT_CONFIG_GLOBAL: "/dev/null",
+    GIT_NO_REPLACE_OBJECTS: "1",
+    GIT_TERMINAL_PROMPT: "0",
+    GIT_ASKPASS: "",
+    LC_ALL: "C",
+  });
+  expect(env.GIT_DIR).not.toBe("/etc");
+  expect(Object.keys(env).filter((name) => name in inherited && name !== "GIT_DIR")).toEqual([]);
+});
+
+test.skipIf(process.getuid?.() !== 0)(
+  "a repository that belongs to another user is served (O29; only root can give one away)",
+  async () => {
+    const repository = join(folder, "other.git");
+    await createRepository(repository);
+    for (const name of readdirSync(repository, { recursive: true }))
+      chownSync(join(repository, String(name)), 65_534, 65_534);
+    chownSync(repository, 65_534, 65_534);
+    const args = ["upload-pack", "--strict", "--stateless-rpc", "--advertise-refs", "."];
+    expect(await runGit(args, { ...options, repository })).toMatchObject({ code: 0, stderr: "" });
+  },
+);
+
+test("a pipe that breaks ends its own call only, and the exit code says what happened (A50)", async () => {
+  async function* endless(): AsyncGenerator<Uint8Array> {
+    for (let n = 0; n < 100; n++) yield Buffer.alloc(1024 ** 2);
+  }
+  const { code } = await runGit(["hash-object", "--no-such-option"], options, endless());
+  expect(code).toBe(129);
+  expect((await runGit(["hash-object", "--no-such-option"], options, Buffer.alloc(8 * 1024 ** 2))).code).toBe(
+    129,
+  );
+  const git = startGit(["cat-file", "--batch"], options);
+  git.kill();
+  git.stdin.write(Buffer.alloc(1024 ** 2, "x\n"));
+  expect(await git.finished).toBeNull();
+  expect((await runGit(["rev-parse", "--is-bare-repository"], options)).stdout.toString()).toBe("true\n");
+});
+
+test("no id, ref and path of a push is an argument of Git, whose home is read-only (A4, O27, S30)", async () => {
+  const folders = await makeDataFolders(join(folder, "data"));
+  expect(statSync(folders.home).mode & 0o777).toBe(0o500);
+  const repositories = new DiskRepositories(folders, new GitPool({ clock: { after: () => () => {} } }));
+  const owner = author().key;
+  await repositories.create(owner, "a b;c");
+  const work = workTree(folder);
+  const id = work.commit("a", "one");
+  const repository = repositories.open(owner, "a b;c")!;
+  const recorded = recordGit(folder);
+  try {
+    const result = await repository.receive(
+      (async function* () {
+        yield work.pack([id]);
+      })(),
+      [{ id, isBranch: true }],
+      { maxBytes: 1e6, maxObjects: 100 },
+    );
+    await (result as { quarantine: { adopt(): Promise<void> } }).quarantine.adopt();
+    expect(await repository.updateRefs([{ ref: "refs/heads/-x$(y)", old: "0".repeat(40), new: id }])).toBe(
+      true,
+    );
+    expect(await repository.incomplete([id])).toEqual(new Set());
+  } finally {
+    recorded.stop();
+  }
+  const calls = recorded.calls().filter(({ args }) => args.includes("--git-dir"));
+  expect(calls.length).toBeGreaterThan(2);
+  for (const { args } of calls) {
+    expect(args.filter((arg) => arg.includes(id) || arg.includes("refs/heads/"))).toEqual([]);
+    expect(args.filter((arg) => arg.includes("a b;c"))).toEqual([repository.path]);
+  }
+});
