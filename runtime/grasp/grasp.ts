@@ -116,6 +116,11 @@ export class Grasp {
     return start(this.#core, this.#releases, this.#removals);
   }
 
+  /** The operator's lists are new: what they deny is not served any more, and its data are held (R26). @returns what went */
+  removeDenied(): Promise<{ readonly owner: string; readonly identifier: string }[]> {
+    return this.#submissions.removeDenied();
+  }
+
   /** The number of identifiers that something is being done with. */
   get busy(): number {
     return this.#core.locks.size;

@@ -22,6 +22,8 @@ export type LeftBecause =
   | "expired"
   /** Its author took it back: de-listed, or withdrawn by a state without refs (R35, R43). */
   | "withdrawn"
+  /** The operator denies its repository (R26). */
+  | "denied"
   /** Its author is in no maintainer set any more (N6, R36). */
   | "unauthorised"
   /** Its release failed several times for a reason of its own (P38). */

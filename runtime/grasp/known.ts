@@ -126,6 +126,18 @@ export class Known implements World {
     return this.#store.count([filter], this.#now()) + this.#purgatory.announcementsOf(author);
   }
 
+  /** The owner and identifier of every announcement, served and waiting. */
+  everyAnnouncement(): { readonly owner: string; readonly identifier: string }[] {
+    const served = this.#all({ kinds: new Set([KIND.announcement]) });
+    const waiting = this.#purgatory
+      .identifiers()
+      .flatMap((identifier) => this.#purgatory.announcements(identifier).map(({ event }) => event));
+    return [...served, ...waiting].map((event) => ({
+      owner: event.pubkey,
+      identifier: tagValue(event, "d") ?? "",
+    }));
+  }
+
   identifiersOf(author: string): string[] {
     const served = this.#all({ authors: new Set([author]), kinds: new Set([KIND.announcement]) });
     const waiting = this.#purgatory.by(author).filter(({ store }) => store === "announcement");

@@ -30,6 +30,7 @@ const BECAUSE: readonly LeftBecause[] = [
   "deleted",
   "expired",
   "withdrawn",
+  "denied",
   "unauthorised",
   "failed",
 ];

@@ -10,6 +10,7 @@ import type { Filter } from "./events/filter.ts";
 import { KIND } from "./events/kinds.ts";
 import { deleteIfUnused } from "./expiry.ts";
 import { ZERO_ID } from "./git/command-list.ts";
+import type { LeftBecause } from "./happenings.ts";
 import { hostsOf, taggedRepositories } from "./policy/pr-policy.ts";
 import type { Saved, StoreChanges } from "./ports.ts";
 import { identifiersOf as identifiersIn, type Releasable } from "./purgatory/entry.ts";
@@ -19,7 +20,7 @@ import { type Authoritative, authoritativeStates, endStates } from "./withdrawal
 
 const DAY_MS = 24 * 60 * 60_000;
 /** How long repositories are held, in milliseconds. */
-export const HELD_MS = { deleted: 90 * DAY_MS, delisted: 30 * DAY_MS } as const;
+export const HELD_MS = { deleted: 90 * DAY_MS, delisted: 30 * DAY_MS, denied: 90 * DAY_MS } as const;
 
 /** Kinds whose deletion has consequences in Git. */
 const GIT_KINDS: ReadonlySet<number> = new Set([
@@ -98,25 +99,44 @@ export class Removals {
    * A newer version of an announcement does not list us any more (R35). The caller holds the lock.
    * @returns the intent `look`, as of {@link remove}
    */
-  async delist(event: NostrEvent, identifier: string): Promise<number> {
+  delist(event: NostrEvent, identifier: string): Promise<number> {
+    // Earlier versions do not come back; a later one that lists us again is welcome.
+    return this.#endAnnouncement(event.pubkey, identifier, "withdrawn", HELD_MS.delisted, (changes) =>
+      changes.removeAddress(KIND.announcement, event.pubkey, identifier, event.created_at),
+    );
+  }
+
+  /**
+   * The operator denies a repository (R26). What is here is held, and nothing is remembered, so that the same announcement brings
+   * it back once it is denied no more. The caller holds the lock.
+   * @returns the intent `look`, as of {@link remove}
+   */
+  deny(owner: string, identifier: string): Promise<number> {
+    return this.#endAnnouncement(owner, identifier, "denied", HELD_MS.denied, (changes, served) => {
+      if (served !== null) changes.remove(served.id, null);
+      return served === null ? [] : [served];
+    });
+  }
+
+  /** @param end stops serving the announcement. @returns the intent `look` */
+  async #endAnnouncement(
+    owner: string,
+    identifier: string,
+    because: LeftBecause,
+    heldMs: number,
+    end: (changes: StoreChanges, served: NostrEvent | null) => readonly NostrEvent[],
+  ): Promise<number> {
     const { journal, purgatory, store, nowMs } = this.#core;
     const { done, look } = await journal.change((changes) => {
       const before = this.#authoritative([identifier]);
-      const waiting = purgatory.announcement(event.pubkey, identifier);
-      if (waiting !== null) purgatory.remove(waiting, "withdrawn");
-      const served = store.newest(KIND.announcement, event.pubkey, identifier);
-      // Earlier versions do not come back; a later one that lists us again is welcome.
-      const gone = changes.removeAddress(KIND.announcement, event.pubkey, identifier, event.created_at);
+      const waiting = purgatory.announcement(owner, identifier);
+      if (waiting !== null) purgatory.remove(waiting, because);
+      const served = store.newest(KIND.announcement, owner, identifier);
+      const gone = new Set(end(changes, served).map(({ id }) => id));
       const removed = [waiting?.event, served].filter(
         (one): one is NostrEvent => one !== null && one !== undefined,
       );
-      const consequences = this.#consequences(
-        removed,
-        new Set(gone.map(({ id }) => id)),
-        before,
-        nowMs() + HELD_MS.delisted,
-        changes,
-      );
+      const consequences = this.#consequences(removed, gone, before, nowMs() + heldMs, changes);
       return { done: consequences, look: changes.beginIntent(lookPlan([identifier])) };
     });
     if (done !== null) await this.carryOut(done.intent, done.plan);

@@ -8,6 +8,7 @@ import { type NostrEvent, tagValue } from "./events/event.ts";
 import { isEphemeral, KIND } from "./events/kinds.ts";
 import { toNpub } from "./npub.ts";
 import { roomFault, storeFault } from "./obstacles.ts";
+import { isDenied } from "./policy/announcement-policy.ts";
 import { judge } from "./policy/judge.ts";
 import { hostsOf, taggedRepositories } from "./policy/pr-policy.ts";
 import type { Verdict } from "./policy/verdict.ts";
@@ -48,6 +49,23 @@ export class Submissions {
       (one) => !isPullRequest(event) || this.#core.known.sets(one).size > 0,
     );
     return this.#releases.locked(identifiers, (held) => this.#judgeLocked(event, from, held));
+  }
+
+  /** Takes away every repository here that the operator denies (R26). @returns those that it took away */
+  async removeDenied(): Promise<{ readonly owner: string; readonly identifier: string }[]> {
+    const { known } = this.#core;
+    const removed = new Map<string, { owner: string; identifier: string }>();
+    for (const one of known.everyAnnouncement()) {
+      const { owner, identifier } = one;
+      if (!isDenied(one, known.lists)) continue;
+      await this.#releases.locked([identifier], async (held) => {
+        if (!isDenied(one, known.lists) || !known.announcements(identifier).has(owner)) return;
+        const look = await this.#removals.deny(owner, identifier);
+        await this.#look([identifier], look, held);
+        removed.set(`${owner}/${identifier}`, { owner, identifier });
+      });
+    }
+    return [...removed.values()];
   }
 
   /** The maintainer sets of an identifier may have changed: refused events of it are judged again (N12). The caller holds the locks. */

@@ -176,6 +176,11 @@ async function start(
     log.warn("a repository with refs has no announcement; it is kept", { owner, identifier });
   for (const { owner, identifier, files } of healed)
     log.warn("a repository was damaged by a crash, and is healed", { owner, identifier, files });
+  async function removeDenied(): Promise<void> {
+    for (const { owner, identifier } of await grasp.removeDenied())
+      log.warn("a denied repository is not served any more; its data are held", { owner, identifier });
+  }
+  await removeDenied();
   const host = entry.host;
   const purgatorySync = runPurgatorySync({
     ...{ host, section, folders, grasp, store, repositories, room: disk, pool, log, metrics, steady },
@@ -243,6 +248,7 @@ async function start(
       const fields = next as GraspSection;
       const changed = changedFields(section, fields).filter((field) => !isReloadable(field));
       lists.take(fields);
+      removeDenied().catch((error) => log.error("denied repositories could not be removed", { error }));
       const { deny, allow, quota, minFreeBytes, operatorPubkey, name, description } = fields;
       current = { ...current, deny, allow, quota, minFreeBytes, operatorPubkey, name, description };
       return [

@@ -16,8 +16,7 @@ export function judgeAnnouncement(event: NostrEvent, world: World): Verdict {
   const read = readAnnouncement(event);
   if ("fault" in read) return refuse("invalid", read.fault);
   const { announcement } = read;
-  if (isListed(lists.denyRepositories, announcement))
-    return refuse("blocked", "this repository is not served here");
+  if (isDenied(announcement, lists)) return refuse("blocked", "this repository is not served here");
 
   const known = world.announcements(announcement.identifier).get(event.pubkey);
   if (known !== undefined && !isNewer(event, known.announcement.event)) {
@@ -65,8 +64,18 @@ function twinOf({ owner, identifier }: Announcement, world: World): string | und
     .find((other) => other !== identifier && folded(other) === folded(identifier));
 }
 
+/** Whether the operator denies a repository (R26). */
+export function isDenied(
+  repository: Named,
+  { denyRepositories }: Pick<World["lists"], "denyRepositories">,
+): boolean {
+  return isListed(denyRepositories, repository);
+}
+
+type Named = Pick<Announcement, "owner" | "identifier">;
+
 /** Whether a list has a repository: `<npub>/<identifier>`, the identifier alone, or the owner. */
-function isListed(list: ReadonlySet<string>, { owner, identifier }: Announcement): boolean {
+function isListed(list: ReadonlySet<string>, { owner, identifier }: Named): boolean {
   return [owner, identifier, `${owner}/${identifier}`, toNpub(owner), `${toNpub(owner)}/${identifier}`].some(
     (name) => list.has(name),
   );

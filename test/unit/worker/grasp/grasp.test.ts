@@ -218,6 +218,39 @@ describe("events and Git data", () => {
     expect((await refsOf(owner)).get(`refs/nostr/${pr.id}`)).toBe(change);
   });
 
+  test("what the operator denies is not served any more and is held; allowed again, its announcement brings it back (R26)", async () => {
+    const [first, other] = [announcement(owner), author()];
+    const commit = work.commit("a", "one");
+    const pinned = state(owner, [[MAIN, commit]]);
+    await submit(first);
+    await submit(pinned);
+    await submit(announcement(other));
+    await push(owner, commit);
+    const note = author().sign(1, [["a", `30617:${owner.key}:repo`]]);
+    await submit(note);
+    const denied = grasp.known.lists.denyRepositories as Set<string>;
+
+    denied.add(`${toNpub(owner.key)}/repo`);
+    expect(await grasp.removeDenied()).toEqual([{ owner: owner.key, identifier: "repo" }]);
+    expect([first, pinned, note].map(({ id }) => store.get(id))).toEqual([null, null, null]);
+    expect(repositories.open(owner.key, "repo")).toBeNull();
+    expect((await submit(first)).text).toMatch(/^blocked:/);
+    expect((await submit(pinned)).text).toMatch(/^invalid:/);
+    // Another owner's repository of the identifier goes on waiting.
+    expect(repositories.open(other.key, "repo")).not.toBeNull();
+    expect(await grasp.removeDenied()).toEqual([]);
+    expect([...store.intents()]).toEqual([]);
+
+    denied.add("repo");
+    expect(await grasp.removeDenied()).toEqual([{ owner: other.key, identifier: "repo" }]);
+    expect([grasp.purgatory.size("announcement"), repositories.open(other.key, "repo")]).toEqual([0, null]);
+
+    denied.clear();
+    expect((await submit(first)).ok).toBe(true);
+    expect([first, pinned, note].map(({ id }) => store.get(id)?.id)).toEqual([first.id, pinned.id, note.id]);
+    expect([...(await refsOf(owner))]).toEqual([[MAIN, commit]]);
+  });
+
   test("where names fold, an owner's second spelling is refused, waiting or served (R27)", async () => {
     const spelled = (identifier: string) => {
       const path = `${toNpub(owner.key)}/${identifier}.git`;
