@@ -58,7 +58,7 @@ export async function repositoriesIn(dataDirectory: string, clock: Pick<Clock, "
 export async function gitServiceIn(
   dataDirectory: string,
   store: EventStore,
-  clock: Pick<Clock, "after"> = systemClock,
+  clock: Pick<Clock, "now" | "after"> = systemClock,
 ) {
   const { folders, pool, repositories } = await repositoriesIn(dataDirectory, clock);
   const grasp = graspOn({ store, repositories });

@@ -11,7 +11,6 @@ import type { GraspHappening } from "../../runtime/grasp/happenings.ts";
 import { GRASP_REDACTION } from "../../runtime/grasp/log-lines.ts";
 import { DESCRIPTIONS } from "../../runtime/grasp/metrics.ts";
 import { DEADLINES_MS } from "../../runtime/grasp/purgatory/deadlines.ts";
-import { toHex } from "../../runtime/lib/hex.ts";
 import { monotonicClock } from "../../runtime/sync/index.ts";
 import { changedFields } from "../config/changed-fields.ts";
 import type { NodeExchange } from "../http/fetch-listener.ts";
@@ -28,6 +27,7 @@ import {
   metricsPlace,
   relayLimits,
 } from "./config.ts";
+import { createDigests } from "./digests.ts";
 import { Disk } from "./disk.ts";
 import { dryRunHandler } from "./dry-run.ts";
 import { AnswerCache } from "./git/answer-cache.ts";
@@ -122,8 +122,7 @@ async function start(
   const relayKey = readRelayKey(section.relayKey, join(section.dataDirectory, "relay.key"), random);
   const lists = new OperatorLists(section, relayKey.publicKey);
   const store = sqliteEventStore({ path: databasePath, clock });
-  const hotPath = entry.host.createHotPath({ random });
-  const encoder = new TextEncoder();
+  const { sha256, sha256Hex } = createDigests(entry.host);
   const pool = new GitPool({ clock, limits: { ...SLOT_LIMITS, maintenance: MAINTAINED_AT_ONCE } });
   const repositories = new DiskRepositories(folders, pool);
   // Deadlines are not moved by corrections of the host's clock (P25); the dates of events are compared with it (R9).
@@ -151,7 +150,7 @@ async function start(
     eventLimits: eventLimits(section),
     nowMs,
     nowSeconds,
-    sha256Hex: (text) => toHex(hotPath.sha256(encoder.encode(text))),
+    sha256Hex,
     verify: (event) => signatures.check(event),
   });
   const { relay, hooks, stop } = relaySocket({
@@ -162,7 +161,7 @@ async function start(
     random,
     nowMs,
     nowSeconds,
-    sha256: (bytes) => hotPath.sha256(bytes),
+    sha256,
     limits: relayLimits(section),
     maxMessageBytes: section.limits.messageBytes,
   });
@@ -209,7 +208,7 @@ async function start(
       room: disk,
       pool,
       cache: new AnswerCache(folders.cache, pool),
-      clock,
+      clock: steady,
       log,
       home: folders.home,
     }),

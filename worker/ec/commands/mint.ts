@@ -20,7 +20,7 @@ export const mint: Command = {
     const config = composed(inspected).section(edgeCookieSection);
     if (config === undefined) throw new UsageError("the configuration has no section edgeCookie");
     const { host } = await entryHere();
-    const hotPath = host.createHotPath({ random: host.random });
+    const hotPath = host.createHotPath({ maxKeys: 1, random: host.random });
     process.stdout.write(`${createIdentity(hotPath, config.passphrases).mint(ip)}\n`);
   },
 };

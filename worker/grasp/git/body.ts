@@ -4,7 +4,7 @@
  */
 import { Readable } from "node:stream";
 import { createGunzip } from "node:zlib";
-import type { Clock } from "../../../runtime/platform.ts";
+import { SilenceWatch, type WatchClock } from "./silence.ts";
 
 /** Largest inflated body of a request that came compressed, in bytes, and as a multiple of the compressed one (G17). */
 const MAX_INFLATED_BYTES = 32 * 1024 ** 2;
@@ -29,7 +29,8 @@ export class BodyFault extends Error {
 export class RequestBody {
   /** Longest silence before the next byte, in milliseconds. */
   idleMs = IDLE_MS;
-  readonly #clock: Pick<Clock, "after">;
+  readonly #clock: WatchClock;
+  readonly #silence: SilenceWatch;
   readonly #raw: ReadableStreamDefaultReader<Uint8Array> | null;
   readonly #chunks: AsyncGenerator<Uint8Array>;
   /** Ends a read that waits. */
@@ -42,8 +43,11 @@ export class RequestBody {
   });
 
   /** @throws {BodyFault} 415 for an encoding other than gzip. */
-  constructor(request: Request, clock: Pick<Clock, "after">) {
+  constructor(request: Request, clock: WatchClock) {
     this.#clock = clock;
+    this.#silence = new SilenceWatch(clock, () =>
+      this.#end(new BodyFault(408, "the request was silent for too long")),
+    );
     const encoding = request.headers.get("content-encoding")?.trim().toLowerCase() ?? "identity";
     if (!["identity", "gzip", "x-gzip"].includes(encoding))
       throw new BodyFault(415, "only gzip is understood");
@@ -85,31 +89,25 @@ export class RequestBody {
 
   async *#rawChunks(): AsyncGenerator<Uint8Array> {
     const raw = this.#raw;
-    if (raw !== null) {
-      for (;;) {
-        const chunk = await this.#read(raw);
-        if (chunk === null) break;
-        yield chunk;
-      }
+    try {
+      for (let chunk = await this.#read(raw); chunk !== null; chunk = await this.#read(raw)) yield chunk;
+    } finally {
+      this.#silence.stop();
     }
     this.#markEnd();
   }
 
-  async #read(raw: ReadableStreamDefaultReader<Uint8Array>): Promise<Uint8Array | null> {
-    const stop = this.limit(this.idleMs, "the request was silent for too long");
-    try {
-      const { value, done } = await Promise.race([
-        raw.read(),
-        new Promise<never>((_, reject) => {
-          this.#fail = reject;
-          if (this.#fault !== null) reject(this.#fault);
-        }),
-      ]);
-      return done ? null : value;
-    } finally {
-      stop();
-      this.#fail = () => {};
-    }
+  #read(raw: ReadableStreamDefaultReader<Uint8Array> | null): Promise<Uint8Array | null> {
+    return new Promise((resolve, reject) => {
+      if (this.#fault !== null) return reject(this.#fault);
+      if (raw === null) return resolve(null);
+      this.#fail = reject;
+      this.#silence.begin(this.idleMs);
+      raw.read().then(({ value, done }) => {
+        this.#silence.came();
+        resolve(done ? null : value);
+      }, reject);
+    });
   }
 }
 

@@ -3,8 +3,8 @@
  * (G19, G20, G36).
  * @module
  */
-import type { Clock } from "../../../runtime/platform.ts";
 import { IDLE_MS } from "./body.ts";
+import { SilenceWatch, type WatchClock } from "./silence.ts";
 
 /** Longest time of a read, in milliseconds (G20). */
 export const READ_MS = 60 * 60_000;
@@ -24,14 +24,16 @@ export interface Source {
 export function clientStream(
   first: Uint8Array,
   source: Source,
-  { clock, breakOff }: { readonly clock: Pick<Clock, "after">; breakOff(): void },
+  { clock, breakOff }: { readonly clock: WatchClock; breakOff(): void },
 ): ReadableStream<Uint8Array> {
   let pending: Uint8Array | null = first;
-  let stopIdle = () => {};
+  let stopTotal = () => {};
   let isOver = false;
+  let fail = (_error: Error) => {};
+  const silence = new SilenceWatch(clock, () => fail(new Error("a client reads nothing")));
   const over = () => {
     isOver = true;
-    stopIdle();
+    silence.stop();
     stopTotal();
     source.close();
   };
@@ -41,13 +43,13 @@ export function clientStream(
     breakOff();
     controller.error(error);
   };
-  let stopTotal = () => {};
   return new ReadableStream({
     start(controller) {
-      stopTotal = clock.after(READ_MS, () => abort(controller, new Error("a read took too long")));
+      fail = (error) => abort(controller, error);
+      stopTotal = clock.after(READ_MS, () => fail(new Error("a read took too long")));
     },
     async pull(controller) {
-      stopIdle();
+      silence.came();
       try {
         const chunk: Uint8Array | null = pending ?? (await source.next());
         pending = null;
@@ -58,7 +60,7 @@ export function clientStream(
           return;
         }
         // Until the client takes it.
-        stopIdle = clock.after(IDLE_MS, () => abort(controller, new Error("a client reads nothing")));
+        silence.begin(IDLE_MS);
         controller.enqueue(chunk);
       } catch (error) {
         abort(controller, error);

@@ -14,7 +14,8 @@ export interface GitHttpParts {
   readonly room: Room;
   readonly pool: GitPool;
   readonly cache: AnswerCache;
-  readonly clock: Pick<Clock, "after">;
+  /** A clock that is never set. */
+  readonly clock: Pick<Clock, "now" | "after">;
   readonly log: Pick<Log, "error">;
   /** An empty folder. */
   readonly home: string;

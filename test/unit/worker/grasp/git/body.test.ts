@@ -2,6 +2,7 @@ import { gzipSync } from "node:zlib";
 import { describe, expect, test } from "vitest";
 import { PktLineError, UntilFlush } from "../../../../../runtime/grasp/git/pkt-line.ts";
 import { RequestBody } from "../../../../../worker/grasp/git/body.ts";
+import { clientStream } from "../../../../../worker/grasp/git/client-stream.ts";
 import { reportAnswer } from "../../../../../worker/grasp/git/push-report.ts";
 import { manualClock } from "../../../../support/manual-clock.ts";
 
@@ -11,6 +12,18 @@ const gzip = { "content-encoding": "gzip" };
 /** A body that sends nothing after its first bytes. */
 const stalled = (first: string) =>
   new ReadableStream({ start: (controller) => controller.enqueue(Buffer.from(first)) });
+
+/** A clock that counts the timers that were set. */
+function countingClock() {
+  const clock = manualClock();
+  return Object.assign({}, clock, {
+    set: 0,
+    after(this: { set: number }, ms: number, callback: () => void) {
+      this.set++;
+      return clock.after(ms, callback);
+    },
+  });
+}
 
 async function all(body: RequestBody): Promise<Buffer> {
   const chunks: Uint8Array[] = [];
@@ -56,6 +69,30 @@ describe("bodies", () => {
     expect(clock.waiting()).toBe(0);
   });
 
+  test("a thousand chunks take one timer, none is left, and silence after them is measured from the last (G20, V8)", async () => {
+    const clock = countingClock();
+    let sent = 0;
+    const chunks = new ReadableStream({
+      pull(controller) {
+        clock.advance(50);
+        if (sent++ < 1000) controller.enqueue(Buffer.from("0"));
+        else return new Promise(() => {});
+      },
+    });
+    const body = new RequestBody(post(chunks), clock);
+    const ended = all(body).catch((error) => error);
+    while (sent <= 1000) await new Promise((resolve) => setImmediate(resolve));
+    expect(clock.set).toBe(1);
+    await clock.settle(59_000);
+    expect(body.fault).toBeNull();
+    await clock.settle(1_000);
+    expect(await ended).toMatchObject({ status: 408 });
+    expect([clock.set, clock.waiting()]).toEqual([2, 0]);
+    const whole = countingClock();
+    await all(new RequestBody(post("whole"), whole));
+    expect([whole.set, whole.waiting()]).toEqual([1, 0]);
+  });
+
   test("a limit ends a body that sends byte by byte (A2, T11)", async () => {
     const clock = manualClock();
     const drops = new ReadableStream({
@@ -82,6 +119,35 @@ describe("bodies", () => {
     expect(at).toBe(9 * 2000 + 3);
     expect(() => new UntilFlush(100).add(Buffer.from("0001"))).toThrow(PktLineError);
     expect(() => new UntilFlush(100).add(Buffer.from(`0070${"x".repeat(0x6c)}0000`))).toThrow(PktLineError);
+  });
+});
+
+describe("answers to clients (G20, V8)", () => {
+  const source = (chunks: number) => ({
+    next: async () => (chunks-- > 0 ? Buffer.from("0") : null),
+    close() {},
+  });
+
+  test("a thousand chunks take a timer for silence and one for the whole, and none is left", async () => {
+    const clock = countingClock();
+    const stream = clientStream(Buffer.from("1"), source(999), { clock, breakOff() {} });
+    expect((await new Response(stream).text()).length).toBe(1000);
+    expect([clock.set, clock.waiting()]).toEqual([2, 0]);
+  });
+
+  test("a client that stops reading is broken off 60 s after its last read", async () => {
+    const clock = manualClock();
+    let broken = 0;
+    const stream = clientStream(Buffer.from("1"), source(999), { clock, breakOff: () => broken++ });
+    const reader = stream.getReader();
+    await reader.read();
+    await clock.settle(30_000);
+    await reader.read();
+    await clock.settle(59_999);
+    expect(broken).toBe(0);
+    await clock.settle(1);
+    expect(broken).toBe(1);
+    expect(clock.waiting()).toBe(0);
   });
 });
 
