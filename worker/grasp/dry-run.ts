@@ -11,9 +11,9 @@ import { readKey, toNpub } from "../../runtime/grasp/npub.ts";
 import { type BucketSize, Buckets } from "../../runtime/grasp/relay/buckets.ts";
 import { networkOf } from "../../runtime/lib/addresses.ts";
 import { isObject, jsonDepth, MAX_JSON_DEPTH, parseJson } from "../../runtime/lib/json.ts";
-import type { Clock } from "../../runtime/platform.ts";
 import { faultAnswer, textAnswer } from "./git/answers.ts";
 import { BodyFault, RequestBody, readSmall } from "./git/body.ts";
+import type { WatchClock } from "./git/silence.ts";
 
 /** Questions of one address (G29). */
 const ADMITTED: BucketSize = { capacity: 10, perMinute: 10 };
@@ -25,7 +25,7 @@ const BODY_MS = 10_000;
 /** What the dry run needs. */
 export interface DryRunParts {
   readonly grasp: Pick<Grasp, "dryRun">;
-  readonly clock: Pick<Clock, "after">;
+  readonly clock: WatchClock;
   /** Milliseconds since the epoch, by a clock that no correction turns back. */
   readonly nowMs: () => number;
   /** The relay's longest message, in bytes. A question may be longer by the longest command list. */

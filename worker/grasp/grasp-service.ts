@@ -212,7 +212,7 @@ async function start(
       log,
       home: folders.home,
     }),
-    dryRun: dryRunHandler({ grasp, clock, nowMs, maxMessageBytes: section.limits.messageBytes }),
+    dryRun: dryRunHandler({ grasp, clock: steady, nowMs, maxMessageBytes: section.limits.messageBytes }),
     log,
     metrics: place === "public" ? readMetrics : null,
     icon: readIcon(section.icon),
