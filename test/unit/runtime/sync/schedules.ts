@@ -76,7 +76,8 @@ const behaviour: fc.Arbitrary<ServerBehaviour> = fc.oneof(
   fc.record({
     kind: fc.constant("refuses the source" as const),
     latencyMs,
-    forMs: fc.option(fc.integer({ min: 0, max: 600_000 })),
+    // Half of them until the next fresh start.
+    forMs: fc.option(fc.integer({ min: 0, max: 600_000 }), { freq: 1 }),
   }),
   fc.record({
     kind: fc.constant("needs more requests" as const),
