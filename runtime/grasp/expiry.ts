@@ -10,7 +10,8 @@ import { type Entry, identifiersOf } from "./purgatory/entry.ts";
 import { lookPlan } from "./release/intent.ts";
 import type { Releases } from "./release/releases.ts";
 
-type SetsChanged = (identifier: string, held: ReadonlySet<string>) => Promise<void>;
+/** @returns `false`: something of it failed */
+type SetsChanged = (identifier: string, held: ReadonlySet<string>) => Promise<boolean>;
 
 export class Expiry {
   readonly #core: Core;
@@ -69,7 +70,7 @@ export class Expiry {
     if (entry.store !== "announcement") return;
     await deleteIfUnused(entry.event.pubkey, entry.identifier, this.#core);
     if (look === null) return;
-    await this.#setsChanged(entry.identifier, held);
+    if (!(await this.#setsChanged(entry.identifier, held))) return;
     await store.transaction((changes) => changes.endIntent(look));
   }
 }

@@ -49,11 +49,17 @@ export async function start(core: Core, releases: Releases, removals: Removals):
   }
   const orphans = await reconcile(core);
   for (const { owner, identifier } of announced(core)) await hosted.create(owner, identifier);
+  const failed = new Set<string>();
   for (const identifier of identifiers) {
-    await releases.locked([identifier], (held) => releases.run(identifier, EVERYTHING, held));
+    const look = (held: ReadonlySet<string>) => releases.run(identifier, EVERYTHING, held);
+    const { errors } = await releases.locked([identifier], look);
+    if (errors.length > 0) failed.add(identifier);
   }
   for (const { id, plan } of intents) {
-    if (readLookPlan(plan) !== null) await store.transaction((changes) => changes.endIntent(id));
+    const look = readLookPlan(plan);
+    // What failed is looked at again by the next start.
+    const isDone = look !== null && !look.identifiers.some((identifier) => failed.has(identifier));
+    if (isDone) await store.transaction((changes) => changes.endIntent(id));
   }
   return { waiting: [...waiting].filter((identifier) => purgatory.hasPending(identifier)), orphans, healed };
 }

@@ -180,14 +180,20 @@ export class Submissions {
     intent: number | null,
     held: ReadonlySet<string>,
   ): Promise<void> {
-    for (const identifier of identifiers) await this.setsChanged(identifier, held);
-    if (intent !== null) await this.#core.store.transaction((changes) => changes.endIntent(intent));
+    let isDone = true;
+    for (const identifier of identifiers) isDone = (await this.setsChanged(identifier, held)) && isDone;
+    // What failed is looked at again by the next start, or by repair before that.
+    if (intent !== null && isDone) await this.#core.store.transaction((changes) => changes.endIntent(intent));
   }
 
-  /** An announcement came or went: what waits is judged again by the new maintainer sets (R36). The caller holds the locks. */
-  async setsChanged(identifier: string, held: ReadonlySet<string>): Promise<void> {
-    await this.#releases.run(identifier, EVERYTHING, held);
+  /**
+   * An announcement came or went: what waits is judged again by the new maintainer sets (R36). The caller holds the locks.
+   * @returns `false`: something of it failed
+   */
+  async setsChanged(identifier: string, held: ReadonlySet<string>): Promise<boolean> {
+    const { errors } = await this.#releases.run(identifier, EVERYTHING, held);
     await this.judgeAgain(identifier, held);
+    return errors.length === 0;
   }
 
   async #state(event: NostrEvent, from: From, held: ReadonlySet<string>): Promise<Outcome> {

@@ -3,6 +3,7 @@ export type PropertyName =
   | "1 nothing accepted is forgotten"
   | "2 what is served is complete"
   | "3 refs equal the newest complete state"
+  | "3 refs are those of a served state"
   | "4 without authority nothing changes"
   | "5 a repetition changes nothing"
   | "6 what waits is in no answer"

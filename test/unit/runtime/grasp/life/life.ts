@@ -22,6 +22,8 @@ export class Life {
   readonly store: EventStore;
   /** Ids that listeners were told of as served, in this life. */
   readonly served: string[] = [];
+  /** The same, over all lives. */
+  readonly everServed = new Set<string>();
   gate = new Gate();
   grasp: Grasp;
   /** The host's clock, in milliseconds. */
@@ -80,7 +82,9 @@ export class Life {
       verify: () => true,
     });
     grasp.onHappening((happening) => {
-      if (happening.kind === "served") this.served.push(happening.event.id);
+      if (happening.kind !== "served") return;
+      this.served.push(happening.event.id);
+      this.everServed.add(happening.event.id);
     });
     return grasp;
   }

@@ -147,4 +147,107 @@ export const mutants: readonly Mutant[] = [
     ],
     breaks: null,
   },
+  {
+    name: "a becomes a/b in one transaction, which Git refuses (N9)",
+    edits: [edit("release/alignment", "alignment", "conflicts.size === 0", "true")],
+    breaks: ["3 refs equal the newest complete state"],
+  },
+  {
+    name: "an older state takes the place of a deleted one (A17, R60)",
+    edits: [edit("authorise", "candidates", "ended.every((past) => isNewer(event, past))", "true")],
+    breaks: ["3 refs equal the newest complete state"],
+  },
+  {
+    name: "a change of the sets that a crash cut off is not looked at by the start (R36)",
+    edits: [
+      edit(
+        "start",
+        "start",
+        "for (const identifier of readLookPlan(intent.plan)?.identifiers ?? []) identifiers.add(identifier);",
+        "",
+      ),
+    ],
+    breaks: ["3 refs equal the newest complete state"],
+  },
+  {
+    name: "a change of the sets whose alignment failed is not looked at again (R36, N16)",
+    edits: [edit("submission", "Submissions.#look", "intent !== null && isDone", "intent !== null")],
+    breaks: ["3 refs equal the newest complete state"],
+  },
+  {
+    name: "no second decision under the lock (A36)",
+    edits: [
+      edit(
+        "pushes",
+        "Push.#finishLocked",
+        "decidePush(owner, identifier, list, await repository.refs(), this.#core)",
+        "this.early",
+      ),
+    ],
+    breaks: ["4 without authority nothing changes"],
+  },
+  {
+    name: "no locks (N2)",
+    edits: [edit("locks", "Locks.run", "before.then(work, work)", "work()")],
+    breaks: null,
+  },
+  {
+    name: "older states wait on under a served one (N6)",
+    edits: [
+      edit(
+        "release/release-run",
+        "ReleaseRun.#save",
+        'if (entry.store === "state") this.#removeOlder(entry);',
+        "",
+      ),
+    ],
+    breaks: ["1 nothing accepted is forgotten"],
+  },
+  {
+    // Without the intent alone nothing is lost: the start looks at what waits, and makes its refs true. Without that look alone,
+    // refs are never those of a state that is not served.
+    name: "a release without an intent, and a start that does not look at what waits (N13)",
+    edits: [
+      edit("release/release-run", "ReleaseRun.#carryOut", "moves.length === 0", "true"),
+      edit(
+        "start",
+        "start",
+        "for (const identifier of purgatory.identifiers()) identifiers.add(identifier);",
+        "",
+      ),
+    ],
+    breaks: ["3 refs are those of a served state"],
+  },
+  {
+    // Each of the two alone makes refs true.
+    name: "the start repeats no moves, and does not look at their identifiers (N13)",
+    edits: [
+      edit("start", "finishRelease", "await repeatMoves(moves, open);", ""),
+      edit("start", "start", "for (const { identifier } of plan.moves) identifiers.add(identifier);", ""),
+    ],
+    breaks: ["3 refs equal the newest complete state", "2 what is served is complete"],
+  },
+  {
+    name: "uploads of a mixed push whose release failed stay (A24, A25)",
+    edits: [edit("pushes", "Push.#report", "await this.#dropUploads(kept);", "")],
+    breaks: ["4 without authority nothing changes"],
+  },
+  {
+    name: "an event that came twice at once is judged twice (R10, R15)",
+    edits: [
+      edit(
+        "submission",
+        "Submissions.#judgeLocked",
+        'if (this.#core.store.get(event.id) !== null) return duplicate("it is served");',
+        "",
+      ),
+      edit(
+        "submission",
+        "Submissions.#judgeLocked",
+        'if (this.#core.purgatory.event(event.id) !== null) return duplicate("it waits for its git data");',
+        "",
+      ),
+    ],
+    breaks: ["5 a repetition changes nothing"],
+  },
 ];

@@ -38,6 +38,8 @@ export class Oracle {
   readonly #ended = new Map<string, NostrEvent>();
   #seen = new Map<string, Seen>();
   #isDelisted = false;
+  /** States that were served at some time. */
+  readonly #everServed = new Map<string, NostrEvent>();
 
   constructor(life: Life) {
     this.#life = life;
@@ -68,7 +70,9 @@ export class Oracle {
     this.#nothingLeft(waiting);
     this.#waitingIsHidden(waiting);
     this.#deadlines(waiting);
+    this.#noneTooOld(waiting);
     for (const identifier of IDENTIFIERS) {
+      this.#refsWereServed(identifier);
       this.#servedIsComplete(identifier, served);
       this.#refs(identifier, served, waiting, isAlone);
     }
@@ -83,9 +87,10 @@ export class Oracle {
     const entries = [...store.journal()].map((entry) =>
       JSON.stringify({ ...entry, arrivedMs: 0, deadlineMs: 0, source: "", address: "" }),
     );
-    const repositories = [...disk.repositories].map(([name, { refs, head }]) => [
+    const repositories = [...disk.repositories].map(([name, { refs, head, objects }]) => [
       name,
       head,
+      [...objects].sort(),
       [...refs].sort(),
     ]);
     return JSON.stringify([
@@ -114,6 +119,48 @@ export class Oracle {
       .map((entry) => JSON.stringify(entry))
       .sort();
     if (journal.length !== memory.length) throw left(`memory has ${memory}, the journal ${journal}`);
+  }
+
+  /** What must hold after a write failed, before the next start. */
+  afterFailure(): void {
+    const { grasp, store } = this.#life;
+    if (grasp.busy > 0) throw new BrokenProperty("8 nothing is left", "a lock");
+    const journal = [...store.journal()].map((entry) => JSON.stringify(entry)).sort();
+    const memory = this.#inMemory()
+      .map((entry) => JSON.stringify(entry))
+      .sort();
+    if (journal.join() !== memory.join())
+      throw new BrokenProperty("8 nothing is left", `memory has ${memory}, the journal ${journal}`);
+  }
+
+  /** Of one author no state waits that is older than a served one (N6). */
+  #noneTooOld(waiting: readonly Entry[]): void {
+    for (const entry of waiting) {
+      if (entry.store !== "state") continue;
+      const served = this.#life.store.newest(30618, entry.event.pubkey, entry.identifier);
+      if (served !== null && isNewer(served, entry.event))
+        throw new BrokenProperty("1 nothing accepted is forgotten", `${entry.event.id} waits and is too old`);
+    }
+  }
+
+  /** Branches and tags are those of a state that was served, or there are none. */
+  #refsWereServed(identifier: string): void {
+    const { store } = this.#life;
+    for (const event of store.withIdentifier(30618, identifier)) this.#everServed.set(event.id, event);
+    for (const id of this.#life.everServed) {
+      const event = this.#submitted.get(id);
+      if (event?.kind === 30618) this.#everServed.set(id, event);
+    }
+    const known = new Set(
+      [...this.#everServed.values()]
+        .filter((event) => identifierOf(event) === identifier)
+        .map((event) => branches(refsOf(event))),
+    );
+    for (const [owner, { refs }] of this.#repositories(identifier)) {
+      const now = branches(refs);
+      if (now !== "[]" && !known.has(now))
+        throw new BrokenProperty("3 refs are those of a served state", `${owner} has ${now}`);
+    }
   }
 
   #inMemory(): Entry[] {

@@ -1,0 +1,202 @@
+/**
+ * Short stories that lead into the situations where the guards of the service decide: random actions alone rarely come there.
+ * @module
+ */
+import fc from "fast-check";
+import { type Action, commit, crash, type Step } from "./actions.ts";
+
+const MAIN = 0;
+const A = 1;
+const A_B = 2;
+
+const announce = (by: number, maintainers: number[], at: number, listsUs = true): Action => ({
+  do: "announce",
+  by,
+  on: 0,
+  maintainers,
+  listsUs,
+  at,
+});
+const state = (by: number, refs: [name: number, commit: number][], at: number): Action => ({
+  do: "state",
+  by,
+  on: 0,
+  refs,
+  at,
+});
+/** Pushes to the first author's repository what an event says. @param like -1: the last event */
+const push = (like = -1, meanwhile: Action | null = null): Action => ({
+  do: "push",
+  to: 0,
+  on: 0,
+  like,
+  isWhole: true,
+  meanwhile,
+});
+const fetch = (tip: number): Action => ({ do: "fetch", to: 0, on: 0, commit: tip });
+const remove = (what: number, how: "e" | "a" = "e"): Action => ({ do: "delete", by: 0, what, how, at: 60 });
+const pullRequest = (by: number, tip: number, at: number): Action => ({
+  do: "pull request",
+  by,
+  to: [0],
+  on: 0,
+  commit: tip,
+  at,
+});
+
+const alone = (action: Action): Step => ({ actions: [action], crash: null });
+const steps = (...actions: Action[]): Step[] => actions.map(alone);
+const crashing = (action: Action, plan: Step["crash"]): Step => ({ actions: [action], crash: plan });
+const soon = fc.record({
+  after: fc.nat(5),
+  how: fc.constantFrom("before", "partly", "done", "fails"),
+}) as fc.Arbitrary<NonNullable<Step["crash"]>>;
+
+/** A repository of the first author, with the second as maintainer. Both have served states; the second's is the newer. */
+const shared = (first: number, second: number): Step[] =>
+  steps(announce(0, [1], 0), state(0, [[MAIN, first]], 1), push(), state(1, [[MAIN, second]], 2), push());
+
+/** A branch becomes a folder of branches, and back (N9, T39). */
+const branchBecomesFolder = fc
+  .record({ first: commit, second: commit, isBack: fc.boolean(), crash })
+  .map(({ first, second, isBack, crash: plan }): Step[] => {
+    const names = isBack ? [A_B, A] : [A, A_B];
+    return [
+      ...steps(announce(0, [], 0), state(0, [[names[0]!, first]], 1), push()),
+      alone(state(0, [[names[1]!, second]], 2)),
+      crashing(push(), plan),
+    ];
+  });
+
+/** The newest state is deleted or withdrawn; an older one does not take its place (R43, R60). */
+const newestGoes = fc
+  .record({
+    first: commit,
+    second: commit,
+    how: fc.constantFrom("e", "a", "withdraw") as fc.Arbitrary<"e" | "a" | "withdraw">,
+    isServed: fc.boolean(),
+  })
+  .map(({ first, second, how, isServed }): Step[] => [
+    ...steps(announce(0, [1], 0), state(0, [[MAIN, first]], 1), push(), state(1, [[MAIN, second]], 2)),
+    ...(isServed ? steps(push()) : []),
+    alone(how === "withdraw" ? state(1, [], 3) : remove(-1, how)),
+    ...steps(push(1)),
+  ]);
+
+/** A maintainer is dropped or invited, or an owner leaves, with a crash or a failure at any write (R36). */
+const setsChange = fc
+  .record({
+    first: commit,
+    second: commit,
+    what: fc.constantFrom("drop", "invite", "leave") as fc.Arbitrary<"drop" | "invite" | "leave">,
+    plan: soon,
+  })
+  .map(({ first, second, what, plan }): Step[] => {
+    if (what === "drop") return [...shared(first, second), crashing(announce(0, [], 3), plan)];
+    const other: Action = { do: "push", to: 1, on: 0, like: -1, isWhole: true, meanwhile: null };
+    const both = steps(
+      announce(0, [], 0),
+      state(0, [[MAIN, first]], 1),
+      push(),
+      announce(1, [0], 0),
+      state(1, [[MAIN, second]], 2),
+      other,
+    );
+    const change = what === "invite" ? announce(0, [1], 3) : announce(1, [0], 3, false);
+    return [...both, crashing(change, plan)];
+  });
+
+/** While objects arrive, what granted the push goes or is replaced (A36, T49). */
+const decidedAgain = fc
+  .record({
+    first: commit,
+    second: commit,
+    third: commit,
+    meanwhile: fc.constantFrom("replace", "delete", "withdraw", "drop", "wait", "push"),
+  })
+  .map(({ first, second, third, meanwhile }): Step[] => {
+    const happens: Record<string, Action> = {
+      replace: state(0, [[MAIN, third]], 8),
+      delete: remove(-1),
+      withdraw: state(1, [], 8),
+      drop: announce(0, [], 8),
+      wait: { do: "wait", minutes: 31 },
+      push: push(),
+    };
+    return [
+      ...steps(announce(0, [1], 0), state(0, [[MAIN, first]], 1), push(), state(1, [[MAIN, second]], 2)),
+      alone(push(-1, happens[meanwhile]!)),
+    ];
+  });
+
+/** States and pushes at once, whose objects are here (N2, T41, T49). */
+const atOnce = fc
+  .record({ first: commit, second: commit, third: commit, kind: fc.nat(3) })
+  .map(({ first, second, third, kind }): Step[] => {
+    const two = [state(0, [[MAIN, second]], 5), state(1, [[MAIN, third]], 6)];
+    const begin = [...shared(first, first), ...steps(fetch(second), fetch(third))];
+    if (kind === 0) return [...begin, { actions: two, crash: null }];
+    if (kind === 1) return [...begin, { actions: [two[0]!, announce(0, [], 7)], crash: null }];
+    if (kind === 2) {
+      return [
+        ...begin,
+        alone(pullRequest(2, 6, 5)),
+        { actions: [fetch(6), state(0, [[A, 6]], 7)], crash: null },
+      ];
+    }
+    const pushed = steps(announce(0, [1], 0), state(0, [[MAIN, second]], 1));
+    return [...pushed, { actions: [push(), push(), state(1, [[MAIN, third]], 2)], crash: null }];
+  });
+
+/** The same event comes from two connections at once (R10). */
+const twice = fc
+  .record({ first: commit, second: commit, kind: fc.nat(3), isHere: fc.boolean() })
+  .map(({ first, second, kind, isHere }): Step[] => {
+    const events = [
+      state(0, [[MAIN, second]], 5),
+      pullRequest(2, second, 5),
+      announce(1, [0], 5),
+      { do: "comment", by: 2, to: 0, on: 0, at: 5 } as Action,
+    ];
+    return [
+      ...shared(first, first),
+      ...(isHere ? steps(fetch(second)) : []),
+      alone({ do: "twice", what: events[kind]! }),
+    ];
+  });
+
+/** Several states of one author wait; the newest becomes complete (N6). */
+const newestFirst = fc
+  .record({ first: fc.nat(2), crash })
+  .map(({ first, crash: plan }): Step[] => [
+    ...steps(
+      announce(0, [], 0),
+      state(0, [[MAIN, first]], 1),
+      push(),
+      state(0, [[MAIN, 6]], 2),
+      state(0, [[MAIN, 4]], 3),
+    ),
+    crashing(push(), plan),
+  ]);
+
+/** Branches and an upload in one push, of which a write fails (A24, N14). */
+const mixedPush = fc
+  .record({ first: commit, second: commit, tip: commit, plan: fc.nat(8) })
+  .map(({ first, second, tip, plan }): Step[] => [
+    ...steps(announce(0, [], 0), state(0, [[MAIN, first]], 1), push(), state(0, [[MAIN, second]], 2)),
+    crashing(
+      { do: "upload", by: 2, to: 0, on: 0, commit: tip, at: 9, like: -1 },
+      { after: plan, how: "fails" },
+    ),
+  ]);
+
+export const scenario: fc.Arbitrary<Step[]> = fc.oneof(
+  branchBecomesFolder,
+  newestGoes,
+  setsChange,
+  decidedAgain,
+  atOnce,
+  twice,
+  newestFirst,
+  mixedPush,
+);
