@@ -29,22 +29,20 @@ async function mutated(edits: readonly Edit[], index: number): Promise<GraspModu
   return import(/* @vite-ignore */ pathToFileURL(join(copy, "grasp/grasp.ts")).href);
 }
 
-test.for(mutants.map((mutant, index) => ({ ...mutant, index })))(
-  "the random lives catch: $name",
-  { timeout: 600_000 },
-  async ({ edits, breaks, index }) => {
+for (const [index, { name, edits, breaks }] of mutants.entries()) {
+  test(`the random lives catch: ${name}`, { timeout: 600_000 }, async () => {
     const code = await mutated(edits, index);
     const broken = new Set<string>();
     const property = fc.asyncProperty(scenes, async (steps) => {
       try {
         await runScenes(code, steps);
       } catch (error) {
-        const name = error instanceof BrokenProperty ? error.property : String(error);
-        broken.add(name);
-        if (breaks === null || (breaks as readonly string[]).includes(name)) throw error;
+        const promise = error instanceof BrokenProperty ? error.property : String(error);
+        broken.add(promise);
+        if (breaks === null || (breaks as readonly string[]).includes(promise)) throw error;
       }
     });
     const details = await fc.check(property, { seed: 5, numRuns: 10_000, endOnFailure: true });
     expect(details.failed, `the lives broke only ${JSON.stringify([...broken])}`).toBe(true);
-  },
-);
+  });
+}

@@ -176,7 +176,6 @@ export class Actor {
     this.events.push(one);
     oracle.submitted(one);
     const isDelisting = one.kind === 30617 && JSON.stringify(one.tags).includes("elsewhere");
-    if (isDelisting) oracle.delisted();
     const submit = () =>
       life.grasp.submit(
         one,

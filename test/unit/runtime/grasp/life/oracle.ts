@@ -37,7 +37,10 @@ export class Oracle {
   /** Authoritative states that were deleted or withdrawn, by repository (A17). */
   readonly #ended = new Map<string, NostrEvent>();
   #seen = new Map<string, Seen>();
-  #isDelisted = false;
+  /** Events that were acknowledged, or seen in database or journal, at some time. */
+  readonly #taken = new Map<string, NostrEvent>();
+  /** Events that were sent since the last look. */
+  readonly #ofStep: NostrEvent[] = [];
   /** States that were served at some time. */
   readonly #everServed = new Map<string, NostrEvent>();
 
@@ -47,16 +50,13 @@ export class Oracle {
 
   accepted(event: NostrEvent): void {
     this.#accepted.set(event.id, event);
+    this.#taken.set(event.id, event);
   }
 
   /** An event was sent, whatever the answer. */
   submitted(event: NostrEvent): void {
     this.#submitted.set(event.id, event);
-  }
-
-  /** An announcement took its repository out of service. */
-  delisted(): void {
-    this.#isDelisted = true;
+    this.#ofStep.push(event);
   }
 
   /**
@@ -64,7 +64,10 @@ export class Oracle {
    * @param isAlone whether one thing happened since the last time. Of several at once, one may have ended what another brought.
    */
   check(isAlone: boolean): void {
-    if (!isAlone) this.#adoptEnds();
+    const mayEnd = this.#ofStep.some(
+      (one) => one.kind === 5 || one.kind === 62 || (one.kind === 30618 && refsOf(one).length === 0),
+    );
+    if (!isAlone && mayEnd) this.#adoptEnds();
     const waiting = [...this.#life.store.journal()];
     const served = this.#life.events();
     this.#nothingLeft(waiting);
@@ -78,7 +81,7 @@ export class Oracle {
     }
     this.#pullRequests(served);
     this.#announcementsHaveRefs(served);
-    this.#accounted(served, waiting);
+    this.#accounted(served, waiting, isAlone);
   }
 
   /** All that database, journal and disk hold, apart from deadlines. */
@@ -396,38 +399,66 @@ export class Oracle {
     }
   }
 
-  /** Nothing that was acknowledged is lost without a reason. */
-  #accounted(served: readonly NostrEvent[], waiting: readonly Entry[]): void {
+  /**
+   * Nothing that was acknowledged is lost without a reason. What is gone for a reason counts no more, until it is acknowledged
+   * again.
+   */
+  #accounted(served: readonly NostrEvent[], waiting: readonly Entry[], isAlone: boolean): void {
     const waits = waiting.flatMap((entry) => (entry.store === "placeholder" ? [] : [entry.event]));
     const here = new Set([...served, ...waits].map(({ id }) => id));
+    for (const event of [...served, ...waits]) this.#taken.set(event.id, event);
+    const taken = [...this.#taken.values()];
+    // Of several things at once, and in a crash, something may have come and gone.
+    const now = isAlone ? [] : this.#ofStep;
+    const isFlicker = now.some(({ kind }) => kind === 5 || kind === 62 || kind === 30617);
     for (const event of this.#accepted.values()) {
-      if (here.has(event.id) || this.#life.store.remembered(event.id, this.#life.nowSeconds) !== null)
-        continue;
-      const others = [...this.#submitted.values(), ...served, ...waits];
-      const isReplaced =
-        event.kind >= 30000 &&
-        others.some(
-          (one) =>
-            one.kind === event.kind &&
-            one.pubkey === event.pubkey &&
-            identifierOf(one) === identifierOf(event) &&
-            isNewer(one, event),
-        );
-      const isTakenBack = others.some((one) => one.pubkey === event.pubkey && takesBack(one, event));
-      // An announcement that goes takes along what hangs on it.
-      const isOrphan = event.kind !== 30617 && !this.#isOwned(event, others);
-      if (isReplaced || isTakenBack || isOrphan || (this.#isDelisted && event.kind === 30617)) continue;
-      throw new BrokenProperty("1 nothing accepted is forgotten", `${event.kind} ${event.id}`);
+      if (here.has(event.id)) continue;
+      const remembered = this.#life.store.remembered(event.id, this.#life.nowSeconds);
+      const others = [...taken, ...now].filter((one) => one.pubkey === event.pubkey);
+      const isReplaced = others.some((one) => replaces(one, event));
+      const isTakenBack = others.some((one) => takesBack(one, event));
+      const hasReason =
+        isReplaced ||
+        isTakenBack ||
+        remembered === "expired" ||
+        (event.kind === 30617 && this.#isDelisted(event)) ||
+        (event.kind !== 30617 && (isFlicker || !this.#isOwned(event)));
+      if (!hasReason)
+        throw new BrokenProperty("1 nothing accepted is forgotten", `${event.kind} ${event.id}`);
+      this.#accepted.delete(event.id);
     }
+    this.#ofStep.length = 0;
   }
 
-  /** Whether a repository that an event belongs to was here all the time. */
-  #isOwned(event: NostrEvent, others: readonly NostrEvent[]): boolean {
-    const gone = others.some((one) => one.kind === 5 || one.kind === 62);
-    if (gone || this.#isDelisted) return false;
-    if (event.kind !== 30618) return true;
-    return this.#owners(identifierOf(event)).some(([, set]) => set.has(event.pubkey));
+  /** Whether its author sent a newer version that does not list us. */
+  #isDelisted(event: NostrEvent): boolean {
+    return [...this.#submitted.values()].some(
+      (one) => one.pubkey === event.pubkey && replaces(one, event) && !listsUs(one),
+    );
   }
+
+  /** Whether a repository that an event belongs to is here. */
+  #isOwned(event: NostrEvent): boolean {
+    if (event.kind === 30618)
+      return this.#owners(identifierOf(event)).some(([, set]) => set.has(event.pubkey));
+    if (event.kind === 1619 && !this.#mayUpdate(event)) return false;
+    return event.tags.some(([name, value = ""]) => {
+      const [, owner = "", identifier = ""] = value.split(":");
+      return /^a$/i.test(name ?? "") && this.#life.store.newest(30617, owner, identifier) !== null;
+    });
+  }
+
+  /** Whether an update's author is the PR's, or a maintainer (R48), as far as the PR is known. */
+  #mayUpdate(event: NostrEvent): boolean {
+    const pr = this.#submitted.get(tag(event, "E")?.[1] ?? "");
+    return pr === undefined || pr.pubkey === event.pubkey;
+  }
+}
+
+/** Whether an event is a newer version of another. */
+function replaces(one: NostrEvent, event: NostrEvent): boolean {
+  const isVersion = event.kind >= 30000 && one.kind === event.kind && one.pubkey === event.pubkey;
+  return isVersion && identifierOf(one) === identifierOf(event) && isNewer(one, event);
 }
 
 const NOTHING = { tags: [] } as unknown as NostrEvent;

@@ -193,7 +193,7 @@ const mixedPush = fc
 export const scenario: fc.Arbitrary<Step[]> = fc.oneof(
   branchBecomesFolder,
   newestGoes,
-  setsChange,
+  { weight: 3, arbitrary: setsChange },
   decidedAgain,
   atOnce,
   twice,
