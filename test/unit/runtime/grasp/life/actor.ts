@@ -148,8 +148,8 @@ export class Actor {
         const tag = ["a", `30617:${AUTHORS[one.to]}:${IDENTIFIERS[one.on]}`];
         const tip = COMMITS[one.commit]!;
         const pr = event(1618, AUTHORS[one.by]!, [tag, ["c", tip]], one.at);
-        this.events.push(pr);
         const like = one.like === null ? null : this.#event(one.like);
+        this.events.push(pr);
         const tags = like?.kind === 30618 ? like.tags.filter(([name = ""]) => name.startsWith("refs/")) : [];
         const wanted = new Map(tags.map(([name = "", id = ""]): [string, string] => [name, id]));
         return this.#push(one.to, one.on, wanted.set(`refs/nostr/${pr.id}`, tip), true, isAlone);
