@@ -22,7 +22,9 @@ export class Life {
   readonly store: EventStore;
   /** Ids that listeners were told of as served, in this life. */
   readonly served: string[] = [];
-  /** The same, over all lives. */
+  /** Those of them that did not begin to wait again, after they were held. */
+  readonly servedNow = new Set<string>();
+  /** Ids of all that was served, over all lives. */
   readonly everServed = new Set<string>();
   gate = new Gate();
   grasp: Grasp;
@@ -49,6 +51,7 @@ export class Life {
     // Quarantines of an earlier run are deleted before anything else (P32).
     this.disk.quarantines = 0;
     this.served.length = 0;
+    this.servedNow.clear();
     this.grasp = this.#newGrasp();
     await this.grasp.start();
   }
@@ -82,7 +85,10 @@ export class Life {
       verify: () => true,
     });
     grasp.onHappening((happening) => {
+      if (happening.kind === "waits" && happening.entry.store !== "placeholder")
+        this.servedNow.delete(happening.entry.event.id);
       if (happening.kind !== "served") return;
+      this.servedNow.add(happening.event.id);
       this.served.push(happening.event.id);
       this.everServed.add(happening.event.id);
     });

@@ -184,7 +184,7 @@ export class Oracle {
       if (this.#life.store.get(entry.event.id) === null) continue;
       throw new BrokenProperty("6 what waits is in no answer", entry.event.id);
     }
-    for (const id of this.#life.served) {
+    for (const id of this.#life.servedNow) {
       if (waiting.some((entry) => entry.store !== "placeholder" && entry.event.id === id))
         throw new BrokenProperty("6 what waits is in no answer", `${id} was sent to subscribers`);
     }

@@ -1,6 +1,7 @@
 /**
  * The same events and objects in two orders (V2, property 7). What came before its target is refused and comes again, as other
- * servers bring it; no deadline passes, and nothing is deleted, because what a deletion finds depends on when it comes.
+ * servers bring it; no deadline passes. What depends on the order by its rules is left out: a deletion ends what is here when it
+ * comes (R56, R60), and a newer version of an announcement is served at once only if an older one is served (R32, R33).
  * @module
  */
 import fc from "fast-check";
@@ -26,12 +27,6 @@ const owner = fc.nat(1);
 
 const anAction: fc.Arbitrary<Action> = fc.oneof(
   {
-    weight: 3,
-    arbitrary: fc
-      .record({ by: owner, on, at, maintainers: fc.uniqueArray(author, { maxLength: 2 }) })
-      .map((one): Action => ({ do: "announce", listsUs: true, ...one })),
-  },
-  {
     weight: 4,
     arbitrary: fc.record({ by: author, on, refs, at }).map((one): Action => ({ do: "state", ...one })),
   },
@@ -51,18 +46,35 @@ const anAction: fc.Arbitrary<Action> = fc.oneof(
   },
 );
 
+const announce = (by: number, maintainers: number[]): Action => ({
+  do: "announce",
+  by,
+  on: 0,
+  maintainers,
+  listsUs: true,
+  at: 0,
+});
+
 /** A repository with a state, whatever else comes. */
 const SEED: Action[] = [
-  { do: "announce", by: 0, on: 0, maintainers: [1], listsUs: true, at: 0 },
   { do: "state", by: 0, on: 0, refs: [[0, 0]], at: 0 },
   { do: "fetch", to: 0, on: 0, commit: 0 },
 ];
 
 /** Events and objects, and the order in which they come the second time. */
 export const twoOrders: fc.Arbitrary<[first: Action[], second: Action[]]> = fc
-  .array(anAction, { minLength: 2, maxLength: 10 })
-  .chain((more) => {
-    const actions = [...SEED, ...more];
+  .tuple(
+    fc.uniqueArray(author, { maxLength: 2 }),
+    fc.option(fc.uniqueArray(author, { maxLength: 2 })),
+    fc.array(anAction, { minLength: 2, maxLength: 10 }),
+  )
+  .chain(([maintainers, others, more]) => {
+    const actions = [
+      announce(0, maintainers),
+      ...SEED,
+      ...(others === null ? [] : [announce(1, others)]),
+      ...more,
+    ];
     return fc.tuple(
       fc.constant(actions),
       fc.shuffledSubarray(actions, { minLength: actions.length, maxLength: actions.length }),

@@ -190,6 +190,25 @@ const mixedPush = fc
     ),
   ]);
 
+/** A repository is held and comes back; in between, what was served with it comes again (R35, R59). */
+const heldAndBack = fc
+  .record({
+    first: commit,
+    second: commit,
+    third: commit,
+    isDeleted: fc.boolean(),
+    again: fc.nat(4),
+    plan: crash,
+  })
+  .map(({ first, second, third, isDeleted, again, plan }): Step[] => [
+    ...shared(first, second),
+    ...steps(pullRequest(2, third, 5), fetch(third)),
+    alone(isDeleted ? remove(0) : announce(0, [1], 6, false)),
+    ...steps(announce(1, [], 7), { do: "again", what: again, isFromSync: false }),
+    crashing(announce(0, [1], 61), plan),
+    ...steps(state(0, [[MAIN, first]], 62), push()),
+  ]);
+
 export const scenario: fc.Arbitrary<Step[]> = fc.oneof(
   branchBecomesFolder,
   newestGoes,
@@ -199,4 +218,5 @@ export const scenario: fc.Arbitrary<Step[]> = fc.oneof(
   twice,
   newestFirst,
   mixedPush,
+  heldAndBack,
 );
