@@ -140,9 +140,10 @@ async function fill(
 ): Promise<boolean> {
   const git = upload(repository, version, signal, parts);
   const message = messageOf(git.stderr);
+  const read = availableOf(git.stdout);
   git.stdin.end(request);
   try {
-    for await (const chunk of git.stdout as AsyncIterable<Uint8Array>) await spool.append(chunk);
+    for (let piece = await read(); piece !== null; piece = await read()) await spool.append(piece);
   } finally {
     if (signal.aborted) git.kill();
   }
@@ -217,7 +218,10 @@ async function streamed(source: Source, exchange: Exchange, { clock }: GitHttpPa
   return gitAnswer(RESULT, clientStream(first, source, { clock, breakOff: exchange.breakOff }));
 }
 
-/** Reads all that is at hand, so that pieces are large (G41). */
+/** Pieces are gathered up to this size, in bytes (G41). */
+const PIECE_BYTES = 16 * 1024;
+
+/** Reads all that is at hand, so that pieces are large (G41): Git writes 8 KiB at once. */
 function availableOf(output: Readable): () => Promise<Uint8Array | null> {
   let wake = () => {};
   let isOver = false;
@@ -228,11 +232,19 @@ function availableOf(output: Readable): () => Promise<Uint8Array | null> {
       wake();
     });
   }
+  const read = () => output.read() as Uint8Array | null;
   return async () => {
     for (;;) {
-      const chunk = output.read() as Uint8Array | null;
-      if (chunk !== null) return chunk;
-      if (isOver) return null;
+      let piece = read();
+      if (piece === null && isOver) return null;
+      while (piece !== null && piece.length < PIECE_BYTES && !isOver) {
+        // What Git has written meanwhile arrives in the next turn of the event loop.
+        await new Promise((resolve) => setImmediate(resolve));
+        const more = read();
+        if (more === null) break;
+        piece = Buffer.concat([piece, more]);
+      }
+      if (piece !== null) return piece;
       await new Promise<void>((resolve) => {
         wake = resolve;
       });

@@ -6,14 +6,17 @@ import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import type { NostrEvent } from "../../../../runtime/grasp/events/event.ts";
 import { type RefCommand, ZERO_ID } from "../../../../runtime/grasp/git/command-list.ts";
 import type { Grasp } from "../../../../runtime/grasp/grasp.ts";
+import { toNpub } from "../../../../runtime/grasp/npub.ts";
 import type { EventStore } from "../../../../runtime/grasp/ports.ts";
 import { EVERYTHING } from "../../../../runtime/grasp/release/releases.ts";
+import { monotonicClock } from "../../../../runtime/sync/index.ts";
 import type { DiskRepositories } from "../../../../worker/grasp/repositories.ts";
 import { sqliteEventStore } from "../../../../worker/grasp/store/event-store.ts";
 import { type WorkTree, workTree } from "../../../support/git.ts";
 import { graspOn, repositoriesIn, verifyEvent } from "../../../support/grasp.ts";
 import { announcementBy, MAIN, PURGATORY, stateBy } from "../../../support/grasp-server.ts";
 import { type Author, author } from "../../../support/nostr.ts";
+import { recordGit } from "../../../support/recording-git.ts";
 
 const DIRECT = { source: "direct", address: "192.0.2.1" } as const;
 const SYNC = { source: "sync", address: null } as const;
@@ -204,6 +207,23 @@ describe("new data", () => {
     expect(prs.filter(({ id }) => store.get(id) === null)).toEqual([]);
   });
 
+  test("an older state that is complete is released although a newer one waits for its objects; refs are the event's (N7, P8, P9)", async () => {
+    const [one, two] = [work.commit("a", "one"), work.commit("a", "two")];
+    await submit(announce(owner));
+    const states = [state(owner, { [MAIN]: one }), state(owner, { [MAIN]: two, "refs/heads/next": one })];
+    for (const each of states) await submit(each);
+    // A push of the older one is refused (A22), however complete it is.
+    const push = await begin(owner, { old: ZERO_ID, new: one, ref: MAIN });
+    expect(push.early.isGranted).toBe(false);
+    await push.end();
+    await bring(owner, one);
+    await grasp.newGitData("repo", EVERYTHING);
+    expect([await refsOf(owner), heard.includes(states[0]!.id)]).toEqual([{ [MAIN]: one }, true]);
+    await bring(owner, two);
+    await grasp.newGitData("repo", EVERYTHING);
+    expect(await refsOf(owner)).toEqual({ [MAIN]: two, "refs/heads/next": one });
+  });
+
   test("is judged by what is known then: a deleted state is not released, though its objects came (N3)", async () => {
     const commit = work.commit("a", "one");
     await submit(announce(owner));
@@ -247,6 +267,30 @@ describe("new data", () => {
 });
 
 describe("time", () => {
+  test("a clock that jumps an hour forth or back ends nothing early and keeps nothing longer (P25, T66)", async () => {
+    let [wall, monotonic] = [nowMs, 5000];
+    const clock = monotonicClock({ now: () => wall, monotonic: () => monotonic, after: () => () => {} });
+    const pass = (minutes: number) => {
+      wall += minutes * MINUTE_MS;
+      monotonic += minutes * MINUTE_MS;
+    };
+    grasp = graspOn({ store, repositories }, verifyEvent, clock.now);
+    await submit(announce(owner));
+    const waits = async () => {
+      await grasp.sweep();
+      return repositories.open(owner.key, "repo") !== null;
+    };
+    for (const jump of [60, -60, -60, 60]) {
+      wall += jump * MINUTE_MS;
+      expect([jump, await waits()]).toEqual([jump, true]);
+      pass(7);
+    }
+    pass(1);
+    expect(await waits()).toBe(true);
+    pass(2);
+    expect(await waits()).toBe(false);
+  });
+
   test("a repository whose push is under way outlives its announcement's time, and goes with the push (P23, A42, T42)", async () => {
     const commit = work.commit("a", "one");
     await submit(announce(owner));
@@ -375,6 +419,32 @@ test("an announcement that goes takes the states that it alone authorised, and n
   expect(waits()).toEqual([true, false]);
   await remove(other);
   expect(waits()).toEqual([false, false]);
+});
+
+test("a version that drops a maintainer says so, and what only that maintainer had waits no more (R36)", async () => {
+  const maintainer = author();
+  await submit(announce(owner, [["maintainers", maintainer.key]]));
+  const theirs = state(maintainer, { [MAIN]: "1".repeat(40) });
+  const own = state(owner, { [MAIN]: "1".repeat(40) });
+  for (const event of [theirs, own]) expect((await submit(event)).text).toBe(PURGATORY);
+  const { ok, text } = await submit(announce(owner));
+  expect([ok, text.includes(toNpub(maintainer.key))]).toEqual([true, true]);
+  expect([theirs, own].map(({ id }) => grasp.purgatory.event(id) !== null)).toEqual([false, true]);
+});
+
+test("a new repository costs no Git process (P7)", async () => {
+  const recorded = recordGit(folder);
+  try {
+    expect((await submit(announce(owner))).text).toBe(PURGATORY);
+    expect(repositories.open(owner.key, "repo")).not.toBeNull();
+    expect(recorded.calls()).toEqual([]);
+    await repositories
+      .open(owner.key, "repo")!
+      .receive(whole(work.pack([work.commit("a", "one")])), [], BOUNDS);
+    expect(recorded.calls().length).toBeGreaterThan(0);
+  } finally {
+    recorded.stop();
+  }
 });
 
 test("what sync brings passes the same policy and is told in the same way (R25)", async () => {

@@ -110,7 +110,7 @@ describe("deadlines", () => {
     ]);
   });
 
-  test("an older or equal version is refused and changes nothing (R34, T43)", () => {
+  test("an older or equal version is refused and changes nothing: one waits per owner and identifier (P1, R34, T43)", () => {
     announce(5);
     nowMs += 25 * MINUTE;
     expect(announce(4)).toEqual({ outcome: "older" });
@@ -183,7 +183,7 @@ describe("expiry", () => {
 });
 
 describe("bounds (P5, P6)", () => {
-  test("the newest eight states of an author and identifier are kept", () => {
+  test("the newest eight states of an author and identifier are kept (P2, P5)", () => {
     for (let n = 1; n <= 10; n++) state(n);
     expect(purgatory.states("repo").map((one) => one.event.created_at)).toEqual([3, 4, 5, 6, 7, 8, 9, 10]);
     expect(state(2).added).toEqual({ outcome: "older" });
@@ -224,7 +224,7 @@ describe("bounds (P5, P6)", () => {
   });
 });
 
-test("a second upload replaces the commit of its placeholder (A29)", () => {
+test("a second upload replaces the commit of its placeholder (A29, P3)", () => {
   const upload = {
     id: key(9),
     repository: "o/repo",
@@ -242,7 +242,7 @@ test("a second upload replaces the commit of its placeholder (A29)", () => {
   expect(purgatory.size("placeholder")).toBe(1);
 });
 
-test("a PR is found under every identifier that it tags", () => {
+test("a PR is found under every identifier that it tags (P3)", () => {
   const pr = event(1618);
   purgatory.addPr(pr, ["one", "two"], DIRECT);
   expect([purgatory.prs("one"), purgatory.prs("two")].map((list) => list.map((one) => one.event.id))).toEqual(

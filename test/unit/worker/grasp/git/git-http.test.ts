@@ -129,6 +129,19 @@ describe("Git over HTTP", () => {
     expect((await git("-C", clone, "rev-parse", "HEAD")).output.trim()).toBe(commit);
   });
 
+  test("reads that take every slot do not hold up the advertisement for a push, with new tags too (G43)", async () => {
+    const commit = work.commit("a", "one");
+    work.git("tag", "-a", "-m", "t", "v1", commit);
+    await state({ [MAIN]: commit, "refs/tags/v1": work.git("rev-parse", "v1") });
+    expect(await git("push", url, "main", "v1")).toMatchObject({ code: 0 });
+    const reads = Array.from({ length: 50 }, (_, n) => service.pool.take("read", `192.0.2.${n}`));
+    await Promise.all(reads.slice(0, 40));
+    expect(service.pool.counts()).toMatchObject({ used: { read: 40 }, waiting: { read: 10 } });
+    const answer = await fetch(`${url}/info/refs?service=git-receive-pack`);
+    expect([answer.status, (await answer.text()).includes("refs/tags/v1")]).toEqual([200, true]);
+    for (const read of reads) (await read)();
+  });
+
   test.each(["0", "1", "2"])("clones with protocol version %s, shallow and filtered", async (version) => {
     work.commit("a", "one");
     const commit = work.commit("a", "two");
