@@ -40,6 +40,8 @@ const PREFIXES = ["invalid", "blocked", "restricted", "rate-limited", "auth-requ
 export const GIT_OPERATIONS = ["advertise_fetch", "fetch", "advertise_push", "push", "other"] as const;
 export type GitOperation = (typeof GIT_OPERATIONS)[number];
 export const STATUS_CLASSES = ["2xx", "3xx", "4xx", "5xx", "aborted"] as const;
+/** Where an answer of Git came from (G32, G33). */
+const CACHE_RESULTS = ["hit", "shared", "miss"] as const;
 /** How the maintenance of a repository ended (O22). `put_off`: somebody used it, or there was no room. */
 export const MAINTENANCE_RESULTS = ["done", "nothing", "put_off", "failed"] as const;
 /** Repositories that are shown by size. */
@@ -54,6 +56,7 @@ export const METRICS: readonly GraspMetric[] = [
   { name: "grasp_connections", type: "gauge", help: "Open WebSockets." },
   { name: "grasp_addresses", type: "gauge", help: "Addresses with an open WebSocket." },
   { name: "grasp_busy_addresses", type: "gauge", help: "Addresses with 10 open WebSockets or more." },
+  { name: "grasp_subscriptions", type: "gauge", help: "Open subscriptions of all WebSockets." },
   {
     name: "grasp_connection_seconds",
     type: "histogram",
@@ -121,6 +124,18 @@ export const METRICS: readonly GraspMetric[] = [
     type: "gauge",
     help: "Requests that wait for a slot of the pool, by share.",
     labels: { share: SHARES },
+  },
+  {
+    name: "grasp_git_cache_total",
+    type: "counter",
+    help: "Answers of Git that may be kept, by result: hit, shared (with a request of the same time), or miss.",
+    labels: { result: CACHE_RESULTS },
+  },
+  {
+    name: "grasp_git_cache_bytes",
+    type: "gauge",
+    help: "Size of the answers that are kept, by place.",
+    labels: { place: ["memory", "disk"] },
   },
   {
     name: "grasp_alignments_total",

@@ -186,7 +186,8 @@ async function start(
   });
 
   const place = metricsPlace(section);
-  const readMetrics = () => observer.answer({ grasp, disk, pool });
+  const cache = new AnswerCache(folders.cache, pool);
+  const readMetrics = () => observer.answer({ grasp, disk, pool, cache, relay });
   const site = new Site({
     facts: new FactGatherer({
       grasp,
@@ -207,7 +208,7 @@ async function start(
       repositories,
       room: disk,
       pool,
-      cache: new AnswerCache(folders.cache, pool),
+      cache,
       clock: steady,
       log,
       home: folders.home,

@@ -16,6 +16,7 @@ import type { NodeExchange } from "../http/fetch-listener.ts";
 import { metricsResponse } from "../http/metrics.ts";
 import type { SocketHooks, SocketPeer } from "../http/socket.ts";
 import type { Disk } from "./disk.ts";
+import type { CacheCounts } from "./git/answer-cache.ts";
 import type { PoolCounts } from "./git/pool.ts";
 
 /** Connections from which an address counts as busy (table of limits). */
@@ -46,6 +47,8 @@ export class Observer {
   readonly #connections = new Map<SocketPeer, { readonly peer: SocketPeer; readonly openedMs: number }>();
 
   #pushes = 0;
+  /** What was read of the cache last. */
+  #cached: Pick<CacheCounts, "hits" | "shared" | "misses"> = { hits: 0, shared: 0, misses: 0 };
   /** Bytes of connections that are counted already. */
   readonly #bytes = new WeakMap<Socket, { readonly read: number; readonly written: number }>();
 
@@ -165,10 +168,14 @@ export class Observer {
     readonly grasp: Grasp;
     readonly disk: Disk;
     readonly pool: { counts(): PoolCounts } | null;
+    readonly cache: { counts(): CacheCounts };
+    readonly relay: { readonly subscriptions: number };
   }): Promise<Response> {
     const { metrics, nowMs, databasePath } = this.#parts;
-    const { grasp, disk, pool } = sources;
+    const { grasp, disk, pool, cache, relay } = sources;
     this.#sampleConnections();
+    metrics.gauge("grasp_subscriptions", relay.subscriptions);
+    this.#sampleCache(cache.counts());
     for (const store of STORES) {
       metrics.gauge("grasp_purgatory_entries", grasp.purgatory.size(store), { store });
       const oldest = grasp.purgatory.oldestArrival(store);
@@ -194,6 +201,19 @@ export class Observer {
     metrics.gauge("grasp_database_bytes", await sizeOf(databasePath), { file: "main" });
     metrics.gauge("grasp_database_bytes", await sizeOf(`${databasePath}-wal`), { file: "wal" });
     return metricsResponse(metrics);
+  }
+
+  /** The cache counts by itself: what came since the last look is added. */
+  #sampleCache(counts: CacheCounts): void {
+    const { metrics } = this.#parts;
+    const { hits, shared, misses, memoryBytes, diskBytes } = counts;
+    const last = this.#cached;
+    metrics.count("grasp_git_cache_total", { result: "hit" }, hits - last.hits);
+    metrics.count("grasp_git_cache_total", { result: "shared" }, shared - last.shared);
+    metrics.count("grasp_git_cache_total", { result: "miss" }, misses - last.misses);
+    this.#cached = counts;
+    metrics.gauge("grasp_git_cache_bytes", memoryBytes, { place: "memory" });
+    metrics.gauge("grasp_git_cache_bytes", diskBytes, { place: "disk" });
   }
 
   #sampleConnections(): void {

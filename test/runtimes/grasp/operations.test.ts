@@ -326,6 +326,23 @@ describe.each(RUNTIMES)("a push in metrics and log on %s", (runtime) => {
     if (runtime !== "bun") expect(after.get('grasp_git_bytes_total{direction="in"}')).toBeGreaterThan(100);
     expect(after.get('grasp_largest_repository_bytes{rank="1"}')).toBeGreaterThan(100);
     expect(after.get("grasp_disk_free_bytes")).toBeGreaterThan(0);
+
+    const url = server.repository(owner);
+    expect(await runGitClient(work.path, "clone", "-q", url, join(server.folder, "again"))).toMatchObject({
+      code: 0,
+    });
+    client.say("REQ", "open", { kinds: [1] });
+    await client.next(([type]) => type === "EOSE");
+    const last = await metrics();
+    const grown = (result: string) => {
+      const key = `grasp_git_cache_total{result="${result}"}`;
+      return last.get(key)! - after.get(key)!;
+    };
+    // The same clone again makes no answer (G32).
+    expect([grown("hit") > 0, grown("shared"), grown("miss")]).toEqual([true, 0, 0]);
+    expect(after.get('grasp_git_cache_total{result="miss"}')).toBeGreaterThan(0);
+    expect(last.get('grasp_git_cache_bytes{place="memory"}')).toBeGreaterThan(0);
+    expect([after.get("grasp_subscriptions"), last.get("grasp_subscriptions")]).toEqual([0, 1]);
     client.close();
   }, 60_000);
 
