@@ -362,7 +362,8 @@ export class SyncEngine<Need, Item = Need, Receipt = undefined> {
     const now = this.#clock.now();
     const entry = this.#queue.get(identifier);
     if (entry === undefined || now - entry.prolongedAt < PROLONG_EVERY_MS) return;
-    if (!this.#queue.prolong(entry, now, this.#expiryMs)) return;
+    // Told also where the expiry is at its latest: what the service keeps for the identifier may have shorter terms.
+    this.#queue.prolong(entry, now, this.#expiryMs);
     const forMs = entry.expiresAt - now;
     this.#emit?.({ kind: "prolonged", identifier, forMs });
     this.#options.context.onProlonged?.(identifier, forMs);

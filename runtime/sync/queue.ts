@@ -96,15 +96,10 @@ export class Queue {
     this.#schedule(entry);
   }
 
-  /**
-   * Keeps an entry for a whole `expiryMs` from now, but not more than 2 hours after its last arrival.
-   * @returns whether that is later than before.
-   */
-  prolong(entry: Entry, now: number, expiryMs: number): boolean {
-    const before = entry.expiresAt;
+  /** Keeps an entry for a whole `expiryMs` from now, but not more than 2 hours after its last arrival. */
+  prolong(entry: Entry, now: number, expiryMs: number): void {
     entry.prolongedAt = now;
     this.keepUntil(entry, Math.min(now + expiryMs, entry.arrivedAt + MAX_PROLONGED_MS));
-    return entry.expiresAt > before;
   }
 
   /** Adds an entry as it was in a snapshot. */
