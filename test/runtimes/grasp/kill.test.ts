@@ -26,7 +26,7 @@ function stepsToKill(steps: readonly Step[]): Step[] {
 }
 
 describe("a server that is killed", () => {
-  test("at any step of a repository's life, serves all that it acknowledged, and goes on", async () => {
+  test("at any step of a repository's life, serves all that it acknowledged, and goes on (V7, T64)", async () => {
     const life = await liveOnce();
     const steps = stepsToKill(life.steps);
     expect(steps.map(({ label }) => label)).toEqual(

@@ -145,9 +145,12 @@ describe("the database at a release", () => {
     await submit(next);
     heard = [];
     const restore = atSave(next, "refuses");
+    const left: string[] = [];
+    grasp.onHappening((one) => void (one.kind === "left" && left.push(one.because)));
     await bring(owner, two);
     await grasp.newGitData("repo", EVERYTHING);
     restore();
+    expect(left).toEqual(["deleted"]);
     expect([heard, await refsOf(owner), grasp.purgatory.event(next.id)]).toEqual([[], { [MAIN]: one }, null]);
   });
 
@@ -170,6 +173,38 @@ describe("the database at a release", () => {
     expect([await refsOf(owner), await refsOf(other)]).toEqual([{}, { [MAIN]: two }]);
   });
 });
+
+test.each([
+  ["a", "a/b"],
+  ["a/b", "a"],
+])(
+  "a state that turns %s into %s, killed between its two transactions, is done by the next start (N9, N13, T39)",
+  async (from, to) => {
+    const commit = work.commit("a", "one");
+    await submit(announce(owner));
+    await submit(state(owner, { [MAIN]: commit, [`refs/heads/${from}`]: commit }));
+    await bring(owner, commit);
+    await grasp.newGitData("repo", EVERYTHING);
+    const repository = repositories.open(owner.key, "repo")!;
+    const { updateRefs } = repository;
+    let calls = 0;
+    const next = state(owner, { [MAIN]: commit, [`refs/heads/${to}`]: commit });
+    await new Promise<void>((resolve) => {
+      repository.updateRefs = (updates) => {
+        if (++calls < 2) return updateRefs.call(repository, updates);
+        resolve();
+        return new Promise(() => {});
+      };
+      void submit(next);
+    });
+    expect(await refsOf(owner)).toEqual({ [MAIN]: commit });
+    ({ repositories } = await repositoriesIn(join(folder, "data")));
+    start();
+    await grasp.start();
+    expect(await refsOf(owner)).toEqual({ [MAIN]: commit, [`refs/heads/${to}`]: commit });
+    expect([store.get(next.id)?.id, [...store.intents()]]).toEqual([next.id, []]);
+  },
+);
 
 describe("new data", () => {
   /** A served repository. */
@@ -333,12 +368,19 @@ describe("time", () => {
     },
   );
 
-  test("a push that is granted just before the end of its time is not swept away (P14, P21, T42)", async () => {
+  test("a push that is granted while the sweep waits for the lock is not swept away (P14, P23, T42)", async () => {
     const commit = work.commit("a", "one");
     await submit(announce(owner));
-    await submit(state(owner, { [MAIN]: commit }));
-    nowMs += 29 * MINUTE_MS;
-    const [push] = await Promise.all([begin(owner, { old: ZERO_ID, new: commit, ref: MAIN }), grasp.sweep()]);
+    const waiting = state(owner, { [MAIN]: commit });
+    await submit(waiting);
+    nowMs += 30 * MINUTE_MS;
+    let sweeping = Promise.resolve();
+    const push = await grasp.underLock("repo", async () => {
+      sweeping = grasp.sweep();
+      return begin(owner, { old: ZERO_ID, new: commit, ref: MAIN });
+    });
+    await sweeping;
+    expect(grasp.purgatory.event(waiting.id)).not.toBeNull();
     nowMs += 14 * MINUTE_MS;
     await grasp.sweep();
     expect((await push.finish(await received(owner, commit))).refused.size).toBe(0);

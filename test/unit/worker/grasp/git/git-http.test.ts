@@ -142,6 +142,43 @@ describe("Git over HTTP", () => {
     for (const read of reads) (await read)();
   });
 
+  test("a long negotiation runs in both directions at once; when its client leaves, its process ends (G15, G19, T62)", async () => {
+    const commit = work.commit("a", "one");
+    await state({ [MAIN]: commit });
+    expect(await git("push", url, "main")).toMatchObject({ code: 0 });
+    const packet = (line: string) => dataPacket(Buffer.from(line));
+    const start = Buffer.concat([packet(`want ${commit} multi_ack_detailed\n`), flushPacket()]);
+    // Each is acknowledged: the answer grows as the request does.
+    const haves = Buffer.concat(Array(40_000).fill(packet(`have ${commit}\n`)));
+    const headers = { "content-type": "application/x-git-upload-pack-request" };
+    const body = Buffer.concat([start, haves, flushPacket()]);
+    const answer = await fetch(`${url}/git-upload-pack`, { method: "POST", headers, body });
+    const acknowledged = (await answer.text()).split(`ACK ${commit} common`).length - 1;
+    expect([answer.status, acknowledged]).toEqual([200, 40_000]);
+
+    const leaving = new AbortController();
+    async function* unfinished() {
+      yield start;
+      yield haves;
+      await new Promise((resolve) => leaving.signal.addEventListener("abort", resolve));
+    }
+    const { signal } = leaving;
+    const request = {
+      method: "POST",
+      headers,
+      signal,
+      duplex: "half",
+      body: unfinished() as unknown as BodyInit,
+    };
+    const left = fetch(`${url}/git-upload-pack`, request).then((half) => half.text());
+    left.catch(() => {});
+    const used = () => service.pool.counts().used.read;
+    while (used() === 0) await new Promise((resolve) => setTimeout(resolve, 5));
+    leaving.abort();
+    while (used() > 0) await new Promise((resolve) => setTimeout(resolve, 5));
+    await expect(left).rejects.toThrow();
+  });
+
   test.each(["0", "1", "2"])("clones with protocol version %s, shallow and filtered", async (version) => {
     work.commit("a", "one");
     const commit = work.commit("a", "two");
