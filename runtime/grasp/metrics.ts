@@ -218,6 +218,11 @@ export const METRICS: readonly GraspMetric[] = [
     type: "counter",
     help: "Bytes of temporary files that killed Git processes had left in repositories, and that were removed.",
   },
+  {
+    name: "grasp_symbolic_links_total",
+    type: "counter",
+    help: "Symbolic links that were found in place of repositories. They are not served.",
+  },
   { name: "grasp_repositories", type: "gauge", help: "Repositories on the disk." },
   {
     name: "grasp_repositories_created_total",

@@ -38,6 +38,8 @@ export interface PackBounds {
   readonly maxBytes: number;
   /** Largest number of objects. */
   readonly maxObjects: number;
+  /** Largest object, in bytes. Default: 1 GiB. */
+  readonly maxObjectBytes?: number;
 }
 
 /** What a pack is refused for. */

@@ -38,17 +38,19 @@ export interface GraspServer {
 /**
  * @param section fields of the section `grasp` beside domain, port and folder
  * @param shared the shared sections
+ * @param env added to the environment
  */
 export async function graspServer(
   runtime: ProcessRuntime,
   section: Record<string, unknown> = {},
   shared: Record<string, unknown> = {},
+  env: Record<string, string> = {},
 ): Promise<GraspServer> {
   const folder = mkdtempSync(join(tmpdir(), "millrace-grasp-"));
   const grasp = { domain: HOST, listen: { port: 0 }, dataDirectory: join(folder, "data"), ...section };
   writeFileSync(join(folder, "config.json"), JSON.stringify({ ...shared, grasp }));
   const start = () =>
-    spawnServer(runtime, ["worker/cli/main.ts", "serve", "--config", join(folder, "config.json")]);
+    spawnServer(runtime, ["worker/cli/main.ts", "serve", "--config", join(folder, "config.json")], env);
   let program = await start();
   return {
     folder,

@@ -10,6 +10,7 @@ import { Grasp } from "../../runtime/grasp/grasp.ts";
 import type { GraspHappening } from "../../runtime/grasp/happenings.ts";
 import { GRASP_REDACTION } from "../../runtime/grasp/log-lines.ts";
 import { DESCRIPTIONS } from "../../runtime/grasp/metrics.ts";
+import { toNpub } from "../../runtime/grasp/npub.ts";
 import { DEADLINES_MS } from "../../runtime/grasp/purgatory/deadlines.ts";
 import { monotonicClock } from "../../runtime/sync/index.ts";
 import { changedFields } from "../config/changed-fields.ts";
@@ -124,7 +125,13 @@ async function start(
   const store = sqliteEventStore({ path: databasePath, clock });
   const { sha256, sha256Hex } = createDigests(entry.host);
   const pool = new GitPool({ clock, limits: { ...SLOT_LIMITS, maintenance: MAINTAINED_AT_ONCE } });
-  const repositories = new DiskRepositories(folders, pool);
+  const repositories = new DiskRepositories(folders, pool, (owner, identifier) => {
+    metrics.count("grasp_symbolic_links_total");
+    log.warn("a symbolic link is in place of a repository; it is not served", {
+      npub: toNpub(owner),
+      identifier,
+    });
+  });
   // Deadlines are not moved by corrections of the host's clock (P25); the dates of events are compared with it (R9).
   const steady = monotonicClock(clock);
   const nowMs = () => steady.now();

@@ -58,16 +58,32 @@ export class DiskRepositories implements Repositories {
   /** Those with refs in memory; the last used at the end. */
   readonly #used = new Set<DiskRepository>();
 
-  constructor(folders: DataFolders, pool: GitPool) {
+  /** Links that were told of. */
+  readonly #links = new Set<string>();
+  readonly #onLink: (owner: string, identifier: string) => void;
+
+  /** @param onLink called once for each symbolic link that is in place of a repository (T7). Default: nobody is told */
+  constructor(
+    folders: DataFolders,
+    pool: GitPool,
+    onLink: (owner: string, identifier: string) => void = () => {},
+  ) {
     this.#folders = folders;
     this.#pool = pool;
+    this.#onLink = onLink;
   }
 
   /** `null`: there is none, or a symbolic link is in its place (T7). */
   open(owner: string, identifier: string): DiskRepository | null {
     const { git, unclaimed, quarantines, home } = this.#folders;
     const path = placeIn(git, owner, identifier);
-    if (!isRepository(path)) return null;
+    if (!isRepository(path)) {
+      if (!this.#links.has(path) && (isLink(path) || isLink(dirname(path)))) {
+        this.#links.add(path);
+        this.#onLink(owner, identifier);
+      }
+      return null;
+    }
     let repository = this.#known.get(path);
     if (repository === undefined) {
       const own = placeIn(unclaimed, owner, identifier);
@@ -155,4 +171,8 @@ function placeIn(folder: string, owner: string, identifier: string): string {
 function isRepository(path: string): boolean {
   const isFolder = (name: string) => lstatSync(name, { throwIfNoEntry: false })?.isDirectory() ?? false;
   return isFolder(path) && isFolder(dirname(path)) && existsSync(join(path, "HEAD"));
+}
+
+function isLink(path: string): boolean {
+  return lstatSync(path, { throwIfNoEntry: false })?.isSymbolicLink() ?? false;
 }

@@ -134,17 +134,19 @@ describe.each<ProcessRuntime>(["node", "bun", "deno"])("GRASP's Git server on %s
     expect((await ask(where(), head(`GET ${encoded}/info/refs?service=git-upload-pack`))).status).toBe(200);
   });
 
-  test("a symbolic link in place of a repository is 404 (O26, T7)", async () => {
+  test("a symbolic link in place of a repository is 404, and told once (O26, T7)", async () => {
     const other = author();
     await relay.publish(announcementBy(other));
     const folder = join(server.folder, "data/git", toNpub(other.key));
     renameSync(join(folder, "repo.git"), join(server.folder, "elsewhere.git"));
     symlinkSync(join(server.folder, "elsewhere.git"), join(folder, "repo.git"));
-    const answer = await ask(
-      where(),
-      head(`GET ${new URL(server.repository(other)).pathname}/info/refs?service=git-upload-pack`),
+    const request = head(
+      `GET ${new URL(server.repository(other)).pathname}/info/refs?service=git-upload-pack`,
     );
-    expect(answer.status).toBe(404);
+    expect((await ask(where(), request)).status).toBe(404);
+    expect((await ask(where(), request)).status).toBe(404);
+    // It is told once, however often somebody asks.
+    expect((await ask(where(), head("GET /metrics"))).body).toMatch(/^grasp_symbolic_links_total 1$/m);
   });
 
   test("CORS is on answers that the host itself gives, too (G25)", async () => {

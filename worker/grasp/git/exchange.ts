@@ -9,6 +9,8 @@ export interface Exchange {
   readonly address: string | null;
   /** The path as the client sent it: a URL has resolved its dots (G1). `null`: unknown. */
   readonly path: string | null;
+  /** Aborts when the client is gone, or has its answer (G19). */
+  readonly gone: AbortSignal;
   /** Ends the connection without the end of the answer (G36). */
   breakOff(): void;
 }
@@ -17,8 +19,11 @@ export interface Exchange {
 export function exchangeOf(address: string | null, args: readonly unknown[]): Exchange {
   const exchange = args[0] as Partial<NodeExchange> | undefined;
   const target = exchange?.incoming?.url ?? "";
+  const gone = new AbortController();
+  exchange?.outgoing?.once("close", () => gone.abort());
   return {
     address,
+    gone: gone.signal,
     path: target.startsWith("/") ? target.replace(/[?#].*$/s, "") : null,
     breakOff: () => void exchange?.outgoing?.destroy(),
   };

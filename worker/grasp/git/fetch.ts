@@ -3,7 +3,7 @@
  * @module
  */
 import { randomUUID } from "node:crypto";
-import { mkdir, readdir, rm } from "node:fs/promises";
+import { mkdir, readdir } from "node:fs/promises";
 import { join } from "node:path";
 import type { GitRepository, PackBounds, PackFault, Repositories } from "../../../runtime/grasp/ports.ts";
 import type {
@@ -16,6 +16,7 @@ import { DAY_MS, type FetchVerdict, judgeFetch } from "../../../runtime/grasp/pu
 import type { Clock } from "../../../runtime/platform.ts";
 import { type FetchCall, RateLimited, retryAfterMs, SourceUnusable } from "../../../runtime/sync/index.ts";
 import { connectedIds, type ObjectPlace } from "./connected-ids.ts";
+import { discardFolder } from "./discard.ts";
 import { pinned, type Resolve } from "./fetch-address.ts";
 import { type FetchPlace, type FetchRun, quarantineEnv, runFetch, runList } from "./fetch-run.ts";
 import { type GitPool, PoolBusy } from "./pool.ts";
@@ -78,8 +79,8 @@ export function gitFetch(parts: GitFetchParts): GitFetch {
       };
       return await new Session(parts, request, call, place, folder, repository).run();
     } finally {
-      await rm(folder, { recursive: true, force: true });
       release();
+      await discardFolder(folder);
     }
   };
 }

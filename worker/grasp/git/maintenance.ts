@@ -4,10 +4,11 @@
  * @module
  */
 import { randomUUID } from "node:crypto";
-import { mkdir, rm } from "node:fs/promises";
+import { mkdir } from "node:fs/promises";
 import { join } from "node:path";
 import { packsToCombine } from "../../../runtime/grasp/git/geometry.ts";
 import { mustPrune, UNREACHABLE_SECONDS } from "../../../runtime/grasp/git/prune-plan.ts";
+import { discardFolder } from "./discard.ts";
 import { type Leftovers, removeLeftovers } from "./leftovers.ts";
 import {
   dateObjects,
@@ -153,7 +154,7 @@ class Work {
 
   /** Deletes the folder with packs that were not needed, and what a killed process left (O33). */
   async end(): Promise<void> {
-    await rm(this.#folder, { recursive: true, force: true });
+    await discardFolder(this.#folder);
     await removeLeftovers(this.#path).catch(ignoreIfGone);
   }
 

@@ -3,8 +3,9 @@
  * @module
  */
 import { randomUUID } from "node:crypto";
-import { mkdir, open, readdir, rm, stat } from "node:fs/promises";
+import { mkdir, open, readdir, stat } from "node:fs/promises";
 import { join } from "node:path";
+import { discardFolder } from "./discard.ts";
 import { runGit, startGit } from "./process.ts";
 
 /** Bytes of a pack without objects: header and hash. */
@@ -45,7 +46,7 @@ export async function packPart(
     await packInto(folder, ids, without, places);
     return { folder, ...(await sizeOf(folder)) };
   } catch (error) {
-    await rm(folder, { recursive: true, force: true });
+    await discardFolder(folder);
     throw error;
   }
 }

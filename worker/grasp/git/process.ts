@@ -178,8 +178,20 @@ export async function runGit(
   const isWhole = typeof input === "string" || input instanceof Uint8Array;
   if (isWhole) git.stdin.end(input);
   else {
+    let hasBrokenOff = false;
+    async function* watched(chunks: AsyncIterable<Uint8Array>) {
+      try {
+        yield* chunks;
+      } catch (error) {
+        hasBrokenOff = true;
+        throw error;
+      }
+    }
     // Git may end before it has read everything; its exit code says why.
-    await pipeline(Readable.from(input, { objectMode: false }), git.stdin).catch(() => git.stdin.destroy());
+    const source = Readable.from(watched(input), { objectMode: false });
+    await pipeline(source, git.stdin).catch(() => git.stdin.destroy());
+    // The client is gone: so are Git and its children (G19).
+    if (hasBrokenOff) git.kill();
   }
   return {
     code: await git.finished,

@@ -7,6 +7,7 @@ import { mkdir, readdir, rename, rm } from "node:fs/promises";
 import { join } from "node:path";
 import type { PackBounds, PackFault, Quarantine, Upload } from "../../../runtime/grasp/ports.ts";
 import { areConnected, newCommits, typesOf } from "./connected.ts";
+import { discardFolder } from "./discard.ts";
 import { readPackIndex } from "./pack-index.ts";
 import { packPart } from "./part.ts";
 import type { GitResult } from "./process.ts";
@@ -94,6 +95,7 @@ async function indexPack(
   git: GitRunner,
   env: Record<string, string>,
 ): Promise<{ objects: number } | { fault: PackFault }> {
+  const { maxObjectBytes = MAX_OBJECT_BYTES } = bounds;
   const first = await peeked(pack);
   if (first === null) return { objects: 0 };
   if (first.objects > bounds.maxObjects) return { fault: { kind: "too_many_objects" } };
@@ -105,20 +107,26 @@ async function indexPack(
   for (const name of await readdir(join(folder, "pack"))) {
     if (!name.endsWith(".idx")) continue;
     const path = join(folder, "pack", name.slice(0, -".idx".length));
-    const { objects, large } = await readPackIndex(path, MAX_OBJECT_BYTES / MAX_COMPRESSION);
-    if (large.length > 0 && (await hasLargeObject(large, git, env))) return { fault: { kind: "too_large" } };
+    const { objects, large } = await readPackIndex(path, maxObjectBytes / MAX_COMPRESSION);
+    if (large.length > 0 && (await hasLargerThan(maxObjectBytes, large, git, env)))
+      return { fault: { kind: "too_large" } };
     all += objects;
   }
   return all > bounds.maxObjects ? { fault: { kind: "too_many_objects" } } : { objects: all };
 }
 
-async function hasLargeObject(ids: readonly string[], git: GitRunner, env: Record<string, string>) {
+async function hasLargerThan(
+  maxBytes: number,
+  ids: readonly string[],
+  git: GitRunner,
+  env: Record<string, string>,
+): Promise<boolean> {
   const input = ids.map((id) => `${id}\n`).join("");
   const { stdout } = await git(["cat-file", "--batch-check=%(objectsize)"], input, { env });
   return stdout
     .toString("latin1")
     .split("\n")
-    .some((size) => Number(size) > MAX_OBJECT_BYTES);
+    .some((size) => Number(size) > maxBytes);
 }
 
 /** Whether every tip is here with all that it needs, and branches' tips are commits. */
@@ -189,7 +197,7 @@ function quarantineAt(places: QuarantinePlaces, received: readonly string[]): Qu
   const { folder, repository, unclaimed, present, onAdopted } = places;
   const part = (ids: readonly string[], without: readonly string[]) =>
     packPart(ids, without, { ...places, quarantine: folder });
-  const discard = () => rm(folder, { recursive: true, force: true });
+  const discard = () => discardFolder(folder);
   return {
     async adopt(tips) {
       const wanted = tips === undefined ? folder : (await part(tips, await present())).folder;
@@ -215,7 +223,7 @@ export function uploadAt(folder: string, repository: string, onAdopted: () => vo
       await adoptPacks(folder, repository);
       onAdopted();
     },
-    discard: () => rm(folder, { recursive: true, force: true }),
+    discard: () => discardFolder(folder),
   };
 }
 
@@ -226,5 +234,5 @@ async function adoptPacks(folder: string, repository: string): Promise<void> {
   const placeOf = (name: string) => order.findIndex((end) => name.endsWith(end));
   const wanted = names.filter((name) => placeOf(name) !== -1).sort((a, b) => placeOf(a) - placeOf(b));
   for (const name of wanted) await rename(join(folder, "pack", name), join(repository, "objects/pack", name));
-  await rm(folder, { recursive: true, force: true });
+  await discardFolder(folder);
 }

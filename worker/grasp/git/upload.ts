@@ -205,11 +205,17 @@ async function direct(
 /** Waits for the first bytes, so that a failure before them has a status. */
 async function streamed(source: Source, exchange: Exchange, { clock }: GitHttpParts): Promise<Response> {
   let first: Uint8Array | null;
+  // Nobody cancels an answer that has not begun.
+  const leave = () => source.close();
+  exchange.gone.addEventListener("abort", leave, { once: true });
+  if (exchange.gone.aborted) leave();
   try {
     first = await source.next();
   } catch (error) {
     source.close();
     throw error;
+  } finally {
+    exchange.gone.removeEventListener("abort", leave);
   }
   if (first === null) {
     source.close();

@@ -1,7 +1,10 @@
 import { execFileSync } from "node:child_process";
-import { mkdirSync, mkdtempSync, readdirSync, rmSync } from "node:fs";
+import { createHash } from "node:crypto";
+import { mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import process from "node:process";
+import { createDeflate } from "node:zlib";
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest";
 import type { GitRepository } from "../../../../../runtime/grasp/ports.ts";
 import { GitPool } from "../../../../../worker/grasp/git/pool.ts";
@@ -14,6 +17,34 @@ const MAIN = "refs/heads/main";
 
 async function* chunks(bytes: Uint8Array, size = 100): AsyncGenerator<Uint8Array> {
   for (let at = 0; at < bytes.length; at += size) yield bytes.subarray(at, at + size);
+}
+
+/** A pack with one blob of zeros. */
+async function zeroPack(size: number): Promise<{ id: string; pack: Buffer }> {
+  const zeros = Buffer.alloc(1024 ** 2);
+  const hash = createHash("sha1").update(`blob ${size}\0`);
+  const deflate = createDeflate({ level: 9 });
+  const compressed: Buffer[] = [];
+  deflate.on("data", (chunk: Buffer) => compressed.push(chunk));
+  const ended = new Promise((resolve) => deflate.once("end", resolve));
+  for (let left = size; left > 0; left -= zeros.length) {
+    hash.update(zeros);
+    if (!deflate.write(zeros)) await new Promise((resolve) => deflate.once("drain", resolve));
+  }
+  deflate.end();
+  await ended;
+  // Type and size, 4 bits and then 7 a byte (gitformat-pack).
+  const head = [(3 << 4) | (size & 15)];
+  for (let rest = Math.floor(size / 16); rest > 0; rest = Math.floor(rest / 128)) {
+    head[head.length - 1]! |= 128;
+    head.push(rest & 127);
+  }
+  const body = Buffer.concat([
+    Buffer.from("PACK\0\0\0\x02\0\0\0\x01", "latin1"),
+    Buffer.from(head),
+    ...compressed,
+  ]);
+  return { id: hash.digest("hex"), pack: Buffer.concat([body, createHash("sha1").update(body).digest()]) };
 }
 
 describe("a repository on disk", () => {
@@ -180,6 +211,33 @@ describe("a repository on disk", () => {
       fault: { kind: "fsck", findings: [{ object: tree, check: "hasDotgit" }] },
     });
   });
+
+  test("a huge blob of zeros is refused, and one within the limit is checked in little memory (T10)", async () => {
+    const size = 192 * 1024 ** 2;
+    const blob = await zeroPack(size);
+    const systemPath = process.env.PATH;
+    const kept = quarantines();
+    const bin = join(folder, `bin-${serial}`);
+    mkdirSync(bin);
+    // Less memory than the blob: Git must not hold it.
+    const script = `#!/bin/sh\nulimit -d 131072\nPATH='${systemPath}'\nexec git "$@"\n`;
+    writeFileSync(join(bin, "git"), script, { mode: 0o755 });
+    process.env.PATH = `${bin}:${systemPath}`;
+    try {
+      const receive = (maxObjectBytes: number) =>
+        repository.receive(chunks(blob.pack, 65_536), [{ id: blob.id, isBranch: false }], {
+          ...BOUNDS,
+          maxObjectBytes,
+        });
+      expect(await receive(size - 1)).toEqual({ fault: { kind: "too_large" } });
+      expect([quarantines(), packs()]).toEqual([kept, []]);
+      const allowed = await receive(size);
+      expect(allowed).toHaveProperty("quarantine");
+      await (allowed as { quarantine: { discard(): Promise<void> } }).quarantine.discard();
+    } finally {
+      process.env.PATH = systemPath;
+    }
+  }, 60_000);
 
   test("no bytes, or a pack without objects, makes an empty quarantine (A9)", async () => {
     await received(work.pack([first]), first);
