@@ -346,12 +346,25 @@ describe.each(RUNTIMES)("no file handles, on %s", (runtime) => {
     const body = Buffer.concat([commandsOf(to.first, next), to.work.pack([next], [to.first])]);
     socket.write(requestOf(to.path, "receive-pack", body));
     const answer = await answers.next().catch(() => null);
-    limit(usual);
     socket.destroy();
-    expect([answer?.status, answer?.body.includes(`ok ${MAIN}`)]).toEqual([expect.any(Number), false]);
-    expect([await to.tip(), await to.relay.query({ ids: [state.id] })]).toEqual([to.first, []]);
+    if (answer === null) await Promise.race([server.program.ended, sleep(2000)]);
+    let { relay } = to;
+    if (server.program.hasEnded()) {
+      // Deno panics by itself where it finds no file handle. Nothing is half released then either.
+      expect(runtime).toBe("deno");
+      relay.close();
+      await server.restart();
+      relay = await connect(server.url);
+    } else {
+      limit(usual);
+      expect([answer?.status, answer?.body.includes(`ok ${MAIN}`)]).toEqual([expect.any(Number), false]);
+    }
+    const url = server.repository(to.owner);
+    const refs = async () => (await to.git("ls-remote", url, MAIN)).output.trim();
+    expect([await refs(), await relay.query({ ids: [state.id] })]).toEqual([`${to.first}\t${MAIN}`, []]);
     await vi.waitFor(() => expect(quarantines(server)).toEqual([]), WAIT);
-    expect(await to.git("push", to.url, "main")).toMatchObject({ code: 0 });
-    expect([await to.tip(), await to.relay.query({ ids: [state.id] })]).toEqual([next, [state.id]]);
+    expect(await to.git("push", url, "main")).toMatchObject({ code: 0 });
+    expect([await refs(), await relay.query({ ids: [state.id] })]).toEqual([`${next}\t${MAIN}`, [state.id]]);
+    relay.close();
   }, 60_000);
 });
