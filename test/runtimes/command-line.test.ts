@@ -39,8 +39,8 @@ describe("the command line", () => {
 
   test("every command has help", async () => {
     const { stdout } = await run(["--help"]);
-    const commands = [...stdout.matchAll(/^ {2}(\w+) /gm)].map(([, command]) => command!);
-    const all = await Promise.all(commands.map((command) => run([command, "--help"])));
+    const commands = [...stdout.matchAll(/^ {2}(\w+(?: \w+)?) {2,}/gm)].map(([, command]) => command!);
+    const all = await Promise.all(commands.map((command) => run([...command.split(" "), "--help"])));
     for (const [i, { code, stdout, stderr }] of all.entries()) {
       expect([code, stderr]).toEqual([0, ""]);
       expect(stdout).toContain(`usage: millrace ${commands[i]} [OPTIONS]`);
