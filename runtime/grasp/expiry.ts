@@ -42,11 +42,23 @@ export class Expiry {
   /** Events whose own time is over are removed, not only hidden (R12). */
   async #removeExpired(): Promise<void> {
     const { store, nowSeconds } = this.#core;
-    const removed = await store.transaction((changes) => changes.removeExpired(nowSeconds()));
-    const announced = removed.filter(({ kind }) => kind === KIND.announcement);
-    for (const identifier of new Set(announced.map((event) => tagValue(event, "d") ?? ""))) {
-      await this.#releases.locked([identifier], (held) => this.#setsChanged(identifier, held));
+    const { identifiers, look } = await store.transaction((changes) => {
+      const removed = changes.removeExpired(nowSeconds());
+      // Sets change with announcements, and which state decides changes with states (A16).
+      const deciding = removed.filter(({ kind }) => kind === KIND.announcement || kind === KIND.state);
+      const names = [...new Set(deciding.map((event) => tagValue(event, "d") ?? ""))];
+      return {
+        identifiers: names,
+        look: names.length === 0 ? null : changes.beginIntent(lookPlan(names)),
+      };
+    });
+    if (look === null) return;
+    let isDone = true;
+    for (const identifier of identifiers) {
+      const look = (held: ReadonlySet<string>) => this.#setsChanged(identifier, held);
+      isDone = (await this.#releases.locked([identifier], look)) && isDone;
     }
+    if (isDone) await store.transaction((changes) => changes.endIntent(look));
   }
 
   async #end(entry: Entry, held: ReadonlySet<string>): Promise<void> {

@@ -147,10 +147,16 @@ export class Push {
       this.tell(true, decision.reason);
       return { refused: new Map(), remote };
     }
-    await quarantine.adopt(kept.length > 0 ? tipsOf(others) : undefined);
-    await this.#releases.run(identifier, { repository: owner, ids: "all" }, held);
-    const events = others.flatMap(({ ref }) => this.#core.store.get(nostrId(ref) ?? "0".repeat(64)) ?? []);
-    await this.#releases.repairPullRequests(identifier, events, held);
+    try {
+      await quarantine.adopt(kept.length > 0 ? tipsOf(others) : undefined);
+      await this.#releases.run(identifier, { repository: owner, ids: "all" }, held);
+      const events = others.flatMap(({ ref }) => this.#core.store.get(nostrId(ref) ?? "0".repeat(64)) ?? []);
+      await this.#releases.repairPullRequests(identifier, events, held);
+    } catch (error) {
+      // What it could not do all of, it does none of (A25).
+      await this.#dropUploads(kept);
+      throw error;
+    }
     return this.#report(others, kept, remote);
   }
 
@@ -178,38 +184,62 @@ export class Push {
     unclaimed: readonly RefCommand[],
     quarantine: Quarantine,
   ): Promise<Placeholder[] | string> {
-    const { owner, identifier, list, address } = this.#request;
-    const { journal, purgatory } = this.#core;
+    const { list } = this.#request;
     const without = tipsOf(list.commands.filter((command) => !unclaimed.includes(command)));
     const kept: Placeholder[] = [];
-    for (const { ref, new: commit } of unclaimed) {
-      const id = nostrId(ref)!;
-      const { bytes, objects } = await quarantine.keep(id, commit, without);
-      const upload = { id, repository: `${owner}/${identifier}`, identifier, commit, bytes, address };
-      const isSmall = bytes <= UNCLAIMED_BOUNDS.maxBytes && objects <= UNCLAIMED_BOUNDS.maxObjects;
-      const added = isSmall ? await journal.change(() => purgatory.addPlaceholder(upload)) : null;
-      const placeholder = purgatory.placeholder(upload.repository, id);
-      if (added?.outcome === "added") {
-        kept.push(placeholder!);
-        continue;
+    try {
+      for (const command of unclaimed) {
+        const result = await this.#keepUpload(command, quarantine, without);
+        if (typeof result === "string") {
+          await this.#dropUploads(kept);
+          return result;
+        }
+        kept.push(result);
       }
-      // An earlier upload of the same id was replaced on the disk.
-      await this.#dropUploads(placeholder === null ? kept : [...kept, placeholder]);
-      await this.#core.hosted.port.upload(owner, identifier, id)?.discard();
-      return isSmall
-        ? "too many uploads wait for their events; publish the event first"
-        : "the upload is too large before its event is known; publish the event first";
+    } catch (error) {
+      await this.#dropUploads(kept);
+      throw error;
     }
     return kept;
   }
 
-  async #dropUploads(kept: readonly Placeholder[]): Promise<void> {
+  async #keepUpload(
+    { ref, new: commit }: RefCommand,
+    quarantine: Quarantine,
+    without: readonly string[],
+  ): Promise<Placeholder | string> {
+    const { owner, identifier, address } = this.#request;
+    const { journal, purgatory } = this.#core;
+    const id = nostrId(ref)!;
+    const repository = `${owner}/${identifier}`;
+    const { bytes, objects } = await quarantine.keep(id, commit, without);
+    try {
+      const isSmall = bytes <= UNCLAIMED_BOUNDS.maxBytes && objects <= UNCLAIMED_BOUNDS.maxObjects;
+      const upload = { id, repository, identifier, commit, bytes, address };
+      const added = isSmall ? await journal.change(() => purgatory.addPlaceholder(upload)) : null;
+      if (added?.outcome === "added") return purgatory.placeholder(repository, id)!;
+      await this.#dropUpload(id);
+      return isSmall
+        ? "too many uploads wait for their events; publish the event first"
+        : "the upload is too large before its event is known; publish the event first";
+    } catch (error) {
+      // Without its record nothing would delete it before the next start.
+      await this.#dropUpload(id);
+      throw error;
+    }
+  }
+
+  /** Deletes an upload that is refused, and the record of an earlier one, which it replaced on the disk. */
+  async #dropUpload(id: string): Promise<void> {
     const { hosted, journal, purgatory } = this.#core;
     const { owner, identifier } = this.#request;
-    for (const placeholder of kept) {
-      await journal.change(() => purgatory.remove(placeholder, "failed"));
-      await hosted.port.upload(owner, identifier, placeholder.id)?.discard();
-    }
+    const earlier = purgatory.placeholder(`${owner}/${identifier}`, id);
+    if (earlier !== null) await journal.change(() => purgatory.remove(earlier, "failed"));
+    await hosted.port.upload(owner, identifier, id)?.discard();
+  }
+
+  async #dropUploads(kept: readonly Placeholder[]): Promise<void> {
+    for (const { id } of kept) await this.#dropUpload(id);
   }
 
   /** Says that the state which granted the push is not the one that decides now (A36). */

@@ -239,6 +239,7 @@ export class Actor {
       snapshot,
     );
     let refused = push.early.refused.size > 0;
+    const errors: unknown[] = [];
     try {
       if (push.early.isGranted) {
         const tips = commands.map(({ new: id }) => ({ id, isBranch: false }));
@@ -255,15 +256,20 @@ export class Actor {
       }
       if (isAlone && refused && oracle.snapshot() !== before)
         throw new BrokenProperty("4 without authority nothing changes", "a refused push changed something");
+    } catch (error) {
+      errors.push(error);
     } finally {
       await push.end();
     }
+    if (errors[0] instanceof BrokenProperty) throw errors[0];
     const kept = [...wanted.keys()].find((ref) => {
       const key = `${owner}/${identifier}/${ref.slice("refs/nostr/".length)}`;
       return life.disk.uploads.has(key) && !uploaded.has(key);
     });
-    if (refused && this.#isSingle && kept !== undefined)
+    const hasNoEffect = refused || (errors.length > 0 && !life.gate.isDead);
+    if (hasNoEffect && this.#isSingle && kept !== undefined)
       throw new BrokenProperty("4 without authority nothing changes", `${kept} of a refused push was kept`);
+    if (errors.length > 0) throw errors[0];
   }
 
   /** Objects of another server come into a repository, as purgatory sync brings them. */
