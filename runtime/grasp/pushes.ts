@@ -109,7 +109,8 @@ export class Push {
     try {
       return await this.#releases.locked([identifier], (held) => this.#finishLocked(quarantine, held));
     } finally {
-      await quarantine.discard();
+      // What is decided is decided: the next start deletes what is left (P32).
+      await quarantine.discard().catch(() => {});
     }
   }
 

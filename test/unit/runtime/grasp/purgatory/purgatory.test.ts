@@ -217,6 +217,37 @@ describe("bounds (P5, P6)", () => {
     expect(announce(1, key(2000))).toEqual({ outcome: "full", bound: "identifier" });
   });
 
+  test.each<["state" | "pr", number, number]>([
+    ["state", 30618, 1000],
+    ["pr", 1618, 500],
+  ])(
+    "an address may bring so many of kind %s in 30 minutes, and more later; sync is not counted (P6)",
+    (store, kind, most) => {
+      expect(BOUNDS[store].address).toBe(most);
+      const add = (n: number, from: typeof DIRECT | typeof SYNC) => {
+        const one = event(kind, key(n + 10_000));
+        return store === "pr"
+          ? purgatory.addPr(one, [`repo-${n}`], from).outcome
+          : purgatory.addState(one, `repo-${n}`, from).outcome;
+      };
+      for (let n = 0; n < most; n++) expect(add(n, DIRECT)).toBe("added");
+      expect([add(most, DIRECT), add(most, SYNC)]).toEqual(["full", "added"]);
+      nowMs += 30 * MINUTE;
+      expect(add(most + 1, DIRECT)).toBe("added");
+    },
+  );
+
+  test("all stores together hold 256 MiB; what goes makes room (P6)", () => {
+    const content = "x".repeat(16 * 1024 ** 2);
+    const add = (n: number) => purgatory.addState({ ...event(30618, key(n)), content }, `repo-${n}`, SYNC);
+    for (let n = 0; n < 15; n++) expect(add(n).outcome).toBe("added");
+    const size = journal.size;
+    expect(add(15)).toEqual({ outcome: "full", bound: "bytes" });
+    expect([journal.size, purgatory.bytes <= 256 * 1024 ** 2]).toEqual([size, true]);
+    purgatory.remove(purgatory.states("repo-0")[0]!, "deleted");
+    expect(add(15).outcome).toBe("added");
+  });
+
   test("what goes makes room", () => {
     for (let n = 0; n < 50; n++) announce(1, key(n + 1000));
     purgatory.remove(purgatory.announcement(key(1000), "repo")!, "deleted");

@@ -1,0 +1,227 @@
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterEach, beforeEach, expect, test } from "vitest";
+import type { NostrEvent } from "../../../../runtime/grasp/events/event.ts";
+import type { Grasp } from "../../../../runtime/grasp/grasp.ts";
+import type { GraspHappening } from "../../../../runtime/grasp/happenings.ts";
+import { toNpub } from "../../../../runtime/grasp/npub.ts";
+import type { EventStore } from "../../../../runtime/grasp/ports.ts";
+import { EVERYTHING } from "../../../../runtime/grasp/release/releases.ts";
+import { HELD_MS } from "../../../../runtime/grasp/removals.ts";
+import type { DiskRepositories } from "../../../../worker/grasp/repositories.ts";
+import { sqliteEventStore } from "../../../../worker/grasp/store/event-store.ts";
+import { type WorkTree, workTree } from "../../../support/git.ts";
+import { graspOn, repositoriesIn, verifyEvent } from "../../../support/grasp.ts";
+import { type Author, author } from "../../../support/nostr.ts";
+
+const DIRECT = { source: "direct", address: "192.0.2.1" } as const;
+const MAIN = "refs/heads/main";
+const ZERO = "0".repeat(40);
+const BOUNDS = { maxBytes: 10_000_000, maxObjects: 10_000 };
+const START_SECONDS = Math.floor(Date.now() / 1000);
+
+let folder: string;
+let work: WorkTree;
+let store: EventStore;
+let repositories: DiskRepositories;
+let grasp: Grasp;
+let owner: Author;
+let nowMs: number;
+let told: GraspHappening[];
+
+beforeEach(async () => {
+  folder = mkdtempSync(join(tmpdir(), "millrace-recovery-"));
+  work = workTree(folder);
+  nowMs = START_SECONDS * 1000;
+  store = sqliteEventStore({
+    path: join(folder, "grasp.db"),
+    clock: { now: () => nowMs, after: () => () => {} },
+  });
+  owner = author();
+  await restart();
+});
+afterEach(async () => {
+  await store.close();
+  rmSync(folder, { recursive: true });
+});
+
+/** A new process on the same data. @returns what its start found */
+async function restart() {
+  ({ repositories } = await repositoriesIn(join(folder, "data")));
+  grasp = graspOn({ store, repositories }, verifyEvent, () => nowMs);
+  told = [];
+  grasp.onHappening((happening) => void told.push(happening));
+  return grasp.start();
+}
+
+function announcement(by: Author, { maintainers = [] as string[], listsUs = true, at = 0 } = {}): NostrEvent {
+  const host = listsUs ? "git.example" : "elsewhere.example";
+  const tags = [
+    ["d", "repo"],
+    ["clone", `https://${host}/${toNpub(by.key)}/repo.git`],
+    ["relays", `wss://${host}`],
+    ["maintainers", ...maintainers],
+  ];
+  return by.sign(30617, tags, "", START_SECONDS + at);
+}
+const state = (by: Author, refs: string[][], at = 0) =>
+  by.sign(30618, [["d", "repo"], ...refs, ["HEAD", `ref: ${MAIN}`]], "", START_SECONDS + at);
+const submit = (event: NostrEvent) => grasp.submit(event, DIRECT);
+const isServed = (event: NostrEvent) => store.get(event.id) !== null;
+const pathOf = (by: Author, place: "git" | "held" = "git") =>
+  join(folder, "data", place, toNpub(by.key), "repo.git");
+/** The refs, read by Git itself. */
+const refsOf = (by: Author, place: "git" | "held" = "git") =>
+  work.git("--git-dir", pathOf(by, place), "for-each-ref", "--format=%(refname) %(objectname)").split("\n");
+
+async function objects(to: Author, ...tips: string[]): Promise<void> {
+  async function* bytes() {
+    yield work.pack(tips);
+  }
+  const wanted = tips.map((id) => ({ id, isBranch: false }));
+  const received = await repositories.open(to.key, "repo")!.receive(bytes(), wanted, BOUNDS);
+  if ("fault" in received) throw new Error(JSON.stringify(received.fault));
+  await received.quarantine.adopt();
+}
+
+/** A repository with one served state. */
+async function served(): Promise<{ announced: NostrEvent; stated: NostrEvent; commit: string }> {
+  const commit = work.commit("a", "one");
+  const [announced, stated] = [announcement(owner), state(owner, [[MAIN, commit]])];
+  await submit(announced);
+  await submit(stated);
+  await objects(owner, commit);
+  await grasp.newGitData("repo", EVERYTHING);
+  return { announced, stated, commit };
+}
+
+test("a start removes what a crash left in a repository, and an empty ref has its value again (N25, N27)", async () => {
+  const { commit } = await served();
+  const path = pathOf(owner);
+  const left = ["HEAD.lock", "packed-refs.lock", "shallow", "refs/heads/x.lock"];
+  for (const name of left) writeFileSync(join(path, name), name === "shallow" ? `${commit}\n` : "");
+  writeFileSync(join(path, MAIN), "");
+  writeFileSync(join(path, "HEAD"), "");
+
+  const { healed } = await restart();
+
+  expect(healed.map((one) => [one.owner, one.identifier, [...one.files].sort()])).toEqual([
+    [owner.key, "repo", [...left, MAIN, "HEAD"].sort()],
+  ]);
+  expect(left.filter((name) => existsSync(join(path, name)))).toEqual([]);
+  expect(refsOf(owner)).toEqual([`${MAIN} ${commit}`]);
+  expect(readFileSync(join(path, "HEAD"), "utf8")).toBe(`ref: ${MAIN}\n`);
+  expect((await restart()).healed).toEqual([]);
+});
+
+test.each<[string, (announced: NostrEvent) => NostrEvent, number]>([
+  [
+    "deleted (R59)",
+    (announced) => owner.sign(5, [["e", announced.id]], "", START_SECONDS + 1),
+    HELD_MS.deleted,
+  ],
+  ["de-listed (R35)", () => announcement(owner, { listsUs: false, at: 1 }), HELD_MS.delisted],
+])(
+  "a repository whose announcement is %s is held, over a restart, and comes back with a new one",
+  async (_name, end, heldMs) => {
+    const { announced, stated, commit } = await served();
+    await submit(end(announced));
+    expect([isServed(announced), isServed(stated), existsSync(pathOf(owner))]).toEqual([false, false, false]);
+    expect(refsOf(owner, "held")).toEqual([`${MAIN} ${commit}`]);
+
+    nowMs += heldMs - 60_000;
+    await restart();
+    await grasp.sweep();
+    const again = announcement(owner, { at: 2 });
+    await submit(again);
+
+    expect([isServed(again), isServed(stated), refsOf(owner)]).toEqual([true, true, [`${MAIN} ${commit}`]]);
+    expect(existsSync(pathOf(owner, "held"))).toBe(false);
+  },
+);
+
+test.each<[string, (announced: NostrEvent) => NostrEvent, number]>([
+  ["90 days", (announced) => owner.sign(5, [["e", announced.id]], "", START_SECONDS + 1), 90],
+  ["30 days", () => announcement(owner, { listsUs: false, at: 1 }), 30],
+])("what is held goes after %s (R35, R59)", async (_name, end, days) => {
+  const { announced, stated } = await served();
+  await submit(end(announced));
+  nowMs += days * 24 * 60 * 60_000;
+  await grasp.sweep();
+  expect(existsSync(pathOf(owner, "held"))).toBe(false);
+  await submit(announcement(owner, { at: 2 }));
+  expect([isServed(stated), refsOf(owner)]).toEqual([false, [""]]);
+});
+
+test("a start reports repositories with refs that belong to nothing, and deletes empty ones (P32)", async () => {
+  const commit = work.commit("a", "one");
+  const [full, empty] = [author(), author()];
+  for (const { key } of [full, empty]) await repositories.create(key, "repo");
+  await objects(full, commit);
+  await repositories.open(full.key, "repo")!.updateRefs([{ ref: MAIN, old: ZERO, new: commit }]);
+
+  const { orphans } = await restart();
+
+  expect(orphans).toEqual([{ owner: full.key, identifier: "repo" }]);
+  expect([existsSync(pathOf(full)), existsSync(pathOf(empty))]).toEqual([true, false]);
+  expect(grasp.hostedRepository(full.key, "repo")).toBeNull();
+});
+
+test("an owner names a maintainer: refused states and announcements are judged again at once (T44, N12, R36)", async () => {
+  const { commit } = await served();
+  const maintainer = author();
+  const newer = state(maintainer, [["refs/heads/b", commit]], 5);
+  const elsewhere = announcement(maintainer, { listsUs: false, at: 3 });
+  expect([(await submit(newer)).ok, (await submit(elsewhere)).ok]).toEqual([false, false]);
+
+  await submit(announcement(owner, { maintainers: [maintainer.key], at: 4 }));
+
+  expect([isServed(newer), isServed(elsewhere)]).toEqual([true, true]);
+  expect(refsOf(owner)).toEqual([`refs/heads/b ${commit}`]);
+});
+
+test("a state whose alignment fails three times for a reason of its own leaves purgatory as expired (P38)", async () => {
+  const { stated, commit } = await served();
+  const next = work.commit("a", "two");
+  // Git does not move a ref that is locked.
+  writeFileSync(join(pathOf(owner), `${MAIN}.lock`), "");
+  const failing = state(owner, [[MAIN, next]], 5);
+  await submit(failing);
+  await objects(owner, next);
+  for (const times of [1, 2]) {
+    await grasp.newGitData("repo", EVERYTHING);
+    expect([times, grasp.purgatory.event(failing.id) !== null]).toEqual([times, true]);
+  }
+  await grasp.newGitData("repo", EVERYTHING);
+
+  expect(grasp.purgatory.event(failing.id)).toBeNull();
+  expect(store.remembered(failing.id, START_SECONDS)).toBe("expired");
+  expect(told.filter(({ kind }) => kind === "left").at(-1)).toMatchObject({ because: "failed" });
+  expect([isServed(failing), isServed(stated), refsOf(owner)]).toEqual([false, true, [`${MAIN} ${commit}`]]);
+});
+
+test("a repository with a push under way is not deleted, and goes when the push ends (A42)", async () => {
+  const { announced, commit } = await served();
+  const next = work.commit("a", "two");
+  await submit(state(owner, [[MAIN, next]], 5));
+  const repository = repositories.open(owner.key, "repo")!;
+  const commands = [{ ref: MAIN, old: commit, new: next }];
+  const request = { owner: owner.key, identifier: "repo", list: { commands }, address: null };
+  const push = await grasp.pushes.begin(request, await repository.refs());
+  expect(push.early.isGranted).toBe(true);
+  async function* bytes() {
+    yield work.pack([next], [commit]);
+  }
+  const received = await repository.receive(bytes(), [{ id: next, isBranch: true }], BOUNDS);
+
+  await submit(owner.sign(5, [["e", announced.id]], "", START_SECONDS + 9));
+  expect([existsSync(pathOf(owner)), grasp.hostedRepository(owner.key, "repo")]).toEqual([true, null]);
+  if (!("quarantine" in received)) throw new Error("the pack was refused");
+  expect((await push.finish(received.quarantine)).refused.size).toBe(1);
+  expect([existsSync(pathOf(owner)), refsOf(owner)]).toEqual([true, [`${MAIN} ${commit}`]]);
+  await push.end();
+
+  expect([existsSync(pathOf(owner)), refsOf(owner, "held")]).toEqual([false, [`${MAIN} ${commit}`]]);
+  expect(store.intents()).toEqual([]);
+});
