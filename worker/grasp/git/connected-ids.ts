@@ -1,9 +1,12 @@
 /**
- * Which of some ids are in a repository or a quarantine with all that they need (P10, S13).
+ * Which of some ids are in a repository or a quarantine (P10, S13): for callers who need certainty, so that a Git process that
+ * could not look is no answer.
  * @module
  */
+import { connectedOf, presentOf } from "./connected.ts";
 import type { GitPool } from "./pool.ts";
-import { type GitOptions, type GitResult, runGit } from "./process.ts";
+import { type GitOptions, runGit } from "./process.ts";
+import type { GitRunner } from "./runner.ts";
 
 /** Where the objects are. */
 export interface ObjectPlace extends Pick<GitOptions, "home" | "repository" | "env" | "signal"> {
@@ -18,18 +21,14 @@ export interface GitPlace {
   readonly pool: Pick<GitPool, "run">;
 }
 
-/** Those of the ids whose object is here, whatever it needs. */
-export async function presentIds(ids: readonly string[], place: ObjectPlace): Promise<string[]> {
-  const args = ["cat-file", "--batch-check=%(objecttype)", "--buffer"];
-  const { stdout } = await succeeded(runGit(args, place, ids.map((id) => `${id}\n`).join("")));
-  const types = stdout.toString("latin1").split("\n");
-  return ids.filter((_, index) => /^(?:commit|tree|blob|tag)$/.test(types[index] ?? ""));
+/** Those of the ids whose object is here, whatever it needs. @throws if Git could not look */
+export function presentIds(ids: readonly string[], place: ObjectPlace): Promise<string[]> {
+  return presentOf(certainGit(place), ids);
 }
 
-/** Those of the ids that are here with all that they need. */
-export async function connectedIds(ids: readonly string[], place: ObjectPlace): Promise<string[]> {
-  const present = await presentIds(ids, place);
-  return halved(present, (part) => areConnected(part, place));
+/** Those of the ids that are here with all that they need. @throws if Git could not look */
+export function connectedIds(ids: readonly string[], place: ObjectPlace): Promise<string[]> {
+  return connectedOf(certainGit(place), ids, !place.trustsRefs);
 }
 
 /**
@@ -64,28 +63,13 @@ export async function missingIds(
   });
 }
 
-/** Finds those that pass, where most questions about many at once are answered with yes. */
-async function halved(
-  ids: string[],
-  doPass: (ids: readonly string[]) => Promise<boolean>,
-): Promise<string[]> {
-  if (ids.length === 0) return [];
-  if (await doPass(ids)) return ids;
-  if (ids.length === 1) return [];
-  const half = ids.length >> 1;
-  return [...(await halved(ids.slice(0, half), doPass)), ...(await halved(ids.slice(half), doPass))];
-}
-
-async function areConnected(ids: readonly string[], place: ObjectPlace): Promise<boolean> {
-  const known = place.trustsRefs ? ["--not", "--all"] : [];
-  const args = ["rev-list", "--objects", "--quiet", "--stdin", ...known];
-  const { code } = await runGit(args, place, ids.map((id) => `${id}\n`).join(""));
-  place.signal?.throwIfAborted();
-  return code === 0;
-}
-
-async function succeeded(run: Promise<GitResult>): Promise<GitResult> {
-  const result = await run;
-  if (result.code !== 0) throw new Error(`git ended with ${result.code}: ${result.stderr.slice(0, 500)}`);
-  return result;
+/** Git in a place. It throws if it was ended, or could not list objects. */
+function certainGit(place: ObjectPlace): GitRunner {
+  return async (args, input) => {
+    const result = await runGit(args, place, input);
+    place.signal?.throwIfAborted();
+    if (result.code !== 0 && args[0] === "cat-file")
+      throw new Error(`git ended with ${result.code}: ${result.stderr.slice(0, 500)}`);
+    return result;
+  };
 }

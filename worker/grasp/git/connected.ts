@@ -50,25 +50,46 @@ export async function newCommits(
   return new Set(lines.filter((line) => line.length === 40 && wanted.has(line)));
 }
 
-/**
- * Those of these ids that are not here with all that they need: one process if none is here, two if all are complete, and one
- * or two more an id if one of them is not.
- */
+/** Those of these ids that are not here with all that they need. */
 export async function incompleteOf(
   git: GitRunner,
   ids: readonly string[],
   isThorough: boolean,
 ): Promise<Set<string>> {
-  const missing = new Set<string>();
-  // Git would read other texts as names of revisions (S4, T5).
-  const asked = ids.filter((id) => ID.test(id) || !missing.add(id));
-  const types = await typesOf(git, asked);
-  const here = asked.filter((_, index) => types[index] !== null || !missing.add(asked[index]!));
-  if (here.length === 0 || (await areConnected(git, here, { isThorough }))) return missing;
-  for (const id of here) {
-    if (here.length === 1 || !(await areConnected(git, [id], { isThorough }))) missing.add(id);
-  }
+  const missing = new Set(ids);
+  for (const id of await connectedOf(git, ids, isThorough)) missing.delete(id);
   return missing;
+}
+
+/**
+ * Those of these ids that are here with all that they need: one process if none is here, two if all are complete, and a few more
+ * for each id that is not.
+ */
+export async function connectedOf(
+  git: GitRunner,
+  ids: readonly string[],
+  isThorough: boolean,
+): Promise<string[]> {
+  return halved(await presentOf(git, ids), (part) => areConnected(git, part, { isThorough }));
+}
+
+/** Those of these ids whose object is here, whatever it needs. */
+export async function presentOf(git: GitRunner, ids: readonly string[]): Promise<string[]> {
+  // Git would read other texts as names of revisions (S4, T5).
+  const asked = ids.filter((id) => ID.test(id));
+  const types = await typesOf(git, asked);
+  return asked.filter((_, index) => types[index] !== null);
+}
+
+/** Finds those that pass, where most questions about many at once are answered with yes. */
+async function halved(
+  ids: string[],
+  doPass: (ids: readonly string[]) => Promise<boolean>,
+): Promise<string[]> {
+  if (ids.length === 0 || (await doPass(ids))) return ids;
+  if (ids.length === 1) return [];
+  const half = ids.length >> 1;
+  return [...(await halved(ids.slice(0, half), doPass)), ...(await halved(ids.slice(half), doPass))];
 }
 
 /** The type of each object; `null`: it is not here. */
