@@ -97,6 +97,17 @@ describe.each<ProcessRuntime>(["node", "bun", "deno"])("answers on %s", (runtime
     ]);
   });
 
+  test("an idle connection is kept for 75 s, which the answer tells (G40)", async () => {
+    const request = `GET / HTTP/1.1\r\nhost: ${HOST}\r\n\r\n`;
+    const socket = open(where());
+    const answers = answersOf(socket);
+    for (const _ of [1, 2]) {
+      socket.write(request);
+      expect(fieldOf((await answers.next()).fields, "keep-alive")).toBe("timeout=75");
+    }
+    socket.destroy();
+  });
+
   test("a request that ends in the middle of a negotiation is answered, because Git's input ends with it (G35)", async () => {
     const repository = await make.served();
     const unknown = "1".repeat(40);

@@ -1,3 +1,4 @@
+import { once } from "node:events";
 import { chownSync, mkdirSync, mkdtempSync, readdirSync, rmSync, statSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -76,10 +77,15 @@ test("a pipe that breaks ends its own call only, and the exit code says what hap
   expect((await runGit(["hash-object", "--no-such-option"], options, Buffer.alloc(8 * 1024 ** 2))).code).toBe(
     129,
   );
-  const git = startGit(["cat-file", "--batch"], options);
-  git.kill();
-  git.stdin.write(Buffer.alloc(1024 ** 2, "x\n"));
-  expect(await git.finished).toBeNull();
+  // Listeners of ours end a pipe's error; without one the process would end.
+  const git = startGit(["--no-such-option"], options);
+  for (const pipe of [git.stdin, git.stdout, git.stderr])
+    expect(pipe.listenerCount("error")).toBeGreaterThan(0);
+  const broken = once(git.stdin, "error");
+  const write = () => git.stdin.writable && git.stdin.write(Buffer.alloc(1024 ** 2), write);
+  write();
+  expect((await broken)[0]).toMatchObject({ code: "EPIPE" });
+  expect(await git.finished).toBe(129);
   expect((await runGit(["rev-parse", "--is-bare-repository"], options)).stdout.toString()).toBe("true\n");
 });
 
