@@ -82,6 +82,19 @@ export async function hasOnly(
 }
 
 /**
+ * Moves packs from one folder of objects to another, where they are on the disk afterwards (N25, N26).
+ * @returns the names of the files
+ */
+export async function movePacks(from: string, to: string): Promise<string[]> {
+  const placeOf = (name: string) => ORDER.findIndex((end) => name.endsWith(end));
+  const names = (await readdir(join(from, "pack"))).filter((name) => placeOf(name) !== -1);
+  names.sort((a, b) => placeOf(a) - placeOf(b));
+  for (const name of names) await rename(join(from, "pack", name), join(to, "pack", name));
+  if (names.length > 0) await syncFolder(join(to, "pack"));
+  return names;
+}
+
+/**
  * Puts packs in the place of others. The index of all packs names them, so it goes first: Git then looks at each pack's own.
  * @param staged the folder of objects where the new ones are.
  * @param old names of packs, and files of loose objects, that go.
@@ -92,12 +105,8 @@ export async function exchangePacks(
   old: { readonly packs: readonly string[]; readonly loose: readonly string[] },
 ): Promise<void> {
   const folder = join(objects, "pack");
-  const placeOf = (name: string) => ORDER.findIndex((end) => name.endsWith(end));
-  const names = (await readdir(join(staged, "pack"))).filter((name) => placeOf(name) !== -1);
-  names.sort((a, b) => placeOf(a) - placeOf(b));
-  for (const name of names) await rename(join(staged, "pack", name), join(folder, name));
   // On the disk before the old ones go (N25).
-  await syncFolder(folder);
+  const names = await movePacks(staged, objects);
   for (const file of await readdir(folder))
     if (file.startsWith("multi-pack-index")) await rm(join(folder, file), { force: true });
   const stay = new Set(names.map((name) => name.replace(/\.[a-z]+$/, "")));

@@ -8,6 +8,7 @@ import { join } from "node:path";
 import type { PackBounds, PackFault, Quarantine, Upload } from "../../../runtime/grasp/ports.ts";
 import { areConnected, newCommits, typesOf } from "./connected.ts";
 import { discardFolder } from "./discard.ts";
+import { movePacks } from "./pack-folder.ts";
 import { readPackIndex } from "./pack-index.ts";
 import { packPart } from "./part.ts";
 import type { GitResult } from "./process.ts";
@@ -229,10 +230,6 @@ export function uploadAt(folder: string, repository: string, onAdopted: () => vo
 
 /** Moves packs into a repository: the index last, because Git sees a pack by its index (N26). The folder is gone afterwards. */
 async function adoptPacks(folder: string, repository: string): Promise<void> {
-  const names = existsSync(folder) ? await readdir(join(folder, "pack")) : [];
-  const order = [".pack", ".rev", ".idx"];
-  const placeOf = (name: string) => order.findIndex((end) => name.endsWith(end));
-  const wanted = names.filter((name) => placeOf(name) !== -1).sort((a, b) => placeOf(a) - placeOf(b));
-  for (const name of wanted) await rename(join(folder, "pack", name), join(repository, "objects/pack", name));
+  if (existsSync(folder)) await movePacks(folder, join(repository, "objects"));
   await discardFolder(folder);
 }
