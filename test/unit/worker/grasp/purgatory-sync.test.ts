@@ -25,6 +25,7 @@ import {
 import { sqliteEventStore } from "../../../../worker/grasp/store/event-store.ts";
 import { type WorkTree, workTree } from "../../../support/git.ts";
 import { graspOn, verifyEvent } from "../../../support/grasp.ts";
+import { announcementBy, stateBy } from "../../../support/grasp-server.ts";
 import { type ManualClock, manualClock } from "../../../support/manual-clock.ts";
 import { type Author, author } from "../../../support/nostr.ts";
 import { plainLimiter } from "../../runtime/sync/harness.ts";
@@ -51,6 +52,8 @@ let heard: string[];
 let events: SyncEvent[];
 /** What each URL answers; others have nothing. */
 let servers: Map<string, Answer>;
+/** What a server waits for before it answers. */
+let gates: Map<string, Promise<void>>;
 let asked: { request: GitFetchRequest; atMs: number; call: FetchCall }[];
 
 type Answer = readonly string[] | Error | "hangs";
@@ -75,6 +78,7 @@ beforeEach(async () => {
   repositories = new DiskRepositories(data, new GitPool({ clock: { after: () => () => {} } }));
   owner = author();
   servers = new Map();
+  gates = new Map();
   asked = [];
   aheadMs = 0;
   await start();
@@ -122,6 +126,7 @@ async function answer(request: GitFetchRequest, call: FetchCall) {
       call.signal.addEventListener("abort", () => reject(call.signal.reason)),
     );
   }
+  await gates.get(request.url);
   const ids = request.ids.filter((id) => has.includes(id));
   if (ids.length === 0) return null;
   const pack = work.pack(ids);
@@ -174,7 +179,8 @@ async function quiet(): Promise<void> {
 /** Whether an attempt or turn works with Git, or a fetch moves in. Hanging servers are not waited for. */
 function isBusy(): boolean {
   const count = (kind: SyncEvent["kind"]) => events.filter((event) => event.kind === kind).length;
-  const hanging = asked.filter(({ request }) => servers.get(request.url) === "hangs").length;
+  const hangs = (url: string) => servers.get(url) === "hangs" || gates.has(url);
+  const hanging = asked.filter(({ request }) => hangs(request.url)).length;
   const open = count("attempt-started") - count("attempt-ended");
   return open > 0 && !(hanging > 0 && count("fetch-started") > count("fetch-ended"));
 }
@@ -341,6 +347,32 @@ describe("what is asked of whom (S3, S6, S7, S10, S14, S15)", () => {
     await submit(state(owner, { [MAIN]: commits[1]! }, 1_800_000_001), SYNC);
     await pass(3_000);
     expect(urls().filter((url) => url === gone)).toHaveLength(2);
+  });
+
+  test("five large fetches from one host take ten minutes each: the host stays open, and what waits lives on (T56)", async () => {
+    const names = ["one", "two", "three", "four", "five", "six"];
+    const open: (() => void)[] = [];
+    for (const [n, name] of names.entries()) {
+      const url = `https://slow.example/${name}.git`;
+      servers.set(url, commits);
+      if (n < 5) gates.set(url, new Promise((resolve) => open.push(resolve)));
+      await submit(announcementBy(owner, name, [["clone", url]]));
+      await submit(stateBy(owner, { [MAIN]: commits[0]! }, name), SYNC);
+      await pass(1_000);
+    }
+    const startMs = clock.now();
+    while (clock.now() < startMs + 10 * MINUTE_MS) {
+      await pass(50_000, 50_000);
+      for (const { call } of asked) call.onProgress();
+      await grasp.sweep();
+    }
+    expect([asked.length, asked.filter(({ call }) => call.signal.aborted)]).toEqual([5, []]);
+    gates.clear();
+    for (const go of open) go();
+    await pass(5_000);
+    expect(asked.map(({ request }) => request.identifier).sort()).toEqual([...names].sort());
+    expect(store.withIdentifier(30_618, "six")).toHaveLength(1);
+    expect(names.filter((name) => store.withIdentifier(30_618, name).length === 0)).toEqual([]);
   });
 
   test("bytes of a fetch prolong what waits for it, at most 2 h after arrival (P15)", async () => {
