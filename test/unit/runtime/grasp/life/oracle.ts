@@ -64,10 +64,12 @@ export class Oracle {
    * @param isAlone whether one thing happened since the last time. Of several at once, one may have ended what another brought.
    */
   check(isAlone: boolean): void {
-    const mayEnd = this.#ofStep.some(
-      (one) => one.kind === 5 || one.kind === 62 || (one.kind === 30618 && refsOf(one).length === 0),
-    );
-    if (!isAlone && mayEnd) this.#adoptEnds();
+    const isLate = this.#life
+      .events()
+      .some((one) => ends(one) && !this.#taken.has(one.id) && !this.#ofStep.some(({ id }) => id === one.id));
+    // One that was refused before was judged again together with what let it in (N12): two things at once.
+    const isOne = isAlone && !isLate;
+    if (!isOne && (isLate || this.#ofStep.some(ends))) this.#adoptEnds();
     const waiting = [...this.#life.store.journal()];
     const served = this.#life.events();
     this.#nothingLeft(waiting);
@@ -77,11 +79,11 @@ export class Oracle {
     for (const identifier of IDENTIFIERS) {
       this.#refsWereServed(identifier);
       this.#servedIsComplete(identifier, served);
-      this.#refs(identifier, served, waiting, isAlone);
+      this.#refs(identifier, served, waiting, isOne);
     }
     this.#pullRequests(served);
     this.#announcementsHaveRefs(served);
-    this.#accounted(served, waiting, isAlone);
+    this.#accounted(served, waiting, isOne);
   }
 
   /** All that database, journal and disk hold, apart from deadlines. */
@@ -235,10 +237,11 @@ export class Oracle {
     );
   }
 
+  /** Objects that are held with a repository are not here. */
   #isHere(commit: string, identifier: string): boolean {
-    const { repositories, held } = this.#life.disk;
-    const all = [...repositories, ...[...held].map(([name, { data }]) => [name, data] as const)];
-    return all.some(([name, data]) => name.endsWith(`/${identifier}`) && isWhole(commit, data.objects));
+    return [...this.#life.disk.repositories].some(
+      ([name, data]) => name.endsWith(`/${identifier}`) && isWhole(commit, data.objects),
+    );
   }
 
   #servedIsComplete(identifier: string, served: readonly NostrEvent[]): void {
@@ -462,6 +465,11 @@ function replaces(one: NostrEvent, event: NostrEvent): boolean {
 }
 
 const NOTHING = { tags: [] } as unknown as NostrEvent;
+
+/** Whether an event may take others back. */
+function ends(one: NostrEvent): boolean {
+  return one.kind === 5 || one.kind === 62 || (one.kind === 30618 && refsOf(one).length === 0);
+}
 
 /** Whether an event by the same author takes another back: a deletion, a request to vanish, a newer state without refs. */
 function takesBack(one: NostrEvent, target: NostrEvent): boolean {
