@@ -2,6 +2,7 @@
  * Ends of authoritative states: no older state takes the place of one that was deleted or withdrawn (A17, R43, R60).
  * @module
  */
+import { authoritativeState, candidates } from "./authorise.ts";
 import type { Core } from "./core.ts";
 import { isNewer, type NostrEvent } from "./events/event.ts";
 import type { Saved, StoreChanges } from "./ports.ts";
@@ -14,11 +15,15 @@ export interface Authoritative {
   readonly state: RepositoryState;
 }
 
-/** The authoritative states of an identifier's repositories now. */
+/**
+ * The authoritative states of an identifier's repositories now: over database and purgatory, which decides on pushes, and of the
+ * database alone, which the refs are equal to while a newer one waits (N7).
+ */
 export function authoritativeStates(identifier: string, { known }: Pick<Core, "known">): Authoritative[] {
   return [...known.sets(identifier)].flatMap(([owner, set]) => {
-    const state = known.authoritative(owner, identifier, set);
-    return state === null ? [] : [{ owner, identifier, state }];
+    const served = candidates(known.servedStates(identifier), set, known.ended(owner, identifier));
+    const both = [known.authoritative(owner, identifier, set), authoritativeState(served)];
+    return both.flatMap((state) => (state === null ? [] : [{ owner, identifier, state }]));
   });
 }
 

@@ -225,3 +225,37 @@ test("a repository with a push under way is not deleted, and goes when the push 
   expect([existsSync(pathOf(owner)), refsOf(owner, "held")]).toEqual([false, [`${MAIN} ${commit}`]]);
   expect(store.intents()).toEqual([]);
 });
+
+test("a maintainer is dropped and the alignment fails: the next start makes the refs true (R36, N16)", async () => {
+  const { commit } = await served();
+  const maintainer = author();
+  const next = work.commit("a", "two");
+  await submit(announcement(owner, { maintainers: [maintainer.key], at: 1 }));
+  await submit(state(maintainer, [[MAIN, next]], 2));
+  await objects(owner, next);
+  await grasp.newGitData("repo", EVERYTHING);
+  expect(refsOf(owner)).toEqual([`${MAIN} ${next}`]);
+
+  writeFileSync(join(pathOf(owner), `${MAIN}.lock`), "");
+  expect((await submit(announcement(owner, { at: 3 }))).ok).toBe(true);
+  expect([refsOf(owner), store.intents().length]).toEqual([[`${MAIN} ${next}`], 1]);
+  await restart();
+  expect([refsOf(owner), store.intents()]).toEqual([[`${MAIN} ${commit}`], []]);
+});
+
+test("a state whose own time is over leaves the refs to the next older one (A16, R12)", async () => {
+  const { commit } = await served();
+  const maintainer = author();
+  const next = work.commit("a", "two");
+  await submit(announcement(owner, { maintainers: [maintainer.key], at: 1 }));
+  const expiration = ["expiration", String(START_SECONDS + 60)];
+  const short = state(maintainer, [[MAIN, next], expiration], 2);
+  await submit(short);
+  await objects(owner, next);
+  await grasp.newGitData("repo", EVERYTHING);
+  expect([isServed(short), refsOf(owner)]).toEqual([true, [`${MAIN} ${next}`]]);
+
+  nowMs += 61_000;
+  await grasp.sweep();
+  expect([isServed(short), refsOf(owner), store.intents()]).toEqual([false, [`${MAIN} ${commit}`], []]);
+});

@@ -24,7 +24,8 @@ const refsOf = (event: NostrEvent) =>
 
 /** What the oracle saw at its last look. */
 interface Seen {
-  readonly best: NostrEvent | null;
+  /** The authoritative states: of all, and of those that are served. */
+  readonly best: readonly NostrEvent[];
   readonly data: RepositoryData;
   readonly refs: string;
 }
@@ -339,7 +340,8 @@ export class Oracle {
         throw new BrokenProperty("3 refs equal the newest complete state", `${owner} moved without a state`);
       }
       const all = this.#best([...states, ...waits], set, name);
-      this.#seen.set(name, { best: all, data, refs: now });
+      const both = [all, best].filter((one) => one !== null);
+      this.#seen.set(name, { best: both, data, refs: now });
     }
   }
 
@@ -365,11 +367,13 @@ export class Oracle {
 
   /** Authoritative states that are gone because their authors took them back. */
   #noteEnds(identifier: string, served: readonly NostrEvent[]): void {
-    for (const [name, { best }] of this.#seen) {
-      if (best === null || !name.endsWith(`/${identifier}`)) continue;
-      const isDeleted = served.some((event) => event.pubkey === best.pubkey && takesBack(event, best));
-      const known = this.#ended.get(name);
-      if (isDeleted && (known === undefined || isNewer(best, known))) this.#ended.set(name, best);
+    for (const [name, seen] of this.#seen) {
+      if (!name.endsWith(`/${identifier}`)) continue;
+      for (const best of seen.best) {
+        const isDeleted = served.some((event) => event.pubkey === best.pubkey && takesBack(event, best));
+        const known = this.#ended.get(name);
+        if (isDeleted && (known === undefined || isNewer(best, known))) this.#ended.set(name, best);
+      }
     }
   }
 

@@ -75,11 +75,14 @@ const newestGoes = fc
     second: commit,
     how: fc.constantFrom("e", "a", "withdraw") as fc.Arbitrary<"e" | "a" | "withdraw">,
     isServed: fc.boolean(),
+    isOvertaken: fc.boolean(),
   })
-  .map(({ first, second, how, isServed }): Step[] => [
+  .map(({ first, second, how, isServed, isOvertaken }): Step[] => [
     ...steps(announce(0, [1], 0), state(0, [[MAIN, first]], 1), push(), state(1, [[MAIN, second]], 2)),
     ...(isServed ? steps(push()) : []),
-    alone(how === "withdraw" ? state(1, [], 3) : remove(-1, how)),
+    // A newer one waits meanwhile.
+    ...(isOvertaken ? steps(state(0, [[MAIN, 6]], 4)) : []),
+    alone(how === "withdraw" ? state(1, [], 3) : remove(isOvertaken ? -2 : -1, how)),
     ...steps(push(1)),
   ]);
 
