@@ -6,6 +6,7 @@
 import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { ZERO_ID } from "../../../runtime/grasp/git/command-list.ts";
 import { toNpub } from "../../../runtime/grasp/npub.ts";
 import { type WorkTree, workTree } from "../../support/git.ts";
 import { type GraspServer, graspServer, MAIN } from "../../support/grasp-server.ts";
@@ -168,15 +169,21 @@ describe.each<ProcessRuntime>(["node", "bun", "deno"])("pushes on %s", (runtime)
     expect(await repository.relay.publish(comment)).toEqual([true, ""]);
     const before = await repository.refs();
     expect(before[nostrRef(event.id)]).toBe(change);
-    const attempts: [HostedRepository, string][] = [
-      [repository, `:${nostrRef(event.id)}`],
-      [repository, `+${repository.base}:${nostrRef(event.id)}`],
-      [repository, `${change}:${nostrRef(comment.id)}`],
-      [other, `${change}:${nostrRef(event.id)}`],
+    const { base } = repository;
+    const attempts: [string, HostedRepository, string][] = [
+      ["nostr_deletion", repository, `${change} ${ZERO_ID} ${nostrRef(event.id)}`],
+      ["nostr_deletion", repository, `${change} ${ZERO_ID} ${nostrRef("ab".repeat(32))}`],
+      ["wrong_commit", repository, `${change} ${base} ${nostrRef(event.id)}`],
+      ["not_a_pr", repository, creation(nostrRef(comment.id), change)],
+      ["other_repository", other, creation(nostrRef(event.id), change)],
     ];
-    for (const [target, refspec] of attempts) {
-      expect([refspec, (await target.push(refspec)).code]).toEqual([refspec, 1]);
+    for (const [reason, target, command] of attempts) {
+      const before = await decisions(reason);
+      const body = Buffer.concat([commandList([command]), work.pack([change])]);
+      const { lines } = readReport((await rawPush(target.url, body)).body, false);
+      expect([reason, lines[1]?.slice(0, 3), await decisions(reason)]).toEqual([reason, "ng ", before + 1]);
     }
+    expect(await other.canRead(change)).toBe(false);
     expect([await repository.refs(), Object.keys(await other.refs())]).toEqual([before, ["HEAD", MAIN]]);
     // Its own commit is welcome.
     expect(await repository.push(`${change}:${nostrRef(event.id)}`)).toMatchObject({ code: 0 });
