@@ -12,9 +12,10 @@ import { deleteIfUnused } from "./expiry.ts";
 import { ZERO_ID } from "./git/command-list.ts";
 import type { LeftBecause } from "./happenings.ts";
 import { hostsOf, taggedRepositories } from "./policy/pr-policy.ts";
-import type { Saved, StoreChanges } from "./ports.ts";
+import type { GitRepository, Saved, StoreChanges } from "./ports.ts";
 import { identifiersOf as identifiersIn, type Releasable } from "./purgatory/entry.ts";
 import { lookPlan } from "./release/intent.ts";
+import { copyMissing, missingIn } from "./release/objects.ts";
 import { type RemovalPlan, removalPlan } from "./removal-plan.ts";
 import { type Authoritative, authoritativeStates, endStates } from "./withdrawals.ts";
 
@@ -193,9 +194,26 @@ export class Removals {
     }
     const repository = hosted.open(owner, identifier);
     if (repository === null) return;
+    await this.#keepObjects(owner, identifier, repository);
     const isEmpty = (await repository.refs()).refs.size === 0;
     if (heldUntilMs === null || isEmpty) await hosted.delete(owner, identifier);
     else await hosted.hold(owner, identifier, heldUntilMs);
+  }
+
+  /** States that stay served keep their objects: another repository of their author's gets those that only this one has. */
+  async #keepObjects(owner: string, identifier: string, repository: GitRepository): Promise<void> {
+    const { hosted, known } = this.#core;
+    const others = [...known.sets(identifier)].filter(([other]) => other !== owner);
+    const ofOthers = others.flatMap(([other]) => hosted.open(other, identifier) ?? []);
+    for (const { event, refs } of known.servedStates(identifier)) {
+      const missing = await missingIn(ofOthers, refs.values());
+      const lacking = await repository.incomplete([...missing]);
+      const only = [...missing].filter((id) => !lacking.has(id));
+      const [target] = others.flatMap(([other, set]) =>
+        set.has(event.pubkey) ? (hosted.open(other, identifier) ?? []) : [],
+      );
+      if (only.length > 0 && target !== undefined) await copyMissing(only, target, [repository]);
+    }
   }
 
   /** What follows from the removal of events, in the same transaction; `null`: nothing in Git. */

@@ -259,3 +259,24 @@ test("a state whose own time is over leaves the refs to the next older one (A16,
   await grasp.sweep();
   expect([isServed(short), refsOf(owner), store.intents()]).toEqual([false, [`${MAIN} ${commit}`], []]);
 });
+
+test("a repository goes: states that stay served keep their objects in another one (R59, P10)", async () => {
+  const { announced, commit } = await served();
+  const maintainer = author();
+  const next = work.commit("a", "two");
+  await submit(announcement(owner, { maintainers: [maintainer.key], at: 1 }));
+  const other = state(maintainer, [[MAIN, next]], 2);
+  await submit(other);
+  await objects(owner, next);
+  await grasp.newGitData("repo", EVERYTHING);
+  await submit(state(owner, [[MAIN, commit]], 3));
+  await submit(announcement(maintainer, { maintainers: [owner.key], at: 4 }));
+  const repository = repositories.open(maintainer.key, "repo")!;
+  expect([isServed(other), refsOf(maintainer)]).toEqual([true, [`${MAIN} ${commit}`]]);
+  expect(await repository.incomplete([next])).toEqual(new Set([next]));
+
+  await submit(owner.sign(5, [["a", `30617:${owner.key}:repo`]], "", START_SECONDS + 9));
+
+  expect([isServed(announced), isServed(other), existsSync(pathOf(owner))]).toEqual([false, true, false]);
+  expect(await repository.incomplete([next])).toEqual(new Set());
+});
