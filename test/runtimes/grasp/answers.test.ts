@@ -116,7 +116,7 @@ describe.each<ProcessRuntime>(["node", "bun", "deno"])("answers on %s", (runtime
     expect(answer.status).toBe(200);
   });
 
-  test("a pack leaves unbuffered, unencoded and in pieces of 16 KiB or more (G41)", async () => {
+  test("a pack leaves unbuffered and unencoded (G41)", async () => {
     const repository = await make.announced();
     writeFileSync(join(work.path, "large"), randomBytes(3 * 1024 ** 2));
     work.git("add", "large");
@@ -131,7 +131,6 @@ describe.each<ProcessRuntime>(["node", "bun", "deno"])("answers on %s", (runtime
       expect(head).not.toContain("\ncontent-encoding:");
       const bytes = sizes.reduce((all, size) => all + size, 0);
       expect(bytes).toBeGreaterThan(3 * 1024 ** 2);
-      expect(bytes / sizes.length).toBeGreaterThanOrEqual(16 * 1024);
     }
   });
 

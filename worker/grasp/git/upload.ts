@@ -228,7 +228,7 @@ async function streamed(source: Source, exchange: Exchange, { clock }: GitHttpPa
 const PIECE_BYTES = 16 * 1024;
 
 /** Reads all that is at hand, so that pieces are large (G41): Git writes 8 KiB at once. */
-function availableOf(output: Readable): () => Promise<Uint8Array | null> {
+export function availableOf(output: Readable): () => Promise<Uint8Array | null> {
   let wake = () => {};
   let isOver = false;
   output.on("readable", () => wake());

@@ -10,6 +10,7 @@ import {
 } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { PassThrough } from "node:stream";
 import { promisify } from "node:util";
 import { gzipSync } from "node:zlib";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
@@ -18,6 +19,7 @@ import type { Grasp } from "../../../../../runtime/grasp/grasp.ts";
 import { toNpub } from "../../../../../runtime/grasp/npub.ts";
 import type { EventStore } from "../../../../../runtime/grasp/ports.ts";
 import { readPlace } from "../../../../../worker/grasp/git/place.ts";
+import { availableOf } from "../../../../../worker/grasp/git/upload.ts";
 import { sqliteEventStore } from "../../../../../worker/grasp/store/event-store.ts";
 import type { Server } from "../../../../../worker/hosts/server.ts";
 import { serveHttp } from "../../../../../worker/http/server.ts";
@@ -50,6 +52,23 @@ test("readPlace splits first and decodes once (G1, G3, G4, T6)", () => {
     expect([name, readPlace(`/${npub}/${name}`)]).toEqual([name, null]);
   expect(readPlace(`/${npub}/%252e.git`)?.identifier).toBe("%2e");
   expect(readPlace(`/${"1".repeat(64)}/repo.git`)).toBeNull();
+});
+
+test("what Git writes in small parts leaves in pieces of 16 KiB or more (G41)", async () => {
+  const output = new PassThrough();
+  const read = availableOf(output);
+  const part = Buffer.alloc(4096, "x");
+  let left = 100;
+  const write = () => {
+    if (left-- === 0) return void output.end();
+    output.write(part);
+    setImmediate(write);
+  };
+  write();
+  const sizes: number[] = [];
+  for (let piece = await read(); piece !== null; piece = await read()) sizes.push(piece.length);
+  expect(sizes.reduce((all, size) => all + size, 0)).toBe(100 * part.length);
+  expect(Math.min(...sizes.slice(0, -1))).toBeGreaterThanOrEqual(16 * 1024);
 });
 
 describe("Git over HTTP", () => {
