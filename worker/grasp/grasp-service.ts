@@ -218,6 +218,7 @@ async function start(
       cache,
       clock: steady,
       log,
+      passed: entry.host.passed,
       home: folders.home,
     }),
     dryRun: dryRunHandler({ grasp, clock: steady, nowMs, maxMessageBytes: section.limits.messageBytes }),

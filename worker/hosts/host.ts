@@ -56,6 +56,11 @@ export interface Host<Args extends unknown[] = unknown[]> {
    * @throws {Error} listing the limiters of this host, if it has none for `url`.
    */
   openLimiter(url: string, given: LimiterParts, args: Args): RateLimiter;
+  /**
+   * Told of bytes that passed through the process and are garbage now. Absent on hosts that collect them soon enough by
+   * themselves.
+   */
+  passed?(bytes: number): void;
   /** The address of the connection's other end; `null`: the host does not tell it. */
   address(request: Request, args: Args): string | null;
   /**

@@ -24,8 +24,15 @@ export interface Source {
 export function clientStream(
   first: Uint8Array,
   source: Source,
-  { clock, breakOff }: { readonly clock: WatchClock; breakOff(): void },
+  parts: {
+    readonly clock: WatchClock;
+    breakOff(): void;
+    /** Told of the size of each piece when the client has taken it. */
+    readonly passed?: ((bytes: number) => void) | undefined;
+  },
 ): ReadableStream<Uint8Array> {
+  const { clock, breakOff, passed } = parts;
+  let taken = 0;
   let pending: Uint8Array | null = first;
   let stopTotal = () => {};
   let isOver = false;
@@ -50,6 +57,7 @@ export function clientStream(
     },
     async pull(controller) {
       silence.came();
+      passed?.(taken);
       try {
         const chunk: Uint8Array | null = pending ?? (await source.next());
         pending = null;
@@ -61,6 +69,7 @@ export function clientStream(
         }
         // Until the client takes it.
         silence.begin(IDLE_MS);
+        taken = chunk.length;
         controller.enqueue(chunk);
       } catch (error) {
         abort(controller, error);

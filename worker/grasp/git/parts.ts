@@ -17,6 +17,8 @@ export interface GitHttpParts {
   /** A clock that is never set. */
   readonly clock: Pick<Clock, "now" | "after">;
   readonly log: Pick<Log, "error">;
+  /** Told of bytes of packs that passed through; see `Host.passed`. */
+  readonly passed?: ((bytes: number) => void) | undefined;
   /** An empty folder. */
   readonly home: string;
 }

@@ -122,7 +122,7 @@ async function quarantined(
   start: Uint8Array,
   repository: DiskRepository,
   { refs }: RefSnapshot,
-  { pool, clock }: GitHttpParts,
+  { pool, clock, passed }: GitHttpParts,
 ) {
   const tips = list.commands
     .filter(({ new: id }) => id !== ZERO_ID)
@@ -137,6 +137,7 @@ async function quarantined(
     for await (const chunk of body.rest()) {
       flow.add(chunk.length);
       yield chunk;
+      passed?.(chunk.length);
     }
   }
   try {

@@ -203,7 +203,11 @@ async function direct(
 }
 
 /** Waits for the first bytes, so that a failure before them has a status. */
-async function streamed(source: Source, exchange: Exchange, { clock }: GitHttpParts): Promise<Response> {
+async function streamed(
+  source: Source,
+  exchange: Exchange,
+  { clock, passed }: GitHttpParts,
+): Promise<Response> {
   let first: Uint8Array | null;
   // Nobody cancels an answer that has not begun.
   const leave = () => source.close();
@@ -221,7 +225,7 @@ async function streamed(source: Source, exchange: Exchange, { clock }: GitHttpPa
     source.close();
     return gitAnswer(RESULT, new Uint8Array());
   }
-  return gitAnswer(RESULT, clientStream(first, source, { clock, breakOff: exchange.breakOff }));
+  return gitAnswer(RESULT, clientStream(first, source, { clock, passed, breakOff: exchange.breakOff }));
 }
 
 /** Pieces are gathered up to this size, in bytes (G41). */

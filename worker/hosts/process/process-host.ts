@@ -30,6 +30,8 @@ export interface ProcessHostOptions<Args extends unknown[]> {
   /** Reads an environment variable, and lets the process end before a timer. Default: as in Node. */
   env?(name: string): string | undefined;
   unref?(timer: Timer): void;
+  /** Default: absent. */
+  passed?: Host["passed"];
 }
 
 /** Opens a store, given what follows the scheme and its colon. */
@@ -66,6 +68,7 @@ export function processHost<Args extends unknown[]>(options: ProcessHostOptions<
     // The global instead of an import of `node:process`, which takes a large part of a cold start on Deno.
     env = (variable) => process.env[variable],
     unref = (timer) => timer.unref(),
+    passed,
   } = options;
   // Its timers do not keep the process alive.
   const clock: Clock = { ...createSystemClock(unref), monotonic: () => performance.now() };
@@ -86,6 +89,7 @@ export function processHost<Args extends unknown[]>(options: ProcessHostOptions<
     fetch: (url, init) => fetch(url, init),
     fetchPublic: lateFetchPublic,
     livesBetweenRequests: true,
+    ...(passed === undefined ? {} : { passed }),
     createHotPath: (given) => createHotPath(inlineKernels(), given),
     storeFault(url) {
       const open = openerOf(url);

@@ -130,9 +130,13 @@ describe("answers to clients (G20, V8)", () => {
 
   test("a thousand chunks take a timer for silence and one for the whole, and none is left", async () => {
     const clock = countingClock();
-    const stream = clientStream(Buffer.from("1"), source(999), { clock, breakOff() {} });
+    let bytes = 0;
+    const passed = (more: number) => {
+      bytes += more;
+    };
+    const stream = clientStream(Buffer.from("1"), source(999), { clock, passed, breakOff() {} });
     expect((await new Response(stream).text()).length).toBe(1000);
-    expect([clock.set, clock.waiting()]).toEqual([2, 0]);
+    expect([clock.set, clock.waiting(), bytes]).toEqual([2, 0, 1000]);
   });
 
   test("a client that stops reading is broken off 60 s after its last read", async () => {
