@@ -54,7 +54,7 @@ const tasks = {
     summary: "Runs the unit tests; the arguments go to Vitest.",
     accepts: "[PATH...] [-t NAME]",
     needs: ["serving", "testing"],
-    run: [[...vitest, "--project", "unit", "--maxWorkers=100%"]],
+    run: [[...vitest, "--project", "unit"]],
   },
   bench: { needs: ["serving", "testing"], run: [["test/bench/run.ts"]] },
   "bench:proxy": { needs: ["serving", "testing", "system"], run: [["test/bench/proxy/run.ts"]] },

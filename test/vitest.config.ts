@@ -15,11 +15,15 @@ export default defineConfig({
   cacheDir: "test/node_modules/.vite",
   test: {
     watch: false,
+    // By default one processor is left idle: on two, that is half of them.
+    maxWorkers: "100%",
     reporters: ["default", "./test/closing-line.ts"],
     projects: [
       project("unit", ["test/unit/**/*.test.ts", "test/contract/**/*.test.ts"], 20_000, sharedModules),
       project("fuzz", ["test/fuzz/**/*.test.ts"], 300_000),
-      project("runtimes", ["test/runtimes/**/*.test.ts"], 300_000, inTurn),
+      // Each file has servers and folders of its own.
+      project("grasp", ["test/runtimes/grasp/**/*.test.ts"], 300_000),
+      project("runtimes", ["test/runtimes/*.test.ts"], 300_000, inTurn),
       project("browser", ["test/browser/**/*.test.ts"], 300_000, inTurn),
       project("package", ["test/package/**/*.test.ts"], 300_000, {
         ...inTurn,
