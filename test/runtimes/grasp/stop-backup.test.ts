@@ -68,7 +68,7 @@ describe.each(RUNTIMES)("the end on %s (O21)", (runtime) => {
     pushing.write(flushPacket());
     pushing.write(pack.subarray(0, half));
     const inFlight = async () => /operation="push"/.test(await (await fetch(`${server.url}/metrics`)).text());
-    await expect.poll(inFlight).toBe(true);
+    await expect.poll(inFlight, { timeout: 20_000 }).toBe(true);
 
     server.program.kill("SIGTERM");
     expect(await closed).toBe(1001);
