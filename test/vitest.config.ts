@@ -19,7 +19,7 @@ export default defineConfig({
     maxWorkers: "100%",
     reporters: ["default", "./test/closing-line.ts"],
     projects: [
-      project("unit", ["test/unit/**/*.test.ts", "test/contract/**/*.test.ts"], 20_000, sharedModules),
+      project("unit", ["test/unit/**/*.test.ts", "test/contract/**/*.test.ts"], 60_000, sharedModules),
       project("fuzz", ["test/fuzz/**/*.test.ts"], 300_000),
       // Each file has servers and folders of its own.
       project("grasp", ["test/runtimes/grasp/**/*.test.ts"], 300_000),
