@@ -63,7 +63,7 @@ export class Expiry {
 
   async #end(entry: Entry, held: ReadonlySet<string>): Promise<void> {
     const { purgatory, journal, hosted, store } = this.#core;
-    // After the second expiry its owner authorises nobody any more (P35).
+    // After the second expiry the announcement gives no rights (P35).
     const isLast = entry.store === "announcement" && entry.isSoftExpired;
     const look = await journal.change((changes) => {
       purgatory.expire(entry);
@@ -101,14 +101,9 @@ export async function deleteIfUnused(
   const announced = known.announcements(identifier).get(owner);
   if (announced?.listsUs && announced.status !== "soft_expired") return false;
   const name = `${owner}/${identifier}`;
-  if (
-    purgatory
-      .prs(identifier)
-      .some(({ event }) =>
-        event.tags.some(([tag, value]) => tag === "a" && value === `30617:${owner}:${identifier}`),
-      )
-  )
-    return false;
+  const isOfThis = (one: { owner: string; identifier: string }) =>
+    one.owner === owner && one.identifier === identifier;
+  if (purgatory.prs(identifier).some(({ event }) => taggedRepositories(event).some(isOfThis))) return false;
   if (purgatory.allPlaceholders().some((entry) => entry.repository === name)) return false;
   if ((await repository.refs()).refs.size > 0) return false;
   await hosted.delete(owner, identifier);

@@ -37,7 +37,7 @@ export const PUSH_REASONS = [
   "wrong_value",
   /** The state does not name a ref, which may only be deleted. */
   "not_named",
-  /** The state names a ref that is to be deleted. */
+  /** The push deletes a ref that the state names. */
   "named",
   /** A ref moved meanwhile (A8). */
   "moved",

@@ -6,7 +6,7 @@
 /**
  * Who a process works for. `own` is short work of ours that finishes what has begun, such as moving refs; it has places of its
  * own, so that work under a lock never waits for clients.
- * `maintenance` is long work that nobody waits for: it runs where clients leave room.
+ * `maintenance` is long work without a waiting client: it gets the slots that clients leave.
  */
 export type Share = "read" | "fetch" | "push" | "own" | "maintenance";
 

@@ -1,5 +1,5 @@
 /**
- * Protected events (NIP-70, R12): only their authenticated author may publish them, and nobody may repost them.
+ * Protected events (NIP-70, R12): only their authenticated author may publish them, and reposts of them are refused.
  * @module
  */
 import { isObject, parseJson } from "../../lib/json.ts";

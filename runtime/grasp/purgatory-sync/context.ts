@@ -124,7 +124,7 @@ export class GitSyncContext implements SyncContext<TargetedNeed, string, Arrival
     return [...needs, ...(await this.#repairNeeds(identifier))];
   }
 
-  /** Without room on the disk nobody is asked (O24); the next attempt looks again. */
+  /** Without room on the disk no server is asked (O24); the next attempt looks again. */
   async sources(identifier: string, needs: readonly TargetedNeed[]): Promise<Source[]> {
     const { known } = this.#parts.grasp;
     const owner = needs[0]?.owner ?? "";

@@ -34,7 +34,7 @@ export class GitReply {
   /** Takes more text. Lines end with a line feed, or with a carriage return where Git shows progress. */
   add(text: string): void {
     const lines = (this.#rest + text).split(/[\r\n]/);
-    // A line without an end does not grow for ever.
+    // The memory for a line without an end is bounded.
     this.#rest = lines.pop()!.slice(0, MAX_READ);
     for (const line of lines) this.#read(line.slice(0, MAX_READ));
   }

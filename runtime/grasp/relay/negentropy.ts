@@ -15,7 +15,7 @@ import {
 
 /** The protocol's version 1, the first byte of every message. */
 export const VERSION = 0x61;
-/** What a range says: nothing is to be done, a fingerprint, or every id. */
+/** What a range holds: a skip, a fingerprint, or every id. */
 const MODE = { skip: 0, fingerprint: 1, ids: 2 } as const;
 /** Parts of a range whose fingerprints differ; a range with fewer than two records a part is sent as ids. */
 const PARTS = 16;

@@ -89,7 +89,7 @@ export class Negotiations<Connection> {
     for (const id of [...(this.#sessions.get(connection)?.keys() ?? [])]) this.close(connection, id);
   }
 
-  /** Time passes. @returns the negotiations that nobody went on with; they are closed */
+  /** Closes negotiations that were idle for too long. @returns what their clients are told */
   tick(ms: number): { readonly connection: Connection; readonly message: RelayMessage }[] {
     const ended: { connection: Connection; message: RelayMessage }[] = [];
     for (const [connection, own] of this.#sessions) {

@@ -31,7 +31,7 @@ export function emptyResult(): ReleaseResult {
   return { released: [], moved: [], errors: [] };
 }
 
-/** The store does not take an event that is to be released (N15). */
+/** The store refuses an event at its release (N15). */
 class RefusedAtRelease extends Error {
   readonly entry: Releasable;
   readonly because: LeftBecause;

@@ -20,7 +20,7 @@ export interface NewData {
   readonly ids: ReadonlySet<string> | "all";
 }
 
-/** Look at everything: the sets changed, or nobody knows what is new. */
+/** Look at everything: the sets changed, or it is not known what is new. */
 export const EVERYTHING: NewData = { repository: "all", ids: "all" };
 
 /** A release may fail as often for a reason of its own before it leaves purgatory (P38). */

@@ -35,32 +35,31 @@ export function connectedIds(ids: readonly string[], place: ObjectPlace): Promis
  * Those of the ids that a repository does not have with all that they need; its refs are not trusted (S24).
  * @param path the repository's folder; `null`: there is none
  */
-export async function disconnectedIds(
+export function disconnectedIds(
   path: string | null,
   ids: readonly string[],
-  { home, pool }: GitPlace,
+  git: GitPlace,
 ): Promise<Set<string>> {
-  const missing = new Set(ids);
-  if (path === null) return missing;
-  return pool.run("own", null, async () => {
-    for (const id of await connectedIds(ids, { home, repository: path, trustsRefs: false }))
-      missing.delete(id);
-    return missing;
-  });
+  return without(path, ids, git, connectedIds);
 }
 
 /** Those of the ids whose object a repository does not have. @param path the repository's folder; `null`: there is none */
-export async function missingIds(
+export function missingIds(path: string | null, ids: readonly string[], git: GitPlace): Promise<Set<string>> {
+  return without(path, ids, git, presentIds);
+}
+
+/** The ids without those that `found` finds in a repository. */
+async function without(
   path: string | null,
   ids: readonly string[],
   { home, pool }: GitPlace,
+  found: typeof presentIds,
 ): Promise<Set<string>> {
   const missing = new Set(ids);
   if (path === null) return missing;
-  return pool.run("own", null, async () => {
-    for (const id of await presentIds(ids, { home, repository: path, trustsRefs: false })) missing.delete(id);
-    return missing;
-  });
+  const place = { home, repository: path, trustsRefs: false };
+  for (const id of await pool.run("own", null, () => found(ids, place))) missing.delete(id);
+  return missing;
 }
 
 /** Git in a place. It throws if it was ended, or could not list objects. */

@@ -50,7 +50,7 @@ export interface GitOptions {
   readonly signal?: AbortSignal;
   /** Longest time, in milliseconds. Default: 30 minutes (O30). */
   readonly timeoutMs?: number;
-  /** Whether nobody waits for it: it gets what other processes leave (O22). */
+  /** Whether it runs at the lowest priority (O22). */
   readonly isIdle?: boolean;
 }
 
