@@ -1,0 +1,103 @@
+/**
+ * The running service, as the process sees it.
+ * @module
+ */
+import { changedFields } from "../config/changed-fields.ts";
+import type { SharedConfig } from "../config/shared.ts";
+import type { Server } from "../hosts/server.ts";
+import type { NodeExchange } from "../http/fetch-listener.ts";
+import type { SocketHooks } from "../http/socket.ts";
+import type { RunningService } from "../service.ts";
+import type { GraspSection } from "./config.ts";
+import { exchangeOf } from "./git/exchange.ts";
+import { CORS, type Site } from "./site.ts";
+import type { Background } from "./start/background.ts";
+import { type Core, removeDenied } from "./start/core.ts";
+import type { Parts } from "./start/parts.ts";
+
+/** How long pushes under way may take when the service stops, in milliseconds (O21). */
+const PUSH_GRACE_MS = 60_000;
+
+/** What a running service is made of. */
+export interface RunningParts {
+  readonly parts: Parts;
+  readonly core: Core;
+  readonly background: Background;
+  readonly site: Site;
+  /** `null`: metrics have no address of their own. */
+  readonly metricsServer: Server | null;
+  /** Releases the lock on the data directory. */
+  release(): void;
+}
+
+export class RunningGrasp implements RunningService {
+  readonly #running: RunningParts;
+  readonly facts: Readonly<Record<string, string>>;
+  readonly socket: SocketHooks;
+  /** Git's clients may be silent before a pack (A48); bodies have limits of their own. */
+  readonly uploadIdleMs = 0;
+  readonly refusalHeaders = CORS;
+
+  constructor(running: RunningParts) {
+    const { parts, core, metricsServer } = running;
+    this.#running = running;
+    this.facts = {
+      git: parts.build.git,
+      ...(metricsServer === null ? {} : { metrics: metricsServer.url }),
+    };
+    this.socket = parts.observer.sockets(core.hooks);
+  }
+
+  readonly handler = (request: Request, exchange: NodeExchange): Promise<Response> => {
+    const { parts, site } = this.#running;
+    parts.observer.request(request, exchange);
+    const { ip } = parts.shared.client(request, [exchange]);
+    return site.answer(request, exchangeOf(ip, [exchange]));
+  };
+
+  reload(next: unknown, shared: SharedConfig): string[] {
+    const { parts, core } = this.#running;
+    const { log, config } = parts.shared;
+    const fields = next as GraspSection;
+    const changed = parts.settings.take(fields);
+    parts.lists.take(fields);
+    removeDenied(core.grasp, log).catch((error) =>
+      log.error("denied repositories could not be removed", { error }),
+    );
+    return [
+      ...changed.map((field) => `grasp.${field}`),
+      ...changedFields(config.client, shared.client, "client"),
+    ];
+  }
+
+  status() {
+    const { grasp, relay } = this.#running.core;
+    const waiting = {
+      announcements: grasp.purgatory.size("announcement"),
+      states: grasp.purgatory.size("state"),
+      pullRequests: grasp.purgatory.size("pr"),
+    };
+    return { connections: relay.connections, waiting };
+  }
+
+  graceMs(): number {
+    return this.#running.parts.observer.pushes > 0 ? PUSH_GRACE_MS : 0;
+  }
+
+  stopping(): void {
+    const { site, core, background } = this.#running;
+    site.stopping();
+    core.relay.closeAll();
+    background.stopping();
+  }
+
+  async close(): Promise<void> {
+    const { parts, core, background, metricsServer, release } = this.#running;
+    await background.close();
+    core.stop();
+    await parts.signatures.close();
+    await metricsServer?.close(0);
+    await parts.store.close();
+    release();
+  }
+}

@@ -1,0 +1,51 @@
+/**
+ * The service's section, which a new configuration changes while the service runs.
+ * @module
+ */
+import { changedFields } from "../config/changed-fields.ts";
+import type { GraspSection } from "./config.ts";
+import type { DiskLimits } from "./disk.ts";
+
+/** Fields that a running service takes over. */
+const RELOADABLE = [
+  "deny",
+  "allow",
+  "quota",
+  "minFreeBytes",
+  "operatorPubkey",
+  "name",
+  "description",
+] as const satisfies readonly (keyof GraspSection)[];
+
+export class Settings {
+  readonly #started: GraspSection;
+  #current: GraspSection;
+
+  constructor(section: GraspSection) {
+    this.#started = section;
+    this.#current = section;
+  }
+
+  get current(): GraspSection {
+    return this.#current;
+  }
+
+  diskLimits(): DiskLimits {
+    const { minFreeBytes, quota } = this.#current;
+    return { minFreeBytes, ...quota };
+  }
+
+  /**
+   * Takes over what a running service can.
+   * @returns the changed fields that need a restart.
+   */
+  take(next: GraspSection): string[] {
+    const taken = Object.fromEntries(RELOADABLE.map((field) => [field, next[field]]));
+    this.#current = { ...this.#current, ...taken };
+    return changedFields(this.#started, next).filter((field) => !isReloadable(field));
+  }
+}
+
+function isReloadable(field: string): boolean {
+  return RELOADABLE.some((name) => field === name || field.startsWith(`${name}.`));
+}

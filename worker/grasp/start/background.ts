@@ -1,0 +1,58 @@
+/**
+ * The work that nobody asks for: purgatory's deadlines, its sync and repair, the sizes of repositories, and maintenance.
+ * @module
+ */
+import { DEADLINES_MS } from "../../../runtime/grasp/purgatory/deadlines.ts";
+import { Maintenance } from "../maintenance.ts";
+import { type RunningSync, runPurgatorySync } from "../purgatory-sync.ts";
+import type { Core } from "./core.ts";
+import { MAINTAINED_AT_ONCE, type Parts } from "./parts.ts";
+
+export class Background {
+  readonly purgatorySync: RunningSync;
+  readonly #parts: Parts;
+  readonly #core: Core;
+  readonly #maintenance: Maintenance;
+  #stopSweeping = () => {};
+
+  /** Starts purgatory sync; all else waits for {@link Background.start}. */
+  constructor(parts: Parts, core: Core) {
+    const { host, section, folders, store, repositories, disk, pool, steady } = parts;
+    const { log, metrics } = parts.shared;
+    const { grasp } = core;
+    this.#parts = parts;
+    this.#core = core;
+    this.purgatorySync = runPurgatorySync({
+      ...{ host, section, folders, grasp, store, repositories, pool, log, metrics, steady },
+      room: disk,
+    });
+    this.#maintenance = new Maintenance({
+      ...{ grasp, repositories, folders, pool, disk, log, metrics },
+      clock: steady,
+      atOnce: MAINTAINED_AT_ONCE,
+    });
+  }
+
+  start(): void {
+    const { disk, shared } = this.#parts;
+    this.#sweep();
+    disk.measureAll().catch((error) => shared.log.error("the repositories could not be measured", { error }));
+    this.#maintenance.start();
+  }
+
+  #sweep(): void {
+    const { host, shared } = this.#parts;
+    this.#stopSweeping = host.clock.after(DEADLINES_MS.sweep, () => this.#sweep());
+    this.#core.grasp.sweep().catch((error) => shared.log.error("purgatory could not be swept", { error }));
+  }
+
+  /** Begins the end while requests go on: fetches end, and nothing new begins. */
+  stopping(): void {
+    this.purgatorySync.close().catch(() => {});
+  }
+
+  async close(): Promise<void> {
+    this.#stopSweeping();
+    await Promise.all([this.purgatorySync.close(), this.#maintenance.stop()]);
+  }
+}
