@@ -17,7 +17,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import process from "node:process";
 import { setTimeout as sleep } from "node:timers/promises";
-import { afterAll, beforeAll, describe, expect, test, vi } from "vitest";
+import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from "vitest";
 import { dataPacket, flushPacket } from "../../../runtime/grasp/git/pkt-line.ts";
 import { type WorkTree, workTree } from "../../support/git.ts";
 import {
@@ -48,7 +48,7 @@ function troubledGit(folder: string) {
     "#!/bin/sh",
     `PATH='${process.env.PATH}'`,
     'for word in "$@"; do case "$word" in index-pack|update-ref|upload-pack|rev-list)',
-    `  if [ -e '${control}'/"$word.hang" ]; then sleep 600 & echo "$$ $!" >> '${control}/pids'; wait; fi`,
+    `  if [ -e '${control}'/"$word.hang" ]; then sleep 600 & echo "$$ $!" >> '${control}'/"$word.pids"; wait; fi`,
     `  if [ -e '${control}'/"$word.kill" ]; then kill -9 $$; fi;;`,
     "esac; done",
     'exec git "$@"',
@@ -56,21 +56,23 @@ function troubledGit(folder: string) {
   writeFileSync(join(bin, "git"), `${script.join("\n")}\n`, { mode: 0o755 });
   const set = (name: string, isOn: boolean) =>
     isOn ? writeFileSync(join(control, name), "") : rmSync(join(control, name), { force: true });
+  /** What hung so far: Git and its child, one pair for each. */
+  const pairs = (word: string) => {
+    const file = join(control, `${word}.pids`);
+    const lines = existsSync(file) ? readFileSync(file, "utf8").trim().split("\n") : [];
+    return lines.map((line) => line.split(" ").map(Number));
+  };
   return {
     path: `${bin}:${process.env.PATH}`,
     hang: (word: string, isOn: boolean) => set(`${word}.hang`, isOn),
     kill: (word: string, isOn: boolean) => set(`${word}.kill`, isOn),
-    /** The processes that hung since the last call: Git and its child, one pair for each. */
-    takePids(): number[] {
-      const file = join(control, "pids");
-      const pids = existsSync(file) ? readFileSync(file, "utf8").trim().split(/\s+/).map(Number) : [];
-      rmSync(file, { force: true });
-      return pids;
+    /** No trouble from now on, so that a test that fails leaves none to the next one. */
+    end() {
+      for (const name of readdirSync(control)) rmSync(join(control, name), { force: true });
     },
-    hanging: () =>
-      existsSync(join(control, "pids"))
-        ? readFileSync(join(control, "pids"), "utf8").trim().split("\n").length
-        : 0,
+    hanging: (word: string) => pairs(word).filter((pair) => pair.every(isAlive)).length,
+    /** The processes that hang, or have hung and have left a child. */
+    alive: (word: string) => pairs(word).flat().filter(isAlive),
   };
 }
 
@@ -135,6 +137,7 @@ describe.each(RUNTIMES)("Git that hangs, is killed or loses its client, on %s", 
     server = await graspServer(runtime, {}, {}, { PATH: trouble.path });
     to = await withRepository(server);
   }, 60_000);
+  afterEach(() => trouble.end());
   afterAll(async () => {
     to?.relay.close();
     await server?.stop();
@@ -149,17 +152,13 @@ describe.each(RUNTIMES)("Git that hangs, is killed or loses its client, on %s", 
       return socket;
     });
     // All that reads may have (G30).
-    await vi.waitFor(() => expect(trouble.hanging()).toBe(40), WAIT);
+    await vi.waitFor(() => expect(trouble.hanging("upload-pack")).toBe(40), WAIT);
     const next = to.work.commit("a", `beside ${runtime}`);
     await to.publish({ [MAIN]: next });
     expect(await to.git("push", to.url, "main")).toMatchObject({ code: 0 });
     expect(await to.tip()).toBe(next);
     for (const socket of sockets) socket.destroy();
-    let pids: number[] = [];
-    await vi.waitFor(() => {
-      pids = [...pids, ...trouble.takePids()];
-      expect(pids.filter(isAlive)).toEqual([]);
-    }, WAIT);
+    await vi.waitFor(() => expect(trouble.alive("upload-pack")).toEqual([]), WAIT);
     trouble.hang("upload-pack", false);
     expect(await to.git("clone", "-q", to.url, join(server.folder, "after"))).toMatchObject({ code: 0 });
   });
@@ -172,11 +171,9 @@ describe.each(RUNTIMES)("Git that hangs, is killed or loses its client, on %s", 
     const socket = open(to.where);
     const body = Buffer.concat([commandsOf(before, next), to.work.pack([next], [before])]);
     socket.write(requestOf(to.path, "receive-pack", body, body.length + 1000));
-    await vi.waitFor(() => expect(trouble.hanging()).toBe(1), WAIT);
-    const pids = trouble.takePids();
-    expect(pids.map(isAlive)).toEqual([true, true]);
+    await vi.waitFor(() => expect(trouble.hanging("index-pack")).toBe(1), WAIT);
     socket.destroy();
-    await vi.waitFor(() => expect(pids.filter(isAlive)).toEqual([]), WAIT);
+    await vi.waitFor(() => expect(trouble.alive("index-pack")).toEqual([]), WAIT);
     await vi.waitFor(() => expect(quarantines(server)).toEqual([]), WAIT);
     trouble.hang("index-pack", false);
     expect(await to.tip()).toBe(before);
@@ -256,13 +253,15 @@ function packOf(work: WorkTree, id: string, without: string): Buffer {
 
 describe.each(RUNTIMES)("a disk that is full, on %s", (runtime) => {
   let disk: string;
+  let isMounted = false;
   let server: GraspServer | undefined;
   let relay: RelayClient | undefined;
 
   afterAll(async () => {
     relay?.close();
     await server?.stop();
-    if (server !== undefined) execFileSync("umount", [disk]);
+    // Also where the server did not start. Lazily: what still ends may have a file open.
+    if (isMounted) execFileSync("umount", ["-l", disk]);
     rmSync(disk, { recursive: true, force: true });
   });
 
@@ -273,6 +272,7 @@ describe.each(RUNTIMES)("a disk that is full, on %s", (runtime) => {
     } catch (error) {
       return context.skip(`no disk can be mounted here: ${(error as Error).message.trim()}`);
     }
+    isMounted = true;
     server = await graspServer(runtime, { dataDirectory: join(disk, "data"), minFreeBytes: 0 });
     const to = await withRepository(server);
     relay = to.relay;
