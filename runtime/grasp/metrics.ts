@@ -2,25 +2,15 @@
  * Every metric of GRASP: its name, type, help text and label values, and which happening counts where (O12).
  * @module
  */
-import type { MetricDescription, MetricsRegistry, MetricType } from "../observe/metrics.ts";
+import type { MetricDescription, MetricsRegistry } from "../observe/metrics.ts";
 import { SHARES } from "./git/slots.ts";
 import type { GraspHappening, LeftBecause } from "./happenings.ts";
+import type { GraspMetric } from "./metric.ts";
 import type { BoundName } from "./purgatory/bounds.ts";
 import type { Entry } from "./purgatory/entry.ts";
 import { SYNC_DESCRIPTIONS } from "./purgatory-sync/metrics.ts";
 import { PUSH_REASONS } from "./push-reason.ts";
-
-/** A metric with the values of its labels. The series are the product of them; all exist from the start. */
-export interface GraspMetric {
-  readonly name: string;
-  readonly type: MetricType;
-  readonly help: string;
-  readonly labels?: Readonly<Record<string, readonly string[]>>;
-  /** Upper bounds of a histogram. Default: 0.1 ms to 60 s. */
-  readonly buckets?: readonly number[];
-  /** Whether label values are known only later: no series exists before them. */
-  readonly isOpen?: boolean;
-}
+import { RELAY_SYNC_METRICS } from "./relay-sync/metrics.ts";
 
 const STORES: readonly Entry["store"][] = ["announcement", "state", "pr", "placeholder"];
 const KINDS = ["announcement", "state", "pull_request", "other"] as const;
@@ -196,6 +186,7 @@ export const METRICS: readonly GraspMetric[] = [
     type: "gauge",
     help: "Age of the oldest of the repositories' last checks.",
   },
+  ...RELAY_SYNC_METRICS,
   {
     name: "grasp_maintenance_total",
     type: "counter",

@@ -47,7 +47,14 @@ export async function graspServer(
   env: Record<string, string> = {},
 ): Promise<GraspServer> {
   const folder = mkdtempSync(join(tmpdir(), "millrace-grasp-"));
-  const grasp = { domain: HOST, listen: { port: 0 }, dataDirectory: join(folder, "data"), ...section };
+  const grasp = {
+    domain: HOST,
+    listen: { port: 0 },
+    dataDirectory: join(folder, "data"),
+    // What a test publishes may name any relay, and no test reaches beyond this machine.
+    sync: { enabled: false },
+    ...section,
+  };
   writeFileSync(join(folder, "config.json"), JSON.stringify({ ...shared, grasp }));
   const start = () =>
     spawnServer(runtime, ["worker/cli/main.ts", "serve", "--config", join(folder, "config.json")], env);

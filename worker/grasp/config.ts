@@ -7,8 +7,9 @@ import { EVENT_LIMITS, type EventLimits } from "../../runtime/grasp/events/event
 import { identifierFault } from "../../runtime/grasp/identifier.ts";
 import { fromNpub, readKey } from "../../runtime/grasp/npub.ts";
 import { RELAY_LIMITS, type RelayLimits } from "../../runtime/grasp/relay/limits.ts";
+import type { RelaySyncSettings } from "../../runtime/grasp/relay-sync/ports.ts";
 import { isLoopbackHost } from "../../runtime/lib/addresses.ts";
-import { type Fault, fields, flag, listOf, secret, text, whole } from "../../runtime/lib/schema.ts";
+import { type Fault, fields, flag, listOf, parseUrl, secret, text, whole } from "../../runtime/lib/schema.ts";
 import type { ConfigSection } from "../config/compose.ts";
 import { listenAddress, section } from "../config/shared.ts";
 import type { Listen } from "../hosts/server.ts";
@@ -19,6 +20,8 @@ const MIB = 1024 ** 2;
 const GIB = 1024 ** 3;
 const MANY = 1_000_000;
 const HOUR_SECONDS = 60 * 60;
+const DAY_SECONDS = 24 * HOUR_SECONDS;
+const MONTH_DAYS = 30;
 /** Longest message of a client, in bytes (R4). */
 const MAX_MESSAGE_BYTES = 2 * MIB;
 
@@ -78,6 +81,14 @@ function metricsListen() {
   return text("HOST:PORT such as 127.0.0.1:9464, off, or null", (given) => readListen(given) !== null);
 }
 
+/** Another relay. */
+function relay() {
+  return text("a relay such as wss://relay.example.com", (given) => {
+    const url = parseUrl(given);
+    return url !== null && /^wss?:$/.test(url.protocol) && `${url.username}${url.search}${url.hash}` === "";
+  });
+}
+
 /** A size in bytes. */
 const bytes = (max: number) => whole(0, max, "a number of bytes");
 
@@ -104,6 +115,16 @@ function graspSchema() {
       repositoriesPerAuthor: v.optional(whole(1, 1_000_000), 100),
       bytesPerAuthor: v.optional(bytes(Number.MAX_SAFE_INTEGER), 50 * GIB),
       bytesPerRepository: v.optional(bytes(Number.MAX_SAFE_INTEGER), 10 * GIB),
+    }),
+    sync: section({
+      enabled: v.optional(flag(), true),
+      bootstrap: v.optional(listOf(relay(), "relays"), []),
+      negentropy: v.optional(flag(), true),
+      baseBackoffSeconds: v.optional(whole(1, HOUR_SECONDS), 5),
+      maxBackoffSeconds: v.optional(whole(1, DAY_SECONDS), HOUR_SECONDS),
+      avoidHours: v.optional(whole(1, MONTH_DAYS * 24), 12),
+      refusedHotSeconds: v.optional(whole(0, HOUR_SECONDS), 120),
+      refusedColdDays: v.optional(whole(0, MONTH_DAYS), 7),
     }),
     allowInsecureServers: v.optional(flag(), false),
     allowLoopbackServers: v.optional(flag(), false),
@@ -147,7 +168,7 @@ export const graspSection: ConfigSection<GraspSection> = {
 /** Fields that contradict each other (O1). Reads the section as it was written. */
 function contradictions(given: unknown): Fault[] {
   const { domain, aliases, deny, allow, limits } = (given ?? {}) as Written;
-  const faults: Fault[] = [];
+  const faults: Fault[] = syncFaults((given ?? {}) as Written);
   if (Array.isArray(aliases) && typeof domain === "string") {
     const own = aliases.findIndex((alias) => String(alias).toLowerCase() === domain.toLowerCase());
     if (own !== -1) {
@@ -170,6 +191,36 @@ function contradictions(given: unknown): Fault[] {
     faults.push({ field: "limits.contentBytes", found: String(contentBytes), expected });
   }
   return faults;
+}
+
+function syncFaults({ sync, allowInsecureServers }: Written): Fault[] {
+  const faults: Fault[] = [];
+  const { baseBackoffSeconds: base = 5, maxBackoffSeconds: max = HOUR_SECONDS, bootstrap } = sync ?? {};
+  if (typeof base === "number" && typeof max === "number" && base > max) {
+    const expected = "at least sync.baseBackoffSeconds";
+    faults.push({ field: "sync.maxBackoffSeconds", found: String(max), expected });
+  }
+  if (allowInsecureServers === true || !Array.isArray(bootstrap)) return faults;
+  for (const [index, url] of bootstrap.entries()) {
+    if (!/^ws:/i.test(String(url))) continue;
+    const expected = "a wss: URL, unless allowInsecureServers is true";
+    faults.push({ field: `sync.bootstrap[${index}]`, found: `"${url}"`, expected });
+  }
+  return faults;
+}
+
+/** The settings of relay sync, as it takes them. */
+export function relaySyncSettings({ sync, allowInsecureServers }: GraspSection): RelaySyncSettings {
+  return {
+    bootstrap: sync.bootstrap,
+    negentropy: sync.negentropy,
+    baseBackoffMs: sync.baseBackoffSeconds * 1000,
+    maxBackoffMs: sync.maxBackoffSeconds * 1000,
+    avoidMs: sync.avoidHours * HOUR_SECONDS * 1000,
+    refusedHotMs: sync.refusedHotSeconds * 1000,
+    refusedColdMs: sync.refusedColdDays * DAY_SECONDS * 1000,
+    allowInsecure: allowInsecureServers,
+  };
 }
 
 /** The relay's limits, as it takes them (R4). */
@@ -208,6 +259,12 @@ interface Written {
   readonly aliases?: unknown;
   readonly deny?: { readonly repositories?: unknown } | null;
   readonly allow?: { readonly repositories?: unknown } | null;
+  readonly allowInsecureServers?: unknown;
+  readonly sync?: {
+    readonly baseBackoffSeconds?: unknown;
+    readonly maxBackoffSeconds?: unknown;
+    readonly bootstrap?: unknown;
+  } | null;
   readonly limits?: { readonly messageBytes?: unknown; readonly contentBytes?: unknown } | null;
 }
 

@@ -34,7 +34,13 @@ function configured(name: string, section: object = {}): { config: string; data:
   const own = join(folder, name);
   mkdirSync(own, { recursive: true });
   const data = join(own, "data");
-  const grasp = { domain: "git.example", listen: { port: 0 }, dataDirectory: data, ...section };
+  const grasp = {
+    domain: "git.example",
+    listen: { port: 0 },
+    dataDirectory: data,
+    sync: { enabled: false },
+    ...section,
+  };
   writeFileSync(join(own, "config.json"), JSON.stringify({ grasp }));
   return { config: join(own, "config.json"), data };
 }

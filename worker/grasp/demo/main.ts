@@ -58,7 +58,14 @@ export async function startDemo(
       service,
       { entry, config: composed.shared, log },
       // The demonstration's other servers are on this machine, and speak http.
-      { ...section, dataDirectory: data, allowInsecureServers: true, allowLoopbackServers: true },
+      {
+        ...section,
+        dataDirectory: data,
+        allowInsecureServers: true,
+        allowLoopbackServers: true,
+        // What a visitor publishes may name any relay, and nothing here reaches beyond this machine.
+        sync: { ...section.sync, enabled: false },
+      },
     );
     const people = join(folder, "people");
     await mkdir(people);

@@ -22,7 +22,7 @@ export class KillableServer {
 
   constructor(runtime: ProcessRuntime = "node") {
     this.#runtime = runtime;
-    const grasp = { domain: HOST, listen: { port: 0 }, dataDirectory: this.data };
+    const grasp = { domain: HOST, listen: { port: 0 }, dataDirectory: this.data, sync: { enabled: false } };
     writeFileSync(join(this.folder, "config.json"), JSON.stringify({ grasp }));
   }
 

@@ -2,7 +2,13 @@ import { describe, expect, test } from "vitest";
 import { EVENT_LIMITS } from "../../../../runtime/grasp/events/event.ts";
 import { RELAY_LIMITS } from "../../../../runtime/grasp/relay/limits.ts";
 import { composeConfig, inspectConfig } from "../../../../worker/config/compose.ts";
-import { eventLimits, graspSection, metricsPlace, relayLimits } from "../../../../worker/grasp/config.ts";
+import {
+  eventLimits,
+  graspSection,
+  metricsPlace,
+  relayLimits,
+  relaySyncSettings,
+} from "../../../../worker/grasp/config.ts";
 
 const KEY = "f8340b2bde651576b75af61aa26c80e13c65029f00f7f64004eece679bf7059f";
 
@@ -33,6 +39,18 @@ describe("every fault at once (O1)", () => {
       { allow: { repositories: ["a", "b"] }, deny: { repositories: ["b"] } },
       "grasp.allow.repositories[1]",
     ],
+    [
+      "a bootstrap relay over http",
+      { sync: { bootstrap: ["https://a.example"] } },
+      "grasp.sync.bootstrap[0]",
+    ],
+    [
+      "an insecure bootstrap relay",
+      { sync: { bootstrap: ["wss://a", "ws://b"] } },
+      "grasp.sync.bootstrap[1]",
+    ],
+    ["a longest backoff below the first", { sync: { maxBackoffSeconds: 4 } }, "grasp.sync.maxBackoffSeconds"],
+    ["a backoff of no time", { sync: { baseBackoffSeconds: 0 } }, "grasp.sync.baseBackoffSeconds"],
   ])("%s", (_what, fields, field) => {
     expect(faultsOf({ domain: "git.example", ...fields }).map((fault) => fault.field)).toEqual([field]);
   });
@@ -82,4 +100,25 @@ test("limits are settings", () => {
     pingMs: 10_000,
   });
   expect(eventLimits(section)).toEqual({ ...EVENT_LIMITS, maxTags: 11 });
+});
+
+test("relay sync takes its settings in milliseconds, and is on by itself (L2, L22)", () => {
+  const section = read({});
+  expect(section.sync.enabled).toBe(true);
+  expect(relaySyncSettings(section)).toEqual({
+    bootstrap: [],
+    negentropy: true,
+    baseBackoffMs: 5_000,
+    maxBackoffMs: 3_600_000,
+    avoidMs: 43_200_000,
+    refusedHotMs: 120_000,
+    refusedColdMs: 604_800_000,
+    allowInsecure: false,
+  });
+  const other = read({ allowInsecureServers: true, sync: { bootstrap: ["ws://b"], negentropy: false } });
+  expect(relaySyncSettings(other)).toMatchObject({
+    bootstrap: ["ws://b"],
+    negentropy: false,
+    allowInsecure: true,
+  });
 });
