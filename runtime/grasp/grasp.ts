@@ -33,6 +33,7 @@ import { type NewData, Releases } from "./release/releases.ts";
 import { Removals } from "./removals.ts";
 import { type StartReport, start } from "./start.ts";
 import { Submissions } from "./submission.ts";
+import { Undo } from "./undo.ts";
 
 /** What the service needs of its host. */
 export interface GraspParts {
@@ -70,6 +71,8 @@ export class Grasp {
   readonly known: Known;
   readonly purgatory: Purgatory;
   readonly pushes: Pushes;
+  /** Earlier states of repositories (N21, N22). */
+  readonly undo: Undo;
   readonly #core: Core;
   readonly #parts: GraspParts;
   readonly #signatures: Signatures;
@@ -109,6 +112,7 @@ export class Grasp {
     );
     this.pushes = new Pushes(this.#core, this.#releases, this.#removals);
     this.#dryRun = new DryRun(this.#core, known, parts.room);
+    this.undo = new Undo(this.#core);
   }
 
   /** Finishes what the last run left half done, and takes over what waits (P31). Nothing else may be called before. */

@@ -32,6 +32,18 @@ export interface RefUpdate {
   readonly new: string;
 }
 
+/** What a repository had before a change that loses values, and which are kept (N21). */
+export interface Backup {
+  /** When, in milliseconds since the epoch: the name of its refs has it. */
+  readonly atMs: number;
+  /** The state that caused the change. */
+  readonly cause: { readonly id: string; readonly author: string };
+  /** Every branch and tag, in the order of names. */
+  readonly refs: readonly (readonly [ref: string, id: string])[];
+  /** The branch that `HEAD` named. */
+  readonly head: string;
+}
+
 /** Bounds on a pack (A41). */
 export interface PackBounds {
   /** Largest pack, in bytes. */
@@ -97,6 +109,11 @@ export interface GitRepository {
    * taken for complete.
    */
   incomplete(ids: readonly string[], isThorough?: boolean): Promise<Set<string>>;
+  /**
+   * Those of these deletions and moves that lose a value which is here: every deletion, and each move to a value that is not a
+   * descendant of the old one (N21).
+   */
+  losing(updates: readonly RefUpdate[]): Promise<readonly RefUpdate[]>;
   /**
    * Moves refs in one transaction with expected old values.
    * @returns `false` if a ref has another value than expected. Nothing has moved then.
@@ -216,6 +233,8 @@ export interface EventStore {
   remembered(id: string, nowSeconds: number): Remembered | null;
   /** The newest state of an owner's repository that was authoritative when it was deleted or withdrawn (A17); `null`: none. */
   ended(owner: string, identifier: string): Dated | null;
+  /** What an owner's repository had before changes that lost values (N21), newest first. */
+  backups(owner: string, identifier: string): Backup[];
   /** Entries of purgatory's journal. */
   journal(): Iterable<Entry>;
   /** Unfinished intents. */
@@ -258,6 +277,10 @@ export interface StoreChanges {
   rememberExpired(id: string, untilSeconds: number): void;
   /** A state of an owner's repository was authoritative and is deleted or withdrawn (A17). A newer one that is known stays. */
   endState(owner: string, identifier: string, state: Dated): void;
+  /** Records a backup beside its refs (N21). The oldest records above the bounds of a repository go (N24). */
+  addBackup(owner: string, identifier: string, backup: Backup): void;
+  /** Forgets the backups of a repository up to a time, in milliseconds since the epoch. */
+  removeBackups(owner: string, identifier: string, untilMs: number): void;
   beginIntent(plan: Json): number;
   endIntent(id: number): void;
 }

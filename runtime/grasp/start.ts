@@ -107,6 +107,8 @@ async function finishRelease(
       changes.save(entry.event, nowSeconds());
       changes.journalRemove(keyOf(entry));
     }
+    for (const { owner, identifier, backup } of isRefused ? [] : moves)
+      if (backup != null) changes.addBackup(owner, identifier, backup);
     changes.endIntent(id);
   });
   if (isRefused) return;

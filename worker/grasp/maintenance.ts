@@ -148,6 +148,7 @@ export class Maintenance {
     const { grasp, repositories, folders, clock, disk } = this.#needs;
     const repository = repositories.open(owner, identifier);
     if (repository === null) return null;
+    if (pruning !== null) await grasp.undo.endBackups(owner, identifier);
     const result = await maintain(
       {
         repository,

@@ -4,6 +4,9 @@
  */
 
 const MAX_NAME_BYTES = 1000;
+/** Our own hidden refs have the name of another one at their end. */
+const OWN = "refs/millrace/";
+const MAX_OWN_NAME_BYTES = MAX_NAME_BYTES + 64;
 const MAX_PART_BYTES = 250;
 const decoder = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
 const encoder = new TextEncoder();
@@ -16,7 +19,7 @@ const FORBIDDEN = /[\u0000-\u0020\u007f~^:?*[\\]/;
  * @returns `null` if Git's check-ref-format refuses it, if it is not UTF-8, or if it is too long.
  */
 export function readRefName(bytes: Uint8Array): string | null {
-  if (bytes.length > MAX_NAME_BYTES) return null;
+  if (bytes.length > MAX_OWN_NAME_BYTES) return null;
   let name: string;
   try {
     name = decoder.decode(bytes);
@@ -28,9 +31,10 @@ export function readRefName(bytes: Uint8Array): string | null {
 
 /** Whether a text is a ref name that the service takes. */
 export function isRefName(name: string): boolean {
-  if (name.length > MAX_NAME_BYTES || !name.includes("/") || !name.isWellFormed()) return false;
+  const maxBytes = name.startsWith(OWN) ? MAX_OWN_NAME_BYTES : MAX_NAME_BYTES;
+  if (name.length > maxBytes || !name.includes("/") || !name.isWellFormed()) return false;
   if (FORBIDDEN.test(name) || name.includes("..") || name.includes("@{")) return false;
-  if (name.endsWith(".") || encoder.encode(name).length > MAX_NAME_BYTES) return false;
+  if (name.endsWith(".") || encoder.encode(name).length > maxBytes) return false;
   return name
     .split("/")
     .every(

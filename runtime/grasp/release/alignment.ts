@@ -4,7 +4,7 @@
  */
 import { ZERO_ID } from "../git/command-list.ts";
 import { isBranchOrTag } from "../git/ref-name.ts";
-import type { RefSnapshot, RefUpdate } from "../ports.ts";
+import type { Backup, RefSnapshot, RefUpdate } from "../ports.ts";
 import type { RepositoryState } from "../state.ts";
 
 /** What moves in one repository. */
@@ -15,6 +15,8 @@ export interface Move {
   readonly updates: readonly (readonly RefUpdate[])[];
   /** What `HEAD` names before and after; `null`: it stays. */
   readonly head: { readonly old: string; readonly new: string } | null;
+  /** What is recorded of the values that it loses (N21); absent or `null`: it loses none. */
+  readonly backup?: Backup | null;
 }
 
 /** Whether a move changes nothing. */

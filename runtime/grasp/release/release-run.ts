@@ -10,6 +10,7 @@ import type { GitRepository, RefUpdate } from "../ports.ts";
 import { keyOf, type Releasable, type WaitingAnnouncement, type WaitingState } from "../purgatory/entry.ts";
 import { type RepositoryState, readState } from "../state.ts";
 import { isEmpty, type Move, moveTo } from "./alignment.ts";
+import { isBackup, keepingBackups } from "./backups.ts";
 import { Moving, releasePlan } from "./intent.ts";
 import { copyMissing, isComplete, missingIn } from "./objects.ts";
 import { PullRequests } from "./pull-requests.ts";
@@ -166,7 +167,10 @@ export class ReleaseRun {
     const repository = this.#core.hosted.open(owner, this.#identifier);
     if (repository === null) return null;
     await copyMissing(state.refs.values(), repository, this.sources());
-    return { owner, identifier: this.#identifier, ...moveTo(state, await repository.refs()) };
+    const snapshot = await repository.refs();
+    const move = moveTo(state, snapshot);
+    const kept = await keepingBackups(move, snapshot, state, repository, this.#core.nowMs());
+    return { owner, identifier: this.#identifier, ...kept };
   }
 
   /** The announcement of an owner that a state here releases (N10). */
@@ -233,7 +237,7 @@ export class ReleaseRun {
     let isStored: boolean[];
     try {
       await moving.run(moves);
-      isStored = await this.#save(entries, intent);
+      isStored = await this.#save(entries, moves, intent);
     } catch (error) {
       // The refs are as before, and the events go on waiting (N14).
       await moving.undo();
@@ -241,7 +245,7 @@ export class ReleaseRun {
       throw error;
     }
     for (const { owner, identifier, updates } of moves) {
-      const all = updates.flat();
+      const all = updates.flat().filter(({ ref }) => !isBackup(ref));
       this.result.moved.push({ owner, identifier, updates: all });
       happenings.tell({ kind: "aligned", owner, identifier, updates: all });
     }
@@ -252,8 +256,11 @@ export class ReleaseRun {
     }
   }
 
-  /** Saves events, takes them from purgatory, and ends their intent: one transaction (P28). @returns which are new (N15) */
-  #save(entries: readonly Releasable[], intent: number | null): Promise<boolean[]> {
+  /**
+   * Saves events, takes them from purgatory, records backups, and ends their intent: one transaction (P28).
+   * @returns which are new (N15)
+   */
+  #save(entries: readonly Releasable[], moves: readonly Move[], intent: number | null): Promise<boolean[]> {
     const { journal, purgatory, nowSeconds } = this.#core;
     return journal.change((changes) => {
       const isStored = entries.map((entry) => {
@@ -265,6 +272,8 @@ export class ReleaseRun {
         if (entry.store === "state") this.#removeOlder(entry);
         return saved.outcome === "stored";
       });
+      for (const { owner, identifier, backup } of moves)
+        if (backup != null) changes.addBackup(owner, identifier, backup);
       if (intent !== null) changes.endIntent(intent);
       return isStored;
     });

@@ -16,6 +16,7 @@ import type {
 import { incompleteOf } from "./connected.ts";
 import { heal } from "./heal.ts";
 import { removeLeftovers } from "./leftovers.ts";
+import { losingOf } from "./losing.ts";
 import type { GitPool } from "./pool.ts";
 import { startGit } from "./process.ts";
 import { receivePack, type Tip } from "./quarantine.ts";
@@ -130,6 +131,10 @@ export class DiskRepository implements GitRepository {
     }
     if (this.#arrivals === before) remember(this.#incomplete, [...found]);
     return missing;
+  }
+
+  losing(updates: readonly RefUpdate[]): Promise<RefUpdate[]> {
+    return losingOf(this.#git, updates);
   }
 
   updateRefs(updates: readonly RefUpdate[]): Promise<boolean> {

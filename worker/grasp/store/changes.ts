@@ -3,7 +3,6 @@
  * @module
  */
 import { Buffer } from "node:buffer";
-import type { StatementSync } from "node:sqlite";
 import {
   type Dated,
   expiryOf,
@@ -14,9 +13,9 @@ import {
 import { isAddressable, isReplaceable, KIND } from "../../../runtime/grasp/events/kinds.ts";
 import { CLOSED_KINDS, MAX_REFERENCES, MAX_STEPS } from "../../../runtime/grasp/policy/other-policy.ts";
 import type { Remembered, Saved, StoreChanges } from "../../../runtime/grasp/ports.ts";
-import { bytesOfHex } from "./queries.ts";
-
-type Prepare = (sql: string) => StatementSync;
+import { BACKUP_MS } from "../../../runtime/grasp/release/backups.ts";
+import { addBackup } from "./backups.ts";
+import { bytesOfHex, type Prepare } from "./queries.ts";
 
 /** Expired events that are removed at once. */
 const MAX_REMOVED = 1000;
@@ -54,6 +53,14 @@ export function changesOn(prepare: Prepare): StoreChanges {
       prepare(
         "INSERT OR REPLACE INTO ended_state (owner, identifier, created_at, id) VALUES (?, ?, ?, ?)",
       ).run(bytesOfHex(owner), identifier, created_at, bytesOfHex(id));
+    },
+    addBackup: (owner, identifier, backup) => addBackup(prepare, owner, identifier, backup),
+    removeBackups(owner, identifier, untilMs) {
+      prepare("DELETE FROM backup WHERE owner = ? AND identifier = ? AND at <= ?").run(
+        bytesOfHex(owner),
+        identifier,
+        untilMs,
+      );
     },
     beginIntent(plan) {
       const { lastInsertRowid } = prepare("INSERT INTO intent (plan) VALUES (?)").run(JSON.stringify(plan));
@@ -278,6 +285,7 @@ function unhold(prepare: Prepare, repository: string, nowSeconds: number): Nostr
 function removeExpired(prepare: Prepare, nowSeconds: number): NostrEvent[] {
   prepare("DELETE FROM remembered WHERE until <= ?").run(nowSeconds);
   prepare("DELETE FROM held WHERE until <= ?").run(nowSeconds);
+  prepare("DELETE FROM backup WHERE at <= ?").run(nowSeconds * 1000 - BACKUP_MS);
   const sql = "SELECT row, json FROM event WHERE expires_at <= ? LIMIT ?";
   return removeRows(prepare, storedOf(prepare(sql).all(nowSeconds, MAX_REMOVED)));
 }

@@ -8,7 +8,14 @@ import { DatabaseSync, type StatementSync } from "node:sqlite";
 import type { Dated, NostrEvent } from "../../../runtime/grasp/events/event.ts";
 import type { Filter } from "../../../runtime/grasp/events/filter.ts";
 import { MAX_STEPS } from "../../../runtime/grasp/policy/other-policy.ts";
-import type { EventStore, Intent, Remembered, StoreChanges, TimedIds } from "../../../runtime/grasp/ports.ts";
+import type {
+  Backup,
+  EventStore,
+  Intent,
+  Remembered,
+  StoreChanges,
+  TimedIds,
+} from "../../../runtime/grasp/ports.ts";
 import type { Entry } from "../../../runtime/grasp/purgatory/entry.ts";
 import type { Clock, Json } from "../../../runtime/platform.ts";
 import { changesOn, endedState, refusalOf } from "./changes.ts";
@@ -171,6 +178,12 @@ class SqliteEventStore implements EventStore {
 
   ended(owner: string, identifier: string): Dated | null {
     return endedState((sql) => this.#prepare(sql), owner, identifier);
+  }
+
+  backups(owner: string, identifier: string): Backup[] {
+    const sql = "SELECT json FROM backup WHERE owner = ? AND identifier = ? ORDER BY at DESC";
+    const rows = this.#prepare(sql).all(bytesOfHex(owner), identifier) as { json: string }[];
+    return rows.map(({ json }) => JSON.parse(json) as Backup);
   }
 
   *journal(): Generator<Entry> {

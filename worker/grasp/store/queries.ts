@@ -4,6 +4,7 @@
  * @module
  */
 import { Buffer } from "node:buffer";
+import type { StatementSync } from "node:sqlite";
 import { type Filter, matchesNothing } from "../../../runtime/grasp/events/filter.ts";
 
 /** Largest number of stored events that one filter brings (table of limits). */
@@ -12,6 +13,9 @@ export const MAX_LIMIT = 500;
 export const MAX_LAST_SECOND = 5000;
 /** Largest number of statements of one filter. With more values, one statement reads and sorts all that match. */
 const MAX_STATEMENTS = 64;
+
+/** Prepares a statement, or takes one that is prepared. */
+export type Prepare = (sql: string) => StatementSync;
 
 /** A statement with its values. */
 export interface Statement {

@@ -62,6 +62,15 @@ export const SCHEMA = `
     id BLOB NOT NULL,
     PRIMARY KEY (owner, identifier)
   ) STRICT, WITHOUT ROWID;
+  CREATE TABLE IF NOT EXISTS backup (
+    owner BLOB NOT NULL,
+    identifier TEXT NOT NULL,
+    at INTEGER NOT NULL,
+    bytes INTEGER NOT NULL,
+    json TEXT NOT NULL,
+    UNIQUE (owner, identifier, at)
+  ) STRICT;
+  CREATE INDEX IF NOT EXISTS backup_by_time ON backup (at);
   CREATE TABLE IF NOT EXISTS journal (
     key TEXT PRIMARY KEY,
     entry TEXT NOT NULL

@@ -34,6 +34,8 @@ interface Repository {
   reported: Refs | null;
   /** Those after the push that is under way, or whose end nobody knows. */
   pending: Refs | null;
+  /** Ids that branches and tags had, as far as it was reported. */
+  readonly past: readonly string[];
 }
 
 /** How much was acknowledged so far. */
@@ -98,8 +100,7 @@ export class Ledger {
       throw new Error(output);
     }
     this.counts.pushes++;
-    repository.reported = refs;
-    repository.pending = null;
+    report(repository, refs);
   }
 
   /** Notes a state that is sent now, and that may move refs without a push. */
@@ -110,8 +111,7 @@ export class Ledger {
   /** Notes that such a state was served. */
   moved(owner: string, identifier: string): void {
     const repository = this.#repository(owner, identifier);
-    repository.reported = repository.pending;
-    repository.pending = null;
+    report(repository, repository.pending!);
   }
 
   /**
@@ -151,11 +151,17 @@ export class Ledger {
     const key = `${owner}/${identifier}`;
     let repository = this.#repositories.get(key);
     if (repository === undefined) {
-      repository = { owner, identifier, reported: null, pending: null };
+      repository = { owner, identifier, reported: null, pending: null, past: [] };
       this.#repositories.set(key, repository);
     }
     return repository;
   }
+}
+
+function report(repository: { -readonly [K in keyof Repository]: Repository[K] }, refs: Refs): void {
+  repository.past = [...repository.past, ...Object.values(repository.reported ?? {})];
+  repository.reported = refs;
+  repository.pending = null;
 }
 
 /** The server said no. A crash is no reason for that. */
@@ -165,7 +171,7 @@ export class Refused extends Error {
 
 /** Refs are those of the newest served state and of the last report, and all that events name is here. */
 async function checkRefs(url: string, data: string, repository: Repository): Promise<string[]> {
-  const { owner, identifier, reported, pending } = repository;
+  const { owner, identifier, reported, pending, past } = repository;
   const path = join(data, "git", toNpub(owner), `${identifier}.git`);
   const where = `${toNpub(owner).slice(0, 12)}/${identifier}`;
   if (!existsSync(path)) return reported === null ? [] : [`${where}: the repository is gone`];
@@ -206,6 +212,11 @@ async function checkRefs(url: string, data: string, repository: Repository): Pro
     if (missing !== null) findings.push(`${where}: the served pull request ${id} lacks objects: ${missing}`);
   }
   client.close();
+  for (const id of new Set(past)) {
+    const kept = ["--branches", "--tags", "--glob=refs/millrace/backup/*"];
+    const { code, output } = await git(path, "rev-list", "--objects", "--max-count=1", id, "--not", ...kept);
+    if (code !== 0 || output !== "") findings.push(`${where}: ${id} was lost, and no backup keeps it (N21)`);
+  }
   const fsck = await git(path, "fsck", "--connectivity-only", "--no-dangling");
   if (fsck.code !== 0) findings.push(`${where}: git fsck: ${fsck.output}`);
   return findings;

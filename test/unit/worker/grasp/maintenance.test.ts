@@ -28,6 +28,8 @@ describe("when repositories are maintained", () => {
   let hasRoom: boolean;
   const results: string[] = [];
   const lines: string[] = [];
+  /** Repositories whose old backups were ended. */
+  const ended: string[] = [];
 
   beforeEach(async () => {
     folder = mkdtempSync(join(tmpdir(), "millrace-git-"));
@@ -38,6 +40,7 @@ describe("when repositories are maintained", () => {
     repositories = new DiskRepositories(folders, pool);
     results.length = 0;
     lines.length = 0;
+    ended.length = 0;
     isInUse = false;
     hasRoom = true;
     const line = (message: string) => void lines.push(message);
@@ -49,6 +52,7 @@ describe("when repositories are maintained", () => {
         },
         underLock: (_identifier: string, run: (release: never) => Promise<unknown>) => run(null as never),
         isInUse: () => isInUse,
+        undo: { endBackups: async (_owner: string, identifier: string) => void ended.push(identifier) },
       } as unknown as MaintenanceNeeds["grasp"],
       ...{ repositories, folders, pool, clock },
       disk: { hasRoomToPack: async () => hasRoom, measure: async () => {} },

@@ -116,7 +116,10 @@ const simple: fc.Arbitrary<Action> = fc.oneof(
     }),
   },
   { weight: 4, arbitrary: named("fetch", { to: author, on, commit }) },
-  { weight: 3, arbitrary: named("wait", { minutes: fc.constantFrom(1, 6, 16, 31, 61, 25 * 60) }) },
+  {
+    weight: 3,
+    arbitrary: named("wait", { minutes: fc.constantFrom(1, 6, 16, 31, 61, 25 * 60, 20 * 24 * 60) }),
+  },
   { weight: 1, arbitrary: named("set the clock", { minutes: fc.constantFrom(-60, 60, -1, 24 * 60) }) },
   { weight: 1, arbitrary: fc.constant({ do: "restart" } as never) },
 );

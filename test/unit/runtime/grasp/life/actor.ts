@@ -161,6 +161,11 @@ export class Actor {
         life.steadyMs += one.minutes * MINUTE_MS;
         await life.grasp.sweep();
         if (isAlone) this.oracle.afterSweep();
+        for (const name of [...life.disk.repositories.keys()]) {
+          const [owner = "", identifier = ""] = name.split("/");
+          await life.grasp.undo.endBackups(owner, identifier);
+        }
+        if (isAlone) this.oracle.afterMaintenance();
         return;
       case "set the clock":
         life.wallMs += one.minutes * MINUTE_MS;

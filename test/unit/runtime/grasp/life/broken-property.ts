@@ -9,6 +9,7 @@ export type PropertyName =
   | "6 what waits is in no answer"
   | "7 the order does not matter"
   | "8 nothing is left"
+  | "lost tips are kept"
   | "deadlines";
 
 /** One of the promises does not hold. */

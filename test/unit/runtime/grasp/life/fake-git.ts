@@ -178,6 +178,13 @@ class FakeRepository implements GitRepository {
     return new Set(ids.filter((id) => !isWhole(id, this.#data.objects)));
   }
 
+  async losing(updates: readonly RefUpdate[]): Promise<readonly RefUpdate[]> {
+    await Promise.resolve();
+    return updates.filter(
+      ({ old, new: to }) => this.#data.objects.has(old) && (to === ZERO || !needs(to).has(old)),
+    );
+  }
+
   updateRefs(updates: readonly RefUpdate[]): Promise<boolean> {
     const apply = (list: readonly RefUpdate[]) => {
       for (const { ref, new: to } of list) {

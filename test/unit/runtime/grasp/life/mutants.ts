@@ -233,6 +233,57 @@ export const mutants: readonly Mutant[] = [
     breaks: ["4 without authority nothing changes"],
   },
   {
+    name: "values that get lost are not kept (N21)",
+    edits: [edit("release/backups", "keepingBackups", "lost.length === 0", "true")],
+    breaks: ["lost tips are kept"],
+  },
+  {
+    name: "only values of deleted branches and tags are kept (N21)",
+    edits: [
+      edit(
+        "release/backups",
+        "keepingBackups",
+        "({ old }) => old !== ZERO_ID",
+        "({ old, new: to }) => old !== ZERO_ID && to === ZERO_ID",
+      ),
+    ],
+    breaks: ["lost tips are kept"],
+  },
+  {
+    name: "two losses in the same millisecond have one name (N21)",
+    edits: [
+      edit(
+        "release/backups",
+        "nextBackupTime",
+        "Math.max(Math.floor(nowMs), (backupsIn(refs).at(-1)?.atMs ?? 0) + 1)",
+        "Math.floor(nowMs)",
+      ),
+    ],
+    breaks: null,
+  },
+  {
+    name: "backups go before their time is over (N21)",
+    edits: [edit("release/backups", "expiredBackups", "nowMs - BACKUP_MS", "nowMs - BACKUP_MS / 3")],
+    breaks: ["lost tips are kept"],
+  },
+  {
+    name: "backups do not end (N21)",
+    edits: [edit("release/backups", "expiredBackups", "atMs <= nowMs - BACKUP_MS", "false")],
+    breaks: ["deadlines"],
+  },
+  {
+    name: "the oldest backups are not the first that go (N24)",
+    edits: [edit("release/backups", "backupsIn", "a.atMs - b.atMs", "b.atMs - a.atMs")],
+    breaks: null,
+  },
+  {
+    name: "the start repeats moves without the record of their backups (N13, N21)",
+    edits: [
+      edit("start", "finishRelease", "if (backup != null) changes.addBackup(owner, identifier, backup);", ""),
+    ],
+    breaks: ["lost tips are kept"],
+  },
+  {
     name: "an event that came twice at once is judged twice (R10, R15)",
     edits: [
       edit(

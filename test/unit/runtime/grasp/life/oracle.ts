@@ -6,11 +6,12 @@ import { isNewer, type NostrEvent } from "../../../../../runtime/grasp/events/ev
 import type { Entry } from "../../../../../runtime/grasp/purgatory/entry.ts";
 import { BrokenProperty } from "./broken-property.ts";
 import { HOST, IDENTIFIERS } from "./cast.ts";
-import { isWhole } from "./commits.ts";
+import { isWhole, needs } from "./commits.ts";
 import type { RepositoryData } from "./fake-git.ts";
 import type { Life } from "./life.ts";
 
 const MINUTE_MS = 60_000;
+const DAY_MS = 24 * 60 * MINUTE_MS;
 const tag = (event: NostrEvent, name: string) => event.tags.find(([one]) => one === name);
 const identifierOf = (event: NostrEvent) => tag(event, "d")?.[1] ?? "";
 const listsUs = (event: NostrEvent) => tag(event, "clone")?.[1]?.startsWith(`https://${HOST}/`) === true;
@@ -21,6 +22,13 @@ const refsOf = (event: NostrEvent) =>
   event.tags
     .filter(([name = ""]) => name.startsWith("refs/"))
     .map(([name = "", id = ""]): [string, string] => [name, id]);
+
+/** A tip that a branch or tag does not lead to any more (N21). */
+interface LostTip {
+  readonly name: string;
+  readonly id: string;
+  readonly atMs: number;
+}
 
 /** What the oracle saw at its last look. */
 interface Seen {
@@ -42,6 +50,9 @@ export class Oracle {
   readonly #taken = new Map<string, NostrEvent>();
   /** Events that were sent since the last look. */
   readonly #ofStep: NostrEvent[] = [];
+  /** The branches and tags of each repository at the last look, and the tips that were lost since (N21). */
+  readonly #tips = new Map<RepositoryData, Map<string, string>>();
+  readonly #lost = new Map<RepositoryData, LostTip[]>();
   /** States that were served at some time. */
   readonly #everServed = new Map<string, NostrEvent>();
 
@@ -85,6 +96,47 @@ export class Oracle {
     this.#pullRequests(served);
     this.#announcementsHaveRefs(served);
     this.#accounted(served, waiting, isOne);
+    this.#lostTipsAreKept();
+  }
+
+  /** The tip of a branch or tag that was deleted, or moved to no descendant, is reachable from a backup for 30 days (N21). */
+  #lostTipsAreKept(): void {
+    const { disk, store, steadyMs, wallMs } = this.#life;
+    // Both clocks may have been set by the test meanwhile.
+    const youngestMs = Math.max(steadyMs, wallMs) - 30 * DAY_MS + 3 * DAY_MS;
+    for (const [name, data] of disk.repositories) {
+      const now = new Map([...data.refs].filter(([ref]) => /^refs\/(heads|tags)\//.test(ref)));
+      const lost = [...(this.#tips.get(data) ?? [])].filter(([ref, id]) => {
+        const tip = now.get(ref);
+        return tip === undefined || !needs(tip).has(id);
+      });
+      const all = (this.#lost.get(data) ?? []).filter(({ atMs }) => atMs > youngestMs);
+      all.push(...lost.map(([, id]) => ({ name, id, atMs: steadyMs })));
+      this.#tips.set(data, now);
+      this.#lost.set(data, all);
+      const backups = [...data.refs].filter(([ref]) => ref.startsWith("refs/millrace/backup/"));
+      for (const { id } of all) {
+        if (!backups.some(([, kept]) => needs(kept).has(id)))
+          throw new BrokenProperty("lost tips are kept", `${name} lost ${id}`);
+      }
+      const [owner = "", identifier = ""] = name.split("/");
+      const records = new Set(store.backups(owner, identifier).map(({ atMs }) => String(atMs)));
+      for (const [ref] of backups) {
+        if (!records.has(ref.split("/")[3]!) && Number(ref.split("/")[3]) > youngestMs)
+          throw new BrokenProperty("lost tips are kept", `${name} has ${ref} without a record`);
+      }
+    }
+  }
+
+  /** After maintenance no backup is older than 30 days. */
+  afterMaintenance(): void {
+    for (const [name, { refs }] of this.#life.disk.repositories) {
+      for (const ref of refs.keys()) {
+        const [, , kind, time] = ref.split("/");
+        if (kind === "backup" && Number(time) <= this.#life.steadyMs - 30 * DAY_MS)
+          throw new BrokenProperty("deadlines", `${name} keeps ${ref}`);
+      }
+    }
   }
 
   /** All that database, journal and disk hold, apart from deadlines. */

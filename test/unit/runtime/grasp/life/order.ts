@@ -122,7 +122,8 @@ function viewOf(life: Life): string {
   );
   const repositories = [...life.disk.repositories].map(([name, data]) => [
     name.replace(/^0+/, ""),
-    [...data.refs].sort(),
+    // Backups keep what the order lost (N21).
+    [...data.refs].filter(([ref]) => !ref.startsWith("refs/millrace/")).sort(),
   ]);
   return JSON.stringify([served.sort(), waiting.sort(), repositories.sort()]);
 }

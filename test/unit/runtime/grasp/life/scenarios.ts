@@ -212,7 +212,30 @@ const heldAndBack = fc
     ...steps(state(0, [[MAIN, first]], 62), push()),
   ]);
 
+/** Branches are deleted and rewound, with a crash, and time passes (N21). */
+const rewound = fc
+  .record({ first: fc.constantFrom(2, 4, 6), second: fc.nat(3), third: fc.constantFrom(1, 5), plan: crash })
+  .map(({ first, second, third, plan }): Step[] => [
+    ...steps(
+      announce(0, [], 0),
+      state(
+        0,
+        [
+          [MAIN, first],
+          [A, 6],
+        ],
+        1,
+      ),
+      push(),
+    ),
+    alone(state(0, [[MAIN, second]], 2)),
+    crashing(push(), plan),
+    ...steps({ do: "wait", minutes: 20 * 24 * 60 }, fetch(third), state(0, [[MAIN, third]], 3)),
+    ...steps({ do: "wait", minutes: 20 * 24 * 60 }),
+  ]);
+
 export const scenario: fc.Arbitrary<Step[]> = fc.oneof(
+  rewound,
   branchBecomesFolder,
   newestGoes,
   { weight: 3, arbitrary: setsChange },

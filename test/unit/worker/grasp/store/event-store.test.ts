@@ -352,6 +352,40 @@ test("expired events are removed, not only hidden (R12)", async () => {
   expect([store.get(short!.id), store.get(long!.id)?.id]).toEqual([null, long!.id]);
 });
 
+test("records of backups are read newest first, bounded, and end after 30 days (N21, N24)", async () => {
+  const backup = (atMs: number, refs = 1) => ({
+    atMs,
+    cause: { id: key(7), author: key(8) },
+    refs: Array.from({ length: refs }, (_, n): [string, string] => [`refs/heads/${n}`, "a".repeat(40)]),
+    head: "refs/heads/main",
+  });
+  const add = (identifier: string, ...all: ReturnType<typeof backup>[]) =>
+    store.transaction((changes) => {
+      for (const one of all) changes.addBackup(key(1), identifier, one);
+    });
+  const times = (identifier: string) => store.backups(key(1), identifier).map(({ atMs }) => atMs);
+  await add("a", backup(1), backup(3), backup(2, 2));
+  expect(times("a")).toEqual([3, 2, 1]);
+  expect(store.backups(key(1), "a")[1]).toEqual(backup(2, 2));
+  expect([times("b"), store.backups(key(2), "a")]).toEqual([[], []]);
+  // A repeated step changes nothing (N13).
+  await add("a", backup(3));
+  expect(times("a")).toEqual([3, 2, 1]);
+
+  await add("b", ...Array.from({ length: 1005 }, (_, n) => backup(n)));
+  expect([times("b").length, times("b").at(-1), times("a").length]).toEqual([1000, 5, 3]);
+  // A record that is large by itself stays, and takes the place of the others.
+  await add("b", backup(2000, 300_000));
+  expect(times("b")).toEqual([2000]);
+
+  const [first, second] = [NOW * 1000, NOW * 1000 + 5];
+  await store.transaction((changes) => changes.removeBackups(key(1), "b", 2000));
+  await add("b", backup(first), backup(second));
+  const month = 30 * 24 * 60 * 60;
+  await store.transaction((changes) => changes.removeExpired(NOW + month));
+  expect([times("a"), times("b")]).toEqual([[], [second]]);
+});
+
 test("a deletion that comes before its target holds for its author's events (R56)", async () => {
   const one = event();
   await save(event({ kind: 5, pubkey: key(2), tags: [["e", one.id]] }));
