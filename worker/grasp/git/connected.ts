@@ -6,6 +6,7 @@ import type { GitOptions } from "./process.ts";
 import type { GitRunner } from "./runner.ts";
 
 const ID = /^[0-9a-f]{40}$/;
+const ID_LENGTH = 40;
 const MISSING = " missing";
 
 /** What all refs lead to is complete: refs only move to complete objects. */
@@ -29,25 +30,25 @@ export async function areConnected(
 
 /**
  * Checks that ids are here and connected, apart from what the refs have.
- * @returns the new commits among them; `null`: the check failed, and {@link areConnected} has to tell.
+ * @returns the commits that no ref leads to yet, with their parents; `null`: the check failed, and {@link areConnected} has to tell.
  */
 export async function newCommits(
   git: GitRunner,
   ids: readonly string[],
   env: GitOptions["env"],
-): Promise<Set<string> | null> {
-  const wanted = new Set(ids);
-  const { code, stdout } = await git(
-    ["rev-list", "--objects", "--stdin", ...APART_FROM_REFS],
-    linesOf(wanted),
-    {
-      env,
-    },
-  );
+): Promise<Map<string, readonly string[]> | null> {
+  const args = ["rev-list", "--objects", "--timestamp", "--parents", "--stdin", ...APART_FROM_REFS];
+  const { code, stdout } = await git(args, linesOf(new Set(ids)), { env });
   if (code !== 0) return null;
-  // Commits are told alone on a line, other objects with a name, which may be empty.
-  const lines = stdout.toString("latin1").split("\n");
-  return new Set(lines.filter((line) => line.length === 40 && wanted.has(line)));
+  const commits = new Map<string, readonly string[]>();
+  for (const line of stdout.toString("latin1").split("\n")) {
+    // Lines of commits begin with their time, those of other objects with an id. Names may be any text.
+    const at = line.indexOf(" ");
+    if (at < 0 || at >= ID_LENGTH) continue;
+    const [id = "", ...parents] = line.slice(at + 1).split(" ");
+    commits.set(id, parents);
+  }
+  return commits;
 }
 
 /** Those of these ids that are not here with all that they need. */

@@ -13,13 +13,22 @@ const MAX_COMMITS = 200_000;
 /** Moves that are asked for one by one, where the walk does not tell. The others count as losing: too much is kept, never too little. */
 const MAX_ASKED = 50;
 
-/** Those of these deletions and moves that lose a value which is here. A fast-forward of branches costs one process. */
-export async function losingOf(git: GitRunner, updates: readonly RefUpdate[]): Promise<RefUpdate[]> {
+/**
+ * Those of these deletions and moves that lose a value which is here. A fast-forward of branches costs one process at most.
+ * @param recent commits with their parents, as far as they are known: fast-forwards that they show cost nothing.
+ */
+export async function losingOf(
+  git: GitRunner,
+  updates: readonly RefUpdate[],
+  recent: ReadonlyMap<string, readonly string[]> = new Map(),
+): Promise<RefUpdate[]> {
   const isLost = new Set(updates.filter(({ new: to }) => to === ZERO_ID));
   const moved = updates.filter(({ new: to }) => to !== ZERO_ID);
   const commits = new Set(await commitMovesOf(git, moved));
   for (const one of moved) if (!commits.has(one)) isLost.add(one);
-  for (const one of await withoutDescent(git, [...commits])) isLost.add(one);
+  const known = judgeDescent([...commits], recent, false);
+  const open = [...commits].filter((_, index) => known[index] !== "descends");
+  for (const one of await withoutDescent(git, open)) isLost.add(one);
   const lost = updates.filter((one) => isLost.has(one));
   if (lost.length === 0) return [];
   const types = await typesOf(

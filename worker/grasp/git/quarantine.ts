@@ -51,8 +51,11 @@ export interface QuarantinePlaces {
   readonly git: GitRunner;
   /** The ids of the repository's refs. */
   present(): Promise<string[]>;
-  /** Called with tips that are in the repository now, with all that they need. */
-  onAdopted(ids: readonly string[]): void;
+  /**
+   * Called with tips that are in the repository now, with all that they need.
+   * @param parents commits that came, with their parents, as far as they are known.
+   */
+  onAdopted(ids: readonly string[], parents: ReadonlyMap<string, readonly string[]>): void;
 }
 
 /** An object that a ref shall have. */
@@ -71,17 +74,21 @@ export async function receivePack(
   const { folder, repository, git } = places;
   await mkdir(join(folder, "pack"), { recursive: true });
   const ids = tips.map(({ id }) => id);
-  const quarantine = quarantineAt(places, ids);
+  let parents: ReadonlyMap<string, readonly string[]> = new Map();
+  const quarantine = quarantineAt(places, ids, () => parents);
   try {
     const env = {
       GIT_OBJECT_DIRECTORY: folder,
       GIT_ALTERNATE_OBJECT_DIRECTORIES: join(repository, "objects"),
     };
     const received = await indexPack(pack, bounds, folder, git, env);
-    const fault = "fault" in received ? received.fault : await tipFault(git, tips, received.objects, env);
-    if (fault === null) return { quarantine };
-    await quarantine.discard();
-    return { fault };
+    const checked = "fault" in received ? received : await checkTips(git, tips, received.objects, env);
+    if ("fault" in checked) {
+      await quarantine.discard();
+      return { fault: checked.fault };
+    }
+    parents = checked.commits;
+    return { quarantine };
   } catch (error) {
     await quarantine.discard();
     throw error;
@@ -130,22 +137,24 @@ async function hasLargerThan(
     .some((size) => Number(size) > maxBytes);
 }
 
-/** Whether every tip is here with all that it needs, and branches' tips are commits. */
-async function tipFault(
+/** Whether every tip is here with all that it needs, and branches' tips are commits. @returns the new commits with their parents */
+async function checkTips(
   git: GitRunner,
   tips: readonly Tip[],
   newObjects: number,
   env: Record<string, string>,
-): Promise<PackFault | null> {
-  if (tips.length === 0) return null;
+): Promise<{ commits: ReadonlyMap<string, readonly string[]> } | { fault: PackFault }> {
+  if (tips.length === 0) return { commits: new Map() };
   const ids = [...new Set(tips.map(({ id }) => id))];
   const commits = newObjects <= MAX_LISTED ? await newCommits(git, ids, env) : null;
-  if (commits === null && !(await areConnected(git, ids, { env }))) return { kind: "missing_objects" };
+  if (commits === null && !(await areConnected(git, ids, { env })))
+    return { fault: { kind: "missing_objects" } };
   // A tip that is not among the new commits is old, or no commit.
   const unsure = tips.filter(({ id, isBranch }) => isBranch && !commits?.has(id)).map(({ id }) => id);
   const types = await typesOf(git, unsure, env);
   const at = types.findIndex((type) => type !== "commit");
-  return at === -1 ? null : { kind: "not_a_commit", id: unsure[at]! };
+  if (at !== -1) return { fault: { kind: "not_a_commit", id: unsure[at]! } };
+  return { commits: commits ?? new Map() };
 }
 
 /** The objects of a pack's header, and the pack; `null`: there is none, or it has no objects (A9). */
@@ -194,7 +203,11 @@ function indexFault({ code, isLate, stderr }: Pick<GitResult, "code" | "isLate" 
 }
 
 /** A folder of objects that exists. @param received the tips that it came for */
-function quarantineAt(places: QuarantinePlaces, received: readonly string[]): Quarantine {
+function quarantineAt(
+  places: QuarantinePlaces,
+  received: readonly string[],
+  parents: () => ReadonlyMap<string, readonly string[]>,
+): Quarantine {
   const { folder, repository, unclaimed, present, onAdopted } = places;
   const part = (ids: readonly string[], without: readonly string[]) =>
     packPart(ids, without, { ...places, quarantine: folder });
@@ -203,7 +216,7 @@ function quarantineAt(places: QuarantinePlaces, received: readonly string[]): Qu
     async adopt(tips) {
       const wanted = tips === undefined ? folder : (await part(tips, await present())).folder;
       await adoptPacks(wanted, repository);
-      onAdopted(tips ?? received);
+      onAdopted(tips ?? received, parents());
       await discard();
     },
     discard,

@@ -26,6 +26,9 @@ import { type GitRunner, ownGit, plainGit } from "./runner.ts";
 /** Ids that are remembered as complete, and as many as incomplete. */
 const MAX_REMEMBERED = 100_000;
 
+/** Commits whose parents are remembered until refs move. */
+const MAX_RECENT = 1000;
+
 /** Where a repository is, and what is beside it. */
 export interface RepositoryPlaces {
   /** The bare repository's folder. */
@@ -51,6 +54,8 @@ export class DiskRepository implements GitRepository {
   /** Ids that were found incomplete since objects last arrived: what waits is looked at with every arrival of an event. */
   readonly #incomplete = new Set<string>();
   #arrivals = 0;
+  /** The commits that came last, with their parents, until refs move: most pushes need no process to tell a fast-forward (N21). */
+  #recent: ReadonlyMap<string, readonly string[]> = new Map();
   /** How often it was forgotten. */
   #reloads = 0;
 
@@ -85,9 +90,14 @@ export class DiskRepository implements GitRepository {
     this.#reloads++;
   }
 
-  /** Objects came in. @param ids those that are complete now */
-  arrived(ids: readonly string[]): void {
+  /**
+   * Objects came in.
+   * @param ids those that are complete now.
+   * @param parents commits that came, with their parents, as far as they are known.
+   */
+  arrived(ids: readonly string[], parents: ReadonlyMap<string, readonly string[]> = new Map()): void {
     this.#arrivals++;
+    this.#recent = parents.size <= MAX_RECENT ? parents : new Map();
     this.#incomplete.clear();
     remember(this.#complete, ids);
   }
@@ -106,7 +116,7 @@ export class DiskRepository implements GitRepository {
       folder: join(this.#places.quarantines, randomUUID()),
       git,
       present: async () => [...new Set((await this.refs()).refs.values())],
-      onAdopted: (ids) => this.arrived(ids),
+      onAdopted: (ids, parents) => this.arrived(ids, parents),
     });
   }
 
@@ -134,10 +144,11 @@ export class DiskRepository implements GitRepository {
   }
 
   losing(updates: readonly RefUpdate[]): Promise<RefUpdate[]> {
-    return losingOf(this.#git, updates);
+    return losingOf(this.#git, updates, this.#recent);
   }
 
   updateRefs(updates: readonly RefUpdate[]): Promise<boolean> {
+    this.#recent = new Map();
     return this.#refs.move(updates);
   }
 

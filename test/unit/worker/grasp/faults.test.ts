@@ -64,8 +64,14 @@ const state = (by: Author, refs: Record<string, string>) => stateBy(by, refs, "r
 const submit = (event: NostrEvent, from: typeof DIRECT | typeof SYNC = DIRECT) => grasp.submit(event, from);
 const pullRequest = (commit: string, ...to: Author[]) =>
   author().sign(1618, [...to.map(({ key }) => ["a", `30617:${key}:repo`]), ["c", commit]], "", seconds());
+/** Refs that are not backups (N21). */
 const refsOf = async (by: Author) =>
-  Object.fromEntries((await repositories.open(by.key, "repo")?.refs())?.refs ?? []);
+  Object.fromEntries(
+    [...((await repositories.open(by.key, "repo")?.refs())?.refs ?? [])].filter(
+      ([ref]) => !ref.startsWith("refs/millrace/"),
+    ),
+  );
+const backupOf = (atMs: number, branch: string) => `refs/millrace/backup/${atMs}/heads/${branch}`;
 async function* whole(pack: Uint8Array): AsyncGenerator<Uint8Array> {
   yield pack;
 }
@@ -202,6 +208,12 @@ test.each([
     start();
     await grasp.start();
     expect(await refsOf(owner)).toEqual({ [MAIN]: commit, [`refs/heads/${to}`]: commit });
+    // The branch that went was kept in the transaction before the kill, and its record is there (N21).
+    const [backup] = store.backups(owner.key, "repo");
+    expect(backup).toMatchObject({ cause: { id: next.id } });
+    expect((await repositories.open(owner.key, "repo")!.refs()).refs.get(backupOf(backup!.atMs, from))).toBe(
+      commit,
+    );
     expect([store.get(next.id)?.id, [...store.intents()]]).toEqual([next.id, []]);
   },
 );

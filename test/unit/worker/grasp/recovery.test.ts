@@ -17,6 +17,8 @@ import { type Author, author } from "../../../support/nostr.ts";
 
 const DIRECT = { source: "direct", address: "192.0.2.1" } as const;
 const MAIN = "refs/heads/main";
+/** Refs that are not backups (N21). */
+const VISIBLE = ["refs/heads", "refs/tags", "refs/nostr"];
 const ZERO = "0".repeat(40);
 const BOUNDS = { maxBytes: 10_000_000, maxObjects: 10_000 };
 const START_SECONDS = Math.floor(Date.now() / 1000);
@@ -73,7 +75,9 @@ const pathOf = (by: Author, place: "git" | "held" = "git") =>
   join(folder, "data", place, toNpub(by.key), "repo.git");
 /** The refs, read by Git itself. */
 const refsOf = (by: Author, place: "git" | "held" = "git") =>
-  work.git("--git-dir", pathOf(by, place), "for-each-ref", "--format=%(refname) %(objectname)").split("\n");
+  work
+    .git("--git-dir", pathOf(by, place), "for-each-ref", "--format=%(refname) %(objectname)", ...VISIBLE)
+    .split("\n");
 
 async function objects(to: Author, ...tips: string[]): Promise<void> {
   async function* bytes() {

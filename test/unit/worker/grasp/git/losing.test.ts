@@ -93,4 +93,14 @@ test("a push that only adds commits costs one process", async () => {
   calls = 0;
   await losingOf(git, [branch("a", "b"), branch("x", "m", "refs/heads/other")]);
   expect(calls).toBe(1);
+  // What came just now is known.
+  await losingOf(
+    git,
+    [branch("a", "c")],
+    new Map([
+      [ids.c!, [ids.b!]],
+      [ids.b!, [ids.a!]],
+    ]),
+  );
+  expect(calls).toBe(1);
 });

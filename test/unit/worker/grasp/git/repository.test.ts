@@ -194,6 +194,13 @@ describe("a repository on disk", () => {
     expect(await repository.receive(chunks(pack), [{ id: tree, isBranch: false }], BOUNDS)).toHaveProperty(
       "quarantine",
     );
+    // The object of a tag whose name looks like a commit.
+    work.git("tag", "-a", "-m", "t", "7".repeat(40), second);
+    const tag = work.git("rev-parse", `refs/tags/${"7".repeat(40)}`);
+    const withTag = work.pack([second, tag]);
+    expect(await repository.receive(chunks(withTag), [{ id: tag, isBranch: true }], BOUNDS)).toEqual({
+      fault: { kind: "not_a_commit", id: tag },
+    });
   });
 
   test("a tree that would write into .git is refused, with object and check (A41, A49, T32)", async () => {
