@@ -163,14 +163,17 @@ describe.each(RUNTIMES)("Git that hangs, is killed or loses its client, on %s", 
     expect(await to.git("clone", "-q", to.url, join(server.folder, "after"))).toMatchObject({ code: 0 });
   });
 
-  test("a client that leaves in a push ends Git and its children (G19, T55)", async () => {
-    const next = to.work.commit("a", `left ${runtime}`);
+  test.each([
+    ["in the middle of its pack", 1000],
+    ["after the end of its pack", 0],
+  ])("a client that leaves in a push, %s, ends Git and its children (G19, T55)", async (_when, unsent) => {
+    const next = to.work.commit("a", `left ${unsent} ${runtime}`);
     const before = (await to.tip())!;
     await to.publish({ [MAIN]: next });
     trouble.hang("index-pack", true);
     const socket = open(to.where);
     const body = Buffer.concat([commandsOf(before, next), to.work.pack([next], [before])]);
-    socket.write(requestOf(to.path, "receive-pack", body, body.length + 1000));
+    socket.write(requestOf(to.path, "receive-pack", body, body.length + unsent));
     await vi.waitFor(() => expect(trouble.hanging("index-pack")).toBe(1), WAIT);
     socket.destroy();
     await vi.waitFor(() => expect(trouble.alive("index-pack")).toEqual([]), WAIT);

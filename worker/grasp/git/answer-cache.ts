@@ -78,9 +78,15 @@ export class AnswerCache {
   /**
    * The answer of a Git process: kept, shared with others who ask for the same now, or a new one.
    * @param address whose share of the pool a new process takes; others who wait for the same answer lend theirs.
-   * @throws {PoolBusy} if no process was free in time.
+   * @param gone aborts when the client is gone: it waits for no slot then (G19).
+   * @throws {PoolBusy} if no process was free in time; the reason of `gone`.
    */
-  async long(key: string, address: string | null, produce: Produce): Promise<Uint8Array | SpoolReader> {
+  async long(
+    key: string,
+    address: string | null,
+    produce: Produce,
+    gone: AbortSignal,
+  ): Promise<Uint8Array | SpoolReader> {
     const short = this.#keptShort(key);
     if (short !== null) return short;
     const kept = this.#long.get(key);
@@ -98,7 +104,7 @@ export class AnswerCache {
     }
     const reader = filling.spool.reader();
     try {
-      await this.#startWithSlotOf(address, key, filling, produce);
+      await this.#startWithSlotOf(address, key, filling, produce, gone);
     } catch (error) {
       reader.close();
       throw error;
@@ -122,12 +128,18 @@ export class AnswerCache {
     return filling;
   }
 
-  async #startWithSlotOf(address: string | null, key: string, filling: Filling, produce: Produce) {
+  async #startWithSlotOf(
+    address: string | null,
+    key: string,
+    filling: Filling,
+    produce: Produce,
+    gone: AbortSignal,
+  ) {
     const { started, end } = filling;
     if (started.signal.aborted) return;
     let release: () => void;
     try {
-      release = await this.#pool.take("read", address, AbortSignal.any([started.signal, end.signal]));
+      release = await this.#pool.take("read", address, AbortSignal.any([started.signal, end.signal, gone]));
     } catch (error) {
       // Another one's slot was free sooner.
       if (started.signal.aborted) return;

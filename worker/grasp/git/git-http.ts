@@ -30,6 +30,7 @@ export function gitHttp(parts: GitHttpParts): GitHandler {
     try {
       return await answer(request, place, repository, exchange, parts);
     } catch (error) {
+      if (exchange.gone.aborted) return textAnswer(400, "the client is gone");
       const told = faultAnswer(error);
       if (told !== null) return told;
       parts.log.error("a Git request failed", { error });

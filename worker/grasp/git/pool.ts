@@ -91,9 +91,14 @@ export class GitPool {
     });
   }
 
-  /** Runs work with a slot. */
-  async run<T>(share: Share, address: string | null, work: () => Promise<T>): Promise<T> {
-    const release = await this.take(share, address);
+  /** Runs work with a slot. @param signal ends the wait for it, not the work. @throws as {@link take} and the work. */
+  async run<T>(
+    share: Share,
+    address: string | null,
+    work: () => Promise<T>,
+    signal?: AbortSignal,
+  ): Promise<T> {
+    const release = await this.take(share, address, signal);
     try {
       return await work();
     } finally {

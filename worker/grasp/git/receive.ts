@@ -40,7 +40,7 @@ export async function receivePack(
   request: Request,
   place: Place,
   repository: DiskRepository,
-  { address }: Exchange,
+  { address, gone }: Exchange,
   parts: GitHttpParts,
 ): Promise<Response> {
   const body = new RequestBody(request, parts.clock);
@@ -62,7 +62,7 @@ export async function receivePack(
     if (list.commands.length === 0) return gitAnswer("receive-pack-result", new Uint8Array());
     const { owner, identifier } = place;
     const push = { owner, identifier, list, address };
-    const report = courseOf(push, body, start, repository, parts).then((outcome) =>
+    const report = courseOf(push, body, start, gone, repository, parts).then((outcome) =>
       reportBody({ ...outcome, commands: list.commands }, list.capabilities),
     );
     const hasSideBand = list.capabilities.has("side-band-64k");
@@ -87,6 +87,7 @@ async function courseOf(
   request: PushRequest,
   body: RequestBody,
   start: Uint8Array,
+  gone: AbortSignal,
   repository: DiskRepository,
   parts: GitHttpParts,
 ): Promise<Outcome> {
@@ -103,7 +104,7 @@ async function courseOf(
       if (noRoom !== null) return { ...refusedWhole(request.list, noRoom), unpackFault: null };
       return { unpackFault: null, refused: early.refused, remote: early.remote };
     }
-    const received = await quarantined(push, request, body, start, repository, snapshot, parts);
+    const received = await quarantined(push, request, body, start, gone, repository, snapshot, parts);
     if ("quarantine" in received) return { unpackFault: null, ...(await push.finish(received.quarantine)) };
     push.refused("bad_pack");
     if (body.fault !== null) throw body.fault;
@@ -120,6 +121,7 @@ async function quarantined(
   { list, address }: PushRequest,
   body: RequestBody,
   start: Uint8Array,
+  gone: AbortSignal,
   repository: DiskRepository,
   { refs }: RefSnapshot,
   { pool, clock, passed }: GitHttpParts,
@@ -146,9 +148,9 @@ async function quarantined(
     const first = start.length > 0 ? start : await body.next();
     body.idleMs = IDLE_MS;
     if (changesNothing) await drained(body);
-    return await pool.run("push", address, () =>
-      repository.receive(changesNothing ? nothing() : pack(first), tips, bounds),
-    );
+    // All of the pack may be here when its client leaves (G19). What is checked by then is finished.
+    const receive = () => repository.receive(changesNothing ? nothing() : pack(first), tips, bounds, gone);
+    return await pool.run("push", address, receive, gone);
   } finally {
     flow.stop();
   }

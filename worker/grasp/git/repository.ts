@@ -102,14 +102,15 @@ export class DiskRepository implements GitRepository {
     remember(this.#complete, ids);
   }
 
-  /** The caller has a slot of the pool. */
+  /** The caller has a slot of the pool. @param signal ends Git, and with it the receipt. */
   receive(
     pack: AsyncIterable<Uint8Array>,
     tips: readonly Tip[],
     bounds: PackBounds,
+    signal?: AbortSignal,
   ): Promise<{ quarantine: Quarantine } | { fault: PackFault }> {
     const { home, path } = this.#places;
-    const git = plainGit({ home, repository: path });
+    const git = plainGit({ home, repository: path, ...(signal && { signal }) });
     return receivePack(pack, tips, bounds, {
       ...this.#places,
       repository: path,

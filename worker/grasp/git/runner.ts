@@ -18,6 +18,6 @@ export function ownGit(pool: GitPool, where: Pick<GitOptions, "home" | "reposito
 }
 
 /** Git in a repository's folder, for callers who have a slot already. */
-export function plainGit(where: Pick<GitOptions, "home" | "repository">): GitRunner {
+export function plainGit(where: Pick<GitOptions, "home" | "repository" | "signal">): GitRunner {
   return (args, input, options) => runGit(args, { ...where, ...options }, input);
 }

@@ -94,7 +94,7 @@ export async function uploadPack(
       const key = `${repository.path}\n${refs}\nfetch ${version} ${asked.key}`;
       const produce = (spool: Spool, signal: AbortSignal) =>
         fill(spool, bytes, version, repository, signal, parts);
-      const answer = await cache.long(key, exchange.address, produce);
+      const answer = await cache.long(key, exchange.address, produce, exchange.gone);
       if (answer instanceof Uint8Array) return gitAnswer(RESULT, answer);
       return streamed(answer, exchange, parts);
     }
@@ -162,7 +162,7 @@ async function direct(
   exchange: Exchange,
   parts: GitHttpParts,
 ): Promise<Response> {
-  const release = await parts.pool.take("read", exchange.address);
+  const release = await parts.pool.take("read", exchange.address, exchange.gone);
   const end = new AbortController();
   let git: ReturnType<typeof startGit>;
   try {

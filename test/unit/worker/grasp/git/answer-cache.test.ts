@@ -40,6 +40,8 @@ async function whole(answer: Uint8Array | SpoolReader): Promise<Buffer> {
   answer.close();
   return Buffer.concat(parts);
 }
+/** Of a client that does not leave. */
+const stays = new AbortController().signal;
 const settled = () => new Promise((resolve) => setImmediate(resolve));
 
 describe("answers that are kept (G32, G33)", () => {
@@ -47,12 +49,12 @@ describe("answers that are kept (G32, G33)", () => {
     "%i bytes are made once and given twice",
     async (count) => {
       const cache = cacheOf();
-      const first = await whole(await cache.long("key", "a", bytes(count)));
+      const first = await whole(await cache.long("key", "a", bytes(count), stays));
       await settled();
-      const second = await whole(await cache.long("key", "b", bytes(count, 8)));
+      const second = await whole(await cache.long("key", "b", bytes(count, 8), stays));
       expect([first.length, second.equals(first), runs]).toEqual([count, true, 1]);
       expect(cache.counts()).toMatchObject({ hits: 1, misses: 1 });
-      expect(await whole(await cache.long("other key", "b", bytes(10)))).toHaveLength(10);
+      expect(await whole(await cache.long("other key", "b", bytes(10), stays))).toHaveLength(10);
       expect(runs).toBe(2);
     },
   );
@@ -68,8 +70,8 @@ describe("answers that are kept (G32, G33)", () => {
       await gate;
       return bytes(2 * MIB)(spool, signal);
     };
-    const slow = (await cache.long("key", "a", produce)) as SpoolReader;
-    const fast = (await cache.long("key", "b", produce)) as SpoolReader;
+    const slow = (await cache.long("key", "a", produce, stays)) as SpoolReader;
+    const fast = (await cache.long("key", "b", produce, stays)) as SpoolReader;
     expect(pool.counts().used.read).toBe(1);
     await slow.next();
     go();
@@ -86,7 +88,7 @@ describe("answers that are kept (G32, G33)", () => {
       throw new Error("git failed");
     };
     for (let n = 0; n < 2; n++) {
-      await expect(whole(await cache.long("key", "a", produce))).rejects.toThrow(BrokenOff);
+      await expect(whole(await cache.long("key", "a", produce, stays))).rejects.toThrow(BrokenOff);
     }
     expect(runs).toBe(2);
   });
@@ -101,8 +103,8 @@ describe("answers that are kept (G32, G33)", () => {
       throw new Error("ended");
     };
     const [one, two] = [
-      (await cache.long("key", "a", produce)) as SpoolReader,
-      (await cache.long("key", "a", produce)) as SpoolReader,
+      (await cache.long("key", "a", produce, stays)) as SpoolReader,
+      (await cache.long("key", "a", produce, stays)) as SpoolReader,
     ];
     await one.next();
     one.close();
@@ -116,11 +118,11 @@ describe("answers that are kept (G32, G33)", () => {
   test("what was not used for longest makes room; disk and memory stay within their bounds", async () => {
     const cache = cacheOf(200_000, 2 * MIB);
     for (const key of ["a", "b", "c", "d"]) {
-      expect(await whole(await cache.long(key, "x", bytes(700_000)))).toHaveLength(700_000);
+      expect(await whole(await cache.long(key, "x", bytes(700_000), stays))).toHaveLength(700_000);
       await settled();
     }
     expect(cache.counts().diskBytes).toBeLessThanOrEqual(2 * MIB);
-    await whole(await cache.long("a", "x", bytes(700_000)));
+    await whole(await cache.long("a", "x", bytes(700_000), stays));
     expect(runs).toBe(5);
     for (let n = 0; n < 50; n++) await cache.short(`${n}`, async () => new Uint8Array(10_000));
     expect(cache.counts().memoryBytes).toBeLessThanOrEqual(200_000);
@@ -128,26 +130,38 @@ describe("answers that are kept (G32, G33)", () => {
 
   test("an answer for which there is no room is passed on whole, and not kept", async () => {
     const cache = cacheOf(MIB, MIB);
-    expect(await whole(await cache.long("key", "a", bytes(3 * MIB)))).toHaveLength(3 * MIB);
+    expect(await whole(await cache.long("key", "a", bytes(3 * MIB), stays))).toHaveLength(3 * MIB);
     await settled();
     expect(cache.counts().diskBytes).toBe(0);
-    await whole(await cache.long("key", "a", bytes(3 * MIB)));
+    await whole(await cache.long("key", "a", bytes(3 * MIB), stays));
     expect(runs).toBe(2);
   });
 
   test("who waits for the same answer lends its own slot: an address with 8 processes delays nobody else", async () => {
     const cache = cacheOf();
     const releases = await Promise.all(Array.from({ length: 8 }, () => pool.take("read", "busy")));
-    const waiting = cache.long("key", "busy", bytes(10));
-    expect(await whole(await cache.long("key", "other", bytes(10)))).toHaveLength(10);
+    const waiting = cache.long("key", "busy", bytes(10), stays);
+    expect(await whole(await cache.long("key", "other", bytes(10), stays))).toHaveLength(10);
     expect([(await whole(await waiting)).length, runs]).toEqual([10, 1]);
     for (const release of releases) release();
+  });
+
+  test("a client that leaves waits for no slot; another one with the same wish still does (G19)", async () => {
+    const cache = cacheOf();
+    const releases = await Promise.all(Array.from({ length: 8 }, () => pool.take("read", "busy")));
+    const leaving = new AbortController();
+    const left = cache.long("key", "busy", bytes(10), leaving.signal).catch((reason) => reason);
+    const stayed = cache.long("key", "busy", bytes(10), stays);
+    leaving.abort("left");
+    expect([await left, pool.counts().waiting.read]).toEqual(["left", 1]);
+    for (const release of releases) release();
+    expect([(await whole(await stayed)).length, runs]).toEqual([10, 1]);
   });
 
   test("without a slot in 30 s the answer is PoolBusy (G24)", async () => {
     const cache = cacheOf();
     await Promise.all(Array.from({ length: 8 }, () => pool.take("read", "busy")));
-    const waiting = cache.long("key", "busy", bytes(10)).catch((error) => error);
+    const waiting = cache.long("key", "busy", bytes(10), stays).catch((error) => error);
     await clock.settle(30_000);
     expect(await waiting).toBeInstanceOf(PoolBusy);
     expect(pool.counts().waiting.read).toBe(0);

@@ -13,7 +13,7 @@ import { join } from "node:path";
 import { PassThrough } from "node:stream";
 import { promisify } from "node:util";
 import { gzipSync } from "node:zlib";
-import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import { dataPacket, flushPacket } from "../../../../../runtime/grasp/git/pkt-line.ts";
 import type { Grasp } from "../../../../../runtime/grasp/grasp.ts";
 import { toNpub } from "../../../../../runtime/grasp/npub.ts";
@@ -160,6 +160,47 @@ describe("Git over HTTP", () => {
     expect([answer.status, (await answer.text()).includes("refs/tags/v1")]).toEqual([200, true]);
     for (const read of reads) (await read)();
   });
+
+  test.each(["a clone", "a fetch", "a push"])(
+    "%s whose client leaves while it waits for a slot waits no more and starts no Git (G19, G30)",
+    async (kind) => {
+      const [first, next] = [work.commit("a", "one"), work.commit("a", "two")];
+      await state({ [MAIN]: first });
+      expect(await git("push", url, `${first}:${MAIN}`)).toMatchObject({ code: 0 });
+      await state({ [MAIN]: next });
+      const share = kind === "a push" ? "push" : "read";
+      const slots = Array.from({ length: 60 }, (_, n) => service.pool.take(share, `192.0.2.${100 + n}`));
+      await Promise.all(slots.slice(0, share === "read" ? 40 : 60));
+      const { waiting } = service.pool.counts();
+      const packet = (line: string) => dataPacket(Buffer.from(line));
+      const body = {
+        "a clone": [packet(`want ${first} side-band-64k\n`), flushPacket(), packet("done\n")],
+        "a fetch": [packet(`want ${first}\n`), flushPacket(), packet(`have ${next}\n`), packet("done\n")],
+        "a push": [
+          packet(`${first} ${next} ${MAIN}\0 report-status`),
+          flushPacket(),
+          work.pack([next], [first]),
+        ],
+      }[kind]!;
+      const name = `git-${share === "push" ? "receive" : "upload"}-pack`;
+      const leaving = new AbortController();
+      const left = fetch(`${url}/${name}`, {
+        method: "POST",
+        headers: { "content-type": `application/x-${name}-request` },
+        body: Buffer.concat(body),
+        signal: leaving.signal,
+      });
+      left.catch(() => {});
+      const waits = () => service.pool.counts().waiting[share] - waiting[share];
+      await vi.waitFor(() => expect(waits()).toBe(1), 20_000);
+      leaving.abort();
+      await expect(left).rejects.toThrow();
+      await vi.waitFor(() => expect(waits()).toBe(0), 20_000);
+      for (const slot of slots) (await slot)();
+      expect(service.pool.counts().used[share]).toBe(0);
+      expect([service.failures, readdirSync(service.folders.quarantines)]).toEqual([[], []]);
+    },
+  );
 
   test("a long negotiation runs in both directions at once; when its client leaves, its process ends (G15, G19, T62)", async () => {
     const commit = work.commit("a", "one");
