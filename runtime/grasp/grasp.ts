@@ -201,6 +201,8 @@ export class Grasp {
     const event = "event" in parsed ? parsed.event : null;
     const { outcome, reason, text } =
       "fault" in parsed ? refused("invalid", parsed.fault) : await this.#decide(parsed.event, from);
+    // What is here may be on its way to the disk.
+    if (outcome === "duplicate") await this.#parts.store.written();
     const { source } = from;
     this.#core.happenings.tell({ kind: "judged", eventKind: event?.kind ?? null, source, outcome, reason });
     return { id: event?.id ?? idOf(value), ok: outcome !== "refused", text };

@@ -245,6 +245,12 @@ export interface EventStore {
    * @throws what `work` throws, with nothing changed.
    */
   transaction<T>(work: (changes: StoreChanges) => T): Promise<T>;
+  /**
+   * Waits until all that can be read is on the disk, and the transactions that wrote it have resolved: what can be read may be on its
+   * way there. An answer that says that an event is here waits for this, and so does an answer to a query: each subscriber hears of an
+   * event once, with the stored ones or after them (R18).
+   */
+  written(): Promise<void>;
   close(): Promise<void>;
 }
 

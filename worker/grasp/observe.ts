@@ -126,6 +126,10 @@ export class Observer {
         metrics.count("grasp_messages_total", OUT);
         peer.send(message);
       },
+      sendAll(texts) {
+        metrics.count("grasp_messages_total", OUT, texts.length);
+        peer.sendAll(texts);
+      },
       ping: () => peer.ping(),
       close: (code, reason) => peer.close(code, reason),
     };

@@ -52,7 +52,7 @@ export function relaySocket(parts: RelaySocketParts): RelaySocket {
     genuine: (event) => grasp.genuine(event),
     nowMs,
     nowSeconds,
-    soon: (callback) => void setImmediate(callback),
+    soon: (callback) => void setImmediate(() => void store.written().then(callback)),
     after: (ms, callback) => clock.after(ms, callback),
     makeChallenge() {
       const bytes = new Uint8Array(CHALLENGE_BYTES);
@@ -100,6 +100,7 @@ function peerOf(socket: SocketPeer): Peer {
       return socket.bufferedBytes;
     },
     send: (text) => socket.send(text),
+    sendAll: (texts) => socket.sendAll(texts),
     ping: () => socket.ping(),
     close: (code, reason) => socket.close(code, reason),
   };

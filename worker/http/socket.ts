@@ -15,6 +15,8 @@ export interface SocketPeer {
   readonly bufferedBytes: number;
   /** Sends a message: a text, or bytes. */
   send(message: string | Uint8Array): void;
+  /** Sends texts, each as a message, with one write where the runtime allows it. */
+  sendAll(texts: readonly string[]): void;
   /** Asks for an answer, which comes by {@link SocketHooks.pong}. */
   ping(): void;
   /**

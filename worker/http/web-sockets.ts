@@ -8,6 +8,7 @@ import { type WebSocket, WebSocketServer } from "ws";
 import { Fields } from "./proxy/fields.ts";
 import { refuseOnSocket } from "./proxy/refuse.ts";
 import type { SocketHooks, SocketPeer } from "./socket.ts";
+import { textFrames } from "./text-frames.ts";
 
 const MAX_MESSAGE_BYTES = 1024 ** 2;
 
@@ -61,6 +62,25 @@ function handshakeFault(
   return null;
 }
 
+/** Bun has an implementation of `ws` of its own, which writes to another socket. */
+const OWNS_FRAMES = "Bun" in globalThis;
+
+/** The frame of the text that was sent last: one event goes to many connections. */
+let last: { readonly text: string; readonly frame: Buffer } = { text: "", frame: Buffer.alloc(0) };
+
+/** Sends texts with one write. A connection that is closing sends none. */
+function sendTexts(open: WebSocket, socket: Socket, texts: readonly string[]): void {
+  if (open.readyState !== open.OPEN) return;
+  if (OWNS_FRAMES) {
+    for (const text of texts) open.send(text);
+    return;
+  }
+  const [first] = texts;
+  if (texts.length !== 1 || first === undefined) return void socket.write(textFrames(texts));
+  if (last.text !== first) last = { text: first, frame: textFrames(texts) };
+  socket.write(last.frame);
+}
+
 function serveSocket(open: WebSocket, request: IncomingMessage, socket: Socket, hooks: SocketHooks): void {
   const peer: SocketPeer = {
     address: socket.remoteAddress ?? null,
@@ -69,7 +89,9 @@ function serveSocket(open: WebSocket, request: IncomingMessage, socket: Socket, 
     get bufferedBytes() {
       return open.bufferedAmount;
     },
-    send: (message) => open.send(message),
+    send: (message) =>
+      typeof message === "string" ? sendTexts(open, socket, [message]) : open.send(message),
+    sendAll: (texts) => sendTexts(open, socket, texts),
     ping: () => open.ping(),
     close: (code = 1000, reason) => open.close(code, reason),
   };

@@ -12,6 +12,8 @@ export interface Peer {
   /** Bytes that are handed over and not yet written to the connection. */
   readonly bufferedBytes: number;
   send(text: string): void;
+  /** Sends texts with one write. */
+  sendAll(texts: readonly string[]): void;
   ping(): void;
   close(code: number, reason: string): void;
 }
@@ -55,6 +57,15 @@ export class Connection {
     else this.peer.send(text);
   }
 
+  /** Sends texts as {@link Connection.send} does, with one write if there is room for all. */
+  sendAll(texts: readonly string[]): void {
+    if (!this.isOpen || texts.length === 0) return;
+    const room = this.#limits.unsentBytes - this.peer.bufferedBytes;
+    const length = texts.reduce((sum, text) => sum + text.length, 0);
+    if (length * BYTES_A_CHARACTER <= room) this.peer.sendAll(texts);
+    else for (const text of texts) this.send(text);
+  }
+
   /** Holds live events of a subscription until {@link Connection.release}, so that they follow the stored ones (R17, R18). */
   hold(subscription: string): void {
     this.#held.set(subscription, []);
@@ -76,7 +87,7 @@ export class Connection {
   release(subscription: string): void {
     const held = this.#held.get(subscription) ?? [];
     this.forget(subscription);
-    for (const text of held) this.send(text);
+    this.sendAll(held);
   }
 
   /** Drops what is held of a subscription: it ended. */

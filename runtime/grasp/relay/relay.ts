@@ -169,9 +169,12 @@ export class Relay {
   /** An event is served from now on: subscribers hear of it (R17, R24). */
   broadcast(event: NostrEvent): void {
     let json: string | null = null;
+    // Many clients use the same name, and then they get the same text.
+    let last = { name: "", text: "" };
     for (const { subscriber, name } of this.#subscriptions.wanting(event)) {
       json ??= JSON.stringify(event);
-      subscriber.live(name, `["EVENT",${JSON.stringify(name)},${json}]`);
+      if (last.name !== name) last = { name, text: `["EVENT",${JSON.stringify(name)},${json}]` };
+      subscriber.live(name, last.text);
     }
   }
 
@@ -288,18 +291,20 @@ export class Relay {
         this.#subscriptions.add(connection, subscription, filters);
         connection.hold(subscription);
       }
-      for (let sent = 0; sent < PORTION; ) {
-        if (!connection.isOpen) return "done";
-        if (connection.peer.bufferedBytes > WAITING_BYTES) return "waits";
+      if (!connection.isOpen) return "done";
+      if (connection.peer.bufferedBytes > WAITING_BYTES) return "waits";
+      const portion: string[] = [];
+      for (let length = 0; length < PORTION; ) {
         const next = texts.next();
         if (next.done) {
-          connection.say(["EOSE", subscription]);
+          connection.sendAll([...portion, JSON.stringify(["EOSE", subscription])]);
           connection.release(subscription);
           return "done";
         }
-        connection.send(`${before}${next.value}]`);
-        sent += next.value.length;
+        portion.push(`${before}${next.value}]`);
+        length += next.value.length;
       }
+      connection.sendAll(portion);
       return "more";
     };
   }

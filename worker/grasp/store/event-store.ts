@@ -3,8 +3,9 @@
  * @module
  */
 import { Buffer } from "node:buffer";
-import { statSync } from "node:fs";
+import { closeSync, fdatasync, openSync, statSync } from "node:fs";
 import { DatabaseSync, type StatementSync } from "node:sqlite";
+import { promisify } from "node:util";
 import type { Dated, NostrEvent } from "../../../runtime/grasp/events/event.ts";
 import type { Filter } from "../../../runtime/grasp/events/filter.ts";
 import { MAX_STEPS } from "../../../runtime/grasp/policy/other-policy.ts";
@@ -52,8 +53,19 @@ export interface SqliteEventStoreOptions {
 interface Row {
   readonly row: number;
   readonly at: number;
-  readonly id: Uint8Array;
+  /** The event, if it is short. */
+  readonly json: string | null;
+  /** In hex. Rows of several statements are put in order by it. */
+  readonly id?: string;
 }
+
+/** Rows of an answer, and the store's version when they were looked up. */
+interface Found {
+  readonly rows: readonly Row[];
+  readonly version: number;
+}
+
+const syncData = promisify(fdatasync);
 
 /**
  * Opens the database, and creates it if it is absent.
@@ -71,15 +83,21 @@ class SqliteEventStore implements EventStore {
   readonly #statements = new Map<string, StatementSync>();
   readonly #group: GroupCommit;
   readonly #stopCheckpoints: () => void;
-  /** When the first stored event expires, in seconds; `null`: it is to be looked up. */
-  #firstExpiry: number | null = null;
-  #version = 0;
+  /** The descriptor of the write-ahead log; `null`: the database is in memory. */
+  readonly #log: number | null;
+  /** When the first stored event expires, in seconds, as of a version. */
+  #expiry = { first: 0, version: -1 };
 
   constructor(database: DatabaseSync, path: string, clock: Pick<Clock, "now" | "after">) {
     this.#database = database;
     this.#path = path;
     const changes = changesOn((sql) => this.#prepare(sql));
-    this.#group = new GroupCommit({ database, changes, clock });
+    this.#log = path === ":memory:" ? null : openSync(`${path}-wal`, "r+");
+    const log = this.#log;
+    this.#group = new GroupCommit({
+      ...{ database, changes, clock },
+      ...(log === null ? {} : { sync: () => syncData(log) }),
+    });
     let stop = () => {};
     const checkpoint = () => {
       stop = clock.after(CHECKPOINT_MS, checkpoint);
@@ -90,15 +108,15 @@ class SqliteEventStore implements EventStore {
   }
 
   get version(): number {
-    return this.#version;
+    return this.#group.commits;
   }
 
   query(filters: readonly Filter[], nowSeconds: number): NostrEvent[] {
-    return [...this.#texts(this.#rowsOf(filters, nowSeconds))].map((json) => JSON.parse(json) as NostrEvent);
+    return [...this.texts(filters, nowSeconds)].map((json) => JSON.parse(json) as NostrEvent);
   }
 
   texts(filters: readonly Filter[], nowSeconds: number): Generator<string, void> {
-    return this.#texts(this.#rowsOf(filters, nowSeconds));
+    return this.#texts({ rows: this.#rowsOf(filters, nowSeconds), version: this.version });
   }
 
   records(filter: Filter, nowSeconds: number, max: number): TimedIds | null {
@@ -202,10 +220,11 @@ class SqliteEventStore implements EventStore {
   }
 
   transaction<T>(work: (changes: StoreChanges) => T): Promise<T> {
-    return this.#group.run(work).finally(() => {
-      this.#firstExpiry = null;
-      this.#version++;
-    });
+    return this.#group.run(work);
+  }
+
+  written(): Promise<void> {
+    return this.#group.written();
   }
 
   async close(): Promise<void> {
@@ -213,6 +232,7 @@ class SqliteEventStore implements EventStore {
     await this.#group.end();
     this.#statements.clear();
     this.#database.close();
+    if (this.#log !== null) closeSync(this.#log);
   }
 
   /** Moves a long write-ahead log into the file and empties it (O35). */
@@ -223,42 +243,48 @@ class SqliteEventStore implements EventStore {
 
   /** The time, if an event may be expired at it: without one, no row is looked at for its expiry. */
   #expiredAt(nowSeconds: number): number | null {
-    if (this.#firstExpiry === null) {
+    if (this.#expiry.version !== this.version) {
       const sql = "SELECT min(expires_at) AS first FROM event WHERE expires_at IS NOT NULL";
       const { first } = this.#prepare(sql).get() as { first: number | null };
-      this.#firstExpiry = first ?? Number.POSITIVE_INFINITY;
+      this.#expiry = { first: first ?? Number.POSITIVE_INFINITY, version: this.version };
     }
-    return this.#firstExpiry <= nowSeconds ? nowSeconds : null;
+    return this.#expiry.first <= nowSeconds ? nowSeconds : null;
   }
 
   /** The rows of an answer, each once, in their order. */
   #rowsOf(filters: readonly Filter[], nowSeconds: number): Row[] {
     const expiredAt = this.#expiredAt(nowSeconds);
-    if (filters.length === 1) return this.#select(filters[0]!, expiredAt);
-    return ordered(filters.flatMap((filter) => this.#select(filter, expiredAt)));
+    if (filters.length === 1) return this.#select(filters[0]!, expiredAt, false);
+    return ordered(filters.flatMap((filter) => this.#select(filter, expiredAt, true)));
   }
 
   /** Rows of one filter. Where our maximum ends the answer, the events of its last second are added (R72). */
-  #select(filter: Filter, expiredAt: number | null): Row[] {
+  #select(filter: Filter, expiredAt: number | null, withId: boolean): Row[] {
     const limit = Math.min(filter.limit ?? MAX_LIMIT, MAX_LIMIT);
     if (limit === 0) return [];
-    const rows = this.#newest(filter, expiredAt, limit);
+    const rows = this.#newest(filter, expiredAt, limit, withId);
     const isCut = rows.length === MAX_LIMIT && (filter.limit === undefined || filter.limit > MAX_LIMIT);
     if (!isCut) return rows;
     const last = rows.at(-1)!.at;
-    const ofLastSecond = this.#newest({ ...filter, since: last, until: last }, expiredAt, MAX_LAST_SECOND);
+    const second = { ...filter, since: last, until: last };
+    const ofLastSecond = this.#newest(second, expiredAt, MAX_LAST_SECOND, withId);
     return [...rows.filter(({ at }) => at > last), ...ofLastSecond];
   }
 
-  #newest(filter: Filter, expiredAt: number | null, limit: number): Row[] {
-    const statements = selectsOf(filter, expiredAt, limit);
+  #newest(filter: Filter, expiredAt: number | null, limit: number, withId: boolean): Row[] {
+    const statements = selectsOf(filter, expiredAt, limit, withId);
     const rows = statements.flatMap((statement) => this.#all(statement) as unknown as Row[]);
     return statements.length > 1 ? ordered(rows).slice(0, limit) : rows;
   }
 
-  *#texts(rows: readonly Row[]): Generator<string, void> {
+  *#texts({ rows, version }: Found): Generator<string, void> {
     const sql = "SELECT json FROM event WHERE row = ?";
-    for (const { row } of rows) {
+    for (const { row, json } of rows) {
+      if (json !== null && version === this.version) {
+        yield json;
+        continue;
+      }
+      // A long one, or it may be deleted meanwhile.
       const found = this.#prepare(sql).get(row) as { json: string } | undefined;
       if (found !== undefined) yield found.json;
     }
@@ -291,5 +317,5 @@ class SqliteEventStore implements EventStore {
 /** Each row once, newest first, equal times by smaller id (R17, R67). */
 function ordered(rows: readonly Row[]): Row[] {
   const each = new Map(rows.map((row) => [row.row, row]));
-  return [...each.values()].sort((a, b) => b.at - a.at || Buffer.compare(a.id, b.id));
+  return [...each.values()].sort((a, b) => b.at - a.at || (a.id! < b.id! ? -1 : 1));
 }

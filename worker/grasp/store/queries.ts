@@ -11,6 +11,8 @@ import { type Filter, matchesNothing } from "../../../runtime/grasp/events/filte
 export const MAX_LIMIT = 500;
 /** Largest number of events that are added so that an answer does not end within a second (R72). */
 export const MAX_LAST_SECOND = 5000;
+/** Bytes of an event that is read with its row. Longer ones are read one by one, when they are sent. */
+const SHORT_BYTES = 4096;
 /** Largest number of statements of one filter. With more values, one statement reads and sorts all that match. */
 const MAX_STATEMENTS = 64;
 
@@ -121,15 +123,27 @@ function addRest(
 }
 
 /**
- * Statements whose rows `(row, at, id)`, each newest first, are together the events of a filter.
+ * Statements whose rows, each newest first, are together the events of a filter: `row`, `at`, `json` of a short event, and where rows
+ * of several statements come together, `id` in hex: bytes take four times as long as all else.
  * @param limit the filter's own or ours, the smaller; it holds for each statement
  * @param expiredAt the time, if an event may be expired at it; `null`: none is
+ * @param withId whether the rows have ids though there is one statement
  */
-export function selectsOf(filter: Filter, expiredAt: number | null, limit: number): Statement[] {
+export function selectsOf(
+  filter: Filter,
+  expiredAt: number | null,
+  limit: number,
+  withId: boolean,
+): Statement[] {
   if (matchesNothing(filter)) return [];
   const driver = driverOf(filter);
+  const isOne =
+    driver.kind === "tag"
+      ? driver.values.length === 1
+      : driver.kind !== "columns" || driver.pairs.length === 1;
+  const columns = `e.row AS row, e.created_at AS at, CASE WHEN octet_length(e.json) <= ${SHORT_BYTES} THEN e.json END AS json${isOne && !withId ? "" : ", hex(e.id) AS id"}`;
   const statement = (from: string, where: Where, time: string): Statement => ({
-    sql: `SELECT e.row AS row, e.created_at AS at, e.id AS id FROM ${from} ${where} ORDER BY ${time} DESC, e.id LIMIT ?`,
+    sql: `SELECT ${columns} FROM ${from} ${where} ORDER BY ${time} DESC, e.id LIMIT ?`,
     values: [...where.values, limit],
   });
   if (driver.kind === "tag") {

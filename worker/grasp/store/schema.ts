@@ -1,10 +1,10 @@
 /**
  * The tables of the database. Ids and keys are kept as bytes: half the size of hex. A row's number is never used again, because an
- * answer that is being sent names rows. A tag that is one of its event's references has the event's steps (R51).
+ * answer that is being sent names rows. A commit is not on the disk yet: `GroupCommit` writes the log to it before it acknowledges. A tag that is one of its event's references has the event's steps (R51).
  */
 export const SCHEMA = `
   PRAGMA journal_mode = WAL;
-  PRAGMA synchronous = FULL;
+  PRAGMA synchronous = NORMAL;
   PRAGMA journal_size_limit = 67108864;
   PRAGMA busy_timeout = 0;
   PRAGMA cache_size = -32768;

@@ -87,6 +87,7 @@ function peer(address: string | null = "192.0.2.1"): TestPeer {
     pings: 0,
     closed: null,
     send: (text) => void sent.push(JSON.parse(text)),
+    sendAll: (texts) => void sent.push(...texts.map((text) => JSON.parse(text))),
     ping() {
       made.pings++;
     },

@@ -1,5 +1,5 @@
 import { DatabaseSync } from "node:sqlite";
-import { expect, test } from "vitest";
+import { describe, expect, test } from "vitest";
 import type { StoreChanges } from "../../../../../runtime/grasp/ports.ts";
 import { GroupCommit } from "../../../../../worker/grasp/store/group-commit.ts";
 
@@ -96,4 +96,88 @@ test("end waits for what waits", async () => {
   void put(1);
   await group.end();
   expect(values()).toEqual([1]);
+});
+
+describe("a commit that has to reach the disk", () => {
+  /** A disk that is done when the test says so. */
+  function withDisk() {
+    const database = new DatabaseSync(":memory:");
+    database.exec("CREATE TABLE t (a)");
+    const writes: { done(): void; fail(error: Error): void }[] = [];
+    const sync = () =>
+      new Promise<void>((resolve, reject) => void writes.push({ done: resolve, fail: reject }));
+    const group = new GroupCommit({ database, changes: {} as StoreChanges, clock, sync });
+    const told: string[] = [];
+    const put = (name: string) =>
+      group
+        .run(() => void database.prepare("INSERT INTO t VALUES (?)").run(name))
+        .then(
+          () => void told.push(name),
+          () => void told.push(`${name} failed`),
+        );
+    return { group, put, told, writes };
+  }
+  const turns = async () => {
+    for (let turn = 0; turn < 5; turn++) await new Promise((resolve) => setImmediate(resolve));
+  };
+
+  test("it is acknowledged when it is there, and what came meanwhile shares the next one", async () => {
+    const { group, put, told, writes } = withDisk();
+    void put("a");
+    await turns();
+    void put("b");
+    void put("c");
+    await turns();
+    expect([told, writes.length, group.commits]).toEqual([[], 1, 1]);
+    writes[0]!.done();
+    await turns();
+    expect([told, writes.length, group.commits]).toEqual([["a"], 2, 2]);
+    writes[1]!.done();
+    await turns();
+    expect(told).toEqual(["a", "b", "c"]);
+  });
+
+  test("who reads waits until the writers were told, and goes on before the next commit (R18)", async () => {
+    const { group, put, told, writes } = withDisk();
+    await group.written();
+    void put("a");
+    await turns();
+    void put("b");
+    let seen: unknown;
+    void group.written().then(() => {
+      seen = [[...told], group.commits];
+    });
+    await turns();
+    expect(seen).toBeUndefined();
+    writes[0]!.done();
+    await turns();
+    expect(seen).toEqual([["a"], 1]);
+  });
+
+  test("if the disk fails, nothing is acknowledged from then on (T46)", async () => {
+    const { put, told, writes } = withDisk();
+    void put("a");
+    void put("b");
+    await turns();
+    void put("c");
+    writes[0]!.fail(new Error("EIO"));
+    await turns();
+    await put("d");
+    expect(told).toEqual(["b failed", "a failed", "c failed", "d failed"]);
+  });
+
+  test("end waits for the disk", async () => {
+    const { group, put, told, writes } = withDisk();
+    void put("a");
+    await turns();
+    let hasEnded = false;
+    const end = group.end().then(() => {
+      hasEnded = true;
+    });
+    await turns();
+    expect(hasEnded).toBe(false);
+    writes[0]!.done();
+    await end;
+    expect(told).toEqual(["a"]);
+  });
 });
