@@ -20,6 +20,8 @@ export interface Outcome extends Pick<Judged, "outcome" | "reason"> {
   readonly text: string;
   /** It is refused, and a change of the maintainer sets could let it in (N12). Default: no. */
   readonly mayTurn?: boolean;
+  /** Its id or its signature is wrong (L19). Default: no. */
+  readonly isForged?: boolean;
 }
 
 export const WAITS: Outcome = { outcome: "waits", reason: null, text: PURGATORY };
@@ -35,6 +37,11 @@ export function duplicate(text: string): Outcome {
 
 export function refused(reason: RefusalPrefix, text: string): Outcome {
   return { outcome: "refused", reason, text: `${reason}: ${text}` };
+}
+
+/** The answer to an event whose id or signature is wrong. */
+export function forged(text: string): Outcome {
+  return { ...refused("invalid", text), isForged: true };
 }
 
 /** The answer to an event that purgatory has no room for (P6). */

@@ -4,7 +4,7 @@
  * @module
  */
 import type { Ourselves } from "./announcement.ts";
-import { type Answer, answerOf, duplicate, type Outcome, refused } from "./answer.ts";
+import { type Answer, answerOf, duplicate, forged, type Outcome, refused } from "./answer.ts";
 import type { Core } from "./core.ts";
 import { DryRun, type DryRunAnswer, type DryRunPush } from "./dry-run.ts";
 import {
@@ -197,15 +197,30 @@ export class Grasp {
 
   /** Takes an event (R7): cheap checks first, then what is known of its id, its signature, and the policy. */
   async submit(value: unknown, from: Sender): Promise<Answer> {
+    const { event, outcome } = await this.receive(value, from);
+    return { id: event?.id ?? idOf(value), ok: outcome.outcome !== "refused", text: outcome.text };
+  }
+
+  /** The same as {@link submit}, with the answer as a value (L21). */
+  async receive(
+    value: unknown,
+    from: Sender,
+  ): Promise<{ readonly event: NostrEvent | null; readonly outcome: Outcome }> {
     const parsed = this.#parse(value);
     const event = "event" in parsed ? parsed.event : null;
-    const { outcome, reason, text } =
+    const decided =
       "fault" in parsed ? refused("invalid", parsed.fault) : await this.#decide(parsed.event, from);
+    const { outcome, reason } = decided;
     // What is here may be on its way to the disk.
     if (outcome === "duplicate") await this.#parts.store.written();
-    const { source } = from;
-    this.#core.happenings.tell({ kind: "judged", eventKind: event?.kind ?? null, source, outcome, reason });
-    return { id: event?.id ?? idOf(value), ok: outcome !== "refused", text };
+    this.#core.happenings.tell({
+      kind: "judged",
+      eventKind: event?.kind ?? null,
+      source: from.source,
+      outcome,
+      reason,
+    });
+    return { event, outcome: decided };
   }
 
   /** Reads an event that is not published, such as the proof of a key (R70): its shape, its id and its signature. */
@@ -237,7 +252,7 @@ export class Grasp {
       const answer = this.#unverified(event, sender);
       if (answer?.outcome === "duplicate") await this.#sentAgain(event, sender);
       if (answer !== null) return answer;
-      if (!(await this.#signatures.isGood(event))) return refused("invalid", WRONG_SIGNATURE);
+      if (!(await this.#signatures.isGood(event))) return forged(WRONG_SIGNATURE);
       const { source, address } = sender;
       return await this.#submissions.judge(event, { source, address });
     } catch {
@@ -250,7 +265,7 @@ export class Grasp {
   #unverified(event: NostrEvent, { source, keys }: Sender): Outcome | null {
     const expiry = expiryOf(event);
     if (expiry !== null && expiry <= this.#parts.nowSeconds()) return refused("invalid", "it is expired");
-    if (!this.#isHash(event)) return refused("invalid", WRONG_ID);
+    if (!this.#isHash(event)) return forged(WRONG_ID);
     const known = this.#knownAnswer(event, source);
     if (known !== null) return known;
     const forbidden = judgeProtected(event, keys ?? NO_KEYS, this.known);

@@ -102,19 +102,8 @@ export class Known implements World {
     return this.#all({ kinds, tags });
   }
 
-  /** Every served event that fits, page by page. */
   #all(part: Partial<Filter>): NostrEvent[] {
-    const found = new Map<string, NostrEvent>();
-    for (let until: number | undefined; ; ) {
-      const page = this.#store.query(
-        [filterOf({ ...part, ...(until === undefined ? {} : { until }) })],
-        this.#now(),
-      );
-      const isNew = page.some(({ id }) => !found.has(id));
-      for (const event of page) found.set(event.id, event);
-      if (!isNew) return [...found.values()];
-      until = page.at(-1)!.created_at;
-    }
+    return [...everyEvent(this.#store, filterOf(part), this.#now)];
   }
 
   known(id: string): NostrEvent | null {
@@ -191,6 +180,24 @@ export class Known implements World {
 
   hasEvents(author: string): boolean {
     return this.#store.hasEventsOf(author) || this.#purgatory.hasOf(author);
+  }
+}
+
+/** Every served event that fits, newest first, each once; read page by page as it is asked for. */
+export function* everyEvent(
+  store: Pick<EventStore, "query">,
+  filter: Filter,
+  now: () => number,
+): Generator<NostrEvent, void> {
+  // A page ends with all events of its last second (R72), so that only these come again.
+  let known = new Set<string>();
+  for (let until = filter.until; ; ) {
+    const page = store.query([until === undefined ? filter : { ...filter, until }], now());
+    const fresh = page.filter(({ id }) => !known.has(id));
+    yield* fresh;
+    if (fresh.length === 0) return;
+    until = page.at(-1)!.created_at;
+    known = new Set(page.filter(({ created_at }) => created_at === until).map(({ id }) => id));
   }
 }
 

@@ -2,6 +2,7 @@
  * All figures of the sync engine, and the decisions that need nothing but a figure.
  * @module
  */
+import { doubling } from "../lib/backoff.ts";
 
 /**
  * Delays of a new identifier, in milliseconds. `default` (180,000): a push is expected to follow. `immediate` (500): a
@@ -62,7 +63,7 @@ export const LEASE_TTL_SECONDS = 20;
 
 /** How long an identifier waits after its `attempts`-th attempt, in milliseconds: 20, 40, 80, then always 120 seconds. */
 export function backoffMs(attempts: number): number {
-  return Math.min(20_000 * 2 ** (attempts - 1), 120_000);
+  return doubling(attempts, 20_000, 120_000);
 }
 
 /** This many failures in a row put a domain to rest. */
@@ -70,7 +71,7 @@ export const FAILURES_TO_REST = 5;
 
 /** Length of the `rests`-th rest in a row, in milliseconds: 30 seconds, doubling, at most 10 minutes. */
 export function restMs(rests: number): number {
-  return Math.min(30_000 * 2 ** (rests - 1), 600_000);
+  return doubling(rests, 30_000, 600_000);
 }
 
 /** Rest of a domain that asks for fewer requests without a time, in milliseconds. */

@@ -6,7 +6,7 @@
 export type CloseReason =
   /** The other side closed it, or the network failed: reset, refused, no answer in time. */
   | "connection"
-  /** The name has no address. */
+  /** The name has no address. A resolver that fails for a moment is `connection`. */
   | "dns"
   | "tls"
   /** The answer is no WebSocket, or breaks its rules. */
@@ -16,14 +16,16 @@ export type CloseReason =
   /** A message was longer than {@link DialOptions.maxMessageBytes}. */
   | "too-large";
 
-/** State of a connection (L15). Its place in this list is the figure of the metrics. */
+/**
+ * State of a connection (L15). Its place in this list is the figure of the metrics. `avoided`: disconnected, and not tried for hours.
+ */
 export const STATES = [
   "disconnected",
   "connecting",
   "syncing",
   "connected",
   "connected-history-failed",
-  "stopped",
+  "avoided",
 ] as const;
 
 export type RelayState = (typeof STATES)[number];

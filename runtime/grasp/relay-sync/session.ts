@@ -1,0 +1,398 @@
+/**
+ * One relay: its connection, health and course. A slow one delays no other (L14): each session has a loop of its own, which asks the
+ * relay for one thing at a time.
+ * @module
+ */
+import type { Clock } from "../../platform.ts";
+import type { Outcome } from "../answer.ts";
+import type { NostrEvent } from "../events/event.ts";
+import { EventRate } from "./event-rate.ts";
+import type {
+  AvoidReason,
+  CloseReason,
+  RelayHealth,
+  RelayState,
+  RelaySyncListener,
+  RelayView,
+} from "./events.ts";
+import { CURSOR_MS, FULL_MS, INFORMATION_MS } from "./figures.ts";
+import { History } from "./history.ts";
+import type { Holdings } from "./holdings.ts";
+import { Intake } from "./intake.ts";
+import { FIRST_LAYER, isEmpty, newTargets, type Targets, targetFilters } from "./layers.ts";
+import { Link } from "./link.ts";
+import { Live } from "./live.ts";
+import { subscriptionBound } from "./merging.ts";
+import type { Cursor, Dialer, Memory, RelayInformation, RelaySyncParts, RelaySyncSettings } from "./ports.ts";
+import type { RefusedIndex } from "./refused-index.ts";
+import {
+  avoid,
+  type Health,
+  healthOf,
+  limited,
+  lost,
+  opened,
+  settled,
+  triedNow,
+  UNTRIED,
+} from "./relay-health.ts";
+import { courseOf, resumed, sinceOf } from "./resuming.ts";
+
+export interface SessionParts extends Pick<RelaySyncParts, "sha256" | "sign"> {
+  readonly url: string;
+  readonly isBootstrap: boolean;
+  readonly dialer: Dialer;
+  readonly clock: Clock;
+  readonly nowSeconds: () => number;
+  readonly settings: RelaySyncSettings;
+  readonly memory: Pick<Memory, "putCursor">;
+  readonly holdings: Pick<Holdings, "records" | "isHere">;
+  readonly refused: Pick<RefusedIndex, "find" | "add" | "remove">;
+  receive(event: NostrEvent): Promise<Outcome>;
+  readonly emit: RelaySyncListener;
+  /** A number from 0 to 1. */
+  random(): number;
+}
+
+/** What NIP-11 says, once it is here. */
+interface Information {
+  known: RelayInformation | null;
+  isHere: boolean;
+}
+
+/** Why parts of the history are in the queue. */
+type Run = "whole" | "gap" | "new";
+
+export class RelaySession {
+  readonly url: string;
+  readonly #parts: SessionParts;
+  readonly #rate = new EventRate();
+  readonly #history: History;
+  readonly #live: Live;
+  readonly #intake: Intake;
+  #health: Health = UNTRIED;
+  #cursor: Cursor;
+  #link: Link | null = null;
+  #isOpen = false;
+  #identifiers: ReadonlySet<string> = new Set();
+  #wanted: Targets;
+  /** Targets whose history is complete; `null`: not known since the start, all of then. */
+  #complete: Targets | null = null;
+  /** What the queue of the history is for. */
+  readonly #runs = new Set<Run>();
+  /** The last whole history, while newer targets make the cursor incomplete. */
+  #wholeAtMs: number | null;
+  #runBeganMs = 0;
+  #historyFailed = false;
+  #fullAtMs = Infinity;
+  #cursorAtMs = 0;
+  #told: { state: RelayState; health: RelayHealth } | null = null;
+  #loop: Promise<void> = Promise.resolve();
+
+  constructor(
+    parts: SessionParts,
+    targets: Targets,
+    identifiers: ReadonlySet<string>,
+    cursor: Cursor | null,
+  ) {
+    this.#parts = parts;
+    this.url = parts.url;
+    this.#wanted = targets;
+    this.#identifiers = identifiers;
+    this.#cursor = cursor ?? { url: parts.url, aliveAtMs: null, historyAtMs: null };
+    this.#wholeAtMs = this.#cursor.historyAtMs;
+    const common = { ...parts, relay: parts.url };
+    this.#intake = new Intake({ ...common, onForged: () => this.#link?.strike("invalid-signature") });
+    this.#history = new History({
+      ...common,
+      rate: this.#rate,
+      apply: (events) => this.#intake.apply(events),
+    });
+    this.#live = new Live(common);
+  }
+
+  /** Whether it could be dialled now. */
+  get isDue(): boolean {
+    return this.#link === null && this.#health.retryAtMs <= this.#now();
+  }
+
+  /** Whether an announcement of an identifier lists it. */
+  has(identifier: string): boolean {
+    return this.#identifiers.has(identifier);
+  }
+
+  /** What it is asked for from now on (L12). */
+  setTargets(targets: Targets, identifiers: ReadonlySet<string>): void {
+    this.#wanted = targets;
+    this.#identifiers = identifiers;
+    this.#link?.wake();
+  }
+
+  /** Opens the connection. */
+  dial(): void {
+    const { url, dialer, emit } = this.#parts;
+    emit({ kind: "attempt", relay: url });
+    const information: Information = { known: null, isHere: false };
+    dialer
+      .information(url)
+      .catch(() => null)
+      .then((known) => {
+        Object.assign(information, { known, isHere: true });
+        link.wake();
+      });
+    const link: Link = new Link(
+      { ...this.#parts, rate: this.#rate },
+      {
+        onOpen: () => {
+          this.#loop = this.#loop.then(() => this.#run(link, information));
+        },
+        onLive: (event, bytes) => {
+          void this.#intake.apply([event]).then(() => link.release(bytes));
+        },
+        onLiveClosed: (name, text) => void this.#live.onClosed(link, name, text).then(() => link.wake()),
+        onLimited: () => {
+          this.#health = limited(this.#health, this.#now());
+          emit({ kind: "rate-limited", relay: url, untilMs: this.#health.restsUntilMs });
+        },
+        onMisbehaviour: (because) => this.#turnAway(because),
+        onEnd: (because) => this.#ended(because),
+      },
+    );
+    this.#link = link;
+    this.#tell();
+  }
+
+  /** Called every two seconds. */
+  tick(): void {
+    const now = this.#now();
+    this.#health = settled(this.#health, now);
+    if (this.#isOpen) {
+      if (now >= this.#fullAtMs && this.#history.pending === 0) this.startWhole();
+      if (this.#isCaughtUp && now - this.#cursorAtMs >= CURSOR_MS) this.#saveCursor();
+    }
+    this.#tell();
+  }
+
+  /** Asks for everything again: once a day, or because an operator wishes it (O14). */
+  startWhole(): void {
+    this.#health = triedNow(this.#health);
+    if (!this.#isOpen) return;
+    this.#history.abandoned = 0;
+    this.#begin("whole");
+    this.#history.add([...FIRST_LAYER, ...targetFilters(this.#live.covered)]);
+    this.#link?.wake();
+  }
+
+  /** Fetches events by their ids, if it is connected (L24). @returns whether it is */
+  fetch(ids: readonly string[]): boolean {
+    if (!this.#isOpen) return false;
+    this.#history.fetch(ids);
+    this.#link?.wake();
+    return true;
+  }
+
+  /** Ends the connection and all work, and remembers how far it is (L25). */
+  async stop(): Promise<void> {
+    const wasOpen = this.#isOpen;
+    if (this.#isCaughtUp) this.#saveCursor();
+    if (this.#link !== null) this.#parts.emit(this.#closedEvent(null, wasOpen, null));
+    this.#forgetLink();
+    await Promise.all([this.#intake.stop(), this.#loop]);
+  }
+
+  view(): RelayView {
+    return {
+      url: this.url,
+      isBootstrap: this.#parts.isBootstrap,
+      state: this.#state(),
+      health: healthOf(this.#health, this.#now()),
+      usesNegentropy: this.#isOpen ? this.#history.usesNegentropy : null,
+      subscriptions: this.#link?.subscriptions ?? 0,
+      pending: this.#history.pending,
+      retryAtMs: this.#link === null ? this.#health.retryAtMs : null,
+      identifiers: this.#identifiers.size,
+    };
+  }
+
+  /** Whether what comes live is all that is missing. */
+  get #isCaughtUp(): boolean {
+    const isBehind = this.#runs.has("gap") || this.#runs.has("new") || this.#cursor.historyAtMs === null;
+    return this.#isOpen && !isBehind && !this.#historyFailed && this.#live.isWhole;
+  }
+
+  /** The course of one connection (L7): live first, then history, then whatever comes up. */
+  async #run(link: Link, information: Information): Promise<void> {
+    try {
+      this.#health = opened(this.#health, this.#now());
+      this.#parts.emit({ kind: "opened", relay: this.url });
+      const untilMs = this.#now() + INFORMATION_MS;
+      while (!information.isHere && this.#now() < untilMs && !link.isOver)
+        await link.sleep(untilMs - this.#now());
+      while (this.#restMs > 0 && !link.isOver) await link.sleep(this.#restMs);
+      if (link.isOver) return;
+      this.#open(link, information.known);
+      while (!link.isOver) await this.#next(link);
+    } catch (error) {
+      this.#parts.emit({ kind: "failed", relay: this.url, error });
+      if (link.isOver) return;
+      link.close();
+      this.#ended("connection");
+    }
+  }
+
+  #open(link: Link, known: RelayInformation | null): void {
+    const { settings, emit } = this.#parts;
+    this.#isOpen = true;
+    this.#historyFailed = false;
+    const isUnknown = known?.supportedNips?.includes(77) === false;
+    if (isUnknown && settings.negentropy)
+      emit({ kind: "no-negentropy", relay: this.url, because: "information" });
+    this.#history.begin(settings.negentropy && !isUnknown, known?.maxLimit ?? null);
+    this.#live.begin(link, this.#wanted, subscriptionBound(known?.maxSubscriptions ?? null));
+    const course = courseOf(this.#cursor, this.#now());
+    const complete = this.#complete ?? this.#wanted;
+    if (course.kind === "fresh") {
+      // Until this history is complete, a gap cannot be resumed.
+      this.#cursor = { ...this.#cursor, historyAtMs: null };
+      this.#parts.memory.putCursor(this.#cursor);
+      this.#begin("whole");
+      this.#history.add([...FIRST_LAYER, ...targetFilters(this.#wanted)]);
+    } else {
+      this.#begin("gap");
+      const old = [...FIRST_LAYER, ...targetFilters(this.#wanted)];
+      this.#history.add(old.flatMap((filter) => resumed(filter, course.since)));
+      // What was announced meanwhile has no history yet.
+      this.#addNew(targetFilters(newTargets(this.#wanted, complete)));
+    }
+    this.#tell();
+  }
+
+  /** One step: live subscriptions first, then history; nothing while the relay rests (L16). */
+  async #next(link: Link): Promise<void> {
+    if (this.#restMs > 0) {
+      await link.sleep(this.#restMs);
+      return;
+    }
+    for (const { filters, closedMs } of this.#live.askAgain(link)) {
+      this.#begin("gap");
+      this.#history.add(filters.flatMap((filter) => resumed(filter, sinceOf(closedMs))));
+    }
+    if (!isEmpty(newTargets(this.#wanted, this.#live.covered))) {
+      const filters = await this.#live.extend(link, this.#wanted);
+      if (!link.isOver) this.#addNew(filters);
+      return;
+    }
+    const wait = this.#history.waitMs();
+    if (wait === 0) {
+      await this.#history.step(link);
+      if (!link.isOver && this.#history.pending === 0) this.#drained();
+      this.#tell();
+      return;
+    }
+    await link.sleep(Math.min(wait ?? Infinity, this.#live.waitMs() ?? Infinity, CURSOR_MS));
+  }
+
+  /** Time until something new may be asked (L16). */
+  get #restMs(): number {
+    return this.#health.restsUntilMs - this.#now();
+  }
+
+  #begin(run: Run): void {
+    if (this.#runs.size === 0) this.#runBeganMs = this.#now();
+    this.#runs.add(run);
+  }
+
+  /** The history of new targets; until it is here a gap cannot be resumed. */
+  #addNew(filters: Parameters<History["add"]>[0]): void {
+    if (filters.length === 0) return;
+    this.#begin("new");
+    this.#history.add(filters);
+    if (this.#cursor.historyAtMs === null) return;
+    this.#cursor = { ...this.#cursor, historyAtMs: null };
+    this.#parts.memory.putCursor(this.#cursor);
+  }
+
+  /** Everything that was to come is here, or given up. */
+  #drained(): void {
+    const complete = this.#history.abandoned === 0;
+    const { emit, random } = this.#parts;
+    const now = this.#now();
+    const isWhole = this.#runs.has("whole");
+    if (isWhole) {
+      this.#fullAtMs = now + FULL_MS.least + random() * (FULL_MS.most - FULL_MS.least);
+      this.#historyFailed = !complete;
+      if (complete) this.#wholeAtMs = now;
+    } else if (!complete) this.#historyFailed = true;
+    if (this.#runs.size > 0)
+      emit({ kind: "history", relay: this.url, complete, tookMs: now - this.#runBeganMs });
+    this.#runs.clear();
+    if (this.#fullAtMs === Infinity) this.#fullAtMs = (this.#wholeAtMs ?? now) + FULL_MS.least;
+    if (this.#historyFailed) return;
+    this.#complete = this.#live.covered;
+    this.#cursor = { ...this.#cursor, historyAtMs: this.#wholeAtMs };
+    this.#saveCursor();
+  }
+
+  #saveCursor(): void {
+    this.#cursorAtMs = this.#now();
+    this.#cursor = { ...this.#cursor, aliveAtMs: this.#cursorAtMs };
+    this.#parts.memory.putCursor(this.#cursor);
+  }
+
+  #ended(because: CloseReason | "memory"): void {
+    const wasOpen = this.#isOpen;
+    if (this.#isCaughtUp) this.#saveCursor();
+    this.#health = lost(this.#health, because, this.#now(), this.#parts.settings);
+    this.#forgetLink();
+    this.#parts.emit(this.#closedEvent(because, wasOpen, this.#health.retryAtMs - this.#now()));
+    const { avoided } = this.#health;
+    if (avoided !== null) this.#parts.emit({ kind: "avoided", relay: this.url, ...avoided });
+    this.#tell();
+  }
+
+  /** It lies or floods: it is left alone for 12 h (L19). */
+  #turnAway(because: AvoidReason): void {
+    const wasOpen = this.#isOpen;
+    const now = this.#now();
+    this.#health = avoid(this.#health, because, now, this.#parts.settings);
+    this.#forgetLink();
+    this.#parts.emit(this.#closedEvent(null, wasOpen, this.#health.retryAtMs - now));
+    const { untilMs } = this.#health.avoided!;
+    this.#parts.emit({ kind: "avoided", relay: this.url, because, untilMs });
+    this.#tell();
+  }
+
+  #forgetLink(): void {
+    this.#link?.close();
+    this.#link = null;
+    this.#isOpen = false;
+    this.#fullAtMs = Infinity;
+    this.#runs.clear();
+    this.#history.clear();
+    this.#live.clear();
+  }
+
+  #closedEvent(because: CloseReason | "memory" | null, wasOpen: boolean, retryInMs: number | null) {
+    return { kind: "closed" as const, relay: this.url, because, wasOpen, retryInMs };
+  }
+
+  #state(): RelayState {
+    if (this.#link === null) return this.#health.avoided === null ? "disconnected" : "avoided";
+    if (!this.#isOpen) return "connecting";
+    if (this.#history.pending > 0) return "syncing";
+    return this.#historyFailed ? "connected-history-failed" : "connected";
+  }
+
+  /** Tells of a change of state or health. */
+  #tell(): void {
+    const state = this.#state();
+    const health = healthOf(this.#health, this.#now());
+    if (this.#told?.state === state && this.#told.health === health) return;
+    this.#told = { state, health };
+    this.#parts.emit({ kind: "state", relay: this.url, state, health });
+  }
+
+  #now(): number {
+    return this.#parts.clock.now();
+  }
+}
