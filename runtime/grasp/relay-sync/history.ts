@@ -84,7 +84,7 @@ export class History {
   }
 
   /** Fetches events by their ids. */
-  fetch(ids: readonly string[]): void {
+  bring(ids: readonly string[]): void {
     this.#queue.push(this.#part({ filter: null, missing: [...ids] }));
   }
 

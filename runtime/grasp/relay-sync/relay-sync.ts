@@ -222,8 +222,8 @@ export class RelaySync {
     for (const [relay, ofRelay] of Map.groupBy(cold, (row) => row.relay)) {
       const ids = ofRelay.map(({ id }) => id);
       // Without its relay, another one of the identifier may have them; else the next reconciliation brings them.
-      if (this.#sessions.get(relay)?.fetch(ids)) continue;
-      for (const session of this.#sessions.values()) if (session.has(identifier)) session.fetch(ids);
+      if (this.#sessions.get(relay)?.bring(ids)) continue;
+      for (const session of this.#sessions.values()) if (session.has(identifier)) session.bring(ids);
     }
     for (const { hot: kept, relay } of hot) {
       if (this.#isStopped) return;

@@ -184,9 +184,9 @@ export class RelaySession {
   }
 
   /** Fetches events by their ids, if it is connected (L24). @returns whether it is */
-  fetch(ids: readonly string[]): boolean {
+  bring(ids: readonly string[]): boolean {
     if (!this.#isOpen) return false;
-    this.#history.fetch(ids);
+    this.#history.bring(ids);
     this.#link?.wake();
     return true;
   }
