@@ -119,6 +119,8 @@ export interface GitRepository {
    * @returns `false` if a ref has another value than expected. Nothing has moved then.
    */
   updateRefs(updates: readonly RefUpdate[]): Promise<boolean>;
+  /** Objects that no ref leads to go at the next maintenance, and not after their usual time (N23). Said before a ref goes. */
+  forgetUnreachable(): Promise<void>;
   /** Lets `HEAD` name a branch, which need not exist (G22). */
   setHead(branch: string): Promise<void>;
   /** A pack with these objects and all that they need. */

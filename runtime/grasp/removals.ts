@@ -153,7 +153,9 @@ export class Removals {
     for (const { owner, identifier, ref } of plan.refs) {
       const repository = hosted.open(owner, identifier);
       const old = (await repository?.refs())?.refs.get(ref);
-      if (old !== undefined) await repository!.updateRefs([{ ref, old, new: ZERO_ID }]);
+      if (old === undefined) continue;
+      await repository!.forgetUnreachable();
+      await repository!.updateRefs([{ ref, old, new: ZERO_ID }]);
     }
     let isDone = true;
     for (const { owner, identifier, heldUntilMs } of plan.repositories) {

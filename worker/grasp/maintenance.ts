@@ -158,6 +158,7 @@ export class Maintenance {
         underLock: (work) => grasp.underLock(identifier, work),
         isFree: () =>
           repositories.open(owner, identifier) === repository && !grasp.isInUse(owner, identifier),
+        mayForget: () => !grasp.purgatory.hasPending(identifier),
       },
       pruning,
     );

@@ -5,6 +5,8 @@
 
 /** How long unreachable objects are kept, in seconds. */
 export const UNREACHABLE_SECONDS = 14 * 24 * 60 * 60;
+/** How old they may be where their PR was deleted or its author vanished, in seconds: what comes in just now is not theirs (N23, N26). */
+export const FORGOTTEN_SECONDS = 60 * 60;
 
 /** What is known of a repository's objects. */
 export interface ObjectCounts {

@@ -7,8 +7,14 @@ import { randomUUID } from "node:crypto";
 import { mkdir } from "node:fs/promises";
 import { join } from "node:path";
 import { packsToCombine } from "../../../runtime/grasp/git/geometry.ts";
-import { mustPrune, UNREACHABLE_SECONDS } from "../../../runtime/grasp/git/prune-plan.ts";
+import {
+  FORGOTTEN_SECONDS,
+  mustPrune,
+  type ObjectCounts,
+  UNREACHABLE_SECONDS,
+} from "../../../runtime/grasp/git/prune-plan.ts";
 import { discardFolder } from "./discard.ts";
+import { hasForgotten, isToForget } from "./forget.ts";
 import { type Leftovers, removeLeftovers } from "./leftovers.ts";
 import {
   dateObjects,
@@ -39,6 +45,8 @@ export interface MaintenanceParts {
   underLock<T>(work: () => Promise<T>): Promise<T>;
   /** Whether the repository is in service, and no push and no fetch into it is under way. */
   isFree(): boolean;
+  /** Whether nothing waits for objects that no ref leads to yet, so that they may go at once (N23). Default: nothing does */
+  mayForget?(): boolean;
 }
 
 /** What was done. */
@@ -126,23 +134,30 @@ class Work {
     if (packs.length === 0 && loose.length === 0) return 0;
     const usual = packs.filter(({ since }) => since === null);
     const apart = packs.filter(({ since }) => since !== null);
-    const counts = {
+    const counts: ObjectCounts = {
       reachable: await this.#reachable(signal),
       packed: usual.reduce((total, { objects }) => total + objects, 0),
       loose: loose.length,
       unreachableSince: apart.length === 0 ? null : Math.min(...apart.map(({ since }) => since!.oldest)),
     };
-    if (!mustPrune(counts, nowSeconds())) return 0;
-    // Git takes a file's date for the time since which its objects are not used: for those found now, that is now.
-    await dateObjects(this.#objects, usual, loose, nowSeconds());
+    const isForgetting = isToForget(this.#path) && (this.#parts.mayForget?.() ?? true);
+    if (!mustPrune(counts, nowSeconds())) {
+      if (isForgetting && apart.length === 0) await hasForgotten(this.#path);
+      if (!isForgetting || apart.length === 0) return 0;
+    }
+    // Git takes a file's date for the time since which its objects are not used: for those found now, that is now. What is to
+    // be forgotten has the date of its arrival (N26).
+    if (!isForgetting) await dateObjects(this.#objects, usual, loose, nowSeconds());
     await this.#stage(["--revs", "--all"], "", signal);
-    await this.#stageUnreachable(packs, signal);
+    await this.#stageUnreachable(packs, isForgetting ? FORGOTTEN_SECONDS : UNREACHABLE_SECONDS, signal);
     await this.#writeGraph(signal);
+    const hasMore = (await packsIn(this.#folder)).some(({ since }) => since !== null);
     await this.#exchange(async () => {
       const isSame = (await repository.refs()).version === version;
       if (!isSame || !(await hasOnly(this.#objects, packs, loose))) throw new PutOff();
       const old = { packs: packs.map(({ name }) => name), loose };
       await exchangePacks(this.#objects, this.#folder, old);
+      if (isForgetting && !hasMore) await hasForgotten(this.#path);
       // Before the lock is given back (O34).
       repository.reload();
       await this.#writeIndex();
@@ -175,8 +190,9 @@ class Work {
     });
   }
 
-  async #stageUnreachable(old: readonly PackFile[], signal: AbortSignal): Promise<void> {
-    const until = this.#parts.nowSeconds() - UNREACHABLE_SECONDS;
+  /** @param keptSeconds how old unreachable objects may be */
+  async #stageUnreachable(old: readonly PackFile[], keptSeconds: number, signal: AbortSignal): Promise<void> {
+    const until = this.#parts.nowSeconds() - keptSeconds;
     const reachable = (await packsIn(this.#folder)).map(({ name }) => name);
     const names = [
       ...reachable.map((name) => `${name}.pack\n`),

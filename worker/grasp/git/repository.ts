@@ -14,6 +14,7 @@ import type {
   RefUpdate,
 } from "../../../runtime/grasp/ports.ts";
 import { incompleteOf } from "./connected.ts";
+import { forget } from "./forget.ts";
 import { heal } from "./heal.ts";
 import { removeLeftovers } from "./leftovers.ts";
 import { losingOf } from "./losing.ts";
@@ -151,6 +152,10 @@ export class DiskRepository implements GitRepository {
   updateRefs(updates: readonly RefUpdate[]): Promise<boolean> {
     this.#recent = new Map();
     return this.#refs.move(updates);
+  }
+
+  forgetUnreachable(): Promise<void> {
+    return forget(this.path);
   }
 
   setHead(branch: string): Promise<void> {

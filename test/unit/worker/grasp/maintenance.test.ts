@@ -52,6 +52,7 @@ describe("when repositories are maintained", () => {
         },
         underLock: (_identifier: string, run: (release: never) => Promise<unknown>) => run(null as never),
         isInUse: () => isInUse,
+        purgatory: { hasPending: () => false },
         undo: { endBackups: async (_owner: string, identifier: string) => void ended.push(identifier) },
       } as unknown as MaintenanceNeeds["grasp"],
       ...{ repositories, folders, pool, clock },

@@ -204,6 +204,38 @@ test("after 30 days maintenance ends the backups, and 14 days later their object
   expect(exists()).toBe(false);
 });
 
+test("a deleted pull request keeps no backup, and its objects go at the next maintenance (N23, R61)", async () => {
+  const { one } = await rewound();
+  work.git("checkout", "-q", "-b", "pr", one);
+  const tip = work.commit("c", "pr");
+  const contributor = author();
+  const tags = [
+    ["a", `30617:${owner.key}:repo`],
+    ["c", tip],
+  ];
+  const pr = contributor.sign(1618, tags, "", START_SECONDS + 5);
+  await submit(pr);
+  async function* bytes() {
+    yield work.pack([tip]);
+  }
+  const received = await repository().receive(bytes(), [{ id: tip, isBranch: false }], BOUNDS);
+  if ("fault" in received) throw new Error(JSON.stringify(received.fault));
+  await received.quarantine.adopt();
+  await grasp.newGitData("repo", EVERYTHING);
+  expect(refs()[`refs/nostr/${pr.id}`]).toBe(tip);
+  const before = backups();
+
+  await submit(contributor.sign(5, [["e", pr.id]], "", START_SECONDS + 6));
+  nowMs += 2 * 60 * 60_000;
+  await maintained();
+
+  expect([refs()[`refs/nostr/${pr.id}`], backups()]).toEqual([undefined, before]);
+  expect(await repository().incomplete([tip], true)).toEqual(new Set([tip]));
+  // What was rewound is still kept.
+  const [earlier] = (await grasp.undo.earlierStates(owner.key, "repo"))!;
+  expect(earlier!.isComplete).toBe(true);
+});
+
 test("an event that returns is newer than every state here, although the owner's clock was ahead (N22)", async () => {
   await rewound();
   const ahead = await stated({ [MAIN]: work.commit("a", "three") }, 1700);

@@ -216,6 +216,8 @@ class FakeRepository implements GitRepository {
     return ![...names].some((name) => [...names].some((other) => other.startsWith(`${name}/`)));
   }
 
+  async forgetUnreachable(): Promise<void> {}
+
   setHead(branch: string): Promise<void> {
     return this.#gate.write(() => {
       this.#data.head = branch;

@@ -25,6 +25,7 @@ describe("maintenance of a repository", () => {
   let repository: DiskRepository;
   let now: number;
   let isFree: boolean;
+  let mayForget: boolean;
   let underLock: MaintenanceParts["underLock"];
 
   beforeEach(async () => {
@@ -43,6 +44,7 @@ describe("maintenance of a repository", () => {
     });
     now = 1_800_000_000;
     isFree = true;
+    mayForget = true;
     underLock = (run) => run();
   });
   afterEach(() => rmSync(folder, { recursive: true }));
@@ -71,6 +73,7 @@ describe("maintenance of a repository", () => {
         nowSeconds: () => now,
         underLock: (doWork) => underLock(doWork),
         isFree: () => isFree,
+        mayForget: () => mayForget,
       },
       pruning,
     );
@@ -171,6 +174,41 @@ describe("maintenance of a repository", () => {
     git("fsck", "--full", "--strict");
     git("multi-pack-index", "verify");
     git("-c", "core.commitGraph=true", "commit-graph", "verify");
+    expect(await run()).toMatchObject({ result: "nothing" });
+  });
+
+  test("what is to be forgotten goes at once, unless something waits or it came just now (N23, N26)", async () => {
+    const first = await manyPushes(2);
+    // What came less than an hour ago stays until the next turn.
+    now = Math.floor(Date.now() / 1000) + 60;
+    const young = work.commit("b", "young");
+    await push("refs/nostr/y", young);
+    await repository.forgetUnreachable();
+    await repository.updateRefs([{ ref: "refs/nostr/y", old: young, new: ZERO }]);
+    await run();
+    expect(isHere(young)).toBe(true);
+    now += 3600;
+    await run();
+    expect([isHere(first), isHere(young)]).toEqual([true, false]);
+    now += DAY;
+    const gone = work.commit("b", "gone");
+    await push("refs/nostr/x", gone);
+    await repository.forgetUnreachable();
+    await repository.updateRefs([{ ref: "refs/nostr/x", old: gone, new: ZERO }]);
+    mayForget = false;
+    await run();
+    expect(isHere(gone)).toBe(true);
+    mayForget = true;
+    now += DAY;
+    await run();
+    expect([isHere(first), isHere(gone)]).toEqual([true, false]);
+    // The next prune keeps to the usual time.
+    const other = work.commit("b", "other");
+    await push("refs/heads/y", other);
+    await repository.updateRefs([{ ref: "refs/heads/y", old: other, new: ZERO }]);
+    await run();
+    expect(isHere(other)).toBe(true);
+    git("fsck", "--full", "--strict");
     expect(await run()).toMatchObject({ result: "nothing" });
   });
 
