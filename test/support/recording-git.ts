@@ -2,7 +2,7 @@
  * A `git` that writes down how it is called, and then is Git.
  * @module
  */
-import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { mkdtempSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import process from "node:process";
 import { findProgram } from "./find-program.ts";
@@ -19,18 +19,15 @@ export interface GitCall {
  * @returns the calls so far, and a function that ends it
  */
 export function recordGit(folder: string): { calls(): GitCall[]; stop(): void } {
-  const bin = join(folder, "bin");
   const log = join(folder, "calls");
-  mkdirSync(bin);
   writeFileSync(log, "");
-  const script = `#!/bin/sh
-{ for one in "$@"; do printf '%s\\n' "$one"; done; printf '\\001\\n'; env; printf '\\002\\n'; } >> ${log}
-exec ${findProgram("git")} "$@"
-`;
-  writeFileSync(join(bin, "git"), script, { mode: 0o755 });
-  const before = process.env.PATH;
-  process.env.PATH = `${bin}:${before}`;
+  const { stop } = fakeGit(
+    folder,
+    `{ for one in "$@"; do printf '%s\\n' "$one"; done; printf '\\001\\n'; env; printf '\\002\\n'; } >> ${log}
+exec ${findProgram("git")} "$@"`,
+  );
   return {
+    stop,
     calls: () =>
       readFileSync(log, "utf8")
         .split("\u0002\n")
@@ -46,6 +43,21 @@ exec ${findProgram("git")} "$@"
             });
           return { args: args.split("\n").slice(0, -1), env: Object.fromEntries(pairs) };
         }),
+  };
+}
+
+/**
+ * Puts a shell script before Git in this process's path.
+ * @param folder an existing folder of the test's own
+ * @param script the commands
+ * @returns a function that ends it
+ */
+export function fakeGit(folder: string, script: string): { stop(): void } {
+  const bin = mkdtempSync(join(folder, "bin-"));
+  writeFileSync(join(bin, "git"), `#!/bin/sh\n${script}\n`, { mode: 0o755 });
+  const before = process.env.PATH;
+  process.env.PATH = `${bin}:${before}`;
+  return {
     stop: () => {
       process.env.PATH = before;
     },

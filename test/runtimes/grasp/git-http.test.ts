@@ -197,6 +197,21 @@ describe.each<ProcessRuntime>(["node", "bun", "deno"])("GRASP's Git server on %s
     expect([answer.status, answer.body, answer.interim.length]).toEqual([200, "", 1]);
   });
 
+  test("a final answer instead of 100 Continue closes the connection, so that no body is read as a request (G42)", async () => {
+    const smuggled = "GET / HTTP/1.1\r\nhost: other.example\r\n\r\n";
+    const fields = { expect: "100-continue", "content-length": smuggled.length };
+    // A second host: the head is refused.
+    const refused = head(`POST ${path}/git-receive-pack`, { ...fields, Host: "other.example" });
+    const socket = open(where());
+    const answers = answersOf(socket);
+    socket.write(refused);
+    const answer = await answers.next();
+    expect([answer.status, answer.interim, fieldOf(answer.fields, "connection")]).toEqual([400, [], "close"]);
+    socket.write(smuggled);
+    expect(await answers.rest()).toBe("");
+    socket.destroy();
+  });
+
   test.each<[string, () => Buffer]>([
     ["nothing to nothing (A7, T2)", () => listOf(`${ZERO} ${ZERO} ${MAIN}`)],
     [

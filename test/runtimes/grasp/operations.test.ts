@@ -76,7 +76,7 @@ function raw(url: string, path: string, headers: Record<string, string> = {}) {
 const WAIT = { timeout: 20_000 };
 
 describe.each(RUNTIMES)("a start that cannot be, on %s", (runtime) => {
-  test("a second process on the same data directory is refused; after SIGKILL it may start (O3, T68)", async () => {
+  test("a second process on the same data directory is refused; after SIGKILL it may start (O3, S28, T68)", async () => {
     const server = await graspServer(runtime);
     const config = join(server.folder, "config.json");
     try {
@@ -104,7 +104,7 @@ describe.each(RUNTIMES)("a start that cannot be, on %s", (runtime) => {
     expect([none.code, none.stdout]).toEqual([1, ""]);
   }, 60_000);
 
-  test("a damaged database stops it, and stays as it is (P33, T68)", async () => {
+  test("a damaged database stops it before it listens, and stays as it is (P31, P33, T68)", async () => {
     const { config, data } = configured(`damaged-${runtime}`);
     mkdirSync(data, { recursive: true });
     const bytes = "a file that is no database at all, and long enough to have a header".repeat(40);

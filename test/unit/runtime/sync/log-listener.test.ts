@@ -50,7 +50,7 @@ test("an identifier is logged by its first eight characters, a source by its dom
   expect(text).not.toContain("private-path");
 });
 
-test("nameInLog decides how an identifier is named", async () => {
+test("nameInLog decides how an identifier is named (S27)", async () => {
   const text = (await linesOf((identifier) => `<${identifier.length}>`)).join("\n");
   expect(text).toContain('"identifier":"<68>"');
   expect(text).not.toContain("secret");

@@ -173,34 +173,34 @@ export const mutants: readonly Mutant[] = [
     breaks: null,
   },
   {
-    name: "no bound over all domains",
+    name: "no bound over all domains (S27)",
     edits: [edit("total-capacity", "TotalCapacity.isFull", "this.#held >= this.#max", "false")],
     breaks: ["maxConcurrentTotal"],
   },
   {
-    name: "domains that wait for total capacity never served",
+    name: "domains that wait for total capacity never served (S27)",
     edits: [edit("domain", "Domain.settle", "this.wake();", "while (this.#giveTurn());")],
     breaks: ["wake-up", "completes"],
   },
   {
-    name: "progress that does not restart the idle timeout",
+    name: "progress that does not restart the idle timeout (S27)",
     edits: [edit("fetch-timeouts", "FetchTimeouts.progress", "this.#progressAt = this.#clock.now();", "")],
     breaks: ["no early timeout"],
   },
   {
-    name: "no total timeout",
+    name: "no total timeout (S27)",
     edits: [edit("fetch-timeouts", "FetchTimeouts.#setTimer", "this.#totalLeft -= ms;", "")],
     breaks: ["fetch ends in time"],
   },
   {
-    name: "no timeout of a look-up",
+    name: "no timeout of a look-up (S27)",
     edits: [
       edit("look-up", "createLookUp", "valueWithin(ask(identifier), timeoutMs, clock)", "ask(identifier)"),
     ],
     breaks: ["look-up ends in time"],
   },
   {
-    name: "a grace that is not the option's",
+    name: "a grace that is not the option's (S27)",
     edits: [
       edit(
         "fetcher",
@@ -212,7 +212,7 @@ export const mutants: readonly Mutant[] = [
     breaks: ["maxConcurrent", "one fetch of an identifier per domain", "maxConcurrentTotal"],
   },
   {
-    name: "an expiry that progress does not prolong",
+    name: "an expiry that progress does not prolong (S27)",
     edits: [
       edit(
         "queue",
@@ -224,22 +224,22 @@ export const mutants: readonly Mutant[] = [
     breaks: ["progress keeps"],
   },
   {
-    name: "a source asked although it is set aside",
+    name: "a source asked although it is set aside (S27)",
     edits: [edit("paths", "Paths.#domainOf", "this.#options.setAside.has(identifier, source.key)", "false")],
     breaks: ["set aside"],
   },
   {
-    name: "a source set aside beyond the next fresh start",
+    name: "a source set aside beyond the next fresh start (S27)",
     edits: [edit("engine", "SyncEngine.enqueue", "this.#setAside.freshStart(identifier);", "")],
     breaks: ["completes"],
   },
   {
-    name: "another request not counted in the window",
+    name: "another request not counted in the window (S27)",
     edits: [edit("domain", "Domain.anotherStart", "await this.window.take(maxPerMinute)", "true")],
     breaks: ["maxPerMinute"],
   },
   {
-    name: "a lease not renewed while a fetch runs",
+    name: "a lease not renewed while a fetch runs (S27)",
     edits: [
       edit(
         "leases",
@@ -251,7 +251,7 @@ export const mutants: readonly Mutant[] = [
     breaks: ["lease held"],
   },
   {
-    name: "a limiter key without its prefix",
+    name: "a limiter key without its prefix (S27)",
     edits: [
       edit(
         "domain",
@@ -263,7 +263,7 @@ export const mutants: readonly Mutant[] = [
     breaks: ["key prefix"],
   },
   {
-    name: "items processed without the receipt of their fetch",
+    name: "items processed without the receipt of their fetch (S27)",
     edits: [edit("fetcher", "Fetcher.#process", "{ source, receipt }", "{ source, receipt: undefined }")],
     breaks: ["receipt"],
   },

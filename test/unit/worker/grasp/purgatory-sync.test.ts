@@ -293,6 +293,24 @@ describe("the queue (S1, S2, S16, P30)", () => {
   });
 });
 
+test("a start after a crash asks at once what the last run was asking: no lease has to end (S28)", async () => {
+  const url = "https://one.example/a.git";
+  servers.set(url, "hangs");
+  await submit(announcement(owner, [url]));
+  await submit(state(owner, { [MAIN]: commits[0]! }), SYNC);
+  await pass(1_000);
+  const crashed = sync;
+  expect(urls()).toEqual([url]);
+  asked = [];
+  servers.set(url, commits);
+  await start();
+  await pass(1_000);
+  expect([urls(), (await repositories.open(owner.key, "repo")!.refs()).refs.size]).toEqual([[url], 1]);
+  const stopped = crashed.stop(0);
+  await clock.settle(5_000);
+  await stopped;
+});
+
 describe("what is asked of whom (S3, S6, S7, S10, S14, S15)", () => {
   test("what one server has is in before the next is asked; only the rest is asked for", async () => {
     const [one, two] = ["https://one.example/a.git", "https://two.example/a.git"];

@@ -7,6 +7,8 @@ import type { Grasp } from "../../../../runtime/grasp/grasp.ts";
 import type { GraspHappening } from "../../../../runtime/grasp/happenings.ts";
 import { toNpub } from "../../../../runtime/grasp/npub.ts";
 import type { EventStore } from "../../../../runtime/grasp/ports.ts";
+import { keyOf } from "../../../../runtime/grasp/purgatory/entry.ts";
+import { releasePlan } from "../../../../runtime/grasp/release/intent.ts";
 import { EVERYTHING } from "../../../../runtime/grasp/release/releases.ts";
 import { HELD_MS } from "../../../../runtime/grasp/removals.ts";
 import type { DiskRepositories } from "../../../../worker/grasp/repositories.ts";
@@ -117,6 +119,43 @@ test("a start removes what a crash left in a repository, and an empty ref has it
   expect(refsOf(owner)).toEqual([`${MAIN} ${commit}`]);
   expect(readFileSync(join(path, "HEAD"), "utf8")).toBe(`ref: ${MAIN}\n`);
   expect((await restart()).healed).toEqual([]);
+});
+
+test("a start repeats intents, restores purgatory, makes the disk agree, and then says what to fetch (P31)", async () => {
+  await served();
+  const [next, other] = [work.commit("a", "two"), work.commit("a", "three")];
+  await objects(owner, next);
+  const released = state(owner, [[MAIN, next]], 1);
+  const waiting = state(owner, [[MAIN, other]], 2);
+  await submit(waiting);
+  // A crash behind the first step of a release: the intent is there, and no ref has moved.
+  const releasing = { ...grasp.purgatory.states("repo")[0]!, event: released };
+  const old = (await repositories.open(owner.key, "repo")!.refs()).refs.get(MAIN)!;
+  const move = {
+    owner: owner.key,
+    identifier: "repo",
+    updates: [[{ ref: MAIN, old, new: next }]],
+    head: null,
+  };
+  await store.transaction((changes) => {
+    changes.journalPut(keyOf(releasing), releasing);
+    changes.beginIntent(releasePlan({ entries: [keyOf(releasing)], moves: [move] }));
+  });
+
+  ({ repositories } = await repositoriesIn(join(folder, "data")));
+  grasp = graspOn({ store, repositories }, verifyEvent, () => nowMs);
+  // The disk is made to agree when uploads are listed.
+  const uploads = repositories.uploads.bind(repositories);
+  let before: unknown;
+  repositories.uploads = async () => {
+    const states = grasp.purgatory.states("repo").map(({ event }) => event.id);
+    before = [store.intents(), isServed(released), refsOf(owner), states];
+    return uploads();
+  };
+  const { waiting: toFetch } = await grasp.start();
+
+  expect(before).toEqual([[], true, [`${MAIN} ${next}`], [waiting.id]]);
+  expect([toFetch, isServed(waiting)]).toEqual([["repo"], false]);
 });
 
 test.each<[string, (announced: NostrEvent) => NostrEvent, number]>([

@@ -1,6 +1,6 @@
 import { once } from "node:events";
 import { chownSync, mkdirSync, mkdtempSync, readdirSync, rmSync, statSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { constants, tmpdir } from "node:os";
 import { join } from "node:path";
 import process from "node:process";
 import { afterAll, afterEach, beforeAll, expect, test } from "vitest";
@@ -10,7 +10,7 @@ import { createRepository } from "../../../../../worker/grasp/git/repository.ts"
 import { DiskRepositories, makeDataFolders } from "../../../../../worker/grasp/repositories.ts";
 import { workTree } from "../../../../support/git.ts";
 import { author } from "../../../../support/nostr.ts";
-import { recordGit } from "../../../../support/recording-git.ts";
+import { fakeGit, recordGit } from "../../../../support/recording-git.ts";
 
 let folder: string;
 let options: { home: string; repository: string };
@@ -67,6 +67,41 @@ test.skipIf(process.getuid?.() !== 0)(
     expect(await runGit(args, { ...options, repository })).toMatchObject({ code: 0, stderr: "" });
   },
 );
+
+test.each([
+  ["while clients wait", false, constants.priority.PRIORITY_BELOW_NORMAL],
+  ["for maintenance", true, constants.priority.PRIORITY_LOW],
+])("Git has limits, a low priority and a process group of its own, %s (O30)", async (_when, isIdle, nice) => {
+  // Its input ends after the priority is set.
+  const told = `cat; ulimit -d; ulimit -t; printf '%s\\n' "$$"; cat /proc/$$/stat; printf '%s\\n' "$@"`;
+  const fake = fakeGit(folder, told);
+  let lines: string[];
+  try {
+    const { stdout } = await runGit(["version"], { ...options, isIdle });
+    lines = stdout.toString().trim().split("\n");
+  } finally {
+    fake.stop();
+  }
+  const [memoryKib, seconds, pid, stat, ...args] = lines;
+  expect([memoryKib, seconds]).toEqual([String(1024 ** 2), String(30 * 60)]);
+  // Behind the name: state, parent, group; the priority is the 17th.
+  const fields = stat!.slice(stat!.lastIndexOf(")") + 2).split(" ");
+  expect([fields[2], Number(fields[16])]).toEqual([pid, nice]);
+  for (const setting of ["pack.windowMemory=64m", "pack.deltaCacheSize=32m", "core.bigFileThreshold=16m"])
+    expect(args).toContain(setting);
+});
+
+test("Git that takes longer than it may is killed, and the result says so (O30)", async () => {
+  const fake = fakeGit(folder, "sleep 600 & wait");
+  try {
+    expect(await runGit(["version"], { ...options, timeoutMs: 50 })).toMatchObject({
+      code: null,
+      isLate: true,
+    });
+  } finally {
+    fake.stop();
+  }
+});
 
 test("a pipe that breaks ends its own call only, and the exit code says what happened (A50)", async () => {
   async function* endless(): AsyncGenerator<Uint8Array> {

@@ -1,4 +1,4 @@
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { mkdtempSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
@@ -8,6 +8,8 @@ import type { NostrEvent } from "../../../../../runtime/grasp/events/event.ts";
 import { type Filter, matches, readFilter } from "../../../../../runtime/grasp/events/filter.ts";
 import type { EventStore } from "../../../../../runtime/grasp/ports.ts";
 import { sqliteEventStore } from "../../../../../worker/grasp/store/event-store.ts";
+import { SCHEMA } from "../../../../../worker/grasp/store/schema.ts";
+import { manualClock } from "../../../../support/manual-clock.ts";
 
 const NOW = 1_800_000_000;
 const clock = {
@@ -278,6 +280,42 @@ describe("transactions", () => {
     expect(await waiting).toMatchObject({ outcome: "stored" });
     other.close();
     await shared.close();
+  });
+
+  test("each minute a write-ahead log of more than 16 MiB is emptied, also while answers are read (O35)", async () => {
+    const path = join(folder, "log.db");
+    const manual = manualClock();
+    const large = sqliteEventStore({ path, clock: manual });
+    const log = () => statSync(`${path}-wal`).size / 1024 ** 2;
+    const events = (count: number) =>
+      large.transaction((changes) => {
+        for (let n = 0; n < count; n++) changes.save(event({ content: "x".repeat(1024 ** 2) }), NOW);
+      });
+    await events(10);
+    // Nothing is emptied below the bound.
+    manual.advance(60_000);
+    expect(log()).toBeGreaterThan(10);
+    await events(18);
+    expect(log()).toBeGreaterThan(16);
+    // An answer that a client has read in part.
+    const answer = large.texts([filter({})], NOW);
+    answer.next();
+    manual.advance(59_000);
+    expect(log()).toBeGreaterThan(16);
+    manual.advance(1_000);
+    let rest = 0;
+    while (!answer.next().done) rest++;
+    expect([log(), rest]).toEqual([0, 27]);
+    await large.close();
+  });
+
+  test("the write-ahead log is cut to 64 MiB (O35)", () => {
+    const database = new DatabaseSync(join(folder, "limited.db"));
+    database.exec(SCHEMA);
+    expect(database.prepare("PRAGMA journal_size_limit").get()).toEqual({
+      journal_size_limit: 64 * 1024 ** 2,
+    });
+    database.close();
   });
 
   test("a file that is no database stops the start (P33, T68)", () => {
