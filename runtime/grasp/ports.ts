@@ -235,6 +235,9 @@ export interface EventStore {
   remembered(id: string, nowSeconds: number): Remembered | null;
   /** The newest state of an owner's repository that was authoritative when it was deleted or withdrawn (A17); `null`: none. */
   ended(owner: string, identifier: string): Dated | null;
+  /** Events that are held for a repository (R59), oldest first, with their steps (R51). */
+  held(repository: string): { readonly event: NostrEvent; readonly steps: number }[];
+  hasHeld(repository: string): boolean;
   /** What an owner's repository had before changes that lost values (N21), newest first. */
   backups(owner: string, identifier: string): Backup[];
   /** Entries of purgatory's journal. */
@@ -263,13 +266,10 @@ export interface StoreChanges {
    * @param steps how far it is from an event that is accepted by itself (R51). Default: 0
    */
   save(event: NostrEvent, nowSeconds: number, steps?: number): Saved;
-  /** Stops serving events until their repository, `<key>/<identifier>`, is announced again (R59). */
+  /** Stops serving events until their repository, `<key>/<identifier>`, is announced again (R59), or the operator brings them back. */
   hold(ids: readonly string[], repository: string, untilSeconds: number): void;
-  /**
-   * Saves the events that were held for a repository.
-   * @returns those that are served again.
-   */
-  unhold(repository: string, nowSeconds: number): NostrEvent[];
+  /** Ends the hold of an event: it comes back now, or never. */
+  endHold(id: string): void;
   /** Removes what is expired: events (R12), remembered ids and held events. @returns the events */
   removeExpired(nowSeconds: number): NostrEvent[];
   /** Stops serving an event. @param remember so that it does not come back; `null`: nothing is remembered */

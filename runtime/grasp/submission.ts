@@ -131,22 +131,16 @@ export class Submissions {
       const noRoom = await roomFault(event.pubkey, identifier, this.#core, this.#room);
       if (noRoom !== null) return noRoom;
       const isNewVersion = purgatory.announcement(event.pubkey, identifier) !== null;
-      const { fault, again, intent } = await journal.change((changes) => {
+      const { fault, intent } = await journal.change((changes) => {
         const fault = storeFault(event, this.#core);
-        if (fault !== null) return { fault, again: [], intent: null };
+        if (fault !== null) return { fault, intent: null };
         const result = purgatory.addAnnouncement(event, identifier, from);
-        if (result.outcome !== "added") return { fault: notAdded(result), again: [], intent: null };
+        if (result.outcome !== "added") return { fault: notAdded(result), intent: null };
         const set = known.sets(identifier).get(event.pubkey);
         if (isNewVersion && set !== undefined) purgatory.prolongStates(identifier, set);
-        // What was held with its repository is served again (R59).
-        return {
-          fault: null,
-          again: changes.unhold(`${event.pubkey}/${identifier}`, this.#core.nowSeconds()),
-          intent: changes.beginIntent(lookPlan([identifier])),
-        };
+        return { fault: null, intent: changes.beginIntent(lookPlan([identifier])) };
       });
       if (fault !== null) return fault;
-      for (const one of again) this.#core.happenings.tell({ kind: "served", event: one, waitedMs: null });
       await hosted.create(event.pubkey, identifier);
       look = intent;
       outcome = WAITS;

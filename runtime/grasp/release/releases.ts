@@ -5,6 +5,7 @@
 import type { Core } from "../core.ts";
 import type { NostrEvent } from "../events/event.ts";
 import { KIND } from "../events/kinds.ts";
+import { HeldEvents } from "../held-events.ts";
 import { commitOf } from "../policy/pr-policy.ts";
 import type { Releasable } from "../purgatory/entry.ts";
 import { readState } from "../state.ts";
@@ -34,6 +35,7 @@ interface Queued {
 
 export class Releases {
   readonly #core: Core;
+  readonly #heldEvents: HeldEvents;
   readonly #queued = new Map<string, Queued>();
   /** Failures by event id, of reasons of the event's own. */
   readonly #failures = new Map<string, number>();
@@ -42,6 +44,7 @@ export class Releases {
 
   constructor(core: Core) {
     this.#core = core;
+    this.#heldEvents = new HeldEvents(core);
   }
 
   /**
@@ -91,7 +94,12 @@ export class Releases {
   async run(identifier: string, data: NewData, held: ReadonlySet<string>): Promise<ReleaseResult> {
     if (data.ids !== "all" && !this.#concerns(identifier, data.ids)) return emptyResult();
     const run = this.#newRun(identifier, held);
+    const isAll = data.ids === "all";
+    if (isAll) await this.#heldEvents.wait(identifier, held);
     await run.run();
+    // There may be room for more now.
+    while (isAll && (await this.#heldEvents.wait(identifier, held))) await run.run();
+    if (isAll) await this.#heldEvents.serve(identifier);
     const isAnnounced = run.result.released.some(({ kind }) => kind === KIND.announcement);
     // A repository that is served now may be one that served PRs tag.
     if (isAnnounced || (data.repository === "all" && data.ids === "all")) {

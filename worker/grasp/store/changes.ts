@@ -32,7 +32,9 @@ export function changesOn(prepare: Prepare): StoreChanges {
   return {
     save: (event, nowSeconds, steps) => save(prepare, event, nowSeconds, steps),
     hold: (ids, repository, until) => hold(prepare, ids, repository, until),
-    unhold: (repository, nowSeconds) => unhold(prepare, repository, nowSeconds),
+    endHold(id) {
+      prepare("DELETE FROM held WHERE id = ?").run(bytesOfHex(id));
+    },
     removeExpired: (nowSeconds) => removeExpired(prepare, nowSeconds),
     remove(id, remember, untilSeconds) {
       prepare("DELETE FROM event WHERE id = ?").run(bytesOfHex(id));
@@ -268,18 +270,6 @@ function hold(prepare: Prepare, ids: readonly string[], repository: string, unti
     ).run(repository, steps.steps ?? MAX_STEPS, until, bytesOfHex(id));
     prepare("DELETE FROM event WHERE id = ?").run(bytesOfHex(id));
   }
-}
-
-function unhold(prepare: Prepare, repository: string, nowSeconds: number): NostrEvent[] {
-  const rows = prepare("SELECT json, steps FROM held WHERE repository = ?").all(repository) as unknown as {
-    json: string;
-    steps: number;
-  }[];
-  prepare("DELETE FROM held WHERE repository = ?").run(repository);
-  return rows.flatMap(({ json, steps }) => {
-    const event = JSON.parse(json) as NostrEvent;
-    return save(prepare, event, nowSeconds, steps).outcome === "stored" ? [event] : [];
-  });
 }
 
 function removeExpired(prepare: Prepare, nowSeconds: number): NostrEvent[] {

@@ -198,6 +198,17 @@ class SqliteEventStore implements EventStore {
     return endedState((sql) => this.#prepare(sql), owner, identifier);
   }
 
+  held(repository: string): { event: NostrEvent; steps: number }[] {
+    const rows = this.#prepare("SELECT json, steps FROM held WHERE repository = ?").all(repository);
+    return (rows as { json: string; steps: number }[])
+      .map(({ json, steps }) => ({ event: JSON.parse(json) as NostrEvent, steps }))
+      .sort((a, b) => a.event.created_at - b.event.created_at);
+  }
+
+  hasHeld(repository: string): boolean {
+    return this.#prepare("SELECT 1 FROM held WHERE repository = ? LIMIT 1").get(repository) !== undefined;
+  }
+
   backups(owner: string, identifier: string): Backup[] {
     const sql = "SELECT json FROM backup WHERE owner = ? AND identifier = ? ORDER BY at DESC";
     const rows = this.#prepare(sql).all(bytesOfHex(owner), identifier) as { json: string }[];

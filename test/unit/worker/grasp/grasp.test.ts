@@ -6,6 +6,7 @@ import type { NostrEvent } from "../../../../runtime/grasp/events/event.ts";
 import type { Grasp } from "../../../../runtime/grasp/grasp.ts";
 import { toNpub } from "../../../../runtime/grasp/npub.ts";
 import type { EventStore } from "../../../../runtime/grasp/ports.ts";
+import { isBackup } from "../../../../runtime/grasp/release/backups.ts";
 import { EVERYTHING } from "../../../../runtime/grasp/release/releases.ts";
 import type { DiskRepositories } from "../../../../worker/grasp/repositories.ts";
 import { sqliteEventStore } from "../../../../worker/grasp/store/event-store.ts";
@@ -175,7 +176,8 @@ describe("events and Git data", () => {
         2000,
       ),
     );
-    expect([...(await refsOf(owner)).keys()].sort()).toEqual(["refs/heads/a/b", MAIN]);
+    const visible = [...(await refsOf(owner)).keys()].filter((ref) => !isBackup(ref));
+    expect(visible.sort()).toEqual(["refs/heads/a/b", MAIN]);
     await submit(
       state(
         owner,

@@ -6,6 +6,7 @@ import type { NostrEvent } from "../../../../runtime/grasp/events/event.ts";
 import type { Grasp } from "../../../../runtime/grasp/grasp.ts";
 import { toNpub } from "../../../../runtime/grasp/npub.ts";
 import type { EventStore } from "../../../../runtime/grasp/ports.ts";
+import { isBackup } from "../../../../runtime/grasp/release/backups.ts";
 import { EVERYTHING } from "../../../../runtime/grasp/release/releases.ts";
 import { Repairs } from "../../../../runtime/grasp/repair.ts";
 import {
@@ -148,7 +149,8 @@ describe("a check (S24 to S26, T67)", () => {
       { ref: "refs/heads/stray", old: ZERO, new: commit },
     ]);
     expect(await repairs.checkNow(owner.key, "repo")).toMatchObject({ status: "repaired" });
-    expect(await refsOf(owner)).toEqual([[MAIN, commit]]);
+    const visible = (await refsOf(owner)).filter(([ref]) => !isBackup(ref!));
+    expect(visible).toEqual([[MAIN, commit]]);
     expect(repairs.counts()).toMatchObject({ checked: 1, repaired: 1, incomplete: 0 });
   });
 
