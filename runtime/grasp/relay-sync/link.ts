@@ -153,27 +153,28 @@ export class Link {
     const name = this.#name("page");
     const events = new Map<string, NostrEvent>();
     let bytes = 0;
-    let isFull = false;
+    let end: "full" | "eose" | null = null;
     const take = (event: NostrEvent, size: number) => {
       bytes += size;
       events.set(event.id, event);
-      isFull = this.#held > MAX_HELD_BYTES.page;
+      // A relay that knows no limit goes on: this is a page too.
+      if (this.#held > MAX_HELD_BYTES.page) end = "full";
+      else if (events.size > limit) end = "eose";
+      if (end !== null) this.unsubscribe(name);
     };
     this.#subscriptions.set(name, { filters, isLive: false, take });
     const answer = this.#answer(ANSWER_MS, (message): Pick<Page, "end" | "text"> | undefined => {
-      if (isFull) return { end: "full", text: "" };
-      // A relay that knows no limit goes on: this is a page too.
-      if (events.size > limit) return { end: "eose", text: "" };
+      if (end !== null) return { end, text: "" };
       if (!("subscription" in message) || message.subscription !== name) return undefined;
       if (message.type === "EOSE") return { end: "eose", text: "" };
       return message.type === "CLOSED" ? { end: "closed", text: message.text } : undefined;
     });
     this.#send(["REQ", name, ...filters.map((filter) => ({ ...filterJson(filter), limit }))]);
-    const { end, text } = (await answer) ?? { end: "timeout", text: "" };
+    const ended: Pick<Page, "end" | "text"> = (await answer) ?? { end: "timeout", text: "" };
     if (this.#isOver) return { end: "lost", text: "", events: [], bytes: 0 };
-    if (end === "closed") this.#forget(name);
+    if (ended.end === "closed") this.#forget(name);
     else this.unsubscribe(name);
-    return { end, text, events: [...events.values()], bytes };
+    return { ...ended, events: [...events.values()], bytes };
   }
 
   /** Finds what the relay has and we lack (L8, L26). @param records what we have of the filter */

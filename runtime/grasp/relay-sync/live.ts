@@ -25,11 +25,19 @@ interface LiveSubscription {
   /** How often it was closed in a row. */
   readonly times: number;
   readonly askedAuth: boolean;
+  /** Since when its events are missed, in milliseconds since the epoch; `null`: none is. */
+  readonly gapFromMs: number | null;
+}
+
+/** What was closed, and since when. */
+export interface Gap {
+  readonly filters: readonly Filter[];
+  readonly fromMs: number;
 }
 
 /** One that the relay closed. */
 interface Closed extends LiveSubscription {
-  readonly closedMs: number;
+  readonly gapFromMs: number;
   readonly againMs: number;
 }
 
@@ -45,6 +53,8 @@ export class Live {
   readonly #parts: LiveParts;
   readonly #open = new Map<string, LiveSubscription>();
   #closed: Closed[] = [];
+  /** Those that are open again, whose gap is to be filled. */
+  #gaps: Gap[] = [];
   #bound = 1;
 
   constructor(parts: LiveParts) {
@@ -53,7 +63,8 @@ export class Live {
 
   /** Whether every subscription that was opened is open. */
   get isWhole(): boolean {
-    return this.#closed.length === 0;
+    const isMissing = ({ gapFromMs }: LiveSubscription) => gapFromMs !== null;
+    return this.#closed.length + this.#gaps.length === 0 && ![...this.#open.values()].some(isMissing);
   }
 
   /** Opens everything on a new connection. @param bound subscriptions that the relay allows */
@@ -70,6 +81,7 @@ export class Live {
   clear(): void {
     this.#open.clear();
     this.#closed = [];
+    this.#gaps = [];
     this.covered = NO_TARGETS;
   }
 
@@ -115,7 +127,8 @@ export class Live {
     const inMs = askAgainMs(times);
     const entry: Closed = {
       ...subscription,
-      ...{ times, closedMs, againMs: closedMs + inMs, askedAuth: subscription.askedAuth || isAuth },
+      ...{ times, againMs: closedMs + inMs, askedAuth: subscription.askedAuth || isAuth },
+      gapFromMs: subscription.gapFromMs ?? closedMs,
     };
     this.#closed.push(entry);
     if (isAuth && (await link.authenticate())) {
@@ -135,19 +148,28 @@ export class Live {
     return Math.max(0, first - this.#parts.clock.now());
   }
 
-  /** Asks again for what is due. @returns what was closed, and since when, in milliseconds since the epoch */
-  askAgain(link: Link): { readonly filters: readonly Filter[]; readonly closedMs: number }[] {
+  /** Asks again for what is due. */
+  askAgain(link: Link): void {
     const now = this.#parts.clock.now();
     const due = this.#closed.filter(({ againMs }) => againMs <= now);
     this.#closed = this.#closed.filter(({ againMs }) => againMs > now);
-    for (const { filters, times, askedAuth } of due) void this.#subscribe(link, filters, times, askedAuth);
-    return due;
+    for (const closed of due) void this.#subscribe(link, closed.filters, closed);
   }
 
-  #subscribe(link: Link, filters: readonly Filter[], times = 0, askedAuth = false): Promise<boolean> {
+  /** Takes what is open again since the last call: its gap is to be filled. */
+  takeGaps(): Gap[] {
+    return this.#gaps.splice(0);
+  }
+
+  async #subscribe(link: Link, filters: readonly Filter[], before?: Closed): Promise<void> {
     const { name, isOpen } = link.live(filters);
-    this.#open.set(name, { filters, openedMs: this.#parts.clock.now(), times, askedAuth });
-    return isOpen;
+    const { times, askedAuth, gapFromMs } = before ?? { times: 0, askedAuth: false, gapFromMs: null };
+    const subscription = { filters, openedMs: this.#parts.clock.now(), times, askedAuth, gapFromMs };
+    this.#open.set(name, subscription);
+    if (!(await isOpen) || gapFromMs === null || this.#open.get(name) !== subscription) return;
+    this.#open.set(name, { ...subscription, gapFromMs: null });
+    this.#gaps.push({ filters, fromMs: gapFromMs });
+    link.wake();
   }
 
   #tellNoRoom(left: readonly (readonly Filter[])[] | number): void {

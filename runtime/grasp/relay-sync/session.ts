@@ -273,9 +273,10 @@ export class RelaySession {
       await link.sleep(this.#restMs);
       return;
     }
-    for (const { filters, closedMs } of this.#live.askAgain(link)) {
+    this.#live.askAgain(link);
+    for (const { filters, fromMs } of this.#live.takeGaps()) {
       this.#begin("gap");
-      this.#history.add(filters.flatMap((filter) => resumed(filter, sinceOf(closedMs))));
+      this.#history.add(filters.flatMap((filter) => resumed(filter, sinceOf(fromMs))));
     }
     if (!isEmpty(newTargets(this.#wanted, this.#live.covered))) {
       const filters = await this.#live.extend(link, this.#wanted);
