@@ -174,7 +174,9 @@ describe.each<ProcessRuntime>(["node", "bun", "deno"])("attacks on %s", (runtime
       .filter(([type]) => type === "EVENT")
       .map(([, , event]) => (event as { id: string }).id);
     expect(heard.sort()).toEqual(prs.map(({ id }) => id).sort());
-    expect(readdirSync(join(server.folder, "data/unclaimed")).flat()).toEqual([]);
+    // Where an upload came first, the folders above it stay.
+    const left = readdirSync(join(server.folder, "data/unclaimed"), { recursive: true }) as string[];
+    expect(left.filter((name) => /[0-9a-f]{64}$/.test(name))).toEqual([]);
   }, 60_000);
 
   test("a state that comes while the last one of its identifier is deleted waits, and the other is gone (P34, T41)", async () => {

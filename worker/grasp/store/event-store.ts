@@ -41,7 +41,7 @@ const MAX_LOG_BYTES = 16 * 1024 ** 2;
 
 const ID_BYTES = 32;
 const TIME_BYTES = 4;
-const RECORD_BYTES = TIME_BYTES + ID_BYTES;
+const ID_WORDS = ID_BYTES / 4;
 
 export interface SqliteEventStoreOptions {
   /** The file, or `:memory:`. */
@@ -122,17 +122,21 @@ class SqliteEventStore implements EventStore {
   records(filter: Filter, nowSeconds: number, max: number): TimedIds | null {
     const limit = Math.min(filter.limit ?? max + 1, max + 1);
     const statement = recordsOf(filter, this.#expiredAt(nowSeconds), limit);
-    const { text } = statement === null ? { text: null } : (this.#get(statement) as { text: string | null });
-    const bytes = Buffer.from(text ?? "", "hex");
-    const size = bytes.length / RECORD_BYTES;
+    const found =
+      statement === null ? null : (this.#get(statement) as Record<"times" | "ids", string | null>);
+    const newestFirst = Buffer.from(found?.ids ?? "", "hex");
+    const size = newestFirst.length / ID_BYTES;
     if (size > max) return null;
+    const dates = Buffer.from(found?.times ?? "", "hex");
     const times = new Uint32Array(size);
-    const ids = new Uint8Array(size * ID_BYTES);
-    // Rows come newest first; negentropy wants the oldest first.
-    for (let from = 0, to = size - 1; to >= 0; from += RECORD_BYTES, to--) {
-      times[to] = bytes.readUInt32BE(from);
-      ids.set(bytes.subarray(from + TIME_BYTES, from + RECORD_BYTES), to * ID_BYTES);
+    const words = new Uint32Array(size * ID_WORDS);
+    const given = new Uint32Array(new Uint8Array(newestFirst).buffer);
+    // Negentropy wants the oldest first.
+    for (let to = 0, from = size - 1; to < size; to++, from--) {
+      times[to] = dates.readUInt32BE(from * TIME_BYTES);
+      for (let i = 0; i < ID_WORDS; i++) words[to * ID_WORDS + i] = given[from * ID_WORDS + i]!;
     }
+    const ids = new Uint8Array(words.buffer);
     return { times, ids };
   }
 

@@ -168,28 +168,43 @@ export function selectsOf(
   return [statement("event e", where, "e.created_at")];
 }
 
-/** Columns of the events that match a filter, each event once; `null`: it matches nothing. */
-function allOf(filter: Filter, expiredAt: number | null, columns: string): Statement | null {
+/** Where the events that match a filter are found. */
+interface Source {
+  readonly from: string;
+  readonly where: Where;
+  /** The column of the events' times that the index has in order. */
+  readonly time: string;
+  /** Whether an event may be found more than once. */
+  readonly repeats: boolean;
+}
+
+/** All events that match a filter; `null`: it matches nothing. */
+function allOf(filter: Filter, expiredAt: number | null): Source | null {
   if (matchesNothing(filter)) return null;
   const where = new Where();
   const [letter] = filter.ids === undefined ? [...filter.tags.keys()] : [];
   if (letter === undefined) {
     addRest(where, filter, expiredAt, {});
-    return { sql: `SELECT ${columns} FROM event e ${where}`, values: where.values };
+    return { from: "event e", where, time: "e.created_at", repeats: false };
   }
   // A tag's events are found by the tag; else each event would be looked at.
+  const values = filter.tags.get(letter)!;
   where.add("t.name = ?", letter);
-  where.oneOf("t.value", [...filter.tags.get(letter)!]);
+  where.oneOf("t.value", [...values]);
   addRest(where, filter, expiredAt, { tag: letter });
-  return {
-    sql: `SELECT DISTINCT ${columns} FROM tag t CROSS JOIN event e ON e.row = t.event ${where}`,
-    values: where.values,
-  };
+  const from = "tag t CROSS JOIN event e ON e.row = t.event";
+  return { from, where, time: "t.created_at", repeats: values.size > 1 };
 }
 
 /** The rows of the events that match a filter; `null`: it matches nothing. */
 export function rowsOf(filter: Filter, expiredAt: number | null): Statement | null {
-  return allOf(filter, expiredAt, "e.row AS row");
+  const all = allOf(filter, expiredAt);
+  if (all === null) return null;
+  const { from, where, repeats } = all;
+  return {
+    sql: `SELECT ${repeats ? "DISTINCT " : ""}e.row AS row FROM ${from} ${where}`,
+    values: where.values,
+  };
 }
 
 /** A count of the events that match a filter; `null`: it matches nothing. */
@@ -199,15 +214,16 @@ export function countOf(filter: Filter, expiredAt: number | null): Statement | n
 }
 
 /**
- * Times and ids of the events that match a filter, newest first, the newest `limit` of them, as one text: 8 hex digits and 64 for
- * each. That is a third of the work of a row for each. `null`: the filter matches nothing.
+ * Times and ids of the events that match a filter, newest first, the newest `limit` of them, as two texts: 8 and 64 hex digits for
+ * each event. That is a third of the work of a row for each. `null`: the filter matches nothing.
  */
 export function recordsOf(filter: Filter, expiredAt: number | null, limit: number): Statement | null {
-  const all = allOf(filter, expiredAt, "e.created_at AS at, e.id AS id");
-  return (
-    all && {
-      sql: `SELECT group_concat(printf('%08x', at) || hex(id), '') AS text FROM (${all.sql} ORDER BY at DESC, id LIMIT ?)`,
-      values: [...all.values, limit],
-    }
-  );
+  const all = allOf(filter, expiredAt);
+  if (all === null) return null;
+  const { from, where, time, repeats } = all;
+  const rows = `SELECT ${repeats ? "DISTINCT " : ""}${time} AS at, e.id AS id FROM ${from} ${where} ORDER BY ${time} DESC, e.id LIMIT ?`;
+  return {
+    sql: `SELECT group_concat(printf('%08x', at), '') AS times, group_concat(hex(id), '') AS ids FROM (${rows})`,
+    values: [...where.values, limit],
+  };
 }
