@@ -32,6 +32,8 @@ export class Known implements World {
   readonly #store: EventStore;
   readonly #purgatory: Purgatory;
   readonly #now: () => number;
+  /** What announcements say; `null`: they cannot be read. What waits is asked for often, and events do not change. */
+  readonly #read = new WeakMap<NostrEvent, Omit<KnownAnnouncement, "status"> | null>();
 
   constructor({ store, purgatory, ourselves, lists, foldsNames, now }: KnownParts) {
     this.#store = store;
@@ -45,16 +47,30 @@ export class Known implements World {
   announcements(identifier: string): Map<string, KnownAnnouncement> {
     const known = new Map<string, KnownAnnouncement>();
     const add = (event: NostrEvent, status: KnownAnnouncement["status"]) => {
-      const read = readAnnouncement(event);
-      if ("fault" in read) return;
-      const listsUs = missingUrls(read.announcement, this.ourselves).length === 0;
-      known.set(event.pubkey, { announcement: read.announcement, status, listsUs });
+      const read = this.#announcementOf(event);
+      if (read !== null) known.set(event.pubkey, { ...read, status });
     };
     for (const event of this.#store.withIdentifier(KIND.announcement, identifier)) add(event, "served");
     for (const { event, isSoftExpired } of this.#purgatory.announcements(identifier)) {
       const before = known.get(event.pubkey);
       // A waiting version does not hide the served one (R54).
       if (before === undefined) add(event, isSoftExpired ? "soft_expired" : "waiting");
+    }
+    return known;
+  }
+
+  #announcementOf(event: NostrEvent): Omit<KnownAnnouncement, "status"> | null {
+    let known = this.#read.get(event);
+    if (known === undefined) {
+      const read = readAnnouncement(event);
+      known =
+        "fault" in read
+          ? null
+          : {
+              announcement: read.announcement,
+              listsUs: missingUrls(read.announcement, this.ourselves).length === 0,
+            };
+      this.#read.set(event, known);
     }
     return known;
   }

@@ -10,9 +10,23 @@ const PREFIX = "npub";
 const KEY_BYTES = 32;
 /** The length of every npub. */
 const NPUB_LENGTH = 63;
+/** Npubs that are kept: every path of a repository has one. */
+const MAX_KEPT = 10_000;
+
+const kept = new Map<string, string>();
 
 /** @param key 64 lower-case hex digits */
 export function toNpub(key: string): string {
+  let npub = kept.get(key);
+  if (npub === undefined) {
+    npub = encode(key);
+    if (kept.size >= MAX_KEPT) kept.clear();
+    kept.set(key, npub);
+  }
+  return npub;
+}
+
+function encode(key: string): string {
   const bytes = Uint8Array.from({ length: KEY_BYTES }, (_, i) =>
     Number.parseInt(key.slice(2 * i, 2 * i + 2), 16),
   );

@@ -26,6 +26,9 @@ export interface StartReport {
   }[];
 }
 
+/** Repositories that are healed at the same time: each waits for the disk. */
+const HEALED_AT_ONCE = 8;
+
 export async function start(core: Core, releases: Releases, removals: Removals): Promise<StartReport> {
   const { store, purgatory, hosted } = core;
   // Lock files would keep refs from moving: they go first.
@@ -77,10 +80,15 @@ function announced({ purgatory, known }: Core): { owner: string; identifier: str
 
 async function heal({ hosted }: Core): Promise<StartReport["healed"]> {
   const healed: StartReport["healed"][number][] = [];
-  for (const { owner, identifier } of await hosted.port.list()) {
-    const files = (await hosted.open(owner, identifier)?.heal()) ?? [];
-    if (files.length > 0) healed.push({ owner, identifier, files });
-  }
+  const left = (await hosted.port.list()).values();
+  await Promise.all(
+    Array.from({ length: HEALED_AT_ONCE }, async () => {
+      for (const { owner, identifier } of left) {
+        const files = (await hosted.open(owner, identifier)?.heal()) ?? [];
+        if (files.length > 0) healed.push({ owner, identifier, files });
+      }
+    }),
+  );
   return healed;
 }
 

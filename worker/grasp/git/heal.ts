@@ -5,6 +5,15 @@
 import { readdir, readFile, rm, writeFile } from "node:fs/promises";
 import { join, relative } from "node:path";
 
+/** Files that a repository has only after a crash. */
+const LEFT: ReadonlySet<string> = new Set([
+  "HEAD.lock",
+  "packed-refs.lock",
+  "packed-refs.new",
+  "config.lock",
+  "shallow",
+  "shallow.lock",
+]);
 const LOOSE_REF = /^(?:[0-9a-f]{40}|ref: refs\/\S.*)\n?$/;
 const HEAD = /^ref: refs\/heads\/\S.*\n?$/;
 
@@ -19,16 +28,7 @@ export async function heal(path: string): Promise<string[]> {
     await rm(file, { force: true });
     found.push(relative(path, file));
   };
-  for (const name of [
-    "HEAD.lock",
-    "packed-refs.lock",
-    "packed-refs.new",
-    "config.lock",
-    "shallow",
-    "shallow.lock",
-  ]) {
-    if ((await textOf(join(path, name))) !== null) await remove(join(path, name));
-  }
+  for (const name of await readdir(path)) if (LEFT.has(name)) await remove(join(path, name));
   const head = join(path, "HEAD");
   if (!HEAD.test((await textOf(head)) ?? "")) {
     // The next alignment sets the branch.
