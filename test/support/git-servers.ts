@@ -14,6 +14,8 @@ import { buffer } from "node:stream/consumers";
 export interface GitServerBehaviour {
   /** The folder below which its bare repositories are. */
   readonly root: string;
+  /** An address on loopback. Default: 127.0.0.1. */
+  readonly host?: string;
   /** Answers a request itself; `false`: Git does. */
   answer?(request: GitServerRequest, response: ServerResponse): boolean | Promise<boolean>;
   /** Speaks protocol v0, where a client may ask for advertised ids only. */
@@ -60,10 +62,11 @@ export async function gitServer(behaviour: GitServerBehaviour): Promise<GitServe
     response.on("error", () => {});
     handle(request, response, behaviour).catch(() => response.destroy());
   });
-  server.listen(0, "127.0.0.1");
+  const { host = "127.0.0.1" } = behaviour;
+  server.listen(0, host);
   await once(server, "listening");
   return {
-    url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
+    url: `http://${host}:${(server.address() as AddressInfo).port}`,
     log,
     get open() {
       return open;

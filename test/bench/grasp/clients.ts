@@ -69,12 +69,17 @@ export function git(cwd: string, ...args: string[]): Promise<string> {
   });
 }
 
-/** An announcement that lists a server. */
-export function announcementFor({ host }: Contender, owner: Author, identifier: string): NostrEvent {
+/** An announcement that lists a server. @param others further clone URLs */
+export function announcementFor(
+  { host }: Contender,
+  owner: Author,
+  identifier: string,
+  others: readonly string[] = [],
+): NostrEvent {
   const url = `http://${host}/${toNpub(owner.key)}/${identifier}.git`;
   return owner.sign(30617, [
     ["d", identifier],
-    ["clone", url],
+    ["clone", url, ...others],
     ["relays", `ws://${host}`],
   ]);
 }

@@ -5,11 +5,13 @@
 
 import { createHash } from "node:crypto";
 import { rmSync } from "node:fs";
+import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import type { NostrEvent } from "../../../runtime/grasp/events/event.ts";
 import { Negentropy } from "../../../runtime/grasp/relay/negentropy.ts";
 import { NegentropyRecords } from "../../../runtime/grasp/relay/negentropy-records.ts";
 import { percentile } from "../../load/percentile.ts";
+import { gitServer, hanging } from "../../support/git-servers.ts";
 import { author } from "../../support/nostr.ts";
 import type { RelayClient } from "../../support/relay-client.ts";
 import {
@@ -102,6 +104,23 @@ const events: Row = {
   },
 };
 
+/** Asks, some connections at once. @returns the time and the processor time of one question, in milliseconds */
+async function askMany(server: Contender, questions: number, filter: () => object) {
+  const clients = await Promise.all(Array.from({ length: 50 }, () => connectAnew(server)));
+  const cpu = server.processorMs();
+  const took = await timed(() =>
+    Promise.all(
+      clients.map(async (each) => {
+        for (let i = 0; i < questions; i++) await ask(each, `q${i}`, filter());
+      }),
+    ),
+  );
+  const count = clients.length * questions;
+  const spent = (server.processorMs() - cpu) / count;
+  for (const each of clients) each.close();
+  return { took: took / count, spent };
+}
+
 /** Asks once. @returns the number of events */
 async function ask(client: RelayClient, name: string, filter: object): Promise<number> {
   client.say("REQ", name, filter);
@@ -127,16 +146,8 @@ const query: Row = {
       for (let i = 0; i < 200; i++) times.push(await timed(() => ask(client, `q${i}`, filter())));
       client.close();
       figures.push(ms(`${name}, p50`, percentile(times, 0.5)), ms(`${name}, p99`, percentile(times, 0.99)));
-      const clients = await Promise.all(Array.from({ length: 50 }, () => connectAnew(server)));
-      const all = await timed(() =>
-        Promise.all(
-          clients.map(async (each) => {
-            for (let i = 0; i < 20; i++) await ask(each, `q${i}`, filter());
-          }),
-        ),
-      );
-      for (const each of clients) each.close();
-      figures.push(rate(`${name}, 50 connections`, (clients.length * 20 * 1000) / all));
+      const { took, spent } = await askMany(server, 40, filter);
+      figures.push(rate(`${name}, 50 connections`, 1000 / took), ms(`${name}, processor time`, spent));
     }
     return figures;
   },
@@ -155,17 +166,29 @@ const live: Row = {
       }),
     );
     const times: number[] = [];
-    for (const event of commentsOn(hub, 5)) {
+    const cpu = server.processorMs();
+    const sent = 10;
+    for (const event of commentsOn(hub, sent)) {
       const heard = listeners.map((client) => client.next(([type]) => type === "EVENT"));
       times.push(await timed(() => Promise.all([publishAll(server, [event]), ...heard])));
     }
+    const spent = (server.processorMs() - cpu) / sent;
     for (const client of listeners) client.close();
-    return [ms(`the last of ${listeners.length} subscribers`, percentile(times, 0.5))];
+    return [
+      ms(`the last of ${listeners.length} subscribers`, percentile(times, 0.5)),
+      ms(`processor time for ${listeners.length} subscribers`, spent),
+    ];
   },
 };
 
-/** Requests a second over some connections. */
-async function requestsASecond(url: string, headers: Record<string, string>): Promise<number> {
+/** Requests a second over some connections, and the processor time of one. */
+async function requestsOf(
+  server: Contender,
+  name: string,
+  url: string,
+  headers: Record<string, string> = {},
+): Promise<Figure[]> {
+  const cpu = server.processorMs();
   const lastMs = 1500;
   let count = 0;
   const began = performance.now();
@@ -179,7 +202,10 @@ async function requestsASecond(url: string, headers: Record<string, string>): Pr
       }
     }),
   );
-  return (count * 1000) / (performance.now() - began);
+  return [
+    rate(name, (count * 1000) / (performance.now() - began)),
+    ms(`${name}, processor time`, (server.processorMs() - cpu) / count),
+  ];
 }
 
 /** The repositories that rows share, made once for each server. */
@@ -215,9 +241,9 @@ const infoRefs: Row = {
     const at = ({ owner, identifier }: Served) =>
       `${server.repository(owner, identifier)}/info/refs?service=git-upload-pack`;
     return [
-      rate("10 refs", await requestsASecond(at(ten), {})),
-      rate(`${trees.sizes.refs} refs`, await requestsASecond(at(many), {})),
-      rate("version 2", await requestsASecond(at(many), { "git-protocol": "version=2" })),
+      ...(await requestsOf(server, "10 refs", at(ten))),
+      ...(await requestsOf(server, `${trees.sizes.refs} refs`, at(many))),
+      ...(await requestsOf(server, "version 2", at(many), { "git-protocol": "version=2" })),
       ...pushed,
     ];
   },
@@ -368,6 +394,7 @@ const hexOf = (bytes: Uint8Array) => Buffer.from(bytes).toString("hex");
 const sync: Row = {
   name: "sync",
   async measure({ server, hub, comments }) {
+    const cpu = server.processorMs();
     const ours = [...comments]
       .sort((a, b) => a.created_at - b.created_at || (a.id < b.id ? -1 : 1))
       .slice(10);
@@ -404,6 +431,7 @@ const sync: Row = {
     const what = `10 differences in ${comments.length} events`;
     return [
       ms(what, took),
+      ms(`${what}, processor time`, server.processorMs() - cpu),
       { name: `${what}, bytes`, value: bytes / 1024, unit: "KiB", better: "lower" },
       { name: `${what}, rounds`, value: rounds, unit: "count", better: "lower" },
     ];
@@ -416,6 +444,63 @@ function timedIds(list: readonly NostrEvent[]) {
     ids: new Uint8Array(Buffer.from(list.map(({ id }) => id).join(""), "hex")),
   };
 }
+
+/** How long both servers wait for a push before they fetch what an event of a client names, in milliseconds (P13). */
+const BEFORE_FETCH_MS = 180_000;
+const HOSTS = 10;
+const OF_A_HOST = 10;
+
+/** Objects that a push does not bring, on ten hosts of which one hangs. */
+const fetching: Row = {
+  name: "fetch",
+  maxRepetitions: 1,
+  async measure({ server, trees }, folder) {
+    const root = fresh(folder);
+    const bare = join(root, "a.git");
+    await git(folder, "clone", "-q", "--bare", "--single-branch", "--branch", "main", trees.many.path, bare);
+    const tip = (await git(bare, "rev-parse", "main")).trim();
+    const hosts = await Promise.all(
+      Array.from({ length: HOSTS }, (_, i) =>
+        gitServer({ root, host: `127.0.1.${i + 1}`, ...(i === 0 ? { answer: hanging() } : {}) }),
+      ),
+    );
+    const pairs = hosts.flatMap(({ url }) =>
+      Array.from({ length: OF_A_HOST }, () => {
+        const owner = author();
+        const name = `fetched-${pairsMade++}`;
+        return {
+          announcement: announcementFor(server, owner, name, [`${url}/a.git`]),
+          state: stateFor(owner, name, { "refs/heads/main": tip }),
+        };
+      }),
+    );
+    const client = await connectAnew(server);
+    try {
+      client.say("REQ", "live", { ids: pairs.map(({ state }) => state.id) });
+      await client.next(([type]) => type === "EOSE");
+      for (let at = 0; at < pairs.length; at += EVENTS_A_CONNECTION / 2) {
+        const some = pairs.slice(at, at + EVENTS_A_CONNECTION / 2);
+        await publishAll(
+          server,
+          some.flatMap(({ announcement, state }) => [announcement, state]),
+        );
+      }
+      const cpu = server.processorMs();
+      const took = await timed(async () => {
+        for (let heard = 0; heard < (HOSTS - 1) * OF_A_HOST; heard++)
+          await client.next(([type]) => type === "EVENT");
+      });
+      const what = `${pairs.length} identifiers from ${HOSTS} hosts, one hanging`;
+      return [
+        ms(`${what}: the other ${(HOSTS - 1) * OF_A_HOST}, after the delay of 180 s`, took - BEFORE_FETCH_MS),
+        ms(`${what}: processor time`, server.processorMs() - cpu),
+      ];
+    } finally {
+      client.close();
+      await Promise.all(hosts.map((host) => host.stop()));
+    }
+  },
+};
 
 const memory: Row = {
   name: "memory",
@@ -449,6 +534,7 @@ export const ROWS: readonly Row[] = [
   push,
   release,
   sync,
+  fetching,
   memory,
   start,
 ];

@@ -22,14 +22,15 @@ import { contenders } from "./servers.ts";
 import { createWorld, Trees, type World } from "./world.ts";
 
 /** Longest time of one repetition of a row on one server. */
-const ROW_TIMEOUT_MS = 180_000;
+const ROW_TIMEOUT_MS = 600_000;
 const IN_NAMESPACE = "GRASP_BENCH_IN_NAMESPACE";
 /** Rows that need what is not built, or what one of the servers has no way to show. */
 const MISSING = {
   "sync, 10,000 events from a peer": "events of other relays (GRASP-02) are the next step of millrace",
-  "fetch, 100 identifiers from 10 hosts":
-    "measured by the tests of purgatory sync only, without ngit-grasp beside it",
 };
+/** Sizes that measure all rows in minutes. */
+const QUICK = { events: 2500, refs: 500, large: 32, commits: 1000, clients: 10, subscribers: 200 };
+const QUICK_REPETITIONS = 2;
 
 const { values, names } = readToolOptions({
   name: "bench:grasp",
@@ -43,6 +44,10 @@ const { values, names } = readToolOptions({
     commits: { default: 100_000, min: 10, summary: "commits of the large repository" },
     clients: { default: 50, min: 2, summary: "clones at once" },
     subscribers: { default: 500, min: 1, summary: "subscribers of one event" },
+    quick: {
+      switch: true,
+      summary: `small sizes in place of all others, and ${QUICK_REPETITIONS} repetitions`,
+    },
     write: WRITE,
   },
 });
@@ -67,14 +72,10 @@ const folder = mkdtempSync(join(tmpdir(), "millrace-bench-grasp-"));
 process.on("exit", () => rmSync(folder, { recursive: true, force: true }));
 process.on("SIGTERM", () => process.exit(1)).on("SIGINT", () => process.exit(1));
 
-const sizes = {
-  events: values.events,
-  refs: values.refs,
-  largeMiB: values.large,
-  commits: values.commits,
-  clients: values.clients,
-  subscribers: values.subscribers,
-};
+const { large: largeMiB, ...counts } = values.quick ? QUICK : values;
+const { events, refs, commits, clients, subscribers } = counts;
+const sizes = { events, refs, largeMiB, commits, clients, subscribers };
+const asked = values.quick ? QUICK_REPETITIONS : values.repetitions;
 const before = loadavg()[0]!;
 const measured = new Map<string, Measured & { values: Record<string, number[]> }>();
 const missing: Record<string, string> = names.length === 0 ? { ...MISSING } : {};
@@ -135,7 +136,7 @@ for (const server of servers) {
 const work = join(folder, "clones");
 mkdirSync(work);
 for (const row of ROWS.filter(({ name }) => names.length === 0 || names.includes(name))) {
-  const repetitions = Math.min(values.repetitions, row.maxRepetitions ?? values.repetitions);
+  const repetitions = Math.min(asked, row.maxRepetitions ?? asked);
   for (let repetition = 1; repetition <= repetitions; repetition++) {
     for (const world of worlds) {
       log(`${row.name}, ${repetition} of ${repetitions}: ${world.server.name}`);
@@ -163,11 +164,11 @@ mkdirSync(join(root, "test/results"), { recursive: true });
 writeFileSync(join(root, "test/results/grasp.json"), `${JSON.stringify(results, null, 2)}\n`);
 writeFileSync(join(root, "test/results/grasp.svg"), chartOf(results));
 console.log(table);
-const counts = countOf(results);
+const verdicts = countOf(results);
 const busy =
-  `Measured on ${describeProvenance([results.provenance])}, median of ${values.repetitions}; ` +
+  `Measured on ${describeProvenance([results.provenance])}, median of ${asked}; ` +
   `${before.toFixed(1)} processes wanted a processor before the run and ${results.load.after.toFixed(1)} after it. ` +
-  `Ahead ${counts.ahead}, equal ${counts.equal}, behind ${counts.behind}.`;
+  `Ahead ${verdicts.ahead}, equal ${verdicts.equal}, behind ${verdicts.behind}.`;
 console.log(`\n${busy}`);
 if (values.write) {
   writeFileSync(join(root, "docs/performance/grasp.svg"), chartOf(results));

@@ -38,10 +38,17 @@ export function contenders(folder: string): readonly [Contender, Contender] {
   mkdirSync(ourData);
   const config = join(ourData, "config.json");
   const ours = contender("millrace", 7401, (host) => {
-    const grasp = { domain: host, listen: { port: 7401 }, dataDirectory: join(ourData, "data") };
+    const grasp = {
+      domain: host,
+      listen: { port: 7401 },
+      dataDirectory: join(ourData, "data"),
+      // Hosts that fetches go to are on loopback, and so is the other server.
+      allowInsecureServers: true,
+      allowLoopbackServers: true,
+    };
     writeFileSync(config, JSON.stringify({ grasp }));
     const [command] = runtimes.node;
-    return { command, args: ["worker/cli/main.ts", "serve", "--config", config], cwd: root };
+    return { command, args: ["dist/worker/cli/main.js", "serve", "--config", config], cwd: root };
   });
   const theirs = contender("ngit-grasp", 7402, (host) => ({
     command: findNgitGrasp()!,
@@ -52,6 +59,7 @@ export function contenders(folder: string): readonly [Contender, Contender] {
       NGIT_BIND_ADDRESS: host,
       NGIT_GIT_DATA_PATH: join(graspData, "git"),
       NGIT_RELAY_DATA_PATH: join(graspData, "relay"),
+      NGIT_SYNC_ALLOW_NON_GLOBAL_TARGETS: "true",
       NGIT_LOG_LEVEL: "error",
     },
   }));
