@@ -21,6 +21,8 @@ import { type HappeningListener, Happenings } from "./happenings.ts";
 import { Hosted } from "./hosted.ts";
 import { Known } from "./known.ts";
 import { Locks } from "./locks.ts";
+import { Operator } from "./operator.ts";
+import { ListsWithBans } from "./policy/bans.ts";
 import { judgeProtected } from "./policy/protected-policy.ts";
 import type { Lists } from "./policy/world.ts";
 import type { EventStore, GitRepository, Repositories, Room } from "./ports.ts";
@@ -73,6 +75,8 @@ export class Grasp {
   readonly pushes: Pushes;
   /** Earlier states of repositories (N21, N22). */
   readonly undo: Undo;
+  /** What the operator does while the service runs (O14). */
+  readonly operator: Operator;
   readonly #core: Core;
   readonly #parts: GraspParts;
   readonly #signatures: Signatures;
@@ -89,7 +93,8 @@ export class Grasp {
     const happenings = new Happenings();
     const journal = new StoreJournal(store, happenings);
     this.purgatory = new Purgatory(journal, nowMs);
-    const known = { ...parts, purgatory: this.purgatory, now: nowSeconds };
+    const lists = new ListsWithBans(parts.lists, store);
+    const known = { ...parts, lists, purgatory: this.purgatory, now: nowSeconds };
     this.known = new Known(known);
     this.#core = {
       store,
@@ -113,6 +118,11 @@ export class Grasp {
     this.pushes = new Pushes(this.#core, this.#releases, this.#removals);
     this.#dryRun = new DryRun(this.#core, known, parts.room);
     this.undo = new Undo(this.#core);
+    this.operator = new Operator(this.#core, lists, {
+      releases: this.#releases,
+      removals: this.#removals,
+      submissions,
+    });
   }
 
   /** Finishes what the last run left half done, and takes over what waits (P31). Nothing else may be called before. */
@@ -121,8 +131,8 @@ export class Grasp {
   }
 
   /** The operator's lists are new: what they deny is not served any more, and its data are held (R26). @returns what went */
-  removeDenied(): Promise<{ readonly owner: string; readonly identifier: string }[]> {
-    return this.#submissions.removeDenied();
+  removeDenied(): Promise<readonly { readonly owner: string; readonly identifier: string }[]> {
+    return this.operator.removeDenied();
   }
 
   /** The number of identifiers that something is being done with. */

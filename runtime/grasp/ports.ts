@@ -163,6 +163,10 @@ export interface Repositories {
   restoreHeld(owner: string, identifier: string): Promise<boolean>;
   /** Deletes what was held until now. */
   deleteHeld(nowMs: number): Promise<void>;
+  /** Every repository that is held. `untilMs`: milliseconds since the epoch */
+  listHeld(): Promise<{ readonly owner: string; readonly identifier: string; readonly untilMs: number }[]>;
+  /** Deletes one that is held, at once. */
+  dropHeld(owner: string, identifier: string): Promise<void>;
   /** What was kept for an event (A29); `null`: nothing. The repository need not exist. */
   upload(owner: string, identifier: string, id: string): Upload | null;
   /** Every upload that is kept. */
@@ -238,6 +242,10 @@ export interface EventStore {
   /** Events that are held for a repository (R59), oldest first, with their steps (R51). */
   held(repository: string): { readonly event: NostrEvent; readonly steps: number }[];
   hasHeld(repository: string): boolean;
+  /** What events are held for: repositories, and authors by their keys alone. */
+  heldFor(): { readonly repository: string; readonly events: number; readonly untilSeconds: number }[];
+  /** What the operator banned (O14): `<key>`, `<key>/<identifier>`, or an identifier alone. */
+  bans(): string[];
   /** What an owner's repository had before changes that lost values (N21), newest first. */
   backups(owner: string, identifier: string): Backup[];
   /** Entries of purgatory's journal. */
@@ -266,10 +274,19 @@ export interface StoreChanges {
    * @param steps how far it is from an event that is accepted by itself (R51). Default: 0
    */
   save(event: NostrEvent, nowSeconds: number, steps?: number): Saved;
-  /** Stops serving events until their repository, `<key>/<identifier>`, is announced again (R59), or the operator brings them back. */
+  /**
+   * Stops serving events until their repository is announced again (R59), or the operator brings them back.
+   * @param repository `<key>/<identifier>`; a key alone, for events of a banned author.
+   */
   hold(ids: readonly string[], repository: string, untilSeconds: number): void;
   /** Ends the hold of an event: it comes back now, or never. */
   endHold(id: string): void;
+  /** Lets versions of an address come again that {@link StoreChanges.removeAddress} ended up to this time, in seconds, and no later. */
+  allowAddress(address: string, untilSeconds: number): void;
+  /** A state that was ended counts again (A17). */
+  resumeState(id: string): void;
+  ban(target: string): void;
+  unban(target: string): void;
   /** Removes what is expired: events (R12), remembered ids and held events. @returns the events */
   removeExpired(nowSeconds: number): NostrEvent[];
   /** Stops serving an event. @param remember so that it does not come back; `null`: nothing is remembered */

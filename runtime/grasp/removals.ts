@@ -23,6 +23,9 @@ const DAY_MS = 24 * 60 * 60_000;
 /** How long repositories are held, in milliseconds. */
 export const HELD_MS = { deleted: 90 * DAY_MS, delisted: 30 * DAY_MS, denied: 90 * DAY_MS } as const;
 
+/** After the date of every event, in seconds (R9). */
+const NEWEST = 2 ** 31;
+
 /** Kinds whose deletion has consequences in Git. */
 const GIT_KINDS: ReadonlySet<number> = new Set([
   KIND.announcement,
@@ -113,10 +116,83 @@ export class Removals {
    * @returns the intent `look`, as of {@link remove}
    */
   deny(owner: string, identifier: string): Promise<number> {
+    return this.#endAnnouncement(owner, identifier, "denied", HELD_MS.denied, (changes, served) =>
+      this.#holdAnnouncement(served, changes),
+    );
+  }
+
+  /**
+   * The operator takes a repository out of service (O14). What is here is held, and the announcement does not come back by itself: a
+   * later one, or the operator, brings it back. The caller holds the lock.
+   * @returns the intent `look`, as of {@link remove}
+   */
+  eject(owner: string, identifier: string): Promise<number> {
+    const waiting = this.#core.purgatory.announcement(owner, identifier);
     return this.#endAnnouncement(owner, identifier, "denied", HELD_MS.denied, (changes, served) => {
-      if (served !== null) changes.remove(served.id, null);
-      return served === null ? [] : [served];
+      const gone = this.#holdAnnouncement(served, changes);
+      const dates = [served, waiting?.event].map((event) => event?.created_at ?? 0);
+      changes.removeAddress(KIND.announcement, owner, identifier, Math.max(...dates));
+      return gone;
     });
+  }
+
+  #holdAnnouncement(served: NostrEvent | null, changes: StoreChanges): NostrEvent[] {
+    if (served === null) return [];
+    const untilSeconds = Math.ceil((this.#core.nowMs() + HELD_MS.denied) / 1000);
+    changes.hold([served.id], `${served.pubkey}/${tagValue(served, "d") ?? ""}`, untilSeconds);
+    return [served];
+  }
+
+  /** The identifiers whose locks {@link removeAuthor} needs. */
+  identifiersOfAuthor(author: string): string[] {
+    const { served, waiting } = this.#targetsOfVanishing({ pubkey: author, created_at: NEWEST });
+    return [...new Set([...served.flatMap(identifiersOfEvent), ...waiting.flatMap(identifiersIn)])];
+  }
+
+  /**
+   * The operator bans an author (O14): events apart from announcements are held under the author's key, and what follows in Git
+   * follows. No older state takes the place of one that went.
+   * @returns the number of events, and the intent `look`; `null`: it needs the locks of other identifiers meanwhile
+   */
+  async removeAuthor(
+    author: string,
+    held: ReadonlySet<string>,
+  ): Promise<{ events: number; look: number } | null> {
+    const { journal, purgatory, nowMs } = this.#core;
+    const result = await journal.change((changes) => {
+      const identifiers = this.identifiersOfAuthor(author);
+      if (!identifiers.every((one) => held.has(one))) return null;
+      const { served, waiting } = this.#targetsOfVanishing({ pubkey: author, created_at: NEWEST });
+      const before = this.#authoritative(identifiers);
+      for (const entry of waiting) purgatory.remove(entry, "denied");
+      const heldUntilMs = nowMs() + HELD_MS.denied;
+      const ids = served.map(({ id }) => id);
+      changes.hold(ids, author, Math.ceil(heldUntilMs / 1000));
+      const done = this.#consequences(served, new Set(ids), before, heldUntilMs, changes);
+      return { events: ids.length + waiting.length, done, look: changes.beginIntent(lookPlan(identifiers)) };
+    });
+    if (result === null) return null;
+    if (result.done !== null) await this.carryOut(result.done.intent, result.done.plan);
+    return result;
+  }
+
+  /** Holds events that need no Git data, of a banned author, page by page. @returns their number */
+  async holdOthersOf(author: string): Promise<number> {
+    const { store, nowMs, nowSeconds } = this.#core;
+    const untilSeconds = Math.ceil((nowMs() + HELD_MS.denied) / 1000);
+    const filter: Filter = { authors: new Set([author]), tags: new Map() };
+    for (let count = 0; ; ) {
+      const page = store.query([filter], nowSeconds()).filter(({ kind }) => !GIT_KINDS.has(kind));
+      if (page.length === 0) return count;
+      await store.transaction((changes) =>
+        changes.hold(
+          page.map(({ id }) => id),
+          author,
+          untilSeconds,
+        ),
+      );
+      count += page.length;
+    }
   }
 
   /** @param end stops serving the announcement. @returns the intent `look` */
@@ -318,7 +394,7 @@ export class Removals {
     };
   }
 
-  #targetsOfVanishing({ pubkey, created_at }: NostrEvent): Targets {
+  #targetsOfVanishing({ pubkey, created_at }: Pick<NostrEvent, "pubkey" | "created_at">): Targets {
     const { store, purgatory, nowSeconds } = this.#core;
     const served: NostrEvent[] = [];
     for (let until = created_at; ; ) {

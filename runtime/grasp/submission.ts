@@ -61,7 +61,7 @@ export class Submissions {
       await this.#releases.locked([identifier], async (held) => {
         if (!isDenied(one, known.lists) || !known.announcements(identifier).has(owner)) return;
         const look = await this.#removals.deny(owner, identifier);
-        await this.#look([identifier], look, held);
+        await this.look([identifier], look, held);
         removed.set(`${owner}/${identifier}`, { owner, identifier });
       });
     }
@@ -117,7 +117,7 @@ export class Submissions {
     const identifier = tagValue(event, "d") ?? "";
     if (verdict.kind === "delist") {
       const look = await this.#removals.delist(event, identifier);
-      await this.#look([identifier], look, held);
+      await this.look([identifier], look, held);
     }
     if (answer !== null) return answer;
     const before = known.sets(identifier).get(event.pubkey) ?? new Set<string>();
@@ -147,7 +147,7 @@ export class Submissions {
     }
     if (outcome.outcome === "refused" || outcome.outcome === "duplicate") return outcome;
     const after = known.sets(identifier).get(event.pubkey) ?? new Set<string>();
-    await this.#look([identifier], look, held);
+    await this.look([identifier], look, held);
     const isServed = this.#core.store.get(event.id) !== null;
     return withDropped(isServed && outcome === WAITS ? stored() : outcome, before, after);
   }
@@ -169,7 +169,7 @@ export class Submissions {
   }
 
   /** Judges again what waits for identifiers, and ends the intent that says so. */
-  async #look(
+  async look(
     identifiers: readonly string[],
     intent: number | null,
     held: ReadonlySet<string>,
@@ -281,7 +281,7 @@ export class Submissions {
         const { saved, look } = removed;
         if (saved.outcome !== "stored") return notSaved(saved);
         this.#core.happenings.tell({ kind: "served", event, waitedMs: null });
-        await this.#look(identifiers, look, held);
+        await this.look(identifiers, look, held);
         return stored();
       });
       if (outcome !== null) return outcome;

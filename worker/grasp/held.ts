@@ -52,6 +52,18 @@ export async function deleteHeld(folder: string, nowMs: number): Promise<void> {
   }
 }
 
+/** Every held repository. */
+export async function listHeld(
+  folder: string,
+): Promise<{ owner: string; identifier: string; untilMs: number }[]> {
+  const found = [];
+  for (const { owner, identifier, path } of await repositoriesBelow(folder)) {
+    const untilMs = await untilOf(path);
+    if (untilMs !== null) found.push({ owner, identifier, untilMs });
+  }
+  return found;
+}
+
 async function untilOf(path: string): Promise<number | null> {
   try {
     return Number(await readFile(join(path, UNTIL), "utf8"));

@@ -11,7 +11,7 @@ import type { Repositories, Upload, UploadPlace } from "../../runtime/grasp/port
 import type { GitPool } from "./git/pool.ts";
 import { uploadAt } from "./git/quarantine.ts";
 import { createRepository, DiskRepository } from "./git/repository.ts";
-import { deleteHeld, hold, namesIn, repositoriesBelow, restoreHeld } from "./held.ts";
+import { deleteHeld, hold, listHeld, namesIn, repositoriesBelow, restoreHeld } from "./held.ts";
 
 /** Folders of the data directory. */
 export interface DataFolders {
@@ -129,6 +129,14 @@ export class DiskRepositories implements Repositories {
 
   deleteHeld(nowMs: number): Promise<void> {
     return deleteHeld(this.#folders.held, nowMs);
+  }
+
+  listHeld(): Promise<{ owner: string; identifier: string; untilMs: number }[]> {
+    return listHeld(this.#folders.held);
+  }
+
+  async dropHeld(owner: string, identifier: string): Promise<void> {
+    await rm(placeIn(this.#folders.held, owner, identifier), { recursive: true, force: true });
   }
 
   upload(owner: string, identifier: string, id: string): Upload | null {

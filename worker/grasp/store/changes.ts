@@ -35,6 +35,18 @@ export function changesOn(prepare: Prepare): StoreChanges {
     endHold(id) {
       prepare("DELETE FROM held WHERE id = ?").run(bytesOfHex(id));
     },
+    allowAddress(address, untilSeconds) {
+      prepare("DELETE FROM deleted_address WHERE address = ? AND until <= ?").run(address, untilSeconds);
+    },
+    resumeState(id) {
+      prepare("DELETE FROM ended_state WHERE id = ?").run(bytesOfHex(id));
+    },
+    ban(target) {
+      prepare("INSERT OR IGNORE INTO ban (target) VALUES (?)").run(target);
+    },
+    unban(target) {
+      prepare("DELETE FROM ban WHERE target = ?").run(target);
+    },
     removeExpired: (nowSeconds) => removeExpired(prepare, nowSeconds),
     remove(id, remember, untilSeconds) {
       prepare("DELETE FROM event WHERE id = ?").run(bytesOfHex(id));

@@ -213,6 +213,17 @@ class SqliteEventStore implements EventStore {
     return this.#prepare("SELECT 1 FROM held WHERE repository = ? LIMIT 1").get(repository) !== undefined;
   }
 
+  heldFor(): { repository: string; events: number; untilSeconds: number }[] {
+    const sql =
+      "SELECT repository, count(*) AS events, max(until) AS untilSeconds FROM held GROUP BY repository ORDER BY repository";
+    return this.#prepare(sql).all() as { repository: string; events: number; untilSeconds: number }[];
+  }
+
+  bans(): string[] {
+    const rows = this.#prepare("SELECT target FROM ban ORDER BY target").all() as { target: string }[];
+    return rows.map(({ target }) => target);
+  }
+
   backups(owner: string, identifier: string): Backup[] {
     const sql = "SELECT json FROM backup WHERE owner = ? AND identifier = ? ORDER BY at DESC";
     const rows = this.#prepare(sql).all(bytesOfHex(owner), identifier) as { json: string }[];

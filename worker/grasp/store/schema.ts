@@ -62,6 +62,9 @@ export const SCHEMA = `
     id BLOB NOT NULL,
     PRIMARY KEY (owner, identifier)
   ) STRICT, WITHOUT ROWID;
+  CREATE TABLE IF NOT EXISTS ban (
+    target TEXT PRIMARY KEY
+  ) STRICT, WITHOUT ROWID;
   CREATE TABLE IF NOT EXISTS backup (
     owner BLOB NOT NULL,
     identifier TEXT NOT NULL,

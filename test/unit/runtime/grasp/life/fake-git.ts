@@ -93,6 +93,14 @@ export class FakeRepositories implements Repositories {
     });
   }
 
+  async listHeld(): Promise<{ owner: string; identifier: string; untilMs: number }[]> {
+    return [...this.#disk.held].map(([name, { untilMs }]) => ({ ...placeOf(name), untilMs }));
+  }
+
+  dropHeld(owner: string, identifier: string): Promise<void> {
+    return this.#gate.write(() => void this.#disk.held.delete(`${owner}/${identifier}`));
+  }
+
   upload(owner: string, identifier: string, id: string) {
     const name = `${owner}/${identifier}`;
     const objects = this.#disk.uploads.get(`${name}/${id}`);

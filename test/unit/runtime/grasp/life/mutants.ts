@@ -171,7 +171,7 @@ export const mutants: readonly Mutant[] = [
   },
   {
     name: "a change of the sets whose alignment failed is not looked at again (R36, N16)",
-    edits: [edit("submission", "Submissions.#look", "intent !== null && isDone", "intent !== null")],
+    edits: [edit("submission", "Submissions.look", "intent !== null && isDone", "intent !== null")],
     breaks: ["3 refs equal the newest complete state"],
   },
   {
