@@ -163,8 +163,9 @@ export class History {
     const ids = part.missing.slice(0, Math.min(part.limit, FETCHED_IDS));
     const page = await this.#ask([{ ids: new Set(ids), tags: new Map() }], ids.length, link);
     if (page.end === "lost") return;
-    // What the relay said it has and does not send is not asked for twice.
-    const done = page.end === "eose" ? new Set(ids) : new Set(page.events.map(({ id }) => id));
+    // A page may be smaller than was asked for. What the relay said it has and does not send at all is not asked for again.
+    const isRefused = page.end === "eose" && page.events.length === 0;
+    const done = new Set(isRefused ? ids : page.events.map(({ id }) => id));
     part.missing = part.missing.filter((id) => !done.has(id));
     if (page.end === "eose") this.#succeeded(part);
     else await this.#failed(part, page, link);
