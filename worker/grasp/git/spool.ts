@@ -26,8 +26,8 @@ export class Spool {
   #hasFile = false;
   /** Bytes in memory or in the file. */
   #stored = 0;
-  /** What no room was left for: passed on at the pace of the slowest reader. */
-  #passed: { readonly at: number; readonly chunk: Uint8Array } | null = null;
+  /** What came last: a reader who keeps up needs no file. */
+  #last: { readonly at: number; readonly chunk: Uint8Array } | null = null;
   #bytes = 0;
   #state: "filling" | "whole" | "broken" = "filling";
   readonly #readers = new Set<SpoolReader>();
@@ -67,20 +67,18 @@ export class Spool {
 
   /** Adds bytes. Waits for readers only where there is no room to store them. */
   async append(chunk: Uint8Array): Promise<void> {
-    if (this.#stored === this.#bytes && (await this.#store(chunk))) {
-      this.#stored += chunk.length;
-      this.#bytes += chunk.length;
-    } else {
-      await this.#until(() => [...this.#readers].every((reader) => reader.at >= this.#bytes));
-      this.#passed = { at: this.#bytes, chunk };
-      this.#bytes += chunk.length;
-    }
+    if (this.#stored === this.#bytes && (await this.#store(chunk))) this.#stored += chunk.length;
+    // What no room is left for is passed on at the pace of the slowest reader.
+    else await this.#until(() => [...this.#readers].every((reader) => reader.at >= this.#bytes));
+    this.#last = { at: this.#bytes, chunk };
+    this.#bytes += chunk.length;
     this.#changed();
   }
 
   /** No more bytes come. */
   end(): void {
     this.#state = "whole";
+    if (this.isReusable) this.#last = null;
     this.#changed();
   }
 
@@ -130,18 +128,18 @@ export class Spool {
 
   async #next(reader: SpoolReader): Promise<Uint8Array | null> {
     await this.#until(() => reader.at < this.#bytes || this.#state !== "filling");
+    const last = this.#last;
+    if (last !== null && reader.at >= last.at && reader.at < this.#bytes) {
+      const piece = last.chunk.subarray(reader.at - last.at);
+      reader.at = this.#bytes;
+      // The next bytes may wait for this reader.
+      this.#changed();
+      return piece;
+    }
     if (reader.at < this.#stored) {
       const piece = await this.#piece(reader.at);
       reader.at += piece.length;
-      // The next bytes may wait for this reader.
       if (reader.at === this.#stored) this.#changed();
-      return piece;
-    }
-    const passed = this.#passed;
-    if (passed !== null && reader.at < this.#bytes) {
-      const piece = passed.chunk.subarray(reader.at - passed.at);
-      reader.at = this.#bytes;
-      this.#changed();
       return piece;
     }
     if (this.#state === "broken") throw new BrokenOff("the answer is not whole");

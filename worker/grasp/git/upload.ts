@@ -229,7 +229,7 @@ async function streamed(
 }
 
 /** Pieces are gathered up to this size, in bytes (G41). */
-const PIECE_BYTES = 16 * 1024;
+const PIECE_BYTES = 64 * 1024;
 
 /** Reads all that is at hand, so that pieces are large (G41): Git writes 8 KiB at once. */
 export function availableOf(output: Readable): () => Promise<Uint8Array | null> {
