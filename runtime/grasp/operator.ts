@@ -145,6 +145,7 @@ export class Operator {
     const drop = async () => {
       await store.transaction((changes) => {
         for (const { event } of store.held(key)) changes.endHold(event.id);
+        if (identifier !== null) changes.removeBackups(owner, identifier, Number.MAX_SAFE_INTEGER);
       });
       if (identifier !== null) await hosted.port.dropHeld(owner, identifier);
     };

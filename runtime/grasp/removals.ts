@@ -308,6 +308,8 @@ export class Removals {
       if (event.kind === KIND.announcement) {
         const identifier = tagValue(event, "d") ?? "";
         draft.repositories.push({ owner: event.pubkey, identifier, heldUntilMs });
+        // The refs of its backups go with the repository (N23).
+        if (heldUntilMs === null) changes.removeBackups(event.pubkey, identifier, Number.MAX_SAFE_INTEGER);
         this.#removeDependents(event.pubkey, identifier, gone, heldUntilMs, draft, changes);
       }
       if (event.kind === KIND.pullRequest || event.kind === KIND.pullRequestUpdate)

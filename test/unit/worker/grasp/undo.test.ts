@@ -1,5 +1,5 @@
 /** Undo on real Git and a real database (N21 to N24). */
-import { mkdtempSync, rmSync } from "node:fs";
+import { existsSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, test } from "vitest";
@@ -202,6 +202,14 @@ test("after 30 days maintenance ends the backups, and 14 days later their object
   nowMs += 15 * DAY_MS;
   await maintained();
   expect(exists()).toBe(false);
+});
+
+test("a request to vanish keeps no backup: the repository goes with them, and their records (N23, R62)", async () => {
+  await rewound();
+  const { path } = repository();
+  await submit(owner.sign(62, [["relay", "ALL_RELAYS"]], "", START_SECONDS + 9));
+  expect([existsSync(path), store.backups(owner.key, "repo")]).toEqual([false, []]);
+  expect(await grasp.operator.held()).toEqual([]);
 });
 
 test("a deleted pull request keeps no backup, and its objects go at the next maintenance (N23, R61)", async () => {

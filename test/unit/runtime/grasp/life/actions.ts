@@ -26,6 +26,9 @@ export type Action =
   | { do: "push one ref"; to: number; on: number; name: number; commit: number }
   | { do: "upload"; by: number; to: number; on: number; commit: number; at: number; like: number | null }
   | { do: "fetch"; to: number; on: number; commit: number }
+  /** The operator takes a repository out of service, or brings it back (O14). */
+  | { do: "eject"; to: number; on: number }
+  | { do: "bring back"; to: number; on: number }
   | { do: "wait"; minutes: number }
   | { do: "set the clock"; minutes: number }
   | { do: "restart" };
@@ -120,6 +123,8 @@ const simple: fc.Arbitrary<Action> = fc.oneof(
     weight: 3,
     arbitrary: named("wait", { minutes: fc.constantFrom(1, 6, 16, 31, 61, 25 * 60, 20 * 24 * 60) }),
   },
+  { weight: 1, arbitrary: named("eject", { to: author, on }) },
+  { weight: 1, arbitrary: named("bring back", { to: author, on }) },
   { weight: 1, arbitrary: named("set the clock", { minutes: fc.constantFrom(-60, 60, -1, 24 * 60) }) },
   { weight: 1, arbitrary: fc.constant({ do: "restart" } as never) },
 );

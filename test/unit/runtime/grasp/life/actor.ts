@@ -156,6 +156,13 @@ export class Actor {
       }
       case "fetch":
         return this.#fetch(AUTHORS[one.to]!, IDENTIFIERS[one.on]!, COMMITS[one.commit]!);
+      case "eject":
+        this.oracle.ejected(AUTHORS[one.to]!, IDENTIFIERS[one.on]!);
+        await life.grasp.operator.eject(AUTHORS[one.to]!, IDENTIFIERS[one.on]!);
+        return;
+      case "bring back":
+        await life.grasp.operator.restore(AUTHORS[one.to]!, IDENTIFIERS[one.on]!);
+        return;
       case "wait":
         life.wallMs += one.minutes * MINUTE_MS;
         life.steadyMs += one.minutes * MINUTE_MS;

@@ -53,6 +53,8 @@ export class Oracle {
   /** The branches and tags of each repository at the last look, and the tips that were lost since (N21). */
   readonly #tips = new Map<RepositoryData, Map<string, string>>();
   readonly #lost = new Map<RepositoryData, LostTip[]>();
+  /** Whether a repository was taken out of service since the last look. */
+  #hasEjected = false;
   /** States that were served at some time. */
   readonly #everServed = new Map<string, NostrEvent>();
 
@@ -63,6 +65,15 @@ export class Oracle {
   accepted(event: NostrEvent): void {
     this.#accepted.set(event.id, event);
     this.#taken.set(event.id, event);
+  }
+
+  /** A repository is taken out of service: its announcement goes, and comes back only if it was served. */
+  ejected(owner: string, identifier: string): void {
+    for (const [id, event] of this.#accepted) {
+      const isMeant = event.kind === 30617 && event.pubkey === owner && identifierOf(event) === identifier;
+      if (isMeant) this.#accepted.delete(id);
+    }
+    this.#hasEjected = true;
   }
 
   /** An event was sent, whatever the answer. */
@@ -469,7 +480,8 @@ export class Oracle {
     const taken = [...this.#taken.values()];
     // Of several things at once, and in a crash, something may have come and gone.
     const now = isAlone ? [] : this.#ofStep;
-    const isFlicker = now.some(({ kind }) => kind === 5 || kind === 62 || kind === 30617);
+    const isFlicker =
+      (!isAlone && this.#hasEjected) || now.some(({ kind }) => kind === 5 || kind === 62 || kind === 30617);
     for (const event of this.#accepted.values()) {
       if (here.has(event.id)) continue;
       const remembered = this.#life.store.remembered(event.id, this.#life.nowSeconds);
@@ -487,6 +499,7 @@ export class Oracle {
       this.#accepted.delete(event.id);
     }
     this.#ofStep.length = 0;
+    this.#hasEjected = false;
   }
 
   /** Whether its author sent a newer version that does not list us. */

@@ -234,7 +234,21 @@ const rewound = fc
     ...steps({ do: "wait", minutes: 20 * 24 * 60 }),
   ]);
 
+/** The operator takes a repository out of service and brings it back, with a crash in either (O14, N1). */
+const ejected = fc
+  .record({ first: commit, second: commit, third: commit, plan: crash, other: crash, isPushed: fc.boolean() })
+  .map(({ first, second, third, plan, other, isPushed }): Step[] => [
+    ...shared(first, second),
+    ...steps(pullRequest(2, third, 5), { do: "comment", by: 2, to: 0, on: 0, at: 6 }, fetch(third)),
+    ...(isPushed ? steps(state(0, [[MAIN, third]], 7)) : []),
+    crashing({ do: "eject", to: 0, on: 0 }, plan),
+    ...steps({ do: "again", what: 0, isFromSync: true }),
+    crashing({ do: "bring back", to: 0, on: 0 }, other),
+    ...steps({ do: "bring back", to: 0, on: 0 }),
+  ]);
+
 export const scenario: fc.Arbitrary<Step[]> = fc.oneof(
+  ejected,
   rewound,
   branchBecomesFolder,
   newestGoes,
