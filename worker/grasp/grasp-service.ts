@@ -75,7 +75,10 @@ async function start(
   const cache = new AnswerCache(parts.folders.cache, pool);
   const place = metricsPlace(section);
   const { grasp, relay } = core;
-  const readMetrics = () => observer.answer({ grasp, disk, pool, cache, relay });
+  const readMetrics = () => {
+    background.relaySync?.sample();
+    return observer.answer({ grasp, disk, pool, cache, relay });
+  };
   const site = openSite({
     ...{ parts, grasp, cache },
     purgatorySync: background.purgatorySync,

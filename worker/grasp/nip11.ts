@@ -10,7 +10,6 @@ import { MAX_LIMIT } from "./store/queries.ts";
 const MAX_SUBSCRIPTION_ID = 64;
 /** The protocols that work, by number. */
 export const SUPPORTED_NIPS = [1, 9, 11, 34, 40, 42, 45, 62, 70, 77] as const;
-export const SUPPORTED_GRASPS = ["GRASP-01"] as const;
 const DEFAULT_REPOSITORIES = 100;
 const MINUTE_SECONDS = 60;
 const GIB = 1024 ** 3;
@@ -18,7 +17,16 @@ const GIB = 1024 ** 3;
 /** What the document is made of. */
 type Facts = Pick<
   GraspSection,
-  "name" | "description" | "operatorPubkey" | "allow" | "deny" | "quota" | "limits" | "domain" | "basePath"
+  | "name"
+  | "description"
+  | "operatorPubkey"
+  | "allow"
+  | "deny"
+  | "quota"
+  | "limits"
+  | "domain"
+  | "basePath"
+  | "sync"
 >;
 
 /** The answer of `/` to `Accept: application/nostr+json`. */
@@ -43,7 +51,7 @@ export function relayDocument(
     software: "millrace",
     version: versionText(build),
     supported_nips: SUPPORTED_NIPS,
-    supported_grasps: SUPPORTED_GRASPS,
+    supported_grasps: supportedGrasps(section),
     repo_acceptance_criteria: criteriaOf(section),
     ...(curation === null ? {} : { curation }),
     limitation: {
@@ -67,6 +75,11 @@ export function relayDocument(
     retention: [{ time: null }],
     purgatory_seconds: 30 * MINUTE_SECONDS,
   };
+}
+
+/** What is on, in the order of O7. */
+export function supportedGrasps({ sync }: Pick<GraspSection, "sync">): string[] {
+  return ["GRASP-01", ...(sync.enabled ? ["GRASP-02"] : [])];
 }
 
 /** The version with its commit, such as `0.1.0+44e492c7`. */

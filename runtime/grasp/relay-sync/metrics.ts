@@ -8,6 +8,7 @@ import {
   type AvoidReason,
   type CloseReason,
   type ReceivedOutcome,
+  type RelayState,
   type RelaySyncEvent,
   type RelaySyncView,
   STATES,
@@ -22,6 +23,7 @@ const AVOID_REASONS: readonly AvoidReason[] = [
   ...(["dns", "tls", "protocol", "address", "invalid-signature", "not-asked-for", "flood"] as const),
 ];
 const OUTCOMES: readonly ReceivedOutcome[] = ["stored", "waits", "duplicate", "later", "refused", "error"];
+const OPEN: ReadonlySet<RelayState> = new Set(["syncing", "connected", "connected-history-failed"]);
 const PLACES = ["hot", "cold"] as const;
 
 export const RELAY_SYNC_METRICS: readonly GraspMetric[] = [
@@ -92,8 +94,6 @@ export const RELAY_SYNC_METRICS: readonly GraspMetric[] = [
 export class RelaySyncMetrics {
   readonly #metrics: Pick<Metrics, "count" | "gauge">;
   readonly #named = new Set<string>();
-  /** Until when relays are avoided, in milliseconds since the epoch. */
-  readonly #avoided = new Map<string, number>();
 
   constructor(metrics: Pick<Metrics, "count" | "gauge">) {
     this.#metrics = metrics;
@@ -105,18 +105,13 @@ export class RelaySyncMetrics {
       case "attempt":
         metrics.count("grasp_relay_attempts_total");
         return;
-      case "opened":
-        this.#avoided.delete(event.relay);
-        return;
       case "untracked":
-        this.#avoided.delete(event.relay);
         this.#forget(event.relay);
         return;
       case "closed":
         if (event.because !== null) metrics.count("grasp_relay_failures_total", { reason: event.because });
         return;
       case "avoided":
-        this.#avoided.set(event.relay, event.untilMs);
         metrics.count("grasp_relay_avoided_total", { reason: event.because });
         return;
       case "rate-limited":
@@ -136,19 +131,16 @@ export class RelaySyncMetrics {
     }
   };
 
-  sample({ relays, refusedHot, refusedCold }: RelaySyncView, nowMs: number): void {
+  sample({ relays, refusedHot, refusedCold }: RelaySyncView): void {
     const metrics = this.#metrics;
     for (const { url, state } of relays) {
       if (!this.#isNamed(url)) continue;
       metrics.gauge("grasp_relay_status", STATES.indexOf(state), { relay: url });
     }
-    const isOpen = (state: string) =>
-      state !== "disconnected" && state !== "connecting" && state !== "stopped";
     metrics.gauge("grasp_relays_tracked", relays.length);
-    metrics.gauge("grasp_relays_connected", relays.filter(({ state }) => isOpen(state)).length);
+    metrics.gauge("grasp_relays_connected", relays.filter(({ state }) => OPEN.has(state)).length);
     metrics.gauge("grasp_relays_dead", relays.filter(({ health }) => health === "dead").length);
-    for (const [relay, untilMs] of this.#avoided) if (untilMs <= nowMs) this.#avoided.delete(relay);
-    metrics.gauge("grasp_relays_avoided", this.#avoided.size);
+    metrics.gauge("grasp_relays_avoided", relays.filter(({ state }) => state === "avoided").length);
     metrics.gauge("grasp_relay_refused", refusedHot, { place: "hot" });
     metrics.gauge("grasp_relay_refused", refusedCold, { place: "cold" });
   }

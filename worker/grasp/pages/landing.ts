@@ -4,7 +4,7 @@
  */
 import { toNpub } from "../../../runtime/grasp/npub.ts";
 import type { GraspSection } from "../config.ts";
-import { criteriaOf, curationOf, SUPPORTED_GRASPS, SUPPORTED_NIPS, sizeText, versionText } from "../nip11.ts";
+import { criteriaOf, curationOf, SUPPORTED_NIPS, sizeText, supportedGrasps, versionText } from "../nip11.ts";
 import type { Build } from "../observe.ts";
 import { html, npub, page, shown, terms } from "./html.ts";
 
@@ -50,7 +50,7 @@ says what is still missing.</p>
 <h2>About this server</h2>
 <div class="card">${terms([
       ["Operator", operatorPubkey === null ? null : npub(toNpub(operatorPubkey))],
-      ["GRASP", html`${SUPPORTED_GRASPS.join(", ")}`],
+      ["GRASP", html`${supportedGrasps(section).join(", ")}`],
       ["NIPs", html`${SUPPORTED_NIPS.map((nip) => String(nip).padStart(2, "0")).join(", ")}`],
       ["Software", html`millrace ${version}, Git ${build.git}`],
       [

@@ -5,11 +5,14 @@
 import { DEADLINES_MS } from "../../../runtime/grasp/purgatory/deadlines.ts";
 import { Maintenance } from "../maintenance.ts";
 import { type RunningSync, runPurgatorySync } from "../purgatory-sync.ts";
+import { RunningRelaySync } from "../relay-sync/run.ts";
 import type { Core } from "./core.ts";
 import { MAINTAINED_AT_ONCE, type Parts } from "./parts.ts";
 
 export class Background {
   readonly purgatorySync: RunningSync;
+  /** `null`: no relay is followed. */
+  readonly relaySync: RunningRelaySync | null;
   readonly #parts: Parts;
   readonly #core: Core;
   readonly #maintenance: Maintenance;
@@ -26,6 +29,7 @@ export class Background {
       ...{ host, section, folders, grasp, store, repositories, pool, log, metrics, steady },
       room: disk,
     });
+    this.relaySync = section.sync.enabled ? new RunningRelaySync(parts, core) : null;
     this.#maintenance = new Maintenance({
       ...{ grasp, repositories, folders, pool, disk, log, metrics },
       clock: steady,
@@ -38,6 +42,7 @@ export class Background {
     this.#sweep();
     disk.measureAll().catch((error) => shared.log.error("the repositories could not be measured", { error }));
     this.#maintenance.start();
+    this.relaySync?.start();
   }
 
   #sweep(): void {
@@ -49,10 +54,11 @@ export class Background {
   /** Begins the end while requests go on: fetches end, and nothing new begins. */
   stopping(): void {
     this.purgatorySync.close().catch(() => {});
+    this.relaySync?.close().catch(() => {});
   }
 
   async close(): Promise<void> {
     this.#stopSweeping();
-    await Promise.all([this.purgatorySync.close(), this.#maintenance.stop()]);
+    await Promise.all([this.purgatorySync.close(), this.relaySync?.close(), this.#maintenance.stop()]);
   }
 }

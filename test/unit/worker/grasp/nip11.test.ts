@@ -32,8 +32,9 @@ test("the document has every field of O6", () => {
   );
 });
 
-test("GRASP-01 is always supported (O7)", () => {
-  expect(documentWith().supported_grasps).toEqual(["GRASP-01"]);
+test("GRASP-01 is always supported, GRASP-02 exactly when relays are followed (O7)", () => {
+  expect(documentWith().supported_grasps).toEqual(["GRASP-01", "GRASP-02"]);
+  expect(documentWith({ sync: { enabled: false } }).supported_grasps).toEqual(["GRASP-01"]);
 });
 
 test("the icon's address has domain and base path", () => {
