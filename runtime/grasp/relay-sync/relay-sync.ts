@@ -63,10 +63,13 @@ export class RelaySync {
 
   /** Closes all connections, ends all work, and keeps what is remembered (L25). */
   async stop(): Promise<void> {
+    // What was gathered is told to the sessions, so that the next process knows that it is new.
+    if (this.#cancelGathering !== null) this.#follow();
     this.#isStopped = true;
     this.#stopListening();
     this.#cancelTick();
     this.#cancelGathering?.();
+    this.#cancelGathering = null;
     await Promise.all([...this.#sessions.values()].map((session) => session.stop()));
     await Promise.all(this.#ending);
     await this.#parts.memory.flush();

@@ -19,7 +19,7 @@ import { CURSOR_MS, FULL_MS, INFORMATION_MS } from "./figures.ts";
 import { History } from "./history.ts";
 import type { Holdings } from "./holdings.ts";
 import { Intake } from "./intake.ts";
-import { FIRST_LAYER, isEmpty, newTargets, type Targets, targetFilters } from "./layers.ts";
+import { FIRST_LAYER, isEmpty, NO_TARGETS, newTargets, type Targets, targetFilters } from "./layers.ts";
 import { Link } from "./link.ts";
 import { Live } from "./live.ts";
 import { subscriptionBound } from "./merging.ts";
@@ -76,8 +76,8 @@ export class RelaySession {
   #isOpen = false;
   #identifiers: ReadonlySet<string> = new Set();
   #wanted: Targets;
-  /** Targets whose history is complete; `null`: not known since the start, all of then. */
-  #complete: Targets | null = null;
+  /** Targets whose history is complete. */
+  #complete: Targets;
   /** What the queue of the history is for. */
   readonly #runs = new Set<Run>();
   /** The last whole history, while newer targets make the cursor incomplete. */
@@ -101,6 +101,7 @@ export class RelaySession {
     this.#identifiers = identifiers;
     this.#cursor = cursor ?? { url: parts.url, aliveAtMs: null, historyAtMs: null };
     this.#wholeAtMs = this.#cursor.historyAtMs;
+    this.#complete = this.#wholeAtMs === null ? NO_TARGETS : targets;
     const common = { ...parts, relay: parts.url };
     this.#intake = new Intake({ ...common, onForged: () => this.#link?.strike("invalid-signature") });
     this.#history = new History({
@@ -195,6 +196,9 @@ export class RelaySession {
   async stop(): Promise<void> {
     const wasOpen = this.#isOpen;
     if (this.#isCaughtUp) this.#saveCursor();
+    const known = this.#isOpen ? this.#live.covered : this.#complete;
+    // The next process does not know that these are new.
+    if (!isEmpty(newTargets(this.#wanted, known))) this.#makeIncomplete();
     if (this.#link !== null) this.#parts.emit(this.#closedEvent(null, wasOpen, null));
     this.#forgetLink();
     await Promise.all([this.#intake.stop(), this.#loop]);
@@ -250,11 +254,9 @@ export class RelaySession {
     this.#history.begin(settings.negentropy && !isUnknown, known?.maxLimit ?? null);
     this.#live.begin(link, this.#wanted, subscriptionBound(known?.maxSubscriptions ?? null));
     const course = courseOf(this.#cursor, this.#now());
-    const complete = this.#complete ?? this.#wanted;
     if (course.kind === "fresh") {
       // Until this history is complete, a gap cannot be resumed.
-      this.#cursor = { ...this.#cursor, historyAtMs: null };
-      this.#parts.memory.putCursor(this.#cursor);
+      this.#makeIncomplete();
       this.#begin("whole");
       this.#history.add([...FIRST_LAYER, ...targetFilters(this.#wanted)]);
     } else {
@@ -262,7 +264,7 @@ export class RelaySession {
       const old = [...FIRST_LAYER, ...targetFilters(this.#wanted)];
       this.#history.add(old.flatMap((filter) => resumed(filter, course.since)));
       // What was announced meanwhile has no history yet.
-      this.#addNew(targetFilters(newTargets(this.#wanted, complete)));
+      this.#addNew(targetFilters(newTargets(this.#wanted, this.#complete)));
     }
     this.#tell();
   }
@@ -308,6 +310,11 @@ export class RelaySession {
     if (filters.length === 0) return;
     this.#begin("new");
     this.#history.add(filters);
+    this.#makeIncomplete();
+  }
+
+  /** The history of something is not here: after a gap we start fresh. */
+  #makeIncomplete(): void {
     if (this.#cursor.historyAtMs === null) return;
     this.#cursor = { ...this.#cursor, historyAtMs: null };
     this.#parts.memory.putCursor(this.#cursor);

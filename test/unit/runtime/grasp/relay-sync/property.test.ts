@@ -185,6 +185,7 @@ class Run {
   readonly made: { readonly event: NostrEvent; readonly draft: Draft; readonly relay: FakeRelay }[] = [];
   readonly deleted = new Set<string>();
   #count = 0;
+  #lastList = 0;
   readonly #moments = new Set<number>();
 
   constructor({ traits, liar, lists }: Scenario) {
@@ -344,7 +345,9 @@ class Run {
       }
       default: {
         this.lists[one.repository] = [...one.relays];
-        const at = world.nowSeconds - EPOCH;
+        // Newer than any before it.
+        this.#lastList = Math.max(this.#lastList + 1, world.nowSeconds - EPOCH);
+        const at = this.#lastList;
         await world.grasp.submit(this.#announcement(one.repository, at), { source: "direct", address: "x" });
       }
     }
