@@ -20,6 +20,8 @@ const ID_LETTERS = ["e", "E", "q"];
 export interface DependentsParts {
   readonly store: Pick<EventStore, "query" | "get">;
   servedAt(address: string): NostrEvent | null;
+  /** Whether an event stays for a reason that its tags do not show. */
+  stays(event: NostrEvent): boolean;
   readonly nowSeconds: number;
 }
 
@@ -36,7 +38,9 @@ export function dependentsOf(
   let last = referring(ADDRESS_LETTERS, [address], parts);
   if (removed.size > 0) last.push(...referring(ID_LETTERS, [...removed], parts));
   for (let step = 0; step <= MAX_STEPS && last.length > 0; step++) {
-    const fresh = last.filter(({ id }) => !found.has(id)).slice(0, MAX_EVENTS - found.size);
+    const fresh = last
+      .filter((event) => !found.has(event.id) && !parts.stays(event))
+      .slice(0, MAX_EVENTS - found.size);
     for (const event of fresh) found.set(event.id, event);
     last = referring(ID_LETTERS, [...fresh.map(({ id }) => id)], parts);
   }

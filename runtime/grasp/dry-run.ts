@@ -14,7 +14,9 @@ import { roomFault, storeFault } from "./obstacles.ts";
 import { judge } from "./policy/judge.ts";
 import {
   commitOf,
+  contributedRepositories,
   hostsOf,
+  identifiersOfPr,
   judgeUpdate,
   type TaggedRepository,
   taggedRepositories,
@@ -86,8 +88,7 @@ export class DryRun {
     } else if (event.kind === KIND.state) {
       kept = purgatory.obstacle({ store: "state", ...arriving });
     } else {
-      const hosts = hostsOf(taggedRepositories(event), known);
-      const identifiers = [...new Set(hosts.map((host) => host.identifier))];
+      const identifiers = identifiersOfPr(event, known);
       kept = purgatory.obstacle({ store: "pr", event, source, address, identifiers });
     }
     return kept === null ? null : notAdded(kept);
@@ -115,17 +116,23 @@ export class DryRun {
         const uploads = this.#core.purgatory.placeholders(event.id);
         if (uploads.some((upload) => upload.commit === commit)) return stored();
         const identifiers = taggedRepositories(event).map((tagged) => tagged.identifier);
-        return (await this.#isHere([commit], identifiers)) ? stored() : WAITS;
+        const own = contributedRepositories(event, after);
+        return (await this.#isHere([commit], identifiers, own)) ? stored() : WAITS;
       }
     }
   }
 
   /** Whether objects are complete in the repositories of identifiers (P10, P11). */
-  #isHere(ids: Iterable<string>, identifiers: readonly string[]): Promise<boolean> {
+  #isHere(
+    ids: Iterable<string>,
+    identifiers: readonly string[],
+    others: readonly TaggedRepository[] = [],
+  ): Promise<boolean> {
     const { hosted, known } = this.#core;
     const sources = [...new Set(identifiers)].flatMap((identifier) =>
       [...known.announcements(identifier).keys()].flatMap((owner) => hosted.open(owner, identifier) ?? []),
     );
+    sources.push(...others.flatMap(({ owner, identifier }) => hosted.open(owner, identifier) ?? []));
     return isComplete(ids, sources);
   }
 

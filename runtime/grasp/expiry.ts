@@ -2,13 +2,16 @@
  * What waited too long goes (P18 to P23).
  * @module
  */
+
+import { readRepositoryName } from "./contributor.ts";
 import type { Core } from "./core.ts";
 import { tagValue } from "./events/event.ts";
 import { KIND } from "./events/kinds.ts";
-import { taggedRepositories } from "./policy/pr-policy.ts";
+import { contributedRepositories, taggedRepositories } from "./policy/pr-policy.ts";
 import { type Entry, identifiersOf } from "./purgatory/entry.ts";
 import { lookPlan } from "./release/intent.ts";
 import type { Releases } from "./release/releases.ts";
+import { deleteIfUnused } from "./unused.ts";
 
 /** @returns `false`: something of it failed */
 type SetsChanged = (identifier: string, held: ReadonlySet<string>) => Promise<boolean>;
@@ -70,13 +73,14 @@ export class Expiry {
       return isLast ? changes.beginIntent(lookPlan([entry.identifier])) : null;
     });
     if (entry.store === "placeholder") {
-      const [owner = ""] = entry.repository.split("/", 1);
+      const { owner } = readRepositoryName(entry.repository);
       await hosted.port.upload(owner, entry.identifier, entry.id)?.discard();
       // Its repository may have waited for nothing else.
       await deleteIfUnused(owner, entry.identifier, this.#core);
     }
     if (entry.store === "pr") {
-      for (const { owner, identifier } of taggedRepositories(entry.event))
+      const own = contributedRepositories(entry.event, this.#core.known);
+      for (const { owner, identifier } of [...taggedRepositories(entry.event), ...own])
         await deleteIfUnused(owner, identifier, this.#core);
     }
     if (entry.store !== "announcement") return;
@@ -85,27 +89,4 @@ export class Expiry {
     if (!(await this.#setsChanged(entry.identifier, held))) return;
     await store.transaction((changes) => changes.endIntent(look));
   }
-}
-
-/**
- * Deletes a repository that nothing needs (P23): no announcement that is served or waits, no push or fetch under way, no ref, no
- * waiting PR, no unclaimed upload. The caller holds the lock.
- */
-export async function deleteIfUnused(
-  owner: string,
-  identifier: string,
-  { hosted, known, purgatory }: Core,
-): Promise<boolean> {
-  const repository = hosted.open(owner, identifier);
-  if (repository === null || hosted.isInUse(owner, identifier)) return false;
-  const announced = known.announcements(identifier).get(owner);
-  if (announced?.listsUs && announced.status !== "soft_expired") return false;
-  const name = `${owner}/${identifier}`;
-  const isOfThis = (one: { owner: string; identifier: string }) =>
-    one.owner === owner && one.identifier === identifier;
-  if (purgatory.prs(identifier).some(({ event }) => taggedRepositories(event).some(isOfThis))) return false;
-  if (purgatory.allPlaceholders().some((entry) => entry.repository === name)) return false;
-  if ((await repository.refs()).refs.size > 0) return false;
-  await hosted.delete(owner, identifier);
-  return true;
 }

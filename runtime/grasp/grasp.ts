@@ -47,6 +47,8 @@ export interface GraspParts {
   readonly room?: Room;
   /** Whether names that differ only in case or Unicode form are one file where repositories are (R27, A46). Default: they are not */
   readonly foldsNames?: boolean;
+  /** Whether contributors have repositories here (GRASP-06, X6). Default: no */
+  readonly takesPrs?: boolean;
   /** Default: those of R9. */
   readonly eventLimits?: EventLimits;
   /** Milliseconds since the epoch, by a clock that no correction turns back or forth (P25). */

@@ -7,6 +7,7 @@ import { authoritativeState, candidates } from "./authorise.ts";
 import { type Dated, type NostrEvent, tagValue } from "./events/event.ts";
 import type { Filter } from "./events/filter.ts";
 import { KIND } from "./events/kinds.ts";
+import { taggedRepositories } from "./policy/pr-policy.ts";
 import { type KnownAnnouncement, type Lists, setsOf, type World } from "./policy/world.ts";
 import type { EventStore } from "./ports.ts";
 import type { WaitingAnnouncement, WaitingState } from "./purgatory/entry.ts";
@@ -21,6 +22,8 @@ export interface KnownParts {
   readonly lists: Lists;
   /** Whether names that differ only in case or Unicode form are one file. Default: they are not */
   readonly foldsNames?: boolean;
+  /** Whether contributors have repositories here (X6). Default: no */
+  readonly takesPrs?: boolean;
   /** Seconds since the epoch. */
   readonly now: () => number;
 }
@@ -29,18 +32,20 @@ export class Known implements World {
   readonly ourselves: Ourselves;
   readonly lists: Lists;
   readonly foldsNames: boolean;
+  readonly takesPrs: boolean;
   readonly #store: EventStore;
   readonly #purgatory: Purgatory;
   readonly #now: () => number;
   /** What announcements say; `null`: they cannot be read. What waits is asked for often, and events do not change. */
   readonly #read = new WeakMap<NostrEvent, Omit<KnownAnnouncement, "status"> | null>();
 
-  constructor({ store, purgatory, ourselves, lists, foldsNames, now }: KnownParts) {
+  constructor({ store, purgatory, ourselves, lists, foldsNames, takesPrs, now }: KnownParts) {
     this.#store = store;
     this.#purgatory = purgatory;
     this.ourselves = ourselves;
     this.lists = lists;
     this.foldsNames = foldsNames ?? false;
+    this.takesPrs = takesPrs ?? false;
     this.#now = now;
   }
 
@@ -116,6 +121,14 @@ export class Known implements World {
       ["a", new Set(owners.map((owner) => `${KIND.announcement}:${owner}:${identifier}`))],
     ]);
     return this.#all({ kinds, tags });
+  }
+
+  /** Served PRs and PR updates by an author that tag repositories of an identifier. */
+  pullRequestsBy(author: string, identifier: string): NostrEvent[] {
+    const kinds = new Set<number>([KIND.pullRequest, KIND.pullRequestUpdate]);
+    return this.#all({ kinds, authors: new Set([author]) }).filter((event) =>
+      taggedRepositories(event).some((one) => one.identifier === identifier),
+    );
   }
 
   #all(part: Partial<Filter>): NostrEvent[] {

@@ -4,6 +4,7 @@
  */
 import type { Redaction } from "../observe/redaction.ts";
 import type { LogFields } from "../platform.ts";
+import { ownerText, readRepositoryName } from "./contributor.ts";
 import type { GraspHappening } from "./happenings.ts";
 import { toNpub } from "./npub.ts";
 import type { Entry } from "./purgatory/entry.ts";
@@ -64,14 +65,14 @@ export function logLine(happening: GraspHappening): LogLine | null {
       return {
         level: granted ? "info" : "debug",
         message: granted ? "a push was granted" : "a push was refused",
-        fields: { npub: toNpub(owner), identifier, reason },
+        fields: { npub: ownerText(owner), identifier, reason },
       };
     }
     case "repository-created":
     case "repository-deleted": {
       const { kind, owner, identifier } = happening;
       const message = kind === "repository-created" ? "a repository was created" : "a repository was deleted";
-      return { level: "info", message, fields: { npub: toNpub(owner), identifier } };
+      return { level: "info", message, fields: { npub: ownerText(owner), identifier } };
     }
     default:
       return null;
@@ -82,10 +83,10 @@ export function logLine(happening: GraspHappening): LogLine | null {
 function entryFields(entry: Entry): LogFields {
   const { source } = entry;
   if (entry.store === "placeholder") {
-    const [owner = ""] = entry.repository.split("/", 1);
+    const { owner } = readRepositoryName(entry.repository);
     return {
       identifier: entry.identifier,
-      npub: toNpub(owner),
+      npub: ownerText(owner),
       id: entry.id.slice(0, 8),
       store: entry.store,
       source,

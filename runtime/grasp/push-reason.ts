@@ -27,6 +27,10 @@ export const PUSH_REASONS = [
   "other_repository",
   /** The PR names another commit, or the ref has another one (A28, A31). */
   "wrong_commit",
+  /** Another contributor's repository has an upload for the event (X12). */
+  "id_taken",
+  /** The operator denies the contributor (R26). */
+  "denied",
   /** A bound on unclaimed uploads is reached (A34). */
   "too_many_uploads",
   /** No announcement, served or waiting (A15). */

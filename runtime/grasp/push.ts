@@ -3,13 +3,14 @@
  * @module
  */
 import { type CommandRefusal, judgeFit } from "./authorise.ts";
+import { contributorOf } from "./contributor.ts";
 import { isHex64, type NostrEvent } from "./events/event.ts";
 import { type CommandList, type RefCommand, ZERO_ID } from "./git/command-list.ts";
 import { isBranchOrTag } from "./git/ref-name.ts";
 import type { Known } from "./known.ts";
 import { overlap } from "./maintainers.ts";
 import { toNpub } from "./npub.ts";
-import { commitOf, taggedRepositories } from "./policy/pr-policy.ts";
+import { commitOf, contributedRepositories, taggedRepositories } from "./policy/pr-policy.ts";
 import type { RefSnapshot } from "./ports.ts";
 import type { Purgatory } from "./purgatory/purgatory.ts";
 import type { PushReason } from "./push-reason.ts";
@@ -36,7 +37,8 @@ export interface PushDecision {
   readonly state: RepositoryState | null;
 }
 
-const NOSTR_REF = /^refs\/nostr\/(.*)$/s;
+/** A ref below `refs/nostr/`. */
+export const NOSTR_REF = /^refs\/nostr\/(.*)$/s;
 /** The event of a ref below `refs/nostr/`; `null`: it is another ref. */
 export function nostrId(ref: string): string | null {
   const id = NOSTR_REF.exec(ref)?.[1];
@@ -44,7 +46,8 @@ export function nostrId(ref: string): string | null {
 }
 
 const UNKNOWN_EVENT = "the event of refs/nostr/ is not known: publish it first, then push";
-const GRANTED = {
+/** A push that changes nothing beyond its commands. */
+export const GRANTED = {
   isGranted: true,
   reason: "granted",
   refused: new Map<string, string>(),
@@ -127,7 +130,7 @@ function decideByState(
 }
 
 /** A push to `refs/nostr/<id>` (A27, A28, A31); `null`: it is granted. */
-function nostrFault(
+export function nostrFault(
   command: RefCommand,
   owner: string,
   identifier: string,
@@ -154,8 +157,16 @@ function nostrFault(
   return now === undefined || now === commit ? null : fault("wrong_commit", "the ref has another commit");
 }
 
-/** Whether an event tags a repository, or one of the same identifier whose maintainer set overlaps (A28). */
+/**
+ * Whether an event tags a repository, or one of the same identifier whose maintainer set overlaps (A28). A contributor's repository is
+ * for events of this contributor (X12).
+ */
 function isForRepository(event: NostrEvent, owner: string, identifier: string, known: Known): boolean {
+  if (contributorOf(owner) !== null) {
+    return contributedRepositories(event, known).some(
+      (one) => one.owner === owner && one.identifier === identifier,
+    );
+  }
   const sets = known.sets(identifier);
   const own = sets.get(owner) ?? new Set([owner]);
   return taggedRepositories(event).some(
@@ -165,7 +176,8 @@ function isForRepository(event: NostrEvent, owner: string, identifier: string, k
   );
 }
 
-function refuseAll(
+/** Refuses every command for one reason. @param text of each ref. @param remote lines for the terminal */
+export function refuseAll(
   commands: readonly RefCommand[],
   reason: PushReason,
   text: string,

@@ -3,8 +3,11 @@
  * the lock with what follows from it.
  * @module
  */
+import { decideContribution, hasOtherUpload, TAKEN } from "./contribution-push.ts";
+import { contributorOf } from "./contributor.ts";
 import type { Core } from "./core.ts";
 import { type CommandList, type RefCommand, ZERO_ID } from "./git/command-list.ts";
+import { contributedRepositories, identifiersOfPr } from "./policy/pr-policy.ts";
 import type { Quarantine, RefSnapshot } from "./ports.ts";
 import type { Placeholder } from "./purgatory/entry.ts";
 import { decidePush, nostrId, type PushDecision } from "./push.ts";
@@ -52,8 +55,7 @@ export class Pushes {
    * @param snapshot the refs now.
    */
   async begin(request: PushRequest, snapshot: RefSnapshot): Promise<Push> {
-    const { owner, identifier, list } = request;
-    const early = decidePush(owner, identifier, list, snapshot, this.#core);
+    const early = await decide(request, snapshot, this.#core);
     const push = new Push(request, early, this.#core, this.#releases, this.#removals);
     if (early.isGranted) await push.flows();
     else push.tell(false, early.reason);
@@ -81,6 +83,14 @@ export class Push {
     core.hosted.use(request.owner, request.identifier);
   }
 
+  /** Makes a contributor's repository, which appears with its first push (X10). Others are there already. */
+  async prepare(): Promise<void> {
+    const { hosted, locks } = this.#core;
+    const { owner, identifier } = this.#request;
+    if (contributorOf(owner) === null || hosted.open(owner, identifier) !== null) return;
+    await locks.run(identifier, () => hosted.create(owner, identifier));
+  }
+
   /** Bytes flow: the state that the push completes and its announcement wait on (A26, P14, P15). Called once a minute. */
   async flows(): Promise<void> {
     const { journal, purgatory } = this.#core;
@@ -105,9 +115,8 @@ export class Push {
    * @param quarantine holds the objects. It is gone afterwards.
    */
   async finish(quarantine: Quarantine): Promise<PushOutcome> {
-    const { identifier } = this.#request;
     try {
-      return await this.#releases.locked([identifier], (held) => this.#finishLocked(quarantine, held));
+      return await this.#releases.locked(this.#identifiers(), (held) => this.#finishLocked(quarantine, held));
     } finally {
       // What is decided is decided: the next start deletes what is left (P32).
       await quarantine.discard().catch(() => {});
@@ -131,11 +140,20 @@ export class Push {
     this.#core.happenings.tell({ kind: "push-judged", owner, identifier, granted, reason });
   }
 
+  /** The locks of a push: a PR that a contributor pushes may tag repositories of other identifiers. */
+  #identifiers(): Set<string> {
+    const { known } = this.#core;
+    const { owner, identifier, list } = this.#request;
+    const ids = contributorOf(owner) === null ? [] : list.commands.map(({ ref }) => nostrId(ref) ?? "");
+    const events = ids.flatMap((id) => known.known(id) ?? []);
+    return new Set([identifier, ...events.flatMap((event) => identifiersOfPr(event, known))]);
+  }
+
   async #finishLocked(quarantine: Quarantine, held: ReadonlySet<string>): Promise<PushOutcome> {
     const { owner, identifier, list } = this.#request;
     const repository = this.#core.hosted.open(owner, identifier);
     if (repository === null) return this.#refuseAll("not_announced", "the repository is gone");
-    const decision = decidePush(owner, identifier, list, await repository.refs(), this.#core);
+    const decision = await decide(this.#request, await repository.refs(), this.#core);
     if (!decision.isGranted) {
       this.tell(false, decision.reason);
       return { refused: decision.refused, remote: [...this.#changedMeanwhile(decision), ...decision.remote] };
@@ -217,9 +235,12 @@ export class Push {
     try {
       const isSmall = bytes <= UNCLAIMED_BOUNDS.maxBytes && objects <= UNCLAIMED_BOUNDS.maxObjects;
       const upload = { id, repository, identifier, commit, bytes, address };
-      const added = isSmall ? await journal.change(() => purgatory.addPlaceholder(upload)) : null;
+      const isTaken = () => hasOtherUpload(id, repository, purgatory);
+      const add = () => (isTaken() ? null : purgatory.addPlaceholder(upload));
+      const added = isSmall ? await journal.change(add) : null;
       if (added?.outcome === "added") return purgatory.placeholder(repository, id)!;
       await this.#dropUpload(id);
+      if (isTaken()) return TAKEN;
       return isSmall
         ? "too many uploads wait for their events; publish the event first"
         : "the upload is too large before its event is known; publish the event first";
@@ -259,6 +280,26 @@ export class Push {
       remote: [text],
     };
   }
+}
+
+/** Decides on a push, by the rules of its kind of repository. */
+async function decide(
+  { owner, identifier, list }: PushRequest,
+  snapshot: RefSnapshot,
+  core: Core,
+): Promise<PushDecision> {
+  if (contributorOf(owner) === null) return decidePush(owner, identifier, list, snapshot, core);
+  const { known, purgatory, hosted } = core;
+  const taken = new Set<string>();
+  for (const { ref } of list.commands) {
+    const id = nostrId(ref);
+    const event = id === null ? null : known.known(id);
+    for (const one of event === null ? [] : contributedRepositories(event, known)) {
+      if (one.identifier === identifier && one.owner === owner) continue;
+      if ((await hosted.open(one.owner, one.identifier)?.refs())?.refs.has(ref)) taken.add(id!);
+    }
+  }
+  return decideContribution(owner, identifier, list, snapshot, { known, purgatory, taken });
 }
 
 function tipsOf(commands: readonly RefCommand[]): string[] {

@@ -3,20 +3,23 @@
  * What follows in Git is an intent, so that a crash or a push under way only delays it.
  * @module
  */
+
+import { contributorOf, contributorsOwner } from "./contributor.ts";
 import type { Core } from "./core.ts";
 import { dependentsOf } from "./dependents.ts";
 import { type NostrEvent, tagValue } from "./events/event.ts";
 import type { Filter } from "./events/filter.ts";
 import { KIND } from "./events/kinds.ts";
-import { deleteIfUnused } from "./expiry.ts";
 import { ZERO_ID } from "./git/command-list.ts";
 import type { LeftBecause } from "./happenings.ts";
-import { hostsOf, taggedRepositories } from "./policy/pr-policy.ts";
+import { identifierFault } from "./identifier.ts";
+import { contributedIdentifiers, hostsOf, taggedRepositories } from "./policy/pr-policy.ts";
 import type { GitRepository, Saved, StoreChanges } from "./ports.ts";
 import { identifiersOf as identifiersIn, type Releasable } from "./purgatory/entry.ts";
 import { lookPlan } from "./release/intent.ts";
 import { copyMissing, missingIn } from "./release/objects.ts";
 import { type RemovalPlan, removalPlan } from "./removal-plan.ts";
+import { deleteIfUnused } from "./unused.ts";
 import { type Authoritative, authoritativeStates, endStates } from "./withdrawals.ts";
 
 const DAY_MS = 24 * 60 * 60_000;
@@ -232,6 +235,7 @@ export class Removals {
       if (old === undefined) continue;
       await repository!.forgetUnreachable();
       await repository!.updateRefs([{ ref, old, new: ZERO_ID }]);
+      if (contributorOf(owner) !== null) await deleteIfUnused(owner, identifier, this.#core);
     }
     let isDone = true;
     for (const { owner, identifier, heldUntilMs } of plan.repositories) {
@@ -339,12 +343,15 @@ export class Removals {
       .filter((event) => !sets.some((set) => set.has(event.pubkey)));
     const prs = known
       .pullRequestsFor([owner], identifier)
-      .filter((event) => hostsOf(taggedRepositories(event), known).length === 0);
+      .filter(
+        (event) => hostsOf(taggedRepositories(event), known).length === 0 && !this.#isContributed(event),
+      );
     const first = [...states, ...prs];
     const address = `${KIND.announcement}:${owner}:${identifier}`;
     const others = dependentsOf(address, new Set([...gone, ...first.map(({ id }) => id)]), {
       store,
       servedAt: (one) => known.servedAt(one),
+      stays: (event) => this.#isContributed(event),
       nowSeconds: nowSeconds(),
     }).filter(({ kind }) => !GIT_KINDS.has(kind) && kind !== KIND.deletion && kind !== KIND.vanish);
     if (heldUntilMs === null) for (const event of prs) this.#addRefs(event, draft);
@@ -353,14 +360,25 @@ export class Removals {
     else changes.hold(ids, `${owner}/${identifier}`, Math.ceil(heldUntilMs / 1000));
   }
 
+  /** Whether a PR is here by its author's own repository, whatever else is served (X9). */
+  #isContributed(event: NostrEvent): boolean {
+    if (event.kind !== KIND.pullRequest && event.kind !== KIND.pullRequestUpdate) return false;
+    const { hosted, known } = this.#core;
+    const owner = contributorsOwner(event.pubkey);
+    return contributedIdentifiers(event, known).some((one) => hosted.open(owner, one) !== null);
+  }
+
   /** The ref of a PR goes everywhere (R61). */
   #addRefs(event: NostrEvent, draft: Draft): void {
-    const { known } = this.#core;
+    const { hosted, known } = this.#core;
     const identifiers = new Set(taggedRepositories(event).map(({ identifier }) => identifier));
     for (const identifier of identifiers) {
       for (const owner of known.announcements(identifier).keys()) {
         draft.refs.push({ owner, identifier, ref: `refs/nostr/${event.id}` });
       }
+      const owner = contributorsOwner(event.pubkey);
+      const isHere = identifierFault(identifier) === null && hosted.open(owner, identifier) !== null;
+      if (isHere) draft.refs.push({ owner, identifier, ref: `refs/nostr/${event.id}` });
     }
   }
 

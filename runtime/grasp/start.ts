@@ -2,8 +2,8 @@
  * The start (P31, P32): what a crash left half done is finished, and database and disk agree.
  * @module
  */
+import { contributorOf } from "./contributor.ts";
 import type { Core } from "./core.ts";
-import { deleteIfUnused } from "./expiry.ts";
 import type { Intent } from "./ports.ts";
 import { type Entry, keyOf, type Releasable } from "./purgatory/entry.ts";
 import { reversed } from "./release/alignment.ts";
@@ -11,6 +11,7 @@ import { type ReleasePlan, readLookPlan, readReleasePlan, repeatMoves } from "./
 import { EVERYTHING, type Releases } from "./release/releases.ts";
 import { readRemovalPlan } from "./removal-plan.ts";
 import type { Removals } from "./removals.ts";
+import { deleteIfUnused } from "./unused.ts";
 
 /** What the start found. */
 export interface StartReport {
@@ -52,6 +53,12 @@ export async function start(core: Core, releases: Releases, removals: Removals):
   }
   const orphans = await reconcile(core);
   for (const { owner, identifier } of announced(core)) await hosted.create(owner, identifier);
+  for (const { owner, identifier } of healed) {
+    const contributor = contributorOf(owner);
+    if (contributor === null) continue;
+    const prs = core.known.pullRequestsBy(contributor, identifier);
+    await releases.locked([identifier], (held) => releases.repairPullRequests(identifier, prs, held));
+  }
   const failed = new Set<string>();
   for (const identifier of identifiers) {
     const look = (held: ReadonlySet<string>) => releases.run(identifier, EVERYTHING, held);

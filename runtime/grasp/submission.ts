@@ -10,7 +10,7 @@ import { toNpub } from "./npub.ts";
 import { roomFault, storeFault } from "./obstacles.ts";
 import { isDenied } from "./policy/announcement-policy.ts";
 import { judge } from "./policy/judge.ts";
-import { hostsOf, taggedRepositories } from "./policy/pr-policy.ts";
+import { identifiersOfPr } from "./policy/pr-policy.ts";
 import type { Verdict } from "./policy/verdict.ts";
 import type { Room } from "./ports.ts";
 import type { From } from "./purgatory/entry.ts";
@@ -45,9 +45,9 @@ export class Submissions {
   /** Takes the locks that an event needs, and judges it. */
   judge(event: NostrEvent, from: From): Promise<Outcome> {
     if (event.kind === KIND.deletion || event.kind === KIND.vanish) return this.#remove(event);
-    const identifiers = identifiersOf(event).filter(
-      (one) => !isPullRequest(event) || this.#core.known.sets(one).size > 0,
-    );
+    const identifiers = isPullRequest(event)
+      ? identifiersOfPr(event, this.#core.known)
+      : identifiersOf(event);
     return this.#releases.locked(identifiers, (held) => this.#judgeLocked(event, from, held));
   }
 
@@ -234,10 +234,7 @@ export class Submissions {
 
   async #pullRequest(event: NostrEvent, from: From, held: ReadonlySet<string>): Promise<Outcome> {
     const { journal, known, purgatory } = this.#core;
-    const hosts = hostsOf(taggedRepositories(event), known);
-    const identifiers = [...new Set(hosts.map(({ identifier }) => identifier))].filter((one) =>
-      held.has(one),
-    );
+    const identifiers = identifiersOfPr(event, known).filter((one) => held.has(one));
     const fault = await journal.change(() => {
       const refusal = storeFault(event, this.#core);
       if (refusal !== null) return refusal;
@@ -305,8 +302,5 @@ function isPullRequest({ kind }: NostrEvent): boolean {
 
 /** The locks that an event needs: those of the identifiers that it can move. */
 function identifiersOf(event: NostrEvent): string[] {
-  if (event.kind === KIND.announcement || event.kind === KIND.state) return [tagValue(event, "d") ?? ""];
-  return isPullRequest(event)
-    ? [...new Set(taggedRepositories(event).map(({ identifier }) => identifier))]
-    : [];
+  return event.kind === KIND.announcement || event.kind === KIND.state ? [tagValue(event, "d") ?? ""] : [];
 }

@@ -69,6 +69,7 @@ export async function gitServiceIn(
     grasp,
     store,
     repositories,
+    unborn: null,
     room: { refusal: async () => null },
     pool,
     cache,

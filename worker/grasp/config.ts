@@ -116,6 +116,9 @@ function graspSchema() {
       bytesPerAuthor: v.optional(bytes(Number.MAX_SAFE_INTEGER), 50 * GIB),
       bytesPerRepository: v.optional(bytes(Number.MAX_SAFE_INTEGER), 10 * GIB),
     }),
+    prs: section({
+      enabled: v.optional(flag(), false),
+    }),
     sync: section({
       enabled: v.optional(flag(), true),
       bootstrap: v.optional(listOf(relay(), "relays"), []),

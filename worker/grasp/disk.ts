@@ -5,9 +5,9 @@
 import type { Dirent } from "node:fs";
 import { readdir, stat, statfs } from "node:fs/promises";
 import { join } from "node:path";
-import { toNpub } from "../../runtime/grasp/npub.ts";
 import type { Room, RoomFor } from "../../runtime/grasp/ports.ts";
 import type { Clock } from "../../runtime/platform.ts";
+import { ownerFolder, ownersBelow } from "./held.ts";
 
 /** How long a look at the free space is used, in milliseconds. */
 const FREE_MS = 5000;
@@ -22,7 +22,7 @@ export interface DiskLimits {
 }
 
 export interface DiskParts {
-  /** The folder of the repositories: `<npub>/<identifier>.git`. */
+  /** The folder of the repositories. */
   readonly git: string;
   readonly clock: Pick<Clock, "now">;
   limits(): DiskLimits;
@@ -35,7 +35,7 @@ export class Disk implements Room {
   readonly #clock: Pick<Clock, "now">;
   readonly #limits: () => DiskLimits;
   readonly #freeBytes: (folder: string) => Promise<number>;
-  /** Bytes of repositories, by npub and then by folder. */
+  /** Bytes of repositories, by the owner's folder and then by the repository's. */
   readonly #sizes = new Map<string, Map<string, number>>();
   #free: { readonly bytes: Promise<number>; readonly atMs: number } | null = null;
 
@@ -64,27 +64,27 @@ export class Disk implements Room {
   async refusal(what: RoomFor, owner: string, identifier: string): Promise<string | null> {
     const { minFreeBytes, bytesPerAuthor, bytesPerRepository } = this.#limits();
     if ((await this.free()) < minFreeBytes) return "the server's disk is nearly full; try again later";
-    const npub = toNpub(owner);
+    const folderOfOwner = ownerFolder(owner);
     const folder = `${identifier}.git`;
-    const own = this.#sizes.get(npub)?.get(folder) ?? 0;
+    const own = this.#sizes.get(folderOfOwner)?.get(folder) ?? 0;
     if (what !== "repository" && own >= bytesPerRepository) {
       return `the repository has reached its quota of ${bytesPerRepository} bytes`;
     }
-    return this.bytesOf(npub) >= bytesPerAuthor
+    return this.bytesOf(folderOfOwner) >= bytesPerAuthor
       ? `the repositories of this author have reached their quota of ${bytesPerAuthor} bytes`
       : null;
   }
 
   /** Whether all packs of a repository can be written a second time, beside the first. */
   async hasRoomToPack(owner: string, identifier: string): Promise<boolean> {
-    const bytes = this.#sizes.get(toNpub(owner))?.get(`${identifier}.git`) ?? 0;
+    const bytes = this.#sizes.get(ownerFolder(owner))?.get(`${identifier}.git`) ?? 0;
     return (await this.free()) - bytes >= this.#limits().minFreeBytes;
   }
 
-  /** The bytes of an author's repositories. */
-  bytesOf(npub: string): number {
+  /** The bytes of an author's repositories. @param folder of the owner: an npub, or `prs/<hex key>` */
+  bytesOf(folder: string): number {
     let sum = 0;
-    for (const bytes of this.#sizes.get(npub)?.values() ?? []) sum += bytes;
+    for (const bytes of this.#sizes.get(folder)?.values() ?? []) sum += bytes;
     return sum;
   }
 
@@ -101,17 +101,17 @@ export class Disk implements Room {
 
   /** Measures every repository. Run at the start, in the background. */
   async measureAll(): Promise<void> {
-    for (const npub of await foldersIn(this.#git)) {
-      const folders = await foldersIn(join(this.#git, npub));
+    for (const owner of (await ownersBelow(this.#git)).map(ownerFolder)) {
+      const folders = await foldersIn(join(this.#git, owner));
       for (let i = 0; i < folders.length; i += AT_ONCE) {
-        await Promise.all(folders.slice(i, i + AT_ONCE).map((folder) => this.#measure(npub, folder)));
+        await Promise.all(folders.slice(i, i + AT_ONCE).map((folder) => this.#measure(owner, folder)));
       }
     }
   }
 
   /** Measures one repository again: it was created, changed or deleted. */
   measure(owner: string, identifier: string): Promise<void> {
-    return this.#measure(toNpub(owner), `${identifier}.git`);
+    return this.#measure(ownerFolder(owner), `${identifier}.git`);
   }
 
   async #measure(npub: string, folder: string): Promise<void> {

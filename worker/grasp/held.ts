@@ -4,7 +4,9 @@
  */
 import { mkdir, readdir, readFile, rename, rm, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
-import { fromNpub } from "../../runtime/grasp/npub.ts";
+import { contributorOf, contributorsOwner } from "../../runtime/grasp/contributor.ts";
+import { isHex64 } from "../../runtime/grasp/events/event.ts";
+import { fromNpub, toNpub } from "../../runtime/grasp/npub.ts";
 
 /** In a held repository: until when it is held, in milliseconds since the epoch. */
 const UNTIL = "millrace-held-until";
@@ -16,18 +18,29 @@ interface Named {
   readonly path: string;
 }
 
-/** The folders `<npub>/<identifier>.git` below a folder. Others are not ours and are left alone. */
+/** The folder of an owner's repositories: `<npub>`, or `prs/<hex key>` for a contributor's (X10). */
+export function ownerFolder(owner: string): string {
+  return contributorOf(owner) === null ? toNpub(owner) : owner;
+}
+
+/** The folders `<npub>/<identifier>.git` and `prs/<hex key>/<identifier>.git` below a folder. Others are not ours and are left alone. */
 export async function repositoriesBelow(folder: string): Promise<Named[]> {
   const found: Named[] = [];
-  for (const npub of await namesIn(folder)) {
-    const owner = fromNpub(npub);
-    if (owner === null) continue;
-    for (const name of await namesIn(join(folder, npub))) {
+  for (const owner of await ownersBelow(folder)) {
+    const own = join(folder, ownerFolder(owner));
+    for (const name of await namesIn(own)) {
       if (!name.endsWith(".git")) continue;
-      found.push({ owner, identifier: name.slice(0, -4), path: join(folder, npub, name) });
+      found.push({ owner, identifier: name.slice(0, -4), path: join(own, name) });
     }
   }
   return found;
+}
+
+/** The owners who have a folder below a folder. */
+export async function ownersBelow(folder: string): Promise<string[]> {
+  const owners = (await namesIn(folder)).flatMap((name) => fromNpub(name) ?? []);
+  const contributors = (await namesIn(join(folder, "prs"))).filter(isHex64).map(contributorsOwner);
+  return [...owners, ...contributors];
 }
 
 /** Moves a repository to where it is held. */

@@ -2,10 +2,11 @@
  * When repositories are maintained (O22, O23, N20): soon after something changed in them, and each once a day.
  * @module
  */
+
+import { ownerText } from "../../runtime/grasp/contributor.ts";
 import type { Grasp } from "../../runtime/grasp/grasp.ts";
 import type { GraspHappening } from "../../runtime/grasp/happenings.ts";
 import { shareOfDay, TICK_MS } from "../../runtime/grasp/maintenance-plan.ts";
-import { toNpub } from "../../runtime/grasp/npub.ts";
 import type { Clock, Log, Metrics } from "../../runtime/platform.ts";
 import type { Disk } from "./disk.ts";
 import { type MaintenanceResult, maintain } from "./git/maintenance.ts";
@@ -113,7 +114,7 @@ export class Maintenance {
   async #maintain(name: Name, pruning: AbortSignal | null): Promise<void> {
     const { pool, clock, log, metrics, disk } = this.#needs;
     const { owner, identifier } = name;
-    const fields = { npub: toNpub(owner), identifier };
+    const fields = { npub: ownerText(owner), identifier };
     const putOff = () => {
       if (pruning === null) this.#touched.set(`${owner}/${identifier}`, name);
       else this.#round.push(name);

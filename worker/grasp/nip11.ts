@@ -27,6 +27,7 @@ type Facts = Pick<
   | "domain"
   | "basePath"
   | "sync"
+  | "prs"
 >;
 
 /** The answer of `/` to `Accept: application/nostr+json`. */
@@ -78,8 +79,8 @@ export function relayDocument(
 }
 
 /** What is on, in the order of O7. */
-export function supportedGrasps({ sync }: Pick<GraspSection, "sync">): string[] {
-  return ["GRASP-01", ...(sync.enabled ? ["GRASP-02"] : [])];
+export function supportedGrasps({ sync, prs }: Pick<GraspSection, "sync" | "prs">): string[] {
+  return ["GRASP-01", ...(sync.enabled ? ["GRASP-02"] : []), ...(prs.enabled ? ["GRASP-06"] : [])];
 }
 
 /** The version with its commit, such as `0.1.0+44e492c7`. */

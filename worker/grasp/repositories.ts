@@ -1,17 +1,16 @@
 /**
- * The repositories on disk: `<data>/git/<npub>/<identifier>.git` (O26).
+ * The repositories on disk: `<data>/git/<npub>/<identifier>.git`, and `<data>/git/prs/<hex key>/<identifier>.git` (O26, X10).
  * @module
  */
 import { existsSync, lstatSync } from "node:fs";
 import { chmod, mkdir, rm } from "node:fs/promises";
 import { dirname, join, resolve } from "node:path";
 import { identifierFault } from "../../runtime/grasp/identifier.ts";
-import { toNpub } from "../../runtime/grasp/npub.ts";
 import type { Repositories, Upload, UploadPlace } from "../../runtime/grasp/ports.ts";
 import type { GitPool } from "./git/pool.ts";
 import { uploadAt } from "./git/quarantine.ts";
 import { createRepository, DiskRepository } from "./git/repository.ts";
-import { deleteHeld, hold, listHeld, namesIn, repositoriesBelow, restoreHeld } from "./held.ts";
+import { deleteHeld, hold, listHeld, namesIn, ownerFolder, repositoriesBelow, restoreHeld } from "./held.ts";
 
 /** Folders of the data directory. */
 export interface DataFolders {
@@ -96,6 +95,14 @@ export class DiskRepositories implements Repositories {
     return repository;
   }
 
+  /** An empty repository, for the paths of contributors who did not push yet (X7). Made at the start; nothing is written to it. */
+  async unborn(): Promise<DiskRepository> {
+    const { cache, quarantines, home } = this.#folders;
+    const path = join(cache, "unborn.git");
+    if (!isRepository(path)) await createRepository(path);
+    return new DiskRepository({ path, quarantines, unclaimed: path, home, pool: this.#pool });
+  }
+
   /** The folder of a repository; `null`: there is none. */
   pathOf(owner: string, identifier: string): string | null {
     return this.open(owner, identifier)?.path ?? null;
@@ -172,7 +179,7 @@ export class DiskRepositories implements Repositories {
 function placeIn(folder: string, owner: string, identifier: string): string {
   const fault = identifierFault(identifier);
   if (fault !== null) throw new TypeError(fault);
-  return join(folder, toNpub(owner), `${identifier}.git`);
+  return join(folder, ownerFolder(owner), `${identifier}.git`);
 }
 
 /** A folder in a folder, neither of them a link, with Git's `HEAD`. */

@@ -2,6 +2,8 @@
  * The HTTP face of the service: which path is what (G5, O4, O5, O10), and CORS on every answer (G25).
  * @module
  */
+import { contributorOf } from "../../runtime/grasp/contributor.ts";
+import { readPlace } from "../../runtime/grasp/place.ts";
 import { isLoopbackHost } from "../../runtime/lib/addresses.ts";
 import type { Log } from "../../runtime/platform.ts";
 import type { GraspSection } from "./config.ts";
@@ -9,7 +11,6 @@ import type { DryRunHandler } from "./dry-run.ts";
 import { textAnswer } from "./git/answers.ts";
 import type { Exchange } from "./git/exchange.ts";
 import type { GitHandler } from "./git/git-http.ts";
-import { readPlace } from "./git/place.ts";
 import type { Health } from "./health.ts";
 import { nostrNames, relayInformation, versionText } from "./nip11.ts";
 import type { Build } from "./observe.ts";
@@ -131,6 +132,8 @@ export class Site {
     const place = readPlace(path);
     if (place === null || !["", "status.json"].includes(place.rest)) return null;
     const { owner, identifier } = place;
+    // A contributor's repository has no announcement, and so no page.
+    if (contributorOf(owner) !== null) return this.#notHosted();
     const { facts: gatherer, section, build, nowSeconds } = this.#parts;
     const facts = await gatherer.of(owner, identifier);
     if (facts === null) return this.#notHosted();

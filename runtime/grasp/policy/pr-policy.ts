@@ -2,9 +2,13 @@
  * Whether a pull request or an update of one is accepted (R45 to R48).
  * @module
  */
+import { contributedBy } from "../contributed-url.ts";
+import { contributorsOwner } from "../contributor.ts";
 import { isHex64, type NostrEvent, tagValue, tagValues } from "../events/event.ts";
 import { KIND } from "../events/kinds.ts";
+import { identifierFault } from "../identifier.ts";
 import { overlap } from "../maintainers.ts";
+import { isDenied } from "./announcement-policy.ts";
 import { refuse, type Verdict } from "./verdict.ts";
 import { setsOf, type World } from "./world.ts";
 
@@ -20,6 +24,8 @@ export interface PrFacts {
   readonly isComplete: boolean;
 }
 
+/** Clone URLs of a PR that are read. */
+const MAX_URLS = 50;
 const ADDRESS = /^30617:([0-9a-f]{64}):(.*)$/s;
 const COMMIT = /^(?:[0-9a-f]{40}|[0-9a-f]{64})$/;
 
@@ -42,7 +48,7 @@ export function judgePr(event: NostrEvent, { isComplete }: PrFacts, world: World
   if (world.lists.denyAuthors.has(event.pubkey)) return refuse("blocked", "this author is not served here");
   if (commitOf(event) === null) return refuse("invalid", "it has no c tag with a commit");
   if (world.remembered(event.id) === "deleted") return refuse("blocked", "it was deleted");
-  if (hostsOf(taggedRepositories(event), world).length === 0)
+  if (identifiersOfPr(event, world).length === 0)
     return refuse("restricted", "no a tag of it names a repository here");
   if (event.kind === KIND.pullRequestUpdate) {
     if (!event.tags.some(([name]) => name === "E") || !event.tags.some(([name]) => name === "P"))
@@ -88,4 +94,44 @@ export function hostsOf(
     }
   }
   return [...hosts.values()];
+}
+
+/**
+ * The identifiers under which a PR is accepted although no repository that it tags is served here (X9): an `a` names one, and a
+ * `clone` URL names the author's own repository here for it. Repositories that the operator denies do not count (R26).
+ */
+export function contributedIdentifiers(
+  event: NostrEvent,
+  world: Pick<World, "takesPrs" | "ourselves" | "lists">,
+): string[] {
+  if (!world.takesPrs) return [];
+  const named = new Set(
+    tagValues(event, "clone")
+      .slice(0, MAX_URLS)
+      .flatMap((url) => contributedBy(url, event.pubkey, world.ourselves) ?? []),
+  );
+  const tagged = named.size === 0 ? [] : taggedRepositories(event);
+  const wanted = tagged.filter((one) => named.has(one.identifier) && !isDenied(one, world.lists));
+  return [...new Set(wanted.map(({ identifier }) => identifier))];
+}
+
+/** The identifiers under which a PR waits: those of the repositories that it belongs to, and those of X9. */
+export function identifiersOfPr(
+  event: NostrEvent,
+  world: Pick<World, "announcements" | "takesPrs" | "ourselves" | "lists">,
+): string[] {
+  const hosts = hostsOf(taggedRepositories(event), world).map(({ identifier }) => identifier);
+  return [...new Set([...hosts, ...contributedIdentifiers(event, world)])];
+}
+
+/** The repositories of a PR's author that may have its commit (X12). They need not exist. */
+export function contributedRepositories(
+  event: NostrEvent,
+  world: Pick<World, "announcements" | "takesPrs" | "ourselves" | "lists">,
+): TaggedRepository[] {
+  if (!world.takesPrs) return [];
+  const owner = contributorsOwner(event.pubkey);
+  return identifiersOfPr(event, world)
+    .filter((identifier) => identifierFault(identifier) === null)
+    .map((identifier) => ({ owner, identifier }));
 }

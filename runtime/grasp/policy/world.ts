@@ -34,6 +34,8 @@ export interface World {
   readonly lists: Lists;
   /** Whether names that differ only in case or Unicode form are one file here (R27, A46). */
   readonly foldsNames: boolean;
+  /** Whether contributors have repositories here (X6). */
+  readonly takesPrs: boolean;
   /** The newest announcement of each author, by author. */
   announcements(identifier: string): ReadonlyMap<string, KnownAnnouncement>;
   /** States that are served or wait. */

@@ -73,7 +73,7 @@ export class GitSyncContext implements SyncContext<TargetedNeed, string, Arrival
 
   /** Whether anything is fetched for an identifier (S2). */
   isPending(identifier: string): boolean {
-    return this.#parts.grasp.purgatory.hasPending(identifier) || this.#repairs.has(identifier);
+    return this.#waiting(identifier).length > 0 || this.#repairs.has(identifier);
   }
 
   /** Sets what an owner's repository has lost (S25). @param events that name it; none: nothing */
@@ -189,9 +189,13 @@ export class GitSyncContext implements SyncContext<TargetedNeed, string, Arrival
     this.#parts.grasp.bytesFlow(identifier).catch(() => {});
   }
 
+  /** What waits and may be fetched for. A PR for no repository here is pushed by its author (X16). */
   #waiting(identifier: string): (WaitingState | WaitingPr)[] {
-    const { purgatory } = this.#parts.grasp;
-    return [...purgatory.states(identifier), ...purgatory.prs(identifier)];
+    const { purgatory, known } = this.#parts.grasp;
+    const prs = purgatory.prs(identifier);
+    const sets = prs.length === 0 ? null : known.sets(identifier);
+    const wanted = prs.filter(({ event }) => ownersConcerned(event, identifier, sets!).length > 0);
+    return [...purgatory.states(identifier), ...wanted];
   }
 
   async #repairNeeds(identifier: string): Promise<TargetedNeed[]> {

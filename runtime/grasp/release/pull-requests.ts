@@ -2,6 +2,7 @@
  * Release of PRs and PR updates, and repair of their refs (N11, R47, R48, R61).
  * @module
  */
+import { contributorOf, readRepositoryName } from "../contributor.ts";
 import type { Core } from "../core.ts";
 import { isNewer, type NostrEvent } from "../events/event.ts";
 import { KIND } from "../events/kinds.ts";
@@ -9,13 +10,16 @@ import { ZERO_ID } from "../git/command-list.ts";
 import type { LeftBecause } from "../happenings.ts";
 import {
   commitOf,
+  contributedRepositories,
   hostsOf,
+  identifiersOfPr,
   judgeUpdate,
   type TaggedRepository,
   taggedRepositories,
 } from "../policy/pr-policy.ts";
 import type { GitRepository } from "../ports.ts";
 import type { Releasable, WaitingPr } from "../purgatory/entry.ts";
+import { deleteIfUnused } from "../unused.ts";
 import type { Move } from "./alignment.ts";
 import { copyMissing, isComplete } from "./objects.ts";
 
@@ -87,7 +91,7 @@ export class PullRequests {
     }
     await this.#releaser.attempt([entry], async () => {
       const commit = commitOf(event);
-      if (commit === null || this.#hosts(event).length === 0) return null;
+      if (commit === null || this.#identifiers(event).length === 0) return null;
       if (!(await isComplete([commit], this.#sources(event)))) return null;
       return { entries: [entry], moves: await this.#moves(event, commit) };
     });
@@ -99,13 +103,29 @@ export class PullRequests {
     for (const placeholder of purgatory.placeholders(event.id)) {
       // Another identifier's repository is under another lock.
       if (!this.#held.has(placeholder.identifier)) continue;
-      const [owner = ""] = placeholder.repository.split("/", 1);
-      const upload = hosted.port.upload(owner, placeholder.identifier, event.id);
-      const isClaimed = placeholder.commit === commit && hosted.open(owner, placeholder.identifier) !== null;
+      const { owner, identifier } = readRepositoryName(placeholder.repository);
+      const upload = hosted.port.upload(owner, identifier, event.id);
+      const isClaimed =
+        placeholder.commit === commit &&
+        this.#mayClaim(event, owner, identifier) &&
+        hosted.open(owner, identifier) !== null;
       if (isClaimed) await upload?.adopt();
       else await upload?.discard();
       await journal.change(() => purgatory.remove(placeholder, isClaimed ? "released" : "replaced"));
+      if (!isClaimed && contributorOf(owner) !== null) await deleteIfUnused(owner, identifier, this.#core);
     }
+  }
+
+  /** An upload of a contributor is for events of this contributor, and for the identifier of its path (X12). */
+  #mayClaim(event: NostrEvent, owner: string, identifier: string): boolean {
+    if (contributorOf(owner) === null) return true;
+    const own = contributedRepositories(event, this.#core.known);
+    return own.some((one) => one.owner === owner && one.identifier === identifier);
+  }
+
+  /** The identifiers under which an event may be released (N11, X9). */
+  #identifiers(event: NostrEvent): string[] {
+    return identifiersOfPr(event, this.#core.known).filter((identifier) => this.#held.has(identifier));
   }
 
   /** The repositories whose `refs/nostr/<id>` the event sets. */
@@ -127,11 +147,36 @@ export class PullRequests {
       if (old !== commit)
         moves.push({ owner, identifier, updates: [[{ ref, old, new: commit }]], head: null });
     }
-    return moves;
+    return [...moves, ...(await this.#ownMoves(event, commit, ref))];
+  }
+
+  /**
+   * The ref in the repository of the PR's author that has the commit. Nothing is copied into it (X14), and of several only one has
+   * the ref (X12).
+   */
+  async #ownMoves(event: NostrEvent, commit: string, ref: string): Promise<Move[]> {
+    const own = contributedRepositories(event, this.#core.known).filter(({ identifier }) =>
+      this.#held.has(identifier),
+    );
+    const found: Move[] = [];
+    for (const { owner, identifier } of own) {
+      const repository = this.#core.hosted.open(owner, identifier);
+      if (repository === null) continue;
+      const old = (await repository.refs()).refs.get(ref) ?? ZERO_ID;
+      if (old === commit) return [];
+      if ((await repository.incomplete([commit])).size > 0) continue;
+      found.push({ owner, identifier, updates: [[{ ref, old, new: commit }]], head: null });
+    }
+    return found.slice(0, 1);
   }
 
   #sources(event: NostrEvent): GitRepository[] {
+    const { hosted, known } = this.#core;
     const identifiers = new Set(taggedRepositories(event).map(({ identifier }) => identifier));
-    return [...identifiers].flatMap((identifier) => this.#releaser.sources(identifier));
+    const own = contributedRepositories(event, known);
+    return [
+      ...[...identifiers].flatMap((identifier) => this.#releaser.sources(identifier)),
+      ...own.flatMap(({ owner, identifier }) => hosted.open(owner, identifier) ?? []),
+    ];
   }
 }

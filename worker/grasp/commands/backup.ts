@@ -118,7 +118,7 @@ async function mirrorOnce(from: string, to: string, copied: Copied): Promise<voi
 
 /** Whether a folder is tried again by itself: a repository, or a folder of repositories. */
 function isUnit(name: string): boolean {
-  return name.endsWith(".git") || name.startsWith("npub1");
+  return name.endsWith(".git") || name.startsWith("npub1") || name === "prs";
 }
 
 function order(name: string): number {

@@ -2,12 +2,13 @@
  * Git over smart HTTP (gitprotocol-http): which request is what.
  * @module
  */
+import { contributorOf } from "../../../runtime/grasp/contributor.ts";
 import type { Service } from "../../../runtime/grasp/git/advertisement.ts";
+import { type Place, readPlace } from "../../../runtime/grasp/place.ts";
 import { faultAnswer, textAnswer } from "./answers.ts";
 import { BodyFault } from "./body.ts";
 import type { Exchange } from "./exchange.ts";
 import type { GitHttpParts } from "./parts.ts";
-import { type Place, readPlace } from "./place.ts";
 import { receivePack } from "./receive.ts";
 import type { DiskRepository } from "./repository.ts";
 import { advertise, uploadPack } from "./upload.ts";
@@ -22,11 +23,8 @@ export function gitHttp(parts: GitHttpParts): GitHandler {
   return async (request, pathname, exchange) => {
     const place = readPlace(pathname);
     if (place === null) return null;
-    const { owner, identifier } = place;
-    const listed = parts.grasp.known.announcements(identifier).get(owner)?.status;
-    const repository = parts.repositories.open(owner, identifier);
-    if (repository === null || listed === undefined || listed === "soft_expired")
-      return textAnswer(404, "there is no such repository");
+    const repository = repositoryAt(place, parts);
+    if (repository === null) return textAnswer(404, "there is no such repository");
     try {
       return await answer(request, place, repository, exchange, parts);
     } catch (error) {
@@ -37,6 +35,16 @@ export function gitHttp(parts: GitHttpParts): GitHandler {
       return textAnswer(500, "the request failed; try again");
     }
   };
+}
+
+/** The repository of a path; `null`: there is none, or it is not served. */
+function repositoryAt(
+  { owner, identifier }: Place,
+  { grasp, repositories, unborn }: GitHttpParts,
+): DiskRepository | null {
+  if (contributorOf(owner) !== null) return unborn && (repositories.open(owner, identifier) ?? unborn);
+  const listed = grasp.known.announcements(identifier).get(owner)?.status;
+  return listed === undefined || listed === "soft_expired" ? null : repositories.open(owner, identifier);
 }
 
 async function answer(

@@ -4,6 +4,7 @@ import type { Clock, Log } from "../../../runtime/platform.ts";
 import type { DiskRepositories } from "../repositories.ts";
 import type { AnswerCache } from "./answer-cache.ts";
 import type { GitPool } from "./pool.ts";
+import type { DiskRepository } from "./repository.ts";
 
 /** What the Git server works with. */
 export interface GitHttpParts {
@@ -19,6 +20,8 @@ export interface GitHttpParts {
   readonly log: Pick<Log, "error">;
   /** Told of bytes of packs that passed through; see `Host.passed`. */
   readonly passed?: ((bytes: number) => void) | undefined;
+  /** What a contributor's path answers with before its first push (X7); `null`: contributors have no repositories here (X6). */
+  readonly unborn: DiskRepository | null;
   /** An empty folder. */
   readonly home: string;
 }

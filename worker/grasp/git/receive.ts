@@ -10,6 +10,7 @@ import {
 } from "../../../runtime/grasp/git/command-list.ts";
 import { PktLineError, UntilFlush } from "../../../runtime/grasp/git/pkt-line.ts";
 import { type Report, reportBody } from "../../../runtime/grasp/git/report.ts";
+import type { Place } from "../../../runtime/grasp/place.ts";
 import type { PackFault, RefSnapshot } from "../../../runtime/grasp/ports.ts";
 import { type Push, type PushRequest, UNCLAIMED_BOUNDS } from "../../../runtime/grasp/pushes.ts";
 import type { Clock } from "../../../runtime/platform.ts";
@@ -17,7 +18,6 @@ import { gitAnswer, gitError } from "./answers.ts";
 import { BodyFault, IDLE_MS, RequestBody } from "./body.ts";
 import type { Exchange } from "./exchange.ts";
 import type { GitHttpParts } from "./parts.ts";
-import type { Place } from "./place.ts";
 import { reportAnswer } from "./push-report.ts";
 import type { DiskRepository } from "./repository.ts";
 
@@ -104,7 +104,10 @@ async function courseOf(
       if (noRoom !== null) return { ...refusedWhole(request.list, noRoom), unpackFault: null };
       return { unpackFault: null, refused: early.refused, remote: early.remote };
     }
-    const received = await quarantined(push, request, body, start, gone, repository, snapshot, parts);
+    await push.prepare();
+    const target = parts.repositories.open(request.owner, request.identifier);
+    if (target === null) throw new Error("a contributor's repository was not made");
+    const received = await quarantined(push, request, body, start, gone, target, snapshot, parts);
     if ("quarantine" in received) return { unpackFault: null, ...(await push.finish(received.quarantine)) };
     push.refused("bad_pack");
     if (body.fault !== null) throw body.fault;

@@ -22,6 +22,7 @@ export async function startCore(parts: Parts): Promise<Core> {
     ...{ store, repositories, ourselves, lists, nowMs, nowSeconds },
     room: disk,
     foldsNames: foldsNames(folders.git),
+    takesPrs: section.prs.enabled,
     eventLimits: eventLimits(section),
     sha256Hex: digests.sha256Hex,
     verify: (event) => signatures.check(event),

@@ -6,8 +6,8 @@
 import { availableParallelism } from "node:os";
 import { join } from "node:path";
 import type { Ourselves } from "../../../runtime/grasp/announcement.ts";
+import { ownerText } from "../../../runtime/grasp/contributor.ts";
 import { SLOT_LIMITS } from "../../../runtime/grasp/git/slots.ts";
-import { toNpub } from "../../../runtime/grasp/npub.ts";
 import type { EventStore } from "../../../runtime/grasp/ports.ts";
 import type { Clock } from "../../../runtime/platform.ts";
 import { monotonicClock } from "../../../runtime/sync/index.ts";
@@ -18,6 +18,7 @@ import type { GraspSection } from "../config.ts";
 import { createDigests, type Digests } from "../digests.ts";
 import { Disk } from "../disk.ts";
 import { GitPool } from "../git/pool.ts";
+import type { DiskRepository } from "../git/repository.ts";
 import { OperatorLists } from "../lists.ts";
 import { type Build, Observer } from "../observe.ts";
 import { type DataFolders, DiskRepositories, makeDataFolders } from "../repositories.ts";
@@ -45,6 +46,8 @@ export interface Parts {
   readonly store: EventStore;
   readonly pool: GitPool;
   readonly repositories: DiskRepositories;
+  /** What a contributor's path answers with before its first push (X7); `null`: there are none (X6). */
+  readonly unborn: DiskRepository | null;
   readonly disk: Disk;
   readonly signatures: SignatureChecks;
   readonly observer: Observer;
@@ -78,6 +81,11 @@ export async function openParts(shared: Shared, section: GraspSection, git: stri
   const nowMs = () => steady.now();
   const build = { version: VERSION, commit: await checkoutCommit(), git, runtime: host.name };
   const observer = new Observer({ metrics, log, nowMs, build, databasePath, socketClient });
+  const repositories = new DiskRepositories(folders, pool, (owner, identifier) => {
+    metrics.count("grasp_symbolic_links_total");
+    const npub = ownerText(owner);
+    log.warn("a symbolic link is in place of a repository; it is not served", { npub, identifier });
+  });
   return {
     ...{
       shared,
@@ -95,11 +103,8 @@ export async function openParts(shared: Shared, section: GraspSection, git: stri
     },
     lists: new OperatorLists(section, relayKey.publicKey),
     store: sqliteEventStore({ path: databasePath, clock }),
-    repositories: new DiskRepositories(folders, pool, (owner, identifier) => {
-      metrics.count("grasp_symbolic_links_total");
-      const npub = toNpub(owner);
-      log.warn("a symbolic link is in place of a repository; it is not served", { npub, identifier });
-    }),
+    repositories,
+    unborn: section.prs.enabled ? await repositories.unborn() : null,
     disk: new Disk({ git: folders.git, clock, limits: () => settings.diskLimits() }),
     signatures: new SignatureChecks({ isGood: observer.timed(isGood) }),
     ourselves: { hosts: [section.domain, ...section.aliases], basePath: section.basePath },

@@ -24,7 +24,7 @@ export interface SiteNeeds {
 }
 
 export function openSite({ parts, grasp, purgatorySync, cache, readMetrics }: SiteNeeds): Site {
-  const { host, section, settings, build, folders, store, repositories, pool, disk, steady } = parts;
+  const { host, section, settings, build, folders, store, repositories, unborn, pool, disk, steady } = parts;
   const { nowMs, nowSeconds } = parts;
   const { log } = parts.shared;
   const { home } = folders;
@@ -40,7 +40,7 @@ export function openSite({ parts, grasp, purgatorySync, cache, readMetrics }: Si
     section: () => settings.current,
     health: new Health({ store, dataDirectory, clock: host.clock }),
     git: gitHttp({
-      ...{ grasp, store, repositories, pool, cache, log, home },
+      ...{ grasp, store, repositories, unborn, pool, cache, log, home },
       room: disk,
       clock: steady,
       passed: host.passed,

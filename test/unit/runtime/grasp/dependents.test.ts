@@ -20,7 +20,7 @@ function partsOf(events: readonly NostrEvent[]) {
         );
       }),
   };
-  return { store: store as never, servedAt: () => null, nowSeconds: 2_000_000_000 };
+  return { store: store as never, servedAt: () => null, stays: () => false, nowSeconds: 2_000_000_000 };
 }
 
 test("what hangs on a repository goes with it, and the deletion stays for others to hear (R57, R59)", () => {

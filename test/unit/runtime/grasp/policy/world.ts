@@ -39,6 +39,7 @@ export interface Given {
   /** Steps by the id or address that an accepted event refers to. */
   referredTo?: Record<string, number>;
   foldsNames?: boolean;
+  takesPrs?: boolean;
 }
 
 export function worldOf({
@@ -49,12 +50,14 @@ export function worldOf({
   remembered = {},
   referredTo = {},
   foldsNames = false,
+  takesPrs = false,
 }: Given): World {
   const ourselves = { hosts: [HOST], basePath: "/" };
   const all = [...served, ...waiting, ...softExpired];
   return {
     ourselves,
     foldsNames,
+    takesPrs,
     identifiersOf: (author) =>
       all
         .filter(({ kind, pubkey }) => kind === 30617 && pubkey === author)
