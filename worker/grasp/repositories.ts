@@ -3,8 +3,9 @@
  * @module
  */
 import { existsSync, lstatSync } from "node:fs";
-import { chmod, mkdir, rm } from "node:fs/promises";
+import { chmod, mkdir, rm, rmdir } from "node:fs/promises";
 import { dirname, join, resolve } from "node:path";
+import { contributorOf } from "../../runtime/grasp/contributor.ts";
 import { identifierFault } from "../../runtime/grasp/identifier.ts";
 import type { Repositories, Upload, UploadPlace } from "../../runtime/grasp/ports.ts";
 import type { GitPool } from "./git/pool.ts";
@@ -114,7 +115,9 @@ export class DiskRepositories implements Repositories {
   }
 
   async delete(owner: string, identifier: string): Promise<void> {
-    await rm(this.#gone(owner, identifier), { recursive: true, force: true });
+    const path = this.#gone(owner, identifier);
+    await rm(path, { recursive: true, force: true });
+    if (contributorOf(owner) !== null) await removeEmpty(dirname(path));
   }
 
   async list(): Promise<{ owner: string; identifier: string }[]> {
@@ -148,9 +151,16 @@ export class DiskRepositories implements Repositories {
 
   upload(owner: string, identifier: string, id: string): Upload | null {
     const { unclaimed, git } = this.#folders;
-    const folder = join(placeIn(unclaimed, owner, identifier), id);
+    const own = placeIn(unclaimed, owner, identifier);
+    const folder = join(own, id);
     const path = placeIn(git, owner, identifier);
-    return existsSync(folder) ? uploadAt(folder, path, () => this.#known.get(path)?.arrived([])) : null;
+    if (!existsSync(folder)) return null;
+    const upload = uploadAt(folder, path, () => this.#known.get(path)?.arrived([]));
+    const tidy = async () => {
+      await removeEmpty(own);
+      await removeEmpty(dirname(own));
+    };
+    return { adopt: () => upload.adopt().then(tidy), discard: () => upload.discard().then(tidy) };
   }
 
   async uploads(): Promise<UploadPlace[]> {
@@ -180,6 +190,13 @@ function placeIn(folder: string, owner: string, identifier: string): string {
   const fault = identifierFault(identifier);
   if (fault !== null) throw new TypeError(fault);
   return join(folder, ownerFolder(owner), `${identifier}.git`);
+}
+
+/** Removes a folder if it is empty: anybody may cause one, with any key (T13). */
+async function removeEmpty(folder: string): Promise<void> {
+  await rmdir(folder).catch((error: NodeJS.ErrnoException) => {
+    if (error.code !== "ENOTEMPTY" && error.code !== "EEXIST" && error.code !== "ENOENT") throw error;
+  });
 }
 
 /** A folder in a folder, neither of them a link, with Git's `HEAD`. */

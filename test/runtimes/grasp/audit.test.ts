@@ -29,20 +29,27 @@ describe.skipIf(why !== null)(`grasp-audit 0.2.0${why === null ? "" : ` (${why})
   const folder = mkdtempSync(join(tmpdir(), "millrace-audit-"));
   afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
-  test.each<[ProcessRuntime, "shared" | "isolated"]>([
-    ["node", "shared"],
-    ["node", "isolated"],
-    ["bun", "shared"],
-    ["deno", "shared"],
+  test.each<[ProcessRuntime, "shared" | "isolated", boolean]>([
+    ["node", "shared", false],
+    ["node", "isolated", true],
+    ["bun", "shared", true],
+    ["deno", "shared", true],
   ])(
-    "every check of GRASP-01 passes on %s, with %s fixtures",
-    async (runtime, mode) => {
+    "every check passes on %s, with %s fixtures, GRASP-06 on: %s (V4, X6 to X14)",
+    async (runtime, mode, takesPrs) => {
       const data = join(folder, `${runtime}-${mode}`);
       const config = `${data}.json`;
       const host = `127.0.0.1:${PORT}`;
       writeFileSync(
         config,
-        JSON.stringify({ grasp: { domain: host, listen: { port: PORT }, dataDirectory: data } }),
+        JSON.stringify({
+          grasp: {
+            domain: host,
+            listen: { port: PORT },
+            dataDirectory: data,
+            prs: { enabled: takesPrs },
+          },
+        }),
       );
       const server = [...runtimes[runtime], "worker/cli/main.ts", "serve", "--config", config];
       const audit = [
@@ -72,6 +79,7 @@ describe.skipIf(why !== null)(`grasp-audit 0.2.0${why === null ? "" : ` (${why})
       const text = all.replace(/\u001b\[[0-9;]*m/g, "");
       expect([...text.matchAll(/✗.*\n.*/g)].map(([line]) => line)).toEqual([]);
       expect(text).toContain("62/62 tests passed");
+      if (takesPrs) expect(text).toContain("12/12 tests passed");
       expect(code).toBe(0);
     },
     TIMEOUT_MS,
