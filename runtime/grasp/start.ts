@@ -53,12 +53,7 @@ export async function start(core: Core, releases: Releases, removals: Removals):
   }
   const orphans = await reconcile(core);
   for (const { owner, identifier } of announced(core)) await hosted.create(owner, identifier);
-  for (const { owner, identifier } of healed) {
-    const contributor = contributorOf(owner);
-    if (contributor === null) continue;
-    const prs = core.known.pullRequestsBy(contributor, identifier);
-    await releases.locked([identifier], (held) => releases.repairPullRequests(identifier, prs, held));
-  }
+  await restoreContributions(core, releases);
   const failed = new Set<string>();
   for (const identifier of identifiers) {
     const look = (held: ReadonlySet<string>) => releases.run(identifier, EVERYTHING, held);
@@ -153,7 +148,22 @@ async function reconcile(core: Core): Promise<StartReport["orphans"]> {
     const announced = known.announcements(identifier).get(owner);
     if (announced?.listsUs && announced.status !== "soft_expired") continue;
     const isDeleted = await deleteIfUnused(owner, identifier, core);
-    if (!isDeleted && announced?.status !== "soft_expired") orphans.push({ owner, identifier });
+    if (!isDeleted && contributorOf(owner) === null && announced?.status !== "soft_expired")
+      orphans.push({ owner, identifier });
   }
   return orphans;
+}
+
+/** Sets the refs of served PRs that a crash took from contributors' repositories (N25). */
+async function restoreContributions({ hosted, known }: Core, releases: Releases): Promise<void> {
+  for (const { owner, identifier } of await hosted.port.list()) {
+    const contributor = contributorOf(owner);
+    if (contributor === null) continue;
+    const { refs } = await hosted.open(owner, identifier)!.refs();
+    const lost = known
+      .pullRequestsBy(contributor, identifier)
+      .filter(({ id }) => !refs.has(`refs/nostr/${id}`));
+    if (lost.length === 0) continue;
+    await releases.locked([identifier], (held) => releases.repairPullRequests(identifier, lost, held));
+  }
 }

@@ -22,7 +22,7 @@ export function verifyEvent({ id, pubkey, sig }: NostrEvent): boolean {
 
 /** GRASP at git.example with empty lists, on these stores. */
 export function graspOn(
-  stores: Pick<Needs, "store" | "repositories" | "room" | "foldsNames">,
+  stores: Pick<Needs, "store" | "repositories" | "room" | "foldsNames" | "takesPrs">,
   verify: Needs["verify"] = verifyEvent,
   nowMs: Needs["nowMs"] = Date.now,
 ): Grasp {

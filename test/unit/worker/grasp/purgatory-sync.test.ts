@@ -94,7 +94,7 @@ afterEach(async () => {
 async function start(): Promise<void> {
   heard = [];
   events = [];
-  grasp = graspOn({ store, repositories }, verifyEvent, () => clock.now() + aheadMs);
+  grasp = graspOn({ store, repositories, takesPrs: true }, verifyEvent, () => clock.now() + aheadMs);
   grasp.onHappening((happening) => {
     if (happening.kind === "served") heard.push(happening.event.id);
   });
@@ -215,6 +215,23 @@ describe("the queue (S1, S2, S16, P30)", () => {
     await submit(announcement(owner, ["https://one.example/a.git"]), SYNC);
     await pass(3_000);
     expect([sync.isQueued("repo"), asked]).toEqual([false, []]);
+  });
+
+  test("a PR for no repository here is not fetched, also beside another owner's repository (X16)", async () => {
+    const [by, stranger] = [author(), author()];
+    const elsewhere = "https://one.example/a.git";
+    servers.set(elsewhere, [commits[0]!]);
+    const clone = ["clone", `https://git.example/prs/${toNpub(by.key)}/repo.git`, elsewhere];
+    await submit(by.sign(1618, [["a", `30617:${stranger.key}:repo`], ["c", commits[0]!], clone]), SYNC);
+    await submit(announcement(owner, [elsewhere]), SYNC);
+    await pass(3 * MINUTE_MS, 30_000);
+    expect([sync.isQueued("repo"), asked]).toEqual([false, []]);
+    // Once its repository is here, its commit is fetched into that, and never below /prs/.
+    await submit(announcement(stranger, [elsewhere]), SYNC);
+    await submit(state(stranger, { [MAIN]: commits[0]! }), SYNC);
+    await pass(3_000);
+    expect(asked.map(({ request }) => request.owner)).toEqual([stranger.key]);
+    expect(repositories.open(`prs/${by.key}`, "repo")).toBeNull();
   });
 
   test("one entry serves all owners, and an identifier with a colon is one", async () => {

@@ -1,0 +1,212 @@
+/**
+ * Contributors' repositories (GRASP-06) with real Git, on a clock that the test advances.
+ */
+import { mkdtempSync, readdirSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import type { Grasp } from "../../../../runtime/grasp/grasp.ts";
+import { toNpub } from "../../../../runtime/grasp/npub.ts";
+import type { EventStore } from "../../../../runtime/grasp/ports.ts";
+import { sqliteEventStore } from "../../../../worker/grasp/store/event-store.ts";
+import { type WorkTree, workTree } from "../../../support/git.ts";
+import { graspOn, repositoriesIn, verifyEvent } from "../../../support/grasp.ts";
+import { type ManualClock, manualClock } from "../../../support/manual-clock.ts";
+import { type Author, author } from "../../../support/nostr.ts";
+
+const ZERO = "0".repeat(40);
+const BOUNDS = { maxBytes: 10_000_000, maxObjects: 10_000 };
+const DIRECT = { source: "direct", address: "192.0.2.1" } as const;
+const MINUTE_MS = 60_000;
+
+let folder: string;
+let work: WorkTree;
+let clock: ManualClock;
+let store: EventStore;
+let repositories: Awaited<ReturnType<typeof repositoriesIn>>["repositories"];
+let grasp: Grasp;
+let by: Author;
+let owner: Author;
+
+beforeEach(async () => {
+  folder = mkdtempSync(join(tmpdir(), "millrace-contributions-"));
+  work = workTree(folder);
+  clock = manualClock();
+  [by, owner] = [author(), author()];
+  await open();
+});
+afterEach(async () => {
+  await store.close();
+  rmSync(folder, { recursive: true });
+});
+
+async function open(): Promise<void> {
+  store = sqliteEventStore({
+    path: join(folder, "grasp.db"),
+    clock: { now: clock.now, after: () => () => {} },
+  });
+  ({ repositories } = await repositoriesIn(join(folder, "data")));
+  grasp = graspOn({ store, repositories, takesPrs: true }, verifyEvent, clock.now);
+  await grasp.start();
+}
+
+async function restart(): Promise<void> {
+  await store.close();
+  await open();
+}
+
+/** A pull request whose clone URL is its author's path (X9). */
+const pullRequest = (commit: string, more: string[][] = []) =>
+  by.sign(
+    1618,
+    [
+      ["a", `30617:${owner.key}:repo`],
+      ["c", commit],
+      ["clone", `https://git.example/prs/${toNpub(by.key)}/repo.git`],
+      ...more,
+    ],
+    "",
+    Math.floor(clock.now() / 1000),
+  );
+const submit = (event: ReturnType<typeof pullRequest>) => grasp.submit(event, DIRECT);
+const nostrRef = (id: string) => `refs/nostr/${id}`;
+
+/** Begins a push to the contributor's repository. @returns finishes it, with why the ref is refused; `undefined`: it is not */
+async function beginPush(ref: string, commit: string): Promise<() => Promise<string | undefined>> {
+  const name = `prs/${by.key}`;
+  const request = {
+    owner: name,
+    identifier: "repo",
+    list: { commands: [{ old: ZERO, new: commit, ref }] },
+    address: "192.0.2.1",
+  };
+  const snapshot = (await repositories.open(name, "repo")?.refs()) ?? {
+    version: "",
+    refs: new Map<string, string>(),
+    head: "refs/heads/main",
+  };
+  const push = await grasp.pushes.begin(request, snapshot);
+  if (push.early.isGranted) await push.prepare();
+  return async () => {
+    try {
+      if (!push.early.isGranted) return push.early.refused.get(ref);
+      async function* pack() {
+        yield work.pack([commit]);
+      }
+      const tips = [{ id: commit, isBranch: false }];
+      const received = await repositories.open(name, "repo")!.receive(pack(), tips, BOUNDS);
+      if ("fault" in received) throw new Error(received.fault.kind);
+      return (await push.finish(received.quarantine)).refused.get(ref);
+    } finally {
+      await push.end();
+    }
+  };
+}
+const push = async (ref: string, commit: string) => (await beginPush(ref, commit))();
+const refs = async () => [...((await repositories.open(`prs/${by.key}`, "repo")?.refs())?.refs ?? [])];
+/** What is on the disk below `git/prs` and `unclaimed/prs`. */
+const onDisk = () =>
+  ["git", "unclaimed"].filter((one) => {
+    try {
+      return readdirSync(join(folder, "data", one, "prs")).length > 0;
+    } catch {
+      return false;
+    }
+  });
+
+describe("what is not used goes (X11)", () => {
+  test("an upload without its event, after 20 minutes, also over a restart (A33, P20, T13)", async () => {
+    const commit = work.commit("a", "a");
+    expect(await push(nostrRef(pullRequest(commit).id), commit)).toBeUndefined();
+    expect(onDisk()).toEqual(["git", "unclaimed"]);
+    clock.advance(19 * MINUTE_MS);
+    await grasp.sweep();
+    expect(onDisk()).toEqual(["git", "unclaimed"]);
+    // A restart leaves it five minutes (P29).
+    await restart();
+    expect(onDisk()).toEqual(["git", "unclaimed"]);
+    clock.advance(6 * MINUTE_MS);
+    await grasp.sweep();
+    expect([onDisk(), grasp.purgatory.size("placeholder")]).toEqual([[], 0]);
+  });
+
+  test("nothing while a push is under way, and the repository after one that brings nothing (A42)", async () => {
+    const commit = work.commit("a", "a");
+    const event = pullRequest(commit);
+    await submit(event);
+    const finish = await beginPush(nostrRef(event.id), commit);
+    expect(onDisk()).toEqual(["git"]);
+    clock.advance(31 * MINUTE_MS);
+    await grasp.sweep();
+    // The event expired, so that the upload is unclaimed; the repository is still there for it.
+    expect(grasp.purgatory.size("pr")).toBe(0);
+    expect(onDisk()).toEqual(["git"]);
+    expect(await finish()).toBeUndefined();
+    expect(onDisk()).toEqual(["git", "unclaimed"]);
+    expect(await push("refs/heads/main", commit)).toBeDefined();
+    clock.advance(21 * MINUTE_MS);
+    await grasp.sweep();
+    expect(onDisk()).toEqual([]);
+  });
+
+  test("a repository with a ref stays", async () => {
+    const commit = work.commit("a", "a");
+    const event = pullRequest(commit);
+    await submit(event);
+    await push(nostrRef(event.id), commit);
+    clock.advance(24 * 60 * MINUTE_MS);
+    await grasp.sweep();
+    await restart();
+    expect(await refs()).toEqual([[nostrRef(event.id), commit]]);
+  });
+});
+
+test("a ref of a served PR that a crash lost is set again, and its objects stay (N25, X11)", async () => {
+  const commit = work.commit("a", "a");
+  const event = pullRequest(commit);
+  await submit(event);
+  await push(nostrRef(event.id), commit);
+  const path = repositories.pathOf(`prs/${by.key}`, "repo")!;
+  rmSync(join(path, "refs/nostr"), { recursive: true, force: true });
+  rmSync(join(path, "packed-refs"), { force: true });
+  await restart();
+  expect(await refs()).toEqual([[nostrRef(event.id), commit]]);
+});
+
+test("an event that expired is refused from sync and may come again from its author (P18, P24, X9)", async () => {
+  const commit = work.commit("a", "a");
+  const event = pullRequest(commit);
+  await submit(event);
+  clock.advance(31 * MINUTE_MS);
+  await grasp.sweep();
+  expect(await grasp.submit(event, { source: "sync", address: null })).toMatchObject({ ok: false });
+  expect(await submit(event)).toMatchObject({ ok: true });
+});
+
+test("a PR that is deleted while it is pushed moves no ref and leaves nothing (R58, R61)", async () => {
+  const commit = work.commit("a", "a");
+  const event = pullRequest(commit);
+  await submit(event);
+  const finish = await beginPush(nostrRef(event.id), commit);
+  await submit(by.sign(5, [["e", event.id]], "", Math.floor(clock.now() / 1000)));
+  expect(await finish()).toContain("deleted");
+  expect(onDisk()).toEqual([]);
+});
+
+test("who vanishes takes the repository along (R62)", async () => {
+  const commit = work.commit("a", "a");
+  const event = pullRequest(commit);
+  await submit(event);
+  await push(nostrRef(event.id), commit);
+  await submit(by.sign(62, [["relay", "ALL_RELAYS"]], "", Math.floor(clock.now() / 1000)));
+  expect(store.get(event.id)).toBeNull();
+  expect(onDisk()).toEqual([]);
+});
+
+test("a dry run says that a PR of X9 would wait, or be served when its upload is here (G29)", async () => {
+  const commit = work.commit("a", "a");
+  const event = pullRequest(commit);
+  expect((await grasp.dryRun(event, null, DIRECT)).outcome.outcome).toBe("waits");
+  await push(nostrRef(event.id), commit);
+  expect((await grasp.dryRun(event, null, DIRECT)).outcome.outcome).toBe("stored");
+});
