@@ -32,9 +32,14 @@ test("the document has every field of O6", () => {
   );
 });
 
-test("GRASP-01 is always supported, GRASP-02 exactly when relays are followed (O7)", () => {
+test("GRASP-01 is always supported, GRASP-02 exactly when relays are followed, GRASP-06 exactly when it is on (O7, X6)", () => {
   expect(documentWith().supported_grasps).toEqual(["GRASP-01", "GRASP-02"]);
   expect(documentWith({ sync: { enabled: false } }).supported_grasps).toEqual(["GRASP-01"]);
+  expect(documentWith({ prs: { enabled: true } }).supported_grasps).toEqual([
+    "GRASP-01",
+    "GRASP-02",
+    "GRASP-06",
+  ]);
 });
 
 test("the icon's address has domain and base path", () => {
