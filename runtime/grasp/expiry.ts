@@ -42,6 +42,19 @@ export class Expiry {
     await hosted.port.deleteHeld(nowMs());
   }
 
+  /** Ends an event that waits as if its time were over, as an operator may wish (O14). @returns whether it waited */
+  async endNow(id: string): Promise<boolean> {
+    const { purgatory } = this.#core;
+    const entry = purgatory.event(id);
+    if (entry === null) return false;
+    return this.#releases.locked(identifiersOf(entry), async (held) => {
+      const now = purgatory.event(id);
+      if (now === null) return false;
+      await this.#end(now, held);
+      return true;
+    });
+  }
+
   /** Events whose own time is over are removed, not only hidden (R12). */
   async #removeExpired(): Promise<void> {
     const { store, nowSeconds } = this.#core;

@@ -207,6 +207,11 @@ export class Grasp {
     return this.#expiry.sweep();
   }
 
+  /** Ends an event that waits as if its time were over (O14). @returns whether it waited */
+  drop(id: string): Promise<boolean> {
+    return this.#expiry.endNow(id);
+  }
+
   /** Takes an event (R7): cheap checks first, then what is known of its id, its signature, and the policy. */
   async submit(value: unknown, from: Sender): Promise<Answer> {
     const { event, outcome } = await this.receive(value, from);

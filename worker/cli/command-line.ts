@@ -10,7 +10,7 @@ import { ConfigError } from "../config/compose.ts";
 import { StartError } from "../serve/start-error.ts";
 import type { ServiceModule } from "../service.ts";
 import { checkCommand } from "./check.ts";
-import { type Command, type Option, UsageError, type Values } from "./command.ts";
+import { type Command, type Operand, type Option, UsageError, type Values } from "./command.ts";
 import { hash } from "./hash.ts";
 import { initCommand } from "./init.ts";
 import { keys } from "./keys.ts";
@@ -61,11 +61,16 @@ async function main(
     throw new UsageError(`there is no command "${name}"${didYouMean(name, Object.keys(commands))}`);
   }
   const options = { ...command?.options, ...common };
-  const values = parse(isCommand ? rest : [name ?? "--help"].concat(rest), options);
+  const operands = Object.entries(command?.operands ?? {});
+  const values = parse(isCommand ? rest : [name ?? "--help"].concat(rest), options, operands);
   if (values.help) process.stdout.write(helpFor(commands, name, command));
   else if (values.version) process.stdout.write(`${manifest.version}\n`);
   else if (command === undefined) throw new UsageError("name a command; millrace --help lists them");
-  else await command.run(values, services);
+  else {
+    const missing = operands.find(([each, { isOptional }]) => !isOptional && values[each] === undefined);
+    if (missing !== undefined) throw new UsageError(`name ${missing[1].value}: ${missing[1].summary}`);
+    await command.run(values, services);
+  }
 }
 
 /**
@@ -80,7 +85,11 @@ function nameIn(commands: Commands, args: readonly string[]): { name: string | u
 }
 
 /** Reads options, and suggests the nearest for a misspelt one, which `parseArgs` in its strict mode and `citty` do not. */
-function parse(args: string[], options: Record<string, Option>): Values {
+function parse(
+  args: string[],
+  options: Record<string, Option>,
+  operands: readonly (readonly [string, Operand])[],
+): Values {
   const types = Object.fromEntries(
     Object.entries(options).map(([name, { value }]) => [
       name,
@@ -89,9 +98,14 @@ function parse(args: string[], options: Record<string, Option>): Values {
   );
   const { tokens } = parseArgs({ args, options: types, strict: false, allowPositionals: true, tokens: true });
   const values: Record<string, string | true> = {};
+  const expected = operands.values();
   for (const token of tokens) {
-    if (token.kind === "positional")
-      throw new UsageError(`"${token.value}" is not an option; options begin with --`);
+    if (token.kind === "positional") {
+      const operand = expected.next().value;
+      if (operand === undefined)
+        throw new UsageError(`"${token.value}" is not an option; options begin with --`);
+      values[operand[0]] = token.value;
+    }
     if (token.kind !== "option") continue;
     const option = named(options, token.name);
     if (option === undefined) {
@@ -127,13 +141,16 @@ function helpFor(commands: Commands, name: string | undefined, command: Command 
     return `usage: millrace COMMAND [OPTIONS]\n\n${list}\nmillrace COMMAND --help tells more.\n`;
   }
   const options = { ...command.options, ...common };
-  const list = rows(
-    Object.entries(options).map(([each, { value, summary }]) => [
+  const operands = Object.values(command.operands ?? {});
+  const list = rows([
+    ...operands.map(({ value, summary }): [string, string] => [value, summary]),
+    ...Object.entries(options).map(([each, { value, summary }]): [string, string] => [
       `--${each}${value ? ` ${value}` : ""}`,
       summary,
     ]),
-  );
-  return `usage: millrace ${name} [OPTIONS]\n\n${command.summary}\n\n${command.details}\n\n${list}`;
+  ]);
+  const shown = operands.map(({ value, isOptional }) => (isOptional ? ` [${value}]` : ` ${value}`)).join("");
+  return `usage: millrace ${name}${shown} [OPTIONS]\n\n${command.summary}\n\n${command.details}\n\n${list}`;
 }
 
 function rows(pairs: [string, string][]): string {

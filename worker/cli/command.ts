@@ -7,6 +7,8 @@ export interface Command {
   /** The rest of the command's own help. */
   details: string;
   options: Record<string, Option>;
+  /** What is given without a name, in order. Default: nothing. Their values are among the options', by name. */
+  operands?: Readonly<Record<string, Operand>>;
   /**
    * Runs the command. Writes its result to standard output.
    * @param sections of every service's configuration.
@@ -21,7 +23,15 @@ export interface Option {
   summary: string;
 }
 
-/** The given options: their value, or `true` for those that take none. */
+/** An operand. `value` is its name in the help. */
+export interface Operand {
+  value: string;
+  summary: string;
+  /** Whether it may be left out. Default: it may not. */
+  isOptional?: boolean;
+}
+
+/** The given options and operands: their value, or `true` for those that take none. */
 export type Values = Readonly<Record<string, string | true | undefined>>;
 
 /** A wrong command line. Its message says what is right. */

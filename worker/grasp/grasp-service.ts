@@ -5,11 +5,15 @@
 import { mkdirSync } from "node:fs";
 import { GRASP_REDACTION } from "../../runtime/grasp/log-lines.ts";
 import { DESCRIPTIONS } from "../../runtime/grasp/metrics.ts";
+import type { Command } from "../cli/command.ts";
 import { StartError } from "../serve/start-error.ts";
 import type { RunningService, ServiceModule, Shared } from "../service.ts";
 import { backup } from "./commands/backup.ts";
 import { publish } from "./commands/publish.ts";
 import { type GraspSection, graspSection, loopbackFault, metricsPlace } from "./config.ts";
+import { openControl } from "./control/channel.ts";
+import { verbCommand } from "./control/verb-command.ts";
+import { VERBS } from "./control/verbs.ts";
 import { AnswerCache } from "./git/answer-cache.ts";
 import { iconFault } from "./icon.ts";
 import { RunningGrasp } from "./running-grasp.ts";
@@ -28,7 +32,7 @@ export const graspService: ServiceModule<GraspSection> = {
   redact: GRASP_REDACTION,
   listen: ({ listen }) => listen,
   hosts: ({ domain, aliases }) => [domain, ...aliases],
-  commands: { "grasp publish": publish, "grasp backup": backup },
+  commands: { "grasp publish": publish, "grasp backup": backup, ...administration() },
   servingFaults: (section, listen) => {
     const fault = iconFault(section.icon);
     return [...(fault === null ? [] : [fault]), ...loopbackFault(section, listen)];
@@ -40,6 +44,12 @@ export const graspService: ServiceModule<GraspSection> = {
     start: async (entry, env) => (await import("./demo/main.ts")).startDemo(graspService, entry, env),
   },
 };
+
+/** The commands that run in the service (O14). */
+function administration(): Readonly<Record<string, Command>> {
+  const commands = Object.entries(VERBS).map(([name, verb]) => [`grasp ${name}`, verbCommand(name, verb)]);
+  return Object.fromEntries(commands);
+}
 
 async function create(shared: Shared, section: GraspSection): Promise<RunningService> {
   const version = await gitVersion();
@@ -87,6 +97,7 @@ async function start(
   const metricsServer =
     typeof place === "string" ? null : await serveMetrics(shared.entry, place, readMetrics, shared.log);
   background.start();
+  const control = await openControl({ parts, core, background }, VERBS);
   site.ready();
-  return new RunningGrasp({ parts, core, background, site, metricsServer, release: git.release });
+  return new RunningGrasp({ parts, core, background, site, control, metricsServer, release: git.release });
 }

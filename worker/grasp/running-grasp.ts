@@ -24,6 +24,8 @@ export interface RunningParts {
   readonly core: Core;
   readonly background: Background;
   readonly site: Site;
+  /** Takes administration commands. */
+  readonly control: { close(): Promise<void> };
   /** `null`: metrics have no address of their own. */
   readonly metricsServer: Server | null;
   /** Releases the lock on the data directory. */
@@ -92,7 +94,8 @@ export class RunningGrasp implements RunningService {
   }
 
   async close(): Promise<void> {
-    const { parts, core, background, metricsServer, release } = this.#running;
+    const { parts, core, background, control, metricsServer, release } = this.#running;
+    await control.close();
     await background.close();
     core.stop();
     await parts.signatures.close();

@@ -1,0 +1,121 @@
+/**
+ * Administration commands beside a running service (O14 to O16, O36), on Node, Bun and Deno.
+ */
+import { readFileSync, statSync } from "node:fs";
+import { join } from "node:path";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { toNpub } from "../../../runtime/grasp/npub.ts";
+import { workTree } from "../../support/git.ts";
+import {
+  announcementBy,
+  type GraspServer,
+  graspServer,
+  MAIN,
+  runGitClient,
+  stateBy,
+} from "../../support/grasp-server.ts";
+import { author } from "../../support/nostr.ts";
+import { connect, type RelayClient } from "../../support/relay-client.ts";
+import { runCli } from "../../support/run-cli.ts";
+import type { ProcessRuntime } from "../../support/spawn.ts";
+
+const RUNTIMES: ProcessRuntime[] = ["node", "bun", "deno"];
+
+describe.each(RUNTIMES)("administration on %s", (runtime) => {
+  let server: GraspServer;
+  let relay: RelayClient;
+  const owner = author();
+  const config = () => join(server.folder, "config.json");
+  const run = (...args: string[]) => runCli(runtime, ["grasp", ...args, "--config", config()]);
+  /** The rows of a command, as JSON. */
+  async function rowsOf(...args: string[]): Promise<Record<string, unknown>[]> {
+    const { code, stdout, stderr } = await run(...args, "--json");
+    expect([code, stderr]).toEqual([0, expect.any(String)]);
+    return stdout
+      .split("\n")
+      .filter((line) => line !== "")
+      .map((line) => JSON.parse(line));
+  }
+
+  beforeAll(async () => {
+    server = await graspServer(runtime);
+    relay = await connect(server.url);
+  }, 60_000);
+  afterAll(async () => {
+    relay?.close();
+    await server?.stop();
+  });
+
+  test("the address of the commands can be read by the service's user only, and its token is asked for (O14)", async () => {
+    const file = join(server.folder, "data/control.json");
+    expect(statSync(file).mode & 0o777).toBe(0o600);
+    const { url, token } = JSON.parse(readFileSync(file, "utf8"));
+    const ask = (authorization: string, path = "status", method = "POST") =>
+      fetch(`${url}/${path}`, {
+        method,
+        headers: { authorization },
+        ...(method === "POST" ? { body: "{}" } : {}),
+      }).then(({ status, body }) => body?.cancel().then(() => status));
+    expect(await ask("")).toBe(401);
+    expect(await ask(`Bearer ${"0".repeat(64)}`)).toBe(401);
+    expect(await ask(`Bearer ${token}`, "nothing")).toBe(404);
+    expect(await ask(`Bearer ${token}`, "status", "GET")).toBe(404);
+    expect(await ask(`Bearer ${token}`)).toBe(200);
+  });
+
+  test("what waits is listed, is not released while it is incomplete, and is dropped (O14, O15)", async () => {
+    const announcement = announcementBy(owner);
+    await relay.publish(announcement);
+    const work = workTree(server.folder);
+    const commit = work.commit("a", "one");
+    const state = stateBy(owner, { [MAIN]: commit }, "repo");
+    await relay.publish(state);
+    const waiting = await rowsOf("purgatory", "list");
+    expect(waiting.map(({ event, store, identifier }) => ({ event, store, identifier }))).toEqual([
+      { event: announcement.id, store: "announcement", identifier: "repo" },
+      { event: state.id, store: "state", identifier: "repo" },
+    ]);
+    const released = await run("purgatory", "release", state.id);
+    expect([released.code, released.stderr.includes("it goes on waiting")]).toEqual([1, true]);
+    expect(await relay.query({ ids: [state.id] })).toEqual([]);
+    expect(await rowsOf("purgatory", "requeue", state.id)).toEqual([
+      { identifier: "repo", outcome: "queued" },
+    ]);
+    expect(await rowsOf("purgatory", "drop", state.id)).toEqual([{ event: state.id, outcome: "dropped" }]);
+    expect((await rowsOf("purgatory", "list")).map(({ event }) => event)).toEqual([announcement.id]);
+    // A client may send it again, and the push that it allows releases both.
+    await relay.publish(state);
+    const url = server.repository(owner);
+    expect(await runGitClient(work.path, "push", url, "main")).toMatchObject({ code: 0 });
+    expect(await rowsOf("purgatory", "list")).toEqual([]);
+    expect(await relay.query({ ids: [state.id] })).toEqual([state.id]);
+  });
+
+  test("a repository is checked now (O14, S24)", async () => {
+    const repository = `${toNpub(owner.key)}/repo`;
+    expect(await rowsOf("repair", repository)).toEqual([{ repository, status: "complete", missing: 0 }]);
+    expect(await rowsOf("repair", "--all")).toEqual([{ repository, status: "complete", missing: 0 }]);
+    const absent = await run("repair", `${toNpub(owner.key)}/other`);
+    expect([absent.code, absent.stderr.includes("is not served here")]).toEqual([1, true]);
+  });
+
+  test("the service shows its figures, as a table and as JSON (O14)", async () => {
+    const figures = new Map((await rowsOf("status")).map(({ what, value }) => [what, value]));
+    expect(figures.get("repositories")).toBe(1);
+    expect(figures.get("states that wait")).toBe(0);
+    const { stdout } = await run("status");
+    expect(stdout).toMatch(/^what +value\n/);
+  });
+
+  test("mistakes are explained: no service, a wrong action, a wrong id, a wrong name (O14)", async () => {
+    expect(await run("purgatory", "burn")).toMatchObject({ code: 2 });
+    expect(await run("purgatory", "drop", "abc")).toMatchObject({ code: 2 });
+    expect(await run("purgatory", "drop", "0".repeat(64))).toMatchObject({ code: 1 });
+    expect(await run("sync", "nobody/repo")).toMatchObject({ code: 2 });
+    await server.program.stop("SIGKILL");
+    const { code, stderr } = await run("status");
+    expect([code, stderr.includes("no service runs on")]).toEqual([1, true]);
+    await server.restart();
+    expect((await rowsOf("status")).length).toBeGreaterThan(0);
+  });
+});

@@ -1,0 +1,38 @@
+/**
+ * An administration command as a command of the command line.
+ * @module
+ */
+import { resolve } from "node:path";
+import { stderr, stdout } from "node:process";
+import { type Command, configOption, textOf } from "../../cli/command.ts";
+import { composed } from "../../config/compose.ts";
+import { configPath, readConfig } from "../../config/configured.ts";
+import { StartError } from "../../serve/start-error.ts";
+import { graspSection } from "../config.ts";
+import { call } from "./call.ts";
+import { tableOf } from "./table.ts";
+import type { Row, Verb } from "./verb.ts";
+
+/** A command that runs a verb in the service that the configuration names. */
+export function verbCommand(name: string, { summary, details, options, operands }: Verb): Command {
+  return {
+    summary,
+    details,
+    operands: operands ?? {},
+    options: {
+      ...configOption,
+      ...options,
+      json: { summary: "write each row as a line of JSON, as soon as it is there" },
+    },
+    async run({ config, json, ...values }, sections) {
+      const composedConfig = composed(await readConfig(sections, configPath(textOf({ config }, "config"))));
+      const section = composedConfig.section(graspSection);
+      if (section === undefined) throw new StartError("the configuration has no section grasp");
+      const rows: Row[] = [];
+      await call(resolve(section.dataDirectory), name, values, {
+        row: (row) => (json ? stdout.write(`${JSON.stringify(row)}\n`) : rows.push(row)),
+        progress: (text) => stderr.write(`${text}\n`),
+      }).finally(() => stdout.write(tableOf(rows)));
+    },
+  };
+}

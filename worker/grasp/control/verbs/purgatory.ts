@@ -1,0 +1,104 @@
+/**
+ * `millrace grasp purgatory`: what waits, and what an operator can do about it (O14, O15).
+ * @module
+ */
+import { KIND } from "../../../../runtime/grasp/events/kinds.ts";
+import { type Entry, identifiersOf } from "../../../../runtime/grasp/purgatory/entry.ts";
+import { EVERYTHING } from "../../../../runtime/grasp/release/releases.ts";
+import { UsageError, type Values } from "../../../cli/command.ts";
+import { type Output, Refusal, type Row, type Running, type Verb } from "../verb.ts";
+
+type Action = (running: Running, values: Values, output: Output) => Promise<void>;
+
+export const purgatory: Verb = {
+  summary: "list what waits for Git data, or release, drop or fetch it",
+  details:
+    "list     everything that waits, the oldest first\n" +
+    "release  looks again at what is here for an event; an event whose objects are missing goes on waiting\n" +
+    "drop     ends the wait of an event as if its time were over\n" +
+    "requeue  asks other servers now for what an event needs",
+  operands: {
+    action: { value: "ACTION", summary: "list, release, drop or requeue" },
+    event: { value: "EVENT", summary: "the event's id, for all but list", isOptional: true },
+  },
+  async run(values, running, output) {
+    const action = typeof values.action === "string" ? ACTIONS.get(values.action) : undefined;
+    if (action === undefined) throw new UsageError("the action must be list, release, drop or requeue");
+    await action(running, values, output);
+  },
+};
+
+const ACTIONS: ReadonlyMap<string, Action> = new Map<string, Action>([
+  ["list", list],
+  ["release", release],
+  ["drop", drop],
+  ["requeue", requeue],
+]);
+
+async function list({ parts, core, background }: Running, _values: Values, output: Output): Promise<void> {
+  const entries = new Set(
+    core.grasp.purgatory.identifiers().flatMap((name) => core.grasp.purgatory.entries(name)),
+  );
+  const { sync } = background.purgatorySync;
+  for (const entry of [...entries].sort((a, b) => a.arrivedMs - b.arrivedMs))
+    output.row(
+      rowOf(
+        entry,
+        parts.nowMs(),
+        identifiersOf(entry).some((name) => sync.isQueued(name)),
+      ),
+    );
+}
+
+function rowOf(entry: Entry, nowMs: number, isQueued: boolean): Row {
+  const isSoft = entry.store === "announcement" && entry.isSoftExpired;
+  return {
+    event: entry.store === "placeholder" ? entry.id : entry.event.id,
+    store: isSoft ? "announcement (expired once)" : entry.store,
+    identifier: identifiersOf(entry).join(" "),
+    "age in seconds": Math.round((nowMs - entry.arrivedMs) / 1000),
+    "ends in seconds": Math.round((entry.deadlineMs - nowMs) / 1000),
+    source: entry.source,
+    fetching: isQueued,
+  };
+}
+
+async function release({ core }: Running, values: Values, output: Output): Promise<void> {
+  const { id, entry } = waiting(core.grasp.purgatory, values);
+  for (const identifier of identifiersOf(entry)) await core.grasp.newGitData(identifier, EVERYTHING);
+  if (core.grasp.purgatory.event(id) !== null) {
+    const what =
+      entry.event.kind === KIND.announcement ? "a state with its Git data" : "objects that are not here";
+    throw new Refusal(`it goes on waiting: it needs ${what}`);
+  }
+  output.row({ event: id, outcome: "it does not wait any more" });
+}
+
+async function drop({ core }: Running, values: Values, output: Output): Promise<void> {
+  const { id } = waiting(core.grasp.purgatory, values);
+  await core.grasp.drop(id);
+  output.row({ event: id, outcome: "dropped" });
+}
+
+async function requeue({ core, background }: Running, values: Values, output: Output): Promise<void> {
+  const { entry } = waiting(core.grasp.purgatory, values);
+  if (entry.event.kind === KIND.announcement)
+    throw new Refusal(
+      "an announcement waits for a state of its maintainers; there is nothing to fetch for it",
+    );
+  for (const identifier of identifiersOf(entry)) {
+    background.purgatorySync.sync.syncNow(identifier);
+    output.row({ identifier, outcome: "queued" });
+  }
+}
+
+/** The event that the caller names. @throws if it does not wait. */
+function waiting(from: Running["core"]["grasp"]["purgatory"], { event: id }: Values) {
+  if (typeof id !== "string" || !/^[0-9a-f]{64}$/.test(id))
+    throw new UsageError(
+      "name the event by its id, 64 hex digits; millrace grasp purgatory list shows the ids",
+    );
+  const entry = from.event(id);
+  if (entry === null) throw new Refusal("no event with this id waits");
+  return { id, entry };
+}
