@@ -18,7 +18,7 @@ export const METRICS: readonly MetricDescription[] = [
   [
     "ec_consent_total",
     "counter",
-    "Consent decisions of organic and service requests, by jurisdiction and result.",
+    "Consent decisions of organic and service requests, by jurisdiction, result and reason.",
   ],
   ["ec_minted_total", "counter", "Edge Cookie ids minted."],
   [

@@ -100,7 +100,7 @@ function librarySection(name: string, fields: Fields, text: string): unknown {
     const [createdMs, lastUpdatedMs] = [fields.Created, fields.LastUpdated].map((time) =>
       (time as Date).getTime(),
     );
-    return { purpose1, createdMs, lastUpdatedMs, disclosesVendors };
+    return { purpose1, createdMs, lastUpdatedMs, disclosesVendors, core: text.split(".")[0] };
   }
   if (name === "uspv1") return (fields.OptOutSale as string).toUpperCase() === "Y";
   // An undefined value is ignored; an opt-out next to it still counts.
@@ -175,6 +175,7 @@ const sound = choice.map(({ tcfeuv2, uspv1, us }) => {
       createdMs: tcfeuv2.lastUpdated * 100,
       lastUpdatedMs: tcfeuv2.lastUpdated * 100,
       disclosesVendors: true,
+      core: expect.any(String) as unknown as string,
     },
     usPrivacyOptOut: uspv1 === null ? null : uspv1[2] === "Y",
     us: us.map(([name, { gpc }]) => {

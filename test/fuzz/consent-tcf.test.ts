@@ -1,7 +1,14 @@
-import { PurposeRestriction, Segment, SegmentEncoder, type TCModel, TCString } from "@iabtechlabtcf/core";
+import {
+  PurposeRestriction,
+  RestrictionType,
+  Segment,
+  SegmentEncoder,
+  type TCModel,
+  TCString,
+} from "@iabtechlabtcf/core";
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { readTcf, type TcfFacts } from "../../runtime/ec/request/tcf.ts";
+import { readTcf, type TcfFacts, vendorPurpose1 } from "../../runtime/ec/request/tcf.ts";
 import { bitsOf, fromBits, tcfCoreBits, toBits } from "../support/bit-strings.ts";
 import { tcfModel } from "../support/consent-strings.ts";
 import { damage } from "../support/mutate.ts";
@@ -21,6 +28,7 @@ function libraryTcf(text: string): TcfFacts | null {
     lastUpdatedMs: model.lastUpdated?.getTime(),
     // The library drops a segment that lists no vendor.
     disclosesVendors: text.split(".").some((segment) => toBits(segment).startsWith("001")),
+    core: text.split(".")[0]!,
   };
 }
 
@@ -39,6 +47,29 @@ const STRICTER: ReadonlySet<TcfFault> = new Set([
 
 const seen = { accepted: 0, refusedByBoth: 0, stricter: new Set<TcfFault>() };
 
+const VENDORS = [1, 2, 3, 5, 17, 59, 60, 61, 300, 755, 1499, 1500, 1501, 65_535];
+const verdicts = new Set<string>();
+
+/** Compares what a string says of some vendors. `model` is what the library reads. */
+function compareVendors(facts: TcfFacts, model: TCModel): void {
+  const restricted = model.publisherRestrictions
+    .getRestrictions()
+    .flatMap((each) => model.publisherRestrictions.getVendors(each).slice(0, 8));
+  const consenting = [...model.vendorConsents].filter(([, has]) => has).map(([id]) => id);
+  for (const vendor of [...VENDORS, ...restricted, ...consenting.slice(0, 5)]) {
+    const excludes = model.publisherRestrictions
+      .getRestrictions(vendor)
+      .some(
+        ({ purposeId, restrictionType }) =>
+          purposeId === 1 && restrictionType !== RestrictionType.REQUIRE_CONSENT,
+      );
+    const consented = excludes ? "vendor_restricted" : "vendor_consent";
+    const expected = model.vendorConsents.has(vendor) ? consented : "vendor_no_consent";
+    expect([vendor, vendorPurpose1(facts, vendor)]).toEqual([vendor, expected]);
+    verdicts.add(expected);
+  }
+}
+
 /** Compares the three readers on one text. */
 function compare(text: string): void {
   const ours = readTcf(text);
@@ -56,6 +87,7 @@ function compare(text: string): void {
   } else {
     seen.accepted++;
     expect(ours).toEqual(library);
+    compareVendors(ours, TCString.decode(text));
   }
 }
 
@@ -125,6 +157,7 @@ const sound = fc
       createdMs: fields.created * 100,
       lastUpdatedMs: fields.lastUpdated * 100,
       disclosesVendors: fields.segments.includes(Segment.VENDORS_DISCLOSED),
+      core: text.split(".")[0]!,
     };
     return { text, facts };
   });
@@ -195,6 +228,7 @@ describe("the reader of TC strings agrees with the library of the IAB", () => {
       }),
       { numRuns: 5000 },
     );
+    expect([...verdicts].sort()).toEqual(["vendor_consent", "vendor_no_consent", "vendor_restricted"]);
   });
 
   test("on damaged strings that the library wrote", () => {

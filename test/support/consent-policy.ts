@@ -11,4 +11,5 @@ export const POLICY: ConsentPolicy = {
   maxAgeDays: 395,
   assumeCountry: null,
   withdrawal: "any",
+  vendorless: null,
 };

@@ -3,7 +3,14 @@
  * @module
  */
 import { GppModel } from "@iabgpp/cmpapi";
-import { GVL, TCModel, TCString, type VendorList } from "@iabtechlabtcf/core";
+import {
+  GVL,
+  PurposeRestriction,
+  RestrictionType,
+  TCModel,
+  TCString,
+  type VendorList,
+} from "@iabtechlabtcf/core";
 
 /** Vendors 1 to 1500, each with consent and legitimate-interest purposes, so that the encoder keeps all choices. */
 function vendorList(): VendorList {
@@ -58,6 +65,10 @@ export interface TcfChoice {
   createdMs?: number;
   /** Whether it has a disclosed-vendors segment. Default: true. */
   disclosesVendors?: boolean;
+  /** Vendors with consent, 1 to 1500. Default: 2, 5 and 755. */
+  vendors?: number[];
+  /** Vendors that the publisher does not allow Purpose 1. Default: none. Not in GPP sections. */
+  restricted?: number[];
 }
 
 /** A TC string without its disclosed-vendors segment: segments begin with their type in three bits. */
@@ -78,10 +89,15 @@ export function tcfString({
   lastUpdatedMs = Date.now(),
   createdMs = lastUpdatedMs,
   disclosesVendors = true,
+  vendors = [2, 5, 755],
+  restricted = [],
 }: TcfChoice = {}): string {
   const model = tcfModel();
   model.purposeConsents.set(purposes);
-  model.vendorConsents.set([2, 5, 755]);
+  model.vendorConsents.set(vendors);
+  for (const vendor of restricted) {
+    model.publisherRestrictions.add(vendor, new PurposeRestriction(1, RestrictionType.NOT_ALLOWED));
+  }
   model.created = new Date(createdMs);
   model.lastUpdated = new Date(lastUpdatedMs);
   const text = TCString.encode(model);
@@ -96,7 +112,7 @@ export const US_SECTIONS = [
 
 /** The content of a GPP string; it has only the named sections. */
 export interface GppChoice {
-  tcf?: Omit<TcfChoice, "createdMs">;
+  tcf?: Omit<TcfChoice, "createdMs" | "restricted">;
   /** Four characters, such as `1YNN`. */
   usPrivacy?: string;
   /** By section name: 0 not applicable, 1 opted out, 2 did not opt out. */
@@ -129,6 +145,7 @@ export function gppString({
     const granted = Array.from({ length: 24 }, (_, index) => purposes.includes(index + 1));
     model.setFieldValue("tcfeuv2", "CmpId", 31);
     model.setFieldValue("tcfeuv2", "PurposeConsents", granted);
+    if (tcf.vendors !== undefined) model.setFieldValue("tcfeuv2", "VendorConsents", tcf.vendors);
     // Last, because the library sets today's date on each change.
     model.setFieldValue("tcfeuv2", "LastUpdated", new Date(tcf.lastUpdatedMs ?? Date.now()));
   }

@@ -84,7 +84,7 @@ export function slowTcf(text: string): TcfFacts | TcfFault {
     if (first!.startsWith("000") === false) return "segments";
     const facts = core(first!);
     rest.forEach(other);
-    return { ...facts, disclosesVendors: rest.some((bits) => bits.startsWith("001")) };
+    return { ...facts, disclosesVendors: rest.some((bits) => bits.startsWith("001")), core: segments[0]! };
   } catch (fault) {
     if (typeof fault !== "string") throw fault;
     return fault as TcfFault;

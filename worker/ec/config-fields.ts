@@ -2,7 +2,7 @@
  * The fields of the Edge Cookie's configuration, as a person writes them.
  * @module
  */
-import type { WithdrawalRule } from "../../runtime/ec/request/consent.ts";
+import type { VendorlessRule, WithdrawalRule } from "../../runtime/ec/request/consent.ts";
 import type { ClientFields, ListenFields, OperatorFields } from "../config/shared-fields.ts";
 
 /** The site. */
@@ -31,6 +31,11 @@ export interface ConsentFields {
    * What withdraws an id: `any` decision that does not allow one, or only an `explicit` refusal or opt-out. Default: `any`.
    */
   withdrawal?: WithdrawalRule | undefined;
+  /**
+   * Whether partners without `gvlId` get ids where the GDPR applies. Default: `null`, which is `deny` once any partner has a `gvlId`,
+   * else `allow`.
+   */
+  vendorless?: VendorlessRule | null | undefined;
 }
 
 /** Auctions. */
@@ -77,6 +82,11 @@ export interface PartnerFields {
   apiKey?: string | undefined;
   /** SHA-256 of the key, in place of `apiKey`. Default: `null`. */
   apiKeyHash?: string | null | undefined;
+  /**
+   * Id in the IAB's Global Vendor List. Where the GDPR applies, the TC string must give this vendor consent. Default: `null`, see
+   * `consent.vendorless`.
+   */
+  gvlId?: number | null | undefined;
   /** Whether the partner's ids go into bid requests. Default: false. */
   bidstreamEnabled?: boolean | undefined;
   /** The `source` of the partner's ids in bid requests. Default: `null`. */
@@ -97,6 +107,8 @@ export interface PartnerFields {
   pullSyncTtlSeconds?: number | undefined;
   /** Maximum number of pulls an hour for each visitor's address. Default: 10. */
   pullSyncRateLimit?: number | undefined;
+  /** Whether pulls send the visitor's address. Default: true. */
+  pullSendIp?: boolean | undefined;
   /** Bearer token that pulls send. Default: `null`. */
   pullToken?: string | null | undefined;
   /** Maximum number of concurrent requests to the partner's domain. Default: 20. */

@@ -8,6 +8,7 @@ import { type Partner, partnerSchema, sealPartner } from "../../runtime/ec/partn
 import {
   DEFAULT_GDPR_COUNTRIES,
   DEFAULT_US_STATES,
+  type VendorlessRule,
   type WithdrawalRule,
 } from "../../runtime/ec/request/consent.ts";
 import { DEFAULT_COOKIE_NAME } from "../../runtime/ec/request/cookie.ts";
@@ -56,6 +57,10 @@ function state() {
 
 function withdrawalRule() {
   return v.picklist(["any", "explicit"] satisfies WithdrawalRule[], "any or explicit");
+}
+
+function vendorlessRule() {
+  return v.picklist(["allow", "deny"] satisfies VendorlessRule[], "allow, deny or null");
 }
 
 function cookieDomain(isPublicSuffix: IsPublicSuffix) {
@@ -161,6 +166,7 @@ function edgeCookieSchema(allowInsecure: boolean, isPublicSuffix: IsPublicSuffix
       maxAgeDays: v.optional(whole(1, 3650, "a whole number of days"), 395),
       assumeCountry: v.nullish(country(), null),
       withdrawal: v.optional(withdrawalRule(), "any"),
+      vendorless: v.nullish(vendorlessRule(), null),
     }),
     auction: section({
       endpoint: v.nullish(

@@ -3,6 +3,7 @@
  * @module
  */
 import type { Graph } from "../../runtime/ec/graph/graph.ts";
+import type { MayShare } from "../../runtime/ec/partners/partner-consent.ts";
 import { PullDriver } from "../../runtime/ec/partners/pull-driver.ts";
 import { createPullSync, PULL_TIMEOUTS } from "../../runtime/ec/partners/pull-sync.ts";
 import type { Registry } from "../../runtime/ec/partners/registry.ts";
@@ -28,6 +29,7 @@ export interface PullsDependencies
   > {
   readonly graph: Graph;
   readonly registry: Registry;
+  readonly mayShare: MayShare;
   readonly logOnce: LogOnce;
   /** The time of the hot path's windows, in milliseconds. */
   time(): number;
@@ -36,10 +38,10 @@ export interface PullsDependencies
 /** Creates pull sync. The engine runs at once where the process lives on between requests. */
 export function createPulls(dependencies: PullsDependencies) {
   const { config, store, limiter, hotPath, clock, random, livesBetweenRequests, metrics } = dependencies;
-  const { graph, registry, log, logOnce, time } = dependencies;
+  const { graph, registry, mayShare, log, logOnce, time } = dependencies;
   const { maxConcurrentPerDomain, maxPerMinutePerDomain, maxQueued } = config.sync;
   const pullSync = createPullSync({
-    ...{ graph, registry, limiter, hotPath, clock, time, random, metrics },
+    ...{ graph, registry, mayShare, limiter, hotPath, clock, time, random, metrics },
     fetch: dependencies.fetchPublic,
     log: faultsOnce(log, logOnce),
     // Those in the engine, and those that are being handed to it.

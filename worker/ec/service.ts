@@ -8,8 +8,8 @@ import { createMayEnd } from "../../runtime/ec/graph/ending.ts";
 import { createGraph } from "../../runtime/ec/graph/graph.ts";
 import { VisitWriter } from "../../runtime/ec/graph/visit-writer.ts";
 import { createIdentity } from "../../runtime/ec/id.ts";
-import { describeMetrics } from "../../runtime/ec/metrics.ts";
 import { Minter } from "../../runtime/ec/minting.ts";
+import { createMayShare } from "../../runtime/ec/partners/partner-consent.ts";
 import { createRegistry } from "../../runtime/ec/partners/registry.ts";
 import { SeenLately } from "../../runtime/ec/seen-lately.ts";
 import { createStanding } from "../../runtime/ec/standing.ts";
@@ -40,7 +40,6 @@ const LOG_ONCE_MS = 60_000;
 export function createService(dependencies: Dependencies): Service {
   const { config, hotPath, limiter, clock, random, fetchPublic, livesBetweenRequests, log, metrics } =
     dependencies;
-  describeMetrics(metrics);
   // Not by the clock: it counts whole milliseconds, and may be set back.
   const store = meteredStore(dependencies.store, metrics, () => performance.now());
   // The time of all windows. A correction of the system clock opens or closes none.
@@ -65,13 +64,14 @@ export function createService(dependencies: Dependencies): Service {
     sha256Hex,
     log: logOnce,
   });
+  const mayShare = createMayShare(settings, registry);
   const {
     pullSync,
     engine,
     driver: pulls,
   } = createPulls({
     ...{ config, store, limiter, hotPath, clock, random, fetchPublic, livesBetweenRequests, log, metrics },
-    ...{ graph, registry, logOnce, time },
+    ...{ graph, registry, mayShare, logOnce, time },
   });
 
   const fullTables = new FullTables(time, metrics, logOnce);
@@ -94,7 +94,7 @@ export function createService(dependencies: Dependencies): Service {
   const work = new BackgroundWork(clock, logOnce);
   const counters = new VisitCounters(metrics);
   const visits: VisitDependencies = {
-    ...{ settings, clock, registry, minter, writer, seenLately, pulls, work, counters },
+    ...{ settings, clock, registry, minter, writer, seenLately, pulls, work, counters, log },
   };
 
   const services: Services = {
@@ -102,7 +102,7 @@ export function createService(dependencies: Dependencies): Service {
     store,
     startedMs: clock.now(),
     instance: instanceName(random).slice(0, 8),
-    ...{ identity, graph, mayAdopt, mayEnd, logOnce, registry, settings, sha256Hex },
+    ...{ identity, graph, mayAdopt, mayEnd, mayShare, logOnce, registry, settings, sha256Hex },
     hasStanding: createStanding({ identity, graph, hotPath, time }),
     newEntryFor: (context) => writer.newEntry(context),
     operator: {

@@ -7,6 +7,7 @@ import type { MayEnd } from "../../runtime/ec/graph/ending.ts";
 import type { GraphEntry } from "../../runtime/ec/graph/entry.ts";
 import type { Graph } from "../../runtime/ec/graph/graph.ts";
 import type { Identity } from "../../runtime/ec/id.ts";
+import type { MayShare } from "../../runtime/ec/partners/partner-consent.ts";
 import type { Registry } from "../../runtime/ec/partners/registry.ts";
 import type { EcContext } from "../../runtime/ec/request/context.ts";
 import type { HasStanding } from "../../runtime/ec/standing.ts";
@@ -63,6 +64,7 @@ export interface Services extends Dependencies {
   readonly graph: Graph;
   readonly mayAdopt: MayAdopt;
   readonly mayEnd: MayEnd;
+  readonly mayShare: MayShare;
   readonly hasStanding: HasStanding;
   /** For faults that every request would repeat. */
   readonly logOnce: LogOnce;

@@ -3,8 +3,8 @@
  * @module
  */
 import type { Finalization } from "../../runtime/ec/finalize.ts";
-import type { Consent, Jurisdiction } from "../../runtime/ec/request/consent.ts";
-import { allowsEcCreation } from "../../runtime/ec/request/consent.ts";
+import type { Consent, ConsentReason, Jurisdiction } from "../../runtime/ec/request/consent.ts";
+import { isPermission } from "../../runtime/ec/request/consent.ts";
 import type { Counter, MetricsRegistry } from "../../runtime/observe/metrics.ts";
 import type { RouteKind } from "./route-kind.ts";
 
@@ -12,15 +12,15 @@ import type { RouteKind } from "./route-kind.ts";
 export class VisitCounters {
   readonly #metrics: MetricsRegistry;
   readonly #requests: CountersByTwo<RouteKind, Finalization["branch"]>;
-  readonly #consents: CountersByTwo<Jurisdiction, boolean>;
+  readonly #consents: CountersByTwo<Jurisdiction, ConsentReason>;
 
   constructor(metrics: MetricsRegistry) {
     this.#metrics = metrics;
     this.#requests = new CountersByTwo((route, branch) =>
       metrics.counter("ec_requests_total", { route, branch }),
     );
-    this.#consents = new CountersByTwo((jurisdiction, allowed) =>
-      metrics.counter("ec_consent_total", { jurisdiction, allowed: String(allowed) }),
+    this.#consents = new CountersByTwo((jurisdiction, reason) =>
+      metrics.counter("ec_consent_total", { jurisdiction, allowed: String(isPermission(reason)), reason }),
     );
   }
 
@@ -28,7 +28,7 @@ export class VisitCounters {
   answered(route: RouteKind, branch: Finalization["branch"], consent: Consent): void {
     this.#requests.get(route, branch).add();
     // Partners' servers and operators call the API.
-    if (route !== "api") this.#consents.get(consent.jurisdiction, allowsEcCreation(consent)).add();
+    if (route !== "api") this.#consents.get(consent.jurisdiction, consent.reason).add();
   }
 
   /** Counts a request that ended with an exception or a status of 500 or above. */

@@ -3,6 +3,7 @@
  * @module
  */
 import { isObject, type JsonObject } from "../../lib/json.ts";
+import type { ConsentParameters } from "../request/consent-parameters.ts";
 import { networkOfIp } from "../request/ip.ts";
 import { type Eid, type SharedId, toEids } from "./eids.ts";
 import { mergeEids } from "./merge-eids.ts";
@@ -11,14 +12,12 @@ import { mergeEids } from "./merge-eids.ts";
 export interface AuctionIdentity {
   ec: string;
   ids: readonly SharedId[];
-  /** The TC string that the visitor sent, if there is one. */
-  tcf: string | null;
 }
 
 /** The fault of a body to which no identity can be added; `null`: it is a bid request. */
 export function bidRequestFault(body: unknown): string | null {
   if (!isObject(body)) return "the body must be a JSON object, an OpenRTB 2.6 bid request";
-  for (const name of ["user", "device"]) {
+  for (const name of ["user", "device", "regs"]) {
     const value = body[name];
     if (value !== undefined && value !== null && !isObject(value)) {
       return `${name} must be an object (OpenRTB 2.6)`;
@@ -28,20 +27,53 @@ export function bidRequestFault(body: unknown): string | null {
 }
 
 /**
- * The request with `user.id`, `user.eids` and `user.consent`. The service's EIDs come first, then those of the request. Other
- * fields of the user stay, except one that would contradict: the visitor's TC string also replaces `user.ext.consent`, its place
- * in OpenRTB 2.5.
+ * The request with `user.id` and `user.eids`. The service's EIDs come first, then those of the request. Other fields of the user
+ * stay.
  */
-export function withIdentity(request: JsonObject, { ec, ids, tcf }: AuctionIdentity): JsonObject {
+export function withIdentity(request: JsonObject, { ec, ids }: AuctionIdentity): JsonObject {
   const user = withEidsInOnePlace(isObject(request.user) ? request.user : {}, toEids(ids));
+  return { ...request, user: { ...user, id: ec } };
+}
+
+/**
+ * The request with what is known of consent, where the page did not say it: `regs.gdpr`, `regs.gpp` with `regs.gpp_sid`,
+ * `regs.us_privacy` and `user.consent`. The places of OpenRTB 2.5, in `regs.ext` and `user.ext`, count as said.
+ */
+export function withConsent(request: JsonObject, known: ConsentParameters): JsonObject {
+  const { gdpr, gdpr_consent: consent, gpp, gpp_sid: sections, us_privacy } = known;
+  const regs = unsaid(request.regs, {
+    ...(gdpr === undefined ? {} : { gdpr: Number(gdpr) }),
+    ...(us_privacy === undefined ? {} : { us_privacy }),
+  });
+  // A list of sections belongs to its own string.
+  const isGppSaid = [request.regs, extOf(request.regs)].some(
+    (said) => says(said, "gpp") || says(said, "gpp_sid"),
+  );
+  if (gpp !== undefined && !isGppSaid) {
+    regs.gpp = gpp;
+    if (sections !== undefined) regs.gpp_sid = sections.split(",").map(Number);
+  }
+  const user = unsaid(request.user, consent === undefined ? {} : { consent });
   return {
     ...request,
-    user: {
-      ...(tcf === null ? user : withoutExt(user, "consent")),
-      id: ec,
-      ...(tcf === null ? {} : { consent: tcf }),
-    },
+    ...(Object.keys(regs).length === 0 ? {} : { regs: { ...(request.regs as JsonObject), ...regs } }),
+    ...(Object.keys(user).length === 0 ? {} : { user: { ...(request.user as JsonObject), ...user } }),
   };
+}
+
+/** Those fields that neither an object nor its `ext` has. */
+function unsaid(said: unknown, fields: JsonObject): JsonObject {
+  const ext = extOf(said);
+  return Object.fromEntries(Object.entries(fields).filter(([name]) => !says(said, name) && !says(ext, name)));
+}
+
+const extOf = (value: unknown): unknown => (isObject(value) ? value.ext : undefined);
+
+/** Whether an object has a field with a value: an empty text says nothing. */
+function says(value: unknown, name: string): boolean {
+  if (!isObject(value)) return false;
+  const said = value[name];
+  return said !== undefined && said !== null && said !== "";
 }
 
 /**

@@ -26,14 +26,21 @@ export interface Eid {
 /**
  * The ids of an entry that may go into the bidstream, newest first: those of partners with `bidstreamEnabled`. A tombstone has
  * none.
+ * @param mayShare whether the visitor's consent permits a partner to have its id there.
  */
-export function sharedIds(entry: GraphEntry | null, registry: Pick<Registry, "get">): SharedId[] {
+export function sharedIds(
+  entry: GraphEntry | null,
+  registry: Pick<Registry, "get">,
+  mayShare: (partner: Partner) => boolean,
+): SharedId[] {
   if (entry === null || !entry.consent.ok) return [];
   const shared: SharedId[] = [];
   for (const [id, { uid, synced, generation }] of Object.entries(entry.ids)) {
     const partner = registry.get(id);
     // An earlier partner under the same partner id gave it.
-    if (partner?.bidstreamEnabled && partner.generation === generation) shared.push({ partner, uid, synced });
+    if (partner?.bidstreamEnabled && partner.generation === generation && mayShare(partner)) {
+      shared.push({ partner, uid, synced });
+    }
   }
   return shared.sort((a, b) => b.synced - a.synced || (a.partner.id < b.partner.id ? -1 : 1));
 }

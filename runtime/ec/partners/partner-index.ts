@@ -7,6 +7,8 @@ export interface PartnerIndex {
   byKeyHash(keyHash: string): Partner | undefined;
   /** Partners with `pullSyncEnabled`: the same array until one of them changes. */
   pulling(): readonly Partner[];
+  /** Whether any partner has an id in the IAB's Global Vendor List. */
+  hasVendors(): boolean;
   all(): Iterable<Partner>;
   /** Adds a partner, or replaces the one with its id. */
   set(partner: Partner): void;
@@ -19,10 +21,12 @@ export function createPartnerIndex(): PartnerIndex {
   const byKeyHash = new Map<string, Partner>();
   const pullers = new Map<string, Partner>();
   let pulling: readonly Partner[] | null = null;
+  let vendors = 0;
 
   function forget(partner: Partner | undefined): void {
     if (partner === undefined) return;
     byId.delete(partner.id);
+    if (partner.gvlId) vendors--;
     const { apiKeyHash } = partner;
     if (apiKeyHash !== null && byKeyHash.get(apiKeyHash) === partner) byKeyHash.delete(apiKeyHash);
     if (pullers.delete(partner.id)) pulling = null;
@@ -32,10 +36,12 @@ export function createPartnerIndex(): PartnerIndex {
     get: (id) => byId.get(id),
     byKeyHash: (keyHash) => byKeyHash.get(keyHash),
     pulling: () => (pulling ??= [...pullers.values()]),
+    hasVendors: () => vendors > 0,
     all: () => byId.values(),
     set(partner) {
       forget(byId.get(partner.id));
       byId.set(partner.id, partner);
+      if (partner.gvlId) vendors++;
       // Registration refuses another partner's key. If two have one key all the same, the first keeps it.
       if (partner.apiKeyHash !== null && !byKeyHash.has(partner.apiKeyHash)) {
         byKeyHash.set(partner.apiKeyHash, partner);

@@ -7,6 +7,7 @@
 import { isLoopbackHost } from "../../lib/addresses.ts";
 import { parseUrl } from "../../lib/schema.ts";
 import { allowsEcCreation, type Consent } from "../request/consent.ts";
+import { CONSENT_PARAMETERS } from "../request/consent-parameters.ts";
 import type { EcContext } from "../request/context.ts";
 import { type ConsentSignals, consentSignals, hasAnySignal, type RawSignals } from "../request/signals.ts";
 import type { Partner, PartnerRules } from "./partner.ts";
@@ -18,14 +19,14 @@ export interface PixelQuery {
   uid: string;
   /** Where the browser is sent afterwards. */
   return: string;
-  /** A consent string of the page, if it has one. */
-  consent: string | null;
+  /** What the page says of consent, if anything. */
+  stated: RawSignals | null;
 }
 
 /** The result; every value but `synced` is a `ts_reason`. */
 export type PixelResult = "synced" | "no_ec" | "no_consent" | "write_failed";
 
-const PARAMETERS = ["partner", "uid", "return", "consent"];
+const PARAMETERS: readonly string[] = ["partner", "uid", "return", "consent", ...CONSENT_PARAMETERS];
 
 /** Reads the parameters. The first three are required, each may be given once, and others are refused. */
 export function readPixelQuery(query: URLSearchParams): PixelQuery | { fault: string } {
@@ -43,7 +44,19 @@ export function readPixelQuery(query: URLSearchParams): PixelQuery | { fault: st
   if (!partner) return { fault: "partner is missing; send your partner id" };
   if (!isUid(uid)) return { fault: `uid must have ${UID_RULE}` };
   if (!back) return { fault: "return is missing; send the percent-encoded URL to go back to" };
-  return { partner, uid, return: back, consent: query.get("consent") };
+  return { partner, uid, return: back, stated: statedSignals(query) };
+}
+
+/** The signals of the consent parameters, and of `consent`, which is a string of any of the kinds; `null`: there are none. */
+function statedSignals(query: URLSearchParams): RawSignals | null {
+  const consent = query.get("consent") ?? "";
+  // A US Privacy string has its four characters, a GPP string its header's type and version, a TC string version 2.
+  const given = (name: string, form: RegExp) => query.get(name) || (form.test(consent) ? consent : null);
+  const tcf = given("gdpr_consent", /^C/);
+  const gpp = given("gpp", /^DB/);
+  const usPrivacy = given("us_privacy", /^1[YN-]{3}$/i);
+  if (tcf === null && gpp === null && usPrivacy === null) return null;
+  return { tcf, gpp, gppSid: query.get("gpp_sid") || null, usPrivacy, gpc: false };
 }
 
 /**
@@ -81,20 +94,15 @@ export function pixelRefusal({ cookieId, consent }: EcContext): "no_ec" | "no_co
 }
 
 /**
- * The signals of the `consent` parameter, for a request without signals of its own.
- * @returns `null` if the request's own signals count.
+ * The signals that the pixel's parameters state, for a request without signals of its own.
+ * @returns `null` if there are none, or the request's own signals count.
  */
-export function signalsOf(parameter: string | null, own: ConsentSignals): ConsentSignals | null {
-  if (parameter === null || hasAnySignal(own)) return null;
-  const none: RawSignals = { tcf: null, gpp: null, gppSid: own.raw.gppSid, usPrivacy: null, gpc: false };
-  // A US Privacy string has its four characters, a GPP string its header's type and version, a TC string version 2.
-  if (/^1[YN-]{3}$/i.test(parameter)) return consentSignals({ ...none, usPrivacy: parameter });
-  if (parameter.startsWith("DB")) return consentSignals({ ...none, gpp: parameter });
-  if (parameter.startsWith("C")) return consentSignals({ ...none, tcf: parameter });
-  return null;
+export function signalsOf(stated: RawSignals | null, own: ConsentSignals): ConsentSignals | null {
+  if (stated === null || hasAnySignal(own)) return null;
+  return consentSignals({ ...stated, gppSid: stated.gppSid ?? own.raw.gppSid });
 }
 
-/** A decision on the parameter with the request's own signals: it counts for this request, and the parameter is never stored. */
+/** A decision on the parameters with the request's own signals: it counts for this request, and they are never stored. */
 export function unrecorded(decided: Consent, own: ConsentSignals): Consent {
   return { ...decided, signals: own };
 }

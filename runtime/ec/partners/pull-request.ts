@@ -12,12 +12,17 @@ import { isUid } from "./uid.ts";
 /** Maximum size of a partner's response, in bytes. */
 const MAX_BYTES = 65_536;
 
-/** The URL to pull from: the partner's own with its query parameters, and the visitor's id, hash and address. */
-export function pullUrl(base: string, id: string, normalisedIp: string): string {
+/**
+ * The URL to pull from: the partner's own with its query parameters, and the visitor's id, hash, address and consent.
+ * @param normalisedIp `null`: the partner gets no address.
+ * @param consent a query text with the consent parameters.
+ */
+export function pullUrl(base: string, id: string, normalisedIp: string | null, consent: string): string {
   const url = new URL(base);
   url.searchParams.set("ec_id", id);
   url.searchParams.set("ec_hash", ecHash(id));
-  url.searchParams.set("ip", normalisedIp);
+  if (normalisedIp !== null) url.searchParams.set("ip", normalisedIp);
+  for (const [name, value] of new URLSearchParams(consent)) url.searchParams.set(name, value);
   url.hash = "";
   return url.href;
 }
@@ -38,6 +43,8 @@ export interface Pull {
   partner: Partner;
   id: string;
   ip: string;
+  /** A query text with the visitor's consent parameters. */
+  consent: string;
   /** The only timeout of a pull is the engine's, which aborts this. */
   signal: AbortSignal;
 }
@@ -53,11 +60,11 @@ export function requestPull(pull: Pull, deps: { fetch: Fetch; clock: Clock }): P
 }
 
 async function request(
-  { partner, id, ip, signal }: Pull,
+  { partner, id, ip, consent, signal }: Pull,
   { fetch, clock }: { fetch: Fetch; clock: Clock },
 ): Promise<string | null> {
   const headers = { authorization: `Bearer ${partner.pullToken}`, accept: "application/json" };
-  const url = pullUrl(partner.pullSyncUrl!, id, ip);
+  const url = pullUrl(partner.pullSyncUrl!, id, partner.pullSendIp === false ? null : ip, consent);
   const response = await fetch(url, { headers, redirect: "manual", signal });
   if (response.status === 200) return readAnswer(await readText(response, signal));
   response.body?.cancel().catch(() => {});

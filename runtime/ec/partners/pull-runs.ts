@@ -12,6 +12,8 @@ export type Progress =
 export interface Run {
   readonly id: string;
   readonly ip: string;
+  /** The consent parameters of the newest visit, as a query text. */
+  consent: string;
   /** When it began, on the time of the hot path's windows. */
   readonly beganMs: number;
   /** By the partner's id. A partner that is done leaves. */
@@ -42,7 +44,7 @@ export class PullRuns {
   }
 
   /** The run of an id, created if needed. Also forgets runs that have expired in the engine. */
-  open(id: string, ip: string): Run {
+  open(id: string, ip: string, consent: string): Run {
     const beganMs = this.#time();
     for (const [old, run] of this.#runs) {
       if (beganMs - run.beganMs < EXPIRY_MS && this.#runs.size < this.#maxRuns) break;
@@ -50,9 +52,10 @@ export class PullRuns {
     }
     let run = this.#runs.get(id);
     if (run === undefined) {
-      run = { id, ip, beganMs, partners: new Map() };
+      run = { id, ip, consent, beganMs, partners: new Map() };
       this.#runs.set(id, run);
     }
+    run.consent = consent;
     return run;
   }
 

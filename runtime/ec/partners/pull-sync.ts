@@ -10,9 +10,11 @@ import { generationOf, toSeconds } from "../graph/entry.ts";
 import type { Graph } from "../graph/graph.ts";
 import { ecHash, shortId } from "../id.ts";
 import { pullGroupKey, pullKey } from "../keys.ts";
-import { allowsEcCreation } from "../request/consent.ts";
+import { allowsEcCreation, type Consent } from "../request/consent.ts";
+import { consentParameters } from "../request/consent-parameters.ts";
 import type { EcContext } from "../request/context.ts";
 import { type Partner, pullUrlFault } from "./partner.ts";
+import type { MayShare } from "./partner-consent.ts";
 import { createPauses, PAUSE_MS, type Pauses } from "./pauses.ts";
 import { dueInMs, isDue } from "./pull-due.ts";
 import { createPullLimits } from "./pull-limits.ts";
@@ -23,6 +25,13 @@ import type { Registry } from "./registry.ts";
 /** The engine's timeouts for pulls, in milliseconds: a pull is one short request. */
 export const PULL_TIMEOUTS = { idleTimeoutMs: 5000, totalTimeoutMs: 5000, lookTimeoutMs: 5000 } as const;
 const HOUR_MS = 3_600_000;
+/** Maximum length of the consent parameters of a visitor: they wait in memory with the pulls. Beyond it nobody is asked. */
+const MAX_CONSENT_LENGTH = 8192;
+
+/** The consent parameters of a decision as a query text. */
+function consentQuery(consent: Consent): string {
+  return new URLSearchParams(consentParameters(consent)).toString();
+}
 
 /** An id on its way from a partner into the graph. */
 export interface PulledId {
@@ -36,6 +45,7 @@ export interface PulledId {
 export interface PullSyncParts {
   graph: Graph;
   registry: Pick<Registry, "isKnown" | "ready" | "get" | "pulling">;
+  mayShare: MayShare;
   limiter: RateLimiter;
   /** Stores the pauses in rate-limit windows. */
   hotPath: Pick<HotPath, "take" | "peek" | "forget">;
@@ -89,14 +99,15 @@ export class PullSync {
   }
 
   /** Whether a partner may be due for the visitor of an organic request; synchronous. */
-  mayBegin({ consent, activeId, client }: EcContext): boolean {
+  mayBegin(context: EcContext): boolean {
+    const { consent, activeId, client } = context;
     const { registry } = this.#parts;
     return (
       (!registry.isKnown() || registry.pulling().length > 0) &&
       allowsEcCreation(consent) &&
       activeId !== null &&
       client.ip !== null &&
-      !this.#pauses.has(activeId)
+      (!this.#pauses.has(activeId) || this.#hasChangedConsent(activeId, consent))
     );
   }
 
@@ -104,23 +115,28 @@ export class PullSync {
    * Decides which partners are due for the visitor of an organic request, and takes their rate limits.
    * @returns whether a partner may be asked now.
    */
-  async begin({ consent, activeId: id, client, ecGenerated }: EcContext): Promise<boolean> {
-    const { registry, graph } = this.#parts;
+  async begin(context: EcContext): Promise<boolean> {
+    const { consent, activeId: id, client, ecGenerated } = context;
+    const { registry, graph, mayShare } = this.#parts;
     // On a host where an instance lives for one request, the partners are still being read.
     await registry.ready();
     const partners = registry.pulling();
     if (partners.length === 0 || !allowsEcCreation(consent) || id === null || client.ip === null)
       return false;
+    const permitted = partners.filter((partner) => mayShare(partner, context));
+    const parameters = consentQuery(consent);
+    this.#restrict(id, permitted, parameters);
+    if (permitted.length === 0 || parameters.length > MAX_CONSENT_LENGTH) return false;
     const entry = await graph.getOrMark(id);
     // An unknown id may be forged. One that may be adopted is in the graph by now.
     if (entry === null && !ecGenerated) return false;
     const nowSeconds = this.#nowSeconds();
-    const due = partners.filter((partner) => isDue(partner, entry, nowSeconds));
+    const due = permitted.filter((partner) => isDue(partner, entry, nowSeconds));
     if (due.length === 0) {
-      this.#pauses.begin(id, dueInMs(partners, entry, nowSeconds));
+      this.#pauses.begin(id, dueInMs(permitted, entry, nowSeconds));
       return false;
     }
-    const run = this.#runs.open(id, client.ip);
+    const run = this.#runs.open(id, client.ip, parameters);
     const added = due.filter((partner) => !run.partners.has(partner.id));
     const againInMs = await this.#claim(run, added);
     const progress = [...run.partners.values()];
@@ -144,6 +160,23 @@ export class PullSync {
   /** Forgets the pulls of an id that is not being worked on. Its pause stays. */
   forget(id: string): void {
     this.#runs.forget(id);
+  }
+
+  /** Whether pulls under way began with other consent than the visitor states now. */
+  #hasChangedConsent(id: string, consent: Consent): boolean {
+    const run = this.#runs.get(id);
+    return run !== undefined && run.consent !== consentQuery(consent);
+  }
+
+  /** Gives up the pulls that wait for partners which the visitor's newest consent does not permit. */
+  #restrict(id: string, permitted: readonly Partner[], parameters: string): void {
+    const run = this.#runs.get(id);
+    if (run === undefined) return;
+    run.consent = parameters;
+    const names = new Set(permitted.map(({ id: name }) => name));
+    for (const [name, progress] of [...run.partners]) {
+      if (progress === "waiting" && !names.has(name)) this.#leave(run, name);
+    }
   }
 
   /** The partners to ask now. Looks again: since the visit consent may be withdrawn, an id stored, a partner removed. */
@@ -190,7 +223,7 @@ export class PullSync {
         log.error("a partner's pull URL may not be called", { partner: key, expected: fault });
         return [];
       }
-      const uid = await requestPull({ partner, id, ip: run.ip, signal }, this.#parts);
+      const uid = await requestPull({ partner, id, ip: run.ip, consent: run.consent, signal }, this.#parts);
       outcome = uid === null ? "none" : "obtained";
       if (uid !== null) return [{ partner: key, uid, ...generationOf(partner) }];
       log.debug("a partner has no id for a visitor", { partner: key, ec: shortId(id) });

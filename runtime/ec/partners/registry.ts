@@ -45,6 +45,8 @@ export interface Registry {
   get(id: string): Partner | undefined;
   /** Partners with `pullSyncEnabled`: the same array until one of them changes. */
   pulling(): readonly Partner[];
+  /** Whether any partner has an id in the IAB's Global Vendor List. */
+  hasVendors(): boolean;
   all(): { partner: Partner; source: PartnerSource }[];
   /**
    * The partner whose API key has this hash. A registered partner's record is read again, so that a key which another instance
@@ -124,6 +126,10 @@ class StoreRegistry implements Registry {
 
   pulling(): readonly Partner[] {
     return this.#index.pulling();
+  }
+
+  hasVendors(): boolean {
+    return this.#index.hasVendors();
   }
 
   all(): { partner: Partner; source: PartnerSource }[] {

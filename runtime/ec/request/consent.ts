@@ -16,6 +16,9 @@ export type Jurisdiction = "gdpr" | "us-state" | "non-regulated" | "unknown";
  */
 export type WithdrawalRule = "any" | "explicit";
 
+/** Whether partners without an id in the Global Vendor List may get ids where the GDPR applies. */
+export type VendorlessRule = "allow" | "deny";
+
 /** The operator's rules on consent. Codes are upper case. */
 export interface ConsentPolicy {
   /** Countries under GDPR, ISO 3166-1 alpha-2. */
@@ -27,6 +30,8 @@ export interface ConsentPolicy {
   /** The country of visitors whose country is not known; `null`: their jurisdiction is unknown. */
   readonly assumeCountry: string | null;
   readonly withdrawal: WithdrawalRule;
+  /** `null`: `deny` once any partner has an id in the Global Vendor List. */
+  readonly vendorless: VendorlessRule | null;
 }
 
 /**
@@ -130,7 +135,12 @@ export function decideConsent(
   const jurisdiction = jurisdictionOf(country, region, policy);
   const reason = reasonFor(jurisdiction, signals, policy, nowMs);
   const { withdrawal } = policy;
-  return { jurisdiction, country, region, signals, allowed: PERMISSIONS.has(reason), reason, withdrawal };
+  return { jurisdiction, country, region, signals, allowed: isPermission(reason), reason, withdrawal };
+}
+
+/** Whether a reason permits an Edge Cookie. */
+export function isPermission(reason: ConsentReason): boolean {
+  return PERMISSIONS.has(reason);
 }
 
 /** Whether an Edge Cookie may be minted, kept, shown or passed on. Nothing else decides this. */

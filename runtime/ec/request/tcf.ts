@@ -15,6 +15,8 @@ export interface TcfFacts {
   readonly lastUpdatedMs: number;
   /** The string has a disclosed-vendors segment. */
   readonly disclosesVendors: boolean;
+  /** The core segment, for {@link vendorPurpose1}. */
+  readonly core: string;
 }
 
 /** Why a TC string that decodes counts as absent. */
@@ -59,6 +61,7 @@ export function readTcf(text: string): TcfFacts | null {
     createdMs: readTimeMs(core!, CREATED),
     lastUpdatedMs: readTimeMs(core!, LAST_UPDATED),
     disclosesVendors: others.some((segment) => readBits(segment, 0, 3) === VENDORS_DISCLOSED),
+    core: core!,
   };
 }
 
@@ -76,6 +79,56 @@ export function tcfInvalidity(tcf: TcfFacts, nowMs: number, maxAgeDays: number):
   if (tcf.lastUpdatedMs < nowMs - maxAgeDays * DAY_MS) return "tcf_expired";
   if (writtenMs >= DISCLOSED_VENDORS_FROM_MS && !tcf.disclosesVendors) return "tcf_no_disclosed_vendors";
   return null;
+}
+
+/** Types of a publisher restriction. */
+const REQUIRE_CONSENT = 1;
+
+/** Whether a vendor may use Purpose 1, by one TC string. */
+export type VendorPurpose1 =
+  | "vendor_consent"
+  /** The vendor section does not name the vendor. */
+  | "vendor_no_consent"
+  /** The publisher forbids the vendor Purpose 1, or requires a legitimate interest, which Purpose 1 does not have. */
+  | "vendor_restricted";
+
+/**
+ * Whether a vendor may use Purpose 1: the vendor section must name it, and no publisher restriction may exclude it.
+ * @param vendor its id in the IAB's Global Vendor List, from 1.
+ */
+export function vendorPurpose1({ core }: Pick<TcfFacts, "core">, vendor: number): VendorPurpose1 {
+  if (!hasVendor(core, VENDOR_CONSENTS, vendor)) return "vendor_no_consent";
+  let at = skipVendors(core, skipVendors(core, VENDOR_CONSENTS));
+  let left = readBits(core, at, 12);
+  at += 12;
+  for (; left > 0; left--) {
+    const purpose = readBits(core, at, 6);
+    const type = readBits(core, at + 6, 2);
+    if (purpose === 1 && type !== REQUIRE_CONSENT && hasInRanges(core, at + 8, vendor))
+      return "vendor_restricted";
+    at = skipRanges(core, at + 8);
+  }
+  return "vendor_consent";
+}
+
+/** Whether the set of vendors at `from` of a checked segment has a vendor. */
+function hasVendor(text: string, from: number, vendor: number): boolean {
+  const body = from + 16 + 1;
+  if (readBits(text, from + 16, 1) === 1) return hasInRanges(text, body, vendor);
+  return vendor <= readBits(text, from, 16) && readBits(text, body + vendor - 1, 1) === 1;
+}
+
+/** Whether the list of ranges at `from` of a checked segment has a vendor. */
+function hasInRanges(text: string, from: number, vendor: number): boolean {
+  let at = from + 12;
+  for (let left = readBits(text, from, 12); left > 0; left--) {
+    const isRun = readBits(text, at, 1) === 1;
+    const first = readBits(text, at + 1, 16);
+    const last = isRun ? readBits(text, at + 17, 16) : first;
+    if (first <= vendor && vendor <= last) return true;
+    at += isRun ? 33 : 17;
+  }
+  return false;
 }
 
 /** A time of 36 bits, in tenths of a second since the epoch. */

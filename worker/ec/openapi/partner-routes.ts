@@ -38,6 +38,10 @@ export const partnerPaths: Paths = {
           "A TC, GPP or US Privacy string. It is used only if the request has no other consent signal, and never stored.",
           false,
         ),
+        query("gdpr", "Accepted and not used: the visitor's place decides.", false),
+        ...["gdpr_consent", "gpp", "gpp_sid", "us_privacy"].map((name) =>
+          query(name, "The IAB's parameter. Used like `consent`, before it.", false),
+        ),
         ...visitor,
       ],
       responses: {

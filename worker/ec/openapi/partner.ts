@@ -46,6 +46,12 @@ const MEANINGS: Readonly<Record<Field, Schema>> = {
     description: "SHA-256 of the API key as hex, instead of the key.",
     pattern: "^[0-9a-fA-F]{64}$",
   },
+  gvlId: {
+    description:
+      "The partner's id in the IAB's Global Vendor List. Where the GDPR applies, the TC string must give this vendor consent.",
+    minimum: 1,
+    maximum: 65_535,
+  },
   bidstreamEnabled: { description: "Whether pages and auctions get this partner's ids." },
   sourceDomain: { description: "The `source` of the partner's EIDs. Required for `bidstream_enabled`." },
   openrtbAtype: { description: "The `atype` of the partner's EIDs.", minimum: 1, maximum: 999_999 },
@@ -66,6 +72,7 @@ const MEANINGS: Readonly<Record<Field, Schema>> = {
     maximum: 31_536_000,
   },
   pullSyncRateLimit: { description: "Maximum number of pulls an hour for one EC hash.", ...perHour },
+  pullSendIp: { description: "Whether pulls send the visitor's address." },
   pullToken: {
     description:
       "The bearer token for the pull endpoint. It is never returned. Required for `pull_sync_enabled`.",

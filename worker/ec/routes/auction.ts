@@ -3,6 +3,7 @@ import type { StatusCode } from "hono/utils/http-status";
 import {
   type AuctionIdentity,
   bidRequestFault,
+  withConsent,
   withIdentity,
   withoutIdentity,
   withoutSecondPlace,
@@ -10,6 +11,7 @@ import {
 import { sharedIds } from "../../../runtime/ec/answers/eids.ts";
 import { identityHeaders } from "../../../runtime/ec/answers/identify.ts";
 import { allowsEcCreation } from "../../../runtime/ec/request/consent.ts";
+import { consentParameters } from "../../../runtime/ec/request/consent-parameters.ts";
 import type { EcContext } from "../../../runtime/ec/request/context.ts";
 import { STORE_TIMEOUTS_MS } from "../../../runtime/ec/timeouts.ts";
 import { boundedFetch } from "../../../runtime/lib/bounded-fetch.ts";
@@ -30,15 +32,16 @@ const RETURNED = ["content-type", "x-openrtb-version"];
 
 /** `POST /auction`: forwards a bid request with the visitor's identity in it. */
 export function auctionRoutes(services: Services): Hono<RouteBindings> {
-  const { config, graph, registry, fetch, clock, metrics, logOnce, inTurn } = services;
+  const { config, graph, registry, mayShare, fetch, clock, metrics, logOnce, inTurn } = services;
   const { endpoint } = config.auction;
 
   /** The identity to send to an auction; `null`: there is none, or the store does not answer. */
-  async function identityOf({ activeId, consent }: EcContext): Promise<AuctionIdentity | null> {
+  async function identityOf(context: EcContext): Promise<AuctionIdentity | null> {
+    const { activeId } = context;
     if (activeId === null) return null;
     try {
       const entry = await valueWithin(graph.get(activeId), STORE_TIMEOUTS_MS.auction, clock);
-      return { ec: activeId, ids: sharedIds(entry, registry), tcf: consent.signals.raw.tcf };
+      return { ec: activeId, ids: sharedIds(entry, registry, (partner) => mayShare(partner, context)) };
     } catch (error) {
       logOnce.error("auction", "an auction runs without identity because reading it failed", { error });
       return null;
@@ -72,7 +75,7 @@ export function auctionRoutes(services: Services): Hono<RouteBindings> {
     }
     const fault = bidRequestFault(body.value);
     if (fault !== null) return c.json(problem("invalid_bid_request", fault), 400);
-    const request = body.value as JsonObject;
+    const request = withConsent(body.value as JsonObject, consentParameters(context.consent));
 
     const allowed = allowsEcCreation(context.consent);
     const known = allowed ? await identityOf(context) : null;

@@ -1,4 +1,5 @@
 import { Hono } from "hono";
+import { describeMetrics } from "../../../runtime/ec/metrics.ts";
 import { METRICS_CONTENT_TYPE } from "../../../runtime/observe/metrics.ts";
 import { requireOperator } from "../../http/operator.ts";
 import type { RouteBindings, Services } from "../services.ts";
@@ -6,6 +7,8 @@ import type { RouteBindings, Services } from "../services.ts";
 /** `GET /_ts/health`, `GET /_ts/ready` and `GET /_ts/metrics`. */
 export function healthRoutes(services: Services): Hono<RouteBindings> {
   const { readiness, metrics } = services;
+  // Here, so that a host without this route has no help texts.
+  describeMetrics(metrics);
 
   /** Tables without room, if there are any: the service works, and refuses some takes. */
   function full(): { full?: string[] } {

@@ -26,10 +26,11 @@ const DENIED: Answer = { status: 403, body: '{"consent":"denied"}', headers: JSO
 function identify({
   graph,
   registry,
+  mayShare,
   clock,
   metrics,
   logOnce,
-}: Pick<Services, "graph" | "registry" | "clock" | "metrics" | "logOnce">) {
+}: Pick<Services, "graph" | "registry" | "mayShare" | "clock" | "metrics" | "logOnce">) {
   function readFailed(error: unknown): undefined {
     logOnce.error("identify", "reading an identity failed", { error });
   }
@@ -46,10 +47,11 @@ function identify({
     }
   }
 
-  function toAnswer(id: string, entry: GraphEntry | null | undefined, isComplete: boolean): Answer {
+  function toAnswer(context: EcContext, entry: GraphEntry | null | undefined, isComplete: boolean): Answer {
     const degraded = entry === undefined || !isComplete;
     metrics.count("ec_identify_total", { outcome: degraded ? "degraded" : "ok" });
-    const { body, headers } = identifyAnswer(id, sharedIds(entry ?? null, registry), degraded);
+    const ids = sharedIds(entry ?? null, registry, (partner) => mayShare(partner, context));
+    const { body, headers } = identifyAnswer(context.activeId!, ids, degraded);
     return { status: 200, body, headers: Object.assign(headers, JSON_TYPE) };
   }
 
@@ -62,15 +64,16 @@ function identify({
     },
 
     /** The answer if consent allows an id. Synchronous if the store is. */
-    known({ activeId: id }: EcContext): Answer | Promise<Answer> {
+    known(context: EcContext): Answer | Promise<Answer> {
+      const { activeId: id } = context;
       if (id === null) {
         metrics.count("ec_identify_total", { outcome: "none" });
         return NO_CONTENT;
       }
       const entry = read(id);
       const isComplete = registry.isKnown();
-      if (isComplete && !isPending(entry)) return toAnswer(id, entry, isComplete);
-      return Promise.all([entry, isComplete || registry.ready()]).then((both) => toAnswer(id, ...both));
+      if (isComplete && !isPending(entry)) return toAnswer(context, entry, isComplete);
+      return Promise.all([entry, isComplete || registry.ready()]).then((both) => toAnswer(context, ...both));
     },
   };
 }

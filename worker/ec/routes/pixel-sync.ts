@@ -32,6 +32,7 @@ export function pixelSyncRoutes(services: Services): Hono<RouteBindings> {
     limiter,
     hasStanding,
     mayAdopt,
+    mayShare,
     newEntryFor,
     settings,
     clock,
@@ -78,14 +79,16 @@ export function pixelSyncRoutes(services: Services): Hono<RouteBindings> {
     };
     const asRead = c.env.context;
     const own = asRead.consent.signals;
-    const stated = signalsOf(query.consent, own);
+    const stated = signalsOf(query.stated, own);
+    let decided = asRead.consent;
     if (stated !== null) {
-      const decided = decideConsent(stated, asRead.client, settings.policy, asRead.nowMs);
+      decided = decideConsent(stated, asRead.client, settings.policy, asRead.nowMs);
       c.env.stateConsent(unrecorded(decided, own));
     }
     const { context } = c.env;
     const refusal = pixelRefusal(context);
     if (refusal !== null) return answer(refusal);
+    if (!mayShare(partner, { consent: decided, nowMs: asRead.nowMs })) return answer("no_consent");
     const id = context.activeId!;
     try {
       // A forged id must not take a window of an hour.

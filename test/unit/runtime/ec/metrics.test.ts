@@ -54,8 +54,9 @@ describe("help texts", () => {
     }
   });
 
-  test("are served before anything is counted", () => {
-    expect(testService().services.metrics.text()).toContain(
+  test("are served before anything is counted", async () => {
+    const answer = await testService({ boundTo: "127.0.0.1" }).ask("/_ts/metrics");
+    expect(await answer.text()).toContain(
       "# HELP ec_minted_total Edge Cookie ids minted.\n# TYPE ec_minted_total counter\n",
     );
   });
@@ -120,7 +121,9 @@ describe("requests", () => {
     expect(text).toContain('ec_requests_total{branch="new",route="organic"} 2\n');
     expect(text).toMatch(/ec_requests_total\{branch="\w+",route="service"\} 1\n/);
     expect(text).toMatch(/ec_requests_total\{branch="\w+",route="api"\} 2\n/);
-    expect(text).toContain('ec_consent_total{allowed="true",jurisdiction="non-regulated"} 3\n');
+    expect(text).toContain(
+      'ec_consent_total{allowed="true",jurisdiction="non-regulated",reason="non_regulated"} 3\n',
+    );
     expect(text).not.toContain("ec_server_errors_total{");
   });
 

@@ -2,6 +2,7 @@
 import { createHash } from "node:crypto";
 import { describe, expect, test, vi } from "vitest";
 import { createPullSync } from "../../../../runtime/ec/partners/pull-sync.ts";
+import { consentSignals } from "../../../../runtime/ec/request/signals.ts";
 import { localLimiter } from "../../../../runtime/limiters/local.ts";
 import { createLog } from "../../../../runtime/observe/log.ts";
 import { createMetrics } from "../../../../runtime/observe/metrics.ts";
@@ -12,6 +13,8 @@ import { tableSizes } from "../../../../worker/ec/table-needs.ts";
 import { makeTables, sizesFor } from "../../../../worker/hosts/table-sizes.ts";
 import { type ManualClock, manualClock } from "../../../support/manual-clock.ts";
 import { type TestService, testService } from "../../../support/service.ts";
+
+const NO_SIGNALS = { tcf: null, gpp: null, gppSid: null, usPrivacy: null, gpc: false };
 
 const HOUR_MS = 3_600_000;
 /** Less than the year for which the graph keeps an entry. */
@@ -154,6 +157,7 @@ describe("honest traffic", () => {
         get: (id: string) => partners.find((one) => one.id === id),
         pulling: () => partners,
       } as never,
+      mayShare: () => true,
       limiter,
       hotPath,
       clock,
@@ -170,7 +174,12 @@ describe("honest traffic", () => {
       if (n % 1000 === 0) clock.advance(HOUR_MS / 200);
       const id = `${n.toString(16).padStart(64, "0")}.abc123`;
       const visit = {
-        consent: { allowed: true, reason: "non_regulated" },
+        consent: {
+          allowed: true,
+          reason: "non_regulated",
+          jurisdiction: "non-regulated",
+          signals: consentSignals(NO_SIGNALS),
+        },
         activeId: id,
         client: { ip: "192.0.2.1", country: "JP", region: null },
         ecGenerated: true,

@@ -3,8 +3,13 @@ import { expect, test } from "vitest";
 import { bundle } from "../../../support/bundle.ts";
 import { foreignInputs } from "../../../support/foreign-inputs.ts";
 
-/** Bytes after gzip. What a larger figure buys must be said where it is raised. */
-const MAX_GZIP_BYTES = { fastly: 108_500, wasi: 106_500, cloudflare: 96_000, browser: 75_500 };
+/**
+ * Bytes after gzip. What a larger figure buys must be said where it is raised.
+ *
+ * The last 1.6 KB: consent goes along to partners (vendor consent, publisher restrictions, parameters of pulls, pixels and auctions). In
+ * the browser the help texts of metrics, which it never shows, made room for all but 0.5 KB.
+ */
+const MAX_GZIP_BYTES = { fastly: 110_300, wasi: 108_300, cloudflare: 97_700, browser: 76_000 };
 
 test.each([
   [

@@ -1,12 +1,14 @@
 import { describe, expect, test } from "vitest";
 import {
   bidRequestFault,
+  withConsent,
   withIdentity,
   withoutIdentity,
   withoutSecondPlace,
 } from "../../../../../runtime/ec/answers/auction.ts";
 import { mergeEids } from "../../../../../runtime/ec/answers/merge-eids.ts";
 import type { Partner } from "../../../../../runtime/ec/partners/partner.ts";
+import type { JsonObject } from "../../../../../runtime/lib/json.ts";
 import { tcfString } from "../../../../support/consent-strings.ts";
 import {
   type Ask,
@@ -42,7 +44,11 @@ describe("with an identity", () => {
     const cookies = { "ts-ec": id, "euconsent-v2": tcf };
     const answer = await auction(t, BID_REQUEST, { cookies, client: { country: "FR" } });
     const eids = [{ source: "ssp.example", uids: [{ id: "u-1", atype: 3 }] }];
-    expect(sent(t)).toEqual({ ...BID_REQUEST, user: { ...BID_REQUEST.user, id, eids, consent: tcf } });
+    expect(sent(t)).toEqual({
+      ...BID_REQUEST,
+      regs: { gdpr: 1 },
+      user: { ...BID_REQUEST.user, id, eids, consent: tcf },
+    });
     expect(answer.status).toBe(200);
     expect(await answer.text()).toBe(BIDS);
     expect(Object.fromEntries(answer.headers)).toMatchObject({
@@ -97,7 +103,7 @@ describe("without one", () => {
     const t = setUp();
     const answer = await auction(t, BID_REQUEST);
     expect(answer.status).toBe(200);
-    expect(sent(t)).toEqual(BID_REQUEST);
+    expect(sent(t)).toEqual({ ...BID_REQUEST, regs: { gdpr: 0 } });
     for (const name of ["x-ts-ec", "x-ts-eids", "set-cookie"]) expect(answer.headers.get(name)).toBeNull();
   });
 
@@ -106,12 +112,12 @@ describe("without one", () => {
     const id = await newVisitor(t);
     t.store.mode = "down";
     expect((await auction(t, BID_REQUEST, { cookies: { "ts-ec": id } })).status).toBe(200);
-    expect(sent(t)).toEqual(BID_REQUEST);
+    expect(sent(t)).toEqual({ ...BID_REQUEST, regs: { gdpr: 0 } });
     t.store.mode = "hanging";
     const hanging = auction(t, BID_REQUEST, { cookies: { "ts-ec": id } });
     await t.clock.settle(1000);
     expect((await hanging).headers.get("x-ts-ec")).toBeNull();
-    expect(sent(t)).toEqual(BID_REQUEST);
+    expect(sent(t)).toEqual({ ...BID_REQUEST, regs: { gdpr: 0 } });
   });
 
   // Safe first, section 6: no consent, `/auction`.
@@ -147,6 +153,7 @@ describe("without one", () => {
     expect(sent(t)).toEqual({
       id: "1",
       imp: [],
+      regs: { gdpr: 1 },
       user: { yob: 1980, consent: "TC", ext: { x: 1 } },
       device: { ip: "203.0.113.0", ipv6: "2001:db8:85a3:1::", ua: "Browser/1", ext: {} },
     });
@@ -162,7 +169,8 @@ describe("without one", () => {
       { client: { country: "JP" }, cookies: { us_privacy: "1YYN" } },
     ]) {
       await auction(t, { id: "1", user: { id: "crm-7", buyeruid: "b" }, device: { ifa: "A" } }, ask);
-      expect(sent(t)).toEqual({ id: "1", user: {}, device: {} });
+      const { regs: _, ...others } = sent(t);
+      expect(others).toEqual({ id: "1", user: {}, device: {} });
     }
   });
 });
@@ -264,7 +272,7 @@ describe("the pure part", () => {
         "nonsense",
       ],
     };
-    const { user: merged } = withIdentity({ user }, { ec: "ours", ids, tcf: null });
+    const { user: merged } = withIdentity({ user }, { ec: "ours", ids });
     expect(merged).toEqual({
       id: "ours",
       consent: "old",
@@ -285,8 +293,7 @@ describe("the pure part", () => {
   });
 
   test("a request without a user gets one", () => {
-    const added = withIdentity({ id: "1" }, { ec: "ours", ids: [], tcf: "TC" });
-    expect(added).toEqual({ id: "1", user: { id: "ours", consent: "TC" } });
+    expect(withIdentity({ id: "1" }, { ec: "ours", ids: [] })).toEqual({ id: "1", user: { id: "ours" } });
   });
 
   test("withoutIdentity also removes ids from a bidder's own part, and does not change its argument", () => {
@@ -350,7 +357,7 @@ describe("the pure part", () => {
 
     test("move to user.eids after the service's own, and other fields of ext stay", () => {
       const user = { ext: { eids: [page], ...others }, yob: 1980 };
-      expect(withIdentity({ user }, { ec: "ours", ids, tcf: null }).user).toEqual({
+      expect(withIdentity({ user }, { ec: "ours", ids }).user).toEqual({
         id: "ours",
         yob: 1980,
         ext: others,
@@ -373,10 +380,10 @@ describe("the pure part", () => {
       const t = setUp();
       const request = { id: "1", user: { ext: { eids: [page] } } };
       await auction(t, request);
-      expect(sent(t)).toEqual({ id: "1", user: { eids: [page] } });
+      expect(sent(t)).toEqual({ id: "1", regs: { gdpr: 0 }, user: { eids: [page] } });
       const id = await newVisitor(t);
       await auction(t, request, { cookies: { "ts-ec": id } });
-      expect(sent(t)).toEqual({ id: "1", user: { id, eids: [page] } });
+      expect(sent(t)).toEqual({ id: "1", regs: { gdpr: 0 }, user: { id, eids: [page] } });
     });
 
     test("stay in their place if they are no list", () => {
@@ -387,14 +394,51 @@ describe("the pure part", () => {
       });
     });
   });
+});
 
-  test("the visitor's TC string removes the one in user.ext.consent", () => {
-    const user = { ext: { consent: "old", x: 1 } };
-    const { user: outgoing } = withIdentity({ user }, { ec: "ours", ids: [], tcf: "TC" });
-    expect(outgoing).toEqual({ id: "ours", consent: "TC", ext: { x: 1 } });
-    const { user: kept } = withIdentity({ user }, { ec: "ours", ids: [], tcf: null });
-    expect(kept).toEqual({ id: "ours", ext: { consent: "old", x: 1 } });
+describe("withConsent", () => {
+  const known = {
+    gdpr: "1",
+    gdpr_consent: "TC",
+    gpp: "GPP",
+    gpp_sid: "2,7",
+    us_privacy: "1YNN",
+  };
+  const all = { gdpr: 1, us_privacy: "1YNN", gpp: "GPP", gpp_sid: [2, 7] };
+
+  test("fills what the page did not say", () => {
+    expect(withConsent({ id: "1" }, known)).toEqual({ id: "1", regs: all, user: { consent: "TC" } });
+    expect(withConsent({ regs: { coppa: 1 }, user: { yob: 1980, consent: "" } }, known)).toEqual({
+      regs: { coppa: 1, ...all },
+      user: { yob: 1980, consent: "TC" },
+    });
+    expect(withConsent({ id: "1", user: null }, {})).toEqual({ id: "1", user: null });
   });
+
+  test.each<[string, JsonObject]>([
+    ["regs.gdpr", { regs: { gdpr: 0 } }],
+    ["regs.ext.gdpr", { regs: { ext: { gdpr: 0 } } }],
+    ["regs.us_privacy", { regs: { us_privacy: "1---" } }],
+    ["regs.ext.us_privacy", { regs: { ext: { us_privacy: "1---" } } }],
+    ["user.consent", { user: { consent: "page" } }],
+    ["user.ext.consent", { user: { ext: { consent: "page" } } }],
+  ])("keeps the page's %s", (path, request) => {
+    const name = path.split(".").at(-1)!;
+    const { regs, user } = withConsent(request, known) as Record<string, JsonObject>;
+    const filled = { ...all, consent: "TC" } as Record<string, unknown>;
+    expect(request).toEqual(structuredClone(request));
+    expect({ ...regs, ...user }[name] === filled[name]).toBe(false);
+    for (const other of Object.keys(filled).filter((each) => each !== name)) {
+      expect({ ...regs, ...user }[other]).toEqual(filled[other]);
+    }
+  });
+
+  test.each([{ gpp: "page" }, { gpp_sid: [6] }, { ext: { gpp: "page" } }])(
+    "a GPP string and its sections are one statement: %j keeps both out",
+    (regs) => {
+      expect(withConsent({ regs }, known).regs).toEqual({ gdpr: 1, us_privacy: "1YNN", ...regs });
+    },
+  );
 });
 
 describe("mergeEids", () => {

@@ -37,13 +37,13 @@ describe("sharedIds", () => {
       private: { uid: "4", synced: 99 },
       gone: { uid: "5", synced: 99 },
     });
-    expect(sharedIds(entry, { get: partnerOf }).map(({ uid }) => uid)).toEqual(["2", "3", "1"]);
+    expect(sharedIds(entry, { get: partnerOf }, () => true).map(({ uid }) => uid)).toEqual(["2", "3", "1"]);
   });
 
   test("returns none for a missing entry and for a tombstone", () => {
-    expect(sharedIds(null, { get: partnerOf })).toEqual([]);
+    expect(sharedIds(null, { get: partnerOf }, () => true)).toEqual([]);
     const tombstone = { ...entryOf({ a: { uid: "1", synced: 5 } }), consent: { ok: false, updated: 1 } };
-    expect(sharedIds(tombstone, { get: partnerOf })).toEqual([]);
+    expect(sharedIds(tombstone, { get: partnerOf }, () => true)).toEqual([]);
   });
 });
 

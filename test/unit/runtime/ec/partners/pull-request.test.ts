@@ -4,13 +4,19 @@ import { pullUrl, readAnswer, requestPull } from "../../../../../runtime/ec/part
 
 test("pullUrl keeps the partner's own query and adds id, hash and address", () => {
   const id = `${"a".repeat(64)}.Abc123`;
-  const url = new URL(pullUrl("https://ssp.example/p?key=a%20b&ip=9", id, "20010db885a30000"));
+  const url = new URL(
+    pullUrl("https://ssp.example/p?key=a%20b&ip=9", id, "20010db885a30000", "gdpr=1&gdpr_consent=TC"),
+  );
   expect([...url.searchParams]).toEqual([
     ["key", "a b"],
     ["ip", "20010db885a30000"],
     ["ec_id", id],
     ["ec_hash", "a".repeat(64)],
+    ["gdpr", "1"],
+    ["gdpr_consent", "TC"],
   ]);
+  const without = new URL(pullUrl("https://ssp.example/p", id, null, ""));
+  expect([...without.searchParams.keys()]).toEqual(["ec_id", "ec_hash"]);
 });
 
 test.each([
@@ -31,7 +37,10 @@ test.each(["", "[]", "{}", '{"uid":""}', '{"uid":5}', '{"uid":"a\\u0000b"}', `{"
 const partner = { id: "ssp", pullSyncUrl: "https://ssp.example/p", pullToken: "token" } as Partner;
 const clock = { now: () => 0, after: () => () => {} };
 const ask = (fetch: () => Promise<Response>, signal = new AbortController().signal) =>
-  requestPull({ partner, id: `${"a".repeat(64)}.Abc123`, ip: "192.0.2.1", signal }, { fetch, clock });
+  requestPull(
+    { partner, id: `${"a".repeat(64)}.Abc123`, ip: "192.0.2.1", consent: "", signal },
+    { fetch, clock },
+  );
 
 test("requestPull reads a body of at most 65,536 bytes", async () => {
   const uid = "u".repeat(200);

@@ -4,7 +4,13 @@ import { bitsOf, fibonacciBits, fromBits, gppHeader, toBits } from "../../../../
 import { gppString, tcfString, US_SECTIONS } from "../../../../support/consent-strings.ts";
 
 const lastUpdatedMs = Date.UTC(2026, 2, 1);
-const PURPOSE1 = { purpose1: true, createdMs: lastUpdatedMs, lastUpdatedMs, disclosesVendors: true };
+const PURPOSE1 = {
+  purpose1: true,
+  createdMs: lastUpdatedMs,
+  lastUpdatedMs,
+  disclosesVendors: true,
+  core: expect.any(String),
+};
 /** What a section says that says nothing. */
 const SILENT = { optedOutOfSale: null, optedOutOfSharing: null, optedOutOfTargetedAds: null, gpc: false };
 /** A national section that did not opt out, and one that did. */

@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { readTcf } from "../../../../../runtime/ec/request/tcf.ts";
+import { readTcf, vendorPurpose1 } from "../../../../../runtime/ec/request/tcf.ts";
 import {
   bitsOf,
   fromBits,
@@ -41,6 +41,7 @@ describe("readTcf reads", () => {
       createdMs,
       lastUpdatedMs,
       disclosesVendors: true,
+      core: expect.any(String),
     });
     const others = [2, 3, 4, 5, 6, 7, 8, 9, 10, 11];
     expect(readTcf(tcfString({ purposes: others, lastUpdatedMs }))?.purpose1).toBe(false);
@@ -79,7 +80,13 @@ describe("readTcf reads", () => {
     ],
   ])("a string with %s", (name, text) => {
     const disclosesVendors = name === "disclosed vendors" || name === "all segments in any order";
-    expect(readTcf(text)).toEqual({ purpose1: true, createdMs: 0, lastUpdatedMs: 0, disclosesVendors });
+    expect(readTcf(text)).toEqual({
+      purpose1: true,
+      createdMs: 0,
+      lastUpdatedMs: 0,
+      disclosesVendors,
+      core: text.split(".")[0],
+    });
   });
 });
 
@@ -130,5 +137,33 @@ describe("readTcf finds no consent in", () => {
     );
     expect(readTcf(text)).not.toBeNull();
     for (let length = 0; length < text.length; length++) expect(readTcf(text.slice(0, length))).toBeNull();
+  });
+});
+
+describe("vendorPurpose1 reads", () => {
+  const field = (...ids: number[]) =>
+    `${bitsOf(9, 16)}0${Array.from({ length: 9 }, (_, index) => (ids.includes(index + 1) ? "1" : "0")).join("")}`;
+  const of = (consents: string, list = NO_RESTRICTIONS) => ({ core: core(consents, field(7), list) });
+
+  test.each([
+    ["a field of vendors", field(3, 9)],
+    ["ranges", rangedVendors(single(3), run(9, 11))],
+  ])("%s", (_name, consents) => {
+    const said = [1, 3, 8, 9, 12, 65_535].map((vendor) => vendorPurpose1(of(consents), vendor));
+    const no = "vendor_no_consent";
+    expect(said).toEqual([no, "vendor_consent", no, "vendor_consent", no, no]);
+  });
+
+  test.each<[string, string, string]>([
+    ["not allowed", restriction(1, 0, single(3)), "vendor_restricted"],
+    ["only with consent", restriction(1, 1, run(1, 5)), "vendor_consent"],
+    ["only with a legitimate interest", restriction(1, 2, run(1, 5)), "vendor_restricted"],
+    ["not allowed for another purpose", restriction(2, 0, single(3)), "vendor_consent"],
+    ["not allowed for others", restriction(1, 0, single(2), run(4, 9)), "vendor_consent"],
+  ])("a restriction of Purpose 1: %s", (_name, entry, expected) => {
+    const list = restrictions(restriction(9, 1, run(1, 9)), entry);
+    expect(readTcf(of(field(3), list).core)).not.toBeNull();
+    expect(vendorPurpose1(of(field(3), list), 3)).toBe(expected);
+    expect(vendorPurpose1(of(field(4), list), 3)).toBe("vendor_no_consent");
   });
 });

@@ -325,7 +325,7 @@ describe("the demonstration's panel", () => {
     const known = await bid("demo-place=JP", `ts-ec=${id}`);
     expect(known.ext.received.user).toMatchObject({ id, eids: [{ source: "quickbeck.example" }] });
     const unknown = await bid("demo-place=FR");
-    expect(unknown.ext.received).toEqual({ id: "a-1", imp: [] });
+    expect(unknown.ext.received).toEqual({ id: "a-1", imp: [], regs: { gdpr: 1 } });
     expect(known.seatbid[0].bid[0].price).toBeGreaterThan(unknown.seatbid[0].bid[0].price);
   });
 
