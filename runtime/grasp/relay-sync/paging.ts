@@ -46,8 +46,8 @@ export function afterPage(paging: Paging, received: readonly Dated[], limit: num
     const until = oldest - 1;
     if (until < since) return { kind: "end" };
     const next = { until, known: new Set<string>(), ofSecond: 0, pages, largest };
-    // A page of a single event says nothing of others.
-    return { kind: "next", paging: next, stepped: received.length > 1 ? oldest : null };
+    // A single event where more were asked for says nothing of others.
+    return { kind: "next", paging: next, stepped: received.length > 1 || limit === 1 ? oldest : null };
   }
   const known = new Set(isSameSecond ? paging.known : []);
   for (const { created_at, id } of received) if (created_at === oldest) known.add(id);
