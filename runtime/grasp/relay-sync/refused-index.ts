@@ -48,6 +48,11 @@ export class RefusedIndex {
     return row.hot !== null && row.hot.untilMs > this.#parts.nowMs() ? "hot" : "cold";
   }
 
+  /** Whether anything of an identifier is in it. */
+  hasOf(identifier: string): boolean {
+    return this.#byIdentifier.has(identifier);
+  }
+
   add(event: NostrEvent, identifier: string, relay: string): void {
     const { memory, settings, nowMs } = this.#parts;
     const { id, created_at: createdAt, kind, pubkey: author } = event;

@@ -133,7 +133,7 @@ export class RelaySync {
   #announced(identifier: string): void {
     this.#changed.add(identifier);
     this.#gather();
-    this.#keep(this.#judgeAgain(identifier));
+    if (this.#refused.hasOf(identifier)) this.#keep(this.#judgeAgain(identifier));
   }
 
   /** Changes are gathered, so that a burst is one change (L12, T61). */

@@ -76,6 +76,8 @@ export class RelaySession {
   #isOpen = false;
   #identifiers: ReadonlySet<string> = new Set();
   #wanted: Targets;
+  /** Whether the targets changed since live subscriptions were looked at. */
+  #isExtended = false;
   /** Targets whose history is complete. */
   #complete: Targets;
   /** What the queue of the history is for. */
@@ -125,6 +127,7 @@ export class RelaySession {
   /** What it is asked for from now on (L12). */
   setTargets(targets: Targets, identifiers: ReadonlySet<string>): void {
     this.#wanted = targets;
+    this.#isExtended = true;
     this.#identifiers = identifiers;
     this.#link?.wake();
   }
@@ -252,6 +255,7 @@ export class RelaySession {
     if (isUnknown && settings.negentropy)
       emit({ kind: "no-negentropy", relay: this.url, because: "information" });
     this.#history.begin(settings.negentropy && !isUnknown, known?.maxLimit ?? null);
+    this.#isExtended = false;
     this.#live.begin(link, this.#wanted, subscriptionBound(known?.maxSubscriptions ?? null));
     const course = courseOf(this.#cursor, this.#now());
     if (course.kind === "fresh") {
@@ -280,7 +284,8 @@ export class RelaySession {
       this.#begin("gap");
       this.#history.add(filters.flatMap((filter) => resumed(filter, sinceOf(fromMs))));
     }
-    if (!isEmpty(newTargets(this.#wanted, this.#live.covered))) {
+    if (this.#isExtended) {
+      this.#isExtended = false;
       const filters = await this.#live.extend(link, this.#wanted);
       if (!link.isOver) this.#addNew(filters);
       return;
