@@ -148,7 +148,7 @@ export class DryRun {
       remote: [text],
     });
     const announced = known.announcements(identifier).get(owner);
-    if (announced?.listsUs !== true || announced.status === "soft_expired")
+    if (announced?.isHosted !== true || announced.status === "soft_expired")
       return refuseAll("not_announced", "there is no such repository");
     const { hosted, purgatory } = this.#core;
     const snapshot = (await hosted.open(owner, identifier)?.refs()) ?? { refs: new Map<string, string>() };

@@ -168,7 +168,7 @@ export class Grasp {
   /** The repository of an announcement that is served or waits and lists us; `null`: there is none (P22, R35). */
   hostedRepository(owner: string, identifier: string): GitRepository | null {
     const announced = this.known.announcements(identifier).get(owner);
-    const isHosted = announced?.listsUs === true && announced.status !== "soft_expired";
+    const isHosted = announced?.isHosted === true && announced.status !== "soft_expired";
     return isHosted ? this.#core.hosted.open(owner, identifier) : null;
   }
 

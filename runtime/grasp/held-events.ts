@@ -62,8 +62,8 @@ export class HeldEvents {
   /** The owners whose repository is here. */
   #back(identifier: string): string[] {
     const { known, hosted } = this.#core;
-    return [...known.announcements(identifier)].flatMap(([owner, { listsUs, status }]) =>
-      listsUs && status !== "soft_expired" && hosted.open(owner, identifier) !== null ? [owner] : [],
+    return [...known.announcements(identifier)].flatMap(([owner, { isHosted, status }]) =>
+      isHosted && status !== "soft_expired" && hosted.open(owner, identifier) !== null ? [owner] : [],
     );
   }
 

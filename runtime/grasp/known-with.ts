@@ -2,12 +2,12 @@
  * What would be known if one more event were (G29).
  * @module
  */
-import { missingUrls, readAnnouncement } from "./announcement.ts";
+import { readAnnouncement } from "./announcement.ts";
 import { authoritativeState, candidates } from "./authorise.ts";
 import { type Dated, isNewer, type NostrEvent } from "./events/event.ts";
 import { KIND } from "./events/kinds.ts";
 import { Known, type KnownParts } from "./known.ts";
-import { type KnownAnnouncement, setsOf } from "./policy/world.ts";
+import { isHosted, type KnownAnnouncement, setsOf } from "./policy/world.ts";
 import { type RepositoryState, readState } from "./state.ts";
 
 export class KnownWith extends Known {
@@ -31,8 +31,8 @@ export class KnownWith extends Known {
     const read = event.kind === KIND.announcement ? readAnnouncement(event) : null;
     if (read !== null && "announcement" in read && read.announcement.identifier === identifier) {
       const { announcement } = read;
-      const listsUs = missingUrls(announcement, this.ourselves).length === 0;
-      known.set(event.pubkey, { announcement, status: this.#isServed ? "served" : "waiting", listsUs });
+      const status = this.#isServed ? "served" : "waiting";
+      known.set(event.pubkey, { announcement, status, isHosted: isHosted(announcement, this) });
     }
     if (this.#state?.identifier !== identifier) return known;
     // A state brings back the announcements that it is authorised by (P22).

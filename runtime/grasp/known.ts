@@ -2,13 +2,13 @@
  * What the policy, pushes and releases know: the database and purgatory, looked at together.
  * @module
  */
-import { missingUrls, type Ourselves, readAnnouncement } from "./announcement.ts";
+import { type Ourselves, readAnnouncement } from "./announcement.ts";
 import { authoritativeState, candidates } from "./authorise.ts";
 import { type Dated, type NostrEvent, tagValue } from "./events/event.ts";
 import type { Filter } from "./events/filter.ts";
 import { KIND } from "./events/kinds.ts";
 import { taggedRepositories } from "./policy/pr-policy.ts";
-import { type KnownAnnouncement, type Lists, setsOf, type World } from "./policy/world.ts";
+import { isHosted, type KnownAnnouncement, type Lists, setsOf, type World } from "./policy/world.ts";
 import type { EventStore } from "./ports.ts";
 import type { WaitingAnnouncement, WaitingState } from "./purgatory/entry.ts";
 import type { Purgatory } from "./purgatory/purgatory.ts";
@@ -73,7 +73,7 @@ export class Known implements World {
           ? null
           : {
               announcement: read.announcement,
-              listsUs: missingUrls(read.announcement, this.ourselves).length === 0,
+              isHosted: isHosted(read.announcement, this),
             };
       this.#read.set(event, known);
     }

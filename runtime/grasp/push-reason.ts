@@ -27,6 +27,8 @@ export const PUSH_REASONS = [
   "other_repository",
   /** The PR names another commit, or the ref has another one (A28, A31). */
   "wrong_commit",
+  /** The repository is archived here, or the server is a read-only archive (X4). */
+  "archive",
   /** Another contributor's repository has an upload for the event (X12). */
   "id_taken",
   /** The operator denies the contributor (R26). */

@@ -2,6 +2,7 @@
  * Whether a push may happen, and what the client is told (A15 to A31, A38, A39).
  * @module
  */
+import { isArchiveOnly } from "./archive.ts";
 import { type CommandRefusal, judgeFit } from "./authorise.ts";
 import { contributorOf } from "./contributor.ts";
 import { isHex64, type NostrEvent } from "./events/event.ts";
@@ -68,6 +69,12 @@ export function decidePush(
   parts: PushParts,
 ): PushDecision {
   if (commands.length === 0) return { ...GRANTED, reason: "nothing" };
+  if (isArchive(owner, identifier, parts.known)) {
+    return refuseAll(commands, "archive", "an archive takes no pushes", [
+      "This repository is archived here: it is filled from the servers that its announcement lists.",
+      "Push to one of those.",
+    ]);
+  }
   const foreign = commands.filter(({ ref }) => !isBranchOrTag(ref) && !NOSTR_REF.test(ref));
   if (foreign.length > 0)
     return refuseAll(commands, "foreign_name", "not allowed here", foreignText(foreign));
@@ -89,6 +96,16 @@ export function decidePush(
     ofState.length === 0 ? GRANTED : decideByState(owner, identifier, commands, ofState, refs, parts);
   if (!decision.isGranted || unclaimed.length === 0) return decision;
   return { ...decision, reason: ofState.length === 0 ? "unclaimed" : "granted", unclaimed };
+}
+
+/** Whether a repository takes no push: the server is a read-only archive, or it is here by a rule of the archive alone (X4, A15). */
+function isArchive(owner: string, identifier: string, known: Known): boolean {
+  const { lists, ourselves } = known;
+  if (lists.archive === null) return false;
+  const announced = known.announcements(identifier).get(owner);
+  return (
+    lists.archive.isReadOnly || (announced !== undefined && isArchiveOnly(announced.announcement, ourselves))
+  );
 }
 
 function decideByState(

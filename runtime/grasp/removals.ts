@@ -261,14 +261,14 @@ export class Removals {
     }
     // Its announcement expired meanwhile (P23).
     const announced = this.#core.known.announcements(identifier).get(owner);
-    if (announced?.listsUs && announced.status !== "soft_expired") return;
+    if (announced?.isHosted && announced.status !== "soft_expired") return;
     await this.#core.locks.run(identifier, () => deleteIfUnused(owner, identifier, this.#core));
   }
 
   async #removeRepository(owner: string, identifier: string, heldUntilMs: number | null): Promise<void> {
     const { hosted, journal, known, purgatory } = this.#core;
     // A new announcement took it over meanwhile.
-    if (known.announcements(identifier).get(owner)?.listsUs) return;
+    if (known.announcements(identifier).get(owner)?.isHosted) return;
     for (const entry of purgatory.allPlaceholders()) {
       if (entry.repository !== `${owner}/${identifier}`) continue;
       await hosted.port.upload(owner, identifier, entry.id)?.discard();

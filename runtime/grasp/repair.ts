@@ -150,7 +150,7 @@ export class Repairs {
     const { known } = this.#parts.grasp;
     const key = `${owner}/${identifier}`;
     const announcement = known.announcements(identifier).get(owner);
-    if (announcement?.status !== "served" || !announcement.listsUs) {
+    if (announcement?.status !== "served" || !announcement.isHosted) {
       this.#results.delete(key);
       return null;
     }

@@ -75,7 +75,7 @@ function announced({ purgatory, known }: Core): { owner: string; identifier: str
     .identifiers()
     .flatMap((identifier) =>
       [...known.announcements(identifier)]
-        .filter(([, { listsUs, status }]) => listsUs && status !== "soft_expired")
+        .filter(([, { isHosted, status }]) => isHosted && status !== "soft_expired")
         .map(([owner]) => ({ owner, identifier })),
     );
 }
@@ -146,7 +146,7 @@ async function reconcile(core: Core): Promise<StartReport["orphans"]> {
   const orphans: { owner: string; identifier: string }[] = [];
   for (const { owner, identifier } of await hosted.port.list()) {
     const announced = known.announcements(identifier).get(owner);
-    if (announced?.listsUs && announced.status !== "soft_expired") continue;
+    if (announced?.isHosted && announced.status !== "soft_expired") continue;
     const isDeleted = await deleteIfUnused(owner, identifier, core);
     if (!isDeleted && contributorOf(owner) === null && announced?.status !== "soft_expired")
       orphans.push({ owner, identifier });

@@ -21,7 +21,7 @@ export async function deleteIfUnused(
   const repository = identifierFault(identifier) === null ? hosted.open(owner, identifier) : null;
   if (repository === null || hosted.isInUse(owner, identifier)) return false;
   const announced = known.announcements(identifier).get(owner);
-  if (announced?.listsUs && announced.status !== "soft_expired") return false;
+  if (announced?.isHosted && announced.status !== "soft_expired") return false;
   const name = `${owner}/${identifier}`;
   const isOfThis = (one: { owner: string; identifier: string }) =>
     one.owner === owner && one.identifier === identifier;

@@ -34,6 +34,7 @@ export function graspOn(
       denyRepositories: new Set(),
       allowRepositories: null,
       maxRepositories: 100,
+      archive: null,
       operator: null,
       relayKey: null,
     },

@@ -3,6 +3,7 @@
  * @module
  */
 import * as v from "valibot";
+import { type Archive, isArchiveRule } from "../../runtime/grasp/archive.ts";
 import { EVENT_LIMITS, type EventLimits } from "../../runtime/grasp/events/event.ts";
 import { identifierFault } from "../../runtime/grasp/identifier.ts";
 import { fromNpub, readKey } from "../../runtime/grasp/npub.ts";
@@ -63,6 +64,12 @@ function repositoryName() {
   });
 }
 
+/** What the archive keeps (X1). */
+function archiveRule() {
+  const expected = "all, an npub, npub1…/identifier, an identifier, or https://HOST of a GRASP service";
+  return text(expected, isArchiveRule);
+}
+
 /** One line of text. */
 function line(what: string, isEmptyAllowed = false) {
   const expected = `${what}, without control characters`;
@@ -115,6 +122,10 @@ function graspSchema() {
       repositoriesPerAuthor: v.optional(whole(1, 1_000_000), 100),
       bytesPerAuthor: v.optional(bytes(Number.MAX_SAFE_INTEGER), 50 * GIB),
       bytesPerRepository: v.optional(bytes(Number.MAX_SAFE_INTEGER), 10 * GIB),
+    }),
+    archive: section({
+      rules: v.optional(listOf(archiveRule(), "rules"), []),
+      readOnly: v.optional(flag(), true),
     }),
     prs: section({
       enabled: v.optional(flag(), false),
@@ -178,6 +189,7 @@ function contradictions(given: unknown): Fault[] {
       faults.push({ field: `aliases[${own}]`, found: `"${domain}"`, expected: "another host than domain" });
     }
   }
+  faults.push(...archiveFaults((given ?? {}) as Written));
   const denied: unknown[] = Array.isArray(deny?.repositories) ? deny.repositories : [];
   const allowed: unknown[] = Array.isArray(allow?.repositories) ? allow.repositories : [];
   for (const [index, name] of allowed.entries()) {
@@ -196,6 +208,19 @@ function contradictions(given: unknown): Fault[] {
   return faults;
 }
 
+/** A read-only archive takes what its rules name, and no pushes (X3, X4). */
+function archiveFaults({ archive, allow, prs }: Written): Fault[] {
+  const isOn = Array.isArray(archive?.rules) && archive.rules.length > 0;
+  if (!isOn || archive?.readOnly === false) return [];
+  const faults: Fault[] = [];
+  const unless = "unless archive.readOnly is false";
+  if (Array.isArray(allow?.repositories))
+    faults.push({ field: "allow.repositories", found: "a list", expected: `null, ${unless}` });
+  if (prs?.enabled === true)
+    faults.push({ field: "prs.enabled", found: "true", expected: `false, ${unless}` });
+  return faults;
+}
+
 function syncFaults({ sync, allowInsecureServers }: Written): Fault[] {
   const faults: Fault[] = [];
   const { baseBackoffSeconds: base = 5, maxBackoffSeconds: max = HOUR_SECONDS, bootstrap } = sync ?? {};
@@ -210,6 +235,16 @@ function syncFaults({ sync, allowInsecureServers }: Written): Fault[] {
     faults.push({ field: `sync.bootstrap[${index}]`, found: `"${url}"`, expected });
   }
   return faults;
+}
+
+/** What is archived; `null`: nothing (X1). */
+export function archiveOf({ archive }: Pick<GraspSection, "archive">): Archive | null {
+  return archive.rules.length === 0 ? null : { rules: new Set(archive.rules), isReadOnly: archive.readOnly };
+}
+
+/** Whether relays are followed (GRASP-02). An archive always does (X2): nothing else fills it. */
+export function followsRelays(section: Pick<GraspSection, "sync" | "archive">): boolean {
+  return section.sync.enabled || archiveOf(section) !== null;
 }
 
 /** The settings of relay sync, as it takes them. */
@@ -262,6 +297,8 @@ interface Written {
   readonly aliases?: unknown;
   readonly deny?: { readonly repositories?: unknown } | null;
   readonly allow?: { readonly repositories?: unknown } | null;
+  readonly archive?: { readonly rules?: unknown; readonly readOnly?: unknown } | null;
+  readonly prs?: { readonly enabled?: unknown } | null;
   readonly allowInsecureServers?: unknown;
   readonly sync?: {
     readonly baseBackoffSeconds?: unknown;

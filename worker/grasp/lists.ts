@@ -2,8 +2,9 @@
  * The operator's lists, which a new configuration replaces while the service runs.
  * @module
  */
+import type { Archive } from "../../runtime/grasp/archive.ts";
 import type { Lists } from "../../runtime/grasp/policy/world.ts";
-import type { GraspSection } from "./config.ts";
+import { archiveOf, type GraspSection } from "./config.ts";
 
 /** The fields of the section that the lists are made of. */
 type ListFields = Pick<GraspSection, "deny" | "allow" | "quota" | "operatorPubkey">;
@@ -15,10 +16,13 @@ export class OperatorLists implements Lists {
   maxRepositories!: number;
   operator!: string | null;
   readonly relayKey: string;
+  /** It needs a restart: what is here follows from it. */
+  readonly archive: Archive | null;
 
   /** @param relayKey the relay's public key as hex. */
-  constructor(section: ListFields, relayKey: string) {
+  constructor(section: ListFields & Pick<GraspSection, "archive">, relayKey: string) {
     this.relayKey = relayKey;
+    this.archive = archiveOf(section);
     this.take(section);
   }
 

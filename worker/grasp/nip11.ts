@@ -3,7 +3,7 @@
  * @module
  */
 import { EVENT_LIMITS } from "../../runtime/grasp/events/event.ts";
-import type { GraspSection } from "./config.ts";
+import { archiveOf, followsRelays, type GraspSection } from "./config.ts";
 import type { Build } from "./observe.ts";
 import { MAX_LIMIT } from "./store/queries.ts";
 
@@ -28,6 +28,7 @@ type Facts = Pick<
   | "basePath"
   | "sync"
   | "prs"
+  | "archive"
 >;
 
 /** The answer of `/` to `Accept: application/nostr+json`. */
@@ -79,8 +80,13 @@ export function relayDocument(
 }
 
 /** What is on, in the order of O7. */
-export function supportedGrasps({ sync, prs }: Pick<GraspSection, "sync" | "prs">): string[] {
-  return ["GRASP-01", ...(sync.enabled ? ["GRASP-02"] : []), ...(prs.enabled ? ["GRASP-06"] : [])];
+export function supportedGrasps(section: Pick<GraspSection, "archive" | "sync" | "prs">): string[] {
+  return [
+    "GRASP-01",
+    ...(archiveOf(section) === null ? [] : ["GRASP-05"]),
+    ...(followsRelays(section) ? ["GRASP-02"] : []),
+    ...(section.prs.enabled ? ["GRASP-06"] : []),
+  ];
 }
 
 /** The version with its commit, such as `0.1.0+44e492c7`. */
@@ -94,8 +100,14 @@ export function nostrNames({ operatorPubkey }: Pick<GraspSection, "operatorPubke
 }
 
 /** What a repository must be to be accepted (O8): never blank. */
-export function criteriaOf({ allow, quota }: Pick<GraspSection, "allow" | "quota">): string {
+export function criteriaOf(section: Pick<GraspSection, "allow" | "quota" | "archive">): string {
+  const { allow, quota } = section;
+  const archive = archiveOf(section);
   const parts = [];
+  if (archive?.isReadOnly)
+    parts.push("A read-only archive: the operator names what is kept, and nothing is pushed.");
+  else if (archive !== null)
+    parts.push("Repositories that list this server, and an archive of others that the operator names.");
   if (allow.repositories !== null) parts.push("The operator lists the repositories that are hosted.");
   if (quota.repositoriesPerAuthor !== DEFAULT_REPOSITORIES) {
     parts.push(`An author may have ${quota.repositoriesPerAuthor} repositories.`);
@@ -104,8 +116,17 @@ export function criteriaOf({ allow, quota }: Pick<GraspSection, "allow" | "quota
 }
 
 /** How the operator chooses what is served (O8); `null`: not at all. */
-export function curationOf({ allow, deny }: Pick<GraspSection, "allow" | "deny">): string | null {
+export function curationOf(section: Pick<GraspSection, "allow" | "deny" | "archive">): string | null {
+  const { allow, deny } = section;
   const denies = deny.authors.length > 0 || deny.repositories.length > 0;
+  const archive = archiveOf(section);
+  if (archive !== null) {
+    const kept = archive.isReadOnly
+      ? "A read-only archive of the repositories that the operator names"
+      : "Beside repositories that list this server, an archive of others that the operator names";
+    const allowed = allow.repositories === null ? "" : "; of the former only listed ones are hosted";
+    return `${kept}${allowed}${denies ? "; some authors or repositories are refused" : ""}.`;
+  }
   if (allow.repositories !== null && denies) {
     return "Only listed repositories are hosted, and some authors or repositories are refused.";
   }

@@ -3,6 +3,7 @@
  * @module
  */
 import { type Announcement, missingUrls, readAnnouncement } from "../announcement.ts";
+import { isArchived } from "../archive.ts";
 import { isNewer, type NostrEvent } from "../events/event.ts";
 import { folded } from "../folded.ts";
 import { toNpub } from "../npub.ts";
@@ -23,9 +24,11 @@ export function judgeAnnouncement(event: NostrEvent, world: World): Verdict {
     return { kind: "duplicate", text: "a newer version is known" };
   }
   const missing = missingUrls(announcement, world.ourselves);
-  if (missing.length > 0) return judgeUnlisted(announcement, known, missing, world);
+  const isNamed = isArchived(announcement, lists.archive);
+  if (!isNamed && (missing.length > 0 || lists.archive?.isReadOnly))
+    return judgeUnlisted(announcement, known, missing, world);
   if (known?.status === "served") return { kind: "serve" };
-  if (known?.listsUs) return { kind: "wait" };
+  if (known?.isHosted) return { kind: "wait" };
 
   const twin = world.foldsNames ? twinOf(announcement, world) : undefined;
   if (twin !== undefined)
@@ -33,7 +36,7 @@ export function judgeAnnouncement(event: NostrEvent, world: World): Verdict {
       "invalid",
       `this server cannot tell the identifier from ${JSON.stringify(twin)}, which is here`,
     );
-  if (lists.allowRepositories !== null && !isListed(lists.allowRepositories, announcement)) {
+  if (!isNamed && lists.allowRepositories !== null && !isListed(lists.allowRepositories, announcement)) {
     return refuse("restricted", "only listed repositories are hosted here");
   }
   if (world.repositoriesOf(event.pubkey) >= lists.maxRepositories) {
@@ -42,17 +45,23 @@ export function judgeAnnouncement(event: NostrEvent, world: World): Verdict {
   return { kind: "wait" };
 }
 
-/** One that does not list us: by a maintainer of a repository here (R29), or a withdrawal (R35), or none of our business. */
+/** One that neither lists us nor is archived, or that a read-only archive does not name (X3): by a maintainer of a repository here (R29), or a withdrawal (R35), or none of our business. */
 function judgeUnlisted(
   announcement: Announcement,
   known: KnownAnnouncement | undefined,
   missing: ReturnType<typeof missingUrls>,
   world: World,
 ): Verdict {
-  if (known?.listsUs) return { kind: "delist", text: "the repository is not listed here any more" };
+  if (known?.isHosted && missing.length > 0)
+    return { kind: "delist", text: "the repository is not listed here any more" };
   for (const [owner, set] of setsOf(world, announcement.identifier)) {
     if (owner !== announcement.owner && set.has(announcement.owner)) return { kind: "serve" };
   }
+  if (world.lists.archive?.isReadOnly)
+    return refuseForNow(
+      "restricted",
+      "this server is a read-only archive, and does not archive this repository",
+    );
   const urls = missing.map(({ tag, url }) => `add ${url} to ${tag}`).join(", ");
   return refuseForNow("restricted", `the announcement does not list this server: ${urls}`);
 }

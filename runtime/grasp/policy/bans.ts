@@ -43,6 +43,10 @@ export class ListsWithBans implements Lists {
     return this.#lists.maxRepositories;
   }
 
+  get archive(): Lists["archive"] {
+    return this.#lists.archive;
+  }
+
   get operator(): string | null {
     return this.#lists.operator;
   }

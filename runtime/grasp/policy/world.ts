@@ -2,7 +2,8 @@
  * What the policy knows of the database and of purgatory when it judges.
  * @module
  */
-import type { Announcement, Ourselves } from "../announcement.ts";
+import { type Announcement, missingUrls, type Ourselves } from "../announcement.ts";
+import { type Archive, isArchived } from "../archive.ts";
 import type { NostrEvent } from "../events/event.ts";
 import { maintainerSet } from "../maintainers.ts";
 import type { RepositoryState } from "../state.ts";
@@ -12,8 +13,8 @@ export interface KnownAnnouncement {
   readonly announcement: Announcement;
   /** `served`: visible to clients, `waiting`: in purgatory, `soft_expired`: in purgatory without a repository. */
   readonly status: "served" | "waiting" | "soft_expired";
-  /** Whether it lists this server, so that it has a repository here. */
-  readonly listsUs: boolean;
+  /** Whether it has a repository here: it lists this server, or a rule of the archive names it (X1). */
+  readonly isHosted: boolean;
 }
 
 /** Lists of the operator (R26, R31). Keys are hex; repositories are `<key>/<identifier>` or an identifier alone. */
@@ -24,6 +25,8 @@ export interface Lists {
   readonly allowRepositories: ReadonlySet<string> | null;
   /** Largest number of repositories of one author. Default: 100. */
   readonly maxRepositories: number;
+  /** What is archived; `null`: nothing. */
+  readonly archive: Archive | null;
   readonly operator: string | null;
   readonly relayKey: string | null;
 }
@@ -71,7 +74,15 @@ export function setsOf(world: Pick<World, "announcements">, identifier: string):
   const known = world.announcements(identifier);
   const newest = new Map([...known].map(([author, { announcement }]) => [author, announcement]));
   const owners = [...known.values()]
-    .filter(({ listsUs }) => listsUs)
+    .filter(({ isHosted }) => isHosted)
     .map(({ announcement }) => announcement.owner);
   return new Map(owners.map((owner) => [owner, maintainerSet(owner, newest)]));
+}
+
+/** Whether an announcement has a repository here: it lists this server, or a rule of the archive names it (R28, X1). */
+export function isHosted(
+  announcement: Announcement,
+  { ourselves, lists }: Pick<World, "ourselves"> & { readonly lists: Pick<Lists, "archive"> },
+): boolean {
+  return missingUrls(announcement, ourselves).length === 0 || isArchived(announcement, lists.archive);
 }

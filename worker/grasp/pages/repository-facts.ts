@@ -51,7 +51,7 @@ export class FactGatherer {
   async of(owner: string, identifier: string): Promise<RepositoryFacts | null> {
     const announcements = this.#parts.grasp.known.announcements(identifier);
     const own = announcements.get(owner);
-    if (own === undefined || own.status === "soft_expired" || !own.listsUs) return null;
+    if (own === undefined || own.status === "soft_expired" || !own.isHosted) return null;
     const key = `${owner}/${identifier}`;
     const nowMs = this.#parts.nowMs();
     const known = this.#kept.get(key);

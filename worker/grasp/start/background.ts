@@ -3,6 +3,7 @@
  * @module
  */
 import { DEADLINES_MS } from "../../../runtime/grasp/purgatory/deadlines.ts";
+import { followsRelays } from "../config.ts";
 import { Maintenance } from "../maintenance.ts";
 import { type RunningSync, runPurgatorySync } from "../purgatory-sync.ts";
 import { RunningRelaySync } from "../relay-sync/run.ts";
@@ -29,7 +30,7 @@ export class Background {
       ...{ host, section, folders, grasp, store, repositories, pool, log, metrics, steady },
       room: disk,
     });
-    this.relaySync = section.sync.enabled ? new RunningRelaySync(parts, core) : null;
+    this.relaySync = followsRelays(section) ? new RunningRelaySync(parts, core) : null;
     this.#maintenance = new Maintenance({
       ...{ grasp, repositories, folders, pool, disk, log, metrics },
       clock: steady,

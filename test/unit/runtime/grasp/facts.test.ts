@@ -22,7 +22,7 @@ function announced(
 ): [string, KnownAnnouncement] {
   const read = readAnnouncement(by.sign(30617, [["d", "repo"], ...tags], "", 1000));
   if ("fault" in read) throw new Error(read.fault);
-  return [by.key, { announcement: read.announcement, status, listsUs: true }];
+  return [by.key, { announcement: read.announcement, status, isHosted: true }];
 }
 function stateOf(by: Author, refs: string[][], at = 2000) {
   const read = readState(by.sign(30618, [["d", "repo"], ...refs, ["HEAD", "ref: refs/heads/main"]], "", at));

@@ -49,10 +49,35 @@ describe("every fault at once (O1)", () => {
       { sync: { bootstrap: ["wss://a", "ws://b"] } },
       "grasp.sync.bootstrap[1]",
     ],
+    [
+      "a rule of the archive that is a path",
+      { archive: { rules: ["https://a.example/x"] } },
+      "grasp.archive.rules[0]",
+    ],
+    ["a rule of the archive that is empty", { archive: { rules: [""] } }, "grasp.archive.rules[0]"],
+    [
+      "a read-only archive with an allow list",
+      { archive: { rules: ["all"] }, allow: { repositories: ["a"] } },
+      "grasp.allow.repositories",
+    ],
+    [
+      "a read-only archive that takes pull requests",
+      { archive: { rules: ["all"] }, prs: { enabled: true } },
+      "grasp.prs.enabled",
+    ],
     ["a longest backoff below the first", { sync: { maxBackoffSeconds: 4 } }, "grasp.sync.maxBackoffSeconds"],
     ["a backoff of no time", { sync: { baseBackoffSeconds: 0 } }, "grasp.sync.baseBackoffSeconds"],
   ])("%s", (_what, fields, field) => {
     expect(faultsOf({ domain: "git.example", ...fields }).map((fault) => fault.field)).toEqual([field]);
+  });
+
+  test("an archive that takes pushes may have an allow list and pull requests (X3)", () => {
+    const archive = { rules: ["all"], readOnly: false };
+    expect(
+      faultsOf({ domain: "git.example", archive, allow: { repositories: ["a"] }, prs: { enabled: true } }),
+    ).toEqual([]);
+    // Without rules there is no archive.
+    expect(faultsOf({ domain: "git.example", allow: { repositories: ["a"] } })).toEqual([]);
   });
 
   test("several faults are named together, contradictions too", () => {

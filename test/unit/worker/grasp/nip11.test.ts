@@ -42,6 +42,34 @@ test("GRASP-01 is always supported, GRASP-02 exactly when relays are followed, G
   ]);
 });
 
+test("an archive is GRASP-05 and follows relays, whatever sync.enabled says (X2, O7)", () => {
+  const graspsOf = (fields: object) => documentWith(fields).supported_grasps;
+  const archive = { rules: ["all"] };
+  expect(graspsOf({ archive, sync: { enabled: false } })).toEqual(["GRASP-01", "GRASP-05", "GRASP-02"]);
+  expect(graspsOf({ archive: { rules: ["all"], readOnly: false }, prs: { enabled: true } })).toEqual([
+    "GRASP-01",
+    "GRASP-05",
+    "GRASP-02",
+    "GRASP-06",
+  ]);
+});
+
+test("criteria and curation say archive, and differ with lists (X2, O8)", () => {
+  const deny = { authors: [KEY] };
+  const texts = [
+    {},
+    { archive: { rules: ["all"] } },
+    { archive: { rules: ["all"], readOnly: false } },
+    { archive: { rules: ["all"] }, deny },
+    { archive: { rules: ["all"], readOnly: false }, allow: { repositories: ["a"] } },
+  ].map((fields) => documentWith(fields));
+  expect(new Set(texts.map(({ curation }) => curation)).size).toBe(texts.length);
+  for (const { curation, repo_acceptance_criteria: criteria } of texts.slice(1)) {
+    expect(curation).toContain("archive");
+    expect(criteria).toContain("archive");
+  }
+});
+
 test("the icon's address has domain and base path", () => {
   expect(documentWith({ basePath: "/relay/" }).icon).toBe("https://git.example/relay/icon.png");
 });

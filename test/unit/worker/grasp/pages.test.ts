@@ -17,7 +17,7 @@ function factsOf(identifier: string, tags: string[][] = []): RepositoryFacts {
     identifier,
     address: "git.example/",
     announcements: new Map([
-      [owner.key, { announcement: read.announcement, status: "served", listsUs: true } as const],
+      [owner.key, { announcement: read.announcement, status: "served", isHosted: true } as const],
     ]),
     state: null,
     isStateServed: false,

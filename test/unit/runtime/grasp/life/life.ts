@@ -76,6 +76,7 @@ export class Life {
         denyRepositories: new Set(),
         allowRepositories: null,
         maxRepositories: 100,
+        archive: null,
         operator: null,
         relayKey: null,
       },

@@ -1,8 +1,8 @@
 /** A world of the policy, made of lists of events. */
-import { missingUrls, readAnnouncement } from "../../../../../runtime/grasp/announcement.ts";
+import { readAnnouncement } from "../../../../../runtime/grasp/announcement.ts";
 import { isNewer, type NostrEvent } from "../../../../../runtime/grasp/events/event.ts";
 import { toNpub } from "../../../../../runtime/grasp/npub.ts";
-import type { KnownAnnouncement, World } from "../../../../../runtime/grasp/policy/world.ts";
+import { isHosted, type KnownAnnouncement, type World } from "../../../../../runtime/grasp/policy/world.ts";
 import { readState } from "../../../../../runtime/grasp/state.ts";
 
 export const HOST = "git.example";
@@ -67,6 +67,7 @@ export function worldOf({
       denyRepositories: new Set(),
       allowRepositories: null,
       maxRepositories: 100,
+      archive: null,
       operator: null,
       relayKey: null,
       ...lists,
@@ -79,8 +80,12 @@ export function worldOf({
         const before = known.get(one.pubkey);
         if (before !== undefined && isNewer(before.announcement.event, one)) continue;
         const status = served.includes(one) ? "served" : waiting.includes(one) ? "waiting" : "soft_expired";
-        const listsUs = missingUrls(read.announcement, ourselves).length === 0;
-        known.set(one.pubkey, { announcement: read.announcement, status, listsUs });
+        const { announcement } = read;
+        known.set(one.pubkey, {
+          announcement,
+          status,
+          isHosted: isHosted(announcement, { ourselves, lists: { archive: null, ...lists } }),
+        });
       }
       return known;
     },

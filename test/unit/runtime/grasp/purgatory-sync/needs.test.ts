@@ -68,7 +68,7 @@ describe("who is asked (S6, S7, S8)", () => {
       ["clone", ...clone],
     ]);
     const { announcement: read } = readAnnouncement(event) as { announcement: Announcement };
-    return { announcement: read, status: "served", listsUs: true };
+    return { announcement: read, status: "served", isHosted: true };
   };
   const grasp = (host: string, by: Author) => `https://${host}/${toNpub(by.key)}/repo.git`;
   const needsOf = (...events: NostrEvent[]) =>
