@@ -14,6 +14,7 @@ import { problem } from "../http/problem.ts";
 import { StartError } from "../serve/start-error.ts";
 import type { RunningService, ServiceModule, Shared } from "../service.ts";
 import { readStatus } from "./admin/status.ts";
+import { consent } from "./commands/consent.ts";
 import { mint } from "./commands/mint.ts";
 import {
   configWarnings,
@@ -33,7 +34,7 @@ export const edgeCookieService: ServiceModule<EdgeCookieSection> = {
   ...edgeCookieSection,
   metrics: METRICS,
   redact: EC_REDACTION,
-  commands: { mint },
+  commands: { mint, consent },
   listen: ({ listen }) => listen,
   servingFaults: (section, listen, entry) => [
     ...servingFaults(section, listen),

@@ -33,14 +33,19 @@ export class Settings implements ContextSettings {
 
   /** Takes over the settings that may change while the service runs. */
   reload({ consent, operator, mintPerAddressPerHour }: Config): void {
-    this.policy = {
-      ...consent,
-      gdprCountries: new Set(consent.gdprCountries),
-      usStates: new Set(consent.usStates),
-    };
+    this.policy = consentPolicy(consent);
     this.operatorTokenHash = operator.tokenHash;
     this.mintPerAddressPerHour = mintPerAddressPerHour;
   }
+}
+
+/** The rules on consent by the configuration. */
+export function consentPolicy(consent: Config["consent"]): ConsentPolicy {
+  return {
+    ...consent,
+    gdprCountries: new Set(consent.gdprCountries),
+    usStates: new Set(consent.usStates),
+  };
 }
 
 /** The id's cookie by the configuration. */
