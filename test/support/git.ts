@@ -17,6 +17,14 @@ const ENV = {
   GIT_COMMITTER_NAME: "a",
   GIT_COMMITTER_EMAIL: "a@example.com",
   GIT_TERMINAL_PROMPT: "0",
+  // No process after each commit, and no wait for the disk.
+  GIT_CONFIG_COUNT: "3",
+  GIT_CONFIG_KEY_0: "maintenance.auto",
+  GIT_CONFIG_VALUE_0: "false",
+  GIT_CONFIG_KEY_1: "gc.auto",
+  GIT_CONFIG_VALUE_1: "0",
+  GIT_CONFIG_KEY_2: "core.fsync",
+  GIT_CONFIG_VALUE_2: "none",
 };
 
 /** A work tree. */
@@ -26,6 +34,8 @@ export interface WorkTree {
   git(...args: string[]): string;
   /** Writes a file and commits it. @returns the commit's id */
   commit(file: string, content: string): string;
+  /** Makes branches at a commit, or moves them there, in one process. @param names full names of refs */
+  branches(id: string, names: readonly string[]): void;
   /** A pack with everything that these ids need, apart from what `not` needs. */
   pack(ids: readonly string[], not?: readonly string[]): Buffer;
 }
@@ -50,6 +60,10 @@ export function workTree(folder: string, name = "work"): WorkTree {
       git("add", file);
       git("commit", "-q", "-m", file);
       return git("rev-parse", "HEAD");
+    },
+    branches(id, names) {
+      const input = names.map((name) => `update ${name} ${id}\n`).join("");
+      execFileSync("git", ["update-ref", "--stdin"], { cwd: path, env: ENV, input });
     },
     pack: (ids, not = []) =>
       execFileSync("git", ["pack-objects", "--stdout", "--revs", "--thin", "-q"], {

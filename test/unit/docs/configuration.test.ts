@@ -1,15 +1,16 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
-import { describe, expect, test } from "vitest";
+import process from "node:process";
+import { describe, expect, test, vi } from "vitest";
 import { describeMetrics } from "../../../runtime/ec/metrics.ts";
 import { parsePartner } from "../../../runtime/ec/partners/partner.ts";
 import { isLoopbackHost } from "../../../runtime/lib/addresses.ts";
 import { createMetrics } from "../../../runtime/observe/metrics.ts";
+import { runCommandLine } from "../../../worker/cli/command-line.ts";
 import { ConfigError, composeConfig, composedSchema, inspectConfig } from "../../../worker/config/compose.ts";
 import { fieldsOf } from "../../../worker/config/environment.ts";
 import { services } from "../../../worker/services.ts";
 import { plain, readPage, type Table } from "../../support/markdown.ts";
-import { runCli } from "../../support/run-cli.ts";
 import { root } from "../../support/spawn.ts";
 
 const page = readPage(
@@ -17,6 +18,17 @@ const page = readPage(
     .map((part) => readFileSync(join(root, "docs", part, "configuration.md"), "utf8"))
     .join("\n"),
 );
+/** What the command line says of a command. */
+async function helpOf(...command: string[]): Promise<string> {
+  const written = vi.spyOn(process.stdout, "write").mockReturnValue(true);
+  try {
+    await runCommandLine(services, [...command, "--help"]);
+    return written.mock.calls.map(([text]) => String(text)).join("");
+  } finally {
+    written.mockRestore();
+  }
+}
+
 const tablesOf = (first: string): Table[] => page.tables.filter(({ columns }) => columns[0] === first);
 
 /** Fields and their values, by path; a list is a value. */
@@ -121,19 +133,16 @@ describe("the pages on configuration", () => {
 
   test("have every command and its options, as the help has them", async () => {
     const [table] = tablesOf("command");
-    const { stdout } = await runCli("node", ["--help"]);
+    const stdout = await helpOf();
     const commands = [...stdout.matchAll(/^ {2}(\w+(?: \w+)?) {2}/gm)].map(([, name]) => `millrace ${name}`);
     expect(table!.rows.map(([command]) => plain(command!)).sort()).toEqual(commands.sort());
-    const helps = table!.rows.map(async ([command]) => {
-      return (await runCli("node", [...plain(command!).split(" ").slice(1), "--help"])).stdout;
-    });
-    for (const [index, help] of (await Promise.all(helps)).entries()) {
-      const [, options] = table!.rows[index]!;
+    for (const [command, options] of table!.rows) {
+      const help = await helpOf(...plain(command!).split(" ").slice(1));
       const own = [...help.matchAll(/^ {2}(--[a-z-]+(?: [A-Z]+)?) /gm)].map(([, option]) => option!);
       const expected = own.filter((option) => !["--help", "--version"].includes(option));
       expect(options === "" ? [] : options!.split(", ").map(plain)).toEqual(expected);
     }
-  }, 60_000);
+  });
 
   test("have examples that are valid", () => {
     const examples = page.blocks.filter(({ language }) => language === "json");

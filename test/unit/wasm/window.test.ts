@@ -1,12 +1,13 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { createHotPath } from "../../../wasm/hotpath.ts";
+import { amount } from "../../support/amount.ts";
 import { hotPathOf, packagings, repeatable } from "./packagings.ts";
 import { WindowModel } from "./window-model.ts";
 import * as properties from "./window-properties.ts";
 
 describe.each(packagings)("windows, $packaging", (kernels) => {
-  const numRuns = kernels.packaging === "portable" ? 40 : 120;
+  const numRuns = kernels.packaging === "portable" ? amount(40, 15) : amount(120, 40);
 
   it("give the results of the model for any clock and changing rates", () => {
     fc.assert(properties.agreesWithModel(kernels), { numRuns });

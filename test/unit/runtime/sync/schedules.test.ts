@@ -1,11 +1,12 @@
 import fc from "fast-check";
 import { expect, test } from "vitest";
+import { amount } from "../../../support/amount.ts";
 import { engineModule } from "./engine-module.ts";
 import { plainLimiter } from "./harness.ts";
 import { hotPathLimiter } from "./hot-path-limiter.ts";
 import { report, runSchedule, schedules } from "./schedules.ts";
 
-const RUNS = Number(process.env.SCHEDULES ?? 2_000);
+const RUNS = Number(process.env.SCHEDULES ?? amount(2_000, 400));
 
 test.for([
   ["the hot path's windows", hotPathLimiter],

@@ -1,11 +1,12 @@
 import fc from "fast-check";
 import { expect, test } from "vitest";
 import { Grasp } from "../../../../../runtime/grasp/grasp.ts";
+import { amount } from "../../../../support/amount.ts";
 import { runOrders, twoOrders } from "./order.ts";
 import { report, runScenes, scenes } from "./scenes.ts";
 
 /** 10,000 by name: `MILLRACE_RUNS=10000 npm run test:unit -- life.test` (V2). */
-const RUNS = Number(process.env.MILLRACE_RUNS ?? 180);
+const RUNS = Number(process.env.MILLRACE_RUNS ?? amount(180, 60));
 const SEED = process.env.MILLRACE_SEED;
 const seeded = SEED === undefined ? {} : { seed: Number(SEED) };
 

@@ -1,6 +1,7 @@
 import fc from "fast-check";
 import { expect, test } from "vitest";
 import type { NostrEvent } from "../../../../../runtime/grasp/events/event.ts";
+import { amount } from "../../../../support/amount.ts";
 import { AUTHORS, event, state } from "../life/cast.ts";
 import type { FakeRelay, Intercept } from "./fake-relay.ts";
 import { announced, FORGED, HOUR, MINUTE, SECOND, World } from "./world.ts";
@@ -398,6 +399,6 @@ test("whatever relays do and whenever they are away, every event that an honest 
         await world.store.close();
       }
     }),
-    { numRuns: Number(process.env.RELAY_SYNC_RUNS ?? 25) },
+    { numRuns: Number(process.env.RELAY_SYNC_RUNS ?? amount(25, 10)) },
   );
 }, 300_000);

@@ -4,6 +4,7 @@ import { nip77 } from "nostr-tools";
 import { expect, test } from "vitest";
 import { FRAME_BYTES, Negentropy, NegentropyFault } from "../../../../../runtime/grasp/relay/negentropy.ts";
 import { NegentropyRecords } from "../../../../../runtime/grasp/relay/negentropy-records.ts";
+import { amount } from "../../../../support/amount.ts";
 import { type ModelRecord, modelReply } from "../../../../support/negentropy-model.ts";
 
 const sha256 = (bytes: Uint8Array) => createHash("sha256").update(bytes).digest();
@@ -179,6 +180,6 @@ test("any bytes are answered or are a fault", () => {
         expect(error).toBeInstanceOf(NegentropyFault);
       }
     }),
-    { numRuns: 2000 },
+    { numRuns: amount(2000, 400) },
   );
 });

@@ -1,0 +1,11 @@
+/**
+ * How much a test does. `npm run test:unit` without arguments is the quick run that one makes often; `npm test`, and a test that is
+ * run by name, do all of it.
+ * @module
+ */
+import process from "node:process";
+
+/** A number of runs or of things. @param quick in the quick run: fewer, and still enough to see a common fault. */
+export function amount(full: number, quick: number): number {
+  return process.env.MILLRACE_QUICK === "1" ? quick : full;
+}
