@@ -69,18 +69,18 @@ export function git(cwd: string, ...args: string[]): Promise<string> {
   });
 }
 
-/** An announcement that lists a server. @param others further clone URLs */
+/** An announcement that lists a server. @param others further clone URLs and relays */
 export function announcementFor(
   { host }: Contender,
   owner: Author,
   identifier: string,
-  others: readonly string[] = [],
+  others: { readonly clone?: readonly string[]; readonly relays?: readonly string[] } = {},
 ): NostrEvent {
   const url = `http://${host}/${toNpub(owner.key)}/${identifier}.git`;
   return owner.sign(30617, [
     ["d", identifier],
-    ["clone", url, ...others],
-    ["relays", `ws://${host}`],
+    ["clone", url, ...(others.clone ?? [])],
+    ["relays", `ws://${host}`, ...(others.relays ?? [])],
   ]);
 }
 

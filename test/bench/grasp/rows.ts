@@ -25,7 +25,7 @@ import {
   serve,
   stateFor,
 } from "./clients.ts";
-import type { Contender } from "./servers.ts";
+import { type Contender, peerOf } from "./servers.ts";
 import { commentsOn, fresh, store, type World } from "./world.ts";
 
 /** One figure of a row. */
@@ -469,7 +469,7 @@ const fetching: Row = {
         const owner = author();
         const name = `fetched-${pairsMade++}`;
         return {
-          announcement: announcementFor(server, owner, name, [`${url}/a.git`]),
+          announcement: announcementFor(server, owner, name, { clone: [`${url}/a.git`] }),
           state: stateFor(owner, name, { "refs/heads/main": tip }),
         };
       }),
@@ -498,6 +498,52 @@ const fetching: Row = {
     } finally {
       client.close();
       await Promise.all(hosts.map((host) => host.stop()));
+    }
+  },
+};
+
+/** How often a server is asked whether events are here, in milliseconds. */
+const ASK_MS = 100;
+const IDS_A_QUESTION = 500;
+
+/** Events of a relay that an announcement lists. */
+const fromPeer: Row = {
+  name: "sync from a peer",
+  maxRepetitions: 1,
+  async measure({ server, trees }, folder) {
+    const peer = peerOf(fresh(folder));
+    await peer.start();
+    try {
+      const owner = author();
+      const identifier = `followed-${pairsMade++}`;
+      const refs = trees.refsOf(trees.small);
+      const announcement = announcementFor(server, owner, identifier, {
+        clone: [peer.repository(owner, identifier)],
+        relays: [`ws://${peer.host}`],
+      });
+      const served = async (by: Contender) => {
+        await publishAll(by, [announcement, stateFor(owner, identifier, refs)]);
+        const specs = Object.entries(refs).map(([ref, id]) => `${id}:${ref}`);
+        await git(trees.small.path, "push", "-q", by.repository(owner, identifier), ...specs);
+      };
+      await served(peer);
+      const there: World = { server: peer, trees, hub: { owner, identifier }, comments: [] };
+      await store(there, trees.sizes.fromPeer, 20);
+      const cpu = server.processorMs();
+      const took = await timed(async () => {
+        await served(server);
+        const client = await connectAnew(server);
+        const ids = there.comments.map(({ id }) => id);
+        for (let at = 0; at < ids.length; at += IDS_A_QUESTION) {
+          const some = ids.slice(at, at + IDS_A_QUESTION);
+          while ((await ask(client, "here", { ids: some })) < some.length) await sleep(ASK_MS);
+        }
+        client.close();
+      });
+      const what = `${trees.sizes.fromPeer} events, from the push on`;
+      return [ms(what, took), ms(`${what}, processor time`, server.processorMs() - cpu)];
+    } finally {
+      await peer.stop();
     }
   },
 };
@@ -535,6 +581,7 @@ export const ROWS: readonly Row[] = [
   release,
   sync,
   fetching,
+  fromPeer,
   memory,
   start,
 ];

@@ -33,23 +33,8 @@ export interface Contender {
 /** Both servers. @param folder an existing folder */
 export function contenders(folder: string): readonly [Contender, Contender] {
   const graspData = join(folder, "ngit-grasp");
-  const ourData = join(folder, "millrace");
   mkdirSync(graspData);
-  mkdirSync(ourData);
-  const config = join(ourData, "config.json");
-  const ours = contender("millrace", 7401, (host) => {
-    const grasp = {
-      domain: host,
-      listen: { port: 7401 },
-      dataDirectory: join(ourData, "data"),
-      // Hosts that fetches go to are on loopback, and so is the other server.
-      allowInsecureServers: true,
-      allowLoopbackServers: true,
-    };
-    writeFileSync(config, JSON.stringify({ grasp }));
-    const [command] = runtimes.node;
-    return { command, args: ["dist/worker/cli/main.js", "serve", "--config", config], cwd: root };
-  });
+  const ours = millrace("millrace", 7401, folder);
   const theirs = contender("ngit-grasp", 7402, (host) => ({
     command: findNgitGrasp()!,
     args: ["serve"],
@@ -64,6 +49,31 @@ export function contenders(folder: string): readonly [Contender, Contender] {
     },
   }));
   return [ours, theirs];
+}
+
+/** A server that both follow: the same program for both. It follows nobody. @param folder an existing folder */
+export function peerOf(folder: string): Contender {
+  return millrace("peer", 7403, folder, { sync: { enabled: false } });
+}
+
+function millrace(name: string, port: number, folder: string, more: object = {}): Contender {
+  const data = join(folder, name);
+  mkdirSync(data, { recursive: true });
+  const config = join(data, "config.json");
+  return contender(name, port, (host) => {
+    const grasp = {
+      domain: host,
+      listen: { port },
+      dataDirectory: join(data, "data"),
+      // Hosts that fetches go to are on loopback, and so is the other server.
+      allowInsecureServers: true,
+      allowLoopbackServers: true,
+      ...more,
+    };
+    writeFileSync(config, JSON.stringify({ grasp }));
+    const [command] = runtimes.node;
+    return { command, args: ["dist/worker/cli/main.js", "serve", "--config", config], cwd: root };
+  });
 }
 
 function contender(

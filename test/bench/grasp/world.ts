@@ -25,6 +25,8 @@ export interface Sizes {
   readonly clients: number;
   /** Subscribers of one event. */
   readonly subscribers: number;
+  /** Events that come from a peer. */
+  readonly fromPeer: number;
 }
 
 const FILL_CONNECTIONS = 20;
