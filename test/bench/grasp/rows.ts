@@ -564,6 +564,7 @@ const start: Row = {
     const took = await server.start();
     return [
       ms(`to ready, with ${comments.length} events`, took),
+      ms("processor time until ready", server.processorMs()),
       mib("resident, just started", server.residentMiB()),
     ];
   },
