@@ -12,9 +12,11 @@ import {
   type SyncSnapshot,
   type SyncView,
 } from "../sync/index.ts";
+import { isArchiveOnly } from "./archive.ts";
 import { type NostrEvent, tagValue } from "./events/event.ts";
 import { KIND } from "./events/kinds.ts";
 import type { GraspHappening } from "./happenings.ts";
+import type { Known } from "./known.ts";
 import type { EventStore } from "./ports.ts";
 import { type Entry, identifiersOf, type Source } from "./purgatory/entry.ts";
 import {
@@ -62,6 +64,8 @@ export class PurgatorySync {
       limiter,
       onEvent: combineListeners(onEvent, this.#history.listen, this.#context.listen),
       keyPrefix: "grasp:",
+      // A large import does not hold up our own users (X5).
+      goesLast: (identifier) => isArchivedOnly(identifier, parts.grasp.known),
       maxConcurrentTotal: MAX_FETCHES,
       mainPathConcurrency: SOURCES_AT_ONCE,
       mainPathPatience: PATIENCE,
@@ -159,4 +163,13 @@ export class PurgatorySync {
 /** The first delay (S1). */
 function delayOf(source: Source): number {
   return source === "direct" ? DELAYS_MS.default : DELAYS_MS.immediate;
+}
+
+/** Whether all repositories of an identifier are here by a rule of the archive alone (X5). */
+function isArchivedOnly(identifier: string, known: Known): boolean {
+  if (known.lists.archive === null) return false;
+  const hosted = [...known.announcements(identifier).values()].filter(({ isHosted }) => isHosted);
+  return (
+    hosted.length > 0 && hosted.every(({ announcement }) => isArchiveOnly(announcement, known.ourselves))
+  );
 }

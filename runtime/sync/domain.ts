@@ -1,8 +1,9 @@
 import { isPending } from "../lib/within.ts";
 import type { Clock, RateLimiter } from "../platform.ts";
 import type { Outcome, SyncEvent, SyncListener } from "./events.ts";
-import { FifoItem, FifoList } from "./fifo-list.ts";
+import { FifoItem } from "./fifo-list.ts";
 import { Health } from "./health.ts";
+import { RankedQueue } from "./ranked-queue.ts";
 import type { DomainLimits } from "./schedule.ts";
 import { StartWindow } from "./start-window.ts";
 import { HeapItem } from "./time-heap.ts";
@@ -31,13 +32,16 @@ export interface DomainOwner {
 /** What the domains hold for one identifier, while they hold anything. */
 export class IdentifierState {
   readonly identifier: string;
+  /** Whether it goes behind all others. */
+  readonly isLast: boolean;
   /** Where it is queued, by the domain's name. */
   readonly waiters = new Map<string, Waiter>();
   /** Its permits form a chain from the newest to the oldest: there is rarely a second. */
   #newest: Permit | null = null;
 
-  constructor(identifier: string) {
+  constructor(identifier: string, isLast: boolean) {
     this.identifier = identifier;
+    this.isLast = isLast;
   }
 
   get isIdle(): boolean {
@@ -83,6 +87,10 @@ export class Waiter extends FifoItem {
     super();
     this.state = state;
     this.domain = domain;
+  }
+
+  get isLast(): boolean {
+    return this.state.isLast;
   }
 
   /** Marks sources as tried. */
@@ -159,7 +167,7 @@ export class Domain extends HeapItem {
   /** When a permit last ended. */
   settledAt = 0;
   readonly #owner: DomainOwner;
-  readonly #queue = new FifoList<Waiter>();
+  readonly #queue = new RankedQueue<Waiter>();
   readonly #capacityWaiter: CapacityWaiter | null;
   #timerAt = 0;
   #cancelTimer: (() => void) | null = null;
@@ -172,7 +180,13 @@ export class Domain extends HeapItem {
     this.window = new StartWindow(`${keyPrefix}sync:${name}`, clock, limiter, (error) =>
       emit?.({ kind: "limiter-failed", domain: name, error }),
     );
-    this.#capacityWaiter = owner.capacity !== null ? new CapacityWaiter(() => this.#giveTurn()) : null;
+    this.#capacityWaiter =
+      owner.capacity !== null
+        ? new CapacityWaiter(
+            () => this.#giveTurn(),
+            () => this.#queue.isOnLast,
+          )
+        : null;
   }
 
   /** When time no longer prevents a fetch. */
@@ -180,10 +194,13 @@ export class Domain extends HeapItem {
     return Math.max(this.window.opensAt, this.health.wakesAt);
   }
 
-  /** Whether an identifier outside the queue may be fetched now: there is room, and the queue is empty. */
-  get hasRoomForNewcomer(): boolean {
-    const isQueueEmpty = this.waiting === 0 || this.#queue.isEmpty;
-    return isQueueEmpty && !this.#owner.capacity?.isFull && this.#hasRoom();
+  /**
+   * Whether an identifier outside the queue may be fetched now: there is room, and the queue has none before it.
+   * @param isLast whether it goes behind all others.
+   */
+  hasRoomForNewcomer(isLast: boolean): boolean {
+    const isNext = this.waiting === 0 || this.#queue.isFreeFor(isLast);
+    return isNext && !this.#owner.capacity?.isFull && this.#hasRoom();
   }
 
   /** Takes room for one fetch. The only place where capacity is taken. */

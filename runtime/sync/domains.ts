@@ -15,6 +15,7 @@ export interface DomainsOptions {
   maxConcurrentTotal: number | undefined;
   limits: Partial<DomainLimits> | undefined;
   limitsFor: ((domain: string) => Partial<DomainLimits> | undefined) | undefined;
+  goesLast: ((identifier: string) => boolean) | undefined;
   onTurn: (waiter: Waiter, permit: Permit) => void;
 }
 
@@ -29,6 +30,7 @@ export class Domains implements DomainOwner {
   isClosed = false;
   readonly #defaults: DomainLimits;
   readonly #limitsFor: DomainsOptions["limitsFor"];
+  readonly #goesLast: DomainsOptions["goesLast"];
   readonly #domains = new Map<string, Domain>();
   readonly #states = new Map<string, IdentifierState>();
   /** Idle domains whose state is kept, by when it may be forgotten. */
@@ -47,6 +49,7 @@ export class Domains implements DomainOwner {
       maxPerMinute: options.limits?.maxPerMinute ?? DEFAULT_LIMITS.maxPerMinute,
     };
     this.#limitsFor = options.limitsFor;
+    this.#goesLast = options.goesLast;
   }
 
   all(): Iterable<Domain> {
@@ -69,7 +72,7 @@ export class Domains implements DomainOwner {
   reserve(domainName: string, identifier: string): Permit | null {
     if (this.isClosed) return null;
     const domain = this.#use(domainName);
-    if (domain.hasRoomForNewcomer) {
+    if (domain.hasRoomForNewcomer(this.#isLast(identifier))) {
       const state = this.#state(identifier);
       if (!state.isFetchedFrom(domain)) return domain.issue(state, null);
     }
@@ -175,10 +178,14 @@ export class Domains implements DomainOwner {
     return domain;
   }
 
+  #isLast(identifier: string): boolean {
+    return this.#states.get(identifier)?.isLast ?? this.#goesLast?.(identifier) ?? false;
+  }
+
   #state(identifier: string): IdentifierState {
     let state = this.#states.get(identifier);
     if (state === undefined) {
-      state = new IdentifierState(identifier);
+      state = new IdentifierState(identifier, this.#isLast(identifier));
       this.#states.set(identifier, state);
     }
     return state;

@@ -79,6 +79,7 @@ export class SyncEngine<Need, Item = Need, Receipt = undefined> {
       maxConcurrentTotal: options.maxConcurrentTotal,
       limits: options.limits,
       limitsFor: options.limitsFor,
+      goesLast: options.goesLast,
       onTurn: (waiter, permit) => void this.#turn(waiter, permit),
     });
     const ttlSeconds = lease?.ttlSeconds ?? LEASE_TTL_SECONDS;

@@ -32,6 +32,11 @@ export interface SyncEngineOptions<Need, Item = Need, Receipt = undefined> {
    * any time, see `limitsChanged`. Default: `limits` for every domain.
    */
   limitsFor?: ((domain: string) => Partial<DomainLimits> | undefined) | undefined;
+  /**
+   * Whether an identifier goes behind all others, in each domain's queue and where domains wait for `maxConcurrentTotal`. Asked
+   * when it first wants a fetch. What runs is not aborted for others. Default: none does.
+   */
+  goesLast?: ((identifier: string) => boolean) | undefined;
   /** Maximum number of fetches over all domains. Domains that wait for it get turns in rounds. Default: no bound. */
   maxConcurrentTotal?: number | undefined;
   /** Sources that the main path asks at once for one identifier. Domain queues do not count. Default: 1. */

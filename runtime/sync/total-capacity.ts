@@ -4,20 +4,26 @@ import { FifoItem, FifoList } from "./fifo-list.ts";
 export class CapacityWaiter extends FifoItem {
   /** Gives one turn in the domain, if it has both a waiting identifier and room. Returns whether it did. */
   readonly giveTurn: () => boolean;
+  /** Whether only identifiers wait there that go behind all others. */
+  readonly isOnLast: () => boolean;
+  /** The list that it is in, or was in. */
+  list: FifoList<CapacityWaiter> | null = null;
 
-  constructor(giveTurn: () => boolean) {
+  constructor(giveTurn: () => boolean, isOnLast: () => boolean) {
     super();
     this.giveTurn = giveTurn;
+    this.isOnLast = isOnLast;
   }
 }
 
 /**
  * The bound over all domains. When it is reached, domains line up, and each gets one turn per round. Domains wait only
- * while the bound is reached.
+ * while the bound is reached. Those where only identifiers wait that go behind all others line up behind all others.
  */
 export class TotalCapacity {
   readonly #max: number;
-  readonly #waiting = new FifoList<CapacityWaiter>();
+  readonly #others = new FifoList<CapacityWaiter>();
+  readonly #last = new FifoList<CapacityWaiter>();
   #held = 0;
 
   /** @param max maximum number of permits. */
@@ -37,17 +43,25 @@ export class TotalCapacity {
     this.#held--;
   }
 
-  /** Appends a domain, unless it is in the list. */
+  /** Appends a domain, unless it is in its list. */
   lineUp(waiter: CapacityWaiter): void {
-    if (!this.#waiting.has(waiter)) this.#waiting.pushBack(waiter);
+    const list = waiter.isOnLast() ? this.#last : this.#others;
+    if (waiter.list?.has(waiter)) {
+      if (waiter.list === list) return;
+      waiter.list.remove(waiter);
+    }
+    waiter.list = list;
+    list.pushBack(waiter);
   }
 
   /** Gives turns until the bound is reached or no domain can use one. A domain that was served goes to the back. */
   serve(): void {
     while (!this.isFull) {
-      const waiter = this.#waiting.shift();
+      const waiter = this.#others.shift() ?? this.#last.shift();
       if (waiter === null) return;
-      if (waiter.giveTurn()) this.lineUp(waiter);
+      // Those that it stood in line for left meanwhile.
+      const isMoved = waiter.list === this.#others && waiter.isOnLast();
+      if (isMoved || waiter.giveTurn()) this.lineUp(waiter);
     }
   }
 }

@@ -29,6 +29,7 @@ function queueAll(identifiers: number, count: number): (rounds: number) => void 
     maxConcurrentTotal: undefined,
     limits: { maxConcurrent: 1, maxPerMinute: 1_000_000 },
     limitsFor: undefined,
+    goesLast: undefined,
     emit: undefined,
     onTurn: (waiter, permit) => {
       current[Number(waiter.domain.name)] = { waiter, permit };

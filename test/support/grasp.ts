@@ -1,5 +1,6 @@
 import { createHash } from "node:crypto";
 import { verifySchnorr } from "tiny-secp256k1";
+import type { Archive } from "../../runtime/grasp/archive.ts";
 import type { NostrEvent } from "../../runtime/grasp/events/event.ts";
 import { Grasp } from "../../runtime/grasp/grasp.ts";
 import type { EventStore } from "../../runtime/grasp/ports.ts";
@@ -22,7 +23,9 @@ export function verifyEvent({ id, pubkey, sig }: NostrEvent): boolean {
 
 /** GRASP at git.example with empty lists, on these stores. */
 export function graspOn(
-  stores: Pick<Needs, "store" | "repositories" | "room" | "foldsNames" | "takesPrs">,
+  stores: Pick<Needs, "store" | "repositories" | "room" | "foldsNames" | "takesPrs"> & {
+    archive?: Archive | null;
+  },
   verify: Needs["verify"] = verifyEvent,
   nowMs: Needs["nowMs"] = Date.now,
 ): Grasp {
@@ -34,7 +37,7 @@ export function graspOn(
       denyRepositories: new Set(),
       allowRepositories: null,
       maxRepositories: 100,
-      archive: null,
+      archive: stores.archive ?? null,
       operator: null,
       relayKey: null,
     },

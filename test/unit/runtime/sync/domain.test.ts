@@ -158,6 +158,7 @@ test("an identifier that was dropped and joins again gets its turn when its old 
     maxConcurrentTotal: undefined,
     limits: { maxConcurrent: 2 },
     limitsFor: undefined,
+    goesLast: undefined,
     emit: undefined,
     onTurn: (_, permit) => turns.push(permit),
   });

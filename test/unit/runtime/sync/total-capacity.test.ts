@@ -42,3 +42,53 @@ test("without maxConcurrentTotal only the domains' limits bound the fetches", as
   await harness.clock.run(1_500);
   expect(harness.underWay.size).toBe(20);
 });
+
+/** Identifiers whose name begins with `import` go behind all others. */
+const goesLast = (identifier: string) => identifier.startsWith("import");
+
+test("identifiers that go last wait behind all others of their domain, also behind later ones (X5)", async () => {
+  const harness = new Harness(engineModule, { goesLast, limits: { maxConcurrent: 1 } });
+  harness.behaviours.set("one.test", { kind: "serves", latencyMs: 1_000 });
+  harness.engine.start();
+  const enqueue = (identifier: string) => {
+    harness.needsFrom(identifier, ["x"], { [`https://one.test/${identifier}`]: ["x"] });
+    harness.engine.enqueue(identifier, 0);
+  };
+  for (let i = 0; i < 20; i++) enqueue(`import-${i}`);
+  await harness.clock.run(3_500);
+  const before = harness.starts.length;
+  for (let i = 0; i < 3; i++) enqueue(`own-${i}`);
+  await harness.clock.run(40_000);
+  const order = harness.starts.map(({ identifier }) => identifier);
+  // The one that runs is not aborted, and one turn may be given before the loop looks at the new ones.
+  const later = order.slice(before, before + 5).filter((one) => one.startsWith("own"));
+  expect(later).toEqual(["own-0", "own-1", "own-2"]);
+  expect(order.slice(0, before).every((one) => goesLast(one))).toBe(true);
+  expect(harness.eventsOf("completed").length).toBe(23);
+});
+
+test("domains where only those wait line up behind all other domains (X5)", async () => {
+  const harness = new Harness(engineModule, { goesLast, maxConcurrentTotal: 1 });
+  harness.engine.start();
+  const add = (name: string, domain: string, count: number) => {
+    harness.behaviours.set(domain, { kind: "serves", latencyMs: 1_000 });
+    for (let i = 0; i < count; i++) {
+      harness.needsFrom(`${name}-${i}`, ["x"], { [`https://${domain}/${name}-${i}`]: ["x"] });
+      harness.engine.enqueue(`${name}-${i}`, 0);
+    }
+  };
+  for (const domain of ["a.test", "b.test", "c.test"]) add(`import-${domain}`, domain, 10);
+  await harness.clock.run(2_500);
+  const before = harness.starts.length;
+  add("own-b", "b.test", 2);
+  add("own-d", "d.test", 2);
+  await harness.clock.run(60_000);
+  const order = harness.starts.map(({ identifier }) => identifier);
+  const places = order.flatMap((one, at) => (one.startsWith("own") ? [at] : []));
+  expect(places.length).toBe(4);
+  expect(Math.max(...places)).toBeLessThan(before + 6);
+  expect(harness.eventsOf("completed").length).toBe(34);
+  // What went last had its turns in rounds, too.
+  const rest = harness.starts.slice(Math.max(...places) + 1).map(({ domain }) => domain);
+  expect(rest.slice(0, 3).sort()).toEqual(["a.test", "b.test", "c.test"]);
+});

@@ -2,6 +2,7 @@ import { mkdtempSync, readdirSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "vitest";
+import type { Archive } from "../../../../runtime/grasp/archive.ts";
 import type { NostrEvent } from "../../../../runtime/grasp/events/event.ts";
 import type { Grasp } from "../../../../runtime/grasp/grasp.ts";
 import { toNpub } from "../../../../runtime/grasp/npub.ts";
@@ -91,10 +92,10 @@ afterEach(async () => {
   await store.close();
 });
 
-async function start(): Promise<void> {
+async function start(archive: Archive | null = null): Promise<void> {
   heard = [];
   events = [];
-  grasp = graspOn({ store, repositories, takesPrs: true }, verifyEvent, () => clock.now() + aheadMs);
+  grasp = graspOn({ store, repositories, takesPrs: true, archive }, verifyEvent, () => clock.now() + aheadMs);
   grasp.onHappening((happening) => {
     if (happening.kind === "served") heard.push(happening.event.id);
   });
@@ -232,6 +233,34 @@ describe("the queue (S1, S2, S16, P30)", () => {
     await pass(3_000);
     expect(asked.map(({ request }) => request.owner)).toEqual([stranger.key]);
     expect(repositories.open(`prs/${by.key}`, "repo")).toBeNull();
+  });
+
+  test("a large import into the archive does not hold up our own users (X5)", async () => {
+    await sync.stop(0);
+    await start({ rules: new Set(["all"]), isReadOnly: false });
+    const stranger = author();
+    const elsewhere = "https://one.example";
+    for (let i = 0; i < 35; i++) {
+      servers.set(`${elsewhere}/${i}.git`, [commits[0]!]);
+      const tags = [
+        ["d", `import-${i}`],
+        ["clone", `${elsewhere}/${i}.git`],
+        ["relays", "wss://one.example"],
+      ];
+      await submit(stranger.sign(30617, tags), SYNC);
+      await submit(stateBy(stranger, { [MAIN]: commits[0]! }, `import-${i}`), SYNC);
+    }
+    await pass(4_000);
+    // The window of the host is full.
+    expect(asked.length).toBe(30);
+    servers.set(`${elsewhere}/own.git`, [commits[1]!]);
+    await submit(announcement(owner, [`${elsewhere}/own.git`]), SYNC);
+    const own = state(owner, { [MAIN]: commits[1]! });
+    await submit(own, SYNC);
+    await pass(75_000, 5_000);
+    expect(urls()[30]).toBe(`${elsewhere}/own.git`);
+    expect(urls().length).toBe(36);
+    expect(heard).toContain(own.id);
   });
 
   test("one entry serves all owners, and an identifier with a colon is one", async () => {
