@@ -257,7 +257,8 @@ describe("the queue (S1, S2, S16, P30)", () => {
     await submit(announcement(owner, [`${elsewhere}/own.git`]), SYNC);
     const own = state(owner, { [MAIN]: commits[1]! });
     await submit(own, SYNC);
-    await pass(75_000, 5_000);
+    await pass(60_000, 5_000);
+    await pass(20_000);
     expect(urls()[30]).toBe(`${elsewhere}/own.git`);
     expect(urls().length).toBe(36);
     expect(heard).toContain(own.id);
