@@ -5,6 +5,7 @@
  */
 import type { Ourselves } from "./announcement.ts";
 import { type Answer, answerOf, duplicate, forged, type Outcome, refused } from "./answer.ts";
+import { Cleaning } from "./cleaning.ts";
 import type { Core } from "./core.ts";
 import { DryRun, type DryRunAnswer, type DryRunPush } from "./dry-run.ts";
 import {
@@ -79,6 +80,8 @@ export class Grasp {
   readonly undo: Undo;
   /** What the operator does while the service runs (O14). */
   readonly operator: Operator;
+  /** Repositories that nobody uses (O16). */
+  readonly cleaning: Cleaning;
   readonly #core: Core;
   readonly #parts: GraspParts;
   readonly #signatures: Signatures;
@@ -125,6 +128,7 @@ export class Grasp {
       removals: this.#removals,
       submissions,
     });
+    this.cleaning = new Cleaning(this.#core, this.operator);
   }
 
   /** Finishes what the last run left half done, and takes over what waits (P31). Nothing else may be called before. */

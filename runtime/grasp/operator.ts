@@ -106,10 +106,14 @@ export class Operator {
     }
   }
 
-  /** Takes a repository and its events out of service, and holds them for 90 days. @returns `false`: it is not here */
-  eject(owner: string, identifier: string): Promise<boolean> {
+  /**
+   * Takes a repository and its events out of service, and holds them for 90 days.
+   * @param isStill asked under the lock whether it shall still go. Default: it shall
+   * @returns `false`: it is not here, or shall stay
+   */
+  eject(owner: string, identifier: string, isStill = async () => true): Promise<boolean> {
     return this.#releases.locked([identifier], async (held) => {
-      if (!this.#core.known.announcements(identifier).has(owner)) return false;
+      if (!this.#core.known.announcements(identifier).has(owner) || !(await isStill())) return false;
       const look = await this.#removals.eject(owner, identifier);
       await this.#submissions.look([identifier], look, held);
       return true;

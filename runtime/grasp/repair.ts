@@ -44,6 +44,13 @@ export interface RepairParts {
   onChecked?(name: RepositoryName, result: RepairResult): void;
 }
 
+/** What {@link Repairs.inspect} found. */
+export interface RepositoryView {
+  /** Named ids that are not here with all that they need. */
+  readonly missing: readonly string[];
+  readonly areRefsRight: boolean;
+}
+
 export class Repairs {
   readonly #parts: RepairParts;
   readonly #results = new Map<string, RepairResult>();
@@ -105,6 +112,38 @@ export class Repairs {
     return this.#check({ owner, identifier });
   }
 
+  /**
+   * Looks at a repository without changing anything (O18): whether each served state and PR has all its objects, and whether the refs
+   * are those of the authoritative state.
+   * @returns `null`: it is not served
+   */
+  async inspect(owner: string, identifier: string): Promise<RepositoryView | null> {
+    if (!this.#isServed(owner, identifier)) return null;
+    const { repositories, disconnected } = this.#parts;
+    const { state, prs, ids } = this.#wanted(owner, identifier);
+    const repository = repositories.open(owner, identifier);
+    if (repository === null) return { missing: [...ids.keys()], areRefsRight: ids.size === 0 };
+    const missing = ids.size === 0 ? [] : [...(await disconnected(owner, identifier, [...ids.keys()]))];
+    repository.reload();
+    return { missing, areRefsRight: areRefsRight(state, prs, await repository.refs()) };
+  }
+
+  #isServed(owner: string, identifier: string): boolean {
+    const announcement = this.#parts.grasp.known.announcements(identifier).get(owner);
+    return announcement?.status === "served" && announcement.isHosted;
+  }
+
+  /** The authoritative state and the PRs of a repository, and the objects that they name. */
+  #wanted(owner: string, identifier: string) {
+    const { known } = this.#parts.grasp;
+    const set = known.sets(identifier).get(owner) ?? new Set([owner]);
+    const states = candidates(known.servedStates(identifier), set, known.ended(owner, identifier));
+    const state = authoritativeState(states);
+    const prs = known.pullRequestsFor([owner], identifier);
+    const ids = idsNamed([...(state === null ? [] : [state.event]), ...prs], () => null);
+    return { state, prs, ids };
+  }
+
   #wait(): void {
     this.#cancel = this.#parts.clock.after(REPAIR_TICK_MS, () => {
       this.#running = this.#tick().finally(() => {
@@ -147,10 +186,8 @@ export class Repairs {
 
   async #check(name: RepositoryName): Promise<RepairResult | null> {
     const { owner, identifier } = name;
-    const { known } = this.#parts.grasp;
     const key = `${owner}/${identifier}`;
-    const announcement = known.announcements(identifier).get(owner);
-    if (announcement?.status !== "served" || !announcement.isHosted) {
+    if (!this.#isServed(owner, identifier)) {
       this.#results.delete(key);
       return null;
     }
@@ -178,12 +215,7 @@ export class Repairs {
     isFull: boolean,
   ): Promise<{ status: "complete" | "repaired" | "incomplete"; missing: ReadonlySet<string> }> {
     const { grasp, repositories, sync, disconnected, missing: absent } = this.#parts;
-    const { known } = grasp;
-    const set = known.sets(identifier).get(owner) ?? new Set([owner]);
-    const states = candidates(known.servedStates(identifier), set, known.ended(owner, identifier));
-    const state = authoritativeState(states);
-    const prs = known.pullRequestsFor([owner], identifier);
-    const named = idsNamed([...(state === null ? [] : [state.event]), ...prs], () => null);
+    const { state, prs, ids: named } = this.#wanted(owner, identifier);
     const ids = [...named.keys()];
     if (repositories.open(owner, identifier) === null) {
       await grasp.underLock(identifier, () => repositories.create(owner, identifier));

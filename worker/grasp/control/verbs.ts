@@ -3,9 +3,20 @@
  * @module
  */
 import type { Verb } from "./verb.ts";
+import { check } from "./verbs/check.ts";
+import { clean } from "./verbs/clean.ts";
+import { importEvents } from "./verbs/import.ts";
 import { purgatory } from "./verbs/purgatory.ts";
 import { repair } from "./verbs/repair.ts";
 import { status } from "./verbs/status.ts";
 import { sync } from "./verbs/sync.ts";
 
-export const VERBS: Readonly<Record<string, Verb>> = { status, purgatory, sync, repair };
+export const VERBS: Readonly<Record<string, Verb>> = {
+  status,
+  purgatory,
+  sync,
+  repair,
+  check,
+  clean,
+  import: importEvents,
+};
