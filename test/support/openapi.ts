@@ -121,7 +121,9 @@ export function mustBeDescribed(request: Visit, answer: Answer): void {
     faults.push("a fault of the service");
   } else if (operation === null) {
     // Without a token, the operator's paths all answer alike.
-    if (answer.status !== 404 && answer.status !== 401) faults.push("the operation is not described");
+    const isRefused =
+      [401, 404].includes(answer.status) || (answer.status === 405 && answer.headers.allow !== undefined);
+    if (!isRefused) faults.push("the operation is not described");
     else if (method !== "HEAD")
       faults.push(schemaFault(JSON.parse(answer.body), "/components/schemas/Problem"));
   } else {

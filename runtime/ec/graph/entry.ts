@@ -191,6 +191,16 @@ export function withPartnerId(
   return { outcome: "written", entry: { ...base, ids: { ...base.ids, [partner]: id } } };
 }
 
+/** An entry without a partner's id; `null`: it has none. */
+export function withoutPartnerId(
+  stored: GraphEntry | null,
+  partner: { id: string; generation?: number },
+): GraphEntry | null {
+  if (stored === null || partnerIdIn(stored, partner) === undefined) return null;
+  const { [partner.id]: _, ...ids } = stored.ids;
+  return { ...stored, ids };
+}
+
 /** The metadata to store with an entry. */
 export function metadataOf(entry: GraphEntry): { [key in keyof EntryMetadata]: Json } {
   const facts = { ok: entry.consent.ok, country: entry.geo.country, v: 1 } as const;

@@ -20,6 +20,7 @@ import {
   ttlOf,
   type UpsertOutcome,
   unlessDeleted,
+  withoutPartnerId,
   withPartnerId,
 } from "./entry.ts";
 import { EntryWriter, entryOf, keyOf } from "./entry-writer.ts";
@@ -47,6 +48,8 @@ export interface Graph {
   upsertPartnerIds(id: string, upserts: readonly Upsert[]): Promise<UpsertOutcome[]>;
   /** The same, but creates nothing. `null`: the graph does not know the EC id; for a deleted one each outcome is `deleted`. */
   upsertKnown(id: string, upserts: readonly Upsert[]): Promise<UpsertOutcome[] | null>;
+  /** Removes a partner's id from an entry, if it has one. */
+  removePartnerId(id: string, partner: { id: string; generation?: number }): Promise<void>;
   /**
    * Withdraws consent: replaces the entry by a tombstone for 24 hours. A second withdrawal changes nothing.
    * @param mayAdopt called only if the graph does not know the id; `false`: the id gets no tombstone.
@@ -110,6 +113,10 @@ class StoreGraph implements Graph {
 
   upsertKnown(id: string, upserts: readonly Upsert[]): Promise<UpsertOutcome[] | null> {
     return this.#merge(id, upserts, false);
+  }
+
+  removePartnerId(id: string, partner: { id: string; generation?: number }): Promise<void> {
+    return this.#writer.update(id, (stored) => withoutPartnerId(stored, partner));
   }
 
   async tombstone(id: string, mayAdopt: () => boolean | Promise<boolean>): Promise<void> {

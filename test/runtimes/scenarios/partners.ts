@@ -264,6 +264,34 @@ export const pixelScenarios: Scenario[] = [
 
 export const batchScenarios: Scenario[] = [
   {
+    name: "batch: a partner reads and deletes its own mapping, and knows its limit",
+    async run(target) {
+      const { id: name, key } = await partner(target, { batch_rate_limit: 50 });
+      const { id } = await newcomer(target);
+      const own = (method: string) =>
+        target.visit(
+          {},
+          {
+            method,
+            path: `/_ts/api/v1/sync/${id}`,
+            headers: [["authorization", `Bearer ${key}`]],
+          },
+        );
+      const timestamp = seconds();
+      const mappings = [{ ec_id: id, partner_uid: `uid-of-${name}`, timestamp }];
+      const sent = await batch(target, key, { mappings });
+      assert.equal(sent.status, 200, sent.body);
+      assert.equal(sent.headers["ratelimit-policy"], '"minute";q=50;w=60');
+      assert.match(String(sent.headers.ratelimit), /^"minute";r=\d+$/);
+      const read = await own("GET");
+      assert.deepEqual([read.status, JSON.parse(read.body)], [200, mappings[0]]);
+      assert.equal((await own("DELETE")).status, 204);
+      const gone = await own("GET");
+      assert.equal(gone.status, 404);
+      assertProblem(gone.body, "mapping_not_found");
+    },
+  },
+  {
     name: "batch: answers 200, or 207 with a reason for each rejected mapping",
     async run(target) {
       const { id: name, key } = await partner(target);
@@ -592,6 +620,9 @@ export const operationScenarios: Scenario[] = [
       const missing = await target.visit({}, { path: "/_ts/nothing" });
       assert.equal(missing.status, 404);
       assertProblem(missing.body, "not_found");
+      const wrong = await target.visit({}, { method: "POST", path: "/_ts/health", body: "" });
+      assert.deepEqual([wrong.status, wrong.headers.allow], [405, "GET, HEAD"]);
+      assertProblem(wrong.body, "method_not_allowed");
     },
   },
   {

@@ -4,7 +4,7 @@
  */
 import { operatorPaths } from "./operator-routes.ts";
 import { partnerSchemas } from "./partner.ts";
-import { partnerPaths, partnerWebhooks } from "./partner-routes.ts";
+import { mappingPaths, partnerPaths, partnerWebhooks } from "./partner-routes.ts";
 import { schemas } from "./schemas.ts";
 import { headers, parameters, responses, securitySchemes } from "./shared.ts";
 import { statusSchema } from "./status.ts";
@@ -19,8 +19,8 @@ export const description: Description = {
     summary:
       "A publisher's first-party identity: sync with partners, look-ups by pages, and the operator's API.",
     description:
-      "All JSON is snake_case. Every error has the body `{error, message}`; `error` is a stable code. Other paths and methods " +
-      "have the response 404 with the code `not_found`. On every route, a request with a withdrawal of consent gets its cookie " +
+      "All JSON is snake_case. Every error has the body `{error, message}`; `error` is a stable code. Other paths " +
+      "have the response 404 with the code `not_found`, other methods 405 with `method_not_allowed` and `Allow`. On every route, a request with a withdrawal of consent gets its cookie " +
       "deleted.",
     license: { name: "Apache-2.0", identifier: "Apache-2.0" },
   },
@@ -30,7 +30,7 @@ export const description: Description = {
     { name: "pages", description: "For the publisher's pages." },
     { name: "operator", description: "For the operator of the service." },
   ],
-  paths: { ...partnerPaths, ...visitorPaths, ...operatorPaths },
+  paths: { ...partnerPaths, ...mappingPaths, ...visitorPaths, ...operatorPaths },
   webhooks: partnerWebhooks,
   components: {
     schemas: { ...schemas, ...partnerSchemas, Status: statusSchema },

@@ -4,7 +4,7 @@
  */
 import { anybody, json, object, problem, problemOf, response, schema } from "./schemas.ts";
 import { COMPRESSED, noStore } from "./shared.ts";
-import type { Paths, Schema } from "./types.ts";
+import type { Parameter, Paths, Schema } from "./types.ts";
 
 const security = [{ adminToken: [] }];
 const tags = ["operator"];
@@ -16,6 +16,14 @@ const full: Schema = {
   minItems: 1,
   items: { type: "string" },
   description: "The full tables of rate-limit windows, if there are any.",
+};
+
+const partnerId: Parameter = {
+  name: "id",
+  in: "path",
+  required: true,
+  description: "The partner's id.",
+  schema: { type: "string" },
 };
 
 export const operatorPaths: Paths = {
@@ -72,12 +80,33 @@ export const operatorPaths: Paths = {
       tags,
       summary: "All partners, ordered by id, without their secrets.",
       security,
+      parameters: [
+        {
+          name: "limit",
+          in: "query",
+          description: "Maximum number of partners. Default: all.",
+          schema: { type: "integer", minimum: 1 },
+        },
+        {
+          name: "after",
+          in: "query",
+          description: "Only partners whose id is greater.",
+          schema: { type: "string" },
+        },
+      ],
       responses: {
         "200": json(
           "The partners.",
-          object({ partners: { type: "array", items: schema("Partner") } }),
+          object({
+            partners: { type: "array", items: schema("Partner") },
+            next: {
+              type: ["string", "null"],
+              description: "The value of `after` for the next page; `null`: there is none.",
+            },
+          }),
           noStore,
         ),
+        "400": problem("`limit` is not a number from 1.", ["invalid_request"], noStore),
         "401": response("Unauthorized"),
         "500": response("InternalError"),
         "503": response("StoreUnavailable"),
@@ -108,20 +137,26 @@ export const operatorPaths: Paths = {
     },
   },
   "/_ts/admin/partners/{id}": {
+    get: {
+      operationId: "getPartner",
+      tags,
+      summary: "One partner, without its secrets.",
+      security,
+      parameters: [partnerId],
+      responses: {
+        "200": json("The partner.", schema("Partner"), noStore),
+        "401": response("Unauthorized"),
+        "404": problem("There is no such partner.", ["unknown_partner"]),
+        "500": response("InternalError"),
+        "503": response("StoreUnavailable"),
+      },
+    },
     delete: {
       operationId: "removePartner",
       tags,
       summary: "Removes a partner. Its key stops working; its ids stay in the graph.",
       security,
-      parameters: [
-        {
-          name: "id",
-          in: "path",
-          required: true,
-          description: "The partner's id.",
-          schema: { type: "string" },
-        },
-      ],
+      parameters: [partnerId],
       responses: {
         "204": { description: "Removed.", headers: noStore },
         "401": response("Unauthorized"),

@@ -4,7 +4,7 @@
  */
 import { MAX_MAPPINGS } from "../../../runtime/ec/partners/batch-sync.ts";
 import { anybody, header, json, problem, response, schema } from "./schemas.ts";
-import { COMPRESSED, noStore, visitor } from "./shared.ts";
+import { COMPRESSED, noStore, rateLimit, visitor } from "./shared.ts";
 import type { Paths } from "./types.ts";
 
 const query = (name: string, description: string, required = true) => ({
@@ -51,6 +51,7 @@ export const partnerPaths: Paths = {
             "`no_consent`, `write_failed`.",
           headers: {
             ...noStore,
+            ...rateLimit,
             location: {
               description: "`return` with the result appended to its query.",
               required: true,
@@ -98,8 +99,11 @@ export const partnerPaths: Paths = {
         },
       },
       responses: {
-        "200": json("All mappings are accepted.", schema("BatchAnswer"), noStore),
-        "207": json("Some or all mappings are rejected.", schema("BatchAnswer"), noStore),
+        "200": json("All mappings are accepted.", schema("BatchAnswer"), { ...noStore, ...rateLimit }),
+        "207": json("Some or all mappings are rejected.", schema("BatchAnswer"), {
+          ...noStore,
+          ...rateLimit,
+        }),
         "400": problem("The body is malformed, or has too many mappings.", [
           "invalid_json",
           "invalid_request",
@@ -110,6 +114,47 @@ export const partnerPaths: Paths = {
         "429": response("TooManyRequests"),
         "500": response("InternalError"),
         "503": response("StoreUnavailable"),
+      },
+    },
+  },
+};
+
+/** The parts that reading and deleting a mapping share. */
+const mapping = {
+  tags: ["partners"],
+  security: [{ partnerKey: [] }],
+  parameters: [
+    { name: "ec_id", in: "path" as const, required: true, description: "The EC id.", schema: schema("EcId") },
+  ],
+};
+const mappingFaults = {
+  "400": problem("The path does not end with an EC id.", ["invalid_ec_id"], noStore),
+  "401": response("Unauthorized"),
+  "429": response("TooManyRequests"),
+  "500": response("InternalError"),
+  "503": response("StoreUnavailable"),
+};
+
+/** The routes for one mapping. */
+export const mappingPaths: Paths = {
+  "/_ts/api/v1/sync/{ec_id}": {
+    get: {
+      ...mapping,
+      operationId: "readMapping",
+      summary: "Your own id for one visitor. Counts toward the limit of batch uploads.",
+      responses: {
+        ...mappingFaults,
+        "200": json("The mapping.", schema("Mapping"), { ...noStore, ...rateLimit }),
+        "404": problem("You have no id for this visitor.", ["mapping_not_found"], noStore),
+      },
+    },
+    delete: {
+      ...mapping,
+      operationId: "deleteMapping",
+      summary: "Deletes your own id for one visitor. Counts toward the limit of batch uploads.",
+      responses: {
+        ...mappingFaults,
+        "204": { description: "You have no id for this visitor now.", headers: { ...noStore, ...rateLimit } },
       },
     },
   },
@@ -130,7 +175,10 @@ export const partnerWebhooks: Paths = {
       parameters: [
         { ...query("ec_id", "The visitor's EC id."), schema: schema("EcId") },
         query("ec_hash", "The part of the EC id before the dot."),
-        query("ip", "The visitor's address: IPv4, or the first four groups of IPv6 as 16 hex digits."),
+        query("ip", "The visitor's address: IPv4, or the first four groups of IPv6 as 16 hex digits.", false),
+        ...["gdpr", "gdpr_consent", "gpp", "gpp_sid", "us_privacy"].map((name) =>
+          query(name, "The IAB's parameter, if it is known.", false),
+        ),
       ],
       responses: {
         "200": json("Your id for the visitor; `null` if you have none.", {

@@ -11,6 +11,14 @@ export const headers = {
     required: true,
     schema: { type: "integer", minimum: 1 },
   },
+  RateLimit: {
+    description: "The requests that remain (`r`), and once none does, the seconds until the next (`t`).",
+    schema: { type: "string", pattern: '^"(minute|hour)";r=[0-9]+(;t=[1-9][0-9]*)?$' },
+  },
+  RateLimitPolicy: {
+    description: "The limit: `q` requests in any `w` seconds.",
+    schema: { type: "string", pattern: '^"(minute|hour)";q=[0-9]+;w=[0-9]+$' },
+  },
   NoStore: {
     description: "Caches must not store the response.",
     required: true,
@@ -57,6 +65,12 @@ export const COMPRESSED =
 
 export const noStore: Readonly<Record<string, Reference>> = { "cache-control": header("NoStore") };
 
+/** The fields that tell a limit before it is reached. */
+export const rateLimit: Readonly<Record<string, Reference>> = {
+  ratelimit: header("RateLimit"),
+  "ratelimit-policy": header("RateLimitPolicy"),
+};
+
 export const responses = {
   Unauthorized: problem("The token is missing or wrong.", ["unauthorized"], {
     "www-authenticate": header("Challenge"),
@@ -64,6 +78,7 @@ export const responses = {
   StoreUnavailable: problem("The store does not answer. Try again later.", ["store_unavailable"]),
   TooManyRequests: problem("Over the rate limit.", ["rate_limit_exceeded"], {
     "retry-after": header("RetryAfter"),
+    ...rateLimit,
   }),
   TooLarge: problem("The body is too long.", ["body_too_large"]),
   UnsupportedEncoding: problem(

@@ -30,7 +30,7 @@ function repetitionsIn(text: string): WireFault[] {
   return found;
 }
 
-/** `POST /_ts/admin/partners/register`, `GET /_ts/admin/partners` and `DELETE /_ts/admin/partners/{id}`. */
+/** `POST /_ts/admin/partners/register`, `GET /_ts/admin/partners`, and `GET` and `DELETE /_ts/admin/partners/{id}`. */
 export function partnerRoutes(services: Services): Hono<RouteBindings> {
   const { registry, clock, log, logOnce } = services;
   const operator = requireOperator(services.operator);
@@ -50,6 +50,9 @@ export function partnerRoutes(services: Services): Hono<RouteBindings> {
       409,
     );
 
+  const unknownPartner = (c: Context<RouteBindings>) =>
+    c.json(problem("unknown_partner", "there is no partner of this id"), 404);
+
   return new Hono<RouteBindings>()
     .use("/_ts/admin/partners/*", operator, async (c, next) => {
       await next();
@@ -58,8 +61,25 @@ export function partnerRoutes(services: Services): Hono<RouteBindings> {
 
     .get("/_ts/admin/partners", async (c) => {
       if (!(await registry.ready())) return storeIsDown(c);
-      const partners = registry.all().sort((a, b) => (a.partner.id < b.partner.id ? -1 : 1));
-      return c.json({ partners: partners.map(({ partner, source }) => partnerToWire(partner, source)) });
+      const limit = Number(c.req.query("limit") ?? Number.MAX_SAFE_INTEGER);
+      if (!Number.isSafeInteger(limit) || limit < 1) {
+        return c.json(problem("invalid_request", "limit must be a whole number from 1"), 400);
+      }
+      const after = c.req.query("after") ?? "";
+      const partners = registry.all().filter(({ partner }) => partner.id > after);
+      partners.sort((a, b) => (a.partner.id < b.partner.id ? -1 : 1));
+      const page = partners.slice(0, limit);
+      return c.json({
+        partners: page.map(({ partner, source }) => partnerToWire(partner, source)),
+        next: page.length < partners.length ? page.at(-1)!.partner.id : null,
+      });
+    })
+
+    .get("/_ts/admin/partners/:id", async (c) => {
+      if (!(await registry.ready())) return storeIsDown(c);
+      const found = registry.all().find(({ partner }) => partner.id === c.req.param("id"));
+      if (found === undefined) return unknownPartner(c);
+      return c.json(partnerToWire(found.partner, found.source));
     })
 
     .post("/_ts/admin/partners/register", async (c) => {
@@ -98,9 +118,7 @@ export function partnerRoutes(services: Services): Hono<RouteBindings> {
       try {
         const outcome = await valueWithin(registry.remove(id), STORE_TIMEOUTS_MS.operator, clock);
         if (outcome === "configured") return isConfigured(c);
-        if (outcome === "unknown") {
-          return c.json(problem("unknown_partner", "there is no partner of this id"), 404);
-        }
+        if (outcome === "unknown") return unknownPartner(c);
         log.info("removed a partner", { partner: id });
         return c.body(null, 204);
       } catch (error) {

@@ -18,6 +18,7 @@ import { STORE_TIMEOUTS_MS } from "../../../runtime/ec/timeouts.ts";
 import { valueWithin } from "../../../runtime/lib/within.ts";
 import type { RateLimit } from "../../../runtime/platform.ts";
 import { problem } from "../../http/problem.ts";
+import { rateLimitFields } from "../../http/rate-limit.ts";
 import { retryAfter } from "../../http/retry-after.ts";
 import type { RouteBindings, Services } from "../services.ts";
 
@@ -96,6 +97,7 @@ export function pixelSyncRoutes(services: Services): Hono<RouteBindings> {
         return answer("write_failed");
       const rate: RateLimit = { limit: partner.syncRateLimit, windowMs: HOUR_MS, family: "visitors" };
       const taken = await limiter.take(pixelKey(partner.id, ecHash(id)), rate);
+      for (const [name, value] of Object.entries(rateLimitFields("hour", rate, taken))) c.header(name, value);
       if (!taken.admitted) {
         metrics.count("ec_pixel_syncs_total", { partner: partner.id, result: "rate_limited" });
         const message = `at most ${partner.syncRateLimit} pixels an hour for one visitor; keep the rest for later`;

@@ -6,10 +6,11 @@ import { foreignInputs } from "../../../support/foreign-inputs.ts";
 /**
  * Bytes after gzip. What a larger figure buys must be said where it is raised.
  *
- * The last 1.6 KB: consent goes along to partners (vendor consent, publisher restrictions, parameters of pulls, pixels and auctions). In
- * the browser the help texts of metrics, which it never shows, made room for all but 0.5 KB.
+ * The last 3 KB. 1.6 KB: consent goes along to partners (vendor consent, publisher restrictions, parameters of pulls, pixels and
+ * auctions). 1.2 KB: partners read and delete their mappings, RateLimit fields, 405 with Allow, one partner and pages of partners, and
+ * their description. In the browser the help texts of metrics, which it never shows, made room for all but 0.7 KB.
  */
-const MAX_GZIP_BYTES = { fastly: 110_300, wasi: 108_300, cloudflare: 97_700, browser: 76_000 };
+const MAX_GZIP_BYTES = { fastly: 111_600, wasi: 109_700, cloudflare: 99_000, browser: 76_200 };
 
 test.each([
   [
