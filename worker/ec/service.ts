@@ -92,9 +92,9 @@ export function createService(dependencies: Dependencies): Service {
   const mintPerAddressPerHour = () => settings.mintPerAddressPerHour;
   const minter = new Minter({ identity, limiter, clock, log, logOnce, metrics, mintPerAddressPerHour });
   const work = new BackgroundWork(clock, logOnce);
-  const counters = new VisitCounters(metrics);
+  const counters = new VisitCounters(metrics, log);
   const visits: VisitDependencies = {
-    ...{ settings, clock, registry, minter, writer, seenLately, pulls, work, counters, log },
+    ...{ settings, clock, registry, minter, writer, seenLately, pulls, work, counters },
   };
 
   const services: Services = {

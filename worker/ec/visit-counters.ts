@@ -6,20 +6,26 @@ import type { Finalization } from "../../runtime/ec/finalize.ts";
 import type { Consent, ConsentReason, Jurisdiction } from "../../runtime/ec/request/consent.ts";
 import { isPermission } from "../../runtime/ec/request/consent.ts";
 import type { Counter, MetricsRegistry } from "../../runtime/observe/metrics.ts";
+import type { Log } from "../../runtime/platform.ts";
 import type { RouteKind } from "./route-kind.ts";
 
-/** Counts visits by their route and end. */
+/** Counts visits by their route and end, and writes at level debug why one may have no id. */
 export class VisitCounters {
   readonly #metrics: MetricsRegistry;
-  readonly #requests: CountersByTwo<RouteKind, Finalization["branch"]>;
-  readonly #consents: CountersByTwo<Jurisdiction, ConsentReason>;
+  readonly #log: Pick<Log, "debug">;
+  /** The fields of a log line. */
+  readonly #refusals = new ByTwo((jurisdiction: Jurisdiction, reason: ConsentReason) => ({
+    jurisdiction,
+    reason,
+  }));
+  readonly #requests: ByTwo<RouteKind, Finalization["branch"], Counter>;
+  readonly #consents: ByTwo<Jurisdiction, ConsentReason, Counter>;
 
-  constructor(metrics: MetricsRegistry) {
+  constructor(metrics: MetricsRegistry, log: Pick<Log, "debug">) {
     this.#metrics = metrics;
-    this.#requests = new CountersByTwo((route, branch) =>
-      metrics.counter("ec_requests_total", { route, branch }),
-    );
-    this.#consents = new CountersByTwo((jurisdiction, reason) =>
+    this.#log = log;
+    this.#requests = new ByTwo((route, branch) => metrics.counter("ec_requests_total", { route, branch }));
+    this.#consents = new ByTwo((jurisdiction, reason) =>
       metrics.counter("ec_consent_total", { jurisdiction, allowed: String(isPermission(reason)), reason }),
     );
   }
@@ -28,7 +34,12 @@ export class VisitCounters {
   answered(route: RouteKind, branch: Finalization["branch"], consent: Consent): void {
     this.#requests.get(route, branch).add();
     // Partners' servers and operators call the API.
-    if (route !== "api") this.#consents.get(consent.jurisdiction, consent.reason).add();
+    if (route === "api") return;
+    const { jurisdiction, reason } = consent;
+    this.#consents.get(jurisdiction, reason).add();
+    if (!isPermission(reason)) {
+      this.#log.debug("consent does not allow an id", this.#refusals.get(jurisdiction, reason));
+    }
   }
 
   /** Counts a request that ended with an exception or a status of 500 or above. */
@@ -37,22 +48,22 @@ export class VisitCounters {
   }
 }
 
-/** Counters by two labels. Finding one allocates nothing; each is created when it is first asked for. */
-class CountersByTwo<A, B> {
-  readonly #create: (a: A, b: B) => Counter;
-  readonly #counters = new Map<A, Map<B, Counter>>();
+/** Values by two keys. Finding one allocates nothing; each is created when it is first asked for. */
+class ByTwo<A, B, V> {
+  readonly #create: (a: A, b: B) => V;
+  readonly #values = new Map<A, Map<B, V>>();
 
-  constructor(create: (a: A, b: B) => Counter) {
+  constructor(create: (a: A, b: B) => V) {
     this.#create = create;
   }
 
-  get(a: A, b: B): Counter {
-    return this.#counters.get(a)?.get(b) ?? this.#add(a, b);
+  get(a: A, b: B): V {
+    return this.#values.get(a)?.get(b) ?? this.#add(a, b);
   }
 
-  #add(a: A, b: B): Counter {
-    const counter = this.#create(a, b);
-    this.#counters.set(a, new Map(this.#counters.get(a)).set(b, counter));
-    return counter;
+  #add(a: A, b: B): V {
+    const value = this.#create(a, b);
+    this.#values.set(a, new Map(this.#values.get(a)).set(b, value));
+    return value;
   }
 }

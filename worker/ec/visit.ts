@@ -20,7 +20,7 @@ import { type EcContext, readContext, withConsent, withMintedId } from "../../ru
 import type { SeenLately } from "../../runtime/ec/seen-lately.ts";
 import { STORE_TIMEOUTS_MS } from "../../runtime/ec/timeouts.ts";
 import { isPending } from "../../runtime/lib/within.ts";
-import type { Background, Client, Clock, Log } from "../../runtime/platform.ts";
+import type { Background, Client, Clock } from "../../runtime/platform.ts";
 import type { BackgroundWork } from "./background-work.ts";
 import type { RouteKind } from "./route-kind.ts";
 import type { Settings } from "./settings.ts";
@@ -43,7 +43,6 @@ export interface VisitDependencies {
   readonly pulls: Pick<PullDriver, "mayBegin" | "pull">;
   readonly work: BackgroundWork;
   readonly counters: VisitCounters;
-  readonly log: Pick<Log, "debug">;
 }
 
 /** One request on its way through the service. It ends once: by {@link end}, {@link fail} or {@link abandon}. */
@@ -173,14 +172,9 @@ export class Visit {
   }
 
   #end(status: number): HeaderChange | null | Promise<HeaderChange | null> {
-    const { counters, log } = this.#dependencies;
+    const { counters } = this.#dependencies;
     if (status >= 500) counters.failed(this.route);
-    const { consent } = this.#context;
-    counters.answered(this.route, this.finalization.branch, consent);
-    if (!consent.allowed && this.route !== "api") {
-      const { jurisdiction, reason } = consent;
-      log.debug("consent does not allow an id", { jurisdiction, reason, route: this.route });
-    }
+    counters.answered(this.route, this.finalization.branch, this.#context.consent);
     const recorded = this.#record(this.finalization);
     return recorded === null ? this.#leave() : recorded.then(() => this.#leave());
   }

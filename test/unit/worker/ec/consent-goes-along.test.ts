@@ -235,7 +235,7 @@ test("each refusal is counted by its reason and written at debug, without an id 
   expect(t.services.metrics.text()).toContain('reason="gpc"} 1');
   const lines = t.log.map((line) => JSON.parse(line)).filter(({ level }) => level === "debug");
   expect(lines).toMatchObject([
-    { jurisdiction: "gdpr", reason: "no_signal", route: "organic" },
-    { jurisdiction: "gdpr", reason: "gpc", route: "organic" },
+    { jurisdiction: "gdpr", reason: "no_signal" },
+    { jurisdiction: "gdpr", reason: "gpc" },
   ]);
 });
