@@ -9,11 +9,13 @@ import { join } from "node:path";
 import getPort from "get-port";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import type { NostrEvent } from "../../../runtime/grasp/events/event.ts";
+import { toNpub } from "../../../runtime/grasp/npub.ts";
 import { type WorkTree, workTree } from "../../support/git.ts";
 import { MAIN, PURGATORY, runGitClient, stateBy } from "../../support/grasp-server.ts";
 import { type Author, author } from "../../support/nostr.ts";
 import { announcementOn, metric, type Peer, peer, served, until } from "../../support/peers.ts";
 import { connect } from "../../support/relay-client.ts";
+import { runCli } from "../../support/run-cli.ts";
 import type { ProcessRuntime } from "../../support/spawn.ts";
 
 const TIMEOUT_MS = 60_000;
@@ -198,6 +200,28 @@ describe.each<ProcessRuntime>(["node", "bun", "deno"])("two servers on %s", (run
       expect(await client.publish(mine)).toEqual([true, PURGATORY]);
       client.close();
       await served(b.server.url, theirs);
+    },
+    TIMEOUT_MS,
+  );
+
+  test(
+    "an operator lets a relay be asked again at once, by its URL or by a repository (O14)",
+    async () => {
+      const a = await start(runtime);
+      const b = await start(runtime, { bootstrap: [`ws://${a.host}`] });
+      const histories = () => metric(b.server.url, 'grasp_relay_histories_total{result="complete"}');
+      await until(async () => (await histories()) === 1);
+      const announcement = announcementOn([a, b], owner, "repo");
+      await publish(b, announcement);
+      const config = join(b.server.folder, "config.json");
+      const sync = (what: string) => runCli(runtime, ["grasp", "sync", what, "--config", config, "--json"]);
+      const { code, stdout } = await sync(`ws://${a.host}`);
+      expect([code, JSON.parse(stdout)]).toEqual([0, { relay: `ws://${a.host}`, outcome: "asked" }]);
+      await until(async () => (await histories()) >= 2);
+      expect(await sync("wss://elsewhere.example")).toMatchObject({ code: 1, stdout: "" });
+      // The relay of a new announcement is followed a moment later (L12).
+      await until(async () => (await sync(`${toNpub(owner.key)}/repo`)).stdout.includes(`"ws://${a.host}"`));
+      expect(await idsOn(b)).toEqual([]);
     },
     TIMEOUT_MS,
   );

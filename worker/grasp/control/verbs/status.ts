@@ -24,6 +24,7 @@ async function figuresOf({ parts, core, background }: Parameters<Verb["run"]>[1]
   const sum = (counts: Readonly<Record<string, number>>) => Object.values(counts).reduce((a, b) => a + b, 0);
   const engine = background.purgatorySync.sync.inspect();
   const repairs = background.purgatorySync.repairs.counts();
+  const relays = background.relaySync?.view().relays ?? [];
   const oldest = STORES.flatMap((store) => purgatory.oldestArrival(store) ?? []);
   return {
     version: build.version + (build.commit === "" ? "" : ` (${build.commit})`),
@@ -44,6 +45,8 @@ async function figuresOf({ parts, core, background }: Parameters<Verb["run"]>[1]
     "domains asked": engine.domains.length,
     "git processes": sum({ ...used }),
     "requests that wait for git": sum({ ...waiting }),
+    "relays followed": relays.length,
+    "relays connected": relays.filter(({ retryAtMs }) => retryAtMs === null).length,
     "repositories checked": repairs.checked,
     "repositories repaired": repairs.repaired,
     "repositories incomplete": repairs.incomplete,
