@@ -38,12 +38,11 @@ const ngit: CargoTool = {
   variable: "NGIT_PATH",
   usedFor: "the tests of GRASP with the client ngit",
 };
-/** Another GRASP server. Only `npm run bench:grasp` needs it. */
 const ngitGrasp: CargoTool = {
   name: "ngit-grasp",
   version: "3.0.9",
   variable: "NGIT_GRASP_PATH",
-  usedFor: "the bench of GRASP beside another server",
+  usedFor: "the tests and the bench of GRASP beside another server",
 };
 
 const cache = join(process.env.XDG_CACHE_HOME ?? join(homedir(), ".cache"), "millrace");
@@ -94,7 +93,7 @@ function install(tool: CargoTool): boolean {
 
 /** Installs the tools that are missing. @returns whether all are installed now. */
 export function installCargoTools(): boolean {
-  return [viceroy, graspAudit, ngit].map(install).every(Boolean);
+  return [viceroy, graspAudit, ngit, ngitGrasp].map(install).every(Boolean);
 }
 
 /** Installs what the bench of GRASP compares with. @returns whether it is installed now. */
