@@ -73,12 +73,7 @@ const tasks = {
   quiet: { needs: ["serving", "testing"], run: [["test/load/quiet-streams.ts"]] },
   cluster: { needs: ["serving"], run: [["scripts/cluster/main.ts"]] },
   "demo:sync": { needs: ["serving"], run: [["test/load/sync-demo/demo.ts"]] },
-  "consent-matrix": {
-    summary: "Compares the consent matrix of the documentation with the code; --write writes it.",
-    accepts: "[--write]",
-    needs: ["serving", "testing"],
-    run: [["test/consent-matrix.ts"]],
-  },
+  "consent-matrix": { needs: ["serving", "testing"], run: [["test/consent-matrix.ts"]] },
   "simulate:sync": { needs: ["serving"], run: [["--expose-gc", "test/load/sync-simulation.ts"]] },
 };
 

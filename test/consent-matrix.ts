@@ -7,10 +7,18 @@ import { join } from "node:path";
 import process from "node:process";
 import { matrixPage } from "./support/consent-matrix.ts";
 import { root } from "./support/spawn.ts";
+import { readToolOptions } from "./support/tool-options.ts";
 
+const {
+  values: { write },
+} = readToolOptions({
+  name: "consent-matrix",
+  summary: "Compares the consent matrix of the documentation with the code.",
+  options: { write: { switch: true, summary: "write the matrix instead" } },
+});
 const path = join(root, "docs/edge-cookie/consent-matrix.md");
 const page = matrixPage();
-if (process.argv.includes("--write")) {
+if (write) {
   writeFileSync(path, page);
   process.stdout.write(`wrote ${path}\n`);
 } else if (readFileSync(path, "utf8") === page) {

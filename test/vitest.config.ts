@@ -7,6 +7,18 @@ const project = (name: string, include: string[], testTimeout: number, more: obj
 });
 /** Files that measure memory or time, or that share a folder, run one after the other. */
 const inTurn = { fileParallelism: false };
+/** Black-box tests that only start processes and ask them: they do not mind another file beside them. */
+const SIDE_BY_SIDE = [
+  "check-and-serve",
+  "cloudflare-requests",
+  "command-line",
+  "getting-started",
+  "locked-store",
+  "redis-client",
+  "reverse-proxies",
+  "serve",
+  "tools-help",
+].map((name) => `test/runtimes/${name}.test.ts`);
 /** A process and its modules for many files: a process for each takes as long as the tests themselves. */
 const sharedModules = { isolate: false };
 
@@ -23,7 +35,8 @@ export default defineConfig({
       project("fuzz", ["test/fuzz/**/*.test.ts"], 300_000),
       // Each file has servers and folders of its own.
       project("grasp", ["test/runtimes/grasp/**/*.test.ts"], 300_000),
-      project("runtimes", ["test/runtimes/*.test.ts"], 300_000, inTurn),
+      project("processes", SIDE_BY_SIDE, 300_000),
+      project("runtimes", ["test/runtimes/*.test.ts"], 300_000, { ...inTurn, exclude: SIDE_BY_SIDE }),
       project("browser", ["test/browser/**/*.test.ts"], 300_000, inTurn),
       project("package", ["test/package/**/*.test.ts"], 300_000, {
         ...inTurn,
