@@ -31,7 +31,11 @@ export const auctionScenarios: Scenario[] = [
       assert.equal(answer.status, 200, answer.body);
       assert.deepEqual(JSON.parse(answer.body), { id: "r1", seatbid: [] });
       assert.equal(answer.headers["x-ts-ec"], id);
-      assert.deepEqual(lastBid(target), { ...request, user: { yob: 1980, id, consent: tcf } });
+      assert.deepEqual(lastBid(target), {
+        ...request,
+        regs: { gdpr: 1 },
+        user: { yob: 1980, id, consent: tcf },
+      });
     },
   },
   {
@@ -41,7 +45,7 @@ export const auctionScenarios: Scenario[] = [
       const nobody = await auction(target, { ip: freshIp(), country: "JP" }, request);
       assert.equal(nobody.status, 200);
       assert.equal(nobody.headers["x-ts-ec"], undefined);
-      assert.deepEqual(lastBid(target), request);
+      assert.deepEqual(lastBid(target), { ...request, regs: { gdpr: 0 } });
       const { id } = await newcomer(target);
       const refusing = await auction(
         target,
@@ -50,7 +54,7 @@ export const auctionScenarios: Scenario[] = [
       );
       assert.equal(refusing.status, 200);
       assert.equal(refusing.headers["x-ts-ec"], undefined);
-      assert.deepEqual(lastBid(target), request);
+      assert.deepEqual(lastBid(target), { ...request, regs: { gdpr: 1 } });
     },
   },
   // Safe first, section 7: compression, and EIDs in one place.
@@ -69,7 +73,7 @@ export const auctionScenarios: Scenario[] = [
         assert.equal(answer.status, 200, answer.body);
         assert.deepEqual(JSON.parse(answer.body), { id: "zipped", seatbid: [] });
         assert.equal(answer.headers["content-encoding"], undefined);
-        assert.deepEqual(lastBid(target), { id: "zipped", imp: [], user: { eids } });
+        assert.deepEqual(lastBid(target), { id: "zipped", imp: [], regs: { gdpr: 0 }, user: { eids } });
       }
       const seen = target.origin.bids.length;
       const refused = await ask("/auction", [["content-encoding", "compress"]]);
@@ -93,6 +97,7 @@ export const auctionScenarios: Scenario[] = [
       await auction(target, { ip: freshIp(), country: "FR" }, { id: "r3", user, device });
       assert.deepEqual(lastBid(target), {
         id: "r3",
+        regs: { gdpr: 1 },
         user: { yob: 1980, ext: {} },
         device: { ip: "203.0.113.0", ipv6: "2001:db8:1:2::", ua: "u" },
       });
