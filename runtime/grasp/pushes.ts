@@ -170,7 +170,7 @@ export class Push {
       await quarantine.adopt(kept.length > 0 ? tipsOf(others) : undefined);
       await this.#releases.run(identifier, { repository: owner, ids: "all" }, held);
       const events = others.flatMap(({ ref }) => this.#core.store.get(nostrId(ref) ?? "0".repeat(64)) ?? []);
-      await this.#releases.repairPullRequests(identifier, events, held);
+      await this.#releases.repairPullRequests(identifier, events, held, contributorOf(owner) !== null);
     } catch (error) {
       // What it could not do all of, it does none of (A25).
       await this.#dropUploads(kept);

@@ -75,6 +75,7 @@ export class Removals {
   ): Promise<{ saved: Saved; look: number | null } | null> {
     const { journal, purgatory, nowSeconds, nowMs } = this.#core;
     const isVanishing = event.kind === KIND.vanish;
+    const own = await this.#contributed(held);
     const { saved, done, look } = await journal.change((changes) => {
       const targets = this.#targetsOf(event);
       const identifiers = this.identifiersOf(event);
@@ -94,7 +95,7 @@ export class Removals {
       const removed = events.filter(({ id }) => gone.has(id));
       return {
         saved: result,
-        done: this.#consequences(removed, gone, before, heldUntilMs, changes),
+        done: this.#consequences(removed, gone, before, own, heldUntilMs, changes),
         look: changes.beginIntent(lookPlan(identifiers)),
       };
     });
@@ -162,6 +163,7 @@ export class Removals {
     held: ReadonlySet<string>,
   ): Promise<{ events: number; look: number } | null> {
     const { journal, purgatory, nowMs } = this.#core;
+    const own = await this.#contributed(held);
     const result = await journal.change((changes) => {
       const identifiers = this.identifiersOfAuthor(author);
       if (!identifiers.every((one) => held.has(one))) return null;
@@ -171,7 +173,7 @@ export class Removals {
       const heldUntilMs = nowMs() + HELD_MS.denied;
       const ids = served.map(({ id }) => id);
       changes.hold(ids, author, Math.ceil(heldUntilMs / 1000));
-      const done = this.#consequences(served, new Set(ids), before, heldUntilMs, changes);
+      const done = this.#consequences(served, new Set(ids), before, own, heldUntilMs, changes);
       return { events: ids.length + waiting.length, done, look: changes.beginIntent(lookPlan(identifiers)) };
     });
     if (result === null) return null;
@@ -207,6 +209,7 @@ export class Removals {
     end: (changes: StoreChanges, served: NostrEvent | null) => readonly NostrEvent[],
   ): Promise<number> {
     const { journal, purgatory, store, nowMs } = this.#core;
+    const own = await this.#contributed([identifier]);
     const { done, look } = await journal.change((changes) => {
       const before = this.#authoritative([identifier]);
       const waiting = purgatory.announcement(owner, identifier);
@@ -216,7 +219,7 @@ export class Removals {
       const removed = [waiting?.event, served].filter(
         (one): one is NostrEvent => one !== null && one !== undefined,
       );
-      const consequences = this.#consequences(removed, gone, before, nowMs() + heldMs, changes);
+      const consequences = this.#consequences(removed, gone, before, own, nowMs() + heldMs, changes);
       return { done: consequences, look: changes.beginIntent(lookPlan([identifier])) };
     });
     if (done !== null) await this.carryOut(done.intent, done.plan);
@@ -298,11 +301,15 @@ export class Removals {
     }
   }
 
-  /** What follows from the removal of events, in the same transaction; `null`: nothing in Git. */
+  /**
+   * What follows from the removal of events, in the same transaction; `null`: nothing in Git.
+   * @param own ids of PRs that are here by their authors' own repositories
+   */
   #consequences(
     removed: readonly NostrEvent[],
     gone: Set<string>,
     before: readonly Authoritative[],
+    own: ReadonlySet<string>,
     heldUntilMs: number | null,
     changes: StoreChanges,
   ): { intent: number; plan: RemovalPlan } | null {
@@ -314,7 +321,7 @@ export class Removals {
         draft.repositories.push({ owner: event.pubkey, identifier, heldUntilMs });
         // The refs of its backups go with the repository (N23).
         if (heldUntilMs === null) changes.removeBackups(event.pubkey, identifier, Number.MAX_SAFE_INTEGER);
-        this.#removeDependents(event.pubkey, identifier, gone, heldUntilMs, draft, changes);
+        this.#removeDependents(event.pubkey, identifier, gone, own, heldUntilMs, draft, changes);
       }
       if (event.kind === KIND.pullRequest || event.kind === KIND.pullRequestUpdate)
         this.#addRefs(event, draft);
@@ -331,6 +338,7 @@ export class Removals {
     owner: string,
     identifier: string,
     gone: ReadonlySet<string>,
+    own: ReadonlySet<string>,
     heldUntilMs: number | null,
     draft: Draft,
     changes: StoreChanges,
@@ -343,15 +351,13 @@ export class Removals {
       .filter((event) => !sets.some((set) => set.has(event.pubkey)));
     const prs = known
       .pullRequestsFor([owner], identifier)
-      .filter(
-        (event) => hostsOf(taggedRepositories(event), known).length === 0 && !this.#isContributed(event),
-      );
+      .filter((event) => hostsOf(taggedRepositories(event), known).length === 0 && !own.has(event.id));
     const first = [...states, ...prs];
     const address = `${KIND.announcement}:${owner}:${identifier}`;
     const others = dependentsOf(address, new Set([...gone, ...first.map(({ id }) => id)]), {
       store,
       servedAt: (one) => known.servedAt(one),
-      stays: (event) => this.#isContributed(event),
+      stays: ({ id }) => own.has(id),
       nowSeconds: nowSeconds(),
     }).filter(({ kind }) => !GIT_KINDS.has(kind) && kind !== KIND.deletion && kind !== KIND.vanish);
     if (heldUntilMs === null) for (const event of prs) this.#addRefs(event, draft);
@@ -360,12 +366,21 @@ export class Removals {
     else changes.hold(ids, `${owner}/${identifier}`, Math.ceil(heldUntilMs / 1000));
   }
 
-  /** Whether a PR is here by its author's own repository, whatever else is served (X9). */
-  #isContributed(event: NostrEvent): boolean {
-    if (event.kind !== KIND.pullRequest && event.kind !== KIND.pullRequestUpdate) return false;
+  /** The ids of served PRs of these identifiers that are here by their authors' own repositories, whatever else is served (X9). */
+  async #contributed(identifiers: Iterable<string>): Promise<Set<string>> {
     const { hosted, known } = this.#core;
-    const owner = contributorsOwner(event.pubkey);
-    return contributedIdentifiers(event, known).some((one) => hosted.open(owner, one) !== null);
+    const own = new Set<string>();
+    if (!known.takesPrs) return own;
+    for (const identifier of identifiers) {
+      const owners = [...known.announcements(identifier).keys()];
+      for (const event of known.pullRequestsFor(owners, identifier)) {
+        for (const one of contributedIdentifiers(event, known)) {
+          const repository = hosted.open(contributorsOwner(event.pubkey), one);
+          if ((await repository?.refs())?.refs.has(`refs/nostr/${event.id}`)) own.add(event.id);
+        }
+      }
+    }
+    return own;
   }
 
   /** The ref of a PR goes everywhere (R61). */

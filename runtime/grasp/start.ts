@@ -4,6 +4,7 @@
  */
 import { contributorOf } from "./contributor.ts";
 import type { Core } from "./core.ts";
+import { hostsOf, taggedRepositories } from "./policy/pr-policy.ts";
 import type { Intent } from "./ports.ts";
 import { type Entry, keyOf, type Releasable } from "./purgatory/entry.ts";
 import { reversed } from "./release/alignment.ts";
@@ -160,10 +161,12 @@ async function restoreContributions({ hosted, known }: Core, releases: Releases)
     const contributor = contributorOf(owner);
     if (contributor === null) continue;
     const { refs } = await hosted.open(owner, identifier)!.refs();
+    // Of those that are in other repositories it is not known whether they were here.
     const lost = known
       .pullRequestsBy(contributor, identifier)
-      .filter(({ id }) => !refs.has(`refs/nostr/${id}`));
+      .filter(({ id }) => !refs.has(`refs/nostr/${id}`))
+      .filter((event) => refs.size === 0 || hostsOf(taggedRepositories(event), known).length === 0);
     if (lost.length === 0) continue;
-    await releases.locked([identifier], (held) => releases.repairPullRequests(identifier, lost, held));
+    await releases.locked([identifier], (held) => releases.repairPullRequests(identifier, lost, held, true));
   }
 }

@@ -28,20 +28,25 @@ export async function deleteIfUnused(
   if (purgatory.prs(identifier).some(({ event }) => taggedRepositories(event).some(isOfThis))) return false;
   if (purgatory.allPlaceholders().some((entry) => entry.repository === name)) return false;
   if ((await repository.refs()).refs.size > 0) return false;
-  if (await hasServedPr(owner, identifier, repository, known)) return false;
+  if (await hasPr(owner, identifier, repository, { known, purgatory })) return false;
   await hosted.delete(owner, identifier);
   return true;
 }
 
-/** Whether a contributor's repository has the objects of a served PR, whose ref was lost in a crash (N25). */
-async function hasServedPr(
+/** Whether a contributor's repository has the objects of a PR whose ref a crash took or kept from being set (N25). */
+async function hasPr(
   owner: string,
   identifier: string,
   repository: GitRepository,
-  known: Core["known"],
+  { known, purgatory }: Pick<Core, "known" | "purgatory">,
 ): Promise<boolean> {
   const contributor = contributorOf(owner);
-  const prs = contributor === null ? [] : known.pullRequestsBy(contributor, identifier);
+  if (contributor === null) return false;
+  const waiting = purgatory.prs(identifier).map(({ event }) => event);
+  const prs = [
+    ...known.pullRequestsBy(contributor, identifier),
+    ...waiting.filter(({ pubkey }) => pubkey === contributor),
+  ];
   if (prs.length === 0) return false;
   const commits = [...new Set(prs.flatMap((event) => commitOf(event) ?? []))];
   return (await repository.incomplete(commits)).size < commits.length;

@@ -69,13 +69,17 @@ export class PullRequests {
     }
   }
 
-  /** Sets a missing or wrong ref of served PRs. */
-  async repair(events: readonly NostrEvent[]): Promise<void> {
+  /**
+   * Sets a missing or wrong ref of served PRs.
+   * @param withOwn also in the repositories of their authors: they were pushed there, or a crash took them.
+   */
+  async repair(events: readonly NostrEvent[], withOwn: boolean): Promise<void> {
     for (const event of events) {
       await this.#releaser.attempt([], async () => {
         const commit = commitOf(event);
         if (commit === null || !(await isComplete([commit], this.#sources(event)))) return null;
-        return { entries: [], moves: await this.#moves(event, commit) };
+        const own = withOwn ? await this.#ownMoves(event, commit) : [];
+        return { entries: [], moves: [...(await this.#moves(event, commit)), ...own] };
       });
     }
   }
@@ -93,7 +97,8 @@ export class PullRequests {
       const commit = commitOf(event);
       if (commit === null || this.#identifiers(event).length === 0) return null;
       if (!(await isComplete([commit], this.#sources(event)))) return null;
-      return { entries: [entry], moves: await this.#moves(event, commit) };
+      const moves = [...(await this.#moves(event, commit)), ...(await this.#ownMoves(event, commit))];
+      return { entries: [entry], moves };
     });
   }
 
@@ -147,14 +152,15 @@ export class PullRequests {
       if (old !== commit)
         moves.push({ owner, identifier, updates: [[{ ref, old, new: commit }]], head: null });
     }
-    return [...moves, ...(await this.#ownMoves(event, commit, ref))];
+    return moves;
   }
 
   /**
    * The ref in the repository of the PR's author that has the commit. Nothing is copied into it (X14), and of several only one has
    * the ref (X12).
    */
-  async #ownMoves(event: NostrEvent, commit: string, ref: string): Promise<Move[]> {
+  async #ownMoves(event: NostrEvent, commit: string): Promise<Move[]> {
+    const ref = `refs/nostr/${event.id}`;
     const own = contributedRepositories(event, this.#core.known).filter(({ identifier }) =>
       this.#held.has(identifier),
     );

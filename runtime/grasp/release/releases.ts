@@ -109,14 +109,18 @@ export class Releases {
     return run.result;
   }
 
-  /** Sets a missing or wrong ref of served PRs (N11). The caller holds the locks. */
+  /**
+   * Sets a missing or wrong ref of served PRs (N11). The caller holds the locks.
+   * @param withOwn also in the repositories of their authors (X14). Default: no
+   */
   async repairPullRequests(
     identifier: string,
     events: readonly NostrEvent[],
     held: ReadonlySet<string>,
+    withOwn = false,
   ): Promise<ReleaseResult> {
     const run = this.#newRun(identifier, held);
-    await this.#repair(identifier, held, run, events);
+    await this.#repair(identifier, held, run, events, withOwn);
     return run.result;
   }
 
@@ -129,8 +133,9 @@ export class Releases {
     held: ReadonlySet<string>,
     run: ReleaseRun,
     events: readonly NostrEvent[],
+    withOwn = false,
   ): Promise<void> {
-    return new PullRequests(identifier, held, this.#core, run).repair(events);
+    return new PullRequests(identifier, held, this.#core, run).repair(events, withOwn);
   }
 
   /** Whether a waiting event names one of the ids (N4). */

@@ -25,6 +25,17 @@ export type Action =
   | { do: "twice"; what: Action }
   | { do: "push one ref"; to: number; on: number; name: number; commit: number }
   | { do: "upload"; by: number; to: number; on: number; commit: number; at: number; like: number | null }
+  /** A contributor publishes a PR for a repository that may not be here, and pushes it below /prs/ (X9), in either order. */
+  | {
+      do: "contribute";
+      by: number;
+      to: number;
+      on: number;
+      commit: number;
+      pushed: number;
+      order: "event" | "push" | "no event" | "no push";
+      at: number;
+    }
   | { do: "fetch"; to: number; on: number; commit: number }
   /** The operator takes a repository out of service, or brings it back (O14). */
   | { do: "eject"; to: number; on: number }
@@ -87,6 +98,18 @@ const simple: fc.Arbitrary<Action> = fc.oneof(
       to: fc.uniqueArray(author, { minLength: 1, maxLength: 2 }),
       on,
       commit,
+      at,
+    }),
+  },
+  {
+    weight: 4,
+    arbitrary: named("contribute", {
+      by: author,
+      to: author,
+      on,
+      commit,
+      pushed: fc.oneof({ weight: 4, arbitrary: fc.constant(-1) }, commit),
+      order: fc.constantFrom("event", "push", "event", "push", "no event", "no push"),
       at,
     }),
   },

@@ -2,11 +2,13 @@
  * Plays what happens in a life on the service, and compares before and after.
  * @module
  */
+
+import { contributorsOwner } from "../../../../../runtime/grasp/contributor.ts";
 import type { NostrEvent } from "../../../../../runtime/grasp/events/event.ts";
 import type { RefCommand } from "../../../../../runtime/grasp/git/command-list.ts";
 import { type Action, REF_NAMES, type Step } from "./actions.ts";
 import { BrokenProperty } from "./broken-property.ts";
-import { AUTHORS, announcement, event, IDENTIFIERS, state } from "./cast.ts";
+import { AUTHORS, announcement, contribution, event, IDENTIFIERS, state } from "./cast.ts";
 import { COMMITS, needs } from "./commits.ts";
 import { packOf } from "./fake-git.ts";
 import { type GraspModule, Life } from "./life.ts";
@@ -154,6 +156,8 @@ export class Actor {
         const wanted = new Map(tags.map(([name = "", id = ""]): [string, string] => [name, id]));
         return this.#push(one.to, one.on, wanted.set(`refs/nostr/${pr.id}`, tip), true, isAlone);
       }
+      case "contribute":
+        return this.#contribute(one, isAlone);
       case "fetch":
         return this.#fetch(AUTHORS[one.to]!, IDENTIFIERS[one.on]!, COMMITS[one.commit]!);
       case "eject":
@@ -282,6 +286,43 @@ export class Actor {
     if (hasNoEffect && this.#isSingle && kept !== undefined)
       throw new BrokenProperty("4 without authority nothing changes", `${kept} of a refused push was kept`);
     if (errors.length > 0) throw errors[0];
+  }
+
+  /** @param one `pushed` below 0: the commit of the event */
+  async #contribute(one: Extract<Action, { do: "contribute" }>, isAlone: boolean): Promise<void> {
+    const [by, identifier] = [AUTHORS[one.by]!, IDENTIFIERS[one.on]!];
+    const tip = COMMITS[one.commit]!;
+    const pr = contribution(by, AUTHORS[one.to]!, identifier, tip, one.at);
+    const pushed = one.pushed < 0 ? tip : COMMITS[one.pushed]!;
+    const publish = () => this.#publish(pr, isAlone);
+    const push = () => this.#pushContribution(by, identifier, `refs/nostr/${pr.id}`, pushed);
+    if (one.order === "no event") this.events.push(pr);
+    else if (one.order !== "push") await publish();
+    if (one.order !== "no push") await push();
+    if (one.order === "push") await publish();
+  }
+
+  async #pushContribution(by: string, identifier: string, ref: string, tip: string): Promise<void> {
+    const { life } = this;
+    const owner = contributorsOwner(by);
+    const repositories = life.repositories();
+    const snapshot = (await repositories.open(owner, identifier)?.refs()) ?? {
+      version: "",
+      refs: new Map<string, string>(),
+      head: "refs/heads/main",
+    };
+    const list = { commands: [{ ref, old: snapshot.refs.get(ref) ?? ZERO, new: tip }] };
+    const push = await life.grasp.pushes.begin({ owner, identifier, list, address: null }, snapshot);
+    try {
+      if (!push.early.isGranted) return;
+      await push.prepare();
+      const repository = repositories.open(owner, identifier)!;
+      const received = await repository.receive(packOf(needs(tip)), [{ id: tip, isBranch: false }], BOUNDS);
+      if ("fault" in received) throw new Error("a whole pack was refused");
+      await push.finish(received.quarantine);
+    } finally {
+      await push.end();
+    }
   }
 
   /** Objects of another server come into a repository, as purgatory sync brings them. */

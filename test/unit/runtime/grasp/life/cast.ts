@@ -58,3 +58,24 @@ export function state(
     at,
   );
 }
+
+/** A PR whose clone URL is its author's own path here (X9). */
+export function contribution(
+  author: string,
+  owner: string,
+  identifier: string,
+  commit: string,
+  at: number,
+): NostrEvent {
+  const clone = `https://${HOST}/prs/${toNpub(author)}/${identifier}.git`;
+  return event(
+    1618,
+    author,
+    [
+      ["a", `30617:${owner}:${identifier}`],
+      ["c", commit],
+      ["clone", clone],
+    ],
+    at,
+  );
+}

@@ -2,6 +2,7 @@
  * Git as a model: repositories with objects that need each other, refs, quarantines and uploads. It refuses what Git refuses.
  * @module
  */
+import { readRepositoryName } from "../../../../../runtime/grasp/contributor.ts";
 import type {
   GitRepository,
   Quarantine,
@@ -116,7 +117,10 @@ export class FakeRepositories implements Repositories {
   }
 
   async uploads(): Promise<{ owner: string; identifier: string; id: string }[]> {
-    return [...this.#disk.uploads.keys()].map((key) => ({ ...placeOf(key), id: key.split("/")[2]! }));
+    return [...this.#disk.uploads.keys()].map((key) => ({
+      ...placeOf(key.slice(0, key.lastIndexOf("/"))),
+      id: key.slice(key.lastIndexOf("/") + 1),
+    }));
   }
 }
 
@@ -246,6 +250,5 @@ function union(ids: readonly string[]): Set<string> {
 }
 
 function placeOf(name: string): { owner: string; identifier: string } {
-  const [owner = "", identifier = ""] = name.split("/");
-  return { owner, identifier };
+  return readRepositoryName(name);
 }

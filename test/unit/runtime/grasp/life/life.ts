@@ -65,6 +65,11 @@ export class Life {
     return this.store.query([{ tags: new Map() }], this.nowSeconds);
   }
 
+  /** The repositories, as the process that runs now sees them. */
+  repositories(): FakeRepositories {
+    return new FakeRepositories(this.disk, this.gate);
+  }
+
   #newGrasp(): Grasp {
     const { gate } = this;
     const grasp = new this.#code.Grasp({
@@ -80,6 +85,7 @@ export class Life {
         operator: null,
         relayKey: null,
       },
+      takesPrs: true,
       nowMs: () => this.steadyMs,
       nowSeconds: () => this.nowSeconds,
       sha256Hex,

@@ -105,6 +105,7 @@ export class Oracle {
       this.#refs(identifier, served, waiting, isOne);
     }
     this.#pullRequests(served);
+    this.#contributions(served);
     this.#announcementsHaveRefs(served);
     this.#accounted(served, waiting, isOne);
     this.#lostTipsAreKept();
@@ -466,6 +467,39 @@ export class Oracle {
         )
           throw new BrokenProperty("2 what is served is complete", `${name} has ${ref} of a deleted event`);
       }
+    }
+  }
+
+  /**
+   * Contributors' repositories have refs of their own served PRs only, with all objects, each PR in one of them (X8, X11, X12); a
+   * served PR of no repository here is complete in one (X9).
+   */
+  #contributions(served: readonly NostrEvent[]): void {
+    const broken = (what: string) => new BrokenProperty("2 what is served is complete", what);
+    const placeOf = new Map<string, string>();
+    const byId = new Map(served.map((event) => [event.id, event]));
+    for (const [name, { refs, objects }] of this.#life.disk.repositories) {
+      if (!name.startsWith("prs/")) continue;
+      const [, author = "", identifier = ""] = name.split("/");
+      const hasUploads = [...this.#life.disk.uploads.keys()].some((key) => key.startsWith(`${name}/`));
+      if (refs.size === 0 && !hasUploads) throw new BrokenProperty("8 nothing is left", `${name} is empty`);
+      for (const [ref, id] of refs) {
+        const event = byId.get(ref.slice("refs/nostr/".length));
+        const isRight =
+          event?.pubkey === author &&
+          tag(event, "c")?.[1] === id &&
+          event.tags.some(([one, value = ""]) => one === "a" && value.endsWith(`:${identifier}`));
+        if (!isRight || !isWhole(id, objects) || placeOf.has(ref)) throw broken(`${name} has ${ref}`);
+        placeOf.set(ref, name);
+      }
+    }
+    for (const event of served) {
+      if (event.kind !== 1618 && event.kind !== 1619) continue;
+      const isHosted = event.tags.some(([one, value = ""]) => {
+        const [, , identifier = ""] = value.split(":");
+        return one === "a" && this.#owners(identifier).length > 0;
+      });
+      if (!isHosted && !placeOf.has(`refs/nostr/${event.id}`)) throw broken(`${event.id} has no repository`);
     }
   }
 
