@@ -78,11 +78,18 @@ export class ReleaseRun {
   async run(): Promise<void> {
     const pullRequests = new PullRequests(this.#identifier, this.#held, this.#core, this);
     await pullRequests.claim();
+    await this.#allStates();
+    const before = this.result.moved.length;
+    await pullRequests.release();
+    // What a contributor pushed is copied with its PR, and may complete states.
+    if (this.#core.known.takesPrs && this.result.moved.length > before) await this.#allStates();
+  }
+
+  async #allStates(): Promise<void> {
     for (let isAgain = true; isAgain; ) {
       isAgain = await this.#states();
       isAgain = (await this.#servedStates()) || isAgain;
     }
-    await pullRequests.release();
   }
 
   /** @returns whether the store refused something */

@@ -128,14 +128,17 @@ export class Releases {
     return new ReleaseRun(identifier, held, this.#core, (entry, error) => this.#failed(entry, error));
   }
 
-  #repair(
+  async #repair(
     identifier: string,
     held: ReadonlySet<string>,
     run: ReleaseRun,
     events: readonly NostrEvent[],
     withOwn = false,
   ): Promise<void> {
-    return new PullRequests(identifier, held, this.#core, run).repair(events, withOwn);
+    const before = run.result.moved.length;
+    await new PullRequests(identifier, held, this.#core, run).repair(events, withOwn);
+    // What a contributor pushed was copied with its PR, and may complete states.
+    if (this.#core.known.takesPrs && run.result.moved.length > before) await run.run();
   }
 
   /** Whether a waiting event names one of the ids (N4). */
