@@ -36,6 +36,7 @@ import { type NewData, Releases } from "./release/releases.ts";
 import { Removals } from "./removals.ts";
 import { type StartReport, start } from "./start.ts";
 import { Submissions } from "./submission.ts";
+import { TestEvents } from "./test-events.ts";
 import { Undo } from "./undo.ts";
 
 /** What the service needs of its host. */
@@ -82,6 +83,8 @@ export class Grasp {
   readonly operator: Operator;
   /** Repositories that nobody uses (O16). */
   readonly cleaning: Cleaning;
+  /** What tools publish to test this server (O17). */
+  readonly testEvents: TestEvents;
   readonly #core: Core;
   readonly #parts: GraspParts;
   readonly #signatures: Signatures;
@@ -129,6 +132,7 @@ export class Grasp {
       submissions,
     });
     this.cleaning = new Cleaning(this.#core, this.operator);
+    this.testEvents = new TestEvents(this.#core, this.operator);
   }
 
   /** Finishes what the last run left half done, and takes over what waits (P31). Nothing else may be called before. */

@@ -140,6 +140,7 @@ function graspSchema() {
       refusedHotSeconds: v.optional(whole(0, HOUR_SECONDS), 120),
       refusedColdDays: v.optional(whole(0, MONTH_DAYS), 7),
     }),
+    removeTestEvents: v.optional(flag(), false),
     allowInsecureServers: v.optional(flag(), false),
     allowLoopbackServers: v.optional(flag(), false),
     minFreeBytes: v.optional(bytes(Number.MAX_SAFE_INTEGER), 5 * GIB),

@@ -3,6 +3,7 @@
  * @module
  */
 import { DEADLINES_MS } from "../../../runtime/grasp/purgatory/deadlines.ts";
+import { TEST_EVENTS_EVERY_MS } from "../../../runtime/grasp/test-events.ts";
 import { followsRelays } from "../config.ts";
 import { Maintenance } from "../maintenance.ts";
 import { type RunningSync, runPurgatorySync } from "../purgatory-sync.ts";
@@ -18,6 +19,7 @@ export class Background {
   readonly #core: Core;
   readonly #maintenance: Maintenance;
   #stopSweeping = () => {};
+  #stopRemoving = () => {};
 
   /** Starts purgatory sync; all else waits for {@link Background.start}. */
   constructor(parts: Parts, core: Core) {
@@ -44,6 +46,16 @@ export class Background {
     disk.measureAll().catch((error) => shared.log.error("the repositories could not be measured", { error }));
     this.#maintenance.start();
     this.relaySync?.start();
+    if (this.#parts.section.removeTestEvents) this.#removeTestEvents();
+  }
+
+  #removeTestEvents(): void {
+    const { host, shared } = this.#parts;
+    this.#stopRemoving = host.clock.after(TEST_EVENTS_EVERY_MS, () => this.#removeTestEvents());
+    this.#core.grasp.testEvents
+      .remove()
+      .then((events) => events > 0 && shared.log.info("test events were removed", { events }))
+      .catch((error) => shared.log.error("test events could not be removed", { error }));
   }
 
   #sweep(): void {
@@ -60,6 +72,7 @@ export class Background {
 
   async close(): Promise<void> {
     this.#stopSweeping();
+    this.#stopRemoving();
     await Promise.all([this.purgatorySync.close(), this.relaySync?.close(), this.#maintenance.stop()]);
   }
 }

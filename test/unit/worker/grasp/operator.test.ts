@@ -270,3 +270,39 @@ test("what is held is deleted at once if the operator says so, and after 90 days
   await grasp.sweep();
   expect([await grasp.operator.held(), folders()]).toEqual([[], []]);
 });
+
+test("old test events go, with the repositories of test announcements; younger ones and others stay (O17)", async () => {
+  const test = ["t", "grasp-audit-test-event"];
+  const plain = await served();
+  const tagged = (by: Author, kind: number, tags: string[][], at = 0) =>
+    by.sign(kind, [...tags, test], "", START_SECONDS + at);
+  const place = [
+    ["d", "repo"],
+    ["clone", `https://git.example/${toNpub(friend.key)}/repo.git`],
+    ["relays", "wss://git.example"],
+  ];
+  const commit = work.commit("b", "test");
+  const announced = tagged(friend, 30617, place);
+  const stated = tagged(friend, 30618, [
+    ["d", "repo"],
+    [MAIN, commit],
+    ["HEAD", `ref: ${MAIN}`],
+  ]);
+  for (const event of [announced, stated]) expect((await submit(event)).ok).toBe(true);
+  await objects(friend, commit);
+  const old = tagged(owner, 1111, [["e", plain.pr.id]]);
+  const young = tagged(owner, 1111, [["e", plain.pr.id]], 60);
+  for (const event of [old, young]) await submit(event);
+  const all = [announced, stated, old, young, ...plain.all];
+  expect(all.map(isServed)).toEqual(all.map(() => true));
+  expect(await grasp.testEvents.remove()).toBe(0);
+  nowMs += 2 * 60 * 60_000 + 30_000;
+  expect(await grasp.testEvents.remove()).toBe(2);
+  expect(all.map(isServed)).toEqual([false, false, false, true, true, true, true, true]);
+  expect([await refsOf(friend), await refsOf(owner), await grasp.operator.held()]).toEqual([
+    null,
+    plain.refs,
+    [],
+  ]);
+  expect(await grasp.testEvents.remove()).toBe(0);
+});
