@@ -43,6 +43,13 @@ interface Targets {
   readonly waiting: readonly Releasable[];
 }
 
+/** Served PRs of some identifiers. */
+interface ServedPrs {
+  readonly all: readonly NostrEvent[];
+  /** Ids of those that are in their authors' own repositories, too. */
+  readonly own: ReadonlySet<string>;
+}
+
 /** A plan that is being made. */
 interface Draft {
   readonly repositories: RemovalPlan["repositories"][number][];
@@ -75,7 +82,7 @@ export class Removals {
   ): Promise<{ saved: Saved; look: number | null } | null> {
     const { journal, purgatory, nowSeconds, nowMs } = this.#core;
     const isVanishing = event.kind === KIND.vanish;
-    const own = await this.#contributed(held);
+    const prs = await this.#servedPrs(held);
     const { saved, done, look } = await journal.change((changes) => {
       const targets = this.#targetsOf(event);
       const identifiers = this.identifiersOf(event);
@@ -95,7 +102,7 @@ export class Removals {
       const removed = events.filter(({ id }) => gone.has(id));
       return {
         saved: result,
-        done: this.#consequences(removed, gone, before, own, heldUntilMs, changes),
+        done: this.#consequences(removed, gone, before, prs, heldUntilMs, changes),
         look: changes.beginIntent(lookPlan(identifiers)),
       };
     });
@@ -163,7 +170,7 @@ export class Removals {
     held: ReadonlySet<string>,
   ): Promise<{ events: number; look: number } | null> {
     const { journal, purgatory, nowMs } = this.#core;
-    const own = await this.#contributed(held);
+    const prs = await this.#servedPrs(held);
     const result = await journal.change((changes) => {
       const identifiers = this.identifiersOfAuthor(author);
       if (!identifiers.every((one) => held.has(one))) return null;
@@ -173,7 +180,7 @@ export class Removals {
       const heldUntilMs = nowMs() + HELD_MS.denied;
       const ids = served.map(({ id }) => id);
       changes.hold(ids, author, Math.ceil(heldUntilMs / 1000));
-      const done = this.#consequences(served, new Set(ids), before, own, heldUntilMs, changes);
+      const done = this.#consequences(served, new Set(ids), before, prs, heldUntilMs, changes);
       return { events: ids.length + waiting.length, done, look: changes.beginIntent(lookPlan(identifiers)) };
     });
     if (result === null) return null;
@@ -209,7 +216,7 @@ export class Removals {
     end: (changes: StoreChanges, served: NostrEvent | null) => readonly NostrEvent[],
   ): Promise<number> {
     const { journal, purgatory, store, nowMs } = this.#core;
-    const own = await this.#contributed([identifier]);
+    const prs = await this.#servedPrs([identifier]);
     const { done, look } = await journal.change((changes) => {
       const before = this.#authoritative([identifier]);
       const waiting = purgatory.announcement(owner, identifier);
@@ -219,7 +226,7 @@ export class Removals {
       const removed = [waiting?.event, served].filter(
         (one): one is NostrEvent => one !== null && one !== undefined,
       );
-      const consequences = this.#consequences(removed, gone, before, own, nowMs() + heldMs, changes);
+      const consequences = this.#consequences(removed, gone, before, prs, nowMs() + heldMs, changes);
       return { done: consequences, look: changes.beginIntent(lookPlan([identifier])) };
     });
     if (done !== null) await this.carryOut(done.intent, done.plan);
@@ -303,13 +310,13 @@ export class Removals {
 
   /**
    * What follows from the removal of events, in the same transaction; `null`: nothing in Git.
-   * @param own ids of PRs that are here by their authors' own repositories
+   * @param prs as they were before
    */
   #consequences(
     removed: readonly NostrEvent[],
     gone: Set<string>,
     before: readonly Authoritative[],
-    own: ReadonlySet<string>,
+    prs: ServedPrs,
     heldUntilMs: number | null,
     changes: StoreChanges,
   ): { intent: number; plan: RemovalPlan } | null {
@@ -321,7 +328,7 @@ export class Removals {
         draft.repositories.push({ owner: event.pubkey, identifier, heldUntilMs });
         // The refs of its backups go with the repository (N23).
         if (heldUntilMs === null) changes.removeBackups(event.pubkey, identifier, Number.MAX_SAFE_INTEGER);
-        this.#removeDependents(event.pubkey, identifier, gone, own, heldUntilMs, draft, changes);
+        this.#removeDependents(event.pubkey, identifier, gone, prs, heldUntilMs, draft, changes);
       }
       if (event.kind === KIND.pullRequest || event.kind === KIND.pullRequestUpdate)
         this.#addRefs(event, draft);
@@ -338,7 +345,7 @@ export class Removals {
     owner: string,
     identifier: string,
     gone: ReadonlySet<string>,
-    own: ReadonlySet<string>,
+    prs: ServedPrs,
     heldUntilMs: number | null,
     draft: Draft,
     changes: StoreChanges,
@@ -349,38 +356,40 @@ export class Removals {
       .servedStates(identifier)
       .map(({ event }) => event)
       .filter((event) => !sets.some((set) => set.has(event.pubkey)));
-    const prs = known
-      .pullRequestsFor([owner], identifier)
-      .filter((event) => hostsOf(taggedRepositories(event), known).length === 0 && !own.has(event.id));
-    const first = [...states, ...prs];
+    // A PR may tag a maintainer who has no repository here.
+    const stranded = prs.all.filter(
+      (event) =>
+        !prs.own.has(event.id) &&
+        store.get(event.id) !== null &&
+        hostsOf(taggedRepositories(event), known).length === 0,
+    );
+    const first = [...states, ...stranded];
     const address = `${KIND.announcement}:${owner}:${identifier}`;
     const others = dependentsOf(address, new Set([...gone, ...first.map(({ id }) => id)]), {
       store,
       servedAt: (one) => known.servedAt(one),
-      stays: ({ id }) => own.has(id),
+      stays: ({ id }) => prs.own.has(id),
       nowSeconds: nowSeconds(),
     }).filter(({ kind }) => !GIT_KINDS.has(kind) && kind !== KIND.deletion && kind !== KIND.vanish);
-    if (heldUntilMs === null) for (const event of prs) this.#addRefs(event, draft);
+    if (heldUntilMs === null) for (const event of stranded) this.#addRefs(event, draft);
     const ids = [...first, ...others].map(({ id }) => id);
     if (heldUntilMs === null) for (const id of ids) changes.remove(id, null);
     else changes.hold(ids, `${owner}/${identifier}`, Math.ceil(heldUntilMs / 1000));
   }
 
-  /** The ids of served PRs of these identifiers that are here by their authors' own repositories, whatever else is served (X9). */
-  async #contributed(identifiers: Iterable<string>): Promise<Set<string>> {
+  /** The served PRs of these identifiers' repositories, and which of them are in their authors' own ones, too (X9). */
+  async #servedPrs(identifiers: Iterable<string>): Promise<ServedPrs> {
     const { hosted, known } = this.#core;
+    const all = new Map<string, NostrEvent>();
+    for (const one of identifiers) for (const event of known.pullRequests(one)) all.set(event.id, event);
     const own = new Set<string>();
-    if (!known.takesPrs) return own;
-    for (const identifier of identifiers) {
-      const owners = [...known.announcements(identifier).keys()];
-      for (const event of known.pullRequestsFor(owners, identifier)) {
-        for (const one of contributedIdentifiers(event, known)) {
-          const repository = hosted.open(contributorsOwner(event.pubkey), one);
-          if ((await repository?.refs())?.refs.has(`refs/nostr/${event.id}`)) own.add(event.id);
-        }
+    for (const event of all.values()) {
+      for (const one of contributedIdentifiers(event, known)) {
+        const repository = hosted.open(contributorsOwner(event.pubkey), one);
+        if ((await repository?.refs())?.refs.has(`refs/nostr/${event.id}`)) own.add(event.id);
       }
     }
-    return own;
+    return { all: [...all.values()], own };
   }
 
   /** The ref of a PR goes everywhere (R61). */
