@@ -154,6 +154,7 @@ test("what waits, what expired and what was refused is not fetched; 300 ids at a
     other,
     [
       ["d", "b"],
+      ["a", ADDRESS],
       ["clone", "https://x.example/y.git"],
       ["relays", "wss://x.example"],
     ],
@@ -488,16 +489,39 @@ test("a gap that follows a gap whose history was not complete is not forgotten (
   await world.run(10 * MINUTE);
   const early = event(1111, stranger, [["a", ADDRESS]], LATELY + 700);
   relay.add(early);
-  // Each connection breaks before its history is complete.
-  relay.intercept = ([type], peer) => {
-    if (type === "NEG-OPEN") peer.end("connection");
-    return type === "NEG-OPEN";
-  };
+  // Connections are stable, and none of them brings a history.
+  relay.intercept = ([type, name]) =>
+    type === "NEG-OPEN" || (type === "REQ" && !String(name).startsWith("live"));
   relay.drop();
-  await world.run(3 * HOUR);
+  for (let n = 0; n < 20; n++) {
+    await world.run(5.5 * MINUTE);
+    relay.drop();
+  }
+  expect([world.has(early), world.all("abandoned").length]).toEqual([false, 0]);
   relay.intercept = () => false;
-  await world.run(2 * HOUR);
+  await world.run(10 * MINUTE);
   expect(world.has(early)).toBe(true);
+});
+
+test("a fresh start that breaks off is followed by a fresh start (L17)", async () => {
+  const { world, relay } = await worldWithRelay();
+  await world.start();
+  await world.run(10 * MINUTE);
+  relay.refuses = "connection";
+  relay.drop();
+  await world.run(HOUR);
+  const inGap = event(1111, stranger, [["a", ADDRESS]], LATELY + 700 + 3600);
+  relay.add(inGap);
+  await world.run(5 * HOUR);
+  relay.refuses = null;
+  let breaks = 1;
+  relay.intercept = ([type], peer) => {
+    if (type !== "NEG-OPEN" || breaks-- <= 0) return false;
+    peer.end("connection");
+    return true;
+  };
+  await world.run(2.5 * HOUR);
+  expect([world.has(inGap), breaks < 0]).toEqual([true, true]);
 });
 
 test("a whole reconciliation follows each 23 to 25 h (table of health)", async () => {
@@ -738,30 +762,14 @@ test("a deletion takes effect, and what it deleted does not come back, whatever 
 
 test("what is refused for want of another event of its batch is tried once more (L28)", async () => {
   const { world, relay } = await worldWithRelay();
-  // The reply is older than its target by its date.
-  const target = issue(3, 100);
-  const reply = event(
-    1111,
-    stranger,
-    [
-      ["e", target.id],
-      ["q", ADDRESS],
-    ],
-    50,
-  );
-  const orphan = event(
-    30618,
-    maintainer,
-    [
-      ["d", "a"],
-      ["refs/heads/main", "1".repeat(40)],
-    ],
-    1,
-  );
-  relay.add(target, reply, orphan);
+  // A list of GRASP servers belongs here because its author has something here, which is newer.
+  const list = event(10317, other, [["g", "wss://x.example"]], 10);
+  const own = event(30617, other, announced(other, "b", []), 20);
+  const foreign = event(10317, stranger, [["g", "wss://x.example"]], 10);
+  relay.add(list, own, foreign);
   await world.start();
-  await world.run(MINUTE);
-  expect([target, reply, orphan].map((one) => world.has(one))).toEqual([true, true, false]);
+  await world.run(SECOND);
+  expect([list, own, foreign].map((one) => world.has(one))).toEqual([true, true, false]);
 });
 
 test("a live subscription that the relay closes is asked again after 60 s, then 120 s; nothing of the gap is lost (L31)", async () => {
@@ -835,6 +843,24 @@ test("a relay that never takes the proof is asked once more, then as rarely as a
     "connected-history-failed",
   ]);
   expect(relay.count("REQ")).toBeLessThan(30);
+});
+
+test("a relay that takes the proof and asks for it again is asked once more and no more (L31)", async () => {
+  const { world, relay } = await worldWithRelay();
+  relay.intercept = ([type, name], peer) => {
+    if (type === "REQ" || type === "NEG-OPEN")
+      peer.tell(["AUTH", "c"], [type === "REQ" ? "CLOSED" : "NEG-ERR", name, "auth-required: again"]);
+    else if (type === "AUTH") peer.tell(["OK", (name as { id: string }).id, true, ""]);
+    return true;
+  };
+  await world.start();
+  await world.run(HOUR);
+  expect([world.signed.length, relay.connections, world.stateOf(relay)]).toEqual([
+    1,
+    1,
+    "connected-history-failed",
+  ]);
+  expect(relay.received.length).toBeLessThan(80);
 });
 
 test("a NOTICE alone never reconnects (L31)", async () => {
