@@ -9,11 +9,12 @@ import type { Line } from "./channel.ts";
 import type { Row } from "./verb.ts";
 
 /** Longest line of an answer, in characters. */
-const MAX_LINE = 1024 * 1024;
+const MAX_LINE = 4 * 1024 * 1024;
 
 /** Who hears an answer while it arrives. */
 export interface Listener {
   row(row: Row): void;
+  text(line: string): void;
   progress(text: string): void;
 }
 
@@ -34,6 +35,7 @@ export async function call(
     );
   for await (const line of linesIn(response.body)) {
     if ("row" in line) listener.row(line.row);
+    else if ("text" in line) listener.text(line.text);
     else if ("progress" in line) listener.progress(line.progress);
     else if ("error" in line) throw line.isUsage ? new UsageError(line.error) : new StartError(line.error);
     else if ("end" in line) return;

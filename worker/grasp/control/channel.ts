@@ -18,6 +18,7 @@ const ALIVE_MS = 5_000;
 /** A line of an answer. The last one is `end` or `error`. */
 export type Line =
   | { readonly row: Row }
+  | { readonly text: string }
   | { readonly progress: string }
   | { readonly error: string; readonly isUsage: boolean }
   | { readonly end: true }
@@ -116,6 +117,7 @@ function linesOf(
       sign();
       const output = {
         row: (row: Row) => write({ row }),
+        text: (text: string) => write({ text }),
         progress: (progress: string) => write({ progress }),
         signal,
       };

@@ -31,6 +31,7 @@ export function verbCommand(name: string, { summary, details, options, operands 
       const rows: Row[] = [];
       await call(resolve(section.dataDirectory), name, values, {
         row: (row) => (json ? stdout.write(`${JSON.stringify(row)}\n`) : rows.push(row)),
+        text: (line) => stdout.write(`${line}\n`),
         progress: (text) => stderr.write(`${text}\n`),
       }).finally(() => stdout.write(tableOf(rows)));
     },

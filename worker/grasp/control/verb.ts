@@ -20,6 +20,8 @@ export type Row = Readonly<Record<string, string | number | boolean | null>>;
 /** Where a command writes while it runs. */
 export interface Output {
   row(row: Row): void;
+  /** A line that other programs read as it is. */
+  text(line: string): void;
   /** What is going on, for somebody who waits. */
   progress(text: string): void;
   /** Ends when the caller leaves or the service stops. */

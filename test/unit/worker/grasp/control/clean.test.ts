@@ -84,6 +84,7 @@ async function run(values: Record<string, true>, meanwhile = async () => {}): Pr
   const progress: string[] = [];
   const ended = clean.run(values, running, {
     row: (row) => rows.push(row),
+    text: () => {},
     progress: (text) => progress.push(text),
     signal: new AbortController().signal,
   });
