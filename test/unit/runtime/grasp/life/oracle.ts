@@ -53,8 +53,8 @@ export class Oracle {
   /** The branches and tags of each repository at the last look, and the tips that were lost since (N21). */
   readonly #tips = new Map<RepositoryData, Map<string, string>>();
   readonly #lost = new Map<RepositoryData, LostTip[]>();
-  /** Whether a repository was taken out of service since the last look. */
-  #hasEjected = false;
+  /** Repositories that were taken out of service since the last look. */
+  readonly #ejected = new Set<string>();
   /** States that were served at some time. */
   readonly #everServed = new Map<string, NostrEvent>();
 
@@ -73,7 +73,7 @@ export class Oracle {
       const isMeant = event.kind === 30617 && event.pubkey === owner && identifierOf(event) === identifier;
       if (isMeant) this.#accepted.delete(id);
     }
-    this.#hasEjected = true;
+    this.#ejected.add(`${owner}/${identifier}`);
   }
 
   /** An event was sent, whatever the answer. */
@@ -515,7 +515,8 @@ export class Oracle {
     // Of several things at once, and in a crash, something may have come and gone.
     const now = isAlone ? [] : this.#ofStep;
     const isFlicker =
-      (!isAlone && this.#hasEjected) || now.some(({ kind }) => kind === 5 || kind === 62 || kind === 30617);
+      (!isAlone && this.#ejected.size > 0) ||
+      now.some(({ kind }) => kind === 5 || kind === 62 || kind === 30617);
     for (const event of this.#accepted.values()) {
       if (here.has(event.id)) continue;
       const remembered = this.#life.store.remembered(event.id, this.#life.nowSeconds);
@@ -527,13 +528,15 @@ export class Oracle {
         isTakenBack ||
         remembered === "expired" ||
         (event.kind === 30617 && this.#isDelisted(event)) ||
+        // It was sent again at the same moment, and was still here.
+        (event.kind === 30617 && !isAlone && this.#ejected.has(`${event.pubkey}/${identifierOf(event)}`)) ||
         (event.kind !== 30617 && (isFlicker || !this.#isOwned(event)));
       if (!hasReason)
         throw new BrokenProperty("1 nothing accepted is forgotten", `${event.kind} ${event.id}`);
       this.#accepted.delete(event.id);
     }
     this.#ofStep.length = 0;
-    this.#hasEjected = false;
+    this.#ejected.clear();
   }
 
   /** Whether its author sent a newer version that does not list us. */
