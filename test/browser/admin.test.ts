@@ -431,6 +431,7 @@ describe.skipIf(noChromium !== undefined)(noChromium ?? "the operator's page", (
       const wrong = await faulty.evaluateAll((all) => all.map(({ id }) => id.replace("partner-", "")));
       expect(wrong).toEqual([
         "id",
+        "gvl_id",
         "pull_sync_allowed_domains",
         "pull_token",
         "pull_sync_rate_limit",

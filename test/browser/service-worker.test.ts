@@ -204,6 +204,7 @@ describe.skipIf(noChromium !== undefined)(noChromium ?? "the service worker", ()
     expect(Object.fromEntries(url.searchParams)).toEqual({
       ec_id: id,
       ec_hash: id.slice(0, 64),
+      gdpr: "0",
       ip: "203.0.113.7",
     });
     expect(headers.authorization).toBeUndefined();

@@ -18,7 +18,7 @@ afterAll(() => rmSync(folder, { recursive: true }));
 async function mutated(edits: readonly Edit[], index: number): Promise<EngineModule> {
   const copy = join(folder, String(index), "sync");
   cpSync(source, copy, { recursive: true });
-  cpSync(join(source, "../lib/within.ts"), join(copy, "../lib/within.ts"));
+  cpSync(join(source, "../lib"), join(copy, "../lib"), { recursive: true });
   for (const edit of edits) {
     const path = join(copy, `${edit.file}.ts`);
     writeFileSync(path, mutate(readFileSync(path, "utf8"), edit));
