@@ -46,6 +46,7 @@ export const leftOut: Readonly<Record<string, LeftOut>> = {
     "pixel: limits the syncs an hour of one partner and hash": PARTNERS,
     "pixel: stores no forged id": PARTNERS,
     "batch: answers 200, or 207 with a reason for each rejected mapping": OPERATOR,
+    "batch: a partner reads and deletes its own mapping, and knows its limit": OPERATOR,
     "batch: answers 400, 401, 413 and 429": OPERATOR,
     "batch: two concurrent partners lose no mapping of the same thousand ids": OPERATOR,
     "identify: returns the identity in the body and in headers": PARTNERS,

@@ -162,7 +162,9 @@ describe.each(RUNTIMES)("millrace grasp backup on %s (O20)", (runtime) => {
 
 test("the page about operation restores a copy with its own commands (O20)", async () => {
   const page = readPage(readFileSync(join(root, "docs/grasp/operations.md"), "utf8"));
-  const [backup, restore] = page.blocks.filter(({ language }) => language === "sh").map(({ text }) => text);
+  const commands = page.blocks.filter(({ language }) => language === "sh").map(({ text }) => text);
+  const at = commands.findIndex((text) => text.startsWith("millrace grasp backup"));
+  const [backup, restore] = commands.slice(at);
   const server = await started("node");
   const owner = author();
   const work = workTree(server.folder);

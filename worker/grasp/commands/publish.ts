@@ -5,6 +5,7 @@
 import { homedir } from "node:os";
 import { join } from "node:path";
 import process from "node:process";
+import { setTimeout as sleep } from "node:timers/promises";
 import { missingUrls, readAnnouncement } from "../../../runtime/grasp/announcement.ts";
 import type { NostrEvent } from "../../../runtime/grasp/events/event.ts";
 import { KIND } from "../../../runtime/grasp/events/kinds.ts";
@@ -153,6 +154,8 @@ async function state(
     null,
   );
   const tags = stateTags(identifier, tree.refs, tree.head);
+  // A state that waits is in no answer: two runs within one second would make two states of one date.
+  await sleep(1000 - (Date.now() % 1000));
   await send(relay, "state", signer.sign(KIND.state, tags, dateAfter(newest, now())));
 }
 

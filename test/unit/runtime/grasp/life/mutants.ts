@@ -36,7 +36,12 @@ export const mutants: readonly Mutant[] = [
         "if (authoritativeState(list)?.event.id !== state.event.id) continue;",
         "",
       ),
-      edit("release/release-run", "ReleaseRun.run", "isAgain = (await this.#servedStates()) || isAgain;", ""),
+      edit(
+        "release/release-run",
+        "ReleaseRun.#allStates",
+        "isAgain = (await this.#servedStates()) || isAgain;",
+        "",
+      ),
     ],
     breaks: ["3 refs equal the newest complete state"],
   },
@@ -72,7 +77,12 @@ export const mutants: readonly Mutant[] = [
   {
     name: "what is served moves no refs when the sets change (R42, N15)",
     edits: [
-      edit("release/release-run", "ReleaseRun.run", "isAgain = (await this.#servedStates()) || isAgain;", ""),
+      edit(
+        "release/release-run",
+        "ReleaseRun.#allStates",
+        "isAgain = (await this.#servedStates()) || isAgain;",
+        "",
+      ),
     ],
     breaks: null,
   },
@@ -180,7 +190,7 @@ export const mutants: readonly Mutant[] = [
       edit(
         "pushes",
         "Push.#finishLocked",
-        "decidePush(owner, identifier, list, await repository.refs(), this.#core)",
+        "await decide(this.#request, await repository.refs(), this.#core)",
         "this.early",
       ),
     ],
