@@ -34,6 +34,7 @@ export const clean: Verb = {
     await passes(parts.host.clock, SECOND_LOOK_MS, output.signal);
     const isSame = (a: Unneeded) => (b: Unneeded) => nameOf(a) === nameOf(b) && a.why === b.why;
     for (const one of (await find()).filter((second) => first.some(isSame(second)))) {
+      output.signal.throwIfAborted();
       const isGone = await cleaning.clean(one);
       output.row({ repository: nameOf(one), why: one.why, outcome: isGone ? "held" : "kept" });
     }
@@ -43,6 +44,8 @@ export const clean: Verb = {
 /** Waits. @throws the signal's reason, if it aborts first. */
 function passes(clock: Pick<Clock, "after">, ms: number, signal: AbortSignal): Promise<void> {
   return new Promise((done, fail) => {
+    // A signal that aborted before is not told again.
+    signal.throwIfAborted();
     const cancel = clock.after(ms, done);
     signal.addEventListener("abort", () => {
       cancel();

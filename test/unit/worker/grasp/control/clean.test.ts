@@ -128,6 +128,14 @@ test("with --execute it looks twice, 60 s apart, and holds what is still unused 
   );
 });
 
+test("a caller who left before the second look changes nothing (O16)", async () => {
+  const left = AbortSignal.abort(new Error("the caller left"));
+  const running = { parts: { host: { clock } }, core: { grasp } } as unknown as Running;
+  const output = { row: () => {}, text: () => {}, progress: () => {}, signal: left };
+  await expect(clean.run({ execute: true }, running, output)).rejects.toThrow("the caller left");
+  expect(isHere(empty)).toBe(true);
+});
+
 test("what is used between the two looks is kept (O16)", async () => {
   const rows = await run({ execute: true }, () => serveAgain(empty));
   expect(rows).toEqual([]);
