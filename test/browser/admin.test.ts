@@ -455,7 +455,7 @@ describe.skipIf(noChromium !== undefined)(noChromium ?? "the operator's page", (
       await form.getByLabel("Allowed hosts").fill("ids.new-one.example");
       await form.getByLabel("Maximum pulls").fill("7");
       await form.getByLabel("OpenRTB atype").fill("3");
-      await form.locator("#partner-gvl_id").fill("");
+      await form.locator("#partner-gvl_id").fill("755");
       await form.getByRole("button", { name: "Save" }).click();
       await expect.poll(() => faultOf("pull_sync_url")).toContain("outside private, loopback");
       await expect.poll(() => faultOf("pull_token")).toContain("pull_sync_enabled");
