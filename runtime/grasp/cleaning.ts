@@ -1,11 +1,12 @@
 /**
- * Repositories that nobody uses: announced ones that never got a ref, and ones that no announcement belongs to (O16).
+ * Unused repositories: announced ones without a ref, and ones without an announcement (O16).
  * @module
  */
 import { contributorOf } from "./contributor.ts";
 import type { Core } from "./core.ts";
-import type { Operator, RepositoryName } from "./operator.ts";
+import type { Operator } from "./operator.ts";
 import { HELD_MS } from "./removals.ts";
+import type { RepositoryName } from "./repository-name.ts";
 
 /** A repository that may be cleaned away, and why. */
 export interface Unneeded extends RepositoryName {

@@ -2,7 +2,7 @@
  * What hangs only on a repository (R59): events that were accepted because they tag it, or an event that hangs on it.
  * @module
  */
-import type { NostrEvent } from "./events/event.ts";
+import { isHex64, type NostrEvent } from "./events/event.ts";
 import type { Filter } from "./events/filter.ts";
 import { KIND } from "./events/kinds.ts";
 import { MAX_STEPS } from "./policy/other-policy.ts";
@@ -65,7 +65,7 @@ function hasReason(
   for (const [name = "", value = ""] of event.tags) {
     if (ADDRESS_LETTERS.includes(name) && REPOSITORY.test(value) && parts.servedAt(value) !== null)
       return true;
-    const isId = ID_LETTERS.includes(name) && /^[0-9a-f]{64}$/.test(value);
+    const isId = ID_LETTERS.includes(name) && isHex64(value);
     if (isId && !going.has(value) && parts.store.get(value) !== null) return true;
   }
   return referring(ID_LETTERS, [event.id], parts).some(({ id }) => !going.has(id));

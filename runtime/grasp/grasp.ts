@@ -81,7 +81,7 @@ export class Grasp {
   readonly undo: Undo;
   /** What the operator does while the service runs (O14). */
   readonly operator: Operator;
-  /** Repositories that nobody uses (O16). */
+  /** Unused repositories (O16). */
   readonly cleaning: Cleaning;
   /** What tools publish to test this server (O17). */
   readonly testEvents: TestEvents;

@@ -7,12 +7,11 @@ import { SHARES } from "./git/slots.ts";
 import type { GraspHappening, LeftBecause } from "./happenings.ts";
 import type { GraspMetric } from "./metric.ts";
 import type { BoundName } from "./purgatory/bounds.ts";
-import type { Entry } from "./purgatory/entry.ts";
+import { STORES } from "./purgatory/entry.ts";
 import { SYNC_DESCRIPTIONS } from "./purgatory-sync/metrics.ts";
 import { PUSH_REASONS } from "./push-reason.ts";
 import { RELAY_SYNC_METRICS } from "./relay-sync/metrics.ts";
 
-const STORES: readonly Entry["store"][] = ["announcement", "state", "pr", "placeholder"];
 const KINDS = ["announcement", "state", "pull_request", "other"] as const;
 const BECAUSE: readonly LeftBecause[] = [
   "released",

@@ -3,7 +3,7 @@
  * @module
  */
 import { bech32 } from "@scure/base";
-import { toHex } from "../lib/hex.ts";
+import { fromHex, toHex } from "../lib/hex.ts";
 import { isHex64 } from "./events/event.ts";
 
 const PREFIX = "npub";
@@ -19,18 +19,11 @@ const kept = new Map<string, string>();
 export function toNpub(key: string): string {
   let npub = kept.get(key);
   if (npub === undefined) {
-    npub = encode(key);
+    npub = bech32.encodeFromBytes(PREFIX, fromHex(key));
     if (kept.size >= MAX_KEPT) kept.clear();
     kept.set(key, npub);
   }
   return npub;
-}
-
-function encode(key: string): string {
-  const bytes = Uint8Array.from({ length: KEY_BYTES }, (_, i) =>
-    Number.parseInt(key.slice(2 * i, 2 * i + 2), 16),
-  );
-  return bech32.encodeFromBytes(PREFIX, bytes);
 }
 
 /**

@@ -4,18 +4,13 @@
  */
 import type { Outcome } from "./answer.ts";
 import type { Core } from "./core.ts";
-import type { NostrEvent } from "./events/event.ts";
+import { isHex64, type NostrEvent } from "./events/event.ts";
 import { KIND } from "./events/kinds.ts";
 import type { ListsWithBans } from "./policy/bans.ts";
 import type { Releases } from "./release/releases.ts";
 import type { Removals } from "./removals.ts";
+import type { RepositoryName } from "./repository-name.ts";
 import type { Submissions } from "./submission.ts";
-
-/** A repository here, or one that was. */
-export interface RepositoryName {
-  readonly owner: string;
-  readonly identifier: string;
-}
 
 /** What is held: a repository, its events, or both; `identifier` is `null` for the events of a banned author. */
 export interface Held {
@@ -42,7 +37,6 @@ export type Restored =
   | { readonly outcome: "served" | "waits" | "deleted" | "no_announcement" | "nothing" }
   | { readonly outcome: "refused"; readonly text: string };
 
-const KEY = /^[0-9a-f]{64}$/;
 const FROM = { source: "direct", address: null } as const;
 
 export class Operator {
@@ -74,14 +68,14 @@ export class Operator {
     await this.#core.store.transaction((changes) => changes.ban(target));
     this.#lists.reload();
     const repositories = await this.#submissions.removeDenied();
-    const events = KEY.test(target) ? await this.#removeAuthor(target) : 0;
+    const events = isHex64(target) ? await this.#removeAuthor(target) : 0;
     return { repositories, events };
   }
 
   /** Takes away what is denied by the settings or by bans: at the start, and with new settings (R26). @returns the repositories that went */
   async removeDenied(): Promise<readonly RepositoryName[]> {
     const repositories = await this.#submissions.removeDenied();
-    for (const ban of this.bans()) if (KEY.test(ban)) await this.#removeAuthor(ban);
+    for (const ban of this.bans()) if (isHex64(ban)) await this.#removeAuthor(ban);
     return repositories;
   }
 

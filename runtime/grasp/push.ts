@@ -156,8 +156,7 @@ export function nostrFault(
 ): { readonly reason: PushReason; readonly text: string } | null {
   const fault = (reason: PushReason, text: string) => ({ reason, text });
   const id = NOSTR_REF.exec(command.ref)![1]!;
-  if (!/^[0-9a-f]{64}$/.test(id))
-    return fault("bad_event_id", "refs/nostr/ takes event ids of 64 lower-case hex digits");
+  if (!isHex64(id)) return fault("bad_event_id", "refs/nostr/ takes event ids of 64 lower-case hex digits");
   if (command.new === ZERO_ID)
     return fault("nostr_deletion", "refs/nostr/ is not deleted by a push: delete the event");
   if (known.remembered(id) === "deleted")

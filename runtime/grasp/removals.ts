@@ -7,7 +7,7 @@
 import { contributorOf, contributorsOwner } from "./contributor.ts";
 import type { Core } from "./core.ts";
 import { dependentsOf } from "./dependents.ts";
-import { type NostrEvent, tagValue } from "./events/event.ts";
+import { isHex64, type NostrEvent, tagValue } from "./events/event.ts";
 import type { Filter } from "./events/filter.ts";
 import { KIND } from "./events/kinds.ts";
 import { ZERO_ID } from "./git/command-list.ts";
@@ -421,7 +421,7 @@ export class Removals {
     const waiting: Releasable[] = [];
     for (const [name, value = ""] of tags) {
       if (name === "e") {
-        const event = /^[0-9a-f]{64}$/.test(value) ? store.get(value) : null;
+        const event = isHex64(value) ? store.get(value) : null;
         if (event !== null) served.push(event);
         const entry = purgatory.event(value);
         if (entry !== null) waiting.push(entry);

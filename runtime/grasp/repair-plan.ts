@@ -2,11 +2,13 @@
  * Hourly repair: its figures, and the decisions that follow from values alone (S24).
  * @module
  */
-import type { NostrEvent } from "./events/event.ts";
+import { type NostrEvent, tagValue } from "./events/event.ts";
 import { KIND } from "./events/kinds.ts";
+import { everyEvent } from "./known.ts";
 import { commitOf } from "./policy/pr-policy.ts";
 import type { EventStore, RefSnapshot } from "./ports.ts";
 import { isEmpty, moveTo } from "./release/alignment.ts";
+import type { RepositoryName } from "./repository-name.ts";
 import type { RepositoryState } from "./state.ts";
 
 /** Every served repository is checked once in this time, in milliseconds. */
@@ -15,12 +17,6 @@ export const REPAIR_EVERY_MS = 3_600_000;
 export const CONNECTIVITY_EVERY_MS = 24 * REPAIR_EVERY_MS;
 /** How often a part of the repositories is checked, in milliseconds. */
 export const REPAIR_TICK_MS = 10_000;
-/** A repository here. */
-export interface RepositoryName {
-  readonly owner: string;
-  readonly identifier: string;
-}
-
 /** What a check found. */
 export interface RepairResult {
   /** Milliseconds since the epoch. */
@@ -74,20 +70,9 @@ export function* servedRepositories(
   store: Pick<EventStore, "query">,
   nowSeconds: number,
 ): Generator<RepositoryName> {
-  const seen = new Set<string>();
-  const kinds = new Set<number>([KIND.announcement]);
-  for (let until: number | undefined; ; ) {
-    const page = store.query(
-      [{ tags: new Map(), kinds, ...(until === undefined ? {} : { until }) }],
-      nowSeconds,
-    );
-    const fresh = page.filter(({ id }) => !seen.has(id));
-    if (fresh.length === 0) return;
-    for (const event of fresh) {
-      seen.add(event.id);
-      const identifier = event.tags.find(([name]) => name === "d")?.[1];
-      if (identifier !== undefined) yield { owner: event.pubkey, identifier };
-    }
-    until = page.at(-1)!.created_at;
+  const filter = { tags: new Map(), kinds: new Set<number>([KIND.announcement]) };
+  for (const event of everyEvent(store, filter, () => nowSeconds)) {
+    const identifier = tagValue(event, "d");
+    if (identifier !== undefined) yield { owner: event.pubkey, identifier };
   }
 }

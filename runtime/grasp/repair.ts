@@ -19,10 +19,10 @@ import {
   REPAIR_TICK_MS,
   type RepairCounts,
   type RepairResult,
-  type RepositoryName,
   servedRepositories,
   shareOf,
 } from "./repair-plan.ts";
+import type { RepositoryName } from "./repository-name.ts";
 
 /** Missing ids that a result names. */
 const MAX_NAMED = 20;

@@ -1,3 +1,4 @@
+import { fromHex } from "../../runtime/lib/hex.ts";
 import { createLog, createLogOnce } from "../../runtime/observe/log.ts";
 import { createHotPath } from "../../wasm/hotpath.ts";
 import { inlineKernels } from "../../wasm/inline.ts";
@@ -43,7 +44,7 @@ export const store: Command = {
     const hotPath = createHotPath(inlineKernels(), { maxKeys: 1, random: host.random });
     const encoder = new TextEncoder();
     const isToken = (token: string) =>
-      hotPath.equal(hotPath.sha256(encoder.encode(token)), bytesOf(expected));
+      hotPath.equal(hotPath.sha256(encoder.encode(token)), fromHex(expected));
     const served = host.openStore(textOf(values, "store") ?? host.defaultStore, []);
     try {
       await served.get("start");
@@ -63,9 +64,3 @@ export const store: Command = {
     await serveUntilSignal(entry, [{ title: "store", listen, service: { handler, close } }], log);
   },
 };
-
-function bytesOf(hex: string): Uint8Array {
-  return Uint8Array.from({ length: hex.length / 2 }, (_, i) =>
-    Number.parseInt(hex.slice(2 * i, 2 * i + 2), 16),
-  );
-}

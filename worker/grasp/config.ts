@@ -23,6 +23,9 @@ const MANY = 1_000_000;
 const HOUR_SECONDS = 60 * 60;
 const DAY_SECONDS = 24 * HOUR_SECONDS;
 const MONTH_DAYS = 30;
+/** Rest after the first failure of a relay, and the longest, in seconds, unless the section names others. */
+const BASE_BACKOFF = 5;
+const MAX_BACKOFF = HOUR_SECONDS;
 /** Longest message of a client, in bytes (R4). */
 const MAX_MESSAGE_BYTES = 2 * MIB;
 
@@ -134,8 +137,8 @@ function graspSchema() {
       enabled: v.optional(flag(), true),
       bootstrap: v.optional(listOf(relay(), "relays"), []),
       negentropy: v.optional(flag(), true),
-      baseBackoffSeconds: v.optional(whole(1, HOUR_SECONDS), 5),
-      maxBackoffSeconds: v.optional(whole(1, DAY_SECONDS), HOUR_SECONDS),
+      baseBackoffSeconds: v.optional(whole(1, HOUR_SECONDS), BASE_BACKOFF),
+      maxBackoffSeconds: v.optional(whole(1, DAY_SECONDS), MAX_BACKOFF),
       avoidHours: v.optional(whole(1, MONTH_DAYS * 24), 12),
       refusedHotSeconds: v.optional(whole(0, HOUR_SECONDS), 120),
       refusedColdDays: v.optional(whole(0, MONTH_DAYS), 7),
@@ -224,7 +227,11 @@ function archiveFaults({ archive, allow, prs }: Written): Fault[] {
 
 function syncFaults({ sync, allowInsecureServers }: Written): Fault[] {
   const faults: Fault[] = [];
-  const { baseBackoffSeconds: base = 5, maxBackoffSeconds: max = HOUR_SECONDS, bootstrap } = sync ?? {};
+  const {
+    baseBackoffSeconds: base = BASE_BACKOFF,
+    maxBackoffSeconds: max = MAX_BACKOFF,
+    bootstrap,
+  } = sync ?? {};
   if (typeof base === "number" && typeof max === "number" && base > max) {
     const expected = "at least sync.baseBackoffSeconds";
     faults.push({ field: "sync.maxBackoffSeconds", found: String(max), expected });

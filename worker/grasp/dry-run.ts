@@ -6,21 +6,19 @@ import type { DryRunAnswer, DryRunPush } from "../../runtime/grasp/dry-run.ts";
 import { MAX_LIST_BYTES, readCommandList } from "../../runtime/grasp/git/command-list.ts";
 import { flushPacket, joinPackets, PktLineError, textPacket } from "../../runtime/grasp/git/pkt-line.ts";
 import type { Grasp } from "../../runtime/grasp/grasp.ts";
-import { identifierFault } from "../../runtime/grasp/identifier.ts";
-import { readKey, toNpub } from "../../runtime/grasp/npub.ts";
+import { toNpub } from "../../runtime/grasp/npub.ts";
 import { type BucketSize, Buckets } from "../../runtime/grasp/relay/buckets.ts";
+import { parseRepositoryName } from "../../runtime/grasp/repository-name.ts";
 import { networkOf } from "../../runtime/lib/addresses.ts";
 import { isObject, jsonDepth, MAX_JSON_DEPTH, parseJson } from "../../runtime/lib/json.ts";
 import { faultAnswer, textAnswer } from "./git/answers.ts";
-import { BodyFault, RequestBody, readSmall } from "./git/body.ts";
+import { BodyFault, readText } from "./git/body.ts";
 import type { WatchClock } from "./git/silence.ts";
 
 /** Questions of one address (G29). */
 const ADMITTED: BucketSize = { capacity: 10, perMinute: 10 };
 /** When an address that asked too often may ask again, in seconds: one question comes back then. */
 const RETRY_SECONDS = 60 / ADMITTED.perMinute;
-/** Longest time of the body, in milliseconds. */
-const BODY_MS = 10_000;
 
 /** What the dry run needs. */
 export interface DryRunParts {
@@ -46,7 +44,7 @@ export function dryRunHandler({ grasp, clock, nowMs, maxMessageBytes }: DryRunPa
       return textAnswer(429, `an address may ask ${ADMITTED.perMinute} times a minute`, headers);
     }
     try {
-      const { event, push } = readQuestion(await bodyText(request, maxBytes, clock));
+      const { event, push } = readQuestion(await readText(request, maxBytes, clock));
       const answer = await grasp.dryRun(event, push, { source: "direct", address: network });
       return Response.json(shown(answer), { headers: { "cache-control": "no-store" } });
     } catch (error) {
@@ -55,18 +53,6 @@ export function dryRunHandler({ grasp, clock, nowMs, maxMessageBytes }: DryRunPa
       return answer;
     }
   };
-}
-
-async function bodyText(request: Request, maxBytes: number, clock: DryRunParts["clock"]): Promise<string> {
-  const body = new RequestBody(request, clock);
-  const lift = body.limit(BODY_MS, "the question took too long");
-  try {
-    const { bytes, isWhole } = await readSmall(body, maxBytes);
-    if (!isWhole) throw new BodyFault(413, `a question has at most ${maxBytes} bytes`);
-    return bytes.toString("utf8");
-  } finally {
-    lift();
-  }
 }
 
 /** @throws {BodyFault} for what is no question */
@@ -102,11 +88,9 @@ function readCommands(given: unknown): DryRunPush["commands"] {
 
 function readRepository(given: unknown): DryRunPush["repository"] {
   if (given === undefined) return null;
-  const [, key, identifier] = /^([^/]*)\/(.*)$/s.exec(typeof given === "string" ? given : "") ?? [];
-  const owner = readKey(key);
-  if (owner === null || identifier === undefined || identifierFault(identifier) !== null)
-    throw new BodyFault(400, "repository is NPUB/IDENTIFIER");
-  return { owner, identifier };
+  const name = typeof given === "string" ? parseRepositoryName(given) : null;
+  if (name === null) throw new BodyFault(400, "repository is NPUB/IDENTIFIER");
+  return name;
 }
 
 function shown({ outcome: { outcome, text }, push }: DryRunAnswer) {

@@ -8,7 +8,7 @@ import type { Socket } from "node:net";
 import type { Grasp } from "../../runtime/grasp/grasp.ts";
 import { type LogLine, logLine } from "../../runtime/grasp/log-lines.ts";
 import { countHappening, type GitOperation, LARGEST, startSeries } from "../../runtime/grasp/metrics.ts";
-import type { Entry } from "../../runtime/grasp/purgatory/entry.ts";
+import { STORES } from "../../runtime/grasp/purgatory/entry.ts";
 import { SYNC_DESCRIPTIONS } from "../../runtime/grasp/purgatory-sync/metrics.ts";
 import type { MetricsRegistry } from "../../runtime/observe/metrics.ts";
 import type { Client, Log } from "../../runtime/platform.ts";
@@ -21,7 +21,6 @@ import type { PoolCounts } from "./git/pool.ts";
 
 /** Connections from which an address counts as busy (table of limits). */
 const BUSY_CONNECTIONS = 10;
-const STORES: readonly Entry["store"][] = ["announcement", "state", "pr", "placeholder"];
 
 /** Versions that metrics and pages show. */
 export interface Build {

@@ -10,7 +10,8 @@ import type { EventStore, Room } from "../../runtime/grasp/ports.ts";
 import { SYNC_PREFIX } from "../../runtime/grasp/purgatory-sync/metrics.ts";
 import { PurgatorySync } from "../../runtime/grasp/purgatory-sync.ts";
 import { Repairs } from "../../runtime/grasp/repair.ts";
-import type { RepairCounts, RepairResult, RepositoryName } from "../../runtime/grasp/repair-plan.ts";
+import type { RepairCounts, RepairResult } from "../../runtime/grasp/repair-plan.ts";
+import type { RepositoryName } from "../../runtime/grasp/repository-name.ts";
 import { localLimiter } from "../../runtime/limiters/local.ts";
 import type { Clock, Log, Metrics } from "../../runtime/platform.ts";
 import {

@@ -25,7 +25,7 @@ import type { Registry } from "./registry.ts";
 /** The engine's timeouts for pulls, in milliseconds: a pull is one short request. */
 export const PULL_TIMEOUTS = { idleTimeoutMs: 5000, totalTimeoutMs: 5000, lookTimeoutMs: 5000 } as const;
 const HOUR_MS = 3_600_000;
-/** Maximum length of the consent parameters of a visitor: they wait in memory with the pulls. Beyond it nobody is asked. */
+/** Longest consent parameters of a visitor, in characters. They wait in memory with the pulls; with longer ones no partner is asked. */
 const MAX_CONSENT_LENGTH = 8192;
 
 /** The consent parameters of a decision as a query text. */

@@ -2,10 +2,9 @@
  * What the operator bans while the service runs (O14): kept in the database, and denied like what the settings deny (R26).
  * @module
  */
+import { isHex64 } from "../events/event.ts";
 import type { EventStore } from "../ports.ts";
 import type { Lists } from "./world.ts";
-
-const KEY = /^[0-9a-f]{64}$/;
 
 /** The operator's lists, with what is banned in them. */
 export class ListsWithBans implements Lists {
@@ -28,7 +27,7 @@ export class ListsWithBans implements Lists {
   }
 
   get denyAuthors(): ReadonlySet<string> {
-    return this.#with(this.#lists.denyAuthors, (ban) => KEY.test(ban));
+    return this.#with(this.#lists.denyAuthors, isHex64);
   }
 
   get denyRepositories(): ReadonlySet<string> {

@@ -3,7 +3,7 @@
  * @module
  */
 import { isObject, parseJson } from "../../lib/json.ts";
-import type { NostrEvent } from "../events/event.ts";
+import { isHex64, type NostrEvent } from "../events/event.ts";
 import { refuse, type Verdict } from "./verdict.ts";
 import type { World } from "./world.ts";
 
@@ -33,7 +33,7 @@ export function judgeProtected(
 
 function repostsProtected({ content, tags }: NostrEvent, world: Pick<World, "served">): boolean {
   for (const [name, value = ""] of tags) {
-    const target = name === "e" && /^[0-9a-f]{64}$/.test(value) ? world.served(value) : null;
+    const target = name === "e" && isHex64(value) ? world.served(value) : null;
     if (target !== null && isProtected(target)) return true;
   }
   try {

@@ -65,6 +65,9 @@ export type Releasable = WaitingAnnouncement | WaitingState | WaitingPr;
 /** One entry. */
 export type Entry = Releasable | Placeholder;
 
+/** The stores, in the order of P1 to P4. */
+export const STORES: readonly Entry["store"][] = ["announcement", "state", "pr", "placeholder"];
+
 /** The key of an entry in the journal. */
 export function keyOf(entry: Entry): string {
   switch (entry.store) {

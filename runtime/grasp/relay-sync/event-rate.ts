@@ -15,7 +15,7 @@ export class EventRate {
     return ++this.#sum > EVENTS_PER_MINUTE.most;
   }
 
-  /** Time until so many events may be asked for, in milliseconds; 0: now. What is asked for must not look like a flood. */
+  /** Time until this number of events may be requested, in milliseconds; 0: now. Requested events must not count as a flood. */
   waitMs(events: number, nowMs: number): number {
     this.#moveTo(nowMs);
     let sum = this.#sum;

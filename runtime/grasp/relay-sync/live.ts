@@ -53,7 +53,7 @@ export class Live {
   readonly #parts: LiveParts;
   readonly #open = new Map<string, LiveSubscription>();
   #closed: Closed[] = [];
-  /** Those that are open again, whose gap is to be filled. */
+  /** Subscriptions that are open again. The gap of each must be filled. */
   #gaps: Gap[] = [];
   #bound = 1;
 
@@ -156,7 +156,7 @@ export class Live {
     for (const closed of due) void this.#subscribe(link, closed.filters, closed);
   }
 
-  /** Takes what is open again since the last call: its gap is to be filled. */
+  /** Takes the subscriptions that opened again since the last call. The gap of each must be filled. */
   takeGaps(): Gap[] {
     return this.#gaps.splice(0);
   }

@@ -40,7 +40,7 @@ export function packed(filters: readonly Filter[]): Filter[][] {
 /** What happens to live subscriptions when targets come. */
 export type LivePlan =
   | { readonly kind: "add"; readonly open: readonly (readonly Filter[])[] }
-  /** All subscriptions are opened anew, then the old ones are closed. `left`: filters without room. */
+  /** New subscriptions for all filters are opened, then the old ones are closed. `left`: filters without room. */
   | { readonly kind: "merge"; readonly open: readonly (readonly Filter[])[]; readonly left: number };
 
 /**

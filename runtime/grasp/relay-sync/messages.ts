@@ -2,6 +2,7 @@
  * Messages between a client and a relay (NIP-01, 42, 77), from the client's side.
  * @module
  */
+import { fromHex } from "../../lib/hex.ts";
 import { isObject, type JsonObject, jsonDepth, MAX_JSON_DEPTH, parseJson } from "../../lib/json.ts";
 import type { Filter } from "../events/filter.ts";
 
@@ -73,8 +74,5 @@ function textOf(value: unknown): string {
 }
 
 function bytesOf(hex: string): Uint8Array | null {
-  if (hex.length % 2 !== 0 || !/^[0-9a-f]*$/i.test(hex)) return null;
-  return Uint8Array.from({ length: hex.length / 2 }, (_, i) =>
-    Number.parseInt(hex.slice(2 * i, 2 * i + 2), 16),
-  );
+  return hex.length % 2 === 0 && /^[0-9a-f]*$/i.test(hex) ? fromHex(hex) : null;
 }

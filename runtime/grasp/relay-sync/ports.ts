@@ -47,7 +47,7 @@ export interface RelayInformation {
   readonly maxLimit: number | null;
 }
 
-/** Opens connections. The host of each is resolved and judged anew, and the judged address is pinned (L4, S20). */
+/** Opens connections. Each time the host is resolved and its address checked; the connection uses this address (L4, S20). */
 export interface Dialer {
   /** Begins to connect. The listener is never called before this returns. @param url as {@link relayUrl} writes it */
   dial(url: string, options: DialOptions, listener: ConnectionListener): Connection;

@@ -32,7 +32,7 @@ export function relaysOf({ relays, clone }: Pick<Announced, "relays" | "clone">,
 }
 
 /**
- * Chooses relays. Bootstrap relays come first; then each author's announcements, in the order given, open what nobody before them
+ * Chooses relays. Bootstrap relays come first; then each author's announcements, in the order given, open those that no earlier one
  * opened, up to the author's bound.
  */
 export function chooseRelays(

@@ -2,7 +2,7 @@
  * Negotiations with clients (NIP-77, R23): which are open, and what they may cost.
  * @module
  */
-import { toHex } from "../../lib/hex.ts";
+import { fromHex, toHex } from "../../lib/hex.ts";
 import type { Filter } from "../events/filter.ts";
 import type { EventStore } from "../ports.ts";
 import type { RelayLimits } from "./limits.ts";
@@ -68,7 +68,7 @@ export class Negotiations<Connection> {
     if (session === undefined) return ["NEG-ERR", id, "closed: there is no negotiation of this id"];
     session.idleMs = 0;
     try {
-      return ["NEG-MSG", id, toHex(session.negentropy.step(bytesOf(message)).reply!)];
+      return ["NEG-MSG", id, toHex(session.negentropy.step(fromHex(message)).reply!)];
     } catch (error) {
       this.close(connection, id);
       if (!(error instanceof NegentropyFault)) throw error;
@@ -102,10 +102,4 @@ export class Negotiations<Connection> {
     }
     return ended;
   }
-}
-
-function bytesOf(hex: string): Uint8Array {
-  return Uint8Array.from({ length: hex.length / 2 }, (_, i) =>
-    Number.parseInt(hex.slice(2 * i, 2 * i + 2), 16),
-  );
 }

@@ -79,10 +79,13 @@ export class ReleaseRun {
     const pullRequests = new PullRequests(this.#identifier, this.#held, this.#core, this);
     await pullRequests.claim();
     await this.#allStates();
-    const before = this.result.moved.length;
-    await pullRequests.release();
-    // What a contributor pushed is copied with its PR, and may complete states.
-    if (this.#core.known.takesPrs && this.result.moved.length > before) await this.#allStates();
+    for (;;) {
+      const before = this.result.moved.length;
+      await pullRequests.release();
+      // What a contributor pushed is copied with its PR, and may complete states and other PRs.
+      if (!this.#core.known.takesPrs || this.result.moved.length === before) return;
+      await this.#allStates();
+    }
   }
 
   async #allStates(): Promise<void> {

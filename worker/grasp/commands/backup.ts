@@ -8,10 +8,8 @@ import { join, resolve } from "node:path";
 import { stdout } from "node:process";
 import { DatabaseSync } from "node:sqlite";
 import { type Command, configOption, textOf, UsageError } from "../../cli/command.ts";
-import { composed } from "../../config/compose.ts";
-import { configPath, readConfig } from "../../config/configured.ts";
 import { StartError } from "../../serve/start-error.ts";
-import { graspSection } from "../config.ts";
+import { sectionOf } from "../section-of.ts";
 import { checkDatabase } from "../start/database.ts";
 
 /** How long the database may be locked by others, in milliseconds (O36). */
@@ -33,9 +31,7 @@ export const backup: Command = {
   async run(values, sections) {
     const given = textOf(values, "to");
     if (given === undefined) throw new UsageError("name the folder of the copy with --to DIR");
-    const config = composed(await readConfig(sections, configPath(textOf(values, "config"))));
-    const section = config.section(graspSection);
-    if (section === undefined) throw new StartError("the configuration has no section grasp");
+    const section = await sectionOf(values, sections);
     const from = resolve(section.dataDirectory);
     const to = resolve(given);
     if (to === from || to.startsWith(`${from}/`))

@@ -3,9 +3,10 @@
  * @module
  */
 import { randomBytes, timingSafeEqual } from "node:crypto";
-import type { Log } from "../../../runtime/platform.ts";
+import { isObject } from "../../../runtime/lib/json.ts";
+import type { Clock, Log } from "../../../runtime/platform.ts";
 import { UsageError, type Values } from "../../cli/command.ts";
-import type { Server } from "../../hosts/server.ts";
+import { readText } from "../git/body.ts";
 import { removeAddress, writeAddress } from "./address.ts";
 import { Refusal, type Row, type Running, type Verb } from "./verb.ts";
 
@@ -33,11 +34,9 @@ export async function openControl(
   const token = randomBytes(TOKEN_BYTES).toString("hex");
   const stopping = new AbortController();
   const handler = (request: Request) => answer(request, { token, verbs, running, stopping: stopping.signal });
-  const server: Server = await shared.entry.serve(
-    [{ handler }],
-    { host: "127.0.0.1", port: 0 },
-    quiet(shared.log),
-  );
+  // That it listens is worth no line in the log.
+  const log = { ...shared.log, info: () => {} };
+  const server = await shared.entry.serve([{ handler }], { host: "127.0.0.1", port: 0 }, log);
   writeAddress(section.dataDirectory, { url: server.url, token });
   return {
     async close() {
@@ -46,11 +45,6 @@ export async function openControl(
       await server.close(0);
     },
   };
-}
-
-/** The address is nobody's but the commands': that it listens is not worth a line. */
-function quiet(log: Log): Log {
-  return { ...log, info: () => {}, debug: log.debug, warn: log.warn, error: log.error };
 }
 
 interface Channel {
@@ -68,7 +62,7 @@ async function answer(request: Request, channel: Channel): Promise<Response> {
   const verb = Object.hasOwn(verbs, name) ? verbs[name] : undefined;
   if (request.method !== "POST" || verb === undefined)
     return new Response("there is no such command\n", { status: 404 });
-  const values = await valuesOf(request);
+  const values = await valuesOf(request, running.parts.host.clock);
   if (values === null) return new Response("the options cannot be read\n", { status: 400 });
   return new Response(linesOf(verb, values, running, channel.stopping), {
     headers: { "content-type": "application/x-ndjson", "cache-control": "no-store" },
@@ -80,13 +74,11 @@ function isToken(header: string | null, token: string): boolean {
   return given.length === wanted.length && timingSafeEqual(given, wanted);
 }
 
-async function valuesOf(request: Request): Promise<Values | null> {
-  if (Number(request.headers.get("content-length") ?? Number.NaN) > MAX_REQUEST_BYTES) return null;
+async function valuesOf(request: Request, clock: Clock): Promise<Values | null> {
   try {
-    const text = await request.text();
-    const values: unknown = text.length > MAX_REQUEST_BYTES ? null : JSON.parse(text);
-    const isObject = typeof values === "object" && values !== null && !Array.isArray(values);
-    const isGood = isObject && Object.values(values).every((v) => typeof v === "string" || v === true);
+    const values: unknown = JSON.parse(await readText(request, MAX_REQUEST_BYTES, clock));
+    const isGood =
+      isObject(values) && Object.values(values).every((v) => typeof v === "string" || v === true);
     return isGood ? (values as Values) : null;
   } catch {
     return null;

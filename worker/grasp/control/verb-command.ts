@@ -4,11 +4,8 @@
  */
 import { resolve } from "node:path";
 import { stderr, stdout } from "node:process";
-import { type Command, configOption, textOf } from "../../cli/command.ts";
-import { composed } from "../../config/compose.ts";
-import { configPath, readConfig } from "../../config/configured.ts";
-import { StartError } from "../../serve/start-error.ts";
-import { graspSection } from "../config.ts";
+import { type Command, configOption } from "../../cli/command.ts";
+import { sectionOf } from "../section-of.ts";
 import { call } from "./call.ts";
 import { tableOf } from "./table.ts";
 import type { Row, Verb } from "./verb.ts";
@@ -25,11 +22,9 @@ export function verbCommand(name: string, { summary, details, options, operands 
       json: { summary: "write each row as a line of JSON, as soon as it is there" },
     },
     async run({ config, json, ...values }, sections) {
-      const composedConfig = composed(await readConfig(sections, configPath(textOf({ config }, "config"))));
-      const section = composedConfig.section(graspSection);
-      if (section === undefined) throw new StartError("the configuration has no section grasp");
+      const { dataDirectory } = await sectionOf({ config }, sections);
       const rows: Row[] = [];
-      await call(resolve(section.dataDirectory), name, values, {
+      await call(resolve(dataDirectory), name, values, {
         row: (row) => (json ? stdout.write(`${JSON.stringify(row)}\n`) : rows.push(row)),
         text: (line) => stdout.write(`${line}\n`),
         progress: (text) => stderr.write(`${text}\n`),

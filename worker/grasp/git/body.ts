@@ -162,3 +162,22 @@ export async function readSmall(
   }
   return { bytes: Buffer.concat(chunks), isWhole: true };
 }
+
+/** How long a text may take, in milliseconds. */
+const TEXT_MS = 10_000;
+
+/**
+ * Reads a body as text.
+ * @throws {BodyFault} 413 if it is longer than `maxBytes`, 408 if it takes too long.
+ */
+export async function readText(request: Request, maxBytes: number, clock: WatchClock): Promise<string> {
+  const body = new RequestBody(request, clock);
+  const lift = body.limit(TEXT_MS, "the question took too long");
+  try {
+    const { bytes, isWhole } = await readSmall(body, maxBytes);
+    if (!isWhole) throw new BodyFault(413, `a question has at most ${maxBytes} bytes`);
+    return bytes.toString("utf8");
+  } finally {
+    lift();
+  }
+}

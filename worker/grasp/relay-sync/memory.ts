@@ -69,7 +69,7 @@ export class SqliteMemory implements Memory {
   readonly #database: DatabaseSync;
   readonly #options: SqliteMemoryOptions;
   readonly #statements = new Map<string, StatementSync>();
-  /** What is to be written; `null`: it is to be removed. */
+  /** Rows that will be written; `null`: the row will be removed. */
   readonly #refused = new Map<string, RefusedRow | null>();
   readonly #cursors = new Map<string, Cursor | null>();
   #stopTimer: (() => void) | null = null;

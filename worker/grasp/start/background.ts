@@ -1,5 +1,5 @@
 /**
- * The work that nobody asks for: purgatory's deadlines, its sync and repair, the sizes of repositories, and maintenance.
+ * Background work: purgatory's deadlines, its sync and repair, the sizes of repositories, and maintenance.
  * @module
  */
 import { DEADLINES_MS } from "../../../runtime/grasp/purgatory/deadlines.ts";

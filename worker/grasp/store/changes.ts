@@ -6,6 +6,7 @@ import { Buffer } from "node:buffer";
 import {
   type Dated,
   expiryOf,
+  isHex64,
   isNewer,
   type NostrEvent,
   tagValue,
@@ -208,7 +209,7 @@ function deleteNamed(prepare: Prepare, { pubkey, created_at, tags }: NostrEvent)
   const gone: NostrEvent[] = [];
   for (const [name, value] of tags) {
     if (value === undefined) continue;
-    if (name === "e" && /^[0-9a-f]{64}$/.test(value)) gone.push(...deleteId(prepare, value, pubkey));
+    if (name === "e" && isHex64(value)) gone.push(...deleteId(prepare, value, pubkey));
     if (name === "a") gone.push(...deleteAddress(prepare, value, pubkey, created_at));
   }
   return gone;

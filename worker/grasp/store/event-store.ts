@@ -6,7 +6,7 @@ import { Buffer } from "node:buffer";
 import { closeSync, fdatasync, openSync, statSync } from "node:fs";
 import { DatabaseSync, type StatementSync } from "node:sqlite";
 import { promisify } from "node:util";
-import type { Dated, NostrEvent } from "../../../runtime/grasp/events/event.ts";
+import { type Dated, isHex64, type NostrEvent } from "../../../runtime/grasp/events/event.ts";
 import type { Filter } from "../../../runtime/grasp/events/filter.ts";
 import { MAX_STEPS } from "../../../runtime/grasp/policy/other-policy.ts";
 import type {
@@ -177,7 +177,7 @@ class SqliteEventStore implements EventStore {
   }
 
   stepsTo(target: string): number | null {
-    const names = /^[0-9a-f]{64}$/.test(target) ? "'e', 'E', 'q'" : "'a', 'A', 'q'";
+    const names = isHex64(target) ? "'e', 'E', 'q'" : "'a', 'A', 'q'";
     const sql = `SELECT 1 FROM tag WHERE name IN (${names}) AND value = ? AND steps = ? LIMIT 1`;
     for (let steps = 0; steps < MAX_STEPS; steps++)
       if (this.#prepare(sql).get(target, steps) !== undefined) return steps;

@@ -2,7 +2,8 @@ import type { Clock } from "../../../../runtime/platform.ts";
 import { TICK_MS } from "../../../../runtime/sync/schedule.ts";
 import { HeapItem, TimeHeap } from "../../../../runtime/sync/time-heap.ts";
 
-class Timer extends HeapItem {
+/** A timer of a virtual clock. */
+export class Timer extends HeapItem {
   readonly at: number;
   readonly callback: () => void;
 

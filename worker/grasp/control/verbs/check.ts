@@ -3,8 +3,9 @@
  * @module
  */
 import { servedRepositories } from "../../../../runtime/grasp/repair-plan.ts";
+import type { RepositoryName } from "../../../../runtime/grasp/repository-name.ts";
 import { UsageError } from "../../../cli/command.ts";
-import { nameOf, type RepositoryName } from "../repository-name.ts";
+import { nameOf } from "../repository-name.ts";
 import type { Output, Running, Verb } from "../verb.ts";
 
 export const check: Verb = {

@@ -1,5 +1,5 @@
 /**
- * `millrace grasp clean`: repositories that nobody uses (O16).
+ * `millrace grasp clean`: unused repositories (O16).
  * @module
  */
 import type { Unneeded } from "../../../../runtime/grasp/cleaning.ts";
@@ -11,7 +11,7 @@ import type { Verb } from "../verb.ts";
 const SECOND_LOOK_MS = 60_000;
 
 export const clean: Verb = {
-  summary: "list repositories that nobody uses, or take them away",
+  summary: "list unused repositories, or take them away",
   details:
     "Lists repositories whose announcement is served and that have no ref, and, with --orphans, repositories that no\n" +
     "announcement here belongs to. Nothing changes without --execute. With it there is a second look 60 s later, and what\n" +

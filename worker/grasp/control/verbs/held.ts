@@ -2,14 +2,12 @@
  * `millrace grasp held`: what is out of service and kept (O14, R35, R59).
  * @module
  */
-
 import { readKey, toNpub } from "../../../../runtime/grasp/npub.ts";
 import type { Restored } from "../../../../runtime/grasp/operator.ts";
 import { textOf, UsageError, type Values } from "../../../cli/command.ts";
+import { type Action, actionOf } from "../actions.ts";
 import { nameOf, repositoryOf } from "../repository-name.ts";
 import { type Output, Refusal, type Running, type Verb } from "../verb.ts";
-
-type Action = (running: Running, values: Values, output: Output) => Promise<void>;
 
 export const held: Verb = {
   summary: "list, restore or delete what is out of service and kept",
@@ -26,13 +24,11 @@ export const held: Verb = {
     },
   },
   async run(values, running, output) {
-    const action = typeof values.action === "string" ? ACTIONS.get(values.action) : undefined;
-    if (action === undefined) throw new UsageError("the action must be list, restore or delete");
-    await action(running, values, output);
+    await actionOf(values, ACTIONS)(running, values, output);
   },
 };
 
-const ACTIONS: ReadonlyMap<string, Action> = new Map<string, Action>([
+const ACTIONS: ReadonlyMap<string, Action> = new Map([
   ["list", list],
   ["restore", restore],
   ["delete", drop],

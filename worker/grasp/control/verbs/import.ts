@@ -4,7 +4,8 @@
  */
 import { createReadStream } from "node:fs";
 import { createInterface } from "node:readline";
-import { KIND } from "../../../../runtime/grasp/events/kinds.ts";
+import type { NostrEvent } from "../../../../runtime/grasp/events/event.ts";
+import { inOrder } from "../../../../runtime/grasp/relay-sync/batch.ts";
 import { textOf, UsageError } from "../../../cli/command.ts";
 import { type Output, Refusal, type Running, type Verb } from "../verb.ts";
 
@@ -12,8 +13,6 @@ import { type Output, Refusal, type Running, type Verb } from "../verb.ts";
 const BATCH = 50_000;
 /** How many events are judged between two lines of progress. */
 const PROGRESS_EVERY = 1000;
-/** Kinds that end others come last (L28). */
-const LAST: ReadonlySet<number> = new Set([KIND.deletion, KIND.vanish]);
 
 export const importEvents: Verb = {
   summary: "take over events of another relay from a file of JSON lines",
@@ -35,10 +34,7 @@ export const importEvents: Verb = {
 };
 
 /** An event as far as its order needs it. */
-interface Dated {
-  readonly created_at: number;
-  readonly kind: number;
-}
+type Dated = Pick<NostrEvent, "created_at" | "kind">;
 
 /** The events of a file, as many as are sorted together. Lines that are no events are counted. */
 async function* batchesOf(
@@ -76,12 +72,6 @@ function readDated(line: string): Dated | null {
   } catch {
     return null;
   }
-}
-
-function inOrder(batch: readonly Dated[]): Dated[] {
-  return batch.toSorted(
-    (a, b) => Number(LAST.has(a.kind)) - Number(LAST.has(b.kind)) || a.created_at - b.created_at,
-  );
 }
 
 /** Judges events. What was refused is judged once more at the end: its target may have come after it (L28). */

@@ -2,13 +2,13 @@
  * `millrace grasp purgatory`: what waits, and what an operator can do about it (O14, O15).
  * @module
  */
+import { isHex64 } from "../../../../runtime/grasp/events/event.ts";
 import { KIND } from "../../../../runtime/grasp/events/kinds.ts";
 import { type Entry, identifiersOf } from "../../../../runtime/grasp/purgatory/entry.ts";
 import { EVERYTHING } from "../../../../runtime/grasp/release/releases.ts";
 import { UsageError, type Values } from "../../../cli/command.ts";
+import { type Action, actionOf } from "../actions.ts";
 import { type Output, Refusal, type Row, type Running, type Verb } from "../verb.ts";
-
-type Action = (running: Running, values: Values, output: Output) => Promise<void>;
 
 export const purgatory: Verb = {
   summary: "list what waits for Git data, or release, drop or fetch it",
@@ -22,13 +22,11 @@ export const purgatory: Verb = {
     event: { value: "EVENT", summary: "the event's id, for all but list", isOptional: true },
   },
   async run(values, running, output) {
-    const action = typeof values.action === "string" ? ACTIONS.get(values.action) : undefined;
-    if (action === undefined) throw new UsageError("the action must be list, release, drop or requeue");
-    await action(running, values, output);
+    await actionOf(values, ACTIONS)(running, values, output);
   },
 };
 
-const ACTIONS: ReadonlyMap<string, Action> = new Map<string, Action>([
+const ACTIONS: ReadonlyMap<string, Action> = new Map([
   ["list", list],
   ["release", release],
   ["drop", drop],
@@ -94,7 +92,7 @@ async function requeue({ core, background }: Running, values: Values, output: Ou
 
 /** The event that the caller names. @throws if it does not wait. */
 function waiting(from: Running["core"]["grasp"]["purgatory"], { event: id }: Values) {
-  if (typeof id !== "string" || !/^[0-9a-f]{64}$/.test(id))
+  if (typeof id !== "string" || !isHex64(id))
     throw new UsageError(
       "name the event by its id, 64 hex digits; millrace grasp purgatory list shows the ids",
     );

@@ -3,8 +3,9 @@
  * @module
  */
 import { servedRepositories } from "../../../../runtime/grasp/repair-plan.ts";
+import type { RepositoryName } from "../../../../runtime/grasp/repository-name.ts";
 import { textOf } from "../../../cli/command.ts";
-import { nameOf, REPOSITORY, type RepositoryName, repositoryOf } from "../repository-name.ts";
+import { nameOf, REPOSITORY, repositoryOf } from "../repository-name.ts";
 import { type Output, Refusal, type Running, type Verb } from "../verb.ts";
 
 export const repair: Verb = {

@@ -3,9 +3,10 @@
  * @module
  */
 import { toNpub } from "../../../../runtime/grasp/npub.ts";
+import type { RepositoryName } from "../../../../runtime/grasp/repository-name.ts";
 import type { EarlierState } from "../../../../runtime/grasp/undo.ts";
 import { textOf, UsageError } from "../../../cli/command.ts";
-import { nameOf, REPOSITORY, type RepositoryName, repositoryOf } from "../repository-name.ts";
+import { nameOf, REPOSITORY, repositoryOf } from "../repository-name.ts";
 import { type Output, Refusal, type Running, type Verb } from "../verb.ts";
 
 export const restore: Verb = {

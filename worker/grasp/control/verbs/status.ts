@@ -3,7 +3,8 @@
  * @module
  */
 import { existsSync } from "node:fs";
-import type { Row, Verb } from "../verb.ts";
+import { STORES } from "../../../../runtime/grasp/purgatory/entry.ts";
+import type { Row, Running, Verb } from "../verb.ts";
 
 export const status: Verb = {
   summary: "show what the running GRASP service holds and does",
@@ -14,9 +15,7 @@ export const status: Verb = {
   },
 };
 
-const STORES = ["announcement", "state", "pr", "placeholder"] as const;
-
-async function figuresOf({ parts, core, background }: Parameters<Verb["run"]>[1]): Promise<Row> {
+async function figuresOf({ parts, core, background }: Running): Promise<Row> {
   const { build, section, disk, pool, nowMs, folders } = parts;
   const { purgatory } = core.grasp;
   const { count, bytes } = disk.totals(0);

@@ -16,9 +16,10 @@ import type {
 } from "../../../../../runtime/grasp/relay-sync/ports.ts";
 import { RelaySync } from "../../../../../runtime/grasp/relay-sync/relay-sync.ts";
 import type { Clock } from "../../../../../runtime/platform.ts";
-import { HeapItem, TimeHeap } from "../../../../../runtime/sync/time-heap.ts";
+import { TimeHeap } from "../../../../../runtime/sync/time-heap.ts";
 import { sqliteEventStore } from "../../../../../worker/grasp/store/event-store.ts";
 import { graspOn } from "../../../../support/grasp.ts";
+import { Timer } from "../../sync/virtual-clock.ts";
 import { sha256Hex } from "../life/cast.ts";
 import { Disk, FakeRepositories } from "../life/fake-git.ts";
 import { Gate } from "../life/gate.ts";
@@ -43,17 +44,6 @@ const SETTINGS: RelaySyncSettings = {
   refusedColdMs: 7 * 24 * HOUR,
   allowInsecure: false,
 };
-
-class Timer extends HeapItem {
-  readonly at: number;
-  readonly callback: () => void;
-
-  constructor(at: number, callback: () => void) {
-    super();
-    this.at = at;
-    this.callback = callback;
-  }
-}
 
 /** What survives a restart. */
 export class FakeMemory implements Memory {
