@@ -1,7 +1,7 @@
 import { mkdtempSync, readdirSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "vitest";
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test, vi } from "vitest";
 import type { Archive } from "../../../../runtime/grasp/archive.ts";
 import type { NostrEvent } from "../../../../runtime/grasp/events/event.ts";
 import type { Grasp } from "../../../../runtime/grasp/grasp.ts";
@@ -258,6 +258,8 @@ describe("the queue (S1, S2, S16, P30)", () => {
     const own = state(owner, { [MAIN]: commits[1]! });
     await submit(own, SYNC);
     await pass(60_000, 5_000);
+    // What was fetched moves in outside of the clock's time.
+    await vi.waitFor(() => expect(heard).toContain(own.id), 20_000);
     await pass(20_000);
     expect(urls()[30]).toBe(`${elsewhere}/own.git`);
     expect(urls().length).toBe(36);
