@@ -102,13 +102,16 @@ describe.each(RUNTIMES)("administration on %s", (runtime) => {
   test("a ref that somebody else moved is found by the check of data, and repaired (O18)", async () => {
     expect(await rowsOf("check", "--data")).toEqual([]);
     const path = join(server.folder, "data/git", toNpub(owner.key), "repo.git");
-    expect(await runGitClient(path, "update-ref", "refs/heads/stray", "refs/heads/main")).toMatchObject({
-      code: 0,
-    });
     const repository = `${toNpub(owner.key)}/repo`;
-    expect(await rowsOf("check", "--data")).toEqual([
-      { repository, objects: "complete", refs: "differ", repair: "repaired" },
-    ]);
+    let found: Record<string, unknown>[] = [];
+    // The hourly repair may come first, once.
+    for (let tries = 0; tries < 2 && found.length === 0; tries++) {
+      expect(await runGitClient(path, "update-ref", "refs/heads/stray", "refs/heads/main")).toMatchObject({
+        code: 0,
+      });
+      found = await rowsOf("check", "--data");
+    }
+    expect(found).toEqual([{ repository, objects: "complete", refs: "differ", repair: "repaired" }]);
     expect(await rowsOf("check", "--data")).toEqual([]);
     expect((await run("check")).code).toBe(2);
   });
