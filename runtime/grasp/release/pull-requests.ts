@@ -176,13 +176,14 @@ export class PullRequests {
     return found.slice(0, 1);
   }
 
+  /** The repositories whose objects count. One that gets no ref of the event may go, and the objects with it. */
   #sources(event: NostrEvent): GitRepository[] {
     const { hosted, known } = this.#core;
+    const own = contributedRepositories(event, known).flatMap(
+      ({ owner, identifier }) => hosted.open(owner, identifier) ?? [],
+    );
+    if (this.#hosts(event).length === 0) return own;
     const identifiers = new Set(taggedRepositories(event).map(({ identifier }) => identifier));
-    const own = contributedRepositories(event, known);
-    return [
-      ...[...identifiers].flatMap((identifier) => this.#releaser.sources(identifier)),
-      ...own.flatMap(({ owner, identifier }) => hosted.open(owner, identifier) ?? []),
-    ];
+    return [...[...identifiers].flatMap((identifier) => this.#releaser.sources(identifier)), ...own];
   }
 }

@@ -8,7 +8,7 @@ import { textOf, UsageError } from "../../../cli/command.ts";
 import { nameOf, repositoryOf } from "../repository-name.ts";
 import { Refusal, type Verb } from "../verb.ts";
 
-const TARGET = { value: "NPUB[/IDENTIFIER]", summary: "the author, or the repository" };
+const TARGET = { value: "TARGET", summary: "the author as NPUB, or the repository as NPUB/IDENTIFIER" };
 
 export const ban: Verb = {
   summary: "refuse an author or a repository from now on, and take away what is here",

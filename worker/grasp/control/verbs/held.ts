@@ -18,8 +18,8 @@ export const held: Verb = {
   operands: {
     action: { value: "ACTION", summary: "list, restore or delete" },
     target: {
-      value: "NPUB[/IDENTIFIER]",
-      summary: "the repository, or the banned author; for all but list",
+      value: "TARGET",
+      summary: "the repository as NPUB/IDENTIFIER, or the banned author as NPUB; for all but list",
       isOptional: true,
     },
   },
