@@ -2,7 +2,7 @@
  * The command list of a push (A1 to A9): what a client asks to be done with refs, before its pack.
  * @module
  */
-import { PktLineError, readUntilFlush } from "./pkt-line.ts";
+import { PktLineError, readUntilFlush, wholePackets } from "./pkt-line.ts";
 import { readRefName } from "./ref-name.ts";
 
 /** The object id of "no object". */
@@ -51,13 +51,7 @@ export function readCommandList(bytes: Uint8Array): CommandList | null {
     if (isShallow(line)) continue;
     const nul = line.indexOf(0);
     if (nul !== -1 && !isFirst) throw new PktLineError("only the first command may have capabilities");
-    if (nul !== -1)
-      capabilities = new Set(
-        decoder
-          .decode(line.subarray(nul + 1))
-          .split(" ")
-          .filter(Boolean),
-      );
+    if (nul !== -1) capabilities = readCapabilities(line.subarray(nul + 1));
     isFirst = false;
     const command = readCommand(nul === -1 ? line : line.subarray(0, nul));
     if (refs.has(command.ref)) throw new PktLineError("a ref has two commands");
@@ -71,6 +65,35 @@ export function readCommandList(bytes: Uint8Array): CommandList | null {
     if (has) throw new PktLineError(`${refused} is not supported`);
   }
   return { commands, capabilities, end: read.end };
+}
+
+/** What is read of a list that is refused, for its report (G24). */
+export interface RefusedList {
+  /** Refs of the lines before the fault, each once. */
+  readonly refs: readonly string[];
+  readonly capabilities: ReadonlySet<string>;
+}
+
+/**
+ * Reads what a report to the client needs of a list that {@link readCommandList} refuses.
+ * @param bytes the beginning of the request's body, up to the fault or behind it.
+ * @returns `null`: the client's capabilities were not read, so that it gets `ERR` (G24).
+ */
+export function readRefusedList(bytes: Uint8Array): RefusedList | null {
+  const lines = wholePackets(bytes.subarray(0, MAX_LIST_BYTES)).map(withoutLineEnd);
+  const [first, ...more] = lines.filter((line) => !isShallow(line));
+  const nul = first?.indexOf(0) ?? -1;
+  if (first === undefined || nul === -1) return null;
+  const refs = new Set<string>();
+  for (const line of [first.subarray(0, nul), ...more]) {
+    const ref = readRefName(line.subarray(82));
+    if (ref !== null && refs.size < MAX_COMMANDS) refs.add(ref);
+  }
+  return { refs: [...refs], capabilities: readCapabilities(first.subarray(nul + 1)) };
+}
+
+function readCapabilities(bytes: Uint8Array): ReadonlySet<string> {
+  return new Set(decoder.decode(bytes).split(" ").filter(Boolean));
 }
 
 function readCommand(line: Uint8Array): RefCommand {

@@ -86,6 +86,22 @@ export function readUntilFlush(
   }
 }
 
+/** The packets up to the first flush, the first fault, or the end of the bytes. */
+export function wholePackets(bytes: Uint8Array): Uint8Array[] {
+  const packets: Uint8Array[] = [];
+  try {
+    for (let at = 0; at + 4 <= bytes.length; ) {
+      const length = lengthAt(bytes, at);
+      if (length < 4 || length > MAX_PACKET_BYTES || at + length > bytes.length) break;
+      packets.push(bytes.subarray(at + 4, at + length));
+      at += length;
+    }
+  } catch (error) {
+    if (!(error instanceof PktLineError)) throw error;
+  }
+  return packets;
+}
+
 /** Gathers bytes until their pkt-lines end with a flush, looking at each byte a bounded number of times. */
 export class UntilFlush {
   readonly #maxBytes: number;

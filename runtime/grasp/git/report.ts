@@ -9,7 +9,7 @@ import { dataPacket, flushPacket, joinPackets, sideBand, textPacket } from "./pk
 export interface Report {
   /** `null`: the pack was fine. */
   readonly unpackFault: string | null;
-  readonly commands: readonly RefCommand[];
+  readonly commands: readonly Pick<RefCommand, "ref">[];
   /** Why refs are refused. A ref that is not here is `ok`. */
   readonly refused: ReadonlyMap<string, string>;
   /** Lines for the client's terminal. */

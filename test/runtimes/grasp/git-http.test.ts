@@ -13,7 +13,7 @@ import {
 import { join } from "node:path";
 import { gzipSync } from "node:zlib";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { dataPacket, flushPacket } from "../../../runtime/grasp/git/pkt-line.ts";
+import { dataPacket, flushPacket, wholePackets } from "../../../runtime/grasp/git/pkt-line.ts";
 import { toNpub } from "../../../runtime/grasp/npub.ts";
 import { type WorkTree, workTree } from "../../support/git.ts";
 import {
@@ -216,25 +216,61 @@ describe.each<ProcessRuntime>(["node", "bun", "deno"])("GRASP's Git server on %s
     ["nothing to nothing (A7, T2)", () => listOf(`${ZERO} ${ZERO} ${MAIN}`)],
     [
       "a push certificate (A2, T1)",
-      () => Buffer.concat([dataPacket(Buffer.from("push-cert\0push-cert")), flushPacket()]),
+      () =>
+        Buffer.concat([
+          dataPacket(Buffer.from("push-cert\0 report-status side-band-64k push-cert")),
+          dataPacket(Buffer.from(`${main} ${ZERO} ${MAIN}\n`)),
+          flushPacket(),
+        ]),
+    ],
+    [
+      "a special packet (A2)",
+      () => Buffer.concat([listOf(`${main} ${ZERO} ${MAIN}`).subarray(0, -4), Buffer.from("0001")]),
     ],
     ["the same ref twice (A2)", () => listOf(`${main} ${ZERO} ${MAIN}`, `${main} ${ZERO} ${MAIN}`)],
-    ["a special packet (A2)", () => Buffer.from("0001")],
     ["upper-case ids (A3, T22)", () => listOf(`${main.toUpperCase()} ${ZERO} ${MAIN}`)],
     ["control characters in a name (A3, T21)", () => listOf(`${main} ${ZERO} refs/heads/a\u0007`)],
     [
       "bytes that are no UTF-8 (A3, T21)",
       () => {
-        const name = Buffer.concat([Buffer.from(`${main} ${ZERO} refs/heads/a`), Buffer.from([0xff, 0xfe])]);
-        return Buffer.concat([dataPacket(name), flushPacket()]);
+        const line = Buffer.from(
+          `${main} ${ZERO} refs/heads/a\u00ff\u00fe\0 report-status side-band-64k`,
+          "latin1",
+        );
+        return Buffer.concat([dataPacket(line), flushPacket()]);
       },
     ],
     ["ids of SHA-256 (G23)", () => listOf(`${"0".repeat(64)} ${"1".repeat(64)} ${MAIN}`)],
-  ])("a list with %s is refused whole with ERR, and no ref moves", async (_name, make) => {
+  ])("a list with %s is refused whole by a report in bands, and no ref moves (G24)", async (_name, make) => {
     const before = await refsOf();
     const answer = await push(make());
-    expect([answer.status, answer.body.slice(4, 8)]).toEqual([200, "ERR "]);
+    const packets = wholePackets(Buffer.from(answer.body, "latin1"));
+    const bands = packets.map(([band]) => band);
+    expect([answer.status, [...new Set(bands)].sort()]).toEqual([200, [1, 2]]);
+    const status = packets.filter(([band]) => band === 1).map((packet) => packet.subarray(1));
+    expect(Buffer.concat(status).toString("latin1")).toMatch(/^....unpack the push is refused/);
     expect(await refsOf()).toEqual(before);
+  });
+
+  test("a list that is refused before its client's capabilities were read gets ERR (G24)", async () => {
+    const withoutCapabilities = Buffer.concat([
+      dataPacket(Buffer.from(`${ZERO} ${ZERO} ${MAIN}`)),
+      flushPacket(),
+    ]);
+    for (const body of [Buffer.from("0001"), withoutCapabilities]) {
+      const answer = await push(body);
+      expect([answer.status, answer.body.slice(4, 8)]).toEqual([200, "ERR "]);
+    }
+  });
+
+  test("Git deletes a branch that is not here: it shows the reason beside the ref (A7, A39)", async () => {
+    const absent = await git("push", url, ":refs/heads/absent");
+    expect([absent.code, absent.output.match(/\[remote rejected\] +absent \(.*nothing to nothing/)]).toEqual([
+      1,
+      expect.anything(),
+    ]);
+    expect(absent.output).not.toContain("bad band");
+    expect(await refsOf()).toContain(`${main}\t${MAIN}`);
   });
 
   test("foreign names refuse the whole push, with the names and the line to use (A23, A47, T4)", async () => {

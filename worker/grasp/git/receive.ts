@@ -6,6 +6,7 @@ import {
   type CommandList,
   MAX_LIST_BYTES,
   readCommandList,
+  readRefusedList,
   ZERO_ID,
 } from "../../../runtime/grasp/git/command-list.ts";
 import { PktLineError, UntilFlush } from "../../../runtime/grasp/git/pkt-line.ts";
@@ -47,17 +48,17 @@ export async function receivePack(
   const liftPush = body.limit(PUSH_MS, LATE);
   try {
     const liftList = body.limit(LIST_MS, "the command list took too long");
-    let read: Awaited<ReturnType<typeof readList>>;
+    const gathered = new UntilFlush(MAX_LIST_BYTES);
+    let list: CommandList;
     try {
-      read = await readList(body);
+      list = await readList(body, gathered);
     } catch (error) {
       if (!(error instanceof PktLineError)) throw error;
       liftList();
-      await drained(body);
-      return gitError("receive-pack-result", `the push is refused: ${error.message}`);
+      return await refusedList(`the push is refused: ${error.message}`, gathered.bytes, body, parts.clock);
     }
     liftList();
-    const { list, start } = read;
+    const start = gathered.bytes.subarray(list.end);
     // A lone flush comes before a large push (G18).
     if (list.commands.length === 0) return gitAnswer("receive-pack-result", new Uint8Array());
     const { owner, identifier } = place;
@@ -73,14 +74,34 @@ export async function receivePack(
 }
 
 /** Reads the command list. @throws {PktLineError} for a list that A2 refuses */
-async function readList(body: RequestBody): Promise<{ list: CommandList; start: Uint8Array }> {
-  const gathered = new UntilFlush(MAX_LIST_BYTES);
-  for (let chunk = await body.next(); chunk !== null; chunk = await body.next()) {
-    if (!gathered.add(chunk)) continue;
-    const list = readCommandList(gathered.bytes)!;
-    return { list, start: gathered.bytes.subarray(list.end) };
-  }
+async function readList(body: RequestBody, gathered: UntilFlush): Promise<CommandList> {
+  for (let chunk = await body.next(); chunk !== null; chunk = await body.next())
+    if (gathered.add(chunk)) return readCommandList(gathered.bytes)!;
   throw new BodyFault(400, "the command list breaks off");
+}
+
+/**
+ * The answer to a list that A2 refuses: a report to a client whose capabilities were read, else `ERR` (G24). A client that reads bands
+ * takes the first letter of `ERR` for one.
+ * @param read what was read of the body
+ */
+async function refusedList(
+  text: string,
+  read: Uint8Array,
+  body: RequestBody,
+  clock: GitHttpParts["clock"],
+): Promise<Response> {
+  const list = readRefusedList(read);
+  if (list === null) {
+    await drained(body);
+    return gitError("receive-pack-result", text);
+  }
+  const { refs, capabilities } = list;
+  const commands = refs.map((ref) => ({ ref }));
+  const report = drained(body).then(() =>
+    reportBody({ ...refusedWhole({ commands }, text), commands }, capabilities),
+  );
+  return reportAnswer(report, body.ended, capabilities.has("side-band-64k"), clock);
 }
 
 async function courseOf(
@@ -179,7 +200,7 @@ function watchFlow(push: Push, clock: Pick<Clock, "after">): { add(bytes: number
   };
 }
 
-function refusedWhole({ commands }: Pick<CommandList, "commands">, text: string): Outcome {
+function refusedWhole({ commands }: Pick<Report, "commands">, text: string): Outcome {
   return { unpackFault: text, refused: new Map(commands.map(({ ref }) => [ref, text])), remote: [text] };
 }
 

@@ -3,6 +3,7 @@ import {
   MAX_COMMANDS,
   MAX_LIST_BYTES,
   readCommandList,
+  readRefusedList,
   ZERO_ID,
 } from "../../../../../runtime/grasp/git/command-list.ts";
 import {
@@ -77,6 +78,45 @@ describe("readCommandList (A1)", () => {
     ["a list over 1 MiB", joined(...Array.from({ length: 17 }, () => dataPacket(new Uint8Array(65_000))))],
   ])("refuses %s (A2)", (_name, bytes) => {
     expect(() => readCommandList(bytes)).toThrow(PktLineError);
+  });
+
+  test.each<[string, Uint8Array, string[]]>([
+    [
+      "nothing to nothing",
+      list(`${ZERO_ID} ${ZERO_ID} refs/heads/a\0 report-status`, `${A} ${B} refs/heads/b\n`),
+      ["refs/heads/a", "refs/heads/b"],
+    ],
+    [
+      "a ref that occurs twice",
+      list(`${ZERO_ID} ${A} refs/heads/a\0 report-status`, `${ZERO_ID} ${B} refs/heads/a`),
+      ["refs/heads/a"],
+    ],
+    [
+      "a push certificate",
+      list("push-cert\0 report-status\n", "certificate version 0.1\n", `${A} ${B} refs/heads/a\n`),
+      ["refs/heads/a"],
+    ],
+    [
+      "a special packet, after shallow lines",
+      joined(
+        list(`shallow ${A}\n`, `${A} ${B} refs/heads/a\0 report-status`).subarray(0, -4),
+        raw("0001005c"),
+      ),
+      ["refs/heads/a"],
+    ],
+    ["a name that Git refuses", list(`${A} ${B} refs/heads/a..b\0 report-status`), []],
+  ])("a report can be made of a list with %s (G24)", (_name, bytes, refs) => {
+    expect(() => readCommandList(bytes)).toThrow(PktLineError);
+    expect(readRefusedList(bytes)).toEqual({ refs, capabilities: new Set(["report-status"]) });
+  });
+
+  test.each<[string, Uint8Array]>([
+    ["it has no capabilities", list(`${ZERO_ID} ${ZERO_ID} refs/heads/a`)],
+    ["its first packet is broken", raw("0003")],
+    ["its first packet breaks off", list(`${ZERO_ID} ${A} refs/heads/a\0 report-status`).subarray(0, 90)],
+    ["its first packet has no length", raw("zzzz")],
+  ])("no report can be made of a list if %s (G24)", (_name, bytes) => {
+    expect(readRefusedList(bytes)).toBeNull();
   });
 
   test("takes 10,000 commands and refuses one more", () => {
