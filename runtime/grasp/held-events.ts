@@ -7,7 +7,7 @@ import type { Core } from "./core.ts";
 import type { NostrEvent } from "./events/event.ts";
 import { KIND } from "./events/kinds.ts";
 import { storeFault } from "./obstacles.ts";
-import { hostsOf, taggedRepositories } from "./policy/pr-policy.ts";
+import { identifiersOfPr } from "./policy/pr-policy.ts";
 import { readState } from "./state.ts";
 
 const FROM = { source: "direct", address: null } as const;
@@ -30,7 +30,7 @@ export class HeldEvents {
       const repository = `${owner}/${identifier}`;
       if (!this.#core.store.hasHeld(repository)) continue;
       await this.#core.journal.change((changes) => {
-        for (const { event } of this.#core.store.held(repository)) {
+        for (const { event } of this.#held(repository)) {
           const result = this.#waits(event, identifier, locks);
           if (result === "full" || result === "follows") continue;
           changes.endHold(event.id);
@@ -49,7 +49,7 @@ export class HeldEvents {
       if (known.announcements(identifier).get(owner)?.status !== "served" || !store.hasHeld(repository))
         continue;
       const served = await store.transaction((changes) => {
-        const others = store.held(repository).filter(({ event }) => !needsData(event));
+        const others = this.#held(repository).filter(({ event }) => !needsData(event));
         return others.flatMap(({ event, steps }) => {
           changes.endHold(event.id);
           return changes.save(event, nowSeconds(), steps).outcome === "stored" ? [event] : [];
@@ -57,6 +57,12 @@ export class HeldEvents {
       });
       for (const event of served) happenings.tell({ kind: "served", event, waitedMs: null });
     }
+  }
+
+  /** What is held with a repository and may come back: authors may be banned meanwhile (O14). */
+  #held(repository: string): readonly { readonly event: NostrEvent; readonly steps: number }[] {
+    const { store, known } = this.#core;
+    return store.held(repository).filter(({ event }) => !known.lists.denyAuthors.has(event.pubkey));
   }
 
   /** The owners whose repository is here. */
@@ -84,8 +90,8 @@ export class HeldEvents {
       const { outcome } = purgatory.addState(event, identifier, FROM);
       return outcome === "added" ? "waits" : outcome === "full" ? "full" : "gone";
     }
-    const hosts = hostsOf(taggedRepositories(event), known).map((one) => one.identifier);
-    const identifiers = [...new Set([identifier, ...hosts])].filter((one) => locks.has(one));
+    const named = identifiersOfPr(event, known).filter((one) => locks.has(one));
+    const identifiers = [...new Set([identifier, ...named])];
     return purgatory.addPr(event, identifiers, FROM).outcome === "added" ? "waits" : "full";
   }
 }

@@ -3,16 +3,23 @@
  * @module
  */
 import type { Outcome } from "./answer.ts";
+import { contributorOf } from "./contributor.ts";
 import type { Core } from "./core.ts";
 import { isHex64, type NostrEvent } from "./events/event.ts";
 import { KIND } from "./events/kinds.ts";
+import { ZERO_ID } from "./git/command-list.ts";
 import type { ListsWithBans } from "./policy/bans.ts";
+import { nostrId } from "./push.ts";
 import type { Releases } from "./release/releases.ts";
 import type { Removals } from "./removals.ts";
 import type { RepositoryName } from "./repository-name.ts";
 import type { Submissions } from "./submission.ts";
+import { deleteIfUnused } from "./unused.ts";
 
-/** What is held: a repository, its events, or both; `identifier` is `null` for the events of a banned author. */
+/**
+ * What is held: a repository, its events, or both; `identifier` is `null` for the events of a banned author, with the repositories that
+ * the author pushed PRs to.
+ */
 export interface Held {
   readonly owner: string;
   readonly identifier: string | null;
@@ -36,6 +43,9 @@ export interface Banned {
 export type Restored =
   | { readonly outcome: "served" | "waits" | "deleted" | "no_announcement" | "nothing" }
   | { readonly outcome: "refused"; readonly text: string };
+
+/** A repository that is held. */
+type HeldRepository = RepositoryName & { readonly untilMs: number };
 
 const FROM = { source: "direct", address: null } as const;
 
@@ -127,9 +137,11 @@ export class Operator {
       });
     }
     for (const { owner, identifier, untilMs } of await this.#core.hosted.port.listHeld()) {
-      const key = `${owner}/${identifier}`;
+      const author = contributorOf(owner);
+      const key = author ?? `${owner}/${identifier}`;
       const events = found.get(key)?.events ?? 0;
-      found.set(key, { owner, identifier, events, hasRepository: true, untilMs });
+      const name = author === null ? { owner, identifier } : { owner: author, identifier: null };
+      found.set(key, { ...name, events, hasRepository: true, untilMs });
     }
     return [...found].sort(([a], [b]) => (a < b ? -1 : 1)).map(([, one]) => one);
   }
@@ -146,6 +158,7 @@ export class Operator {
         if (identifier !== null) changes.removeBackups(owner, identifier, Number.MAX_SAFE_INTEGER);
       });
       if (identifier !== null) await hosted.port.dropHeld(owner, identifier);
+      else for (const one of await this.#heldOf(owner)) await hosted.port.dropHeld(one.owner, one.identifier);
     };
     await (identifier === null ? drop() : locks.run(identifier, drop));
     return true;
@@ -174,10 +187,17 @@ export class Operator {
     return restoredBy(answer);
   }
 
-  /** Brings the events of an author back who was banned, each through the policy. @returns how many are served or wait, and how many are not */
+  /**
+   * Brings the events of an author back who was banned, each through the policy, after the repositories that the author pushed PRs to.
+   * A PR whose Git data is not in one of them waits, if maintenance took the data from the other repositories (N23).
+   * @returns how many are served or wait, and how many are not
+   */
   async restoreAuthor(author: string): Promise<{ restored: number; refused: number }> {
-    const { store } = this.#core;
+    const { store, hosted, locks } = this.#core;
     const count = { restored: 0, refused: 0 };
+    const repositories = await this.#heldOf(author);
+    for (const { owner, identifier } of repositories)
+      await locks.run(identifier, () => hosted.create(owner, identifier));
     for (const { event } of store.held(author)) {
       if (event.kind === KIND.state) await store.transaction((changes) => changes.resumeState(event.id));
       const { outcome } = await this.#submissions.judge(event, FROM);
@@ -188,7 +208,33 @@ export class Operator {
       count.restored++;
       await store.transaction((changes) => changes.endHold(event.id));
     }
+    for (const one of repositories) await locks.run(one.identifier, () => this.#afterRestore(one, author));
     return count;
+  }
+
+  /** The repositories that are held with a banned author. */
+  async #heldOf(author: string): Promise<HeldRepository[]> {
+    const held = await this.#core.hosted.port.listHeld();
+    return held.filter(({ owner }) => contributorOf(owner) === author);
+  }
+
+  /** A contributor's repository has refs of served PRs only. One without them is held on, if events that are held may need it. */
+  async #afterRestore({ owner, identifier, untilMs }: HeldRepository, author: string): Promise<void> {
+    const { store, hosted, known, purgatory } = this.#core;
+    const repository = hosted.open(owner, identifier);
+    if (repository === null) return;
+    const { refs } = await repository.refs();
+    const stale = [...refs].filter(([ref]) => known.served(nostrId(ref) ?? "") === null);
+    const held = new Set(store.held(author).map(({ event }) => event.id));
+    const hasHeld = stale.some(([ref]) => held.has(nostrId(ref) ?? ""));
+    const isNeeded =
+      refs.size > stale.length ||
+      stale.some(([ref]) => purgatory.event(nostrId(ref) ?? "") !== null) ||
+      hosted.isInUse(owner, identifier);
+    if (hasHeld && !isNeeded) return hosted.hold(owner, identifier, untilMs);
+    const gone = stale.map(([ref, old]) => ({ ref, old, new: ZERO_ID }));
+    if (gone.length > 0) await repository.updateRefs(gone);
+    await deleteIfUnused(owner, identifier, this.#core);
   }
 
   /** Whether the author of a held event deleted its address while it was held. */

@@ -19,6 +19,7 @@ import { identifiersOf as identifiersIn, type Releasable } from "./purgatory/ent
 import { lookPlan } from "./release/intent.ts";
 import { copyMissing, missingIn } from "./release/objects.ts";
 import { type RemovalPlan, removalPlan } from "./removal-plan.ts";
+import type { RepositoryName } from "./repository-name.ts";
 import { deleteIfUnused } from "./unused.ts";
 import { type Authoritative, authoritativeStates, endStates } from "./withdrawals.ts";
 
@@ -162,7 +163,7 @@ export class Removals {
 
   /**
    * The operator bans an author (O14): events apart from announcements are held under the author's key, and what follows in Git
-   * follows. No older state takes the place of one that went.
+   * follows. No older state takes the place of one that went. The repositories that the author pushed PRs to (X6) are held with them.
    * @returns the number of events, and the intent `look`; `null`: it needs the locks of other identifiers meanwhile
    */
   async removeAuthor(
@@ -180,7 +181,8 @@ export class Removals {
       const heldUntilMs = nowMs() + HELD_MS.denied;
       const ids = served.map(({ id }) => id);
       changes.hold(ids, author, Math.ceil(heldUntilMs / 1000));
-      const done = this.#consequences(served, new Set(ids), before, prs, heldUntilMs, changes);
+      const own = this.#ownRepositories(served);
+      const done = this.#consequences(served, new Set(ids), before, prs, heldUntilMs, changes, own);
       return { events: ids.length + waiting.length, done, look: changes.beginIntent(lookPlan(identifiers)) };
     });
     if (result === null) return null;
@@ -311,6 +313,7 @@ export class Removals {
   /**
    * What follows from the removal of events, in the same transaction; `null`: nothing in Git.
    * @param prs as they were before
+   * @param held repositories of PRs' authors that are held with them. Default: none, their refs go
    */
   #consequences(
     removed: readonly NostrEvent[],
@@ -319,9 +322,10 @@ export class Removals {
     prs: ServedPrs,
     heldUntilMs: number | null,
     changes: StoreChanges,
+    held: readonly RepositoryName[] = [],
   ): { intent: number; plan: RemovalPlan } | null {
     endStates(before, ({ id }) => gone.has(id), changes);
-    const draft: Draft = { repositories: [], refs: [] };
+    const draft: Draft = { repositories: held.map((one) => ({ ...one, heldUntilMs })), refs: [] };
     for (const event of removed) {
       if (event.kind === KIND.announcement) {
         const identifier = tagValue(event, "d") ?? "";
@@ -330,8 +334,7 @@ export class Removals {
         if (heldUntilMs === null) changes.removeBackups(event.pubkey, identifier, Number.MAX_SAFE_INTEGER);
         this.#removeDependents(event.pubkey, identifier, gone, prs, heldUntilMs, draft, changes);
       }
-      if (event.kind === KIND.pullRequest || event.kind === KIND.pullRequestUpdate)
-        this.#addRefs(event, draft);
+      if (isPullRequest(event)) this.#addRefs(event, draft);
     }
     if (draft.repositories.length === 0 && draft.refs.length === 0) return null;
     return { intent: changes.beginIntent(removalPlan(draft)), plan: draft };
@@ -371,7 +374,9 @@ export class Removals {
       stays: ({ id }) => prs.own.has(id),
       nowSeconds: nowSeconds(),
     }).filter(({ kind }) => !GIT_KINDS.has(kind) && kind !== KIND.deletion && kind !== KIND.vanish);
-    if (heldUntilMs === null) for (const event of stranded) this.#addRefs(event, draft);
+    // What is held keeps its refs in the repository that is held with it.
+    for (const event of stranded)
+      heldUntilMs === null ? this.#addRefs(event, draft) : this.#addOwnRefs(event, draft);
     const ids = [...first, ...others].map(({ id }) => id);
     if (heldUntilMs === null) for (const id of ids) changes.remove(id, null);
     else changes.hold(ids, `${owner}/${identifier}`, Math.ceil(heldUntilMs / 1000));
@@ -394,16 +399,38 @@ export class Removals {
 
   /** The ref of a PR goes everywhere (R61). */
   #addRefs(event: NostrEvent, draft: Draft): void {
-    const { hosted, known } = this.#core;
-    const identifiers = new Set(taggedRepositories(event).map(({ identifier }) => identifier));
-    for (const identifier of identifiers) {
-      for (const owner of known.announcements(identifier).keys()) {
-        draft.refs.push({ owner, identifier, ref: `refs/nostr/${event.id}` });
-      }
-      const owner = contributorsOwner(event.pubkey);
-      const isHere = identifierFault(identifier) === null && hosted.open(owner, identifier) !== null;
-      if (isHere) draft.refs.push({ owner, identifier, ref: `refs/nostr/${event.id}` });
+    const ref = `refs/nostr/${event.id}`;
+    for (const identifier of taggedIdentifiers(event))
+      for (const owner of this.#core.known.announcements(identifier).keys())
+        draft.refs.push({ owner, identifier, ref });
+    this.#addOwnRefs(event, draft);
+  }
+
+  /**
+   * The ref of a PR goes from the repositories of its author, which have it although no clone URL of it names them (X14). Those that
+   * are held keep it.
+   */
+  #addOwnRefs(event: NostrEvent, { repositories, refs }: Draft): void {
+    for (const one of this.#ownRepositories([event])) {
+      const isHeld = repositories.some(
+        ({ owner, identifier }) => owner === one.owner && identifier === one.identifier,
+      );
+      if (!isHeld) refs.push({ ...one, ref: `refs/nostr/${event.id}` });
     }
+  }
+
+  /** The repositories here of the authors of PRs that PRs may be in (X10). */
+  #ownRepositories(events: readonly NostrEvent[]): RepositoryName[] {
+    const found = new Map<string, RepositoryName>();
+    for (const event of events.filter(isPullRequest)) {
+      const owner = contributorsOwner(event.pubkey);
+      for (const identifier of taggedIdentifiers(event)) {
+        const isHere =
+          identifierFault(identifier) === null && this.#core.hosted.open(owner, identifier) !== null;
+        if (isHere) found.set(`${owner}/${identifier}`, { owner, identifier });
+      }
+    }
+    return [...found.values()];
   }
 
   #authoritative(identifiers: readonly string[]): Authoritative[] {
@@ -457,7 +484,15 @@ function unique(events: readonly NostrEvent[]): NostrEvent[] {
   return [...new Map(events.map((event) => [event.id, event])).values()];
 }
 
+function isPullRequest({ kind }: NostrEvent): boolean {
+  return kind === KIND.pullRequest || kind === KIND.pullRequestUpdate;
+}
+
+function taggedIdentifiers(event: NostrEvent): Set<string> {
+  return new Set(taggedRepositories(event).map(({ identifier }) => identifier));
+}
+
 function identifiersOfEvent(event: NostrEvent): string[] {
   if (event.kind === KIND.announcement || event.kind === KIND.state) return [tagValue(event, "d") ?? ""];
-  return taggedRepositories(event).map(({ identifier }) => identifier);
+  return [...taggedIdentifiers(event)];
 }

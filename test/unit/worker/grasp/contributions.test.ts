@@ -203,6 +203,141 @@ test("who vanishes takes the repository along (R62)", async () => {
   expect(onDisk()).toEqual([]);
 });
 
+/** A served repository of {@link owner}. */
+async function ownersRepository(): Promise<string> {
+  const commit = work.commit("base", "base");
+  const at = Math.floor(clock.now() / 1000);
+  const place = [
+    ["clone", `https://git.example/${toNpub(owner.key)}/repo.git`],
+    ["relays", "wss://git.example"],
+  ];
+  await submit(owner.sign(30617, [["d", "repo"], ...place], "", at));
+  await submit(
+    owner.sign(
+      30618,
+      [
+        ["d", "repo"],
+        ["refs/heads/main", commit],
+      ],
+      "",
+      at,
+    ),
+  );
+  async function* pack() {
+    yield work.pack([commit]);
+  }
+  const tips = [{ id: commit, isBranch: true }];
+  const received = await repositories.open(owner.key, "repo")!.receive(pack(), tips, BOUNDS);
+  if ("fault" in received) throw new Error(received.fault.kind);
+  await received.quarantine.adopt();
+  await grasp.newGitData("repo", { repository: "all", ids: "all" });
+  return commit;
+}
+/** Tags of a PR that names no path of its author's. */
+const withoutUrl = ({ tags }: ReturnType<typeof pullRequest>): string[][] =>
+  tags.filter(([name]) => name !== "clone").map((tag) => [...tag]);
+const delist = () => submit(owner.sign(30617, [["d", "repo"]], "", Math.floor(clock.now() / 1000) + 1));
+
+describe("bans (O14)", () => {
+  test("a banned contributor's repository is held with the PR, and both come back complete", async () => {
+    const commit = work.commit("a", "a");
+    const event = pullRequest(commit);
+    await submit(event);
+    await push(nostrRef(event.id), commit);
+    await grasp.operator.ban(by.key);
+    expect([store.get(event.id), await refs(), await grasp.operator.held()]).toEqual([
+      null,
+      [],
+      [
+        {
+          owner: by.key,
+          identifier: null,
+          hasRepository: true,
+          events: 1,
+          untilMs: clock.now() + 90 * 24 * 60 * MINUTE_MS,
+        },
+      ],
+    ]);
+    await grasp.operator.unban(by.key);
+    expect(await grasp.operator.restoreAuthor(by.key)).toEqual({ restored: 1, refused: 0 });
+    expect([store.get(event.id)?.id, await refs(), await grasp.operator.held()]).toEqual([
+      event.id,
+      [[nostrRef(event.id), commit]],
+      [],
+    ]);
+  });
+
+  test("a PR that is refused when it shall come back stays held, with its data; deleted, both are gone", async () => {
+    const commit = work.commit("a", "a");
+    const event = pullRequest(commit);
+    await submit(event);
+    await push(nostrRef(event.id), commit);
+    await grasp.operator.ban(by.key);
+    expect(await grasp.operator.restoreAuthor(by.key)).toEqual({ restored: 0, refused: 1 });
+    expect([await refs(), await grasp.operator.held()]).toMatchObject([
+      [],
+      [{ hasRepository: true, events: 1 }],
+    ]);
+    expect(await grasp.operator.dropHeld(by.key, null)).toBe(true);
+    expect(await grasp.operator.held()).toEqual([]);
+  });
+
+  test("a PR whose data maintenance took meanwhile waits for it (N1)", async () => {
+    const base = await ownersRepository();
+    const pr = by.sign(1618, withoutUrl(pullRequest(base)), "", Math.floor(clock.now() / 1000));
+    await submit(pr);
+    expect(store.get(pr.id)).not.toBeNull();
+    await grasp.operator.ban(by.key);
+    rmSync(repositories.pathOf(owner.key, "repo")!, { recursive: true });
+    work.git("init", "-q", "--bare", repositories.pathOf(owner.key, "repo")!);
+    await restart();
+    await grasp.operator.unban(by.key);
+    expect(await grasp.operator.restoreAuthor(by.key)).toEqual({ restored: 1, refused: 0 });
+    expect([store.get(pr.id), grasp.purgatory.event(pr.id)?.event.id]).toEqual([null, pr.id]);
+  });
+
+  test("what is held with a repository stays held while its author is banned", async () => {
+    const base = await ownersRepository();
+    const pr = by.sign(1618, withoutUrl(pullRequest(base)), "", Math.floor(clock.now() / 1000));
+    const comment = by.sign(1111, [["A", `30617:${owner.key}:repo`]], "", Math.floor(clock.now() / 1000));
+    for (const event of [pr, comment]) await submit(event);
+    await grasp.operator.eject(owner.key, "repo");
+    await grasp.operator.ban(by.key);
+    expect(await grasp.operator.restore(owner.key, "repo")).toEqual({ outcome: "served" });
+    const here = () =>
+      [pr, comment].map(({ id }) => [store.get(id)?.id, grasp.purgatory.event(id)?.event.id]);
+    expect([here(), (await grasp.operator.held()).map(({ events }) => events)]).toEqual([
+      [
+        [undefined, undefined],
+        [undefined, undefined],
+      ],
+      [2],
+    ]);
+    await grasp.operator.unban(by.key);
+    await grasp.newGitData("repo", { repository: "all", ids: "all" });
+    expect(here()).toEqual([
+      [pr.id, undefined],
+      [comment.id, undefined],
+    ]);
+  });
+});
+
+test("a PR that goes with the only repository that it tags leaves its author's repository, too (R59, V2)", async () => {
+  const base = await ownersRepository();
+  const own = pullRequest(base);
+  await submit(own);
+  await push(nostrRef(own.id), base);
+  const other = by.sign(1618, [...withoutUrl(own), ["subject", "other"]], "", Math.floor(clock.now() / 1000));
+  await submit(other);
+  expect(await refs()).toHaveLength(2);
+  await delist();
+  expect([await refs(), store.get(own.id)?.id, store.get(other.id)]).toEqual([
+    [[nostrRef(own.id), base]],
+    own.id,
+    null,
+  ]);
+});
+
 test("a dry run says that a PR of X9 would wait, or be served when its upload is here (G29)", async () => {
   const commit = work.commit("a", "a");
   const event = pullRequest(commit);
