@@ -1,9 +1,9 @@
 /**
- * Loaded into the server before everything else: once a second it writes the process's memory, and how late timers were
- * in that second, as a line of JSON to the file that `SOAK_SAMPLES` names.
+ * Loaded into the server before everything else: once a second it writes the process's memory, its open handles, and how
+ * late timers were in that second, as a line of JSON to the file that `SOAK_SAMPLES` names.
  * @module
  */
-import { appendFileSync } from "node:fs";
+import { appendFileSync, readdirSync } from "node:fs";
 import process from "node:process";
 
 /** One second of a server. */
@@ -15,6 +15,8 @@ export interface Sample {
   /** Median and longest lateness of a timer, in milliseconds. */
   delayMs: number;
   longestMs: number;
+  /** Open file handles. */
+  handles: number;
 }
 
 const file = process.env.SOAK_SAMPLES;
@@ -36,6 +38,7 @@ if (file !== undefined) {
       heapBytes: heapUsed,
       delayMs: late[late.length >> 1] ?? 0,
       longestMs: late.at(-1) ?? 0,
+      handles: readdirSync("/proc/self/fd").length,
     };
     late = [];
     appendFileSync(file, `${JSON.stringify(sample)}\n`);

@@ -1,7 +1,6 @@
 /**
- * Keeps a server up under a steady mix of visitors and partners, killing and restarting it on the way, and holds what it
- * acknowledged against what its store holds at the end. Writes test/results/soak.json and soak.png; with `--write` also the
- * chart and the summary of docs/performance.md.
+ * Keeps a server up under a steady mix of clients, killing and restarting it on the way, and holds what it acknowledged against what it
+ * stored. Writes the results to test/results/; with `--write` also the chart and the summary of docs/performance.md.
  * @module
  */
 import { mkdirSync, writeFileSync } from "node:fs";
@@ -11,20 +10,75 @@ import { writeBetween } from "../../bench/marks.ts";
 import { describeProvenance, provenanceHere } from "../../bench/provenance.ts";
 import { toPng } from "../../support/chart.ts";
 import { noChromium } from "../../support/chromium.ts";
-import { root } from "../../support/spawn.ts";
+import { type ProcessRuntime, root } from "../../support/spawn.ts";
 import { readToolOptions, WRITE } from "../../support/tool-options.ts";
+import { graspSoakChart, graspSoakSummary } from "../grasp/soak/report.ts";
+import { faultsOf as faultsOfGrasp, runGraspSoak } from "../grasp/soak/soak.ts";
 import { faultsOf, soakChart, soakSummary } from "./report.ts";
 import { runSoak } from "./soak.ts";
+
+/** What a scenario is given. */
+interface Given {
+  readonly runtime: ProcessRuntime;
+  readonly seconds: number;
+  readonly hands: number;
+  say(text: string): void;
+}
+
+/** What came of it. */
+interface Outcome {
+  readonly report: object;
+  readonly summary: string;
+  readonly chart: string;
+  readonly faults: readonly string[];
+}
+
+/** A server with its clients. `file`: name of its results, and of its place in docs/performance.md. */
+interface Scenario {
+  readonly file: string;
+  run(given: Given): Promise<Outcome>;
+}
+
+/** Requests of the visitors for each author of GRASP: a push is more work than a page. */
+const HANDS_AN_AUTHOR = 4;
+
+const SCENARIOS: Readonly<Record<string, Scenario>> = {
+  "edge-cookie": {
+    file: "soak",
+    async run(given) {
+      const report = await runSoak(given);
+      return { report, summary: soakSummary(report), chart: soakChart(report), faults: faultsOf(report) };
+    },
+  },
+  grasp: {
+    file: "soak-grasp",
+    async run({ hands, ...given }) {
+      const report = await runGraspSoak({ ...given, authors: Math.ceil(hands / HANDS_AN_AUTHOR) });
+      return {
+        report,
+        summary: graspSoakSummary(report),
+        chart: graspSoakChart(report),
+        faults: faultsOfGrasp(report),
+      };
+    },
+  },
+};
 
 const WHOLE_MINUTES = 10;
 const {
   values: { minutes, hands, host, write },
+  names,
 } = readToolOptions({
   name: "soak",
-  summary: "Kills and restarts a busy server, and compares what it acknowledged with its store.",
+  summary: "Kills and restarts a busy server, and compares what it acknowledged with what it stored.",
+  names: {
+    placeholder: "SERVICE",
+    summary: "services to keep busy, one after the other (default: edge-cookie)",
+    all: Object.keys(SCENARIOS),
+  },
   options: {
     minutes: { default: WHOLE_MINUTES, summary: "duration" },
-    hands: { default: 16, summary: "number of requests at once" },
+    hands: { default: 16, summary: "number of requests at once; a quarter of it authors of GRASP" },
     host: { choices: ["node", "bun", "deno"], summary: "runtime of the server" },
     write: { ...WRITE, summary: `${WRITE.summary}; needs ${WHOLE_MINUTES} minutes on node` },
   },
@@ -34,29 +88,34 @@ if (write && (minutes < WHOLE_MINUTES || host !== "node")) {
   process.exit(2);
 }
 const say = (text: string) => console.error(`soak: ${text}`);
-say(`${minutes} min on ${host}`);
-const report = await runSoak({ runtime: host, seconds: minutes * 60, hands, say });
-const provenance = provenanceHere();
-const [summary, chart] = [soakSummary(report), soakChart(report)];
-
 const results = join(root, "test/results");
 mkdirSync(results, { recursive: true });
-writeFileSync(join(results, "soak.json"), `${JSON.stringify({ provenance, ...report }, null, 2)}\n`);
-if (noChromium === undefined) writeFileSync(join(results, "soak.png"), await toPng(chart));
-else say(`no picture: ${noChromium}`);
-console.log(summary);
-if (write) {
-  mkdirSync(join(root, "docs/performance"), { recursive: true });
-  writeFileSync(join(root, "docs/performance/soak.svg"), chart);
-  writeBetween(
-    join(root, "docs/performance.md"),
-    "soak",
-    `![Memory and event-loop delay](performance/soak.svg)\n\n${summary}\n\nMeasured on ${describeProvenance([provenance])}.`,
+let count = 0;
+for (const name of names.length === 0 ? ["edge-cookie"] : names) {
+  const { file, run } = SCENARIOS[name]!;
+  say(`${name}: ${minutes} min on ${host}`);
+  const { report, summary, chart, faults } = await run({
+    ...{ runtime: host as ProcessRuntime, seconds: minutes * 60, hands, say },
+  });
+  const provenance = provenanceHere();
+  writeFileSync(join(results, `${file}.json`), `${JSON.stringify({ provenance, ...report }, null, 2)}\n`);
+  writeFileSync(join(results, `${file}.svg`), chart);
+  if (noChromium === undefined) writeFileSync(join(results, `${file}.png`), await toPng(chart));
+  else say(`no picture: ${noChromium}`);
+  console.log(summary);
+  if (write) {
+    mkdirSync(join(root, "docs/performance"), { recursive: true });
+    writeFileSync(join(root, `docs/performance/${file}.svg`), chart);
+    writeBetween(
+      join(root, "docs/performance.md"),
+      file,
+      `![Memory and event-loop delay](performance/${file}.svg)\n\n${summary}\n\nMeasured on ${describeProvenance([provenance])}.`,
+    );
+  }
+  for (const fault of faults.slice(0, 20)) say(fault);
+  say(
+    `written to test/results/${file}.json; ${faults.length === 0 ? "no faults" : `${faults.length} faults`}`,
   );
+  count += faults.length;
 }
-const faults = faultsOf(report);
-for (const fault of faults.slice(0, 20)) say(fault);
-say(
-  `written to test/results/soak.json and soak.png; ${faults.length === 0 ? "no faults" : `${faults.length} faults`}`,
-);
-process.exit(faults.length === 0 ? 0 : 1);
+process.exit(count === 0 ? 0 : 1);

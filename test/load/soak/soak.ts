@@ -14,6 +14,7 @@ import { behaviours, startPartnerServer } from "../../support/partner-server.ts"
 import { type ProcessRuntime, spawnServer } from "../../support/spawn.ts";
 import type { RunningProgram } from "../../support/start-program.ts";
 import { type Audit, type Counts, Ledger } from "./ledger.ts";
+import type { Ending } from "./memory.ts";
 import type { Sample } from "./monitor.ts";
 import { Crowd, PIXEL_RETURN, type Place, UPLOAD_KEY } from "./visitors.ts";
 
@@ -24,13 +25,6 @@ export interface SoakOptions {
   /** Requests under way at once. */
   hands: number;
   say(text: string): void;
-}
-
-/** How the server was ended at some moment, to be started again. */
-export interface Ending {
-  /** Milliseconds since the epoch. */
-  at: number;
-  how: "killed" | "asked to end";
 }
 
 /** What came of it. */

@@ -1,0 +1,149 @@
+/**
+ * The server of a soak: it has one address and one data directory over all of its lives. What it leaves behind is looked for from
+ * outside.
+ * @module
+ */
+import { existsSync, readdirSync, readFileSync, readlinkSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { DatabaseSync } from "node:sqlite";
+import getPort from "get-port";
+import type { NostrEvent } from "../../../../runtime/grasp/events/event.ts";
+import { type ProcessRuntime, root, runtimes } from "../../../support/spawn.ts";
+import { type RunningProgram, startProgram } from "../../../support/start-program.ts";
+import type { Sample } from "../../soak/monitor.ts";
+import type { Stored } from "./ledger.ts";
+
+const MONITOR = new URL("../../soak/monitor.ts", import.meta.url).pathname;
+/** A start looks at everything that waits, beside load. */
+const START_TIMEOUT_MS = 120_000;
+/** A stop may wait 60 s for pushes (O21). */
+const STOP_TIMEOUT_MS = 90_000;
+
+export class SoakServer {
+  /** Host and port, the same in each life. */
+  readonly host: string;
+  readonly data: string;
+  readonly config: string;
+  readonly runtime: ProcessRuntime;
+  readonly #folder: string;
+  #program: RunningProgram | null = null;
+
+  private constructor(runtime: ProcessRuntime, folder: string, port: number) {
+    this.runtime = runtime;
+    this.#folder = folder;
+    this.host = `127.0.0.1:${port}`;
+    this.data = join(folder, "data");
+    this.config = join(folder, "config.json");
+    writeFileSync(this.#samples, "");
+  }
+
+  /** @param folder an empty one */
+  static async in(runtime: ProcessRuntime, folder: string): Promise<SoakServer> {
+    return new SoakServer(runtime, folder, await getPort());
+  }
+
+  get #samples(): string {
+    return join(this.#folder, "samples");
+  }
+
+  get program(): RunningProgram {
+    if (this.#program === null) throw new Error("the server does not run");
+    return this.#program;
+  }
+
+  /** Writes its configuration. @param relays that it follows from its start */
+  configure(relays: readonly string[]): void {
+    const grasp = {
+      domain: this.host,
+      listen: { port: Number(this.host.split(":")[1]) },
+      dataDirectory: this.data,
+      allowInsecureServers: true,
+      allowLoopbackServers: true,
+      minFreeBytes: 0,
+      sync: { baseBackoffSeconds: 1, maxBackoffSeconds: 4, bootstrap: relays },
+    };
+    writeFileSync(this.config, JSON.stringify({ grasp }));
+  }
+
+  async start(): Promise<void> {
+    const [command, ...first] = runtimes[this.runtime];
+    const preload = this.runtime === "node" ? "--import" : "--preload";
+    this.#program = await startProgram({
+      command: command!,
+      args: [...first, preload, MONITOR, "worker/cli/main.ts", "serve", "--config", this.config],
+      cwd: root,
+      env: { SOAK_SAMPLES: this.#samples, MILLRACE_LOG: "warn" },
+      ready: /listening on (http:\S+)/,
+      startTimeoutMs: START_TIMEOUT_MS,
+      stopTimeoutMs: STOP_TIMEOUT_MS,
+    });
+  }
+
+  samples(): Sample[] {
+    const lines = readFileSync(this.#samples, "utf8").split("\n").filter(Boolean);
+    return lines.map((line) => JSON.parse(line) as Sample);
+  }
+
+  /** Number of file handles that the process has open. */
+  handles(): number {
+    return readdirSync(`/proc/${this.program.pid}/fd`).length;
+  }
+
+  /** What is left on the disk and in the machine after the server ended well. */
+  leftovers(): string[] {
+    const left: string[] = [];
+    const in_ = (folder: string) => {
+      const path = join(this.data, folder);
+      return existsSync(path) ? (readdirSync(path, { recursive: true }) as string[]) : [];
+    };
+    for (const name of in_("quarantine")) left.push(`quarantine/${name}`);
+    for (const name of in_("git")) if (/\.lock$|\/tmp_[^/]*$|\.keep$/.test(name)) left.push(`git/${name}`);
+    if (existsSync(join(this.data, "control.json"))) left.push("control.json");
+    for (const pid of processesIn(this.data)) left.push(`process ${pid}`);
+    return left;
+  }
+
+  /** Reads the database of a server that has ended. */
+  stored(): { stored: Stored; faults: string[] } {
+    const database = new DatabaseSync(join(this.data, "grasp.db"), { readOnly: true });
+    try {
+      const texts = (sql: string) =>
+        database
+          .prepare(sql)
+          .all()
+          .map((row) => String(Object.values(row)[0]));
+      const faults = texts("PRAGMA integrity_check").filter((text) => text !== "ok");
+      if (texts("SELECT id FROM intent").length > 0) faults.push("an intent is left (N13)");
+      const events = texts("SELECT json FROM event").map((json) => JSON.parse(json) as NostrEvent);
+      const waiting = texts("SELECT entry FROM journal").map((json) => JSON.parse(json).event?.id as string);
+      return {
+        stored: { served: new Map(events.map((event) => [event.id, event])), waiting: new Set(waiting) },
+        faults,
+      };
+    } finally {
+      database.close();
+    }
+  }
+
+  /** Ends it, if it runs. */
+  async discard(): Promise<void> {
+    await this.#program?.stop("SIGKILL");
+  }
+}
+
+/** Processes that work in a folder: what a server started and left. */
+function processesIn(folder: string): number[] {
+  const pids = readdirSync("/proc").filter((name) => /^\d+$/.test(name));
+  return pids
+    .filter((pid) => {
+      try {
+        return (
+          readlinkSync(`/proc/${pid}/cwd`).startsWith(folder) ||
+          readFileSync(`/proc/${pid}/cmdline`, "utf8").includes(folder)
+        );
+      } catch {
+        return false;
+      }
+    })
+    .map(Number);
+}
