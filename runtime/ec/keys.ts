@@ -20,6 +20,19 @@ export function seenByKey(ip: string | null): string {
   return `ec:seen-by:${ip}`;
 }
 
+/** The cookies of a page's Prebid.js that were read for an id. */
+export function eidsKey(
+  id: string,
+  { eids, sharedId }: { eids: string | null; sharedId: string | null },
+): string {
+  return `ec:eids:${id}:${eids}:${sharedId}`;
+}
+
+/** The cookies of pages' Prebid.js that were read from one address. */
+export function eidsByKey(ip: string | null): string {
+  return `ec:eids-by:${ip}`;
+}
+
 /** The unknown ids that one address had looked up by pixels. */
 export function strangersKey(ip: string | null): string {
   return `ec:strangers:${ip}`;

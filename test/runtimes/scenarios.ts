@@ -11,6 +11,7 @@ import {
   pixelScenarios,
   registryScenarios,
 } from "./scenarios/partners.ts";
+import { prebidScenarios } from "./scenarios/prebid.ts";
 import { proxyScenarios } from "./scenarios/proxy.ts";
 import { pullSyncScenarios } from "./scenarios/pull-sync.ts";
 
@@ -25,6 +26,7 @@ export const scenarios = [
   ...batchScenarios,
   ...identifyScenarios,
   ...auctionScenarios,
+  ...prebidScenarios,
   ...deletionScenarios,
   ...pullSyncScenarios,
   ...operationScenarios,

@@ -12,6 +12,7 @@ import {
   type WithdrawalRule,
 } from "../../runtime/ec/request/consent.ts";
 import { DEFAULT_COOKIE_NAME } from "../../runtime/ec/request/cookie.ts";
+import { EID_COOKIES } from "../../runtime/ec/request/eid-cookies.ts";
 import { readCountry } from "../../runtime/ec/request/places.ts";
 import { SIGNAL_COOKIES } from "../../runtime/ec/request/signals.ts";
 import { isLoopbackHost } from "../../runtime/lib/addresses.ts";
@@ -77,16 +78,16 @@ function cookieDomain(isPublicSuffix: IsPublicSuffix) {
   );
 }
 
-/** A cookie's name (RFC 6265) whose attributes a browser accepts, and that no consent signal has. */
+/** A cookie's name (RFC 6265) whose attributes a browser accepts, and that no other cookie has. */
 function cookieName() {
   const expected =
-    "a cookie name of 1 to 64 characters A-Z a-z 0-9 . _ -, without __Host- or __Http- in front, and no consent cookie's";
+    "a cookie name of 1 to 64 characters A-Z a-z 0-9 . _ -, without __Host- or __Http- in front, and no other cookie's that is read";
   return text(
     expected,
     (name) =>
       /^[\w.-]{1,64}$/.test(name) &&
       !/^__(?:Host|Http)-/i.test(name) &&
-      !(SIGNAL_COOKIES as readonly string[]).includes(name),
+      !([...SIGNAL_COOKIES, ...EID_COOKIES] as readonly string[]).includes(name),
   );
 }
 

@@ -9,6 +9,7 @@ import { createGraph } from "../../runtime/ec/graph/graph.ts";
 import { VisitWriter } from "../../runtime/ec/graph/visit-writer.ts";
 import { createIdentity } from "../../runtime/ec/id.ts";
 import { Minter } from "../../runtime/ec/minting.ts";
+import { PageIds } from "../../runtime/ec/partners/page-ids.ts";
 import { createMayShare } from "../../runtime/ec/partners/partner-consent.ts";
 import { createRegistry } from "../../runtime/ec/partners/registry.ts";
 import { SeenLately } from "../../runtime/ec/seen-lately.ts";
@@ -89,12 +90,13 @@ export function createService(dependencies: Dependencies): Service {
       seenLately.forget(id);
     },
   });
+  const pageIds = new PageIds({ graph, registry, mayShare, hotPath, metrics, time });
   const mintPerAddressPerHour = () => settings.mintPerAddressPerHour;
   const minter = new Minter({ identity, limiter, clock, log, logOnce, metrics, mintPerAddressPerHour });
   const work = new BackgroundWork(clock, logOnce);
   const counters = new VisitCounters(metrics, log);
   const visits: VisitDependencies = {
-    ...{ settings, clock, registry, minter, writer, seenLately, pulls, work, counters },
+    ...{ settings, clock, registry, minter, writer, seenLately, pageIds, pulls, work, counters },
   };
 
   const services: Services = {

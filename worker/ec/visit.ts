@@ -13,6 +13,7 @@ import {
 import { mayPull, mayTouch } from "../../runtime/ec/follow-up.ts";
 import type { VisitWriter } from "../../runtime/ec/graph/visit-writer.ts";
 import type { Minter } from "../../runtime/ec/minting.ts";
+import type { PageIds } from "../../runtime/ec/partners/page-ids.ts";
 import type { PullDriver } from "../../runtime/ec/partners/pull-driver.ts";
 import type { Registry } from "../../runtime/ec/partners/registry.ts";
 import type { Consent } from "../../runtime/ec/request/consent.ts";
@@ -40,6 +41,7 @@ export interface VisitDependencies {
   readonly minter: Pick<Minter, "mint">;
   readonly writer: Pick<VisitWriter, "create" | "touch" | "withdraw">;
   readonly seenLately: Pick<SeenLately, "isUnseen">;
+  readonly pageIds: Pick<PageIds, "isNew" | "take">;
   readonly pulls: Pick<PullDriver, "mayBegin" | "pull">;
   readonly work: BackgroundWork;
   readonly counters: VisitCounters;
@@ -202,18 +204,24 @@ export class Visit {
 
   /** Starts the work that follows the response. */
   #leave(): HeaderChange | null {
-    const { pulls, seenLately, settings, work } = this.#dependencies;
+    const { pageIds, pulls, seenLately, settings, work } = this.#dependencies;
     const finalization = this.finalization;
     const { activeId, client } = this.#context;
     const touches = mayTouch(finalization) && seenLately.isUnseen(activeId!, client.ip);
-    const asks = mayPull(finalization, this.route === "organic") && pulls.mayBegin(this.#context);
-    if (touches || asks) work.run(this.#background, "work after a response", this.#followUp(touches, asks));
+    const mayAsk = mayPull(finalization, this.route === "organic");
+    const takes = mayAsk && pageIds.isNew(this.#context);
+    const asks = mayAsk && pulls.mayBegin(this.#context);
+    if (touches || takes || asks) {
+      work.run(this.#background, "work after a response", this.#followUp(touches, takes, asks));
+    }
     return headerChange(finalization, settings.cookie);
   }
 
-  async #followUp(touches: boolean, asks: boolean): Promise<void> {
-    const { pulls, writer } = this.#dependencies;
+  /** First what the page brought: a partner whose id it has need not be asked. */
+  async #followUp(touches: boolean, takes: boolean, asks: boolean): Promise<void> {
+    const { pageIds, pulls, writer } = this.#dependencies;
     if (touches) await writer.touch(this.#context.activeId!, this.#context);
+    if (takes) await pageIds.take(this.#context);
     if (asks) await pulls.pull(this.#context);
   }
 

@@ -5,6 +5,13 @@ export interface PartnerIndex {
   get(id: string): Partner | undefined;
   /** @param keyHash SHA-256 of an API key, as lower-case hex. */
   byKeyHash(keyHash: string): Partner | undefined;
+  /**
+   * The partner whose `sourceDomain` this is; of several, the one with the lowest id.
+   * @param source in lower case.
+   */
+  bySource(source: string): Partner | undefined;
+  /** Whether any partner has a `sourceDomain`. */
+  hasSources(): boolean;
   /** Partners with `pullSyncEnabled`: the same array until one of them changes. */
   pulling(): readonly Partner[];
   /** Whether any partner has an id in the IAB's Global Vendor List. */
@@ -19,6 +26,8 @@ export interface PartnerIndex {
 export function createPartnerIndex(): PartnerIndex {
   const byId = new Map<string, Partner>();
   const byKeyHash = new Map<string, Partner>();
+  /** The partners of each source, by id in order. */
+  const bySource = new Map<string, Partner[]>();
   const pullers = new Map<string, Partner>();
   let pulling: readonly Partner[] | null = null;
   let vendors = 0;
@@ -30,11 +39,18 @@ export function createPartnerIndex(): PartnerIndex {
     const { apiKeyHash } = partner;
     if (apiKeyHash !== null && byKeyHash.get(apiKeyHash) === partner) byKeyHash.delete(apiKeyHash);
     if (pullers.delete(partner.id)) pulling = null;
+    const { sourceDomain } = partner;
+    if (!sourceDomain) return;
+    const others = bySource.get(sourceDomain)!.filter((other) => other !== partner);
+    if (others.length > 0) bySource.set(sourceDomain, others);
+    else bySource.delete(sourceDomain);
   }
 
   return {
     get: (id) => byId.get(id),
     byKeyHash: (keyHash) => byKeyHash.get(keyHash),
+    bySource: (source) => bySource.get(source)?.[0],
+    hasSources: () => bySource.size > 0,
     pulling: () => (pulling ??= [...pullers.values()]),
     hasVendors: () => vendors > 0,
     all: () => byId.values(),
@@ -49,6 +65,14 @@ export function createPartnerIndex(): PartnerIndex {
       if (partner.pullSyncEnabled) {
         pullers.set(partner.id, partner);
         pulling = null;
+      }
+      const { sourceDomain } = partner;
+      if (sourceDomain) {
+        const all = [...(bySource.get(sourceDomain) ?? []), partner];
+        bySource.set(
+          sourceDomain,
+          all.sort((a, b) => (a.id < b.id ? -1 : 1)),
+        );
       }
     },
     delete: (id) => forget(byId.get(id)),

@@ -45,6 +45,13 @@ export interface Registry {
   get(id: string): Partner | undefined;
   /** Partners with `pullSyncEnabled`: the same array until one of them changes. */
   pulling(): readonly Partner[];
+  /**
+   * The partner whose `sourceDomain` this is; of several, the one with the lowest id.
+   * @param source in lower case.
+   */
+  bySource(source: string): Partner | undefined;
+  /** Whether any partner has a `sourceDomain`. */
+  hasSources(): boolean;
   /** Whether any partner has an id in the IAB's Global Vendor List. */
   hasVendors(): boolean;
   all(): { partner: Partner; source: PartnerSource }[];
@@ -126,6 +133,14 @@ class StoreRegistry implements Registry {
 
   pulling(): readonly Partner[] {
     return this.#index.pulling();
+  }
+
+  bySource(source: string): Partner | undefined {
+    return this.#index.bySource(source);
+  }
+
+  hasSources(): boolean {
+    return this.#index.hasSources();
   }
 
   hasVendors(): boolean {

@@ -7,6 +7,7 @@ import type { Client } from "../../platform.ts";
 import type { Identity } from "../id.ts";
 import { allowsEcCreation, type Consent, type ConsentPolicy, decideConsent } from "./consent.ts";
 import { readCookies } from "./cookie.ts";
+import { EID_COOKIES, type EidCookies, eidCookiesOf } from "./eid-cookies.ts";
 import { normaliseIp } from "./ip.ts";
 import { readConsentSignals, SIGNAL_COOKIES } from "./signals.ts";
 
@@ -30,6 +31,8 @@ export interface EcContext {
   readonly otherCookieIds?: readonly string[];
   /** The header's id; `null` if it is not valid. */
   readonly headerId: string | null;
+  /** The cookies with the ids of the page's Prebid.js; `null`: there are none. */
+  readonly eidCookies?: EidCookies | null;
   /** The decision on consent. */
   readonly consent: Consent;
   /** The header's id, else the cookie's, else the one that this request minted. */
@@ -53,7 +56,7 @@ export interface ContextSettings {
  * @param ecCookie the cookie of the EC id.
  */
 export function cookiesToRead(ecCookie: string): readonly string[] {
-  return [ecCookie, ...SIGNAL_COOKIES];
+  return [ecCookie, ...SIGNAL_COOKIES, ...EID_COOKIES];
 }
 
 /**
@@ -84,6 +87,7 @@ export function readContext(
     cookieId,
     otherCookieIds: cookieIds.length > 1 ? cookieIds.slice(1) : NONE,
     headerId,
+    eidCookies: eidCookiesOf(cookies),
     consent: decideConsent(signals, client, policy, nowMs),
     activeId: headerId ?? cookieId,
     ecGenerated: false,

@@ -141,6 +141,36 @@ const kinds: {
     ask: ({ cookie }) => ({ headers: { cookie } }),
     takes: { ...IDLE, kernels: { peek: 2, validate: 1 }, headers: PAGE_HEADERS },
   },
+  // Partners, "Prebid on the page": only a page with the cookies costs more, and only the first of an hour.
+  {
+    kind: "a page with the cookies of Prebid.js, and no partner with a source",
+    ask: ({ cookie }) => ({ headers: { cookie: `${cookie}; sharedId=s; ts-eids=W10=` } }),
+    takes: { ...IDLE, kernels: { peek: 1, validate: 1 }, headers: PAGE_HEADERS },
+  },
+  {
+    kind: "a page without the cookies of Prebid.js, and a partner with a source",
+    partners: [{ ...partner("partner"), sourceDomain: "pubcid.org" }],
+    ask: ({ cookie }) => ({ headers: { cookie } }),
+    takes: { ...IDLE, kernels: { peek: 1, validate: 1 }, headers: PAGE_HEADERS },
+  },
+  {
+    kind: "a page with an id in a cookie of Prebid.js",
+    partners: [{ ...partner("partner"), sourceDomain: "pubcid.org" }],
+    ask: ({ cookie }) => ({ headers: { cookie: `${cookie}; sharedId=s` } }),
+    takes: {
+      ...IDLE,
+      store: { "get ec": 2, "put ec": 1 },
+      kernels: { peek: 2, take: 2, validate: 1 },
+      headers: PAGE_HEADERS,
+    },
+  },
+  {
+    kind: "the same within an hour",
+    partners: [{ ...partner("partner"), sourceDomain: "pubcid.org" }],
+    prepare: ({ service, cookie }) => service.ask("/", { headers: { cookie: `${cookie}; sharedId=s` } }),
+    ask: ({ cookie }) => ({ headers: { cookie: `${cookie}; sharedId=s` } }),
+    takes: { ...IDLE, kernels: { peek: 2, validate: 1 }, headers: PAGE_HEADERS },
+  },
   {
     kind: "/identify with 20 partners",
     partners: Array.from({ length: 20 }, (_, i) => partner(`partner-${i}`)),

@@ -15,6 +15,10 @@ const partner = fc.oneof(
 const KINDS: Record<string, fc.Arbitrary<string>> = {
   seenKey: id.map(keys.seenKey),
   seenByKey: ip.map(keys.seenByKey),
+  eidsKey: fc
+    .tuple(id, fc.option(fc.string()), fc.option(fc.string()))
+    .map(([of, eids, sharedId]) => keys.eidsKey(of, { eids, sharedId })),
+  eidsByKey: ip.map(keys.eidsByKey),
   strangersKey: ip.map(keys.strangersKey),
   pauseKey: fc.tuple(fc.nat(), id).map(([generation, of]) => keys.pauseKey(generation, of)),
   mintKey: hash.map(keys.mintKey),
