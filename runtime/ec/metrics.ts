@@ -31,11 +31,6 @@ export const METRICS: readonly MetricDescription[] = [
   ["ec_auctions_total", "counter", "Auctions, by outcome."],
   ["ec_pixel_syncs_total", "counter", "Pixel syncs, by partner and result."],
   [
-    "ec_page_ids_total",
-    "counter",
-    "Partners' ids in the cookies of pages' Prebid.js, by partner and outcome: written, known, or denied (no consent).",
-  ],
-  [
     "ec_batch_mappings_total",
     "counter",
     "Mappings of batch uploads, by partner and outcome: accepted, or the reason of the refusal.",

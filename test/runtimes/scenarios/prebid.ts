@@ -1,8 +1,9 @@
 /** Partners, "Prebid on the page". */
 import assert from "node:assert/strict";
+import { script } from "../../../worker/admin/built/prebid.ts";
 import { tcfString } from "../../support/consent-strings.ts";
 import { admin, eventually, type Scenario, type Target } from "../target.ts";
-import { newcomer } from "./identity.ts";
+import { freshIp, newcomer } from "./identity.ts";
 
 /** Runs something with partners of these sources, and removes them again. */
 async function withSources(
@@ -26,6 +27,54 @@ const base64 = (value: unknown) => Buffer.from(JSON.stringify(value)).toString("
 const eid = (source: string, id: string) => ({ source, uids: [{ id, atype: 1 }] });
 
 export const prebidScenarios: Scenario[] = [
+  {
+    name: "prebid: serves the script for pages, which caches may keep",
+    async run(target) {
+      const answer = await target.visit({ ip: freshIp(), country: "JP" }, { path: "/_ts/prebid.js" });
+      assert.equal(answer.status, 200);
+      assert.equal(answer.headers["content-type"], "text/javascript; charset=utf-8");
+      assert.equal(answer.headers["cache-control"], "public, max-age=3600");
+      assert.equal(answer.headers["access-control-allow-origin"], "*");
+      assert.equal(answer.body, script);
+      assert.deepEqual(answer.setCookies, []);
+    },
+  },
+  // What Prebid.js 11 sends to Prebid Server, shortened: OpenRTB 2.5, EIDs in user.ext.eids, and as text/plain to avoid a preflight.
+  {
+    name: "prebid: an auction of Prebid.js reaches Prebid Server with all EIDs in user.eids",
+    async run(target) {
+      const { id, visitor } = await newcomer(target);
+      const eids = [eid("pubcid.org", "p1"), { ...eid("id5-sync.com", "p2"), ext: { provider: "id5" } }];
+      const request = {
+        id: "30c2ee2a",
+        imp: [
+          { id: "a", banner: { format: [{ w: 300, h: 250 }] }, ext: { prebid: { bidder: { demo: {} } } } },
+        ],
+        site: { domain: "publisher.example", page: "https://publisher.example/", publisher: { id: "1" } },
+        regs: { ext: { gdpr: 0, us_privacy: "1YNN" } },
+        test: 0,
+        tmax: 1000,
+        ext: {
+          prebid: {
+            channel: { name: "pbjs", version: "v11.36.0" },
+            data: { eidpermissions: [{ source: "id5-sync.com", bidders: ["demo"] }] },
+          },
+        },
+      };
+      const user = { yob: 1980, ext: { data: { x: 1 }, consent: "stated by the page", eids } };
+      const answer = await target.visit(visitor, {
+        method: "POST",
+        path: "/auction",
+        body: JSON.stringify({ ...request, user }),
+        headers: [["content-type", "text/plain"]],
+      });
+      assert.equal(answer.status, 200, answer.body);
+      assert.deepEqual(JSON.parse(target.origin.bids.at(-1)!), {
+        ...request,
+        user: { yob: 1980, ext: { data: { x: 1 }, consent: "stated by the page" }, eids, id },
+      });
+    },
+  },
   {
     name: "prebid: stores the ids of a page's cookies under the partners of their sources",
     async run(target) {

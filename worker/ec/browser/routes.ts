@@ -8,13 +8,14 @@ import { answering } from "../app.ts";
 import { auctionRoutes } from "../routes/auction.ts";
 import { deletionRoutes } from "../routes/deletion.ts";
 import { identifyRoutes } from "../routes/identify.ts";
+import { pageScriptRoutes } from "../routes/page-script.ts";
 import { pixelSyncRoutes } from "../routes/pixel-sync.ts";
 import type { App, RouteBindings, Services } from "../services.ts";
 
 /** Creates the app with these routes. */
 export function createApp(services: Services): App {
   const app = new Hono<RouteBindings>();
-  for (const routes of [pixelSyncRoutes, identifyRoutes, auctionRoutes, deletionRoutes]) {
+  for (const routes of [pixelSyncRoutes, identifyRoutes, auctionRoutes, pageScriptRoutes, deletionRoutes]) {
     app.route("/", routes(services));
   }
   return answering(services, app);

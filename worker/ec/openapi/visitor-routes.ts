@@ -69,6 +69,32 @@ export const visitorPaths: Paths = {
     },
     options: preflight("identifyPreflight", "The preflight of a page on another host of the publisher."),
   },
+  "/_ts/prebid.js": {
+    get: {
+      operationId: "prebidScript",
+      tags: ["pages"],
+      security: anybody,
+      summary: "The script for pages with Prebid.js.",
+      description:
+        "It gives Prebid.js the visitor's id and the EIDs of `/identify`, and after an auction writes the EIDs that Prebid.js " +
+        "found into the cookie `ts-eids`.",
+      responses: {
+        "200": {
+          description: "The script.",
+          headers: {
+            "cache-control": {
+              description: "It may be cached.",
+              required: true,
+              schema: { type: "string", enum: ["public, max-age=3600", "private, max-age=3600"] },
+            },
+            "set-cookie": header("SetCookie"),
+          },
+          content: { "text/javascript": { schema: { type: "string" } } },
+        },
+        "500": response("InternalError"),
+      },
+    },
+  },
   "/auction": {
     post: {
       operationId: "auction",

@@ -13,6 +13,7 @@ import { deletionRoutes } from "./deletion.ts";
 import { healthRoutes } from "./health.ts";
 import { identifyRoutes } from "./identify.ts";
 import { openApiRoutes } from "./openapi.ts";
+import { pageScriptRoutes } from "./page-script.ts";
 import { partnerRoutes } from "./partners.ts";
 import { pixelSyncRoutes } from "./pixel-sync.ts";
 
@@ -27,6 +28,7 @@ export function serviceRoutes(services: Services): Hono<RouteBindings> {
   app.route("/", pixelSyncRoutes(services));
   app.route("/", batchSyncRoutes(services));
   app.route("/", identifyRoutes(services));
+  app.route("/", pageScriptRoutes());
   app.route("/", auctionRoutes(services));
   app.route("/", deletionRoutes(services));
   return app;

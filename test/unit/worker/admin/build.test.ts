@@ -4,7 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { pathToFileURL } from "node:url";
 import { describe, expect, test } from "vitest";
-import { buildPage } from "../../../../worker/admin/build.ts";
+import { buildPage, buildPageScripts } from "../../../../worker/admin/build.ts";
 import { EDGE_COOKIE } from "../../../../worker/ec/admin/status.ts";
 import { testService } from "../../../support/service.ts";
 
@@ -30,6 +30,12 @@ describe("the operator's page", () => {
 
   test("the built module is up to date with its sources", async () => {
     expect(readFileSync(built, "utf8")).toBe(await buildPage());
+  });
+
+  test("the built scripts of pages are up to date with their sources", async () => {
+    const scripts = await buildPageScripts();
+    expect([...scripts.keys()]).toEqual(["prebid.ts"]);
+    for (const [name, source] of scripts) expect(readFileSync(new URL(name, built), "utf8")).toBe(source);
   });
 
   test("a service adds its panel with one file", async () => {

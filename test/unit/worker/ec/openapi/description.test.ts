@@ -70,6 +70,7 @@ describe("the description", () => {
       "identifyPreflight",
       "openapi",
       "pixelSync",
+      "prebidScript",
       "ready",
     ]);
   });
