@@ -76,6 +76,11 @@ export function pixelKey(partner: string, hash: string): string {
   return `ec:pixel:${partner}:${hash}`;
 }
 
+/** The lists of pixels for one EC hash. */
+export function pixelListKey(hash: string): string {
+  return `ec:pixel-list:${hash}`;
+}
+
 /** The batch uploads of one partner. */
 export function batchKey(partner: string): string {
   return `ec:batch:${partner}`;

@@ -62,6 +62,7 @@ export const leftOut: Readonly<Record<string, LeftOut>> = {
     "pull: requests an old uid again, and not a fresh one": PARTNERS,
     "pull: requests and stores no forged id": PARTNERS,
     "pull: drops an answer that arrives after the withdrawal": PARTNERS,
+    "prebid: lists the pixels of partners that may have the id and lack theirs": PARTNERS,
     "prebid: stores the ids of a page's cookies under the partners of their sources": PARTNERS,
     "operation: answers health, metrics, and 404 for unknown paths": OPERATOR,
     "operation: logs no whole id, no key and no token": PARTNERS,

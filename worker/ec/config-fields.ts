@@ -108,6 +108,7 @@ export interface PartnerFields {
   /** Maximum number of pulls an hour for each visitor's address. Default: 10. */
   pullSyncRateLimit?: number | undefined;
   /** Whether pulls send the visitor's address. Default: true. */
+  pixelUrl?: string | null | undefined;
   pullSendIp?: boolean | undefined;
   /** Bearer token that pulls send. Default: `null`. */
   pullToken?: string | null | undefined;

@@ -27,6 +27,7 @@ export const WIRE_NAMES: { readonly [Field in keyof Required<PartnerInput>]: str
   pullSyncAllowedDomains: "pull_sync_allowed_domains",
   pullSyncTtlSeconds: "pull_sync_ttl_seconds",
   pullSyncRateLimit: "pull_sync_rate_limit",
+  pixelUrl: "pixel_url",
   pullSendIp: "pull_send_ip",
   pullToken: "pull_token",
   maxConcurrent: "max_concurrent",

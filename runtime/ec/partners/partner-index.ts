@@ -14,6 +14,8 @@ export interface PartnerIndex {
   hasSources(): boolean;
   /** Partners with `pullSyncEnabled`: the same array until one of them changes. */
   pulling(): readonly Partner[];
+  /** Partners with a `pixelUrl`: the same array until one of them changes. */
+  withPixels(): readonly Partner[];
   /** Whether any partner has an id in the IAB's Global Vendor List. */
   hasVendors(): boolean;
   all(): Iterable<Partner>;
@@ -28,8 +30,9 @@ export function createPartnerIndex(): PartnerIndex {
   const byKeyHash = new Map<string, Partner>();
   /** The partners of each source, by id in order. */
   const bySource = new Map<string, Partner[]>();
-  const pullers = new Map<string, Partner>();
-  let pulling: readonly Partner[] | null = null;
+  const pulling = new Kind(({ pullSyncEnabled }) => pullSyncEnabled);
+  // Records that were stored without the field have no pixel.
+  const withPixels = new Kind(({ pixelUrl }) => Boolean(pixelUrl));
   let vendors = 0;
 
   function forget(partner: Partner | undefined): void {
@@ -38,7 +41,8 @@ export function createPartnerIndex(): PartnerIndex {
     if (partner.gvlId) vendors--;
     const { apiKeyHash } = partner;
     if (apiKeyHash !== null && byKeyHash.get(apiKeyHash) === partner) byKeyHash.delete(apiKeyHash);
-    if (pullers.delete(partner.id)) pulling = null;
+    pulling.delete(partner);
+    withPixels.delete(partner);
     const { sourceDomain } = partner;
     if (!sourceDomain) return;
     const others = bySource.get(sourceDomain)!.filter((other) => other !== partner);
@@ -51,7 +55,8 @@ export function createPartnerIndex(): PartnerIndex {
     byKeyHash: (keyHash) => byKeyHash.get(keyHash),
     bySource: (source) => bySource.get(source)?.[0],
     hasSources: () => bySource.size > 0,
-    pulling: () => (pulling ??= [...pullers.values()]),
+    pulling: () => pulling.list(),
+    withPixels: () => withPixels.list(),
     hasVendors: () => vendors > 0,
     all: () => byId.values(),
     set(partner) {
@@ -62,10 +67,8 @@ export function createPartnerIndex(): PartnerIndex {
       if (partner.apiKeyHash !== null && !byKeyHash.has(partner.apiKeyHash)) {
         byKeyHash.set(partner.apiKeyHash, partner);
       }
-      if (partner.pullSyncEnabled) {
-        pullers.set(partner.id, partner);
-        pulling = null;
-      }
+      pulling.add(partner);
+      withPixels.add(partner);
       const { sourceDomain } = partner;
       if (sourceDomain) {
         const all = [...(bySource.get(sourceDomain) ?? []), partner];
@@ -77,4 +80,31 @@ export function createPartnerIndex(): PartnerIndex {
     },
     delete: (id) => forget(byId.get(id)),
   };
+}
+
+/** The partners of one kind. */
+class Kind {
+  readonly #isOne: (partner: Partner) => boolean;
+  readonly #byId = new Map<string, Partner>();
+  #list: readonly Partner[] | null = null;
+
+  constructor(isOne: (partner: Partner) => boolean) {
+    this.#isOne = isOne;
+  }
+
+  add(partner: Partner): void {
+    if (!this.#isOne(partner)) return;
+    this.#byId.set(partner.id, partner);
+    this.#list = null;
+  }
+
+  delete({ id }: Partner): void {
+    if (this.#byId.delete(id)) this.#list = null;
+  }
+
+  /** The same array until one of them changes. */
+  list(): readonly Partner[] {
+    this.#list ??= [...this.#byId.values()];
+    return this.#list;
+  }
 }

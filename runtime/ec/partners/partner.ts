@@ -19,6 +19,7 @@ import {
   text,
   whole,
 } from "../../lib/schema.ts";
+import { pixelUrlFault } from "./pixel-url.ts";
 
 /** Ids that would collide with one of the service's own headers. */
 export const RESERVED_PARTNER_IDS: readonly string[] = [
@@ -79,6 +80,7 @@ export function partnerSchema({ allowInsecure }: PartnerRules) {
     pullSyncAllowedDomains: domains(),
     pullSyncTtlSeconds: v.optional(whole(1, 31_536_000, "a whole number of seconds"), 86_400),
     pullSyncRateLimit: v.optional(whole(1, 1_000_000, "a whole number an hour"), 10),
+    pixelUrl: v.nullish(v.string("a URL"), null),
     pullSendIp: v.optional(flag(), true),
     pullToken: v.nullish(secret(text(pullToken, (value) => TOKEN.test(value))), null),
     maxConcurrent: v.optional(whole(1, 10_000), 20),
@@ -120,6 +122,14 @@ export function partnerSchema({ allowInsecure }: PartnerRules) {
           pullUrlFault(String(pullSyncUrl), pullSyncAllowedDomains, allowInsecure) ?? "a URL",
       ),
       ["pullSyncUrl"],
+    ),
+    v.forward(
+      v.partialCheck(
+        [["pixelUrl"]],
+        ({ pixelUrl }) => pixelUrl === null || pixelUrlFault(pixelUrl, allowInsecure) === null,
+        ({ input: { pixelUrl } }) => pixelUrlFault(String(pixelUrl), allowInsecure) ?? "a URL",
+      ),
+      ["pixelUrl"],
     ),
     v.forward(
       v.partialCheck(

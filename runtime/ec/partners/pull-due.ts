@@ -12,7 +12,11 @@ import type { Partner } from "./partner.ts";
 export function isDue(partner: Partner, entry: GraphEntry | null, nowSeconds: number): boolean {
   if (!partner.pullSyncEnabled) return false;
   if (entry === null) return true;
-  if (isTombstone(entry)) return false;
+  return !isTombstone(entry) && isMissingOrOld(partner, entry, nowSeconds);
+}
+
+/** Whether an entry has no id from a partner, or one that is at least `pullSyncTtlSeconds` old. */
+export function isMissingOrOld(partner: Partner, entry: GraphEntry, nowSeconds: number): boolean {
   const known = partnerIdIn(entry, partner);
   return known === undefined || !isFresh(known.synced, partner.pullSyncTtlSeconds, nowSeconds);
 }

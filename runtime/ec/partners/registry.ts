@@ -45,6 +45,8 @@ export interface Registry {
   get(id: string): Partner | undefined;
   /** Partners with `pullSyncEnabled`: the same array until one of them changes. */
   pulling(): readonly Partner[];
+  /** Partners with a `pixelUrl`: the same array until one of them changes. */
+  withPixels(): readonly Partner[];
   /**
    * The partner whose `sourceDomain` this is; of several, the one with the lowest id.
    * @param source in lower case.
@@ -133,6 +135,10 @@ class StoreRegistry implements Registry {
 
   pulling(): readonly Partner[] {
     return this.#index.pulling();
+  }
+
+  withPixels(): readonly Partner[] {
+    return this.#index.withPixels();
   }
 
   bySource(source: string): Partner | undefined {

@@ -76,6 +76,45 @@ export const prebidScenarios: Scenario[] = [
     },
   },
   {
+    name: "prebid: lists the pixels of partners that may have the id and lack theirs",
+    async run(target) {
+      const pixel_url =
+        "https://pixel.example/p?own=1&ec={ec}&gdpr={gdpr}&consent={gdpr_consent}&us={us_privacy}";
+      const partners = {
+        "px-due": { gvl_id: 5, pixel_url },
+        "px-no": { gvl_id: 99, pixel_url },
+        "px-none": { gvl_id: 5 },
+      };
+      await withSources(target, partners, async () => {
+        const consent = tcfString({ vendors: [5] });
+        const { id, visitor } = await newcomer(target, {
+          country: "FR",
+          cookies: [["euconsent-v2", consent]],
+        });
+        const list = (who = visitor) => target.visit(who, { path: "/_ts/sync-pixels" });
+        const first = await list();
+        assert.equal(first.status, 200, first.body);
+        assert.match(first.headers["cache-control"] as string, /no-store/);
+        assert.deepEqual(JSON.parse(first.body).pixels, [
+          {
+            partner: "px-due",
+            type: "image",
+            url: `https://pixel.example/p?own=1&ec=${id}&gdpr=1&consent=${consent}&us=`,
+          },
+        ]);
+        // The partner's answer comes by `/sync`, or by the page.
+        const eids = base64([eid("px-due.example", "u1")]);
+        await target.visit({ ...visitor, cookies: [...visitor.cookies!, ["ts-eids", eids]] });
+        await eventually("the id is stored", async () => (await target.entry(id))?.ids["px-due"]);
+        assert.deepEqual(JSON.parse((await list()).body), { pixels: [] });
+        const nobody = { ip: freshIp(), country: "JP" };
+        assert.equal((await list(nobody)).status, 204);
+        const refusing = await list({ ip: freshIp(), country: "FR" });
+        assert.deepEqual([refusing.status, refusing.body], [403, '{"consent":"denied"}']);
+      });
+    },
+  },
+  {
     name: "prebid: stores the ids of a page's cookies under the partners of their sources",
     async run(target) {
       const sources = {

@@ -10,12 +10,20 @@ import { deletionRoutes } from "../routes/deletion.ts";
 import { identifyRoutes } from "../routes/identify.ts";
 import { pageScriptRoutes } from "../routes/page-script.ts";
 import { pixelSyncRoutes } from "../routes/pixel-sync.ts";
+import { syncPixelsRoutes } from "../routes/sync-pixels.ts";
 import type { App, RouteBindings, Services } from "../services.ts";
 
 /** Creates the app with these routes. */
 export function createApp(services: Services): App {
   const app = new Hono<RouteBindings>();
-  for (const routes of [pixelSyncRoutes, identifyRoutes, auctionRoutes, pageScriptRoutes, deletionRoutes]) {
+  for (const routes of [
+    pixelSyncRoutes,
+    identifyRoutes,
+    auctionRoutes,
+    pageScriptRoutes,
+    syncPixelsRoutes,
+    deletionRoutes,
+  ]) {
     app.route("/", routes(services));
   }
   return answering(services, app);

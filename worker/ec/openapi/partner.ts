@@ -72,6 +72,12 @@ const MEANINGS: Readonly<Record<Field, Schema>> = {
     maximum: 31_536_000,
   },
   pullSyncRateLimit: { description: "Maximum number of pulls an hour for one EC hash.", ...perHour },
+  pixelUrl: {
+    description:
+      "The pixel that `/_ts/sync-pixels` lists: https, no private address. Macros: `{gdpr}`, `{gdpr_consent}`, `{gpp}`, `{gpp_sid}`, " +
+      "`{us_privacy}`, `{ec}`.",
+    maxLength: 2048,
+  },
   pullSendIp: { description: "Whether pulls send the visitor's address." },
   pullToken: {
     description:

@@ -3,8 +3,9 @@
  * @module
  */
 import { FOREIGN_ENDINGS } from "../../../runtime/ec/graph/ending.ts";
-import { anybody, header, json, problem, problemOf, response, schema } from "./schemas.ts";
-import { COMPRESSED, noStore, parameter, visitor } from "./shared.ts";
+import { MAX_PIXELS } from "../../../runtime/ec/partners/pixels-due.ts";
+import { anybody, header, json, object, problem, problemOf, response, schema } from "./schemas.ts";
+import { COMPRESSED, noStore, parameter, rateLimit, visitor } from "./shared.ts";
 import type { Answer, Paths } from "./types.ts";
 
 const preflight = (operationId: string, summary: string) => ({
@@ -32,6 +33,18 @@ const ownOrForwarded = (description: string, ...codes: string[]): Answer => ({
   content: {
     "application/json": { schema: { anyOf: [problemOf(...codes), { description: "The endpoint's body." }] } },
     "*/*": { schema: {} },
+  },
+});
+
+const pixelList = object({
+  pixels: {
+    type: "array",
+    maxItems: MAX_PIXELS,
+    items: object({
+      partner: { type: "string" },
+      type: { const: "image", description: "To be loaded as an image." },
+      url: { type: "string" },
+    }),
   },
 });
 
@@ -94,6 +107,34 @@ export const visitorPaths: Paths = {
         "500": response("InternalError"),
       },
     },
+  },
+  "/_ts/sync-pixels": {
+    get: {
+      operationId: "syncPixels",
+      tags: ["pages"],
+      security: anybody,
+      summary: "The pixels that a page should load for its visitor.",
+      description:
+        `At most ${MAX_PIXELS}: those of partners with a \`pixel_url\` that may have the visitor's id and have given none, or none ` +
+        "within `pull_sync_ttl_seconds`. Their macros are filled in.",
+      parameters: [...visitor, parameter("Origin")],
+      responses: {
+        "200": json("The pixels.", pixelList, {
+          ...noStore,
+          ...rateLimit,
+          "access-control-allow-origin": header("AllowOrigin"),
+          "set-cookie": header("SetCookie"),
+        }),
+        "204": { description: "The visitor has no id.", headers: noStore },
+        "403": json("Consent does not allow it, or the page belongs to another site.", {
+          oneOf: [schema("Denied"), problemOf("origin_not_allowed")],
+        }),
+        "429": response("TooManyRequests"),
+        "500": response("InternalError"),
+        "503": response("StoreUnavailable"),
+      },
+    },
+    options: preflight("syncPixelsPreflight", "The preflight of a page on another host of the publisher."),
   },
   "/auction": {
     post: {

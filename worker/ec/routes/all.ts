@@ -16,6 +16,7 @@ import { openApiRoutes } from "./openapi.ts";
 import { pageScriptRoutes } from "./page-script.ts";
 import { partnerRoutes } from "./partners.ts";
 import { pixelSyncRoutes } from "./pixel-sync.ts";
+import { syncPixelsRoutes } from "./sync-pixels.ts";
 
 /** All routes as one hono application. */
 export function serviceRoutes(services: Services): Hono<RouteBindings> {
@@ -29,6 +30,7 @@ export function serviceRoutes(services: Services): Hono<RouteBindings> {
   app.route("/", batchSyncRoutes(services));
   app.route("/", identifyRoutes(services));
   app.route("/", pageScriptRoutes());
+  app.route("/", syncPixelsRoutes(services));
   app.route("/", auctionRoutes(services));
   app.route("/", deletionRoutes(services));
   return app;

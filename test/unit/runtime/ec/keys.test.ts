@@ -27,6 +27,7 @@ const KINDS: Record<string, fc.Arbitrary<string>> = {
   pullGroupKey: hash.map(keys.pullGroupKey),
   pullKey: fc.tuple(partner, hash).map(([of, its]) => keys.pullKey(of, its)),
   pixelKey: fc.tuple(partner, hash).map(([of, its]) => keys.pixelKey(of, its)),
+  pixelListKey: hash.map(keys.pixelListKey),
   batchKey: partner.map(keys.batchKey),
   START_KEY: fc.constant(keys.START_KEY),
 };

@@ -35,6 +35,7 @@ describe("partners", () => {
         pullSyncAllowedDomains: [],
         pullSyncTtlSeconds: 86_400,
         pullSyncRateLimit: 10,
+        pixelUrl: null,
         pullSendIp: true,
         pullToken: null,
         maxConcurrent: 20,

@@ -72,6 +72,12 @@ export const FIELD_GROUPS: readonly FieldGroup[] = [
         kind: "list",
         hint: "One a line.",
       },
+      {
+        name: "pixel_url",
+        label: "Its pixel",
+        kind: "text",
+        hint: "https; {ec}, {gdpr}, {gdpr_consent}, {gpp}, {gpp_sid} and {us_privacy} are filled in.",
+      },
       { name: "sync_rate_limit", label: "Maximum pixels", kind: "number", hint: perHour },
       { name: "batch_rate_limit", label: "Uploads a minute", kind: "number" },
     ],

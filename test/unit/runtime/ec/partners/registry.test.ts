@@ -31,6 +31,7 @@ describe("registration", () => {
       allowed_return_domains: ["sync.ssp.example"],
       gvl_id: null,
       bidstream_enabled: true,
+      pixel_url: null,
       pull_send_ip: true,
       source_domain: "ssp.example",
       openrtb_atype: 3,

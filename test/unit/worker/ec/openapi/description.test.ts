@@ -72,6 +72,8 @@ describe("the description", () => {
       "pixelSync",
       "prebidScript",
       "ready",
+      "syncPixels",
+      "syncPixelsPreflight",
     ]);
   });
 
