@@ -7,7 +7,7 @@ import type { Fault } from "../runtime/lib/schema.ts";
 import type { MetricDescription, MetricsRegistry } from "../runtime/observe/metrics.ts";
 import type { Redaction } from "../runtime/observe/redaction.ts";
 import type { Client, Log, LogFields } from "../runtime/platform.ts";
-import type { Command } from "./cli/command.ts";
+import type { Command, Values } from "./cli/command.ts";
 import type { ConfigSection } from "./config/compose.ts";
 import type { Environment } from "./config/environment.ts";
 import type { SharedConfig } from "./config/shared.ts";
@@ -40,7 +40,7 @@ export interface ServiceModule<Section = unknown> extends ConfigSection<Section>
   /** What must not be logged, applied to {@link Shared.log}. Configured secrets are removed in any case. Default: nothing. */
   readonly redact?: Redaction;
   /** The service's own commands, by name. Default: none. */
-  readonly commands?: Readonly<Record<string, Command>>;
+  readonly commands?: Readonly<Record<string, ServiceCommand>>;
   /** Where the service listens. Default: the shared `listen`. */
   listen?(section: Section): Listen | undefined;
   /**
@@ -48,6 +48,8 @@ export interface ServiceModule<Section = unknown> extends ConfigSection<Section>
    * any port. Default: every host that belongs to no other service; one service of an address may do that.
    */
   hosts?(section: Section): readonly string[] | undefined;
+  /** The proxies in front of this service. Default: the shared `client.trustedProxies`. */
+  trustedProxies?(section: Section): SharedConfig["client"]["trustedProxies"] | undefined;
   /** Faults of a valid section that only a server or its host can tell. Opens nothing. Fields are relative to the section. */
   servingFaults?(section: Section, listen: Listen, entry: Entry): Fault[];
   /** Warnings for a valid section. */
@@ -66,6 +68,12 @@ export interface ServiceModule<Section = unknown> extends ConfigSection<Section>
     /** @param env environment variables, without those of other services' fields */
     start(entry: Entry, env: Environment): Promise<Demonstration>;
   };
+}
+
+/** A service's own command. */
+export interface ServiceCommand extends Omit<Command, "run"> {
+  /** As {@link Command.run}. @param services those that a millrace process can run. */
+  run(values: Values, services: readonly ServiceModule[]): Promise<void>;
 }
 
 /** A section to start with. */

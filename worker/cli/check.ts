@@ -11,11 +11,22 @@ export function checkCommand(services: readonly ServiceModule[]): Command {
     summary: "check the configuration, and report everything that is wrong with it",
     details: "Opens and starts nothing. Ends with 0 if serve accepts the configuration, else with 1.",
     options: configOption,
-    async run(values) {
-      const plan = await readPlan(services, configPath(textOf(values, "config")), await entryHere());
-      for (const warning of plan.warnings) process.stdout.write(`warning: ${warning}\n`);
-      const listed = plan.services.map(({ title }) => title).join(", ");
-      process.stdout.write(`the configuration is valid; it runs: ${listed}\n`);
-    },
+    run: (values) => checkPlan(services, configPath(textOf(values, "config"))),
   };
+}
+
+/**
+ * Checks a configuration, and writes what it would run.
+ * @param only the section of the one service that would run. Default: every service that has a section.
+ * @throws {ConfigError} naming every fault at once.
+ */
+export async function checkPlan(
+  services: readonly ServiceModule[],
+  path: string | undefined,
+  only?: string,
+): Promise<void> {
+  const plan = await readPlan(services, path, await entryHere(), only);
+  for (const warning of plan.warnings) process.stdout.write(`warning: ${warning}\n`);
+  const listed = plan.services.map(({ title }) => title).join(", ");
+  process.stdout.write(`the configuration is valid; it runs: ${listed}\n`);
 }

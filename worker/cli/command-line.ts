@@ -8,16 +8,16 @@ import manifest from "../../package.json" with { type: "json" };
 import { nearest } from "../../runtime/lib/nearest.ts";
 import { ConfigError } from "../config/compose.ts";
 import { StartError } from "../serve/start-error.ts";
-import type { ServiceModule } from "../service.ts";
+import type { ServiceCommand, ServiceModule } from "../service.ts";
 import { checkCommand } from "./check.ts";
-import { type Command, type Operand, type Option, UsageError, type Values } from "./command.ts";
+import { type Operand, type Option, UsageError, type Values } from "./command.ts";
 import { hash } from "./hash.ts";
 import { initCommand } from "./init.ts";
 import { keys } from "./keys.ts";
 import { serveCommand } from "./serve.ts";
 import { store } from "./store.ts";
 
-type Commands = Readonly<Record<string, Command>>;
+type Commands = Readonly<Record<string, ServiceCommand>>;
 
 const common: Record<string, Option> = {
   help: { summary: "show this" },
@@ -135,7 +135,7 @@ function didYouMean(given: string, names: string[], prefix = ""): string {
     : `; did you mean ${prefix}${near}?`;
 }
 
-function helpFor(commands: Commands, name: string | undefined, command: Command | undefined): string {
+function helpFor(commands: Commands, name: string | undefined, command: ServiceCommand | undefined): string {
   if (command === undefined) {
     const list = rows(Object.entries(commands).map(([each, { summary }]) => [each, summary]));
     return `usage: millrace COMMAND [OPTIONS]\n\n${list}\nmillrace COMMAND --help tells more.\n`;

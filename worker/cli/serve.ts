@@ -42,12 +42,20 @@ function isConfiguredByEnvironment(services: readonly ServiceModule[]): boolean 
   );
 }
 
-async function servePlan(
+/**
+ * Serves what a configuration plans, until a signal ends the process.
+ * @param path of the configuration file; `undefined`: the environment alone.
+ * @param only the section of the one service that runs. Default: every service that has a section.
+ * @throws {ConfigError} naming every fault at once.
+ * @throws {StartError} saying what cannot be opened.
+ */
+export async function servePlan(
   services: readonly ServiceModule[],
   path: string | undefined,
   entry: Entry,
+  only?: string,
 ): Promise<void> {
-  const plan = await readPlan(services, path, entry);
+  const plan = await readPlan(services, path, entry, only);
   const processLog = createProcessLog(entry.host);
   processLog.configure(plan, environmentLevel());
   const { log } = processLog;
@@ -56,7 +64,7 @@ async function servePlan(
   const running = await runServices(entry, plan, processLog);
   await serveUntilSignal(entry, running.apps, log, {
     async reload() {
-      const next = await readPlan(services, path, entry);
+      const next = await readPlan(services, path, entry, only);
       processLog.configure(next, environmentLevel());
       return running.reload(next);
     },

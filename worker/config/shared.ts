@@ -49,7 +49,7 @@ export function listenAddress(port = PORT) {
 }
 
 /** The number of proxies in front, or their address ranges. */
-function trustedProxies() {
+export function trustedProxies() {
   const expected = "a number of proxies from 0 to 20, or a list of address ranges such as 10.0.0.0/8";
   return v.union(
     [

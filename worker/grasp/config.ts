@@ -12,7 +12,7 @@ import type { RelaySyncSettings } from "../../runtime/grasp/relay-sync/ports.ts"
 import { isLoopbackHost } from "../../runtime/lib/addresses.ts";
 import { type Fault, fields, flag, listOf, parseUrl, secret, text, whole } from "../../runtime/lib/schema.ts";
 import type { ConfigSection } from "../config/compose.ts";
-import { listenAddress, section } from "../config/shared.ts";
+import { listenAddress, section, trustedProxies } from "../config/shared.ts";
 import type { Listen } from "../hosts/server.ts";
 
 /** The port where the section names none. */
@@ -108,6 +108,7 @@ function graspSchema() {
     aliases: v.optional(listOf(publicHost(), "hosts"), []),
     listen: v.optional(listenAddress(PORT), {}),
     basePath: v.optional(basePath(), "/"),
+    trustedProxies: v.nullish(trustedProxies(), null),
     dataDirectory: v.optional(line("a folder"), "./data/grasp"),
     relayKey: v.nullish(secretKey(), null),
     name: v.optional(line("a name"), "millrace"),

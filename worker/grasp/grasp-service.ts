@@ -9,7 +9,9 @@ import type { Command } from "../cli/command.ts";
 import { StartError } from "../serve/start-error.ts";
 import type { RunningService, ServiceModule, Shared } from "../service.ts";
 import { backup } from "./commands/backup.ts";
+import { check } from "./commands/check.ts";
 import { publish } from "./commands/publish.ts";
+import { serve } from "./commands/serve.ts";
 import { type GraspSection, graspSection, loopbackFault, metricsPlace } from "./config.ts";
 import { openControl } from "./control/channel.ts";
 import { verbCommand } from "./control/verb-command.ts";
@@ -32,7 +34,11 @@ export const graspService: ServiceModule<GraspSection> = {
   redact: GRASP_REDACTION,
   listen: ({ listen }) => listen,
   hosts: ({ domain, aliases }) => [domain, ...aliases],
-  commands: { "grasp publish": publish, "grasp backup": backup, ...administration() },
+  trustedProxies: ({ trustedProxies }) => trustedProxies ?? undefined,
+  commands: {
+    ...{ "grasp serve": serve, "grasp publish": publish, "grasp backup": backup },
+    ...{ ...administration(), "grasp check": check },
+  },
   servingFaults: (section, listen) => {
     const fault = iconFault(section.icon);
     return [...(fault === null ? [] : [fault]), ...loopbackFault(section, listen)];

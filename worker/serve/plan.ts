@@ -8,6 +8,7 @@ import { readConfig } from "../config/configured.ts";
 import type { SharedConfig } from "../config/shared.ts";
 import { type Entry, type Listen, urlOf } from "../hosts/server.ts";
 import type { ServiceModule } from "../service.ts";
+import { StartError } from "./start-error.ts";
 
 /** One service that will run. */
 export interface Planned {
@@ -31,14 +32,21 @@ export interface Plan {
  * Reads a configuration and plans what it runs. `serve` and `check` both begin with this, so that they accept the same.
  * Opens and starts nothing.
  * @param path of the configuration file; `undefined`: the environment alone.
+ * @param only the section of the one service that runs. Default: every service that has a section.
  * @throws {ConfigError} naming every fault at once.
+ * @throws {StartError} if the section that `only` names is not there.
  */
 export async function readPlan(
   modules: readonly ServiceModule[],
   path: string | undefined,
   entry: Entry,
+  only?: string,
 ): Promise<Plan> {
-  return planOf(modules, await readConfig(modules, path), entry);
+  const plan = planOf(modules, await readConfig(modules, path), entry);
+  if (only === undefined) return plan;
+  const services = plan.services.filter(({ module }) => module.name === only);
+  if (services.length === 0) throw new StartError(`the configuration has no section ${only}`);
+  return { ...plan, services };
 }
 
 /** Plans what a configuration runs. @throws {ConfigError} naming every fault at once. */

@@ -37,7 +37,8 @@ export async function runServices(
       const { module, section, listen } = planned;
       const metrics = createMetrics();
       describeAll(metrics, module.metrics ?? []);
-      const { client } = plan.shared;
+      const trustedProxies = module.trustedProxies?.(section) ?? plan.shared.client.trustedProxies;
+      const client = { ...plan.shared.client, trustedProxies };
       const shared: Shared = {
         entry,
         config: plan.shared,

@@ -15,6 +15,7 @@ import {
   announcementBy,
   type GraspServer,
   graspServer,
+  HOST,
   MAIN,
   PURGATORY,
   runGitClient,
@@ -23,7 +24,7 @@ import {
 import { type Author, author } from "../../support/nostr.ts";
 import { connect } from "../../support/relay-client.ts";
 import { runCli } from "../../support/run-cli.ts";
-import type { ProcessRuntime } from "../../support/spawn.ts";
+import { type ProcessRuntime, spawnServer } from "../../support/spawn.ts";
 
 const RUNTIMES: readonly ProcessRuntime[] = ["node", "bun", "deno"];
 const folder = mkdtempSync(join(tmpdir(), "millrace-operations-"));
@@ -493,16 +494,45 @@ test.each(RUNTIMES)(
   60_000,
 );
 
-test("metrics on the public port are for clients of this machine alone (O12)", async () => {
-  const server = await graspServer("node", {}, { client: { trustedProxies: 1 } });
+test("grasp serve and grasp check leave other services out (O14)", async () => {
+  const path = join(folder, "both.json");
+  const edgeCookie = {
+    publisher: { domain: "site.example", origin: "http://127.0.0.1:9" },
+    passphrases: ["secret-of-site-example"],
+  };
+  const grasp = { domain: HOST, listen: { port: 0 }, dataDirectory: join(folder, "both") };
+  const check = () => runCli("node", ["grasp", "check", "--config", path]);
+  writeFileSync(path, JSON.stringify({ edgeCookie, grasp }));
+  expect((await check()).stdout).toMatch(/: grasp\n$/);
+  const program = await spawnServer("node", ["worker/cli/main.ts", "grasp", "serve", "--config", path]);
   try {
-    const path = "/metrics";
-    expect((await raw(server.url, path, { "x-forwarded-for": "192.0.2.7" })).status).toBe(404);
-    expect((await raw(server.url, path, { "x-forwarded-for": "127.0.0.1" })).status).toBe(200);
+    expect((await fetch(`${program.url}/ready`)).status).toBe(200);
+    expect(program.log()).not.toContain("edge-cookie");
   } finally {
-    await server.stop();
+    await program.stop();
   }
+  writeFileSync(path, JSON.stringify({ edgeCookie }));
+  const { code, stderr } = await check();
+  expect([code, stderr.includes("no section grasp")]).toEqual([1, true]);
 }, 60_000);
+
+test.each([
+  ["of GRASP", { trustedProxies: ["127.0.0.0/8"] }, {}],
+  ["of all services", {}, { client: { trustedProxies: 1 } }],
+])(
+  "metrics on the public port are for clients of this machine alone, behind proxies %s (O12, G31)",
+  async (_, section, shared) => {
+    const server = await graspServer("node", section, shared);
+    try {
+      const path = "/metrics";
+      expect((await raw(server.url, path, { "x-forwarded-for": "192.0.2.7" })).status).toBe(404);
+      expect((await raw(server.url, path, { "x-forwarded-for": "127.0.0.1" })).status).toBe(200);
+    } finally {
+      await server.stop();
+    }
+  },
+  60_000,
+);
 
 test("an announcement that lists a base path that is not ours is refused (G31)", async () => {
   const server = await graspServer("node", { basePath: "/relay/" });

@@ -4,7 +4,6 @@
  */
 import { servedRepositories } from "../../../../runtime/grasp/repair-plan.ts";
 import type { RepositoryName } from "../../../../runtime/grasp/repository-name.ts";
-import { UsageError } from "../../../cli/command.ts";
 import { nameOf } from "../repository-name.ts";
 import type { Output, Running, Verb } from "../verb.ts";
 
@@ -12,12 +11,9 @@ export const check: Verb = {
   summary: "check the data of the running service: objects and refs of every repository that is served",
   details:
     "Two passes over each repository: whether every object that a served state or pull request needs is there, and whether\n" +
-    "the refs are those of the authoritative state. What is wrong goes to repair. To check a configuration, use\n" +
-    "millrace check.",
-  options: { data: { summary: "the data; asked for, because it reads every repository" } },
-  async run(values, running, output) {
-    if (values.data !== true)
-      throw new UsageError("name --data to check the data; millrace check checks the configuration");
+    "the refs are those of the authoritative state. What is wrong goes to repair.",
+  options: {},
+  async run(_values, running, output) {
     const all = [...servedRepositories(running.parts.store, running.parts.nowSeconds())];
     let faults = 0;
     for (const [n, name] of all.entries()) {
