@@ -64,6 +64,7 @@ const TYPES: Record<string, (value: unknown) => boolean> = {
   list: Array.isArray,
   "list or null": (value) => value === null || Array.isArray(value),
   "number or list": (value) => typeof value === "number" || Array.isArray(value),
+  "number, list or null": (value) => value === null || typeof value === "number" || Array.isArray(value),
   "text or null": (value) => value === null || typeof value === "string",
   "number or null": (value) => value === null || typeof value === "number",
 };

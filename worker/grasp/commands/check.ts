@@ -3,7 +3,7 @@
  * @module
  */
 import { checkPlan } from "../../cli/check.ts";
-import { textOf, UsageError } from "../../cli/command.ts";
+import { configOption, textOf, UsageError } from "../../cli/command.ts";
 import { configPath } from "../../config/configured.ts";
 import type { ServiceCommand } from "../../service.ts";
 import { graspSection } from "../config.ts";
@@ -16,8 +16,9 @@ export const check: ServiceCommand = {
   summary: "check the settings of GRASP, or with --data what the running service holds",
   details: `Ends with 0 if serve accepts the configuration, else with 1. With --data:\n${data.details}`,
   options: {
-    ...data.options,
+    ...configOption,
     data: { summary: "check the data: reads every repository that is served" },
+    ...data.options,
   },
   async run(values, services) {
     if (values.data) return data.run(values, services);
