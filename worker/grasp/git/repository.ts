@@ -13,6 +13,7 @@ import type {
   RefSnapshot,
   RefUpdate,
 } from "../../../runtime/grasp/ports.ts";
+import { ownBorrowed } from "./borrowed.ts";
 import { incompleteOf } from "./connected.ts";
 import { forget } from "./forget.ts";
 import { heal } from "./heal.ts";
@@ -195,6 +196,7 @@ export class DiskRepository implements GitRepository {
     const found = await this.#refs.exclusive(async () => [
       ...(await heal(this.path)),
       ...(await removeLeftovers(this.path)).files,
+      ...((await ownBorrowed(this.path, this.#git)) ? ["objects/info/alternates"] : []),
     ]);
     if (found.length > 0) this.reload();
     return found;

@@ -50,7 +50,11 @@ async function repeatAndHeal(grasp: Grasp, log: Pick<Log, "warn">): Promise<void
   for (const { owner, identifier } of orphans)
     log.warn("a repository with refs has no announcement; it is kept", { owner, identifier });
   for (const { owner, identifier, files } of healed)
-    log.warn("a repository was damaged by a crash, and is healed", { owner, identifier, files });
+    log.warn("a repository had files that a crash or another server left, and is healed", {
+      owner,
+      identifier,
+      files,
+    });
 }
 
 /** Ends the repositories that the operator denies (R26). */

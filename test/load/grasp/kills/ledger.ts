@@ -215,7 +215,10 @@ async function checkRefs(url: string, data: string, repository: Repository): Pro
   for (const id of new Set(past)) {
     const kept = ["--branches", "--tags", "--glob=refs/millrace/backup/*"];
     const { code, output } = await git(path, "rev-list", "--objects", "--max-count=1", id, "--not", ...kept);
-    if (code !== 0 || output !== "") findings.push(`${where}: ${id} was lost, and no backup keeps it (N21)`);
+    if (code !== 0 || output !== "") {
+      const told = `git rev-list ended with ${code}: ${output.trim()}; the refs are ${JSON.stringify(all)}`;
+      findings.push(`${where}: ${id} was lost, and no backup keeps it (N21): ${told}`);
+    }
   }
   const fsck = await git(path, "fsck", "--connectivity-only", "--no-dangling");
   if (fsck.code !== 0) findings.push(`${where}: git fsck: ${fsck.output}`);

@@ -83,8 +83,9 @@ export class Attackers {
       const ref = `refs/nostr/${Buffer.from(crypto.getRandomValues(new Uint8Array(32))).toString("hex")}`;
       const tree = this.#work.git("rev-parse", "HEAD^{tree}");
       const commit = this.#work.git("commit-tree", tree, "-m", crypto.randomUUID());
-      const { code } = await runGitClient(this.#work.path, "push", "-q", url, `${commit}:${ref}`);
-      if (code !== 0) return;
+      // From an address of its own: how many an address may have is bounded (A34).
+      const body = Buffer.concat([commandList([creation(ref, commit)]), this.#work.pack([commit])]);
+      await rawPush(url, body, newAddress());
       const { output } = await runGitClient(this.#work.path, "ls-remote", url);
       if (output.includes(ref)) throw new Error("it can be read");
     },

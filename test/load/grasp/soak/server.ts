@@ -18,6 +18,8 @@ const MONITOR = new URL("../../soak/monitor.ts", import.meta.url).pathname;
 const START_TIMEOUT_MS = 120_000;
 /** A stop may wait 60 s for pushes (O21). */
 const STOP_TIMEOUT_MS = 90_000;
+/** SIGKILL in the mask of waiting signals. */
+const KILL_BIT = 1n << 8n;
 
 export class SoakServer {
   /** Host and port, the same in each life. */
@@ -99,7 +101,7 @@ export class SoakServer {
     for (const name of in_("quarantine")) left.push(`quarantine/${name}`);
     for (const name of in_("git")) if (/\.lock$|\/tmp_[^/]*$|\.keep$/.test(name)) left.push(`git/${name}`);
     if (existsSync(join(this.data, "control.json"))) left.push("control.json");
-    for (const pid of processesIn(this.data)) left.push(`process ${pid}`);
+    for (const command of processesIn(this.data)) left.push(`the process "${command}"`);
     return left;
   }
 
@@ -131,19 +133,24 @@ export class SoakServer {
   }
 }
 
-/** Processes that work in a folder: what a server started and left. */
-function processesIn(folder: string): number[] {
+/** The command lines of processes that work in a folder: what a server started and left. */
+function processesIn(folder: string): string[] {
   const pids = readdirSync("/proc").filter((name) => /^\d+$/.test(name));
-  return pids
-    .filter((pid) => {
-      try {
-        return (
-          readlinkSync(`/proc/${pid}/cwd`).startsWith(folder) ||
-          readFileSync(`/proc/${pid}/cmdline`, "utf8").includes(folder)
-        );
-      } catch {
-        return false;
-      }
-    })
-    .map(Number);
+  return pids.flatMap((pid) => {
+    try {
+      const command = readFileSync(`/proc/${pid}/cmdline`, "utf8").replaceAll("\0", " ").trim();
+      const isOurs = readlinkSync(`/proc/${pid}/cwd`).startsWith(folder) || command.includes(folder);
+      return isOurs && !isKilled(pid) ? [command] : [];
+    } catch {
+      return [];
+    }
+  });
+}
+
+/** Whether a process is about to end: it has ended, or SIGKILL waits for it. */
+function isKilled(pid: string): boolean {
+  const status = readFileSync(`/proc/${pid}/status`, "utf8");
+  if (/^State:\s+[ZX]/m.test(status)) return true;
+  const pending = [...status.matchAll(/^(?:SigPnd|ShdPnd):\s+([0-9a-f]+)$/gm)];
+  return pending.some(([, mask = "0"]) => (BigInt(`0x${mask}`) & KILL_BIT) !== 0n);
 }

@@ -1,0 +1,47 @@
+/**
+ * Objects that a repository borrows from another folder. Ours never do; those of ngit-grasp 3 share one store an identifier, and a copy of
+ * its data has that store in `.grasp` (O19). What may not be read is not in the repository (decision 8), so that a repository takes the
+ * objects of its refs for its own, and borrows nothing from then on.
+ * @module
+ */
+import { existsSync } from "node:fs";
+import { readFile, rm } from "node:fs/promises";
+import { dirname, isAbsolute, join, resolve } from "node:path";
+import type { GitRunner } from "./runner.ts";
+
+/** Where Git reads which folders a repository borrows from. */
+const ALTERNATES = join("objects", "info", "alternates");
+/** Where ngit-grasp has its shared stores, below the folder of all repositories. */
+const SHARED = "/.grasp/";
+/** Git splits the variable with the folders at colons. */
+const SEPARATOR = ":";
+
+/**
+ * Makes a repository independent of others. Nothing else may use it meanwhile. Objects that are not found are missing afterwards.
+ * @param path the bare repository's folder, `<all repositories>/<npub>/<identifier>.git`.
+ * @param git runs Git in it.
+ * @returns whether it borrowed.
+ */
+export async function ownBorrowed(path: string, git: GitRunner): Promise<boolean> {
+  const file = join(path, ALTERNATES);
+  if (!existsSync(file)) return false;
+  const folders = (await readFile(file, "utf8"))
+    .split("\n")
+    .filter((line) => line !== "" && !line.startsWith("#"))
+    .map((line) => copyOf(isAbsolute(line) ? line : resolve(path, "objects", line), dirname(dirname(path))))
+    .filter((folder) => !folder.includes(SEPARATOR));
+  // Without `--local`, a repack copies what is borrowed. What no ref leads to stays behind.
+  await git(["repack", "-a", "-d", "-q"], "", {
+    env: { GIT_ALTERNATE_OBJECT_DIRECTORIES: folders.join(SEPARATOR) },
+  });
+  await rm(file, { force: true });
+  return true;
+}
+
+/** A shared store that was copied together with the repositories is below their folder now. */
+function copyOf(folder: string, repositories: string): string {
+  const at = folder.lastIndexOf(SHARED);
+  if (at === -1) return folder;
+  const copy = join(repositories, folder.slice(at));
+  return existsSync(copy) ? copy : folder;
+}
