@@ -553,7 +553,16 @@ export class Oracle {
     if (event.kind === 1619 && !this.#mayUpdate(event)) return false;
     return event.tags.some(([name, value = ""]) => {
       const [, owner = "", identifier = ""] = value.split(":");
-      return /^a$/i.test(name ?? "") && this.#life.store.newest(30617, owner, identifier) !== null;
+      if (!/^a$/i.test(name ?? "") || this.#life.store.newest(30617, owner, identifier) === null)
+        return false;
+      // A maintainer's announcement alone has no repository (R29): a PR needs one of whose set it is part (N11).
+      const owners = this.#owners(identifier);
+      const wanted = owners.find(([one]) => one === owner)?.[1] ?? new Set([owner]);
+      return (
+        event.kind > 1619 ||
+        event.kind < 1618 ||
+        owners.some(([, set]) => [...set].some((key) => wanted.has(key)))
+      );
     });
   }
 
