@@ -307,10 +307,11 @@ export class Grasp {
     return this.purgatory.event(id) === null ? null : duplicate("it waits for its git data");
   }
 
-  /** A client sent what sync had brought (R15). */
+  /** A client sent what sync had brought (R15), or sync brings what a client sent. */
   async #sentAgain({ id }: NostrEvent, { source, address }: From): Promise<void> {
     const waiting = this.purgatory.event(id);
-    if (source !== "direct" || waiting?.source !== "sync") return;
+    if (waiting === null || waiting.source === source) return;
+    if (source === "sync") return this.#core.happenings.tell({ kind: "served-elsewhere", entry: waiting });
     await this.#core.journal.change(() => this.purgatory.submittedByClient(waiting, address ?? ""));
   }
 }

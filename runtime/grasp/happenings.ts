@@ -7,7 +7,7 @@ import type { NostrEvent } from "./events/event.ts";
 import type { RefusalPrefix } from "./policy/verdict.ts";
 import type { RefUpdate } from "./ports.ts";
 import type { BoundName } from "./purgatory/bounds.ts";
-import type { Entry, Source, WaitingAnnouncement } from "./purgatory/entry.ts";
+import type { Entry, Releasable, Source, WaitingAnnouncement } from "./purgatory/entry.ts";
 import type { PushReason } from "./push-reason.ts";
 
 /** Why an entry left purgatory. */
@@ -62,6 +62,8 @@ export type GraspHappening =
   | { readonly kind: "no-room"; readonly store: Entry["store"]; readonly bound: BoundName }
   /** An entry was added to purgatory. */
   | { readonly kind: "waits"; readonly entry: Entry }
+  /** Another server sent a copy of an event that a client brought and that waits: it serves it, with its Git data. */
+  | { readonly kind: "served-elsewhere"; readonly entry: Releasable }
   /** An entry is gone from purgatory. `reason`: the text of the failure, where `because` is `failed`. */
   | {
       readonly kind: "left";

@@ -48,6 +48,8 @@ export class PurgatorySync {
   readonly #context: GitSyncContext;
   readonly #engine: SyncEngine<TargetedNeed, string, Arrival>;
   readonly #history: AskedHistory;
+  /** Entries that other servers were found to serve. */
+  readonly #hurried = new WeakSet<Entry>();
   #stopListening = () => {};
 
   constructor(parts: PurgatorySyncParts) {
@@ -132,6 +134,9 @@ export class PurgatorySync {
       case "served":
         if (happening.event.kind === KIND.announcement) this.#announced(happening.event, "sync");
         break;
+      case "served-elsewhere":
+        this.#isServedElsewhere(happening.entry);
+        break;
       case "left":
         this.#leave(happening.entry, happening.because === "expired" ? "expired" : "completed");
         break;
@@ -143,6 +148,16 @@ export class PurgatorySync {
   #enqueue(entry: Entry, delayMs: number): void {
     if (entry.store === "announcement" || entry.store === "placeholder") return;
     for (const identifier of identifiersOf(entry)) this.#engine.enqueue(identifier, delayMs);
+  }
+
+  /**
+   * A server that serves an event has its Git data, so that the push is not waited for any longer (S1). Once an event: a server that
+   * sends copies again and again does not make us ask others each time.
+   */
+  #isServedElsewhere(entry: Entry): void {
+    if (this.#hurried.has(entry)) return;
+    this.#hurried.add(entry);
+    this.#enqueue(entry, DELAYS_MS.immediate);
   }
 
   /** An announcement may name servers that were not asked yet. */

@@ -16,6 +16,7 @@ import { identifierFault } from "./identifier.ts";
 import { contributedIdentifiers, hostsOf, taggedRepositories } from "./policy/pr-policy.ts";
 import type { GitRepository, Saved, StoreChanges } from "./ports.ts";
 import { identifiersOf as identifiersIn, type Releasable } from "./purgatory/entry.ts";
+import { nostrId } from "./push.ts";
 import { lookPlan } from "./release/intent.ts";
 import { copyMissing, missingIn } from "./release/objects.ts";
 import { type RemovalPlan, removalPlan } from "./removal-plan.ts";
@@ -386,7 +387,17 @@ export class Removals {
   async #servedPrs(identifiers: Iterable<string>): Promise<ServedPrs> {
     const { hosted, known } = this.#core;
     const all = new Map<string, NostrEvent>();
-    for (const one of identifiers) for (const event of known.pullRequests(one)) all.set(event.id, event);
+    for (const one of identifiers) {
+      for (const event of known.pullRequests(one)) all.set(event.id, event);
+      // Those that tag a maintainer of earlier are in no set any more, and still in the repository.
+      for (const owner of known.announcements(one).keys()) {
+        const refs = (await hosted.open(owner, one)?.refs())?.refs ?? new Map<string, string>();
+        for (const ref of refs.keys()) {
+          const event = known.served(nostrId(ref) ?? "");
+          if (event !== null) all.set(event.id, event);
+        }
+      }
+    }
     const own = new Set<string>();
     for (const event of all.values()) {
       for (const one of contributedIdentifiers(event, known)) {

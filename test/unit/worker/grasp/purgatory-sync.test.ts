@@ -212,6 +212,25 @@ describe("the queue (S1, S2, S16, P30)", () => {
     ]);
   });
 
+  test("a copy from another server ends the wait for the push, once an event: copies again do not end a backoff (S1)", async () => {
+    const url = "https://one.example/a.git";
+    await submit(announcement(owner, [url]));
+    const waiting = state(owner, { [MAIN]: commits[0]! });
+    await submit(waiting);
+    await pass(10_000);
+    expect(urls()).toEqual([]);
+    const copiedMs = clock.now();
+    await submit(waiting, SYNC);
+    await pass(3_000);
+    expect(asked.map(({ atMs }) => atMs - copiedMs <= 1_500)).toEqual([true]);
+    await submit(waiting, SYNC);
+    await pass(5_000);
+    expect(urls()).toEqual([url]);
+    servers.set(url, [commits[0]!]);
+    await pass(20_000);
+    expect([urls(), heard[1]]).toEqual([[url, url], waiting.id]);
+  });
+
   test("an announcement alone queues nothing", async () => {
     await submit(announcement(owner, ["https://one.example/a.git"]), SYNC);
     await pass(3_000);
