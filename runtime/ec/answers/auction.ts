@@ -84,6 +84,18 @@ export function withoutSecondPlace(request: JsonObject): JsonObject {
   return isObject(request.user) ? { ...request, user: withEidsInOnePlace(request.user, []) } : request;
 }
 
+/**
+ * The request without the EIDs of some sources, in both places: of partners that may not have the visitor's id.
+ * @param isRefused called with each source in lower case.
+ */
+export function withoutSources(request: JsonObject, isRefused: (source: string) => boolean): JsonObject {
+  const isKept = (eid: unknown) =>
+    !isObject(eid) || typeof eid.source !== "string" || !isRefused(eid.source.toLowerCase());
+  const kept = (holder: JsonObject) =>
+    Array.isArray(holder.eids) ? { ...holder, eids: holder.eids.filter(isKept) } : holder;
+  return withEach(request, "user", (user) => withEach(kept(user), "ext", kept));
+}
+
 /** The user with everything of `ours`, of `user.eids` and of `user.ext.eids` in `user.eids`. */
 function withEidsInOnePlace(user: JsonObject, ours: readonly Eid[]): JsonObject {
   const older = isObject(user.ext) ? user.ext.eids : undefined;

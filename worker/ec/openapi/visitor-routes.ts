@@ -146,7 +146,7 @@ export const visitorPaths: Paths = {
       description:
         `At most 1 MiB, ${COMPRESSED} Like Prebid.js, a client may also declare gzip with \`?gzip=1\`. ` +
         "If consent allows it and the store answers, adds `user.id`, `user.eids` and `user.consent`, and moves " +
-        "`user.ext.eids` to `user.eids`. If consent does not allow it, removes the identifiers of the visitor and the device " +
+        "`user.ext.eids` to `user.eids`, without those of partners that may not have the visitor's id. If consent does not allow it, removes the identifiers of the visitor and the device " +
         "(`user.id`, `user.buyeruid`, `user.customdata`, `user.eids`, `user.ext.eids`, `device.ifa` and the device's other " +
         "ids), and truncates `device.ip` to 24 bits and `device.ipv6` to 64. The endpoint's timeout is 10 seconds.",
       parameters: [

@@ -7,6 +7,7 @@ import {
   withIdentity,
   withoutIdentity,
   withoutSecondPlace,
+  withoutSources,
 } from "../../../runtime/ec/answers/auction.ts";
 import { sharedIds } from "../../../runtime/ec/answers/eids.ts";
 import { identityHeaders } from "../../../runtime/ec/answers/identify.ts";
@@ -75,9 +76,13 @@ export function auctionRoutes(services: Services): Hono<RouteBindings> {
     }
     const fault = bidRequestFault(body.value);
     if (fault !== null) return c.json(problem("invalid_bid_request", fault), 400);
-    const request = withConsent(body.value as JsonObject, consentParameters(context.consent));
-
     const allowed = allowsEcCreation(context.consent);
+    const isRefused = (source: string) => {
+      const partner = registry.bySource(source);
+      return partner !== undefined && !mayShare(partner, context);
+    };
+    const stated = withConsent(body.value as JsonObject, consentParameters(context.consent));
+    const request = allowed ? withoutSources(stated, isRefused) : stated;
     const known = allowed ? await identityOf(context) : null;
     /** @throws {RangeError} as `send`. */
     const outgoing = () => {

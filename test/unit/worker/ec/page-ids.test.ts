@@ -111,6 +111,34 @@ describe("the gate", () => {
     expect(t.services.metrics.text()).toContain('ec_page_ids_total{outcome="denied",partner="two"} 1');
   });
 
+  test("an auction has no EID of a partner without vendor consent, also if the page brought it", async () => {
+    const bids: string[] = [];
+    const t = testService({
+      config: {
+        partners: [partner("one", { gvlId: 5 }), partner("two", { gvlId: 99 })],
+        auction: { endpoint: "https://pbs.example/auction" },
+      },
+      fetch: async (_, init) => {
+        bids.push(String(init?.body));
+        return Response.json({});
+      },
+    });
+    const eids = [eid("one.example", "u1"), eid("TWO.example", "u2"), eid("x.example", "u3"), "no EID"];
+    const ask = (country: string, cookies: Record<string, string>) =>
+      t.ask("/auction", {
+        method: "POST",
+        body: JSON.stringify({ id: "a", user: { eids: [eids[1]], ext: { eids } } }),
+        cookies,
+        client: { country },
+      });
+    await ask("FR", { "euconsent-v2": tcfString({ lastUpdatedMs: t.clock.now(), vendors: [5] }) });
+    await ask("JP", {});
+    const [france, japan] = bids.map((bid) => JSON.parse(bid).user);
+    expect(france.eids).toEqual([eids[0], eids[2], "no EID"]);
+    expect(japan.eids).toEqual([eids[1], eids[0], eids[2], "no EID"]);
+    expect([france.ext, japan.ext]).toEqual([undefined, undefined]);
+  });
+
   test("an id that the graph does not know and this address did not mint gets nothing", async () => {
     const t = await setUp();
     const forged = t.mint("198.51.100.7");
