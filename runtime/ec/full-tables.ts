@@ -26,7 +26,7 @@ export class FullTables {
   /** Records that a take found no room. */
   found(table: string): void {
     this.#foundAtMs.set(table, this.#time());
-    this.#metrics.count("window_table_full_total", { table });
+    this.#metrics.count("millrace_window_table_full_total", { table });
     this.#logOnce.warn(`table ${table}`, "a table is full; the operator guide says what that means", {
       table,
     });

@@ -45,7 +45,7 @@ export class Minter {
       const need = mintNeed(context);
       if (need === "not_allowed" || need === "not_needed" || !isPageVisit(request)) return null;
       if (need === "no_address") {
-        metrics.count("ec_no_address_total");
+        metrics.count("millrace_ec_no_address_total");
         logOnce.warn("no address", "no EC id: the client's address is not known; is client.ipHeader right?");
         return null;
       }
@@ -74,12 +74,12 @@ export class Minter {
   #minted(id: string, isAdmitted: boolean): string | null {
     const { log, logOnce, metrics, mintPerAddressPerHour } = this.#dependencies;
     if (!isAdmitted) {
-      metrics.count("ec_mint_refused_total");
+      metrics.count("millrace_ec_mint_refused_total");
       const message = "no EC id: the client's address has had as many as it may have in an hour";
       logOnce.warn("mint limit", message, { mintPerAddressPerHour: mintPerAddressPerHour() });
       return null;
     }
-    metrics.count("ec_minted_total");
+    metrics.count("millrace_ec_minted_total");
     log.debug("minted an EC id", { ec: shortId(id) });
     return id;
   }

@@ -5,13 +5,13 @@ import type { Labels, Metrics, Store } from "../platform.ts";
 export type Stopwatch = () => number;
 
 /**
- * The same store with metrics: `store_seconds{operation}` is the duration of each operation, failed ones included, and
- * `store_errors_total{operation}` counts failures. An operation that never settles is in neither.
+ * The same store with metrics: `millrace_store_seconds{operation}` is the duration of each operation, failed ones included, and
+ * `millrace_store_errors_total{operation}` counts failures. An operation that never settles is in neither.
  */
 export function meteredStore(store: Store, metrics: Metrics, stopwatch: Stopwatch): Store {
   function ended(labels: Operation, began: number, isSound: boolean): void {
-    if (!isSound) metrics.count("store_errors_total", labels);
-    metrics.observe("store_seconds", (stopwatch() - began) / 1000, labels);
+    if (!isSound) metrics.count("millrace_store_errors_total", labels);
+    metrics.observe("millrace_store_seconds", (stopwatch() - began) / 1000, labels);
   }
 
   /** Returns the original promise: no extra microtask. */

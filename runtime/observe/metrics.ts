@@ -68,7 +68,7 @@ export const METRICS_CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8";
 /** Maximum number of series of one metric. Further ones are folded into one series whose label values are all `other`. */
 const MAX_SERIES = 200;
 const OTHER = "other";
-const FOLDED = "metrics_folded_total";
+const FOLDED = "millrace_metrics_folded_total";
 
 /** Seconds, from a tenth of a millisecond to a minute. */
 const DEFAULT_BUCKETS = [

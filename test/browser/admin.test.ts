@@ -159,7 +159,7 @@ describe.skipIf(noChromium !== undefined)(noChromium ?? "the operator's page", (
 
   /** Waits until the page has drawn this status of a busy service. */
   async function drawn(page: Page, seconds: number): Promise<void> {
-    const pages = sumOf(busyStatus(seconds), "ec_requests_total", { route: "organic" });
+    const pages = sumOf(busyStatus(seconds), "millrace_ec_requests_total", { route: "organic" });
     await expect
       .poll(() => text(page, "#tile-pages small"), { interval: 5, timeout: 20_000 })
       .toBe(`${pages.toLocaleString("en")} in all`);
@@ -276,7 +276,7 @@ describe.skipIf(noChromium !== undefined)(noChromium ?? "the operator's page", (
       expect(await figureOf("#tile-queued b")).toBeGreaterThan(0);
       expect(await row("#store-operations", "get")).toMatch(/^get [1-9][\d,]* [\d.]+ (µs|ms) [\d.]+ /);
       await page.locator("#counters summary").click();
-      await page.locator("#counters tr", { hasText: "ec_minted_total" }).waitFor();
+      await page.locator("#counters tr", { hasText: "millrace_ec_minted_total" }).waitFor();
       await expectNoSecrets(page);
       await picture(page, "real");
     });

@@ -48,7 +48,7 @@ describe("black box on cloudflare", () => {
     expect((await target.visit({}, { path: "/_ts/metrics" })).status).toBe(401);
     const metrics = await admin(target, "GET", "/_ts/metrics");
     expect(metrics.status).toBe(200);
-    expect(metrics.body).toMatch(/^ec_minted_total [1-9]\d*$/m);
+    expect(metrics.body).toMatch(/^millrace_ec_minted_total [1-9]\d*$/m);
     expect((await target.visit({}, { path: "/_ts/nothing" })).status).toBe(404);
   });
 });

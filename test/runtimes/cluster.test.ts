@@ -197,10 +197,10 @@ describe.skipIf(noRedis !== undefined)(noRedis ?? "two processes on one Redis", 
       const ip = freshIp();
       const visits = 3 * PER_HOUR;
       const limited = ['partner="hourly"', 'outcome="rate_limited"'];
-      const before = await total(targets, "pull_sync_total", ...limited);
+      const before = await total(targets, "millrace_pull_sync_total", ...limited);
       await Promise.all(Array.from({ length: visits }, (_, n) => newcomer(targets[n % 2]!, ip)));
       await eventually("every visit to be decided on", async () => {
-        const refused = (await total(targets, "pull_sync_total", ...limited)) - before;
+        const refused = (await total(targets, "millrace_pull_sync_total", ...limited)) - before;
         return refused === visits - PER_HOUR || undefined;
       });
       const pulls = () => hourly.pulls.filter(({ ecHash }) => ecHash === expectedHash(ip)).length;
@@ -215,7 +215,7 @@ describe.skipIf(noRedis !== undefined)(noRedis ?? "two processes on one Redis", 
       await eventually("the window to be full", async () => minutely.pulls.length >= PER_MINUTE || undefined);
       // In the background: a process may take a while to queue its visitors.
       await eventually("the others to wait, at both", async () => {
-        const queued = await Promise.all(targets.map((at) => total([at], "sync_queue_size")));
+        const queued = await Promise.all(targets.map((at) => total([at], "millrace_sync_queue_size")));
         const [one, other] = queued as [number, number];
         const known = one + other + minutely.pulls.length;
         return (one > 0 && other > 0 && known >= 3 * PER_MINUTE) || undefined;
@@ -252,10 +252,10 @@ describe.skipIf(noRedis !== undefined)(noRedis ?? "two processes on one Redis", 
         });
         const { id, visitor } = await newcomer(one, freshIp());
         await eventually("the pull", async () => slow.pulls.length > 0 || undefined);
-        const before = await total([other], "sync_attempts_total");
+        const before = await total([other], "millrace_sync_attempts_total");
         await other.visit(visitor);
         await eventually("the other's attempt", async () => {
-          return (await total([other], "sync_attempts_total")) > before || undefined;
+          return (await total([other], "millrace_sync_attempts_total")) > before || undefined;
         });
         slow.release("known-at-last");
         await eventually("the id", async () => ((await other.entry(id))?.ids.slow ? true : undefined));

@@ -60,17 +60,19 @@ export function busyStatus(seconds: number): Status {
     store: "sqlite",
     lives_between_requests: true,
     metrics: [
-      counter("ec_requests_total", [
+      counter("millrace_ec_requests_total", [
         [{ route: "organic", branch: "returning" }, pages - minted],
         [{ route: "organic", branch: "new" }, minted],
         [{ route: "service", branch: "returning" }, calls],
         [{ route: "api", branch: "denied" }, seconds * 6],
       ]),
-      counter("ec_server_errors_total", [[{ route: "organic" }, errors]]),
-      counter("store_errors_total", [[{ operation: "put" }, Math.round(errors / 3)]]),
-      counter("faults_total", [[{ level: "warn" }, grown(seconds, (s) => (s % 61 > 55 ? 0.3 : 0.02))]]),
-      counter("ec_minted_total", [[{}, minted]]),
-      counter("ec_consent_total", [
+      counter("millrace_ec_server_errors_total", [[{ route: "organic" }, errors]]),
+      counter("millrace_store_errors_total", [[{ operation: "put" }, Math.round(errors / 3)]]),
+      counter("millrace_faults_total", [
+        [{ level: "warn" }, grown(seconds, (s) => (s % 61 > 55 ? 0.3 : 0.02))],
+      ]),
+      counter("millrace_ec_minted_total", [[{}, minted]]),
+      counter("millrace_ec_consent_total", [
         [{ jurisdiction: "gdpr", allowed: "true" }, Math.round(pages * 0.38)],
         [{ jurisdiction: "gdpr", allowed: "false" }, Math.round(pages * 0.17)],
         [{ jurisdiction: "us-state", allowed: "true" }, Math.round(pages * 0.14)],
@@ -78,7 +80,7 @@ export function busyStatus(seconds: number): Status {
         [{ jurisdiction: "non-regulated", allowed: "true" }, Math.round(pages * 0.21)],
         [{ jurisdiction: "unknown", allowed: "false" }, Math.round(pages * 0.05)],
       ]),
-      counter("pull_sync_total", [
+      counter("millrace_pull_sync_total", [
         [{ partner: "amber-ids", outcome: "obtained" }, pulls(0.82)],
         [{ partner: "amber-ids", outcome: "none" }, pulls(0.11)],
         [{ partner: "amber-ids", outcome: "failed" }, pulls(0.02)],
@@ -89,11 +91,11 @@ export function busyStatus(seconds: number): Status {
         [{ partner: "old-mill-dsp", outcome: "rate_limited" }, pulls(0.09)],
         [{ partner: "stillwater", outcome: "failed" }, pulls(0.21)],
       ]),
-      counter("sync_attempts_total", [[{}, Math.round(minted * 1.3)]]),
-      counter("sync_completed_total", [[{}, Math.round(minted * 1.1)]]),
-      counter("sync_expired_total", [[{}, Math.round(minted * 0.01)]]),
+      counter("millrace_sync_attempts_total", [[{}, Math.round(minted * 1.3)]]),
+      counter("millrace_sync_completed_total", [[{}, Math.round(minted * 1.1)]]),
+      counter("millrace_sync_expired_total", [[{}, Math.round(minted * 0.01)]]),
       {
-        name: "store_seconds",
+        name: "millrace_store_seconds",
         type: "histogram",
         bounds: BOUNDS,
         series: [

@@ -33,7 +33,7 @@ export function createSite(
     timeoutMs: publisher.originTimeoutMs,
     clock,
     log,
-    onFault: (fault) => metrics.count("proxy_faults_total", { fault }),
+    onFault: (fault) => metrics.count("millrace_proxy_faults_total", { fault }),
     isOwnField,
     clientOf: (fields, peer) => ({
       ip: readClient(fields, peer, client).ip,

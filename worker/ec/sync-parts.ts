@@ -2,6 +2,7 @@
  * What the Edge Cookie's sync engine gets: limiter, lease and listeners, for one instance or for several.
  * @module
  */
+import { METRICS_PREFIX } from "../../runtime/ec/metrics.ts";
 import { toHex } from "../../runtime/lib/hex.ts";
 import type { LogOnce } from "../../runtime/observe/log.ts";
 import type { Log, LogFields, Metrics, Random, RateLimiter, Store } from "../../runtime/platform.ts";
@@ -27,7 +28,10 @@ const LATE_MS = 500;
  * two ask for it at once.
  */
 export function syncParts({ store, limiter, random, log, metrics }: SyncParts, logOnce: LogOnce) {
-  const onEvent = combineListeners(logListener(faultsOnce(log, logOnce)), metricsListener(metrics));
+  const onEvent = combineListeners(
+    logListener(faultsOnce(log, logOnce)),
+    metricsListener(metrics, { prefix: METRICS_PREFIX }),
+  );
   if (limiter.shared !== true) return { limiter, onEvent };
   const shared = { limiter: longerWindows(limiter), onEvent };
   return store.traits.shared ? { ...shared, lease: { store, holder: instanceName(random) } } : shared;

@@ -24,9 +24,15 @@ export class VisitCounters {
   constructor(metrics: MetricsRegistry, log: Pick<Log, "debug">) {
     this.#metrics = metrics;
     this.#log = log;
-    this.#requests = new ByTwo((route, branch) => metrics.counter("ec_requests_total", { route, branch }));
+    this.#requests = new ByTwo((route, branch) =>
+      metrics.counter("millrace_ec_requests_total", { route, branch }),
+    );
     this.#consents = new ByTwo((jurisdiction, reason) =>
-      metrics.counter("ec_consent_total", { jurisdiction, allowed: String(isPermission(reason)), reason }),
+      metrics.counter("millrace_ec_consent_total", {
+        jurisdiction,
+        allowed: String(isPermission(reason)),
+        reason,
+      }),
     );
   }
 
@@ -44,7 +50,7 @@ export class VisitCounters {
 
   /** Counts a request that ended with an exception or a status of 500 or above. */
   failed(route: RouteKind): void {
-    this.#metrics.count("ec_server_errors_total", { route });
+    this.#metrics.count("millrace_ec_server_errors_total", { route });
   }
 }
 

@@ -57,7 +57,7 @@ export class VisitWriter {
   async withdraw(id: string, context: EcContext): Promise<void> {
     const { graph, mayAdopt, mayEnd, metrics, onWithdrawal } = this.#dependencies;
     const { outcome } = await mayEnd(id, context);
-    if (outcome === "refused") metrics.count("ec_endings_refused_total", { what: "withdrawal" });
+    if (outcome === "refused") metrics.count("millrace_ec_endings_refused_total", { what: "withdrawal" });
     if (outcome !== "may") return;
     onWithdrawal(id);
     await graph.tombstone(id, () => mayAdopt(id, context));

@@ -303,6 +303,6 @@ export class PullSync {
   }
 
   #count(partner: string, outcome: string): void {
-    this.#parts.metrics.count("pull_sync_total", { partner, outcome });
+    this.#parts.metrics.count("millrace_pull_sync_total", { partner, outcome });
   }
 }

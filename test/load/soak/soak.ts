@@ -214,8 +214,8 @@ function keepBusy(url: string, headers: Record<string, string>, atMostMs: number
 /** How many visitors wait in a server's pull sync. */
 async function waitingAt(url: string): Promise<number> {
   const text = await (await fetch(`${url}/_ts/metrics`)).text();
-  const size = /^sync_queue_size (\d+)$/m.exec(text)?.[1];
-  if (size === undefined) throw new Error(`no sync_queue_size in the metrics:\n${text.slice(0, 500)}`);
+  const size = /^millrace_sync_queue_size (\d+)$/m.exec(text)?.[1];
+  if (size === undefined) throw new Error(`no millrace_sync_queue_size in the metrics:\n${text.slice(0, 500)}`);
   return Number(size);
 }
 

@@ -616,7 +616,7 @@ export const operationScenarios: Scenario[] = [
       const metrics = await target.visit({}, { path: "/_ts/metrics" });
       assert.equal(metrics.status, 200);
       assert.match(String(metrics.headers["content-type"]), /^text\/plain; version=0\.0\.4/);
-      assert.match(metrics.body, /^ec_minted_total [1-9]\d*$/m);
+      assert.match(metrics.body, /^millrace_ec_minted_total [1-9]\d*$/m);
       const missing = await target.visit({}, { path: "/_ts/nothing" });
       assert.equal(missing.status, 404);
       assertProblem(missing.body, "not_found");

@@ -51,7 +51,10 @@ export function sampleOf(status: InstanceStatus, figures: Figures, atMs: number)
     instance: status.instance,
     ...figures,
     store: new Map(
-      metricOf(status, "store_seconds")?.series.map(({ labels, counts }) => [labels.operation!, counts]),
+      metricOf(status, "millrace_store_seconds")?.series.map(({ labels, counts }) => [
+        labels.operation!,
+        counts,
+      ]),
     ),
   };
 }

@@ -16,7 +16,7 @@ const OPERATIONS: [operation: string, look: string][] = [
 
 /** Draws the section. */
 export function drawStore({ status, samples }: View): void {
-  const bounds = metricOf(status, "store_seconds")?.bounds ?? [];
+  const bounds = metricOf(status, "millrace_store_seconds")?.bounds ?? [];
   const grown = storeGrowth(samples);
   const stacks = OPERATIONS.map(([name, look]) => ({ name, look, counts: grown.get(name) ?? [] }));
   if (bounds.length > 0) drawDistribution(find("#chart-store"), stacks, bounds);
@@ -26,7 +26,7 @@ export function drawStore({ status, samples }: View): void {
   };
   const rows = stacks.map(({ name, look, counts }) => {
     const count = counts.reduce((sum, value) => sum + value, 0);
-    const failed = sumOf(status, "store_errors_total", { operation: name });
+    const failed = sumOf(status, "millrace_store_errors_total", { operation: name });
     return row(
       rowHead(el("i", { class: `dot ${look}` }), name),
       figure("number", formatNumber(count)),

@@ -89,7 +89,7 @@ export function auctionRoutes(services: Services): Hono<RouteBindings> {
       if (known !== null) return withIdentity(request, known);
       return allowed ? withoutSecondPlace(request) : withoutIdentity(request);
     };
-    const outcome = (name: string) => metrics.count("ec_auctions_total", { outcome: name });
+    const outcome = (name: string) => metrics.count("millrace_ec_auctions_total", { outcome: name });
     let answer: Response;
     try {
       answer = await send(endpoint, outgoing(), c.req.raw.headers);

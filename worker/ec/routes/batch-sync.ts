@@ -111,9 +111,13 @@ export function batchSyncRoutes(services: Services): Hono<RouteBindings> {
     });
     c.env.keep(applied);
     const answer = await applied;
-    metrics.count("ec_batch_mappings_total", { partner: partner.id, outcome: "accepted" }, answer.accepted);
+    metrics.count(
+      "millrace_ec_batch_mappings_total",
+      { partner: partner.id, outcome: "accepted" },
+      answer.accepted,
+    );
     for (const { reason } of answer.errors) {
-      metrics.count("ec_batch_mappings_total", { partner: partner.id, outcome: reason });
+      metrics.count("millrace_ec_batch_mappings_total", { partner: partner.id, outcome: reason });
     }
     return c.json(answer, answer.rejected === 0 ? 200 : 207);
   });

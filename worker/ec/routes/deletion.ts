@@ -25,7 +25,7 @@ export function deletionRoutes(services: Services): Hono<RouteBindings> {
   async function erase(id: string, by: "operator" | "visitor", mayMark: () => boolean | Promise<boolean>) {
     dropQueued(id);
     await graph.delete(id, mayMark);
-    metrics.count("ec_deletions_total", { by });
+    metrics.count("millrace_ec_deletions_total", { by });
     log[by === "operator" ? "info" : "debug"]("deleted an identity", { ec: shortId(id), by });
   }
 
@@ -33,7 +33,7 @@ export function deletionRoutes(services: Services): Hono<RouteBindings> {
   async function eraseForVisitor(id: string, context: EcContext): Promise<number> {
     const ending = await mayEnd(id, context);
     if (ending.outcome === "refused") {
-      metrics.count("ec_endings_refused_total", { what: "deletion" });
+      metrics.count("millrace_ec_endings_refused_total", { what: "deletion" });
       return ending.retryAfterMs;
     }
     if (ending.outcome === "may") await erase(id, "visitor", () => mayAdopt(id, context));

@@ -24,9 +24,9 @@ export function healthRoutes(services: Services): Hono<RouteBindings> {
     })
     .get("/_ts/metrics", requireOperator(services.operator, "loopback"), (c) => {
       for (const { table, keys, maxKeys, refusedFull } of services.tables()) {
-        metrics.gauge("window_keys", keys, { table });
-        metrics.gauge("window_max_keys", maxKeys, { table });
-        metrics.gauge("window_takes_refused_full", refusedFull, { table });
+        metrics.gauge("millrace_window_keys", keys, { table });
+        metrics.gauge("millrace_window_max_keys", maxKeys, { table });
+        metrics.gauge("millrace_window_takes_refused_full", refusedFull, { table });
       }
       return c.text(metrics.text(), 200, { "content-type": METRICS_CONTENT_TYPE });
     });

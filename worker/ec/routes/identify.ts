@@ -49,7 +49,7 @@ function identify({
 
   function toAnswer(context: EcContext, entry: GraphEntry | null | undefined, isComplete: boolean): Answer {
     const degraded = entry === undefined || !isComplete;
-    metrics.count("ec_identify_total", { outcome: degraded ? "degraded" : "ok" });
+    metrics.count("millrace_ec_identify_total", { outcome: degraded ? "degraded" : "ok" });
     const ids = sharedIds(entry ?? null, registry, (partner) => mayShare(partner, context));
     const { body, headers } = identifyAnswer(context.activeId!, ids, degraded);
     return { status: 200, body, headers: Object.assign(headers, JSON_TYPE) };
@@ -59,7 +59,7 @@ function identify({
     /** The answer if consent does not allow an id; else `null`. It takes precedence over every other answer. */
     denied({ consent }: EcContext): Answer | null {
       if (allowsEcCreation(consent)) return null;
-      metrics.count("ec_identify_total", { outcome: "denied" });
+      metrics.count("millrace_ec_identify_total", { outcome: "denied" });
       return DENIED;
     },
 
@@ -67,7 +67,7 @@ function identify({
     known(context: EcContext): Answer | Promise<Answer> {
       const { activeId: id } = context;
       if (id === null) {
-        metrics.count("ec_identify_total", { outcome: "none" });
+        metrics.count("millrace_ec_identify_total", { outcome: "none" });
         return NO_CONTENT;
       }
       const entry = read(id);

@@ -75,7 +75,7 @@ export function pixelSyncRoutes(services: Services): Hono<RouteBindings> {
     if (!(back instanceof URL)) return c.json(problem("invalid_return", back.fault), 400);
 
     const answer = (result: PixelResult) => {
-      metrics.count("ec_pixel_syncs_total", { partner: partner.id, result });
+      metrics.count("millrace_ec_pixel_syncs_total", { partner: partner.id, result });
       return c.redirect(withResult(back, result), 302);
     };
     const asRead = c.env.context;
@@ -99,7 +99,7 @@ export function pixelSyncRoutes(services: Services): Hono<RouteBindings> {
       const taken = await limiter.take(pixelKey(partner.id, ecHash(id)), rate);
       for (const [name, value] of Object.entries(rateLimitFields("hour", rate, taken))) c.header(name, value);
       if (!taken.admitted) {
-        metrics.count("ec_pixel_syncs_total", { partner: partner.id, result: "rate_limited" });
+        metrics.count("millrace_ec_pixel_syncs_total", { partner: partner.id, result: "rate_limited" });
         const message = `at most ${partner.syncRateLimit} pixels an hour for one visitor; keep the rest for later`;
         return c.json(problem("rate_limit_exceeded", message), 429, retryAfter(taken));
       }

@@ -36,8 +36,10 @@ describe("help texts", () => {
   const described = metrics.snapshot();
 
   test("there is exactly one for each metric in use", () => {
-    const names = described.map(({ name }) => name).filter((name) => name !== "metrics_folded_total");
-    const withoutPrefix = names.map((name) => name.replace(/^purgatory_(?=domain_|sync_)/, ""));
+    const names = described
+      .map(({ name }) => name)
+      .filter((name) => name !== "millrace_metrics_folded_total");
+    const withoutPrefix = names.map((name) => name.replace(/^(?:purgatory|millrace)_(?=domain_|sync_)/, ""));
     expect([...new Set(withoutPrefix)].sort()).toEqual(usedNames());
     expect(new Set(names).size).toBe(names.length);
     for (const { help } of described) expect(help).toMatch(/^[A-Z].*\.$/);
@@ -57,7 +59,7 @@ describe("help texts", () => {
   test("are served before anything is counted", async () => {
     const answer = await testService({ boundTo: "127.0.0.1" }).ask("/_ts/metrics");
     expect(await answer.text()).toContain(
-      "# HELP ec_minted_total Edge Cookie ids minted.\n# TYPE ec_minted_total counter\n",
+      "# HELP millrace_ec_minted_total Edge Cookie ids minted.\n# TYPE millrace_ec_minted_total counter\n",
     );
   });
 });
@@ -68,7 +70,7 @@ test("a snapshot has the figures of the text, and does not change later", () => 
   metrics.count("a_total", { x: "1", y: "2" }, 3);
   metrics.describe("took_seconds", "Time.", "histogram", [0.1, 1]);
   for (const seconds of [0.05, 0.5, 7]) metrics.observe("took_seconds", seconds, { of: "it" });
-  const snapshot = metrics.snapshot().filter(({ name }) => name !== "metrics_folded_total");
+  const snapshot = metrics.snapshot().filter(({ name }) => name !== "millrace_metrics_folded_total");
   metrics.count("a_total", { y: "2", x: "1" });
   metrics.observe("took_seconds", 0.05, { of: "it" });
   expect(snapshot).toEqual([
@@ -109,7 +111,9 @@ test("every fault is counted, also repetitions that the log does not write", () 
   for (let n = 0; n < 5; n++) logOnce.error("store", "the store is down");
   logOnce.warn("address", "no address");
   expect(lines).toHaveLength(2);
-  expect(metrics.text()).toContain('faults_total{level="error"} 5\nfaults_total{level="warn"} 1\n');
+  expect(metrics.text()).toContain(
+    'millrace_faults_total{level="error"} 5\nmillrace_faults_total{level="warn"} 1\n',
+  );
 });
 
 describe("requests", () => {
@@ -118,13 +122,13 @@ describe("requests", () => {
     for (const path of ["/", "/about", "/identify", "/_ts/health", "/_ts/admin/status"]) await t.ask(path);
     await t.settled();
     const text = t.services.metrics.text();
-    expect(text).toContain('ec_requests_total{branch="new",route="organic"} 2\n');
-    expect(text).toMatch(/ec_requests_total\{branch="\w+",route="service"\} 1\n/);
-    expect(text).toMatch(/ec_requests_total\{branch="\w+",route="api"\} 2\n/);
+    expect(text).toContain('millrace_ec_requests_total{branch="new",route="organic"} 2\n');
+    expect(text).toMatch(/millrace_ec_requests_total\{branch="\w+",route="service"\} 1\n/);
+    expect(text).toMatch(/millrace_ec_requests_total\{branch="\w+",route="api"\} 2\n/);
     expect(text).toContain(
-      'ec_consent_total{allowed="true",jurisdiction="non-regulated",reason="non_regulated"} 3\n',
+      'millrace_ec_consent_total{allowed="true",jurisdiction="non-regulated",reason="non_regulated"} 3\n',
     );
-    expect(text).not.toContain("ec_server_errors_total{");
+    expect(text).not.toContain("millrace_ec_server_errors_total{");
   });
 
   test("that fail are counted, and an exception is passed on", async () => {
@@ -143,7 +147,7 @@ describe("requests", () => {
     expect((await t.ask("/_ts/ready")).status).toBe(503);
     const text = t.services.metrics.text();
     expect(text).toContain(
-      'ec_server_errors_total{route="organic"} 3\nec_server_errors_total{route="api"} 1\n',
+      'millrace_ec_server_errors_total{route="organic"} 3\nmillrace_ec_server_errors_total{route="api"} 1\n',
     );
   });
 });

@@ -44,7 +44,7 @@ describe("Minter", () => {
   test("mint returns an id at once if the limiter answers at once", () => {
     const t = setUp();
     expect(t.minter.mint(visitor(), PAGE)).toBe(ID);
-    expect(t.text()).toContain("ec_minted_total 1");
+    expect(t.text()).toContain("millrace_ec_minted_total 1");
   });
 
   test.each([
@@ -61,7 +61,7 @@ describe("Minter", () => {
   test("mint returns null for an address past its limit, and counts it", () => {
     const t = setUp(() => REFUSED);
     expect(t.minter.mint(visitor(), PAGE)).toBeNull();
-    expect(t.text()).toContain("ec_mint_refused_total 1");
+    expect(t.text()).toContain("millrace_ec_mint_refused_total 1");
   });
 
   test("a change of the limit takes effect at the next request", () => {

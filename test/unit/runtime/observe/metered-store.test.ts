@@ -40,9 +40,9 @@ test("times each operation, failed ones included", async () => {
     );
   expect(took("get")).toEqual([3, expect.closeTo(0.12)]);
   for (const operation of ["put", "list", "delete"]) expect(took(operation)).toEqual([1, 0.04]);
-  expect(text).toContain('store_errors_total{operation="delete"} 1\n');
-  expect(text).toContain('store_errors_total{operation="get"} 1\n');
-  expect(text).not.toContain('store_errors_total{operation="put"}');
+  expect(text).toContain('millrace_store_errors_total{operation="delete"} 1\n');
+  expect(text).toContain('millrace_store_errors_total{operation="get"} 1\n');
+  expect(text).not.toContain('millrace_store_errors_total{operation="put"}');
 });
 
 test("update is timed and counted, and missing if the store has none", async () => {
@@ -69,7 +69,7 @@ test("update is timed and counted, and missing if the store has none", async () 
   await expect(failed).rejects.toThrow("not understood");
   const text = metrics.text();
   expect(text).toContain('store_seconds_count{operation="update"} 2\n');
-  expect(text).toContain('store_errors_total{operation="update"} 1\n');
+  expect(text).toContain('millrace_store_errors_total{operation="update"} 1\n');
 });
 
 test("an operation that never settles is not counted", async () => {
@@ -78,5 +78,5 @@ test("an operation that never settles is not counted", async () => {
   inner.mode = "hanging";
   void meteredStore(inner, metrics, () => 0).get("a");
   await Promise.resolve();
-  expect(metrics.text()).not.toContain("store_seconds");
+  expect(metrics.text()).not.toContain("millrace_store_seconds");
 });

@@ -13,7 +13,7 @@ describe("the Prometheus text", () => {
     metrics.describe("wait_seconds", "Waiting.", "histogram", [0.1, 1]);
     for (const seconds of [0.05, 0.1, 0.5, 7]) metrics.observe("wait_seconds", seconds);
     metrics.observe("wait_seconds", 1, { domain: "a.example" });
-    const text = metrics.text().replace(/^# \w+ metrics_folded_total .*\n/gm, "");
+    const text = metrics.text().replace(/^# \w+ millrace_metrics_folded_total .*\n/gm, "");
     expect(text).toBe(
       [
         "# HELP requests_total Requests,\\nby \\\\ outcome.",
@@ -99,7 +99,7 @@ describe("the registry", () => {
     const lines = metrics.text().split("\n");
     expect(lines.filter((line) => line.startsWith("by_domain_total{"))).toHaveLength(201);
     expect(lines).toContain('by_domain_total{domain="other",kind="other"} 9800');
-    expect(lines).toContain('metrics_folded_total{metric="by_domain_total"} 9800');
+    expect(lines).toContain('millrace_metrics_folded_total{metric="by_domain_total"} 9800');
     metrics.count("by_domain_total", { domain: "d7.example", kind: "x" });
     expect(metrics.text()).toContain('by_domain_total{domain="d7.example",kind="x"} 2');
   });
@@ -109,7 +109,7 @@ describe("the registry", () => {
     for (let m = 0; m < 210; m++) {
       for (let i = 0; i < 201; i++) metrics.count(`m${m}_total`, { i: String(i) });
     }
-    expect(metrics.text()).toContain('metrics_folded_total{metric="other"} 10\n');
+    expect(metrics.text()).toContain('millrace_metrics_folded_total{metric="other"} 10\n');
   });
 
   test("malformed names and conflicting types throw", () => {

@@ -230,7 +230,7 @@ test("each refusal is counted by its reason and written at debug, without an id 
   await t.ask("/", { client: { country: "FR" } });
   await t.ask("/", { client: { country: "FR" }, headers: { "sec-gpc": "1" } });
   expect(t.services.metrics.text()).toContain(
-    'ec_consent_total{allowed="false",jurisdiction="gdpr",reason="no_signal"} 1',
+    'millrace_ec_consent_total{allowed="false",jurisdiction="gdpr",reason="no_signal"} 1',
   );
   expect(t.services.metrics.text()).toContain('reason="gpc"} 1');
   const lines = t.log.map((line) => JSON.parse(line)).filter(({ level }) => level === "debug");

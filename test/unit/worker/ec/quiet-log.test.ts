@@ -67,7 +67,7 @@ test("a thousand requests log nothing above debug without faults", async () => {
   const t = testService({ config: { partners }, fetch: async () => Response.json({ uid: "u" }) });
   await visits(t);
   expect(t.services.metrics.text()).toMatch(
-    /pull_sync_total\{outcome="obtained",partner="pulled"\} [1-9]\d\d/,
+    /millrace_pull_sync_total\{outcome="obtained",partner="pulled"\} [1-9]\d\d/,
   );
   expect(above(t, /info|warn|error/)).toEqual([]);
   expect(above(t, /debug/).length).toBeGreaterThan(REQUESTS / 10);

@@ -126,7 +126,7 @@ test("a full table is logged once a minute, and shown in metrics and by tables()
   expect(lines()).toEqual([expect.objectContaining({ level: "warn", table: "seen" })]);
   expect(tableOf(t, "seen")).toMatchObject({ maxKeys: 40 });
   expect(t.services.fullTables()).toEqual(["seen"]);
-  expect(t.services.metrics.text()).toMatch(/window_table_full_total\{table="seen"\} [1-9]/);
+  expect(t.services.metrics.text()).toMatch(/millrace_window_table_full_total\{table="seen"\} [1-9]/);
   t.clock.advance(60_000);
   expect(t.services.fullTables()).toEqual([]);
   expect(lines()).toEqual([expect.anything(), expect.objectContaining({ repeats: expect.any(Number) })]);
@@ -134,7 +134,7 @@ test("a full table is logged once a minute, and shown in metrics and by tables()
     await t.ask("/_ts/metrics", { headers: { authorization: "Bearer an-admin-token-for-tests" } })
   ).text();
   for (const table of ["seen", "partners", "visitors", "addresses"]) {
-    expect(metrics).toMatch(new RegExp(`^window_keys\\{table="${table}"\\} \\d+$`, "m"));
+    expect(metrics).toMatch(new RegExp(`^millrace_window_keys\\{table="${table}"\\} \\d+$`, "m"));
   }
 });
 
@@ -235,7 +235,7 @@ test("pull sync forgets at once what the sync engine refuses", async () => {
     // Those in the queue, and the one that is being asked for.
     expect(t.services.pullsRemembered()).toBeLessThanOrEqual(101);
   });
-  expect(t.services.metrics.text()).toMatch(/sync_refused_total\{reason="full"\} 4[89]\d\d/);
+  expect(t.services.metrics.text()).toMatch(/millrace_sync_refused_total\{reason="full"\} 4[89]\d\d/);
 });
 
 describe("minting", () => {
@@ -253,7 +253,7 @@ describe("minting", () => {
     expect(minted).toBe(30);
     expect(await t.store.list("ec:", { limit: 1000 })).toMatchObject({ entries: { length: 30 } });
     expect(await visit("192.0.2.2")).toBe(1);
-    expect(t.services.metrics.text()).toContain("ec_mint_refused_total 170");
+    expect(t.services.metrics.text()).toContain("millrace_ec_mint_refused_total 170");
     const warnings = t.log.map((line) => JSON.parse(line)).filter(({ level }) => level === "warn");
     expect(warnings).toEqual([expect.objectContaining({ mintPerAddressPerHour: 30 })]);
     expect(JSON.stringify(warnings)).not.toContain("192.0.2.1");

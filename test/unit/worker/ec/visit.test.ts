@@ -119,7 +119,7 @@ describe("the finalization of a request", () => {
 
 describe("the end of a visit", () => {
   const requests = (text: string) =>
-    [...text.matchAll(/^ec_requests_total\{.*\} (\d+)$/gm)].reduce(
+    [...text.matchAll(/^millrace_ec_requests_total\{.*\} (\d+)$/gm)].reduce(
       (sum, [, count]) => sum + Number(count),
       0,
     );
@@ -140,7 +140,7 @@ describe("the end of a visit", () => {
     const change = await visit.end(200);
     expect(visit.replaced()).toEqual(change);
     expect(requests(t.services.metrics.text())).toBe(1);
-    expect(t.services.metrics.text()).toContain('ec_server_errors_total{route="organic"} 1');
+    expect(t.services.metrics.text()).toContain('millrace_ec_server_errors_total{route="organic"} 1');
   });
 
   test("an abandoned visit writes nothing and is not counted", async () => {
@@ -149,7 +149,7 @@ describe("the end of a visit", () => {
     t.begin().abandon();
     expect(t.store.asked.slice(before).filter(({ operation }) => operation !== "get")).toEqual([]);
     expect(requests(t.services.metrics.text())).toBe(0);
-    expect(t.services.metrics.text()).not.toContain('ec_server_errors_total{route="organic"}');
+    expect(t.services.metrics.text()).not.toContain('millrace_ec_server_errors_total{route="organic"}');
   });
 
   test("a handler that throws ends the visit with an error of the server", async () => {
@@ -163,7 +163,7 @@ describe("the end of a visit", () => {
     await expect(t.service.respond(request, VISITOR, background, rejects)).rejects.toThrow(
       "the site is broken",
     );
-    expect(t.services.metrics.text()).toContain('ec_server_errors_total{route="organic"} 2');
+    expect(t.services.metrics.text()).toContain('millrace_ec_server_errors_total{route="organic"} 2');
   });
 });
 

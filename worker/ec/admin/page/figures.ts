@@ -11,16 +11,16 @@ export type Level = "queued" | "inFlight";
 export function figuresOf(
   status: Status,
 ): Figures & { counters: Record<Counter, number>; levels: Record<Level, number> } {
-  const requests = (route: string) => sumOf(status, "ec_requests_total", { route });
+  const requests = (route: string) => sumOf(status, "millrace_ec_requests_total", { route });
   return {
     counters: {
       organic: requests("organic"),
       service: requests("service"),
       api: requests("api"),
-      minted: sumOf(status, "ec_minted_total"),
-      serverErrors: sumOf(status, "ec_server_errors_total"),
-      storeErrors: sumOf(status, "store_errors_total"),
-      faults: sumOf(status, "faults_total"),
+      minted: sumOf(status, "millrace_ec_minted_total"),
+      serverErrors: sumOf(status, "millrace_ec_server_errors_total"),
+      storeErrors: sumOf(status, "millrace_store_errors_total"),
+      faults: sumOf(status, "millrace_faults_total"),
     },
     levels: { queued: status.sync.queued, inFlight: inFlightOf(status) },
   };

@@ -28,15 +28,15 @@ export function drawOverview(view: View<Status>): void {
 function drawTiles({ status, samples, recent }: View<Status>): void {
   const grown = (counter: Counter) => `${formatNumber(growthOf(samples, counter))} ${recent}`;
   const speed = (counter: Counter) => lastOf(ratesOf(samples, counter, SECOND_MS)) ?? 0;
-  const visits = sumOf(status, "ec_consent_total");
-  const allowed = sumOf(status, "ec_consent_total", { allowed: "true" });
-  const pulls = sumOf(status, "pull_sync_total");
-  const pulled = sumOf(status, "pull_sync_total", { outcome: "obtained" });
-  const answered = sumOf(status, "ec_requests_total", { route: "organic" });
-  const failures = sumOf(status, "ec_server_errors_total");
+  const visits = sumOf(status, "millrace_ec_consent_total");
+  const allowed = sumOf(status, "millrace_ec_consent_total", { allowed: "true" });
+  const pulls = sumOf(status, "millrace_pull_sync_total");
+  const pulled = sumOf(status, "millrace_pull_sync_total", { outcome: "obtained" });
+  const answered = sumOf(status, "millrace_ec_requests_total", { route: "organic" });
+  const failures = sumOf(status, "millrace_ec_server_errors_total");
 
   tile("pages", formatNumber(speed("organic")), `${formatNumber(answered)} in all`);
-  tile("minted", formatNumber(sumOf(status, "ec_minted_total")), grown("minted"));
+  tile("minted", formatNumber(sumOf(status, "millrace_ec_minted_total")), grown("minted"));
   tile("consent", formatShare(allowed, visits), `${formatShort(allowed)} of ${formatShort(visits)} requests`);
   tile("pulled", formatNumber(pulled), `of ${formatNumber(pulls)} pulls`);
   tile("queued", formatNumber(status.sync.queued), `${formatNumber(inFlightOf(status))} requests in flight`);
@@ -81,8 +81,8 @@ function drawCharts({ samples, nowMs }: View<Status>): void {
 function drawConsent(status: Status): void {
   const counted = Object.entries(JURISDICTIONS).map(([jurisdiction, title]) => ({
     title,
-    yes: sumOf(status, "ec_consent_total", { jurisdiction, allowed: "true" }),
-    no: sumOf(status, "ec_consent_total", { jurisdiction, allowed: "false" }),
+    yes: sumOf(status, "millrace_ec_consent_total", { jurisdiction, allowed: "true" }),
+    no: sumOf(status, "millrace_ec_consent_total", { jurisdiction, allowed: "false" }),
   }));
   const most = Math.max(...counted.map(({ yes, no }) => yes + no));
   const rows = counted

@@ -41,7 +41,7 @@ function drawPulls(status: Status): void {
 
 function pullsByPartner(status: Status): Map<string, Counts> {
   const byPartner = new Map<string, Counts>();
-  for (const { labels, value } of metricOf(status, "pull_sync_total")?.series ?? []) {
+  for (const { labels, value } of metricOf(status, "millrace_pull_sync_total")?.series ?? []) {
     const counts = byPartner.get(labels.partner!) ?? new Map<string, number>();
     addTo(counts, labels.outcome!, value);
     byPartner.set(labels.partner!, counts);
@@ -79,8 +79,8 @@ function drawTotals(status: Status): void {
   const { keys, max_keys, bytes, refused } = status.windows;
   setText(
     find("#sync-totals"),
-    `Since the start: ${total("sync_attempts_total")} attempts, ${total("sync_completed_total")} ids completed, ` +
-      `${total("sync_expired_total")} expired, ${total("sync_refused_total")} refused. ` +
+    `Since the start: ${total("millrace_sync_attempts_total")} attempts, ${total("millrace_sync_completed_total")} ids completed, ` +
+      `${total("millrace_sync_expired_total")} expired, ${total("millrace_sync_refused_total")} refused. ` +
       `Rate-limit windows: ${formatNumber(keys)} of ${formatNumber(max_keys)} in use, ${formatBytes(bytes)}` +
       `${refused > 0 ? `; the table was full ${formatNumber(refused)} times` : ""}.`,
   );

@@ -29,7 +29,7 @@ async function alive(t: TestService, ids: readonly string[]): Promise<number> {
 }
 
 const refused = (t: TestService) =>
-  /ec_endings_refused_total\{what="withdrawal"\} (\d+)/.exec(t.services.metrics.text())?.[1];
+  /millrace_ec_endings_refused_total\{what="withdrawal"\} (\d+)/.exec(t.services.metrics.text())?.[1];
 
 // Safe first, section 6: a known id sent from anywhere with GPC.
 test("an address that collected 10,000 ids can end 20 of them, and the others stay", async () => {

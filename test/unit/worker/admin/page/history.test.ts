@@ -66,9 +66,9 @@ describe("the history", () => {
   test("sumOf sums the series that have all given labels", () => {
     const status = busyStatus(1000);
     const gdpr = ["true", "false"].map((allowed) =>
-      sumOf(status, "ec_consent_total", { jurisdiction: "gdpr", allowed }),
+      sumOf(status, "millrace_ec_consent_total", { jurisdiction: "gdpr", allowed }),
     );
-    expect(sumOf(status, "ec_consent_total", { jurisdiction: "gdpr" })).toBe(gdpr[0]! + gdpr[1]!);
+    expect(sumOf(status, "millrace_ec_consent_total", { jurisdiction: "gdpr" })).toBe(gdpr[0]! + gdpr[1]!);
     expect(sumOf(status, "no_such_total")).toBe(0);
   });
 

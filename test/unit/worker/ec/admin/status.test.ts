@@ -56,13 +56,13 @@ describe("GET /_ts/admin/status", () => {
     });
     expect(status.now_ms - status.started_ms).toBe(5000);
     const metric = (name: string) => status.metrics.find((one) => one.name === name);
-    expect(metric("ec_minted_total")?.series).toEqual([{ labels: {}, value: 1, counts: [] }]);
-    expect(metric("pull_sync_total")?.series).toEqual([
+    expect(metric("millrace_ec_minted_total")?.series).toEqual([{ labels: {}, value: 1, counts: [] }]);
+    expect(metric("millrace_pull_sync_total")?.series).toEqual([
       { labels: { partner: "ssp", outcome: "obtained" }, value: 1, counts: [] },
     ]);
-    const puts = metric("store_seconds")!.series.find(({ labels }) => labels.operation === "put")!;
+    const puts = metric("millrace_store_seconds")!.series.find(({ labels }) => labels.operation === "put")!;
     expect(puts.counts.reduce((sum, count) => sum + count, 0)).toBe(2);
-    expect(puts.counts).toHaveLength(metric("store_seconds")!.bounds.length + 1);
+    expect(puts.counts).toHaveLength(metric("millrace_store_seconds")!.bounds.length + 1);
     const { sha256Hex } = t.services;
     for (const secret of [
       key,
