@@ -215,7 +215,8 @@ function keepBusy(url: string, headers: Record<string, string>, atMostMs: number
 async function waitingAt(url: string): Promise<number> {
   const text = await (await fetch(`${url}/_ts/metrics`)).text();
   const size = /^millrace_sync_queue_size (\d+)$/m.exec(text)?.[1];
-  if (size === undefined) throw new Error(`no millrace_sync_queue_size in the metrics:\n${text.slice(0, 500)}`);
+  if (size === undefined)
+    throw new Error(`no millrace_sync_queue_size in the metrics:\n${text.slice(0, 500)}`);
   return Number(size);
 }
 
