@@ -42,6 +42,11 @@ export const METRICS: readonly MetricDescription[] = [
   ["millrace_ec_auctions_total", "counter", "Auctions, by outcome."],
   ["millrace_ec_pixel_syncs_total", "counter", "Pixel syncs, by partner and result."],
   [
+    "millrace_ec_partner_requests_total",
+    "counter",
+    "Requests with a partner's API key, by partner and key: current, or previous (valid until the operator ends it).",
+  ],
+  [
     "millrace_ec_batch_mappings_total",
     "counter",
     "Mappings of batch uploads, by partner and outcome: accepted, or the reason of the refusal.",

@@ -82,6 +82,10 @@ export interface PartnerFields {
   apiKey?: string | undefined;
   /** SHA-256 of the key, in place of `apiKey`. Default: `null`. */
   apiKeyHash?: string | null | undefined;
+  /** A second valid key, while the partner changes to `apiKey`. Stored as its hash. Default: none. */
+  previousApiKey?: string | undefined;
+  /** SHA-256 of the second key, in place of `previousApiKey`. Default: `null`. */
+  previousApiKeyHash?: string | null | undefined;
   /**
    * Id in the IAB's Global Vendor List. Where the GDPR applies, the TC string must give this vendor consent. Default: `null`, see
    * `consent.vendorless`.

@@ -211,7 +211,7 @@ export type { ConfigInput, EdgeCookieFields } from "./config-fields.ts";
 /** The section `edgeCookie` of the configuration. */
 export const edgeCookieSection: ConfigSection<EdgeCookieSection> = {
   name: "edgeCookie",
-  secrets: ["passphrases", "apiKey", "apiKeyHash", "pullToken"],
+  secrets: ["passphrases", "apiKey", "apiKeyHash", "previousApiKey", "previousApiKeyHash", "pullToken"],
   secretUrls: ["store", "limiter"],
   schema: (given, isPublicSuffix) =>
     edgeCookieSchema((given as ConfigInput | null)?.allowInsecurePartners === true, isPublicSuffix),
@@ -311,24 +311,30 @@ function missingOrigin(given: unknown): Fault[] {
 function repetitions(value: unknown): Fault[] {
   const partners: unknown = (value as ConfigInput | null)?.partners;
   if (!Array.isArray(partners)) return [];
-  const seen = new Map<string, number>();
+  const seen = new Map<string, string>();
   const faults: Fault[] = [];
   partners.forEach((partner: Record<string, unknown> | null, index) => {
-    for (const name of ["id", "apiKey", "apiKeyHash"]) {
+    for (const [name, kind] of UNIQUE_FIELDS) {
       const given = partner?.[name];
       if (typeof given !== "string") continue;
-      const key = `${name} ${given}`;
+      const key = `${kind} ${given}`;
+      const field = `partners[${index}].${name}`;
       const first = seen.get(key);
-      if (first === undefined) seen.set(key, index);
-      else faults.push({ field: `partners[${index}].${name}`, ...sameAs(name, first) });
+      if (first === undefined) seen.set(key, field);
+      else faults.push({ field, found: `the same as ${first}`, expected: "one of its own for each partner" });
     }
   });
   return faults;
 }
 
-function sameAs(name: string, first: number): Pick<Fault, "found" | "expected"> {
-  return { found: `the same as partners[${first}].${name}`, expected: "one of its own for each partner" };
-}
+/** Fields whose values no two partners share, and what they are: a current key is no partner's previous key, either. */
+const UNIQUE_FIELDS = [
+  ["id", "id"],
+  ["apiKey", "key"],
+  ["previousApiKey", "key"],
+  ["apiKeyHash", "hash"],
+  ["previousApiKeyHash", "hash"],
+] as const;
 
 /**
  * The configured partners as the registry holds them: API keys replaced by their hashes.

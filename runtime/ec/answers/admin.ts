@@ -16,6 +16,8 @@ export const WIRE_NAMES: { readonly [Field in keyof Required<PartnerInput>]: str
   allowedReturnDomains: "allowed_return_domains",
   apiKey: "api_key",
   apiKeyHash: "api_key_hash",
+  previousApiKey: "previous_api_key",
+  previousApiKeyHash: "previous_api_key_hash",
   gvlId: "gvl_id",
   bidstreamEnabled: "bidstream_enabled",
   sourceDomain: "source_domain",
@@ -46,8 +48,21 @@ export interface WireFault {
   reason: string;
 }
 
-/** A partner's fields from the wire by the record's names, and a fault for each unknown field. */
-export function partnerFromWire(body: JsonObject): { input: JsonObject; faults: WireFault[] } {
+/** The field of a registration that keeps the replaced key valid. It is no field of the record. */
+export const KEEP_KEY = "keep_api_key";
+
+/** What a registration asks for. */
+export interface WirePartner {
+  /** The partner's fields by the record's names. */
+  input: JsonObject;
+  /** Whether the key that a new one replaces stays valid. */
+  keepsKey: boolean;
+  /** A fault for each unknown field. */
+  faults: WireFault[];
+}
+
+/** Reads a registration from the wire. */
+export function partnerFromWire({ [KEEP_KEY]: keepsKey = false, ...body }: JsonObject): WirePartner {
   const faults: WireFault[] = [];
   const input: [string, unknown][] = [];
   for (const [name, value] of Object.entries(body)) {
@@ -55,11 +70,17 @@ export function partnerFromWire(body: JsonObject): { input: JsonObject; faults: 
     if (field !== undefined) input.push([field, value]);
     else faults.push({ field: name.slice(0, 80), reason: `no such field; expected ${oneOfTheFields(name)}` });
   }
-  return { input: Object.fromEntries(input), faults };
+  const isAlone = keepsKey !== false && body.api_key === undefined && body.api_key_hash === undefined;
+  if (typeof keepsKey !== "boolean") {
+    faults.push({ field: KEEP_KEY, reason: "no flag; expected true or false" });
+  } else if (isAlone) {
+    faults.push({ field: KEEP_KEY, reason: "no new key; expected api_key or api_key_hash beside it" });
+  }
+  return { input: Object.fromEntries(input), keepsKey: keepsKey === true, faults };
 }
 
 function oneOfTheFields(name: string): string {
-  const names = [...FIELDS_BY_WIRE_NAME.keys()];
+  const names = [...FIELDS_BY_WIRE_NAME.keys(), KEEP_KEY];
   const near = nearest(name.slice(0, 80), names);
   return near === null
     ? `one of ${names.join(", ")}`
@@ -75,12 +96,13 @@ function respell(text: string): string {
   return text.replace(FIELD_IN_TEXT, (field) => WIRE_NAMES[field as keyof typeof WIRE_NAMES]);
 }
 
-/** A partner as the admin API returns it: never its key, the key's hash or its token, only whether there is one. */
+/** A partner as the admin API returns it: never its keys, their hashes or its token, only whether there is one. */
 export function partnerToWire(partner: Partner, source: PartnerSource): JsonObject {
   const shown = Object.entries(WIRE_NAMES).filter(([field]) => !SECRET_FIELDS.has(field));
   return {
     ...Object.fromEntries(shown.map(([field, name]) => [name, partner[field as keyof Partner]])),
     has_api_key: partner.apiKeyHash !== null,
+    has_previous_api_key: partner.previousApiKeyHash !== null,
     has_pull_token: partner.pullToken !== null,
     source,
   };

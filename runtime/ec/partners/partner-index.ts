@@ -1,6 +1,6 @@
-import type { Partner } from "./partner.ts";
+import { keyHashesOf, type Partner } from "./partner.ts";
 
-/** Partners by id and by API key. Every look-up takes the same time, whatever their number. */
+/** Partners by id and by each of their API keys. Every look-up takes the same time, whatever their number. */
 export interface PartnerIndex {
   get(id: string): Partner | undefined;
   /** @param keyHash SHA-256 of an API key, as lower-case hex. */
@@ -39,8 +39,9 @@ export function createPartnerIndex(): PartnerIndex {
     if (partner === undefined) return;
     byId.delete(partner.id);
     if (partner.gvlId) vendors--;
-    const { apiKeyHash } = partner;
-    if (apiKeyHash !== null && byKeyHash.get(apiKeyHash) === partner) byKeyHash.delete(apiKeyHash);
+    for (const hash of keyHashesOf(partner)) {
+      if (byKeyHash.get(hash) === partner) byKeyHash.delete(hash);
+    }
     pulling.delete(partner);
     withPixels.delete(partner);
     const { sourceDomain } = partner;
@@ -64,8 +65,8 @@ export function createPartnerIndex(): PartnerIndex {
       byId.set(partner.id, partner);
       if (partner.gvlId) vendors++;
       // Registration refuses another partner's key. If two have one key all the same, the first keeps it.
-      if (partner.apiKeyHash !== null && !byKeyHash.has(partner.apiKeyHash)) {
-        byKeyHash.set(partner.apiKeyHash, partner);
+      for (const hash of keyHashesOf(partner)) {
+        if (!byKeyHash.has(hash)) byKeyHash.set(hash, partner);
       }
       pulling.add(partner);
       withPixels.add(partner);

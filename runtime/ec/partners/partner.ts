@@ -69,6 +69,8 @@ export function partnerSchema({ allowInsecure }: PartnerRules) {
     allowedReturnDomains: domains(),
     apiKey: v.optional(secret(text(apiKey, (value) => TOKEN.test(value) && value.length >= 16))),
     apiKeyHash: v.nullish(secretHash(), null),
+    previousApiKey: v.optional(secret(text(apiKey, (value) => TOKEN.test(value) && value.length >= 16))),
+    previousApiKeyHash: v.nullish(secretHash(), null),
     gvlId: v.nullish(whole(1, 65_535), null),
     bidstreamEnabled: v.optional(flag(), false),
     sourceDomain: v.nullish(hostName(), null),
@@ -96,6 +98,26 @@ export function partnerSchema({ allowInsecure }: PartnerRules) {
         "no hash beside apiKey: give one of the two",
       ),
       ["apiKeyHash"],
+    ),
+    v.forward(
+      v.partialCheck(
+        [["previousApiKey"], ["previousApiKeyHash"]],
+        ({ previousApiKey, previousApiKeyHash }) =>
+          previousApiKey === undefined || previousApiKeyHash === null,
+        "no hash beside previousApiKey: give one of the two",
+      ),
+      ["previousApiKeyHash"],
+    ),
+    v.forward(
+      v.partialCheck(
+        [["apiKey"], ["apiKeyHash"], ["previousApiKey"], ["previousApiKeyHash"]],
+        (keys) =>
+          keys.apiKey !== undefined ||
+          keys.apiKeyHash !== null ||
+          (keys.previousApiKey === undefined && keys.previousApiKeyHash === null),
+        "a current key, because there is a previous one",
+      ),
+      ["apiKey"],
     ),
     v.forward(
       v.partialCheck(
@@ -153,11 +175,11 @@ export const SECRET_PARTNER_FIELDS: readonly string[] = secretFieldsOf(
 /** A partner as a person writes it: the defaults may be left out. */
 export type PartnerInput = v.InferInput<PartnerSchema>;
 
-/** A valid record with its defaults, the API key not yet replaced by its hash. */
+/** A valid record with its defaults, the API keys not yet replaced by their hashes. */
 export type PartnerSpec = v.InferOutput<PartnerSchema>;
 
-/** A valid record: what the registry holds and the store keeps. The plain API key is never in it. */
-export type Partner = Omit<PartnerSpec, "apiKey"> & {
+/** A valid record: what the registry holds and the store keeps. The plain API keys are never in it. */
+export type Partner = Omit<PartnerSpec, "apiKey" | "previousApiKey"> & {
   /**
    * Number of partners that were removed under this id before; left out for 0. Ids in the graph of earlier generations are not this
    * partner's. Only the registry sets it.
@@ -180,14 +202,28 @@ export function parsePartner(
 }
 
 /**
- * Replaces a record's API key by its hash.
+ * Replaces a record's API keys by their hashes.
  * @param sha256Hex of a text in UTF-8, as lower-case hex.
  */
 export function sealPartner(
-  { apiKey, ...partner }: PartnerSpec,
+  { apiKey, previousApiKey, ...partner }: PartnerSpec,
   sha256Hex: (text: string) => string,
 ): Partner {
-  return apiKey === undefined ? partner : { ...partner, apiKeyHash: sha256Hex(apiKey) };
+  const hashed = (key: string | undefined, hash: string | null) =>
+    key === undefined ? hash : sha256Hex(key);
+  return {
+    ...partner,
+    apiKeyHash: hashed(apiKey, partner.apiKeyHash),
+    previousApiKeyHash: hashed(previousApiKey, partner.previousApiKeyHash),
+  };
+}
+
+/** Which of a partner's two keys a request had. The previous one is valid until the operator ends it. */
+export type WhichKey = "current" | "previous";
+
+/** The hashes of a partner's keys. */
+export function keyHashesOf({ apiKeyHash, previousApiKeyHash }: Partner): string[] {
+  return [apiKeyHash, previousApiKeyHash].filter((hash) => hash !== null);
 }
 
 /**

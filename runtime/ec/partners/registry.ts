@@ -10,7 +10,15 @@ import type { Fault } from "../../lib/schema.ts";
 import { settlesWithin } from "../../lib/within.ts";
 import type { Clock, LogFields, Random, Store } from "../../platform.ts";
 import { STORE_TIMEOUTS_MS } from "../timeouts.ts";
-import { isPartnerId, type Partner, type PartnerRules, parsePartner, sealPartner } from "./partner.ts";
+import {
+  isPartnerId,
+  keyHashesOf,
+  type Partner,
+  type PartnerRules,
+  parsePartner,
+  sealPartner,
+  type WhichKey,
+} from "./partner.ts";
 import { createPartnerIndex } from "./partner-index.ts";
 
 /** Its value changes with every registration and removal on any instance. */
@@ -37,6 +45,20 @@ export type Registration =
   /** The partner is in the configuration and can only be changed there. */
   | { outcome: "configured" };
 
+/** Options of {@link Registry.register}. */
+export interface RegisterOptions {
+  /** Returns the faults and writes nothing, even if there are none. Default: false. */
+  checkOnly?: boolean;
+  /** The key that a new one replaces becomes the previous key and stays valid. Default: false, every old key ends at once. */
+  keepsKey?: boolean;
+}
+
+/** The result of {@link Registry.authenticate}. */
+export interface Authenticated {
+  partner: Partner;
+  key: WhichKey;
+}
+
 /** The result of {@link Registry.remove}. */
 export type Removal = "removed" | "unknown" | "configured";
 
@@ -58,12 +80,12 @@ export interface Registry {
   hasVendors(): boolean;
   all(): { partner: Partner; source: PartnerSource }[];
   /**
-   * The partner whose API key has this hash. A registered partner's record is read again, so that a key which another instance
+   * The partner of whose API keys one has this hash, and which one. A registered partner's record is read again, so that a key which another instance
    * replaced is refused at once.
    * @param keyHash SHA-256 of the key, as lower-case hex.
    * @throws if the store fails.
    */
-  authenticate(keyHash: string): Promise<Partner | null>;
+  authenticate(keyHash: string): Promise<Authenticated | null>;
   /** Whether the registered partners are known. */
   isKnown(): boolean;
   /** The same, but waits a while for the first read of the store. Never throws. */
@@ -75,10 +97,9 @@ export interface Registry {
   /**
    * Adds a partner, or changes the given fields of one. Takes effect on this instance at once.
    * @param input from outside, its fields in camelCase.
-   * @param checkOnly returns the faults and writes nothing, even if there are none.
    * @throws if the store fails.
    */
-  register(input: JsonObject, checkOnly?: boolean): Promise<Registration>;
+  register(input: JsonObject, options?: RegisterOptions): Promise<Registration>;
   /** @throws if the store fails. */
   remove(id: string): Promise<Removal>;
   /**
@@ -176,14 +197,17 @@ class StoreRegistry implements Registry {
     this.#checkedAtMs = Number.NEGATIVE_INFINITY;
   }
 
-  async authenticate(keyHash: string): Promise<Partner | null> {
+  async authenticate(keyHash: string): Promise<Authenticated | null> {
     const { hotPath, store } = this.#given;
     const partner = this.#index.byKeyHash(keyHash);
-    if (partner === undefined || !isSameHash(hotPath, partner.apiKeyHash, keyHash)) return null;
-    if (this.#configuredIds.has(partner.id)) return partner;
+    if (partner === undefined) return null;
+    const key = keyWithHash(hotPath, partner, keyHash);
+    if (key === null || this.#configuredIds.has(partner.id)) return key === null ? null : { partner, key };
     const stored = await store.get(PREFIX + partner.id);
-    const now = stored === null ? null : decode(stored.value);
-    return now !== null && isSameHash(hotPath, now.apiKeyHash, keyHash) ? now : null;
+    if (stored === null) return null;
+    const now = decode(stored.value);
+    const keyNow = keyWithHash(hotPath, now, keyHash);
+    return keyNow === null ? null : { partner: now, key: keyNow };
   }
 
   isKnown(): boolean {
@@ -210,8 +234,8 @@ class StoreRegistry implements Registry {
     return this.#refreshing;
   }
 
-  register(input: JsonObject, checkOnly = false): Promise<Registration> {
-    return this.#exclusive(() => this.#register(input, checkOnly));
+  register(input: JsonObject, options: RegisterOptions = {}): Promise<Registration> {
+    return this.#exclusive(() => this.#register(input, options));
   }
 
   remove(id: string): Promise<Removal> {
@@ -285,7 +309,10 @@ class StoreRegistry implements Registry {
     this.#revisions.delete(id);
   }
 
-  async #register(input: JsonObject, checkOnly: boolean): Promise<Registration> {
+  async #register(
+    input: JsonObject,
+    { checkOnly = false, keepsKey = false }: RegisterOptions,
+  ): Promise<Registration> {
     const { store, rules, sha256Hex } = this.#given;
     const id = typeof input.id === "string" && isPartnerId(input.id) ? input.id : null;
     if (id !== null && this.#configuredIds.has(id)) return { outcome: "configured" };
@@ -293,7 +320,10 @@ class StoreRegistry implements Registry {
     for (let attempt = 0; attempt <= MAX_RETRIES; attempt++) {
       const stored = id === null ? null : await store.get(PREFIX + id);
       const { generation: own, ...known } = stored === null ? { generation: 0 } : decode(stored.value);
-      const parsed = parsePartner(stored === null ? input : changed(known as Partner, input), rules);
+      const parsed = parsePartner(
+        stored === null ? input : changed(known as Partner, input, keepsKey),
+        rules,
+      );
       if ("faults" in parsed) return { outcome: "invalid", faults: parsed.faults };
       // Read after the record: a removal counts itself before it deletes the record.
       const generation = stored === null ? await this.#removals(parsed.partner.id) : own;
@@ -345,12 +375,13 @@ class StoreRegistry implements Registry {
     return Number((await this.#given.store.get(REMOVED_PREFIX + id))?.value ?? 0);
   }
 
-  #keyFaults({ id, apiKeyHash }: Partner): Fault[] {
-    const other = apiKeyHash === null ? undefined : this.#index.byKeyHash(apiKeyHash);
-    if (other === undefined || other.id === id) return [];
-    return [
-      { field: "apiKey", found: "the key of another partner", expected: "one of its own for each partner" },
-    ];
+  #keyFaults(partner: Partner): Fault[] {
+    return keyHashesOf(partner).flatMap((hash) => {
+      const other = this.#index.byKeyHash(hash);
+      if (other === undefined || other.id === partner.id) return [];
+      const field = hash === partner.apiKeyHash ? "apiKey" : "previousApiKey";
+      return [{ field, found: "the key of another partner", expected: "one of its own for each partner" }];
+    });
   }
 
   #freshRevision(): string {
@@ -360,17 +391,30 @@ class StoreRegistry implements Registry {
   }
 }
 
-/** A stored record with the given fields in place of its own; a new key replaces the old one's hash. */
-function changed(stored: Partner, input: JsonObject): JsonObject {
-  const { apiKeyHash, ...rest } = stored;
-  return input.apiKey === undefined ? { ...rest, apiKeyHash, ...input } : { ...rest, ...input };
+/**
+ * A stored record with the given fields in place of its own. A new key ends every old one: the old key may have leaked.
+ * @param keepsKey the key that a new one replaces becomes the previous key.
+ */
+function changed(stored: Partner, input: JsonObject, keepsKey: boolean): JsonObject {
+  const { apiKeyHash, previousApiKeyHash, ...rest } = stored;
+  const isNew = input.apiKey !== undefined || input.apiKeyHash !== undefined;
+  if (isNew) return { ...rest, ...(keepsKey ? { previousApiKeyHash: apiKeyHash } : {}), ...input };
+  const previous = input.previousApiKey === undefined ? { previousApiKeyHash } : {};
+  return { ...rest, apiKeyHash, ...previous, ...input };
 }
 
 /** @throws {Error} if the record is not one of version 1. */
 function decode(text: string): Partner {
   const { v, ...partner } = parseJson(text, "a partner's record") as Partner & { v: unknown };
   if (v !== 1) throw new Error("a partner's record is of another version than 1");
-  return partner;
+  // Records from before there were two keys lack the second.
+  return { ...partner, previousApiKeyHash: partner.previousApiKeyHash ?? null };
+}
+
+/** Which of a partner's keys has a hash; `null`: neither. Each comparison takes constant time. */
+function keyWithHash(hotPath: Pick<HotPath, "equal">, partner: Partner, keyHash: string): WhichKey | null {
+  if (isSameHash(hotPath, partner.apiKeyHash, keyHash)) return "current";
+  return isSameHash(hotPath, partner.previousApiKeyHash, keyHash) ? "previous" : null;
 }
 
 function isSameHash({ equal }: Pick<HotPath, "equal">, ours: string | null, given: string): boolean {

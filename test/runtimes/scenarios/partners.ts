@@ -141,7 +141,7 @@ export const registryScenarios: Scenario[] = [
     },
   },
   {
-    name: "registry: rejects a rotated key at once",
+    name: "registry: rejects a rotated key at once, unless it is kept beside the new one",
     async run(target) {
       const { id, key } = await partner(target);
       assert.equal((await batch(target, key, { mappings: [] })).status, 200);
@@ -149,8 +149,14 @@ export const registryScenarios: Scenario[] = [
       await admin(target, "POST", "/_ts/admin/partners/register", { id, api_key: rotated });
       assert.equal((await batch(target, key, { mappings: [] })).status, 401);
       assert.equal((await batch(target, rotated, { mappings: [] })).status, 200);
-      await admin(target, "DELETE", `/_ts/admin/partners/${id}`);
+      const third = "a-third-key-0123456789";
+      await admin(target, "POST", "/_ts/admin/partners/register", { id, api_key: third, keep_api_key: true });
+      assert.equal((await batch(target, rotated, { mappings: [] })).status, 200);
+      assert.equal((await batch(target, third, { mappings: [] })).status, 200);
+      await admin(target, "POST", "/_ts/admin/partners/register", { id, previous_api_key_hash: null });
       assert.equal((await batch(target, rotated, { mappings: [] })).status, 401);
+      await admin(target, "DELETE", `/_ts/admin/partners/${id}`);
+      assert.equal((await batch(target, third, { mappings: [] })).status, 401);
     },
   },
 ];

@@ -113,7 +113,7 @@ describe("the pages on configuration", () => {
     const { partner } = parsePartner({ id: "a" }, { allowInsecure: false }) as {
       partner: Record<string, unknown>;
     };
-    const expected = Object.entries({ ...partner, apiKey: undefined });
+    const expected = Object.entries({ ...partner, apiKey: undefined, previousApiKey: undefined });
     expect(table!.rows.map(([field]) => plain(field!)).sort()).toEqual(
       expected.map(([field]) => field).sort(),
     );

@@ -6,7 +6,7 @@
  * and `typeOf` and add 3.4 KB (gzip) to each bundle for the edge.
  * @module
  */
-import { SECRET_FIELDS, WIRE_NAMES } from "../../../runtime/ec/answers/admin.ts";
+import { KEEP_KEY, SECRET_FIELDS, WIRE_NAMES } from "../../../runtime/ec/answers/admin.ts";
 import {
   type PartnerInput,
   partnerSchema,
@@ -39,11 +39,19 @@ const MEANINGS: Readonly<Record<Field, Schema>> = {
   },
   apiKey: {
     description:
-      "The key for batch sync. Only its hash is stored, and it is never returned. A new key replaces the old one at once.",
+      "The key for batch sync. Only its hash is stored, and it is never returned. A new key ends the old ones at once, unless `keep_api_key` is true.",
     pattern: "^[\\x21-\\x7e]{16,4096}$",
   },
   apiKeyHash: {
     description: "SHA-256 of the API key as hex, instead of the key.",
+    pattern: "^[0-9a-fA-F]{64}$",
+  },
+  previousApiKey: {
+    description: "A second valid key, while the partner changes to `api_key`. Only its hash is stored.",
+    pattern: "^[\\x21-\\x7e]{16,4096}$",
+  },
+  previousApiKeyHash: {
+    description: "SHA-256 of the second key as hex. `null` ends the second key.",
     pattern: "^[0-9a-fA-F]{64}$",
   },
   gvlId: {
@@ -130,8 +138,16 @@ const optional = FIELDS.filter((field) => shapes[field].wrapped !== undefined);
 export const partnerSchemas: Readonly<Record<"PartnerInput" | "Partner", Schema>> = {
   PartnerInput: {
     ...object(
-      properties(FIELDS, true),
-      optional.map((field) => WIRE_NAMES[field]),
+      {
+        ...properties(FIELDS, true),
+        [KEEP_KEY]: {
+          type: "boolean",
+          description:
+            "Whether the key that `api_key` replaces stays valid, as the previous key, until `previous_api_key_hash` is set to null.",
+          default: false,
+        },
+      },
+      [...optional.map((field) => WIRE_NAMES[field]), KEEP_KEY],
     ),
     description: "A partner's record. Missing fields of an existing partner stay unchanged.",
   },
@@ -142,6 +158,7 @@ export const partnerSchemas: Readonly<Record<"PartnerInput" | "Partner", Schema>
         false,
       ),
       has_api_key: { type: "boolean" },
+      has_previous_api_key: { type: "boolean" },
       has_pull_token: { type: "boolean" },
       source: {
         enum: ["configuration", "registered"],

@@ -23,8 +23,10 @@ export function batchSyncRoutes(services: Services): Hono<RouteBindings> {
   /** The partner of a key, and whether its rate limit admits the request; `null`: an unknown key. */
   async function admit(key: string) {
     if (!(await registry.ready())) throw new Error("the registered partners are not known yet");
-    const partner = await registry.authenticate(sha256Hex(key));
-    if (partner === null) return null;
+    const found = await registry.authenticate(sha256Hex(key));
+    if (found === null) return null;
+    const { partner } = found;
+    metrics.count("millrace_ec_partner_requests_total", { partner: partner.id, key: found.key });
     const rate = { limit: partner.batchRateLimit, windowMs: MINUTE_MS };
     return { partner, rate, taken: await limiter.take(batchKey(partner.id), rate) };
   }

@@ -91,11 +91,11 @@ export function partnerRoutes(services: Services): Hono<RouteBindings> {
       if ("fault" in body || !isObject(body.value)) {
         return c.json(problem("invalid_json", "the body must be a JSON object: a partner's record"), 400);
       }
-      const { input, faults } = partnerFromWire(body.value);
+      const { input, keepsKey, faults } = partnerFromWire(body.value);
       faults.push(...repetitionsIn(body.text));
       try {
         const result = await valueWithin(
-          registry.register(input, faults.length > 0),
+          registry.register(input, { checkOnly: faults.length > 0, keepsKey }),
           STORE_TIMEOUTS_MS.operator,
           clock,
         );

@@ -24,6 +24,7 @@ describe("partners", () => {
         name: "ssp_1",
         allowedReturnDomains: [],
         apiKeyHash: null,
+        previousApiKeyHash: null,
         gvlId: null,
         bidstreamEnabled: false,
         sourceDomain: null,

@@ -7,7 +7,7 @@ import { parsePartner } from "../../../../runtime/ec/partners/partner.ts";
 
 const parsed = parsePartner({ id: "id" }, { allowInsecure: false });
 if ("faults" in parsed) throw new Error("A record with an id alone must be valid");
-const { apiKey: _, ...partner } = parsed.partner;
+const { apiKey: _, previousApiKey: __, ...partner } = parsed.partner;
 
 /** What a new partner has unless the operator enters something else. `id` and `name` have no default. */
 const defaults = { ...partnerToWire(partner, "registered"), id: null, name: null } as Readonly<

@@ -18,6 +18,7 @@ export interface ListedPartner extends Record<string, FieldValue> {
   name: string;
   source: "configuration" | "registered";
   has_api_key: boolean;
+  has_previous_api_key: boolean;
   has_pull_token: boolean;
   bidstream_enabled: boolean;
   pull_sync_enabled: boolean;

@@ -64,7 +64,7 @@ function cell(title: string | null, ...content: (Node | string)[]): HTMLElement 
 }
 
 function partnerRow(partner: ListedPartner): HTMLElement {
-  const { id, name, source, has_api_key, bidstream_enabled, pull_sync_enabled, pull_sync_url } = partner;
+  const { id, name, source, bidstream_enabled, pull_sync_enabled, pull_sync_url } = partner;
   const pulls = pull_sync_enabled && pull_sync_url !== null;
   return el(
     "tr",
@@ -72,15 +72,20 @@ function partnerRow(partner: ListedPartner): HTMLElement {
     el("th", { role: "rowheader", scope: "row" }, name, el("code", {}, id)),
     cell("pull", pulls ? `from ${new URL(pull_sync_url).host}` : el("small", {}, "no")),
     cell("bid stream", bidstream_enabled ? String(partner.source_domain) : el("small", {}, "no")),
-    cell("API key", has_api_key ? "yes" : el("small", {}, "none")),
+    cell("API key", keysOf(partner)),
     source === "configuration"
       ? cell(null, el("small", {}, "in the configuration: change it there"))
       : cell(null, actionsFor(partner)),
   );
 }
 
+function keysOf({ has_api_key, has_previous_api_key }: ListedPartner): Node | string {
+  if (!has_api_key) return el("small", {}, "none");
+  return has_previous_api_key ? "yes, and the previous" : "yes";
+}
+
 function actionsFor(partner: ListedPartner): HTMLElement {
-  const { id, has_api_key } = partner;
+  const { id, has_api_key, has_previous_api_key } = partner;
   const act = (label: string, run: () => Promise<void> | void, attributes = {}) =>
     button(label, { "aria-label": `${label}: ${id}`, ...attributes }, () => void run());
   return el(
@@ -88,21 +93,37 @@ function actionsFor(partner: ListedPartner): HTMLElement {
     { class: "row-actions" },
     act("Edit", () => openForm(partner)),
     act(has_api_key ? "Rotate key" : "Make a key", () => rotate(partner)),
+    has_previous_api_key ? act("End previous key", () => endPrevious(partner)) : null,
     act("Remove", () => remove(partner), { class: "danger" }),
   );
 }
 
-async function rotate({ id, has_api_key }: ListedPartner): Promise<void> {
-  const text = `The current key of ${id} stops working at once. Its uploads fail until it uses the new key.`;
+/** Makes a new key. The current one stays valid beside it, so that the partner can change over without an outage. */
+async function rotate({ id, has_api_key, has_previous_api_key }: ListedPartner): Promise<void> {
+  const older = has_previous_api_key ? " The previous key stops working at once." : "";
+  const text = `The current key of ${id} works beside the new one until you end it.${older}`;
   if (has_api_key && !(await confirmed(`Rotate the key of ${id}?`, text, "Rotate it"))) return;
   const key = newKey();
+  const kept = has_api_key ? { keep_api_key: true } : {};
   try {
-    await ask("POST", "/_ts/admin/partners/register", { id, api_key: key });
+    await ask("POST", "/_ts/admin/partners/register", { id, api_key: key, ...kept });
   } catch (error) {
     return setPartnersFault(sentence(error));
   }
   await showKey(id, key);
   announce(`${id} has a new key.`);
+  await loadPartners();
+}
+
+async function endPrevious({ id }: ListedPartner): Promise<void> {
+  const text = "Uploads with the previous key fail at once. Uploads with the current key go on.";
+  if (!(await confirmed(`End the previous key of ${id}?`, text, "End it"))) return;
+  try {
+    await ask("POST", "/_ts/admin/partners/register", { id, previous_api_key_hash: null });
+    announce(`The previous key of ${id} has ended.`);
+  } catch (error) {
+    setPartnersFault(sentence(error));
+  }
   await loadPartners();
 }
 

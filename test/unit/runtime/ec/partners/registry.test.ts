@@ -45,6 +45,7 @@ describe("registration", () => {
       max_concurrent: 20,
       max_per_minute: 1200,
       has_api_key: true,
+      has_previous_api_key: false,
       has_pull_token: true,
       source: "registered",
     });
@@ -363,6 +364,69 @@ describe("several instances", () => {
     expect((await upload(a, [])).status).toBe(401);
     expect((await upload(b, [])).status).toBe(401);
     expect((await upload(a, [], fresh)).status).toBe(200);
+  });
+
+  test("a key that is kept is valid beside the new one, on every instance, until it is ended", async () => {
+    const { a, b } = twoInstances();
+    await register(a, PARTNER);
+    const fresh = "the-new-api-key-of-ssp-x";
+    const kept = await register(a, { id: "ssp_x", api_key: fresh, keep_api_key: true });
+    expect(await kept.json()).toMatchObject({ has_api_key: true, has_previous_api_key: true });
+    await b.services.registry.ready();
+    const statuses = async () =>
+      Promise.all(
+        [a, b].flatMap((t) => [upload(t, []), upload(t, [], fresh)]).map(async (x) => (await x).status),
+      );
+    expect(await statuses()).toEqual([200, 200, 200, 200]);
+    expect(a.services.metrics.text()).toContain(
+      'millrace_ec_partner_requests_total{key="previous",partner="ssp_x"} 1\n',
+    );
+    // A change of other fields ends no key.
+    await register(a, { id: "ssp_x", name: "renamed" });
+    expect(await statuses()).toEqual([200, 200, 200, 200]);
+    await register(a, { id: "ssp_x", previous_api_key_hash: null });
+    // The other instance reads the record again, and does not know the new key before its next look.
+    expect(await statuses()).toEqual([401, 200, 401, 200]);
+  });
+
+  test("a new key without keep_api_key ends both old ones; a third key ends the oldest", async () => {
+    const t = testService();
+    await register(t, PARTNER);
+    const keys = [KEY, "the-second-api-key-of-x", "the-third-api-key-of-x", "the-fourth-api-key-of-x"];
+    const valid = async () => {
+      const answers = await Promise.all(keys.map((key) => upload(t, [], key)));
+      return answers.map(({ status }) => status === 200);
+    };
+    await register(t, { id: "ssp_x", api_key: keys[1]!, keep_api_key: true });
+    await register(t, { id: "ssp_x", api_key: keys[2]!, keep_api_key: true });
+    expect(await valid()).toEqual([false, true, true, false]);
+    await register(t, { id: "ssp_x", api_key: keys[3]! });
+    expect(await valid()).toEqual([false, false, false, true]);
+  });
+
+  test.each([
+    ["keep_api_key", { keep_api_key: true }],
+    ["keep_api_key", { keep_api_key: "yes", api_key: "a-new-api-key-of-x" }],
+    ["api_key", { api_key_hash: null, previous_api_key: "a-previous-key-of-x" }],
+    ["previous_api_key", { id: "other", api_key: "a-key-of-another-x", previous_api_key: KEY }],
+  ])("400 names %s", async (field, input) => {
+    const t = testService();
+    await register(t, PARTNER);
+    const refused = await register(t, { id: "ssp_x", ...input });
+    expect(refused.status).toBe(400);
+    expect((await refused.json()).faults).toEqual([expect.objectContaining({ field })]);
+    expect((await upload(t, [])).status).toBe(200);
+  });
+
+  test("a record from before there were two keys is read, and can get a second one", async () => {
+    const t = testService();
+    const old = { v: 1, id: "old", name: "old", apiKeyHash: t.services.sha256Hex(KEY), batchRateLimit: 60 };
+    await t.store.put("partner:old", JSON.stringify(old), { metadata: { revision: "1" } });
+    expect((await upload(t, [])).status).toBe(200);
+    const kept = await register(t, { id: "old", api_key: "the-new-api-key-of-old", keep_api_key: true });
+    expect(kept.status).toBe(200);
+    expect((await upload(t, [])).status).toBe(200);
+    expect((await upload(t, [], "the-new-api-key-of-old")).status).toBe(200);
   });
 
   test.each(["partner:p", "partners:version"])(

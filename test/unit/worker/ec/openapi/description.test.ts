@@ -1,7 +1,7 @@
 import { spawnSync } from "node:child_process";
 import { Validator } from "@seriousme/openapi-schema-validator";
 import { describe, expect, test } from "vitest";
-import { WIRE_NAMES } from "../../../../../runtime/ec/answers/admin.ts";
+import { KEEP_KEY, WIRE_NAMES } from "../../../../../runtime/ec/answers/admin.ts";
 import { type PartnerInput, parsePartner } from "../../../../../runtime/ec/partners/partner.ts";
 import { description } from "../../../../../worker/ec/openapi/description.ts";
 import { serviceRoutes } from "../../../../../worker/ec/routes/all.ts";
@@ -135,7 +135,7 @@ describe("a partner's record", () => {
   const fields = Object.entries(WIRE_NAMES) as [keyof PartnerInput, string][];
 
   test("has every field and its default", () => {
-    expect(Object.keys(properties)).toEqual(Object.values(WIRE_NAMES));
+    expect(Object.keys(properties)).toEqual([...Object.values(WIRE_NAMES), KEEP_KEY]);
     const parsed = parsePartner({ id: "a" }, rules) as { partner: Record<string, unknown> };
     for (const [field, name] of fields) {
       if (["id", "name", "apiKey"].includes(field)) continue;

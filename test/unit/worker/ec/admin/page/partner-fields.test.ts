@@ -10,7 +10,7 @@ describe("the partner form", () => {
   const fields = FIELD_GROUPS.flatMap((group) => group.fields);
 
   test("has every field of the API but the key, and a default for each", () => {
-    const { has_api_key, has_pull_token, source, ...wire } = defaults;
+    const { has_api_key, has_previous_api_key, has_pull_token, source, ...wire } = defaults;
     const stored = Object.keys(wire).sort();
     expect(fields.map(({ name }) => name).sort()).toEqual([...stored, "pull_token"].sort());
     expect(wire).toMatchObject({ id: null, name: null, max_per_minute: 1200, pull_sync_allowed_domains: [] });
