@@ -4,7 +4,8 @@
  * @module
  */
 import type { Fault } from "../runtime/lib/schema.ts";
-import type { MetricDescription, MetricsRegistry } from "../runtime/observe/metrics.ts";
+import type { MetricDescription } from "../runtime/observe/metric-list.ts";
+import type { MetricsRegistry } from "../runtime/observe/metrics.ts";
 import type { Redaction } from "../runtime/observe/redaction.ts";
 import type { Client, Log, LogFields } from "../runtime/platform.ts";
 import type { Command, Values } from "./cli/command.ts";

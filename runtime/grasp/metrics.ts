@@ -2,13 +2,13 @@
  * Every metric of GRASP: its name, type, help text and label values, and which happening counts where (O12).
  * @module
  */
-import type { MetricDescription, MetricsRegistry } from "../observe/metrics.ts";
+import type { MetricDescription } from "../observe/metric-list.ts";
+import type { MetricsRegistry } from "../observe/metrics.ts";
 import { SHARES } from "./git/slots.ts";
 import type { GraspHappening, LeftBecause } from "./happenings.ts";
-import type { GraspMetric } from "./metric.ts";
 import type { BoundName } from "./purgatory/bounds.ts";
 import { STORES } from "./purgatory/entry.ts";
-import { SYNC_DESCRIPTIONS } from "./purgatory-sync/metrics.ts";
+import { SYNC_METRICS } from "./purgatory-sync/metrics.ts";
 import { PUSH_REASONS } from "./push-reason.ts";
 import { RELAY_SYNC_METRICS } from "./relay-sync/metrics.ts";
 
@@ -40,7 +40,7 @@ const RANKS = Array.from({ length: LARGEST }, (_, i) => String(i + 1));
 const WAIT_BUCKETS = [1, 5, 15, 60, 300, 900, 1800, 3600, 7200, 21_600, 86_400];
 const LONG_BUCKETS = [0.01, 0.1, 1, 10, 60, 600, 3600, 21_600, 86_400];
 
-export const METRICS: readonly GraspMetric[] = [
+export const METRICS: readonly MetricDescription[] = [
   { name: "grasp_connections_total", type: "counter", help: "WebSockets that were opened." },
   { name: "grasp_connections", type: "gauge", help: "Open WebSockets." },
   { name: "grasp_addresses", type: "gauge", help: "Addresses with an open WebSocket." },
@@ -247,34 +247,8 @@ export const METRICS: readonly GraspMetric[] = [
   },
 ];
 
-/** The same for the registry. */
-export const DESCRIPTIONS: readonly MetricDescription[] = [
-  ...METRICS.map(
-    ({ name, type, help, buckets }): MetricDescription =>
-      buckets === undefined ? [name, type, help] : [name, type, help, buckets],
-  ),
-  ...SYNC_DESCRIPTIONS,
-];
-
-/** Starts every series with 0. The metrics are described already. */
-export function startSeries(metrics: Pick<MetricsRegistry, "start">): void {
-  for (const { name, labels = {}, isOpen = false } of METRICS) {
-    if (isOpen) continue;
-    for (const series of product(labels)) metrics.start(name, series);
-  }
-}
-
-/** Every combination of label values. */
-function product(
-  labels: Readonly<Record<string, readonly string[]>>,
-): (Record<string, string> | undefined)[] {
-  const names = Object.keys(labels);
-  if (names.length === 0) return [undefined];
-  return names.reduce<Record<string, string>[]>(
-    (rows, name) => rows.flatMap((row) => labels[name]!.map((value) => ({ ...row, [name]: value }))),
-    [{}],
-  );
-}
+/** The same with those of the engine that fetches for purgatory. */
+export const ALL_METRICS: readonly MetricDescription[] = [...METRICS, ...SYNC_METRICS];
 
 /** Counts what happened. */
 export function countHappening(

@@ -19,28 +19,25 @@ export interface MetricsRegistry extends Metrics {
   start(name: string, labels?: Labels): void;
   /** One series of a counter, for hot paths: looked up once, then counted without a look-up. */
   counter(name: string, labels?: Labels): Counter;
+  /** One series of a histogram, for hot paths: looked up once, then observed without a look-up. */
+  histogram(name: string, labels?: Labels): Histogram;
+  /** Calls `sample` before each reading, to set gauges to what they are now. */
+  onRead(sample: () => void): void;
   /** All metrics as Prometheus text. */
   text(): string;
   /** All metrics as data, in the order of their first use. */
   snapshot(): MetricSnapshot[];
 }
 
-/** A metric before it has a value. `buckets`: as in {@link MetricsRegistry.describe}. */
-export type MetricDescription = readonly [
-  name: string,
-  type: MetricType,
-  help: string,
-  buckets?: readonly number[],
-];
-
-/** Gives metrics their type and help text. @throws {TypeError} if one has another type already. */
-export function describeAll(metrics: MetricsRegistry, list: readonly MetricDescription[]): void {
-  for (const [name, type, help, buckets] of list) metrics.describe(name, help, type, buckets);
-}
-
 /** One series of a counter. */
 export interface Counter {
   add(): void;
+}
+
+/** One series of a histogram. */
+export interface Histogram {
+  /** Adds an observation, in the unit at the end of the metric's name. */
+  observe(value: number): void;
 }
 
 /** One metric as data. */
@@ -98,6 +95,7 @@ export function createMetrics(): MetricsRegistry {
 
 class BoundedMetrics implements MetricsRegistry {
   readonly #metrics = new Map<string, Metric>();
+  readonly #samples: (() => void)[] = [];
 
   constructor() {
     this.#metricOf(FOLDED, "counter").help =
@@ -115,12 +113,17 @@ class BoundedMetrics implements MetricsRegistry {
 
   observe(name: string, value: number, labels?: Labels): void {
     const metric = this.#metricOf(name, "histogram");
+    addTo(this.#seriesOf(name, metric, labels), metric.buckets, value);
+  }
+
+  histogram(name: string, labels?: Labels): Histogram {
+    const metric = this.#metricOf(name, "histogram");
     const series = this.#seriesOf(name, metric, labels);
-    const { buckets } = metric;
-    let i = 0;
-    while (i < buckets.length && value > buckets[i]!) i++;
-    series.counts[i]!++;
-    series.value += value;
+    return { observe: (value) => addTo(series, metric.buckets, value) };
+  }
+
+  onRead(sample: () => void): void {
+    this.#samples.push(sample);
   }
 
   counter(name: string, labels?: Labels): Counter {
@@ -143,12 +146,14 @@ class BoundedMetrics implements MetricsRegistry {
   }
 
   text(): string {
+    for (const sample of this.#samples) sample();
     let out = "";
     for (const [name, metric] of this.#metrics) out += metricText(name, metric);
     return out;
   }
 
   snapshot(): MetricSnapshot[] {
+    for (const sample of this.#samples) sample();
     return Array.from(this.#metrics, ([name, { type, help, buckets, bare, labelled }]) => ({
       name,
       type,
@@ -197,6 +202,13 @@ class BoundedMetrics implements MetricsRegistry {
     metric.shortcuts.set(shortcut, series);
     return series;
   }
+}
+
+function addTo(series: SeriesSnapshot, buckets: readonly number[], value: number): void {
+  let i = 0;
+  while (i < buckets.length && value > buckets[i]!) i++;
+  series.counts[i]!++;
+  series.value += value;
 }
 
 function newSeries({ type, buckets }: Metric, labels: Labels): SeriesSnapshot {

@@ -5,7 +5,7 @@ import { type FlushableClock, flushableClock, monotonicClock } from "./clocks.ts
 import type { Permit, Waiter } from "./domain.ts";
 import { Domains } from "./domains.ts";
 import type { SourceUnusable } from "./errors.ts";
-import type { SyncListener, TryResult } from "./events.ts";
+import type { RefusalReason, SyncListener, TryResult } from "./events.ts";
 import { type Choice, Fetcher } from "./fetcher.ts";
 import { Leases } from "./leases.ts";
 import { createLookUp } from "./look-up.ts";
@@ -350,7 +350,7 @@ export class SyncEngine<Need, Item = Need, Receipt = undefined> {
   }
 
   /** Why a new identifier is refused; `null`: it is not. */
-  #refuses(identifier: string): "full" | "stopped" | null {
+  #refuses(identifier: string): RefusalReason | null {
     const full = this.#queue.size >= (this.#options.maxQueued ?? MAX_QUEUED);
     if (this.#running && !full) return null;
     const reason = this.#running ? "full" : "stopped";

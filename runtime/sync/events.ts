@@ -10,6 +10,12 @@ import type { Source } from "./source.ts";
  */
 export type Outcome = "obtained" | "empty" | "failed" | "timeout" | "limited" | "unusable" | "aborted";
 
+/** Why the queue refused an identifier. */
+export type RefusalReason = "full" | "stopped";
+
+/** All reasons. */
+export const REFUSALS: readonly RefusalReason[] = ["full", "stopped"];
+
 /**
  * How far `tryNow` came. `complete`: nothing is needed any more. `throttled`: a source is left whose domain had no room.
  * `incomplete`: no source is left to ask now, and something is still missing.
@@ -19,7 +25,7 @@ export type TryResult = "complete" | "throttled" | "incomplete";
 /** One event of the engine; `kind` says which. */
 export type SyncEvent =
   /** The queue refused an identifier. */
-  | { kind: "refused"; identifier: string; reason: "full" | "stopped" }
+  | { kind: "refused"; identifier: string; reason: RefusalReason }
   /** The main path starts an attempt; `attempts`: attempts since the last fresh start. */
   | { kind: "attempt-started"; identifier: string; attempts: number }
   | { kind: "attempt-ended"; identifier: string }

@@ -10,6 +10,8 @@ export { RateLimited, retryAfterMs, SourceUnusable } from "./errors.ts";
 export {
   combineListeners,
   type Outcome,
+  REFUSALS,
+  type RefusalReason,
   type SyncEvent,
   type SyncListener,
   type TryResult,

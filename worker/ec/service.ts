@@ -42,7 +42,8 @@ export function createService(dependencies: Dependencies): Service {
   const { config, hotPath, limiter, clock, random, fetchPublic, livesBetweenRequests, log, metrics } =
     dependencies;
   // Not by the clock: it counts whole milliseconds, and may be set back.
-  const store = meteredStore(dependencies.store, metrics, () => performance.now());
+  const stopwatch = () => performance.now();
+  const store = meteredStore(dependencies.store, metrics, stopwatch);
   // The time of all windows. A correction of the system clock opens or closes none.
   const time = windowTime(clock);
   const monotonic = monotonicClock(clock);
@@ -94,7 +95,7 @@ export function createService(dependencies: Dependencies): Service {
   const mintPerAddressPerHour = () => settings.mintPerAddressPerHour;
   const minter = new Minter({ identity, limiter, clock, log, logOnce, metrics, mintPerAddressPerHour });
   const work = new BackgroundWork(clock, logOnce);
-  const counters = new VisitCounters(metrics, log);
+  const counters = new VisitCounters(metrics, log, stopwatch);
   const visits: VisitDependencies = {
     ...{ settings, clock, registry, minter, writer, seenLately, pageIds, pulls, work, counters },
   };

@@ -3,9 +3,12 @@
  * @module
  */
 import type { Finalization } from "../../runtime/ec/finalize.ts";
+import { REQUEST_SECONDS, STATUS_CLASSES, type StatusClass } from "../../runtime/ec/metrics.ts";
 import type { Consent, ConsentReason, Jurisdiction } from "../../runtime/ec/request/consent.ts";
 import { isPermission } from "../../runtime/ec/request/consent.ts";
-import type { Counter, MetricsRegistry } from "../../runtime/observe/metrics.ts";
+import type { Stopwatch } from "../../runtime/observe/metered-store.ts";
+import { describeAll } from "../../runtime/observe/metric-list.ts";
+import type { Counter, Histogram, MetricsRegistry } from "../../runtime/observe/metrics.ts";
 import type { Log } from "../../runtime/platform.ts";
 import type { RouteKind } from "./route-kind.ts";
 
@@ -20,10 +23,17 @@ export class VisitCounters {
   }));
   readonly #requests: ByTwo<RouteKind, Finalization["branch"], Counter>;
   readonly #consents: ByTwo<Jurisdiction, ConsentReason, Counter>;
+  readonly #durations: ByTwo<RouteKind, StatusClass, Histogram>;
+  readonly #stopwatch: Stopwatch;
 
-  constructor(metrics: MetricsRegistry, log: Pick<Log, "debug">) {
+  constructor(metrics: MetricsRegistry, log: Pick<Log, "debug">, stopwatch: Stopwatch) {
     this.#metrics = metrics;
     this.#log = log;
+    this.#stopwatch = stopwatch;
+    describeAll(metrics, [REQUEST_SECONDS]);
+    this.#durations = new ByTwo((route, status) =>
+      metrics.histogram("millrace_ec_request_seconds", { route, status }),
+    );
     this.#requests = new ByTwo((route, branch) =>
       metrics.counter("millrace_ec_requests_total", { route, branch }),
     );
@@ -34,6 +44,17 @@ export class VisitCounters {
         reason,
       }),
     );
+  }
+
+  /** When a request begins, in milliseconds of the stopwatch. */
+  begin(): number {
+    return this.#stopwatch();
+  }
+
+  /** Records how long a request took. @param beganMs what {@link begin} returned */
+  took(route: RouteKind, status: number, beganMs: number): void {
+    const seconds = Math.max(0, this.#stopwatch() - beganMs) / 1000;
+    this.#durations.get(route, STATUS_CLASSES[Math.floor(status / 100) - 1] ?? "5xx").observe(seconds);
   }
 
   /** Counts an answered request. */

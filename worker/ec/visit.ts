@@ -54,6 +54,7 @@ export class Visit {
   readonly #background: Background;
   /** Pending while it is not known yet whether an id may be minted. */
   readonly #minting: Promise<void> | null;
+  readonly #beganMs: number;
   #context: EcContext;
   #isErased = false;
   #isOver = false;
@@ -67,7 +68,8 @@ export class Visit {
     client: Client,
     background: Background,
   ) {
-    const { clock, registry, settings, work } = dependencies;
+    const { clock, counters, registry, settings, work } = dependencies;
+    this.#beganMs = counters.begin();
     this.#dependencies = dependencies;
     this.route = route;
     this.#background = background;
@@ -147,7 +149,9 @@ export class Visit {
   /** Ends a visit that could not be answered: counts an error of the server. */
   fail(): void {
     this.#mustGoOn();
-    this.#dependencies.counters.failed(this.route);
+    const { counters } = this.#dependencies;
+    counters.failed(this.route);
+    counters.took(this.route, 500, this.#beganMs);
   }
 
   /** Ends a visit whose client left before there was an answer. Nothing is counted or written. */
@@ -176,6 +180,7 @@ export class Visit {
   #end(status: number): HeaderChange | null | Promise<HeaderChange | null> {
     const { counters } = this.#dependencies;
     if (status >= 500) counters.failed(this.route);
+    counters.took(this.route, status, this.#beganMs);
     counters.answered(this.route, this.finalization.branch, this.#context.consent);
     const recorded = this.#record(this.finalization);
     return recorded === null ? this.#leave() : recorded.then(() => this.#leave());

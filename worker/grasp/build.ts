@@ -1,17 +1,13 @@
 /**
- * Which build this is: its version, and the commit of a checkout (O6).
+ * Which build this is: the commit of a checkout (O6).
  * @module
  */
 import { execFile } from "node:child_process";
 import { env } from "node:process";
 import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
-import manifest from "../../package.json" with { type: "json" };
 
 const TIMEOUT_MS = 5000;
-
-/** The version of this package. */
-export const VERSION: string = manifest.version;
 
 /** The commit of the checkout that this file is in, in 8 digits; empty: it is in none of its own. */
 export async function checkoutCommit(): Promise<string> {

@@ -4,7 +4,7 @@
  */
 import { mkdirSync } from "node:fs";
 import { GRASP_REDACTION } from "../../runtime/grasp/log-lines.ts";
-import { DESCRIPTIONS } from "../../runtime/grasp/metrics.ts";
+import { ALL_METRICS } from "../../runtime/grasp/metrics.ts";
 import type { Command } from "../cli/command.ts";
 import { StartError } from "../serve/start-error.ts";
 import type { RunningService, ServiceModule, Shared } from "../service.ts";
@@ -30,7 +30,7 @@ import { startingSection } from "./starting-section.ts";
 
 export const graspService: ServiceModule<GraspSection> = {
   ...graspSection,
-  metrics: DESCRIPTIONS,
+  metrics: ALL_METRICS,
   redact: GRASP_REDACTION,
   listen: ({ listen }) => listen,
   hosts: ({ domain, aliases }) => [domain, ...aliases],

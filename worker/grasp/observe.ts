@@ -7,9 +7,8 @@ import { stat } from "node:fs/promises";
 import type { Socket } from "node:net";
 import type { Grasp } from "../../runtime/grasp/grasp.ts";
 import { type LogLine, logLine } from "../../runtime/grasp/log-lines.ts";
-import { countHappening, type GitOperation, LARGEST, startSeries } from "../../runtime/grasp/metrics.ts";
+import { countHappening, type GitOperation, LARGEST } from "../../runtime/grasp/metrics.ts";
 import { STORES } from "../../runtime/grasp/purgatory/entry.ts";
-import { SYNC_DESCRIPTIONS } from "../../runtime/grasp/purgatory-sync/metrics.ts";
 import type { MetricsRegistry } from "../../runtime/observe/metrics.ts";
 import type { Client, Log } from "../../runtime/platform.ts";
 import type { NodeExchange } from "../http/fetch-listener.ts";
@@ -54,8 +53,6 @@ export class Observer {
   constructor(parts: ObserverParts) {
     this.#parts = parts;
     const { metrics, build } = parts;
-    startSeries(metrics);
-    for (const name of UNLABELLED_OF_SYNC) metrics.start(name);
     metrics.gauge("grasp_build_info", 1, { ...build });
   }
 
@@ -232,11 +229,6 @@ export class Observer {
     metrics.gauge("grasp_busy_addresses", busy);
   }
 }
-
-/** The engine's series without labels; the others are of servers and reasons, which come later. */
-const UNLABELLED_OF_SYNC = SYNC_DESCRIPTIONS.map(([name]) => name).filter(
-  (name) => !/_domain_(?:in_flight|queue_size|requests)|_refused_/.test(name),
-);
 
 const IN = { direction: "in" };
 const OUT = { direction: "out" };

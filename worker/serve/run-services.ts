@@ -2,7 +2,8 @@
  * Starts the services of a plan, and applies a new configuration to them.
  * @module
  */
-import { createMetrics, describeAll } from "../../runtime/observe/metrics.ts";
+import { declareAll } from "../../runtime/observe/metric-list.ts";
+import { createMetrics } from "../../runtime/observe/metrics.ts";
 import { changedFields } from "../config/changed-fields.ts";
 import type { SharedConfig } from "../config/shared.ts";
 import type { Entry, Listen } from "../hosts/server.ts";
@@ -10,6 +11,7 @@ import { readClient } from "../http/client.ts";
 import type { RunningService, Shared } from "../service.ts";
 import type { Plan, Planned } from "./plan.ts";
 import type { ProcessLog } from "./process-log.ts";
+import { observeProcess } from "./process-metrics.ts";
 import type { App } from "./serve.ts";
 
 /** The services of a process. */
@@ -36,7 +38,8 @@ export async function runServices(
     for (const planned of plan.services) {
       const { module, section, listen } = planned;
       const metrics = createMetrics();
-      describeAll(metrics, module.metrics ?? []);
+      declareAll(metrics, module.metrics ?? []);
+      observeProcess(metrics, entry.host.name, entry.host.clock);
       const trustedProxies = module.trustedProxies?.(section) ?? plan.shared.client.trustedProxies;
       const client = { ...plan.shared.client, trustedProxies };
       const shared: Shared = {

@@ -2,8 +2,8 @@
  * The metrics of relay sync (O12): their names, and what counts where. Names of relays come from events: at most 100 are labels.
  * @module
  */
+import type { MetricDescription } from "../../observe/metric-list.ts";
 import type { Metrics } from "../../platform.ts";
-import type { GraspMetric } from "../metric.ts";
 import {
   type AvoidReason,
   type CloseReason,
@@ -26,7 +26,7 @@ const OUTCOMES: readonly ReceivedOutcome[] = ["stored", "waits", "duplicate", "l
 const OPEN: ReadonlySet<RelayState> = new Set(["syncing", "connected", "connected-history-failed"]);
 const PLACES = ["hot", "cold"] as const;
 
-export const RELAY_SYNC_METRICS: readonly GraspMetric[] = [
+export const RELAY_SYNC_METRICS: readonly MetricDescription[] = [
   {
     name: "grasp_relay_status",
     type: "gauge",

@@ -15,7 +15,7 @@ export const echo: ServiceModule<v.InferOutput<typeof section>> = {
   name: "echo",
   secrets: ["secret"],
   schema: () => section,
-  metrics: [["echo_messages_total", "counter", "Messages that were sent back."]],
+  metrics: [{ name: "echo_messages_total", type: "counter", help: "Messages that were sent back." }],
   listen: ({ listen }) => listen,
   hosts: ({ hosts }) => hosts,
   async create({ client, socketClient, log, metrics }, { secret }) {

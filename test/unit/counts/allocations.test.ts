@@ -10,7 +10,7 @@ import { root } from "../../support/spawn.ts";
 const MOST_BYTES = {
   returning: 2500,
   "no consent": 2500,
-  "no jurisdiction": 2150,
+  "no jurisdiction": 2300,
   new: 24_000,
   "/identify with 20 partners": 42_000,
 };

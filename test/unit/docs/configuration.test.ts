@@ -9,6 +9,7 @@ import { createMetrics } from "../../../runtime/observe/metrics.ts";
 import { runCommandLine } from "../../../worker/cli/command-line.ts";
 import { ConfigError, composeConfig, composedSchema, inspectConfig } from "../../../worker/config/compose.ts";
 import { fieldsOf } from "../../../worker/config/environment.ts";
+import { PROCESS_METRICS } from "../../../worker/serve/process-metrics.ts";
 import { services } from "../../../worker/services.ts";
 import { plain, readPage, type Table } from "../../support/markdown.ts";
 import { root } from "../../support/spawn.ts";
@@ -130,6 +131,13 @@ describe("the pages on configuration", () => {
     const known = metrics.snapshot().map(({ name, type }) => `${name} ${type}`);
     const [table] = tablesOf("metric");
     expect(table!.rows.map(([name, type]) => `${plain(name!)} ${type}`).sort()).toEqual(known.sort());
+  });
+
+  test("have every metric of the process", () => {
+    const [table] = tablesOf("server metric");
+    expect(table!.rows.map(([name, type]) => [plain(name!), type])).toEqual(
+      PROCESS_METRICS.map(({ name, type }) => [name, type]),
+    );
   });
 
   test("have every command and its options, as the help has them", async () => {

@@ -2,7 +2,7 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { expect, test } from "vitest";
 import { METRICS } from "../../../runtime/grasp/metrics.ts";
-import { SYNC_DESCRIPTIONS } from "../../../runtime/grasp/purgatory-sync/metrics.ts";
+import { SYNC_METRICS } from "../../../runtime/grasp/purgatory-sync/metrics.ts";
 import { plain, readPage } from "../../support/markdown.ts";
 import { root } from "../../support/spawn.ts";
 
@@ -15,6 +15,6 @@ test("the page on GRASP's operation has every metric, its type and its labels", 
     METRICS.map(({ name, type, labels = {} }) => [name, type, Object.keys(labels).join(", ")]),
   );
   expect(sync!.rows.map(([name, type]) => [plain(name!), type])).toEqual(
-    SYNC_DESCRIPTIONS.map(([name, type]) => [name, type]),
+    SYNC_METRICS.map(({ name, type }) => [name, type]),
   );
 });

@@ -2,7 +2,8 @@
  * GRASP as `millrace serve` runs it, on a port of its own, for the demonstration.
  * @module
  */
-import { createMetrics, describeAll } from "../../../runtime/observe/metrics.ts";
+import { declareAll } from "../../../runtime/observe/metric-list.ts";
+import { createMetrics } from "../../../runtime/observe/metrics.ts";
 import type { Log } from "../../../runtime/platform.ts";
 import type { SharedConfig } from "../../config/shared.ts";
 import type { Entry, Served } from "../../hosts/server.ts";
@@ -48,7 +49,7 @@ export async function startServer(
   const server = await entry.serve([late], { host: HOST, port: 0 }, log);
   const listen = { host: HOST, port: Number(new URL(server.url).port) };
   const metrics = createMetrics();
-  describeAll(metrics, described);
+  declareAll(metrics, described);
   const { client } = config;
   try {
     service = await create(

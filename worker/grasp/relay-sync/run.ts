@@ -7,7 +7,7 @@ import { relaySyncLine } from "../../../runtime/grasp/relay-sync/log-lines.ts";
 import { RelaySyncMetrics } from "../../../runtime/grasp/relay-sync/metrics.ts";
 import { RelaySync } from "../../../runtime/grasp/relay-sync/relay-sync.ts";
 import type { Log } from "../../../runtime/platform.ts";
-import { VERSION } from "../build.ts";
+import { VERSION } from "../../version.ts";
 import { signerOf } from "../client/signer.ts";
 import { relaySyncSettings } from "../config.ts";
 import { publicAddresses } from "../git/fetch-address.ts";

@@ -5,7 +5,9 @@ import { describe, expect, test } from "vitest";
 
 import { countFaults } from "../../../../runtime/observe/count-faults.ts";
 import { createLog, createLogOnce } from "../../../../runtime/observe/log.ts";
-import { createMetrics, describeAll } from "../../../../runtime/observe/metrics.ts";
+import { describeAll } from "../../../../runtime/observe/metric-list.ts";
+import { createMetrics } from "../../../../runtime/observe/metrics.ts";
+import { PROCESS_METRICS } from "../../../../worker/serve/process-metrics.ts";
 import { services } from "../../../../worker/services.ts";
 import { manualClock } from "../../../support/manual-clock.ts";
 import { testService } from "../../../support/service.ts";
@@ -23,7 +25,7 @@ function usedNames(): string[] {
     .filter((file) => file.endsWith(".ts") && !file.includes("/demo/"));
   const used = sources.flatMap((file) => {
     const text = readFileSync(file, "utf8");
-    const direct = text.matchAll(/\.(?:count|counter|gauge|observe)\(\s*"([a-z_]+)"/g);
+    const direct = text.matchAll(/\.(?:count|counter|gauge|observe|histogram)\(\s*"([a-z_]+)"/g);
     const prefixed = file.includes("/sync/") ? text.matchAll(/`\$\{[^}]*prefix\}([a-z_]+)`/g) : [];
     return [...direct, ...prefixed].map((match) => match[1]!);
   });
@@ -33,6 +35,7 @@ function usedNames(): string[] {
 describe("help texts", () => {
   const metrics = createMetrics();
   for (const service of services) describeAll(metrics, service.metrics ?? []);
+  describeAll(metrics, PROCESS_METRICS);
   const described = metrics.snapshot();
 
   test("there is exactly one for each metric in use", () => {
@@ -128,7 +131,10 @@ describe("requests", () => {
     expect(text).toContain(
       'millrace_ec_consent_total{allowed="true",jurisdiction="non-regulated",reason="non_regulated"} 3\n',
     );
-    expect(text).not.toContain("millrace_ec_server_errors_total{");
+    expect(text).toContain('millrace_ec_server_errors_total{route="organic"} 0\n');
+    expect(text).toContain('millrace_ec_request_seconds_count{route="organic",status="2xx"} 2\n');
+    expect(text).toContain('millrace_ec_request_seconds_count{route="api",status="2xx"} 1\n');
+    expect(text).toContain('millrace_ec_request_seconds_count{route="api",status="4xx"} 1\n');
   });
 
   test("that fail are counted, and an exception is passed on", async () => {
@@ -146,8 +152,8 @@ describe("requests", () => {
     t.store.mode = "down";
     expect((await t.ask("/_ts/ready")).status).toBe(503);
     const text = t.services.metrics.text();
-    expect(text).toContain(
-      'millrace_ec_server_errors_total{route="organic"} 3\nmillrace_ec_server_errors_total{route="api"} 1\n',
-    );
+    expect(text).toContain('millrace_ec_request_seconds_count{route="organic",status="5xx"} 3\n');
+    expect(text).toContain('millrace_ec_server_errors_total{route="organic"} 3\n');
+    expect(text).toContain('millrace_ec_server_errors_total{route="api"} 1\n');
   });
 });

@@ -1,13 +1,13 @@
 import { describe, expect, test } from "vitest";
-import { countHappening, DESCRIPTIONS, METRICS, startSeries } from "../../../../runtime/grasp/metrics.ts";
+import { ALL_METRICS, countHappening, METRICS } from "../../../../runtime/grasp/metrics.ts";
 import { PUSH_REASONS } from "../../../../runtime/grasp/push-reason.ts";
-import { createMetrics, describeAll, type MetricsRegistry } from "../../../../runtime/observe/metrics.ts";
+import { declareAll } from "../../../../runtime/observe/metric-list.ts";
+import { createMetrics, type MetricsRegistry } from "../../../../runtime/observe/metrics.ts";
 import { author } from "../../../support/nostr.ts";
 
 function started(): MetricsRegistry {
   const metrics = createMetrics();
-  describeAll(metrics, DESCRIPTIONS);
-  startSeries(metrics);
+  declareAll(metrics, ALL_METRICS);
   return metrics;
 }
 

@@ -1,13 +1,13 @@
 import { expect, test } from "vitest";
-import { DESCRIPTIONS, startSeries } from "../../../../../runtime/grasp/metrics.ts";
+import { ALL_METRICS } from "../../../../../runtime/grasp/metrics.ts";
 import type { RelayView } from "../../../../../runtime/grasp/relay-sync/events.ts";
 import { RelaySyncMetrics } from "../../../../../runtime/grasp/relay-sync/metrics.ts";
-import { createMetrics, describeAll } from "../../../../../runtime/observe/metrics.ts";
+import { declareAll } from "../../../../../runtime/observe/metric-list.ts";
+import { createMetrics } from "../../../../../runtime/observe/metrics.ts";
 
 function started() {
   const metrics = createMetrics();
-  describeAll(metrics, DESCRIPTIONS);
-  startSeries(metrics);
+  declareAll(metrics, ALL_METRICS);
   const series = (name: string) => metrics.snapshot().find((metric) => metric.name === name)!.series;
   const value = (name: string, labels: Record<string, string> = {}) =>
     series(name).find((each) => Object.entries(labels).every(([key, text]) => each.labels[key] === text))
