@@ -123,6 +123,18 @@ export const METRICS: readonly MetricDescription[] = [
     isOpen: true,
   },
   {
+    name: "millrace_ec_sync_pixels_total",
+    type: "counter",
+    help: "Pixels that /_ts/sync-pixels listed, by partner.",
+    isOpen: true,
+  },
+  {
+    name: "millrace_ec_page_ids_total",
+    type: "counter",
+    help: "Ids that pages brought in their cookies, by partner and outcome: written, known or denied.",
+    isOpen: true,
+  },
+  {
     name: "millrace_ec_partner_requests_total",
     type: "counter",
     help: "Requests with a partner's API key, by partner and key: current, or previous (valid until the operator ends it).",

@@ -74,7 +74,10 @@ export class PageIds {
     const changed: Upsert[] = [];
     for (const { partner, uid } of found) {
       const isKnown = partnerIdIn(entry, partner)?.uid === uid;
-      metrics.count("ec_page_ids_total", { partner: partner.id, outcome: isKnown ? "known" : "written" });
+      metrics.count("millrace_ec_page_ids_total", {
+        partner: partner.id,
+        outcome: isKnown ? "known" : "written",
+      });
       if (!isKnown) changed.push({ partner: partner.id, uid, synced, ...generationOf(partner) });
     }
     if (changed.length > 0) await graph.upsertKnown(id, changed);
@@ -90,7 +93,7 @@ export class PageIds {
       if (partner === undefined || judged.has(partner.id) || !isUid(uid)) continue;
       judged.add(partner.id);
       if (mayShare(partner, context)) permitted.push({ partner, uid });
-      else metrics.count("ec_page_ids_total", { partner: partner.id, outcome: "denied" });
+      else metrics.count("millrace_ec_page_ids_total", { partner: partner.id, outcome: "denied" });
     }
     return permitted;
   }

@@ -61,7 +61,7 @@ export function syncPixelsRoutes(services: Services): Hono<RouteBindings> {
         }
         const known = consentParameters(consent);
         const pixels = due.map(({ id: partner, pixelUrl }) => {
-          metrics.count("ec_sync_pixels_total", { partner });
+          metrics.count("millrace_ec_sync_pixels_total", { partner });
           return { partner, type: "image", url: filledPixelUrl(pixelUrl!, id, known) };
         });
         return c.json({ pixels });

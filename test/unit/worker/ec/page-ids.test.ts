@@ -108,7 +108,9 @@ describe("the gate", () => {
     const eids = base64([eid("one.example", "u1"), eid("two.example", "u2"), eid("none.example", "u3")]);
     await t.visit({ "ts-eids": eids, "euconsent-v2": tcf }, "/", { country: "FR" });
     expect(await uids(t)).toEqual({ one: "u1" });
-    expect(t.services.metrics.text()).toContain('ec_page_ids_total{outcome="denied",partner="two"} 1');
+    expect(t.services.metrics.text()).toContain(
+      'millrace_ec_page_ids_total{outcome="denied",partner="two"} 1',
+    );
   });
 
   test("an auction has no EID of a partner without vendor consent, also if the page brought it", async () => {
