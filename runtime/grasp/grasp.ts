@@ -150,6 +150,11 @@ export class Grasp {
     return this.#core.locks.size;
   }
 
+  /** Waits until nothing is being done with any identifier. */
+  idle(): Promise<void> {
+    return this.#core.locks.idle();
+  }
+
   /** Calls a listener for everything that happens from now on. @returns ends that */
   onHappening(listener: HappeningListener): () => void {
     return this.#core.happenings.on(listener);

@@ -23,6 +23,11 @@ export class Locks {
     }
   }
 
+  /** Waits until no lock is taken. */
+  async idle(): Promise<void> {
+    while (this.#last.size > 0) await Promise.all(this.#last.values());
+  }
+
   /** Runs work under several locks, which are taken in one order (N19). */
   runAll<T>(names: Iterable<string>, work: () => Promise<T>): Promise<T> {
     const sorted = [...new Set(names)].sort();

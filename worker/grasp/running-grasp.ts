@@ -2,6 +2,7 @@
  * The running service, as the process sees it.
  * @module
  */
+import { settlesWithin } from "../../runtime/lib/within.ts";
 import { changedFields } from "../config/changed-fields.ts";
 import type { SharedConfig } from "../config/shared.ts";
 import type { Server } from "../hosts/server.ts";
@@ -17,6 +18,8 @@ import type { Parts } from "./start/parts.ts";
 
 /** How long pushes under way may take when the service stops, in milliseconds (O21). */
 const PUSH_GRACE_MS = 60_000;
+/** How long other work that was begun may take then, in milliseconds. */
+const IDLE_MS = 10_000;
 
 /** What a running service is made of. */
 export interface RunningParts {
@@ -98,9 +101,20 @@ export class RunningGrasp implements RunningService {
     await control.close();
     await background.close();
     core.stop();
+    if (!(await settlesWithin(this.#idle(), IDLE_MS, parts.host.clock)))
+      parts.shared.log.warn("work that was begun is not finished; the next start finishes it");
     await parts.signatures.close();
     await metricsServer?.close(0);
     await parts.store.close();
     release();
+  }
+
+  /** Waits until what was begun is done, and its Git processes have ended. */
+  async #idle(): Promise<void> {
+    const { parts, core } = this.#running;
+    // Work between two processes holds a lock, and work before its lock may run one.
+    do {
+      await Promise.all([core.grasp.idle(), parts.pool.idle()]);
+    } while (core.grasp.busy > 0);
   }
 }

@@ -2,12 +2,13 @@
  * What takes long: Git that prepares an answer, a push that is checked, a connection that is idle. All of it runs at the same time,
  * because it only waits.
  */
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import process from "node:process";
 import { describe, expect, test } from "vitest";
 import { dataPacket, flushPacket } from "../../../runtime/grasp/git/pkt-line.ts";
+import { fromNpub } from "../../../runtime/grasp/npub.ts";
 import { workTree } from "../../support/git.ts";
 import {
   announcementBy,
@@ -27,11 +28,15 @@ import type { ProcessRuntime } from "../../support/spawn.ts";
 const SIGNS = 2;
 const packet = (text: string) => dataPacket(Buffer.from(text));
 
-/** Git for a server: `index-pack` and the packing of an answer wait while a file of that name is there. */
+type Held = "packing" | "index-pack" | "cat-file";
+
+/** Git for a server: some commands, and the packing of an answer, wait while a file of that name is there. */
 function slowGit(folder: string) {
   const bin = join(folder, "bin");
   mkdirSync(bin);
-  const wait = (name: string) => `while [ -e '${join(folder, name)}' ]; do sleep 0.1; done`;
+  const begun = (name: Held) => join(folder, `${name}.begun`);
+  const wait = (name: Held) =>
+    `while [ -e '${join(folder, name)}' ]; do : > '${begun(name)}'; sleep 0.1; done`;
   const hook = join(bin, "pack-objects-hook");
   writeFileSync(hook, `#!/bin/sh\n${wait("packing")}\nexec "$@"\n`, { mode: 0o755 });
   const script = [
@@ -39,6 +44,7 @@ function slowGit(folder: string) {
     `PATH='${process.env.PATH}'`,
     'for word in "$@"; do case "$word" in',
     `  index-pack) ${wait("index-pack")};;`,
+    `  cat-file) ${wait("cat-file")};;`,
     `  upload-pack) exec git -c uploadpack.packObjectsHook='${hook}' "$@";;`,
     "esac; done",
     'exec git "$@"',
@@ -46,8 +52,10 @@ function slowGit(folder: string) {
   writeFileSync(join(bin, "git"), `${script.join("\n")}\n`, { mode: 0o755 });
   return {
     path: `${bin}:${process.env.PATH}`,
-    hold: (name: "packing" | "index-pack") => writeFileSync(join(folder, name), ""),
-    letGo: (name: "packing" | "index-pack") => rmSync(join(folder, name), { force: true }),
+    hold: (name: Held) => writeFileSync(join(folder, name), ""),
+    /** Whether a command waits, or did. */
+    isHeld: (name: Held) => existsSync(begun(name)),
+    letGo: (name: Held) => rmSync(join(folder, name), { force: true }),
   };
 }
 
@@ -153,6 +161,30 @@ describe.concurrent.each<ProcessRuntime>(["node", "bun", "deno"])("what takes lo
         git.letGo("index-pack");
         expect(await push.rest()).toContain(`ok ${MAIN}`);
         expect((await client("ls-remote", url, MAIN)).output).toBe(`${next}\t${MAIN}\n`);
+      }),
+    120_000,
+  );
+
+  test(
+    "a server that is asked to end waits for an event that is being judged, and leaves no Git process (O21, V2)",
+    () =>
+      withServer(runtime, async (server, git) => {
+        const { url, first } = await repositoryOn(server);
+        const owner = fromNpub(new URL(url).pathname.split("/")[1]!);
+        git.hold("cat-file");
+        const relay = await connect(server.url);
+        const pr = author().sign(1618, [
+          ["a", `30617:${owner}:repo`],
+          ["c", first.replace(/^../, "00")],
+        ]);
+        relay.publish(pr).catch(() => {});
+        while (!git.isHeld("cat-file")) await new Promise((resolve) => setTimeout(resolve, 20));
+        const ended = server.program.stop().then((code) => `ended with ${code}`);
+        const later = new Promise((resolve) => setTimeout(resolve, 2_000, "still there"));
+        expect(await Promise.race([ended, later])).toBe("still there");
+        git.letGo("cat-file");
+        expect(await ended).toBe("ended with 0");
+        relay.close();
       }),
     120_000,
   );

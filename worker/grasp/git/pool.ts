@@ -2,7 +2,7 @@
  * The one pool that all Git processes come from (G30). What may run is decided by `runtime/grasp/git/slots.ts`.
  * @module
  */
-import { type Share, type SlotLimits, Slots, type Ticket } from "../../../runtime/grasp/git/slots.ts";
+import { SHARES, type Share, type SlotLimits, Slots, type Ticket } from "../../../runtime/grasp/git/slots.ts";
 import type { Clock } from "../../../runtime/platform.ts";
 
 /** How long a wish for a slot waits, in milliseconds (G24). */
@@ -29,6 +29,8 @@ export class GitPool {
   readonly #clock: Pick<Clock, "after">;
   readonly #slots: Slots<Wish>;
   #refused = 0;
+  /** Told when nothing runs and nothing waits. */
+  readonly #whenIdle = new Set<() => void>();
 
   constructor({ clock, limits }: { clock: Pick<Clock, "after">; limits?: SlotLimits }) {
     this.#clock = clock;
@@ -106,9 +108,22 @@ export class GitPool {
     }
   }
 
+  /** Waits until no process runs and none is wanted. */
+  idle(): Promise<void> {
+    if (this.#isIdle()) return Promise.resolve();
+    return new Promise((resolve) => this.#whenIdle.add(resolve));
+  }
+
+  #isIdle(): boolean {
+    return SHARES.every((share) => this.#slots.used(share) === 0 && this.#slots.waiting(share) === 0);
+  }
+
   #remove(wish: Wish): void {
     this.#slots.remove(wish);
     this.#grantAll();
+    if (this.#whenIdle.size === 0 || !this.#isIdle()) return;
+    for (const tell of this.#whenIdle) tell();
+    this.#whenIdle.clear();
   }
 
   #grantAll(): void {

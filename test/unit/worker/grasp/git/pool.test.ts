@@ -60,3 +60,19 @@ test("run gives the slot back after a failure, too", async () => {
   ).rejects.toThrow("failed");
   expect(pool.counts().used.push).toBe(0);
 });
+
+test("idle waits until no process runs and none is wanted (O21)", async () => {
+  const pool = new GitPool({ clock: manualClock(), limits: ONE_READ });
+  await pool.idle();
+  const release = await pool.take("read", "a");
+  const second = pool.take("read", "b");
+  let isIdle = false;
+  const idle = pool.idle().then(() => {
+    isIdle = true;
+  });
+  release();
+  const releaseSecond = await second;
+  expect(isIdle).toBe(false);
+  releaseSecond();
+  await idle;
+});
