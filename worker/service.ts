@@ -108,7 +108,7 @@ export interface RunningService extends Omit<Served, "hosts"> {
    */
   reload?(section: unknown, shared: SharedConfig): string[];
   /** The service's state as JSON, for the operator's page and tools. */
-  status?(): Readonly<Record<string, unknown>>;
+  status?(): object | Promise<object>;
   /** Finishes background work and closes what is open. */
   close?(): Promise<void>;
 }

@@ -313,7 +313,7 @@ function waitingFacts(entry: Entry, absent: ReadonlySet<string>): WaitingFacts {
 }
 
 /** The object ids that an entry waits for, each once. An announcement waits for a state, an upload for its event. */
-function idsOf(entry: Entry): string[] {
+export function idsOf(entry: Entry): string[] {
   if (entry.store === "pr") return [commitOf(entry.event) ?? ""].filter((id) => id !== "");
   if (entry.store !== "state") return [];
   const read = readState(entry.event);

@@ -77,8 +77,13 @@ export class Disk implements Room {
 
   /** Whether all packs of a repository can be written a second time, beside the first. */
   async hasRoomToPack(owner: string, identifier: string): Promise<boolean> {
-    const bytes = this.#sizes.get(ownerFolder(owner))?.get(`${identifier}.git`) ?? 0;
+    const bytes = this.bytesOfRepository(owner, identifier) ?? 0;
     return (await this.free()) - bytes >= this.#limits().minFreeBytes;
+  }
+
+  /** The bytes of one repository; `null`: it is not measured, or not there. */
+  bytesOfRepository(owner: string, identifier: string): number | null {
+    return this.#sizes.get(ownerFolder(owner))?.get(`${identifier}.git`) ?? null;
   }
 
   /** The bytes of an author's repositories. @param folder of the owner: an npub, or `prs/<hex key>` */

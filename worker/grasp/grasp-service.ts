@@ -8,6 +8,7 @@ import { ALL_METRICS } from "../../runtime/grasp/metrics.ts";
 import type { Command } from "../cli/command.ts";
 import { StartError } from "../serve/start-error.ts";
 import type { RunningService, ServiceModule, Shared } from "../service.ts";
+import { StatusReader } from "./admin/read-status.ts";
 import { backup } from "./commands/backup.ts";
 import { check } from "./commands/check.ts";
 import { publish } from "./commands/publish.ts";
@@ -91,9 +92,14 @@ async function start(
   const cache = new AnswerCache(parts.folders.cache, pool);
   const place = metricsPlace(section);
   const { grasp, relay } = core;
-  const readMetrics = () => {
+  const sample = () => {
     background.relaySync?.sample();
-    return observer.answer({ grasp, disk, pool, cache, relay });
+    return observer.sample({ grasp, disk, pool, cache, relay });
+  };
+  const status = new StatusReader({ parts, core, background, sample });
+  const readMetrics = async () => {
+    await sample();
+    return observer.answer();
   };
   const site = openSite({
     ...{ parts, grasp, cache },
@@ -103,7 +109,10 @@ async function start(
   const metricsServer =
     typeof place === "string" ? null : await serveMetrics(shared.entry, place, readMetrics, shared.log);
   background.start();
-  const control = await openControl({ parts, core, background }, VERBS);
+  const control = await openControl({ parts, core, background, status }, VERBS);
   site.ready();
-  return new RunningGrasp({ parts, core, background, site, control, metricsServer, release: git.release });
+  return new RunningGrasp({
+    ...{ parts, core, background, site, control, status, metricsServer },
+    release: git.release,
+  });
 }

@@ -40,6 +40,15 @@ export interface ObserverParts {
   socketClient(peer: Pick<SocketPeer, "headers" | "address">): Client;
 }
 
+/** What gauges show. */
+export interface Sampled {
+  readonly grasp: Grasp;
+  readonly disk: Disk;
+  readonly pool: { counts(): PoolCounts } | null;
+  readonly cache: { counts(): CacheCounts };
+  readonly relay: { readonly subscriptions: number };
+}
+
 export class Observer {
   readonly #parts: ObserverParts;
   readonly #connections = new Map<SocketPeer, { readonly peer: SocketPeer; readonly openedMs: number }>();
@@ -163,16 +172,9 @@ export class Observer {
     return { read: Math.max(0, now.read - last.read), written: Math.max(0, now.written - last.written) };
   }
 
-  /** `/metrics`: samples what is not counted, and answers. */
-  async answer(sources: {
-    readonly grasp: Grasp;
-    readonly disk: Disk;
-    readonly pool: { counts(): PoolCounts } | null;
-    readonly cache: { counts(): CacheCounts };
-    readonly relay: { readonly subscriptions: number };
-  }): Promise<Response> {
+  /** Sets the gauges, which nothing counts. */
+  async sample({ grasp, disk, pool, cache, relay }: Sampled): Promise<void> {
     const { metrics, nowMs, databasePath } = this.#parts;
-    const { grasp, disk, pool, cache, relay } = sources;
     this.#sampleConnections();
     metrics.gauge("grasp_subscriptions", relay.subscriptions);
     this.#sampleCache(cache.counts());
@@ -200,7 +202,11 @@ export class Observer {
     metrics.gauge("grasp_disk_free_bytes", await disk.free().catch(() => 0));
     metrics.gauge("grasp_database_bytes", await sizeOf(databasePath), { file: "main" });
     metrics.gauge("grasp_database_bytes", await sizeOf(`${databasePath}-wal`), { file: "wal" });
-    return metricsResponse(metrics);
+  }
+
+  /** `/metrics`, as it was sampled. */
+  answer(): Response {
+    return metricsResponse(this.#parts.metrics);
   }
 
   /** The cache counts by itself: what came since the last look is added. */

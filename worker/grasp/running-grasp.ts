@@ -9,6 +9,8 @@ import type { Server } from "../hosts/server.ts";
 import type { NodeExchange } from "../http/fetch-listener.ts";
 import type { SocketHooks } from "../http/socket.ts";
 import type { RunningService } from "../service.ts";
+import type { StatusReader } from "./admin/read-status.ts";
+import type { GraspStatus } from "./admin/status.ts";
 import type { GraspSection } from "./config.ts";
 import { exchangeOf } from "./git/exchange.ts";
 import { CORS, type Site } from "./site.ts";
@@ -29,6 +31,7 @@ export interface RunningParts {
   readonly site: Site;
   /** Takes administration commands. */
   readonly control: { close(): Promise<void> };
+  readonly status: StatusReader;
   /** `null`: metrics have no address of their own. */
   readonly metricsServer: Server | null;
   /** Releases the lock on the data directory. */
@@ -75,14 +78,8 @@ export class RunningGrasp implements RunningService {
     ];
   }
 
-  status() {
-    const { grasp, relay } = this.#running.core;
-    const waiting = {
-      announcements: grasp.purgatory.size("announcement"),
-      states: grasp.purgatory.size("state"),
-      pullRequests: grasp.purgatory.size("pr"),
-    };
-    return { connections: relay.connections, waiting };
+  status(): Promise<GraspStatus> {
+    return this.#running.status.read();
   }
 
   graceMs(): number {

@@ -112,6 +112,11 @@ export class Purgatory {
     return (this.#entries.get(`a:${owner}:${identifier}`) as WaitingAnnouncement | undefined) ?? null;
   }
 
+  /** Everything that waits, the oldest first. */
+  all(): Entry[] {
+    return [...this.#entries.values()].sort((a, b) => a.arrivedMs - b.arrivedMs);
+  }
+
   /** Everything that waits for an identifier. */
   entries(identifier: string): Entry[] {
     return [...(this.#byIdentifier.get(identifier) ?? [])].map((key) => this.#entries.get(key)!);

@@ -112,6 +112,12 @@ export interface RelayView {
   readonly pending: number;
   /** When it is tried again, in milliseconds since the epoch; `null`: it is connected. */
   readonly retryAtMs: number | null;
+  /** Failures since the last stable connection. */
+  readonly failures: number;
+  /** Why it is not tried for hours; `null`: it is tried. */
+  readonly avoidedBecause: AvoidReason | null;
+  /** When its history was last complete here, in milliseconds since the epoch; `null`: not yet. */
+  readonly historyAtMs: number | null;
   readonly identifiers: number;
 }
 

@@ -217,6 +217,9 @@ export class RelaySession {
       subscriptions: this.#link?.subscriptions ?? 0,
       pending: this.#history.pending,
       retryAtMs: this.#link === null ? this.#health.retryAtMs : null,
+      failures: this.#health.failures,
+      avoidedBecause: this.#state() === "avoided" ? (this.#health.avoided?.because ?? null) : null,
+      historyAtMs: this.#wholeAtMs,
       identifiers: this.#identifiers.size,
     };
   }

@@ -2,7 +2,7 @@
  * The answer of `GET /_ts/admin/status`: counters and the state of the sync engine.
  * @module
  */
-import type { InstanceStatus } from "../../admin/status.ts";
+import { busiestDomains, type InstanceStatus, type StatusDomain, usedMetrics } from "../../admin/status.ts";
 import type { Services } from "../services.ts";
 
 /** The service's name on the operator's page. */
@@ -22,26 +22,10 @@ export interface Status extends InstanceStatus {
   windows: { keys: number; max_keys: number; refused: number; bytes: number };
 }
 
-/** One domain that the sync engine works with. */
-export interface StatusDomain {
-  domain: string;
-  max_concurrent: number;
-  max_per_minute: number;
-  in_flight: number;
-  waiting: number;
-  /** Remaining starts in the window when it was last read; `null` before the first read. */
-  remaining: number | null;
-  opens_in_ms: number;
-  /** Consecutive failures, and consecutive pauses because of failures. */
-  failures: number;
-  rests: number;
-}
-
 /** Reads the counters. Uses neither the store nor the network. */
 export function readStatus(services: Services): Status {
   const { config, store, clock, instance, metrics, livesBetweenRequests } = services;
   const { queued, domains } = services.inspectSync();
-  const busiest = domains.sort((a, b) => b.inFlight + b.waiting - (a.inFlight + a.waiting));
   const tables = services.tables();
   const sumOf = (figure: "keys" | "maxKeys" | "refusedFull" | "bytes") =>
     tables.reduce((sum, view) => sum + view[figure], 0);
@@ -53,25 +37,8 @@ export function readStatus(services: Services): Status {
     publisher: config.publisher.domain,
     store: store.traits.name,
     lives_between_requests: livesBetweenRequests,
-    metrics: metrics
-      .snapshot()
-      .filter(({ series }) => series.length > 0)
-      .map(({ name, type, bounds, series }) => ({ name, type, bounds, series })),
-    sync: {
-      queued,
-      domains: busiest.slice(0, MAX_DOMAINS).map((domain) => ({
-        domain: domain.domain,
-        max_concurrent: domain.maxConcurrent,
-        max_per_minute: domain.maxPerMinute,
-        in_flight: domain.inFlight,
-        waiting: domain.waiting,
-        remaining: domain.remaining,
-        opens_in_ms: domain.opensInMs,
-        failures: domain.failures,
-        rests: domain.rests,
-      })),
-      domains_left_out: Math.max(0, domains.length - MAX_DOMAINS),
-    },
+    metrics: usedMetrics(metrics),
+    sync: { queued, ...busiestDomains(domains, MAX_DOMAINS) },
     windows: {
       keys: sumOf("keys"),
       max_keys: sumOf("maxKeys"),

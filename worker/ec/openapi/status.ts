@@ -2,8 +2,8 @@
  * The status for the operator's page, in JSON Schema. The compiler checks that every field has a schema.
  * @module
  */
-import type { StatusMetric } from "../../admin/status.ts";
-import { EDGE_COOKIE, type Status, type StatusDomain } from "../admin/status.ts";
+import type { StatusDomain, StatusMetric } from "../../admin/status.ts";
+import { EDGE_COOKIE, type Status } from "../admin/status.ts";
 import { object } from "./schemas.ts";
 import type { Schema } from "./types.ts";
 

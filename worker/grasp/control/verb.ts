@@ -3,6 +3,7 @@
  * @module
  */
 import type { Operand, Option, Values } from "../../cli/command.ts";
+import type { StatusReader } from "../admin/read-status.ts";
 import type { Background } from "../start/background.ts";
 import type { Core } from "../start/core.ts";
 import type { Parts } from "../start/parts.ts";
@@ -12,6 +13,7 @@ export interface Running {
   readonly parts: Parts;
   readonly core: Core;
   readonly background: Background;
+  readonly status: Pick<StatusReader, "read">;
 }
 
 /** One line of an answer: shown as a row of a table, or as JSON. */

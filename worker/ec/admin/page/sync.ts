@@ -1,10 +1,11 @@
 /** The section about sync: pulls by partner, and the domains that the engine works with. */
 import { stackedBar } from "../../../admin/page/chart.ts";
-import { el, find, setText } from "../../../admin/page/dom.ts";
+import { find, setText } from "../../../admin/page/dom.ts";
+import { drawDomains } from "../../../admin/page/domains.ts";
 import { metricOf, sumOf } from "../../../admin/page/history.ts";
-import { formatBytes, formatDuration, formatNumber } from "../../../admin/page/numbers.ts";
+import { formatBytes, formatNumber } from "../../../admin/page/numbers.ts";
 import { figure, fillTable, graphic, row, rowHead } from "../../../admin/page/table.ts";
-import type { Status, StatusDomain } from "../status.ts";
+import type { Status } from "../status.ts";
 
 /** Maximum number of partners with a row of their own, the busiest first. The others share one row. */
 const MAX_PARTNER_ROWS = 10;
@@ -24,7 +25,7 @@ type Counts = Map<string, number>;
 /** Draws the section. */
 export function drawSync(status: Status): void {
   drawPulls(status);
-  drawDomains(status);
+  drawDomains(status.sync);
   drawTotals(status);
 }
 
@@ -65,15 +66,6 @@ function addTo(counts: Counts, outcome: string, value: number): void {
 
 const totalOf = (counts: Counts) => [...counts.values()].reduce((sum, value) => sum + value, 0);
 
-function drawDomains({ sync }: Status): void {
-  fillTable("#domains", sync.domains.map(domainRow));
-  find("#domains-left-out").hidden = sync.domains_left_out === 0;
-  setText(
-    find("#domains-left-out"),
-    `${formatNumber(sync.domains_left_out)} less busy domains are not shown.`,
-  );
-}
-
 function drawTotals(status: Status): void {
   const total = (name: string) => formatNumber(sumOf(status, name));
   const { keys, max_keys, bytes, refused } = status.windows;
@@ -84,30 +76,4 @@ function drawTotals(status: Status): void {
       `Rate-limit windows: ${formatNumber(keys)} of ${formatNumber(max_keys)} in use, ${formatBytes(bytes)}` +
       `${refused > 0 ? `; the table was full ${formatNumber(refused)} times` : ""}.`,
   );
-}
-
-function domainRow(domain: StatusDomain): HTMLElement {
-  const { max_concurrent, max_per_minute, in_flight, remaining } = domain;
-  const used = remaining === null ? 0 : Math.max(0, max_per_minute - remaining);
-  const level = (title: string, value: number, whole: number) =>
-    el(
-      "td",
-      { role: "cell", class: "level", "data-title": title },
-      `${formatNumber(value)} of ${formatNumber(whole)}`,
-      stackedBar([{ look: "first", value: Math.min(value, whole) }], whole),
-    );
-  return row(
-    rowHead(domain.domain),
-    level("in flight", in_flight, max_concurrent),
-    level("in the minute", used, max_per_minute),
-    figure("waiting", formatNumber(domain.waiting)),
-    el("td", { role: "cell", "data-title": "state" }, stateOf(domain)),
-  );
-}
-
-function stateOf({ opens_in_ms, failures, rests }: StatusDomain): string {
-  const left = formatDuration(Math.max(1000, opens_in_ms));
-  if (rests > 0) return opens_in_ms > 0 ? `fails, rests ${left}` : "on probation";
-  if (opens_in_ms > 0) return `opens in ${left}`;
-  return failures > 0 ? `open, failed ${failures}×` : "open";
 }

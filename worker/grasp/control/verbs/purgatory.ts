@@ -4,16 +4,17 @@
  */
 import { isHex64 } from "../../../../runtime/grasp/events/event.ts";
 import { KIND } from "../../../../runtime/grasp/events/kinds.ts";
-import { type Entry, identifiersOf } from "../../../../runtime/grasp/purgatory/entry.ts";
+import { identifiersOf } from "../../../../runtime/grasp/purgatory/entry.ts";
 import { EVERYTHING } from "../../../../runtime/grasp/release/releases.ts";
 import { UsageError, type Values } from "../../../cli/command.ts";
+import type { WaitingStatus } from "../../admin/status.ts";
 import { type Action, actionOf } from "../actions.ts";
 import { type Output, Refusal, type Row, type Running, type Verb } from "../verb.ts";
 
 export const purgatory: Verb = {
   summary: "list what waits for Git data, or release, drop or fetch it",
   details:
-    "list     everything that waits, the oldest first\n" +
+    "list     everything that waits, the oldest first; missing: objects that are not here, as far as they were looked for\n" +
     "release  looks again at what is here for an event; an event whose objects are missing goes on waiting\n" +
     "drop     ends the wait of an event as if its time were over\n" +
     "requeue  asks other servers now for what an event needs",
@@ -33,31 +34,21 @@ const ACTIONS: ReadonlyMap<string, Action> = new Map([
   ["requeue", requeue],
 ]);
 
-async function list({ parts, core, background }: Running, _values: Values, output: Output): Promise<void> {
-  const entries = new Set(
-    core.grasp.purgatory.identifiers().flatMap((name) => core.grasp.purgatory.entries(name)),
-  );
-  const { sync } = background.purgatorySync;
-  for (const entry of [...entries].sort((a, b) => a.arrivedMs - b.arrivedMs))
-    output.row(
-      rowOf(
-        entry,
-        parts.nowMs(),
-        identifiersOf(entry).some((name) => sync.isQueued(name)),
-      ),
-    );
+async function list({ status }: Running, _values: Values, output: Output): Promise<void> {
+  const { now_ms, purgatory } = await status.read(Number.POSITIVE_INFINITY);
+  for (const entry of purgatory.entries) output.row(rowOf(entry, now_ms));
 }
 
-function rowOf(entry: Entry, nowMs: number, isQueued: boolean): Row {
-  const isSoft = entry.store === "announcement" && entry.isSoftExpired;
+function rowOf(entry: WaitingStatus, nowMs: number): Row {
   return {
-    event: entry.store === "placeholder" ? entry.id : entry.event.id,
-    store: isSoft ? "announcement (expired once)" : entry.store,
-    identifier: identifiersOf(entry).join(" "),
-    "age in seconds": Math.round((nowMs - entry.arrivedMs) / 1000),
-    "ends in seconds": Math.round((entry.deadlineMs - nowMs) / 1000),
+    event: entry.id,
+    store: entry.is_soft_expired ? "announcement (expired once)" : entry.store,
+    identifier: entry.identifiers.join(" "),
+    "age in seconds": Math.round((nowMs - entry.since_ms) / 1000),
+    "ends in seconds": Math.round((entry.until_ms - nowMs) / 1000),
     source: entry.source,
-    fetching: isQueued,
+    fetching: entry.is_queued,
+    missing: entry.missing,
   };
 }
 

@@ -25,6 +25,9 @@ const viewOf = (url: string, fields: Partial<RelayView> = {}): RelayView => ({
   subscriptions: 1,
   pending: 0,
   retryAtMs: null,
+  failures: 0,
+  avoidedBecause: null,
+  historyAtMs: null,
   identifiers: 1,
   ...fields,
 });
