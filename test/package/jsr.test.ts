@@ -17,7 +17,7 @@ test("JSR accepts the package of deno.json, with the built WebAssembly and witho
   expect(status, said).toBe(0);
   const files = [...said.matchAll(/^\s+file:\/\/(\S+) \(/gm)].map(([, path]) => path!.slice(root.length));
   expect(files).toContain("wasm/built/simd.ts");
-  expect(files).toContain("worker/admin/built/page.ts");
+  expect(files).toContain("worker/admin/built/ec.ts");
   expect(files.filter((file) => /^(test|examples|node_modules|worker\/demo)\//.test(file))).toEqual([]);
   const { exports } = JSON.parse(readFileSync(join(root, "deno.json"), "utf8")) as {
     exports: Record<string, string>;

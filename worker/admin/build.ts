@@ -1,7 +1,8 @@
 /**
- * Builds the operator's page into `worker/admin/built/page.ts`: one document with its style and its script in it, and the
- * policy that allows only these two. Builds each script `worker/<service>/page-script/<name>.ts` of publishers' pages into
- * `worker/admin/built/<name>.ts`. Every runtime's bundle can carry the modules; none needs files.
+ * Builds the operator's page of each service into `worker/admin/built/<folder of the service>.ts`: one document with its style
+ * and its script in it, and the policy that allows only these two. Builds each script
+ * `worker/<service>/page-script/<name>.ts` of publishers' pages into `worker/admin/built/<name>.ts`. Every runtime's bundle can
+ * carry the modules; none needs files.
  *
  * esbuild bundles the script. `npm start` installs it: 11 MB beside the 94 MB of the compiler for the WebAssembly.
  * @module
@@ -13,39 +14,18 @@ import { build, type Plugin, transform } from "esbuild";
 
 const worker = new URL("../", import.meta.url);
 const shell = new URL("page/", import.meta.url);
-const output = new URL("built/page.ts", import.meta.url);
+const built = new URL("built/", import.meta.url);
 
-/** The panel of one service. */
-interface PanelSource {
-  /** The value of `data-service` in the document. */
-  service: string;
-  folder: URL;
-  html: string;
-  css: string;
-}
+/** Where a service's panel is, below the folder of the services. */
+const panelOf = (folder: string, services: URL) => new URL(`${folder}/admin/page/`, services);
 
 const read = (url: URL) => (existsSync(url) ? readFileSync(url, "utf8") : "");
 
-/** Finds the panels: one for each service with a file `admin/page/panel.ts`. */
-async function findPanels(services: URL): Promise<PanelSource[]> {
-  const folders = readdirSync(services)
+/** The folders of the services that have a panel: a file `admin/page/panel.ts`. */
+export function foldersWithPanel(services: URL = worker): string[] {
+  return readdirSync(services)
     .sort()
-    .map((name) => new URL(`${name}/admin/page/`, services))
-    .filter((folder) => existsSync(new URL("panel.ts", folder)));
-  return Promise.all(
-    folders.map(async (folder) => ({
-      service: await serviceOf(folder),
-      folder,
-      html: read(new URL("panel.html", folder)),
-      css: read(new URL("panel.css", folder)),
-    })),
-  );
-}
-
-/** The service that a panel names. */
-async function serviceOf(folder: URL): Promise<string> {
-  const { service } = await evaluate<{ service: string }>(new URL("panel.ts", folder));
-  return service;
+    .filter((folder) => existsSync(new URL("panel.ts", panelOf(folder, services))));
 }
 
 /** The default export of a module. */
@@ -64,13 +44,9 @@ const evaluated: Plugin = {
   },
 };
 
-async function buildScript(panels: readonly PanelSource[]): Promise<string> {
-  const imports = panels.map(({ folder }, index) => {
-    const path = JSON.stringify(fileURLToPath(new URL("panel.ts", folder)));
-    return `import panel${index} from ${path};`;
-  });
-  const list = panels.map((_, index) => `panel${index}`).join(", ");
-  const contents = `import { startShell } from "./main.ts";\n${imports.join("\n")}\nstartShell([${list}]);`;
+async function buildScript(panel: URL): Promise<string> {
+  const path = JSON.stringify(fileURLToPath(new URL("panel.ts", panel)));
+  const contents = `import { startShell } from "./main.ts";\nimport panel from ${path};\nstartShell(panel);`;
   const { outputFiles } = await build({
     stdin: { contents, resolveDir: fileURLToPath(shell), loader: "ts" },
     bundle: true,
@@ -88,26 +64,24 @@ async function buildScript(panels: readonly PanelSource[]): Promise<string> {
   return script;
 }
 
-async function buildStyle(panels: readonly PanelSource[]): Promise<string> {
-  const css = [read(new URL("page.css", shell)), ...panels.map((panel) => panel.css)].join("\n");
+async function buildStyle(panel: URL): Promise<string> {
+  const css = [read(new URL("page.css", shell)), read(new URL("panel.css", panel))].join("\n");
   return (await transform(css, { loader: "css", minify: true, charset: "utf8" })).code;
 }
 
 const hashOf = (text: string) => `'sha256-${createHash("sha256").update(text).digest("base64")}'`;
 
 /**
- * Returns the source of the module that carries the page.
+ * Returns the source of the module that carries a service's page.
+ * @param folder of the service, such as `ec`
  * @param services the folder with the folders of the services
  */
-export async function buildPage(services: URL = worker): Promise<string> {
-  const panels = await findPanels(services);
-  const [style, script] = await Promise.all([buildStyle(panels), buildScript(panels)]);
-  const sections = panels.map(
-    ({ service, html }) => `<div class="panel" data-service="${service}" hidden>\n${html}</div>\n`,
-  );
+export async function buildPage(folder: string, services: URL = worker): Promise<string> {
+  const panel = panelOf(folder, services);
+  const [style, script] = await Promise.all([buildStyle(panel), buildScript(panel)]);
   const html = read(new URL("page.html", shell))
     .replace("/* style */", () => style)
-    .replace("<!-- panels -->\n", () => sections.join(""))
+    .replace("<!-- panel -->\n", () => read(new URL("panel.html", panel)))
     .replace("/* script */", () => script);
   const contentSecurityPolicy = [
     "default-src 'none'",
@@ -168,7 +142,7 @@ export const integrity = ${JSON.stringify(integrity)};
 
 /** Writes a module if it changed. */
 function writeModule(name: string, source: string): void {
-  const url = new URL(name, output);
+  const url = new URL(name, built);
   if (read(url) === source) return;
   mkdirSync(fileURLToPath(new URL(".", url)), { recursive: true });
   writeFileSync(url, source);
@@ -176,6 +150,6 @@ function writeModule(name: string, source: string): void {
 }
 
 if (import.meta.main) {
-  writeModule("page.ts", await buildPage());
+  for (const folder of foldersWithPanel()) writeModule(`${folder}.ts`, await buildPage(folder));
   for (const [name, source] of await buildPageScripts()) writeModule(name, source);
 }

@@ -2,12 +2,14 @@
  * GRASP as one of the services of a millrace process: a Nostr relay and a Git server on one address.
  * @module
  */
+import { timingSafeEqual } from "node:crypto";
 import { mkdirSync } from "node:fs";
 import { GRASP_REDACTION } from "../../runtime/grasp/log-lines.ts";
 import { ALL_METRICS } from "../../runtime/grasp/metrics.ts";
 import type { Command } from "../cli/command.ts";
 import { StartError } from "../serve/start-error.ts";
 import type { RunningService, ServiceModule, Shared } from "../service.ts";
+import { operatorAnswer } from "./admin/operator-answer.ts";
 import { StatusReader } from "./admin/read-status.ts";
 import { backup } from "./commands/backup.ts";
 import { check } from "./commands/check.ts";
@@ -24,7 +26,7 @@ import { Background } from "./start/background.ts";
 import { startCore } from "./start/core.ts";
 import { lockData } from "./start/data-lock.ts";
 import { gitVersion } from "./start/git-version.ts";
-import { serveMetrics } from "./start/metrics-server.ts";
+import { serveOperator } from "./start/operator-server.ts";
 import { openParts } from "./start/parts.ts";
 import { openSite } from "./start/site.ts";
 import { startingSection } from "./starting-section.ts";
@@ -97,17 +99,30 @@ async function start(
     return observer.sample({ grasp, disk, pool, cache, relay });
   };
   const status = new StatusReader({ parts, core, background, sample });
-  const readMetrics = async () => {
-    await sample();
-    return observer.answer();
-  };
+  const operator = (basePath: string) =>
+    operatorAnswer({
+      basePath,
+      rules: {
+        tokenHash: () => parts.settings.operatorTokenHash,
+        hotPath: { equal: (a, b) => a.length === b.length && timingSafeEqual(a, b) },
+        sha256Hex: parts.digests.sha256Hex,
+        boundTo: null,
+      },
+      status: () => status.read(),
+      async metrics() {
+        await sample();
+        return observer.answer();
+      },
+    });
   const site = openSite({
     ...{ parts, grasp, cache },
     purgatorySync: background.purgatorySync,
-    readMetrics: place === "public" ? readMetrics : null,
+    operator: place === "public" ? operator(section.basePath) : null,
   });
   const metricsServer =
-    typeof place === "string" ? null : await serveMetrics(shared.entry, place, readMetrics, shared.log);
+    typeof place === "string"
+      ? null
+      : await serveOperator(shared.entry, place, { answer: operator("/"), site, log: shared.log });
   background.start();
   const control = await openControl({ parts, core, background, status }, VERBS);
   site.ready();

@@ -20,10 +20,13 @@ const RELOADABLE = [
 export class Settings {
   readonly #started: GraspSection;
   #current: GraspSection;
+  /** The SHA-256 of the operator's token; `null`: there is none. Replaced by a reload. */
+  operatorTokenHash: string | null;
 
-  constructor(section: GraspSection) {
+  constructor(section: GraspSection, operatorTokenHash: string | null) {
     this.#started = section;
     this.#current = section;
+    this.operatorTokenHash = operatorTokenHash;
   }
 
   get current(): GraspSection {

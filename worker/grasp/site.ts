@@ -6,6 +6,7 @@ import { contributorOf } from "../../runtime/grasp/contributor.ts";
 import { readPlace } from "../../runtime/grasp/place.ts";
 import { isLoopbackHost } from "../../runtime/lib/addresses.ts";
 import type { Log } from "../../runtime/platform.ts";
+import type { OperatorAnswer } from "./admin/operator-answer.ts";
 import type { GraspSection } from "./config.ts";
 import type { DryRunHandler } from "./dry-run.ts";
 import { textAnswer } from "./git/answers.ts";
@@ -45,8 +46,8 @@ export interface SiteParts {
   /** Answers what would happen (G29). */
   readonly dryRun: DryRunHandler;
   readonly log: Pick<Log, "error">;
-  /** `null`: metrics are not served here. */
-  readonly metrics: (() => Promise<Response>) | null;
+  /** Answers the operator's paths, for clients on this machine; `null`: they are at another address, or nowhere. */
+  readonly operator: OperatorAnswer | null;
   /** A PNG. */
   readonly icon: Uint8Array<ArrayBuffer>;
 }
@@ -71,12 +72,26 @@ export class Site {
   }
 
   async answer(request: Request, exchange: Exchange): Promise<Response> {
+    const { operator } = this.#parts;
+    if (operator !== null && isLoopbackHost(exchange.address ?? "")) {
+      // Without CORS: no page of another origin reads these.
+      const own = await operator(request);
+      if (own !== null) return own;
+    }
     const response = await this.#answer(request, exchange).catch((error) => {
       this.#parts.log.error("a request failed", { error });
       return textAnswer(500, "the request failed; the log has the cause");
     });
     for (const [name, value] of Object.entries(CORS)) response.headers.set(name, value);
     return response;
+  }
+
+  /** Whether the service works, or takes requests (O10). */
+  async state(path: "/health" | "/ready"): Promise<Response> {
+    const { health } = this.#parts;
+    if (path === "/ready" && this.#isStopping) return stateResponse({ status: "draining" });
+    if (path === "/ready" && !this.#isReady) return stateResponse({ status: "starting" });
+    return stateResponse(await health.check());
   }
 
   async #answer(request: Request, exchange: Exchange): Promise<Response> {
@@ -91,7 +106,7 @@ export class Site {
     if (this.#isStopping && isPush(request.url)) return stopped();
     if (path === "/dry-run" && method === "POST") return this.#parts.dryRun(request, exchange.address);
     const isRead = method === "GET" || method === "HEAD";
-    const own = isRead ? await this.#own(path, request, exchange.address) : null;
+    const own = isRead ? await this.#own(path, request) : null;
     return own ?? (await this.#parts.git(request, path, exchange)) ?? this.#notHosted();
   }
 
@@ -100,8 +115,8 @@ export class Site {
   }
 
   /** Answers a path of our own. */
-  async #own(path: string, request: Request, clientAddress: string | null): Promise<Response | null> {
-    const { section, health, metrics, icon, build } = this.#parts;
+  async #own(path: string, request: Request): Promise<Response | null> {
+    const { section, icon, build } = this.#parts;
     switch (path) {
       case "/":
         return wantsRelayInformation(request)
@@ -110,12 +125,8 @@ export class Site {
       case "/.well-known/nostr.json":
         return Response.json({ names: nostrNames(section()) });
       case "/health":
-        return stateResponse(await health.check());
       case "/ready":
-        if (this.#isStopping) return stateResponse({ status: "draining" });
-        return stateResponse(this.#isReady ? await health.check() : { status: "starting" });
-      case "/metrics":
-        return metrics !== null && isLoopbackHost(clientAddress ?? "") ? metrics() : null;
+        return this.state(path);
       case "/icon.png":
         return new Response(icon, {
           headers: { "content-type": "image/png", "cache-control": "public, max-age=86400" },

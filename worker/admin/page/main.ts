@@ -1,11 +1,11 @@
-/** The shell of the operator's page: sign-in, polling, health, navigation and the store. Panels of the services do the rest. */
+/** The shell of the operator's page: sign-in, polling, health, navigation and counters. The service's panel does the rest. */
 import type { InstanceStatus } from "../status.ts";
 import { ask, Refusal, sentence, setToken, whenExpired } from "./api.ts";
+import { drawCounters } from "./counters.ts";
 import { el, find, setText } from "./dom.ts";
 import { type Sample, sampleOf, startOf, withSample } from "./history.ts";
-import { formatDuration, formatTime } from "./numbers.ts";
+import { formatDuration, formatTime, formatTimeOfDay } from "./numbers.ts";
 import type { Panel, View } from "./panel.ts";
-import { drawStore } from "./store.ts";
 
 const POLL_MS = 2000;
 /** Polls between two health checks. A health check uses the store; a poll does not. */
@@ -15,11 +15,11 @@ const POLLS_PER_HEALTH = 5;
 const STATUS_PATH = "status";
 const READY_PATH = "../ready";
 
-let panels: readonly Panel[] = [];
-/** The panel of the service that answers. */
-let panel: Panel | undefined;
+let panel: Panel;
 let samples: Sample[] = [];
 let lastStatus: InstanceStatus | null = null;
+/** When the last answer came. */
+let answeredMs = 0;
 /** When the first sample of this session was taken. */
 let signedInMs = 0;
 let polls = 0;
@@ -28,10 +28,15 @@ let isPaused = false;
 /** Number of sign-ins. An answer requested before a sign-out is not shown after it. */
 let session = 0;
 
-/** Starts the page. @param given the panels of all services; the status names the one that is shown */
-export function startShell(given: readonly Panel[]): void {
-  panels = given;
-  for (const each of panels) each.start(rootOf(each));
+/** Starts the page. @param given the service's panel */
+export function startShell<Status extends InstanceStatus>(given: Panel<Status>): void {
+  // The page of a service asks this service only.
+  panel = given as unknown as Panel;
+  panel.start();
+  const sections = [...document.querySelectorAll<HTMLElement>("#app section[data-nav]")];
+  find("nav").replaceChildren(
+    ...sections.map(({ id, dataset }) => el("a", { href: `#${id}` }, dataset.nav!)),
+  );
   find("#sign-in form").addEventListener("submit", (event) => {
     event.preventDefault();
     const token = find<HTMLInputElement>("#token").value.trim();
@@ -60,16 +65,14 @@ export function startShell(given: readonly Panel[]): void {
   find("#plain-http").hidden = window.isSecureContext;
 }
 
-const rootOf = ({ service }: Panel) => find(`.panel[data-service="${service}"]`);
-
 // Drawing
 
 function take(status: InstanceStatus): void {
   lastStatus = status;
   const nowMs = performance.now();
   if (samples.length === 0) signedInMs = nowMs;
-  const figures = panel?.figuresOf(status) ?? { counters: {}, levels: {} };
-  samples = withSample(samples, sampleOf(status, figures, nowMs));
+  answeredMs = nowMs;
+  samples = withSample(samples, sampleOf(status, panel.figuresOf(status), nowMs));
   draw();
 }
 
@@ -78,16 +81,15 @@ function draw(): void {
   if (lastStatus === null || last === undefined) return;
   const view: View = { status: lastStatus, samples, nowMs: last.atMs, recent: drawSince() };
   drawFacts(lastStatus);
-  panel?.draw(view);
-  drawStore(view);
+  panel.draw(view);
+  drawCounters(lastStatus);
 }
 
 function drawFacts(status: InstanceStatus): void {
-  const { service, instance, started_ms, now_ms, lives_between_requests } = status;
-  const title = panel?.titleOf(status) ?? service;
+  const { instance, started_ms, now_ms, lives_between_requests } = status;
+  const title = panel.titleOf(status);
   setText(find("#title"), title);
-  const facts = [`instance ${instance}`, `up ${formatDuration(now_ms - started_ms)}`];
-  if (panel !== undefined) facts.push(panel.factsOf(status));
+  const facts = [`instance ${instance}`, `up ${formatDuration(now_ms - started_ms)}`, panel.factsOf(status)];
   setText(find("#facts"), `${title}: ${facts.join(", ")}`);
   find("#fleeting").hidden = lives_between_requests;
   const instances = new Set(samples.map(({ instance }) => instance)).size;
@@ -109,16 +111,6 @@ function drawSince(): string {
   return `since ${time}`;
 }
 
-/** Shows the panel of a service and its links. */
-function choosePanel({ service }: InstanceStatus): void {
-  panel = panels.find((each) => each.service === service);
-  for (const each of panels) rootOf(each).hidden = each !== panel;
-  const sections = [...document.querySelectorAll<HTMLElement>("#app section[data-nav]")];
-  const shown = sections.filter((section) => section.closest("[hidden]") === null);
-  const links = shown.map(({ id, dataset }) => el("a", { href: `#${id}` }, dataset.nav!));
-  find("nav").replaceChildren(...links);
-}
-
 // Polling
 
 async function poll(): Promise<void> {
@@ -134,7 +126,7 @@ async function poll(): Promise<void> {
     if (error instanceof Refusal && error.status === 0) setHealth("no answer");
     // The next successful poll checks the health, too.
     polls = 0;
-    setTrouble(`${sentence(error)} The page shows the last answer and keeps trying.`);
+    setTrouble(`${sentence(error)} The page shows the answer of ${timeOfAnswer()} and keeps trying.`);
   }
   schedule();
 }
@@ -142,6 +134,12 @@ async function poll(): Promise<void> {
 function schedule(): void {
   window.clearTimeout(timer);
   if (!isPaused && !document.hidden) timer = window.setTimeout(poll, POLL_MS);
+}
+
+/** When the answer that the page shows came, and how long ago that was. */
+function timeOfAnswer(): string {
+  const agoMs = performance.now() - answeredMs;
+  return `${formatTimeOfDay(Date.now() - agoMs)}, ${formatDuration(agoMs)} ago,`;
 }
 
 function setTrouble(text: string): void {
@@ -185,11 +183,10 @@ async function signIn(token: string): Promise<void> {
     find("#sign-in").hidden = true;
     find("#app").hidden = false;
     session++;
-    choosePanel(status);
     setPaused(false);
     take(status);
     void checkHealth();
-    panel?.signedIn();
+    panel.signedIn();
     find("#heading").focus();
   } catch (error) {
     setToken(null);
@@ -208,7 +205,7 @@ function signOut(message: string): void {
   window.clearTimeout(timer);
   samples = [];
   lastStatus = null;
-  panel?.signedOut();
+  panel.signedOut();
   for (const dialog of document.querySelectorAll("dialog")) dialog.close();
   find("#app").hidden = true;
   find("#sign-in").hidden = false;

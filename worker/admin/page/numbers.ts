@@ -3,6 +3,7 @@
 const THREE_DIGITS = new Intl.NumberFormat("en-GB", { maximumSignificantDigits: 3 });
 const WHOLE = new Intl.NumberFormat("en-GB", { maximumFractionDigits: 0 });
 const TIME = new Intl.DateTimeFormat("en-GB", { hour: "2-digit", minute: "2-digit" });
+const TIME_OF_DAY = new Intl.DateTimeFormat("en-GB", { timeStyle: "medium" });
 const COMPACT = new Intl.NumberFormat("en-GB", { notation: "compact" });
 
 /** Formats a number: at most three significant digits below 100, whole numbers above. */
@@ -47,11 +48,19 @@ export function formatTime(ms: number): string {
   return TIME.format(ms);
 }
 
+/** Formats a time of day with its seconds, in the browser's time zone. @param ms since the Unix epoch */
+export function formatTimeOfDay(ms: number): string {
+  return TIME_OF_DAY.format(ms);
+}
+
+const BYTE_UNITS = ["KiB", "MiB", "GiB", "TiB"];
+
 /** Formats a number of bytes. */
 export function formatBytes(bytes: number): string {
-  return bytes < 1_048_576
-    ? `${THREE_DIGITS.format(bytes / 1024)} KiB`
-    : `${THREE_DIGITS.format(bytes / 1_048_576)} MiB`;
+  let value = bytes / 1024;
+  let unit = 0;
+  for (; value >= 1024 && unit < BYTE_UNITS.length - 1; unit++) value /= 1024;
+  return `${THREE_DIGITS.format(value)} ${BYTE_UNITS[unit]}`;
 }
 
 /**

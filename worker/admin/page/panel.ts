@@ -1,6 +1,6 @@
 /**
- * What a service adds to the operator's page. The build finds `worker/<service>/admin/page/panel.ts`, and `panel.html` and
- * `panel.css` beside it if they exist; no list names the panels.
+ * What a service adds to its operator's page. The build finds `worker/<service>/admin/page/panel.ts`, and `panel.html` and
+ * `panel.css` beside it if they exist, and makes one page of each; no list names the panels.
  */
 import type { InstanceStatus } from "../status.ts";
 import type { Figures, Sample } from "./history.ts";
@@ -18,10 +18,8 @@ export interface View<Status extends InstanceStatus = InstanceStatus> {
 
 /** The panel of one service: the default export of its `panel.ts`. */
 export interface Panel<Status extends InstanceStatus = InstanceStatus> {
-  /** The value of {@link InstanceStatus.service} that this panel shows. */
-  readonly service: string;
-  /** Adds listeners, or elements if there is no `panel.html`. Called once. */
-  start(root: HTMLElement): void;
+  /** Adds listeners. Called once. */
+  start(): void;
   /** Loads what is shown only to the operator. Called after each sign-in. */
   signedIn(): void;
   /** Removes everything that was shown. */

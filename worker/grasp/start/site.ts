@@ -3,6 +3,7 @@
  * @module
  */
 import type { Grasp } from "../../../runtime/grasp/grasp.ts";
+import type { OperatorAnswer } from "../admin/operator-answer.ts";
 import { dryRunHandler } from "../dry-run.ts";
 import type { AnswerCache } from "../git/answer-cache.ts";
 import { gitHttp } from "../git/git-http.ts";
@@ -19,11 +20,11 @@ export interface SiteNeeds {
   readonly grasp: Grasp;
   readonly purgatorySync: RunningSync;
   readonly cache: AnswerCache;
-  /** `null`: metrics are not served here. */
-  readonly readMetrics: (() => Promise<Response>) | null;
+  /** `null`: the operator's paths are not served here. */
+  readonly operator: OperatorAnswer | null;
 }
 
-export function openSite({ parts, grasp, purgatorySync, cache, readMetrics }: SiteNeeds): Site {
+export function openSite({ parts, grasp, purgatorySync, cache, operator }: SiteNeeds): Site {
   const { host, section, settings, build, folders, store, repositories, unborn, pool, disk, steady } = parts;
   const { nowMs, nowSeconds } = parts;
   const { log } = parts.shared;
@@ -46,7 +47,7 @@ export function openSite({ parts, grasp, purgatorySync, cache, readMetrics }: Si
       passed: host.passed,
     }),
     dryRun: dryRunHandler({ grasp, clock: steady, nowMs, maxMessageBytes: limits.messageBytes }),
-    metrics: readMetrics,
+    operator,
     icon: readIcon(section.icon),
   });
 }

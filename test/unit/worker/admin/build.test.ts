@@ -4,11 +4,10 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { pathToFileURL } from "node:url";
 import { describe, expect, test } from "vitest";
-import { buildPage, buildPageScripts } from "../../../../worker/admin/build.ts";
-import { EDGE_COOKIE } from "../../../../worker/ec/admin/status.ts";
+import { buildPage, buildPageScripts, foldersWithPanel } from "../../../../worker/admin/build.ts";
 import { testService } from "../../../support/service.ts";
 
-const built = new URL("../../../../worker/admin/built/page.ts", import.meta.url);
+const built = (folder: string) => new URL(`../../../../worker/admin/built/${folder}.ts`, import.meta.url);
 const style = readFileSync(new URL("../../../../worker/admin/page/page.css", import.meta.url), "utf8");
 
 async function page() {
@@ -21,32 +20,34 @@ const between = (html: string, start: string, end: string) => html.split(start)[
 const hashOf = (text: string) => `'sha256-${createHash("sha256").update(text).digest("base64")}'`;
 
 describe("the operator's page", () => {
-  test("carries the panel of each service, hidden until a status names the service", async () => {
-    const { html } = await page();
-    expect(html.match(/<div class="panel" data-service="[^"]*" hidden>/g)).toEqual([
-      `<div class="panel" data-service="${EDGE_COOKIE}" hidden>`,
-    ]);
+  test("each service has a page of its own, with its panel only", async () => {
+    expect(foldersWithPanel()).toEqual(["ec", "grasp"]);
+    const pages = foldersWithPanel().map((folder) => readFileSync(built(folder), "utf8"));
+    for (const [index, section] of ["partners-section", "purgatory"].entries())
+      expect(pages.map((page) => page.includes(`<section id=\\"${section}\\"`))).toEqual(
+        pages.map((_, at) => at === index),
+      );
   });
 
-  test("the built module is up to date with its sources", async () => {
-    expect(readFileSync(built, "utf8")).toBe(await buildPage());
+  test.each(foldersWithPanel())("the built module of %s is up to date with its sources", async (folder) => {
+    expect(readFileSync(built(folder), "utf8")).toBe(await buildPage(folder));
   });
 
   test("the built scripts of pages are up to date with their sources", async () => {
     const scripts = await buildPageScripts();
     expect([...scripts.keys()]).toEqual(["prebid.ts"]);
-    for (const [name, source] of scripts) expect(readFileSync(new URL(name, built), "utf8")).toBe(source);
+    for (const [name, source] of scripts) expect(readFileSync(built(name.replace(/\.ts$/, "")), "utf8")).toBe(source);
   });
 
-  test("a service adds its panel with one file", async () => {
+  test("a service adds its page with one file", async () => {
     const folder = mkdtempSync(join(tmpdir(), "millrace-panel-"));
     try {
       mkdirSync(join(folder, "echo/admin/page"), { recursive: true });
-      const panel = 'export default { service: "echo", titleOf: () => "The echo service" };';
+      const panel = 'export default { start: () => {}, titleOf: () => "The echo service" };';
       writeFileSync(join(folder, "echo/admin/page/panel.ts"), panel);
-      const module = await buildPage(pathToFileURL(`${folder}/`));
-      expect(module).toContain('<div class=\\"panel\\" data-service=\\"echo\\" hidden>');
-      expect(module).toContain("The echo service");
+      const services = pathToFileURL(`${folder}/`);
+      expect(foldersWithPanel(services)).toEqual(["echo"]);
+      expect(await buildPage("echo", services)).toContain("The echo service");
     } finally {
       rmSync(folder, { recursive: true });
     }

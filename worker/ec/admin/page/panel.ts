@@ -1,14 +1,14 @@
 /** The Edge Cookie's panel: traffic, sync, the look-up of an id, and partners. */
 import type { Panel } from "../../../admin/page/panel.ts";
-import { EDGE_COOKIE, type Status } from "../status.ts";
+import type { Status } from "../status.ts";
 import { figuresOf } from "./figures.ts";
 import { clearLookup, startLookup } from "./identity.ts";
 import { drawOverview } from "./overview.ts";
 import { clearPartners, loadPartners, startPartners } from "./partners.ts";
+import { drawStore } from "./store.ts";
 import { drawSync } from "./sync.ts";
 
 const panel: Panel<Status> = {
-  service: EDGE_COOKIE,
   start() {
     startLookup();
     startPartners();
@@ -26,6 +26,7 @@ const panel: Panel<Status> = {
   draw(view) {
     drawOverview(view);
     drawSync(view.status);
+    drawStore(view);
   },
 };
 

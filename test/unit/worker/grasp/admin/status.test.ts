@@ -61,7 +61,7 @@ beforeEach(async () => {
     graspSection.schema({}, () => false),
     { domain: "git.example" },
   );
-  const settings = new Settings(section);
+  const settings = new Settings(section, null);
   const metrics = createMetrics();
   describeAll(metrics, DESCRIPTIONS);
   startSeries(metrics);

@@ -1,10 +1,10 @@
-/** The section about the store, and the table of all counters. */
-import { drawDistribution } from "./chart.ts";
-import { el, find } from "./dom.ts";
-import { metricOf, storeGrowth, sumOf } from "./history.ts";
-import { formatNumber, formatSeconds, quantile } from "./numbers.ts";
-import type { View } from "./panel.ts";
-import { figure, row, rowHead } from "./table.ts";
+/** The section about the store. */
+import { drawDistribution } from "../../../admin/page/chart.ts";
+import { el, find } from "../../../admin/page/dom.ts";
+import { metricOf, storeGrowth, sumOf } from "../../../admin/page/history.ts";
+import { formatNumber, formatSeconds, quantile } from "../../../admin/page/numbers.ts";
+import type { View } from "../../../admin/page/panel.ts";
+import { figure, row, rowHead } from "../../../admin/page/table.ts";
 
 const OPERATIONS: [operation: string, look: string][] = [
   ["get", "first"],
@@ -37,27 +37,4 @@ export function drawStore({ status, samples }: View): void {
     );
   });
   find("#store-operations tbody").replaceChildren(...rows);
-  drawCounters({ status });
-}
-
-/** Draws every counter, only while the table is open. */
-function drawCounters({ status }: Pick<View, "status">): void {
-  const details = find<HTMLDetailsElement>("#counters");
-  if (!details.open) return;
-  const rows = status.metrics.flatMap(({ name, type, series }) =>
-    series.map(({ labels, value, counts }) => {
-      const count = counts.reduce((sum, observed) => sum + observed, 0);
-      const text =
-        type === "histogram"
-          ? `${formatNumber(count)} times, ${formatSeconds(value)} in all`
-          : formatNumber(value);
-      const pairs = Object.entries(labels).map(([label, value]) => `${label} ${value}`);
-      return row(
-        rowHead(el("code", {}, name)),
-        el("td", { role: "cell" }, pairs.join(", ")),
-        figure(null, text),
-      );
-    }),
-  );
-  find("tbody", details).replaceChildren(...rows);
 }
