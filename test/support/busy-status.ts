@@ -5,24 +5,12 @@
  */
 import type { StatusMetric } from "../../worker/admin/status.ts";
 import type { Status } from "../../worker/ec/admin/status.ts";
+import { grown, wave } from "./wave.ts";
 
 /** Upper bounds of the store's buckets, in seconds. */
 const BOUNDS = [
   0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60,
 ];
-
-/** A wave between 0 and 1 with some noise, so that lines look like those of a real service. */
-function wave(second: number, period: number, shift = 0): number {
-  const rough = Math.abs(Math.sin(second * 12.9898 + shift * 78.233) * 43_758.5453) % 1;
-  return 0.42 + 0.38 * Math.sin((2 * Math.PI * (second + shift)) / period) + 0.2 * rough;
-}
-
-/** The sum of a rate over all seconds so far. */
-function grown(seconds: number, rate: (second: number) => number): number {
-  let sum = 0;
-  for (let second = 0; second < seconds; second++) sum += rate(second);
-  return Math.round(sum);
-}
 
 const counter = (name: string, series: [labels: Record<string, string>, value: number][]): StatusMetric => ({
   name,

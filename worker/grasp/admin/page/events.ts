@@ -16,6 +16,9 @@ const LOOKS: Record<RecentStatus["level"], string> = {
   error: "bad",
 };
 
+/** An npub with its name before it; its beginning is enough to recognise it. */
+const NPUB = /npub (npub1\w{9})\w+/g;
+
 /** Draws the section. */
 export function drawEvents({ status, samples, nowMs }: View<GraspStatus>): void {
   const rate = (name: string, look: string, counter: "stored" | "waits" | "duplicate" | "refused") =>
@@ -40,7 +43,7 @@ export function drawEvents({ status, samples, nowMs }: View<GraspStatus>): void 
       row(
         cell(null, ago(at_ms, status.now_ms)),
         rowHead(el("i", { class: `dot ${LOOKS[level]}`, title: level }), message),
-        cell(null, details),
+        cell(null, details.replaceAll(NPUB, "$1…")),
       ),
     ),
   );
