@@ -36,7 +36,8 @@ describe("the operator's page", () => {
   test("the built scripts of pages are up to date with their sources", async () => {
     const scripts = await buildPageScripts();
     expect([...scripts.keys()]).toEqual(["prebid.ts"]);
-    for (const [name, source] of scripts) expect(readFileSync(built(name.replace(/\.ts$/, "")), "utf8")).toBe(source);
+    for (const [name, source] of scripts)
+      expect(readFileSync(built(name.replace(/\.ts$/, "")), "utf8")).toBe(source);
   });
 
   test("a service adds its page with one file", async () => {

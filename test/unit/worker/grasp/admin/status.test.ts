@@ -5,12 +5,13 @@ import { join } from "node:path";
 import { parse } from "valibot";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import type { Grasp } from "../../../../../runtime/grasp/grasp.ts";
-import { DESCRIPTIONS, startSeries } from "../../../../../runtime/grasp/metrics.ts";
+import { ALL_METRICS } from "../../../../../runtime/grasp/metrics.ts";
 import { toNpub } from "../../../../../runtime/grasp/npub.ts";
 import type { EventStore } from "../../../../../runtime/grasp/ports.ts";
 import type { Asked } from "../../../../../runtime/grasp/purgatory-sync/history.ts";
 import type { RelayView } from "../../../../../runtime/grasp/relay-sync/events.ts";
-import { createMetrics, describeAll } from "../../../../../runtime/observe/metrics.ts";
+import { declareAll } from "../../../../../runtime/observe/metric-list.ts";
+import { createMetrics } from "../../../../../runtime/observe/metrics.ts";
 import type { DomainView } from "../../../../../runtime/sync/index.ts";
 import { StatusReader } from "../../../../../worker/grasp/admin/read-status.ts";
 import { Recent } from "../../../../../worker/grasp/admin/recent.ts";
@@ -63,8 +64,7 @@ beforeEach(async () => {
   );
   const settings = new Settings(section, null);
   const metrics = createMetrics();
-  describeAll(metrics, DESCRIPTIONS);
-  startSeries(metrics);
+  declareAll(metrics, ALL_METRICS);
   reader = new StatusReader({
     parts: {
       ...{ settings, repositories, folders, store, pool },
