@@ -34,7 +34,7 @@ import { Pushes } from "./pushes.ts";
 import type { ReleaseResult } from "./release/release-run.ts";
 import { type NewData, Releases } from "./release/releases.ts";
 import { Removals } from "./removals.ts";
-import { type StartReport, start } from "./start.ts";
+import { restoreContribution, type StartReport, start } from "./start.ts";
 import { Submissions } from "./submission.ts";
 import { TestEvents } from "./test-events.ts";
 import { Undo } from "./undo.ts";
@@ -176,6 +176,11 @@ export class Grasp {
     return this.#releases.locked([identifier], (held) =>
       work((data) => this.#releases.run(identifier, data, held)),
     );
+  }
+
+  /** Sets the refs of served PRs that a contributor's repository has lost (S25). @param owner a contributor's owner name */
+  repairContribution(owner: string, identifier: string): Promise<void> {
+    return restoreContribution(owner, identifier, this.#core, this.#releases);
   }
 
   /** The repository of an announcement that is served or waits and lists us; `null`: there is none (P22, R35). */

@@ -2,11 +2,12 @@
  * Hourly repair: its figures, and the decisions that follow from values alone (S24).
  * @module
  */
+import { contributorOf } from "./contributor.ts";
 import { type NostrEvent, tagValue } from "./events/event.ts";
 import { KIND } from "./events/kinds.ts";
 import { everyEvent } from "./known.ts";
 import { commitOf } from "./policy/pr-policy.ts";
-import type { EventStore, RefSnapshot } from "./ports.ts";
+import type { EventStore, RefSnapshot, Repositories } from "./ports.ts";
 import { isEmpty, moveTo } from "./release/alignment.ts";
 import type { RepositoryName } from "./repository-name.ts";
 import type { RepositoryState } from "./state.ts";
@@ -65,8 +66,23 @@ export function looksAtHistory(last: RepairResult | null, nowMs: number): boolea
   return nowMs - last.connectivityMs >= CONNECTIVITY_EVERY_MS;
 }
 
-/** Every repository whose announcement is served. */
-export function* servedRepositories(
+/**
+ * Every repository that is served: those whose announcements are, then those of contributors.
+ * @param repositories `null`: contributors have none here (X6)
+ */
+export async function servedRepositories(
+  store: Pick<EventStore, "query">,
+  repositories: Pick<Repositories, "list"> | null,
+  nowSeconds: number,
+): Promise<RepositoryName[]> {
+  const all = repositories === null ? [] : await repositories.list();
+  const contributed = all
+    .filter(({ owner }) => contributorOf(owner) !== null)
+    .map(({ owner, identifier }) => ({ owner, identifier }));
+  return [...announcedRepositories(store, nowSeconds), ...contributed];
+}
+
+function* announcedRepositories(
   store: Pick<EventStore, "query">,
   nowSeconds: number,
 ): Generator<RepositoryName> {

@@ -6,6 +6,8 @@
 import type { Clock } from "../platform.ts";
 import type { SyncListener } from "../sync/index.ts";
 import { authoritativeState, candidates } from "./authorise.ts";
+import { contributorOf } from "./contributor.ts";
+import { contributionsIn } from "./contributor-prs.ts";
 import type { Grasp } from "./grasp.ts";
 import type { GraspHappening } from "./happenings.ts";
 import type { EventStore, GitRepository, Repositories } from "./ports.ts";
@@ -33,7 +35,7 @@ const NO_BOUNDS = { maxBytes: Number.MAX_SAFE_INTEGER, maxObjects: Number.MAX_SA
 export interface RepairParts {
   readonly grasp: Grasp;
   readonly store: Pick<EventStore, "query" | "get">;
-  readonly repositories: Pick<Repositories, "open" | "create">;
+  readonly repositories: Pick<Repositories, "open" | "create" | "list">;
   readonly sync: Pick<PurgatorySync, "repair">;
   /** Those of some ids whose object a repository does not have. */
   missing(owner: string, identifier: string, ids: readonly string[]): Promise<ReadonlySet<string>>;
@@ -86,6 +88,13 @@ export class Repairs {
     await this.#running;
   }
 
+  /** Every repository that is served. */
+  everyRepository(): Promise<RepositoryName[]> {
+    const { grasp, store, repositories, clock } = this.#parts;
+    const contributed = grasp.known.takesPrs ? repositories : null;
+    return servedRepositories(store, contributed, Math.floor(clock.now() / 1000));
+  }
+
   /** The last check of a repository; `null`: there was none in this run. */
   of(owner: string, identifier: string): RepairResult | null {
     return this.#results.get(`${owner}/${identifier}`) ?? null;
@@ -120,7 +129,7 @@ export class Repairs {
   async inspect(owner: string, identifier: string): Promise<RepositoryView | null> {
     if (!this.#isServed(owner, identifier)) return null;
     const { repositories, disconnected } = this.#parts;
-    const { state, prs, ids } = this.#wanted(owner, identifier);
+    const { state, prs, ids } = await this.#wanted(owner, identifier);
     const repository = repositories.open(owner, identifier);
     if (repository === null) return { missing: [...ids.keys()], areRefsRight: ids.size === 0 };
     const missing = ids.size === 0 ? [] : [...(await disconnected(owner, identifier, [...ids.keys()]))];
@@ -129,13 +138,21 @@ export class Repairs {
   }
 
   #isServed(owner: string, identifier: string): boolean {
+    const { grasp, repositories } = this.#parts;
+    if (contributorOf(owner) !== null)
+      return grasp.known.takesPrs && repositories.open(owner, identifier) !== null;
     const announcement = this.#parts.grasp.known.announcements(identifier).get(owner);
     return announcement?.status === "served" && announcement.isHosted;
   }
 
   /** The authoritative state and the PRs of a repository, and the objects that they name. */
-  #wanted(owner: string, identifier: string) {
+  async #wanted(owner: string, identifier: string) {
     const { known } = this.#parts.grasp;
+    if (contributorOf(owner) !== null) {
+      const refs = (await this.#parts.repositories.open(owner, identifier)?.refs())?.refs ?? new Map();
+      const prs = contributionsIn(owner, identifier, refs, known);
+      return { state: null, prs, ids: idsNamed(prs, () => null) };
+    }
     const set = known.sets(identifier).get(owner) ?? new Set([owner]);
     const states = candidates(known.servedStates(identifier), set, known.ended(owner, identifier));
     const state = authoritativeState(states);
@@ -165,7 +182,7 @@ export class Repairs {
   async #tick(): Promise<void> {
     const nowMs = this.#parts.clock.now();
     if (nowMs >= this.#roundEndsMs) {
-      this.#round = [...servedRepositories(this.#parts.store, Math.floor(nowMs / 1000))];
+      this.#round = await this.everyRepository();
       this.#share = shareOf(this.#round.length);
       this.#roundEndsMs = nowMs + REPAIR_EVERY_MS;
     }
@@ -215,9 +232,10 @@ export class Repairs {
     isFull: boolean,
   ): Promise<{ status: "complete" | "repaired" | "incomplete"; missing: ReadonlySet<string> }> {
     const { grasp, repositories, sync, disconnected, missing: absent } = this.#parts;
-    const { state, prs, ids: named } = this.#wanted(owner, identifier);
+    const isContributed = contributorOf(owner) !== null;
+    const { state, prs, ids: named } = await this.#wanted(owner, identifier);
     const ids = [...named.keys()];
-    if (repositories.open(owner, identifier) === null) {
+    if (!isContributed && repositories.open(owner, identifier) === null) {
       await grasp.underLock(identifier, () => repositories.create(owner, identifier));
     }
     const look = isFull ? disconnected : absent;
@@ -230,14 +248,16 @@ export class Repairs {
       missing = await disconnected(owner, identifier, ids);
     }
     const lost = new Set([...missing].flatMap((id) => named.get(id)!));
-    sync.repair(owner, identifier, [...lost]);
+    // A contributor's repository is not fetched from elsewhere (X16).
+    if (!isContributed) sync.repair(owner, identifier, [...lost]);
     if (missing.size > 0) return { status: "incomplete", missing };
     const repository = repositories.open(owner, identifier)!;
     // Somebody else may have changed the files (T67).
     repository.reload();
     const snapshot = await repository.refs();
     if (areRefsRight(state, prs, snapshot)) return { status: wasMissing ? "repaired" : "complete", missing };
-    await grasp.newGitData(identifier, EVERYTHING);
+    if (isContributed) await grasp.repairContribution(owner, identifier);
+    else await grasp.newGitData(identifier, EVERYTHING);
     return { status: "repaired", missing };
   }
 

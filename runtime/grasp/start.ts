@@ -3,8 +3,8 @@
  * @module
  */
 import { contributorOf } from "./contributor.ts";
+import { contributionsIn } from "./contributor-prs.ts";
 import type { Core } from "./core.ts";
-import { hostsOf, taggedRepositories } from "./policy/pr-policy.ts";
 import type { Intent } from "./ports.ts";
 import { type Entry, keyOf, type Releasable } from "./purgatory/entry.ts";
 import { reversed } from "./release/alignment.ts";
@@ -156,17 +156,23 @@ async function reconcile(core: Core): Promise<StartReport["orphans"]> {
 }
 
 /** Sets the refs of served PRs that a crash took from contributors' repositories (N25). */
-async function restoreContributions({ hosted, known }: Core, releases: Releases): Promise<void> {
-  for (const { owner, identifier } of await hosted.port.list()) {
-    const contributor = contributorOf(owner);
-    if (contributor === null) continue;
-    const { refs } = await hosted.open(owner, identifier)!.refs();
-    // Of those that are in other repositories it is not known whether they were here.
-    const lost = known
-      .pullRequestsBy(contributor, identifier)
-      .filter(({ id }) => !refs.has(`refs/nostr/${id}`))
-      .filter((event) => refs.size === 0 || hostsOf(taggedRepositories(event), known).length === 0);
-    if (lost.length === 0) continue;
-    await releases.locked([identifier], (held) => releases.repairPullRequests(identifier, lost, held, true));
-  }
+async function restoreContributions(core: Core, releases: Releases): Promise<void> {
+  for (const { owner, identifier } of await core.hosted.port.list())
+    if (contributorOf(owner) !== null) await restoreContribution(owner, identifier, core, releases);
+}
+
+/** Sets the refs of served PRs that one contributor's repository has lost (N25). */
+export async function restoreContribution(
+  owner: string,
+  identifier: string,
+  { hosted, known }: Core,
+  releases: Releases,
+): Promise<void> {
+  const { refs } = (await hosted.open(owner, identifier)?.refs()) ?? {};
+  if (refs === undefined) return;
+  const lost = contributionsIn(owner, identifier, refs, known).filter(
+    ({ id }) => !refs.has(`refs/nostr/${id}`),
+  );
+  if (lost.length === 0) return;
+  await releases.locked([identifier], (held) => releases.repairPullRequests(identifier, lost, held, true));
 }

@@ -4,8 +4,8 @@
  */
 import { existsSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { ownerText } from "../../runtime/grasp/contributor.ts";
 import type { Grasp } from "../../runtime/grasp/grasp.ts";
-import { toNpub } from "../../runtime/grasp/npub.ts";
 import type { EventStore, Room } from "../../runtime/grasp/ports.ts";
 import { SYNC_PREFIX } from "../../runtime/grasp/purgatory-sync/metrics.ts";
 import { PurgatorySync } from "../../runtime/grasp/purgatory-sync.ts";
@@ -132,7 +132,7 @@ function tell(
   if (status === "repaired") metrics.count("grasp_repair_repaired_total");
   metrics.gauge("grasp_repair_incomplete", incomplete);
   metrics.gauge("grasp_repair_oldest_seconds", (steady.now() - (oldestMs ?? steady.now())) / 1000);
-  const fields = { npub: toNpub(owner), identifier };
+  const fields = { npub: ownerText(owner), identifier };
   if (status === "repaired") log.info("a repository was repaired", fields);
   if (status === "incomplete") log.warn("a repository lacks objects", { ...fields, missing });
   if (status === "failed") log.warn("a repository could not be checked", fields);

@@ -2,7 +2,7 @@
  * Names of repositories as operators write them.
  * @module
  */
-import { toNpub } from "../../../runtime/grasp/npub.ts";
+import { contributorsOwner, ownerText } from "../../../runtime/grasp/contributor.ts";
 import { parseRepositoryName, type RepositoryName } from "../../../runtime/grasp/repository-name.ts";
 import { UsageError } from "../../cli/command.ts";
 
@@ -13,11 +13,15 @@ export const REPOSITORY = {
 
 /** @throws {UsageError} if it is none. */
 export function repositoryOf(text: string): RepositoryName {
-  const name = parseRepositoryName(text.replace(/\.git$/, ""));
+  const isContributed = text.startsWith("prs/");
+  const name = parseRepositoryName(text.replace(/^prs\//, "").replace(/\.git$/, ""));
+  if (name !== null && isContributed)
+    return { owner: contributorsOwner(name.owner), identifier: name.identifier };
   if (name === null) throw new UsageError(`"${text}" names no repository; expected NPUB/IDENTIFIER`);
   return name;
 }
 
+/** A contributor's repository is shown as its path is: `prs/NPUB/IDENTIFIER`. */
 export function nameOf({ owner, identifier }: RepositoryName): string {
-  return `${toNpub(owner)}/${identifier}`;
+  return `${ownerText(owner)}/${identifier}`;
 }

@@ -1,13 +1,16 @@
 /**
  * Contributors' repositories (GRASP-06) with real Git, on a clock that the test advances.
  */
-import { mkdtempSync, readdirSync, rmSync } from "node:fs";
+import { mkdirSync, mkdtempSync, readdirSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import type { Grasp } from "../../../../runtime/grasp/grasp.ts";
 import { toNpub } from "../../../../runtime/grasp/npub.ts";
 import type { EventStore } from "../../../../runtime/grasp/ports.ts";
+import { Repairs } from "../../../../runtime/grasp/repair.ts";
+import { disconnectedIds } from "../../../../worker/grasp/git/connected-ids.ts";
+import { GitPool } from "../../../../worker/grasp/git/pool.ts";
 import { sqliteEventStore } from "../../../../worker/grasp/store/event-store.ts";
 import { type WorkTree, workTree } from "../../../support/git.ts";
 import { graspOn, repositoriesIn, verifyEvent } from "../../../support/grasp.ts";
@@ -171,6 +174,37 @@ test("a ref of a served PR that a crash lost is set again, and its objects stay 
   rmSync(join(path, "packed-refs"), { force: true });
   await restart();
   expect(await refs()).toEqual([[nostrRef(event.id), commit]]);
+});
+
+test("repair visits contributors' repositories: a lost ref is set again, a lost object is told and not fetched (S24, X16)", async () => {
+  const commit = work.commit("a", "a");
+  const event = pullRequest(commit);
+  await submit(event);
+  await push(nostrRef(event.id), commit);
+  const name = { owner: `prs/${by.key}`, identifier: "repo" };
+  const path = repositories.pathOf(name.owner, name.identifier)!;
+  const pool = new GitPool({ clock: { after: () => () => {} } });
+  const disconnected = (owner: string, identifier: string, ids: readonly string[]) =>
+    disconnectedIds(repositories.pathOf(owner, identifier), ids, { home: join(folder, "data/home"), pool });
+  const asked: string[] = [];
+  const repairs = new Repairs({
+    ...{ grasp, store, repositories, clock, disconnected, missing: disconnected },
+    sync: { repair: (owner) => void asked.push(owner) },
+  });
+  const check = async () => (await repairs.checkNow(name.owner, name.identifier))?.status;
+  expect([await repairs.everyRepository(), await check()]).toEqual([[name], "complete"]);
+  rmSync(join(path, "refs/nostr"), { recursive: true, force: true });
+  rmSync(join(path, "packed-refs"), { force: true });
+  repositories.open(name.owner, name.identifier)!.reload();
+  expect((await repairs.inspect(name.owner, name.identifier))?.areRefsRight).toBe(false);
+  expect([await check(), await refs(), await check()]).toEqual([
+    "repaired",
+    [[nostrRef(event.id), commit]],
+    "complete",
+  ]);
+  rmSync(join(path, "objects"), { recursive: true });
+  mkdirSync(join(path, "objects"));
+  expect([await check(), asked]).toEqual(["incomplete", []]);
 });
 
 test("an event that expired is refused from sync and may come again from its author (P18, P24, X9)", async () => {

@@ -2,7 +2,6 @@
  * `millrace grasp check --data`: looks whether storage and refs are as the served events say (O18).
  * @module
  */
-import { servedRepositories } from "../../../../runtime/grasp/repair-plan.ts";
 import type { RepositoryName } from "../../../../runtime/grasp/repository-name.ts";
 import { nameOf } from "../repository-name.ts";
 import type { Output, Running, Verb } from "../verb.ts";
@@ -14,7 +13,7 @@ export const check: Verb = {
     "the refs are those of the authoritative state. What is wrong goes to repair.",
   options: {},
   async run(_values, running, output) {
-    const all = [...servedRepositories(running.parts.store, running.parts.nowSeconds())];
+    const all = await running.background.purgatorySync.repairs.everyRepository();
     let faults = 0;
     for (const [n, name] of all.entries()) {
       output.signal.throwIfAborted();

@@ -2,7 +2,6 @@
  * `millrace grasp repair`: checks repositories now instead of within the hour (S24).
  * @module
  */
-import { servedRepositories } from "../../../../runtime/grasp/repair-plan.ts";
 import type { RepositoryName } from "../../../../runtime/grasp/repository-name.ts";
 import { textOf } from "../../../cli/command.ts";
 import { nameOf, REPOSITORY, repositoryOf } from "../repository-name.ts";
@@ -19,7 +18,7 @@ export const repair: Verb = {
     const given = textOf(values, "repository");
     if (given !== undefined) return check(running, repositoryOf(given), output);
     if (values.all !== true) throw new Refusal("name a repository, or --all");
-    const all = [...servedRepositories(running.parts.store, running.parts.nowSeconds())];
+    const all = await running.background.purgatorySync.repairs.everyRepository();
     for (const [n, name] of all.entries()) {
       output.signal.throwIfAborted();
       output.progress(`${n + 1} of ${all.length}: ${nameOf(name)}`);
