@@ -29,7 +29,8 @@ describe.skipIf(why !== null)(`grasp-audit 0.2.0${why === null ? "" : ` (${why})
   const folder = mkdtempSync(join(tmpdir(), "millrace-audit-"));
   afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
-  test.each<[ProcessRuntime, "shared" | "isolated", boolean]>([
+  // Each has a network namespace of its own, and mostly waits.
+  test.concurrent.each<[ProcessRuntime, "shared" | "isolated", boolean]>([
     ["node", "shared", false],
     ["node", "isolated", true],
     ["bun", "shared", true],

@@ -2,7 +2,7 @@
  * Relay sync (GRASP-02) with relays that demand keys, limit, break off, lie or flood, on Node, Bun and Deno.
  * @module
  */
-import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { describe, expect, test } from "vitest";
 import type { NostrEvent } from "../../../runtime/grasp/events/event.ts";
 import { type FakeRelay, fakeRelay } from "../../support/fake-relay.ts";
 import { verifyEvent } from "../../support/grasp.ts";
@@ -18,38 +18,48 @@ const SECRET = "1".repeat(64);
 const PUBLIC = "4f355bdcb7cc0af728ef3cceb9615d90684bb5b2ca5f859ab0f0b704075871aa";
 const AWAY = { host: "127.0.0.1:1" };
 
-let owner: Author;
-let relays: FakeRelay[];
-let ours: Peer | null;
+/** What one test works with. Tests mostly wait for servers, so that several run at the same time. */
+class World {
+  readonly owner = author();
+  readonly #relays: FakeRelay[] = [];
+  #ours: Peer | null = null;
 
-beforeEach(() => {
-  owner = author();
-  relays = [];
-  ours = null;
-});
-afterEach(async () => {
-  await ours?.server.stop();
-  await Promise.all(relays.map((one) => one.stop()));
-});
+  readonly relay = async (...args: Parameters<typeof fakeRelay>): Promise<FakeRelay> => {
+    const one = await fakeRelay(...args);
+    this.#relays.push(one);
+    return one;
+  };
 
-async function relay(...args: Parameters<typeof fakeRelay>): Promise<FakeRelay> {
-  const one = await fakeRelay(...args);
-  relays.push(one);
-  return one;
+  /** Starts a server that follows these relays, and hosts a repository that names a maintainer. */
+  readonly follow = async (
+    runtime: ProcessRuntime,
+    bootstrap: readonly FakeRelay[],
+    maintainer: Author,
+  ): Promise<Peer> => {
+    const ours = await peer(runtime, { bootstrap: bootstrap.map(({ url }) => url) }, { relayKey: SECRET });
+    this.#ours = ours;
+    const client = await connect(ours.server.url);
+    const named = [["maintainers", maintainer.key]];
+    expect((await client.publish(announcementOn([ours], this.owner, "repo", named)))[0]).toBe(true);
+    client.close();
+    return ours;
+  };
+
+  async end(): Promise<void> {
+    await this.#ours?.server.stop();
+    await Promise.all(this.#relays.map((one) => one.stop()));
+  }
 }
 
-/** Starts a server that follows these relays, and hosts a repository that names a maintainer. */
-async function follow(
-  runtime: ProcessRuntime,
-  bootstrap: readonly FakeRelay[],
-  maintainer: Author,
-): Promise<Peer> {
-  ours = await peer(runtime, { bootstrap: bootstrap.map(({ url }) => url) }, { relayKey: SECRET });
-  const client = await connect(ours.server.url);
-  const named = [["maintainers", maintainer.key]];
-  expect((await client.publish(announcementOn([ours], owner, "repo", named)))[0]).toBe(true);
-  client.close();
-  return ours;
+function inWorld(run: (world: World) => Promise<void>): () => Promise<void> {
+  return async () => {
+    const world = new World();
+    try {
+      await run(world);
+    } finally {
+      await world.end();
+    }
+  };
 }
 
 /** What a maintainer publishes elsewhere and we serve at once (R29). */
@@ -58,10 +68,10 @@ const theirs = (maintainer: Author) => announcementOn([AWAY], maintainer, "repo"
 /** The same event with a signature that is not the author's. */
 const forged = (event: NostrEvent): NostrEvent => ({ ...event, sig: "0".repeat(128) });
 
-describe.each<ProcessRuntime>(["node", "bun", "deno"])("on %s", (runtime) => {
+describe.concurrent.each<ProcessRuntime>(["node", "bun", "deno"])("on %s", (runtime) => {
   test(
     "a relay that demands a key gets the relay key's signature, and is asked again (L4, L31)",
-    async () => {
+    inWorld(async ({ follow, relay }) => {
       const friend = author();
       const event = theirs(friend);
       const proofs: NostrEvent[] = [];
@@ -89,13 +99,13 @@ describe.each<ProcessRuntime>(["node", "bun", "deno"])("on %s", (runtime) => {
           ["challenge", "prove it"],
         ]),
       );
-    },
+    }),
     TIMEOUT_MS,
   );
 
   test(
     "a relay that breaks off is tried again until it stays (L15, L18)",
-    async () => {
+    inWorld(async ({ follow, relay }) => {
       const friend = author();
       const event = theirs(friend);
       const breaking = await relay([event], {
@@ -108,13 +118,13 @@ describe.each<ProcessRuntime>(["node", "bun", "deno"])("on %s", (runtime) => {
       await served(server.url, event);
       expect(breaking.connections).toBe(3);
       expect(await metric(server.url, 'grasp_relay_failures_total{reason="connection"}')).toBe(2);
-    },
+    }),
     TIMEOUT_MS,
   );
 
   test(
     "a relay that asks for fewer requests rests, and no other relay waits for it (L14, L16, T53)",
-    async () => {
+    inWorld(async ({ follow, relay }) => {
       const friend = author();
       const event = theirs(friend);
       const limiting = await relay([], {
@@ -132,13 +142,13 @@ describe.each<ProcessRuntime>(["node", "bun", "deno"])("on %s", (runtime) => {
       other.publish(state);
       await served(server.url, state);
       expect(limiting.asked.filter(([type]) => type === "REQ").length).toBe(asked);
-    },
+    }),
     TIMEOUT_MS,
   );
 
   test(
     "forged signatures are not served and close the relay for hours, and the honest one goes on (L19, T28)",
-    async () => {
+    inWorld(async ({ follow, relay }) => {
       const friend = author();
       const forgeries = [0, 1, 2, 3, 4].map((at) =>
         forged(announcementOn([AWAY], friend, "repo", [["name", String(at)]])),
@@ -157,13 +167,13 @@ describe.each<ProcessRuntime>(["node", "bun", "deno"])("on %s", (runtime) => {
       expect(await client.query({ ids: forgeries.map(({ id }) => id) })).toEqual([]);
       client.close();
       expect(lying.connections).toBe(1);
-    },
+    }),
     TIMEOUT_MS,
   );
 
   test(
     "events that were not asked for, and a flood, close the relay for hours (L19, L29)",
-    async () => {
+    inWorld(async ({ follow, relay }) => {
       const friend = author();
       const stranger = author();
       const pushing = await relay([], {
@@ -190,7 +200,7 @@ describe.each<ProcessRuntime>(["node", "bun", "deno"])("on %s", (runtime) => {
       }
       expect(await metric(server.url, "grasp_relays_avoided")).toBe(2);
       expect([pushing.connections, flooding.connections]).toEqual([1, 1]);
-    },
+    }),
     TIMEOUT_MS,
   );
 });

@@ -231,7 +231,8 @@ test("in virtual time: every domain's 30 starts a minute and 5 at once, rests as
   expect(processes((_, command) => command.includes("fetch\0--stdin"))).toEqual([]);
 }, 300_000);
 
-describe.each<ProcessRuntime>(["node", "bun", "deno"])("GRASP on %s", (runtime) => {
+// They mostly wait for servers that do not answer.
+describe.concurrent.each<ProcessRuntime>(["node", "bun", "deno"])("GRASP on %s", (runtime) => {
   test("brings what waits from twenty servers, most of them sick, and leaves no process", async () => {
     const own = mkdtempSync(join(folder, `${runtime}-`));
     const servers = await twentyServers(own, work, tips);
