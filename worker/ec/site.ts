@@ -39,12 +39,11 @@ export function createSite(
       ip: readClient(fields, peer, client).ip,
       protocol: readProtocol(fields, peer, client) ?? "http",
     }),
+    isForOrigin: (path) => routeKindOfPath(path) === "organic",
     admit(request) {
-      const route = routeKindOfPath(request.path);
-      if (route !== "organic") return null;
       const visit = service.begin(
         request,
-        route,
+        "organic",
         readClient(request.headers, request.peer, client),
         processBackground,
       );

@@ -27,39 +27,6 @@ const partnerId: Parameter = {
 };
 
 export const operatorPaths: Paths = {
-  "/_ts/admin": {
-    get: {
-      operationId: "adminPageWithoutSlash",
-      tags,
-      security: anybody,
-      summary: "Redirects to `/_ts/admin/`.",
-      responses: {
-        "308": {
-          description: "Redirects to the page.",
-          headers: {
-            location: { description: "The page.", required: true, schema: { const: "/_ts/admin/" } },
-          },
-        },
-        "500": response("InternalError"),
-      },
-    },
-  },
-  "/_ts/admin/": {
-    get: {
-      operationId: "adminPage",
-      tags,
-      security: anybody,
-      summary: "The operator's page. It contains no data; its script asks for the admin token.",
-      responses: {
-        "200": {
-          description: "The page.",
-          headers: noStore,
-          content: { "text/html": { schema: { type: "string" } } },
-        },
-        "500": response("InternalError"),
-      },
-    },
-  },
   "/_ts/admin/status": {
     get: {
       operationId: "status",
@@ -261,7 +228,11 @@ export const operatorPaths: Paths = {
       responses: {
         "200": json("OpenAPI 3.1.", {
           type: "object",
-          properties: { openapi: { type: "string", pattern: "^3\\.1\\." } },
+          properties: {
+            openapi: { type: "string", pattern: "^3\\.1\\." },
+            info: { type: "object" },
+            paths: { type: "object" },
+          },
           required: ["openapi", "info", "paths"],
         }),
         "500": response("InternalError"),

@@ -57,8 +57,10 @@ export interface ProxyOptions {
   onFault?(fault: ExchangeFault): void;
   /** Reads the client from the fields of a request and the peer's address. */
   clientOf(fields: Fields, peer: string | null): ForwardedClient;
-  /** The service's part in a request; `null` if the request is not for the origin. */
-  admit(request: PassedRequest): Passage | null;
+  /** Whether a path is the origin's. The service answers the others. @param path the unchanged path and query */
+  isForOrigin(path: string): boolean;
+  /** Begins the service's part in a request for the origin. */
+  admit(request: PassedRequest): Passage;
 }
 
 /** A proxy in front of one origin. */
@@ -126,6 +128,8 @@ class OriginProxy implements ReverseProxy {
     expectsContinue: boolean,
   ): boolean {
     const { defaultHost, originHost } = this.#options;
+    // Before the method is checked: the service's own routes answer 405 to every method that they lack.
+    if (!this.#options.isForOrigin(path)) return false;
     const method = request.method!;
     const peer = request.socket.remoteAddress ?? null;
     // Before anything begins with the request: a refused one has no passage to end.
@@ -135,7 +139,6 @@ class OriginProxy implements ReverseProxy {
       return true;
     }
     const passage = this.#options.admit({ method, path, headers: fields, peer });
-    if (passage === null) return false;
     const { passed, protocol } = this.#outgoingFields(fields, askedHost, peer);
     const host = askedHost ?? defaultHost;
     const relocate = this.#relocate;

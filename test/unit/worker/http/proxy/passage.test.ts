@@ -40,6 +40,7 @@ beforeEach(async () => {
     log,
     isOwnField: () => false,
     clientOf: (_, peer) => ({ ip: peer, protocol: "http" }),
+    isForOrigin: () => true,
     admit() {
       calls.push("begun");
       return {
