@@ -58,6 +58,13 @@ const tasks = {
     env: (args) => (args.length === 0 ? { MILLRACE_QUICK: "1" } : {}),
     run: [[...vitest, "--project", "unit"]],
   },
+  schemathesis: {
+    summary: "Sends 1,000 random requests of schemathesis to a running service.",
+    accepts: "",
+    needs: ["serving", "testing", "system"],
+    env: () => ({ SCHEMATHESIS_CASES: "1000" }),
+    run: [[...vitest, "--project", "processes", "test/runtimes/openapi-tools.test.ts"]],
+  },
   bench: { needs: ["serving", "testing"], run: [["test/bench/run.ts"]] },
   "bench:proxy": { needs: ["serving", "testing", "system"], run: [["test/bench/proxy/run.ts"]] },
   // The published package is what is compared.

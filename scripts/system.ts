@@ -6,6 +6,7 @@
 import { spawnSync } from "node:child_process";
 import { type Program, programs } from "../test/support/programs.ts";
 import { installCargoTools } from "./cargo-tools.ts";
+import { installOpenApiTools } from "./openapi-tools.ts";
 
 const say = (text: string) => process.stderr.write(`millrace: ${text}\n`);
 const missing = () => programs.filter((program) => program.find() === null);
@@ -38,8 +39,9 @@ for (const program of left) {
   say(`  apt-get install --no-install-recommends ${program.package}`);
 }
 const hasCargoTools = installCargoTools();
+const hasOpenApiTools = installOpenApiTools();
 const isCi = !["", "0", "false", undefined].includes(process.env.CI);
-if ((left.length > 0 || !hasCargoTools) && isCi) {
+if ((left.length > 0 || !hasCargoTools || !hasOpenApiTools) && isCi) {
   say("under CI nothing may be left out");
   process.exitCode = 1;
 }

@@ -14,6 +14,7 @@ const SIDE_BY_SIDE = [
   "command-line",
   "getting-started",
   "locked-store",
+  "openapi-tools",
   "redis-client",
   "reverse-proxies",
   "serve",

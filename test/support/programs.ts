@@ -2,6 +2,7 @@
  * Programs that only the tests use and that the system's package manager installs.
  * @module
  */
+import { spawnSync } from "node:child_process";
 import { findProgram } from "./find-program.ts";
 
 /** One program. */
@@ -43,6 +44,27 @@ export const nginx: Program = {
   find: () => findProgram("nginx", "NGINX_PATH"),
 };
 
+export const caddy: Program = {
+  package: "caddy",
+  usedFor: "the tests behind Caddy (CADDY_PATH names another file)",
+  find: () => findProgram("caddy", "CADDY_PATH"),
+};
+
+export const systemdAnalyze: Program = {
+  package: "systemd",
+  usedFor: "the check of the unit file",
+  find: () => findProgram("systemd-analyze"),
+};
+
+export const pythonVenv: Program = {
+  package: "python3-venv",
+  usedFor: "the tests with tools that read the API's description",
+  find: () => {
+    const file = python.find();
+    return file !== null && spawnSync(file, ["-c", "import ensurepip, venv"]).status === 0 ? file : null;
+  },
+};
+
 export const python: Program = {
   package: "python3",
   usedFor: "the test that Python reads the API's description",
@@ -56,4 +78,15 @@ export const ip: Program = {
 };
 
 /** All of them. */
-export const programs: readonly Program[] = [chromium, git, curl, redisServer, nginx, python, ip];
+export const programs: readonly Program[] = [
+  chromium,
+  git,
+  curl,
+  redisServer,
+  nginx,
+  caddy,
+  systemdAnalyze,
+  python,
+  pythonVenv,
+  ip,
+];

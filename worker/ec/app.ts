@@ -33,9 +33,10 @@ function methodsOf({ routes }: Hono<RouteBindings>, path: string): string[] {
     const names = pattern.split("/");
     return names.length === parts.length && names.every((name, i) => name[0] === ":" || name === parts[i]);
   };
-  const found = routes
-    .filter((route) => route.method !== "ALL" && fits(route.path))
-    .map(({ method }) => method);
+  const fitting = routes.filter((route) => route.method !== "ALL" && fits(route.path));
+  // A path without variables goes before one with (OpenAPI 3.1, Paths Object).
+  const exact = fitting.filter((route) => route.path === path);
+  const found = (exact.length > 0 ? exact : fitting).map(({ method }) => method);
   return [...new Set(found.flatMap((method) => (method === "GET" ? ["GET", "HEAD"] : [method])))];
 }
 

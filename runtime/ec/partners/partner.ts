@@ -21,7 +21,7 @@ import {
 } from "../../lib/schema.ts";
 import { pixelUrlFault } from "./pixel-url.ts";
 
-/** Ids that would collide with one of the service's own headers. */
+/** Ids that would collide with one of the service's own headers, or with its route to register partners. */
 export const RESERVED_PARTNER_IDS: readonly string[] = [
   "ec",
   "eids",
@@ -30,6 +30,7 @@ export const RESERVED_PARTNER_IDS: readonly string[] = [
   "ts",
   "version",
   "env",
+  "register",
 ];
 
 const PARTNER_ID = /^[a-z0-9_-]{1,32}$/;

@@ -199,7 +199,7 @@ export const visitorPaths: Paths = {
         {
           name: "ec_id",
           in: "query",
-          description: "The id for the operator's request, without a body.",
+          description: "The id for the operator's request. A body beside it is not read.",
           schema: schema("EcId"),
         },
         parameter("EcCookie"),

@@ -148,7 +148,7 @@ describe("registration", () => {
     expect(t.services.registry.all()).toEqual([]);
   });
 
-  test.each(["ec", "eids", "ec-consent", "eids-truncated", "ts", "version", "env"])(
+  test.each(["ec", "eids", "ec-consent", "eids-truncated", "ts", "version", "env", "register"])(
     "refuses the reserved id %s",
     async (id) => {
       expect((await register(testService(), { ...PARTNER, id })).status).toBe(400);
