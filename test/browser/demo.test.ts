@@ -317,6 +317,10 @@ describe.skipIf(noChromium !== undefined)(noChromium ?? "the demonstration", () 
     await visitor.sees(".p-summary", "no id");
     expect(await visitor.jar("ts-ec")).toBeNull();
     await visitor.picture("demo-phone-4-withdraw");
+    await visitor.page.locator("#advert summary").tap();
+    await visitor.looksAt("#advert");
+    expect(await width()).toBe(390);
+    await visitor.picture("demo-phone-8-prebid");
   });
 
   it("shows a queue for a partner that is at its limit", async () => {
@@ -443,6 +447,46 @@ describe.skipIf(noChromium !== undefined)(noChromium ?? "the demonstration", () 
     await visitor.picture("demo-play-4-forgotten");
   });
 
+  it("shows Prebid on the page, a vendor without consent, and why an id was refused", async () => {
+    const visitor = await newcomer();
+    await visitor.open("/");
+    await visitor.sees("#advert-text", "€ 0.35");
+    await visitor.sees("#advert-received", "Nothing");
+    await visitor.sees(".p-consent .p-reason", "no_signal");
+    expect(await visitor.jar("sharedId")).toBeNull();
+
+    await visitor.click("Accept all");
+    await visitor.sees(".p-consent .p-reason", "tcf_purpose1");
+    const fennel = visitor.company("Fennel");
+    await fennel.getByText("vendor_no_consent").waitFor();
+    await visitor.sees(".p-partners", "Quickbeck Exchange");
+    await visitor.readsUntilPartnersKnowThem();
+    const sharedId = (await visitor.jar("sharedId"))!.value;
+    await visitor.company("SharedID").getByText(sharedId).waitFor();
+    await visitor.sees("#advert-text", "€ 2.40");
+    await visitor.page.locator("#advert summary").click();
+    await visitor.sees("#advert-eids", `pubcid.org ${sharedId}`);
+    await visitor.sees("#advert-eids", "quickbeck.example");
+    // Prebid.js found it, and the service stored it nowhere and sent it to nobody.
+    expect(atob((await visitor.jar("ts-eids"))!.value)).toContain("fennel.example");
+    expect(await visitor.page.locator("#advert-eids").textContent()).not.toContain("fennel.example");
+    await fennel.getByText("no id for you yet").waitFor();
+    await visitor.looksAt("#advert");
+    await fennel.scrollIntoViewIfNeeded();
+    await visitor.picture("demo-prebid");
+
+    await visitor.click("Privacy choices");
+    await visitor.click("Withdraw my consent");
+    await visitor.sees(".p-consent .p-reason", "tcf_no_purpose1");
+    expect([await visitor.jar("sharedId"), await visitor.jar("ts-eids")]).toEqual([null, null]);
+
+    // Without a law on consent the vendor gets its id with the page after the one that found it.
+    await visitor.travel("Japan");
+    await visitor.sees("#advert-text", "Quickbeck pays");
+    await visitor.open("/about");
+    await fennel.getByText("reader-of-the-gazette").waitFor();
+  });
+
   it.each(["light", "dark"] as const)("has no accessibility violations in %s", async (colorScheme) => {
     const visitor = await newcomer({
       colorScheme,
@@ -458,7 +502,12 @@ describe.skipIf(noChromium !== undefined)(noChromium ?? "the demonstration", () 
     expect(await axeViolations(visitor.page)).toEqual([]);
     await visitor.click("Accept all");
     await visitor.sees(".p-pulls", "is in the graph");
+    await visitor.sees("#advert-text", "Quickbeck pays");
+    await visitor.page.locator("#advert summary").click();
+    await visitor.company("Fennel").getByText("vendor_no_consent").waitFor();
     expect(await axeViolations(visitor.page)).toEqual([]);
+    await visitor.looksAt("#advert");
+    await visitor.picture(`demo-prebid-${colorScheme}`);
   });
 
   it("shows that the server does not answer", async () => {

@@ -28,10 +28,14 @@ export interface BrowserServeOptions {
   site?: (request: Request) => Promise<Response>;
 }
 
+/** Paths below `/_ts/` that the device answers. */
+const OWN_PATHS = [DELETION_PATH, "/_ts/prebid.js", "/_ts/sync-pixels"];
+
 /**
  * Makes the service worker that calls it the site's identity service. Call it while the worker's script first runs.
  *
- * The site answers pages. The device answers `/identify`, `/sync`, `/auction` and the deletion of the visitor's own identity.
+ * The site answers pages. The device answers `/identify`, `/sync`, `/auction`, `/_ts/prebid.js`, `/_ts/sync-pixels` and
+ * the deletion of the visitor's own identity.
  * Does nothing in a browser whose service workers cannot access cookies.
  *
  * @param options the configuration, without secrets, because every visitor can read it.
@@ -71,7 +75,7 @@ export function serve(options: BrowserOptions, { site = fetch }: BrowserServeOpt
       event.respondWith(visits.page(event, site));
     } else if (pathname === "/identify" && method === "GET" && search === "") {
       event.respondWith(visits.identify(event));
-    } else if (route === "service" || pathname === DELETION_PATH) {
+    } else if (route === "service" || OWN_PATHS.includes(pathname)) {
       event.respondWith(visits.own(event));
     }
   });

@@ -1,8 +1,18 @@
 import type { MiddlewareHandler } from "hono";
 import { secureHeaders } from "hono/secure-headers";
 
-/** Security headers: only resources of the site itself, nothing inline, no framing. */
-export function strictHeaders(): MiddlewareHandler {
+/** Options of {@link strictHeaders}. */
+export interface StrictHeadersOptions {
+  referrerPolicy?: "no-referrer" | "same-origin";
+}
+
+/**
+ * Security headers: only resources of the site itself, nothing inline, no framing.
+ * @param options `referrerPolicy`: what requests tell of their page. Default: nothing.
+ */
+export function strictHeaders({
+  referrerPolicy = "no-referrer",
+}: StrictHeadersOptions = {}): MiddlewareHandler {
   return secureHeaders({
     contentSecurityPolicy: {
       defaultSrc: ["'none'"],
@@ -15,5 +25,6 @@ export function strictHeaders(): MiddlewareHandler {
       frameAncestors: ["'none'"],
     },
     strictTransportSecurity: false,
+    referrerPolicy,
   });
 }

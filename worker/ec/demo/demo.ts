@@ -80,8 +80,11 @@ export function createDemo<Args extends unknown[]>(dependencies: DemoDependencie
     if (visit === undefined) return;
     const { context, finalization } = visit;
     const { branch } = finalization;
-    const isFile = /\.\w+$/.test(new URL(request.url).pathname);
-    if (isFile && (branch === "returning" || branch === "denied")) return;
+    // The newspaper's advertisement shows its own auction.
+    const isAdvert =
+      isOfNewspaper(request) && ["/identify", "/auction"].includes(new URL(request.url).pathname);
+    const isFile = isAdvert || /\.\w+$/.test(new URL(request.url).pathname);
+    if (isFile && (branch === "returning" || branch === "denied" || branch === "anonymous")) return;
     const happening = describe(context, finalization, request, response, visitor);
     visitors.remember(visitor, context, happening, isPageRequest(request));
   }
@@ -121,6 +124,12 @@ export function createDemo<Args extends unknown[]>(dependencies: DemoDependencie
     endStreams: () => panel.close(),
     close: handler.close,
   };
+}
+
+/** Whether a page of the newspaper made the request, and not the partner's page. */
+function isOfNewspaper({ headers }: Request): boolean {
+  const referer = headers.get("referer");
+  return referer !== null && !new URL(referer).pathname.startsWith(PANEL_PATH);
 }
 
 /** Whether a browser will show the response as a page. */

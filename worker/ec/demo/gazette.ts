@@ -14,10 +14,13 @@ export function createGazette(): (request: Request) => Response | Promise<Respon
     "gazette.css",
     "consent.js",
     "consent-strings.js",
+    "advert.js",
+    "prebid.js",
     "icon.svg",
   ]);
   const app = new Hono();
-  app.use(strictHeaders());
+  // The demonstration tells the advertisement's requests from others by the page that they come from.
+  app.use(strictHeaders({ referrerPolicy: "same-origin" }));
   app.get("/assets/:name", (c) => assets(c.req.param("name")) ?? c.notFound());
   // A real publisher records each choice as proof. Here only the request matters: it carries the new cookies.
   app.post("/consent", (c) => c.body(null, 204));

@@ -110,7 +110,8 @@ function welcome(url: string, store: string, token: string | null): string {
   return `
   The demonstration is at  ${page}
   Open it in Chrome or Edge (Firefox should work, too): a small newspaper, millrace in front of it, three
-  partners behind it, and a panel beside the page that shows what millrace does. Try these seven steps:
+  partners behind it, and a panel beside the page that shows what millrace does. Prebid.js holds an auction on each page, and finds
+  two more partners' ids. Try these seven steps:
 
     1  Visit the front page from France: no id, since you have not consented.
     2  Accept in the banner: the next request mints your id, and two partners are asked for theirs.

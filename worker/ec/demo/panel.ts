@@ -5,6 +5,7 @@
 import { Hono } from "hono";
 import type { Graph } from "../../../runtime/ec/graph/graph.ts";
 import { deleteCookieHeader, type EcCookie, readCookies } from "../../../runtime/ec/request/cookie.ts";
+import { EID_COOKIES } from "../../../runtime/ec/request/eid-cookies.ts";
 import { SIGNAL_COOKIES } from "../../../runtime/ec/request/signals.ts";
 import { readFiles } from "../../http/static-files.ts";
 import { strictHeaders } from "../../http/strict-headers.ts";
@@ -72,9 +73,11 @@ export function createPanel({ visitors, gates, companies, apiKey, cookie }: Pane
       await Promise.all(ids.map((id) => c.env.graph.delete(id)));
       visitors.forget(visitor);
     }
-    for (const name of [...SIGNAL_COOKIES, PLACE_COOKIE]) {
-      c.header("set-cookie", `${name}=; Path=/; SameSite=Lax; Max-Age=0`, { append: true });
-    }
+    const remove = (name: string, more = "") =>
+      c.header("set-cookie", `${name}=; Path=/; SameSite=Lax; Max-Age=0${more}`, { append: true });
+    for (const name of [...SIGNAL_COOKIES, ...EID_COOKIES, PLACE_COOKIE]) remove(name);
+    // Prebid's modules set theirs for the domain.
+    for (const name of EID_COOKIES) remove(name, `; Domain=${cookie.domain}`);
     c.header("set-cookie", deleteCookieHeader(cookie), { append: true });
     return c.body(null, 204);
   });

@@ -6,12 +6,14 @@
 import { type GraphEntry, isTombstone, TOMBSTONE_TTL_SECONDS } from "../../../runtime/ec/graph/entry.ts";
 import type { Graph } from "../../../runtime/ec/graph/graph.ts";
 import { ecHash } from "../../../runtime/ec/id.ts";
+import type { PartnerReason } from "../../../runtime/ec/partners/partner-consent.ts";
+import type { ConsentReason } from "../../../runtime/ec/request/consent.ts";
 import { allowsEcCreation } from "../../../runtime/ec/request/consent.ts";
 import type { RawSignals } from "../../../runtime/ec/request/signals.ts";
 import { type Company, PLAYED } from "./partners/companies.ts";
 import { places } from "./places.ts";
 import type { PullLine } from "./pulls.ts";
-import { JURISDICTIONS, reasonOf } from "./story.ts";
+import { JURISDICTIONS, reasonOf, refusalOf } from "./story.ts";
 import type { Step, Visitor } from "./visitors.ts";
 
 interface SplitId {
@@ -27,7 +29,14 @@ export interface Snapshot {
   /** The normalised address from which an id is derived. */
   address: string | null;
   id: SplitId | null;
-  consent: { allowed: boolean; jurisdiction: string; reason: string; signals: RawSignals } | null;
+  consent: {
+    allowed: boolean;
+    jurisdiction: string;
+    /** The reason's code, as the log and the metrics have it. */
+    code: ConsentReason;
+    reason: string;
+    signals: RawSignals;
+  } | null;
   graph: {
     /** Whether the store failed. */
     isDown: boolean;
@@ -35,7 +44,14 @@ export interface Snapshot {
     tombstone: { id: SplitId; entry: GraphEntry; untilMs: number } | null;
   };
   happenings: Visitor["happenings"];
-  partners: { id: string; name: string; trait: string; isPlayed: boolean }[];
+  partners: {
+    id: string;
+    name: string;
+    trait: string;
+    isPlayed: boolean;
+    /** Why the partner may not have the visitor's id although others may; `null`: it may, or nobody may. */
+    refusal: { code: PartnerReason; text: string } | null;
+  }[];
   pulls: readonly PullLine[];
 }
 
@@ -61,6 +77,7 @@ export async function takeSnapshot(
         : {
             allowed: allowsEcCreation(context.consent),
             jurisdiction: JURISDICTIONS[context.consent.jurisdiction],
+            code: context.consent.reason,
             reason: reasonOf(context.consent),
             signals: context.consent.signals.raw,
           },
@@ -71,6 +88,7 @@ export async function takeSnapshot(
       name: record.name,
       trait,
       isPlayed: record.id === PLAYED.id,
+      refusal: context === null ? null : refusalOf(record, context),
     })),
     pulls: pulls.lines,
   };

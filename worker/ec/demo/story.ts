@@ -4,6 +4,8 @@
  */
 
 import type { Finalization } from "../../../runtime/ec/finalize.ts";
+import type { PartnerInput } from "../../../runtime/ec/partners/partner.ts";
+import { type PartnerReason, partnerReason } from "../../../runtime/ec/partners/partner-consent.ts";
 import type { Consent, ConsentReason } from "../../../runtime/ec/request/consent.ts";
 import type { EcContext } from "../../../runtime/ec/request/context.ts";
 
@@ -16,6 +18,9 @@ const SERVICE_ROUTES = {
   auction: "/auction",
   batch: "/_ts/api/v1/sync",
 };
+
+/** The default of `consent.maxAgeDays`. */
+const MAX_AGE_DAYS = 395;
 
 /** One line of the panel's list. */
 export interface Happening {
@@ -69,6 +74,22 @@ const REASONS: Record<ConsentReason, string> = {
 /** Why consent allows an id or not, as one sentence. */
 export function reasonOf(consent: Consent): string {
   return REASONS[consent.reason];
+}
+
+/** What the codes of a refused partner mean. */
+const REFUSALS: Partial<Record<PartnerReason, string>> = {
+  vendor_no_consent: "Your TC string gives this vendor no consent: the paper did not ask you about it.",
+  vendor_restricted: "The publisher forbids this vendor Purpose 1.",
+};
+
+/** Why a partner may not have the visitor's id although others may; `null`: it may, or nobody may. */
+export function refusalOf(
+  { gvlId = null }: Pick<PartnerInput, "gvlId">,
+  { consent, nowMs }: Pick<EcContext, "consent" | "nowMs">,
+): { code: PartnerReason; text: string } | null {
+  const code = partnerReason(consent, gvlId, "deny", { nowMs, maxAgeDays: MAX_AGE_DAYS });
+  const text = REFUSALS[code];
+  return text === undefined ? null : { code, text };
 }
 
 /**

@@ -35,6 +35,9 @@ export function layout({ path, title, body }: Page): Markup {
     <link rel="stylesheet" href="/assets/gazette.css">
     <link rel="stylesheet" href="/_demo/panel.css">
     <script type="module" src="/assets/consent.js"></script>
+    <script async src="/_ts/prebid.js"></script>
+    <script async src="/assets/prebid.js"></script>
+    <script type="module" src="/assets/advert.js"></script>
     <script type="module" src="/_demo/panel.js"></script>
   </head>
   <body>
@@ -53,6 +56,7 @@ export function layout({ path, title, body }: Page): Markup {
         </nav>
       </header>
       <main id="content">${body}</main>
+      ${advert}
       <footer class="foot">
         <p>The Millrace Gazette, its town and its people are made up: a site for millrace to stand in front of.</p>
         <p class="links">
@@ -66,6 +70,17 @@ export function layout({ path, title, body }: Page): Markup {
   </body>
 </html>`;
 }
+
+/** advert.js fills it with the result of an auction. Without a script it is not shown. */
+const advert = html`<aside class="advert" id="advert" aria-labelledby="advert-label" hidden>
+        <p class="kicker" id="advert-label">Advertisement</p>
+        <p class="advert-text" id="advert-text"></p>
+        <details class="advert-details">
+          <summary>What the bidder was told of you</summary>
+          <p class="advert-received" id="advert-received"></p>
+          <ul class="advert-eids" id="advert-eids"></ul>
+        </details>
+      </aside>`;
 
 /** consent.js fills and shows it, depending on the place. */
 const banner = html`<section class="banner" id="banner" role="dialog" aria-labelledby="banner-title" aria-describedby="banner-text" tabindex="-1" hidden>

@@ -111,6 +111,8 @@ const about: Page = {
         <li>The service: it is the one that a publisher runs, with an SQLite file as its store.</li>
         <li>The questions to partners: two small servers on ports of their own are asked for their ids of you, after the page
         has gone out and no faster than each of them bears. <a href="/_demo/partner">The third partner is you</a>.</li>
+        <li>The advertisement: Prebid.js holds an auction on each page. <code>/_ts/prebid.js</code> gives it your id and the partners’
+        ids, and the ids that it finds on the page come to the graph with the next page.</li>
         <li>The <code>ts-ec</code> cookie, and the rules by which it comes and goes.</li>
         <li>The consent cookies, which hold strings in the formats of the IAB: <code>euconsent-v2</code> in Europe,
         <code>__gpp</code>, <code>__gpp_sid</code> and <code>us_privacy</code> in the United States.</li>

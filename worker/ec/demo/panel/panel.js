@@ -187,7 +187,7 @@ function drawConsent({ consent }) {
     find(".p-consent").replaceChildren(el("p", "p-none", "Nothing to decide yet: the site was not visited."));
     return;
   }
-  const { allowed, jurisdiction, reason, signals } = consent;
+  const { allowed, jurisdiction, code, reason, signals } = consent;
   const cookies = [
     ["euconsent-v2", signals.tcf],
     ["__gpp", signals.gpp],
@@ -205,7 +205,8 @@ function drawConsent({ consent }) {
   );
   const verdict = el("p", allowed ? "p-verdict p-yes" : "p-verdict p-no", allowed ? "Yes" : "No");
   const rules = el("p", "p-rules", "Rules: ", el("b", "", jurisdiction));
-  find(".p-consent").replaceChildren(el("div", "p-head", verdict, rules), el("p", "", reason), list);
+  const why = el("p", "p-why", reason, " ", el("code", "p-reason", code));
+  find(".p-consent").replaceChildren(el("div", "p-head", verdict, rules), why, list);
 }
 
 // The graph

@@ -16,6 +16,11 @@ export function drawPartners(list, { partners, graph }) {
       list.append(card.element);
     }
     const card = cards.get(partner.id);
+    const { refusal } = partner;
+    card.why.hidden = refusal === null;
+    card.why.replaceChildren(
+      ...(refusal === null ? [] : [refusal.text, " ", el("code", "p-reason", refusal.code)]),
+    );
     card.id = graph.entry?.ids[partner.id] ?? null;
     card.uid.replaceChildren(
       card.id === null ? el("span", "p-none", "no id for you yet") : el("code", "", card.id.uid),
@@ -27,17 +32,19 @@ export function drawPartners(list, { partners, graph }) {
 function createCard({ name, trait, isPlayed }) {
   const uid = el("span", "p-uid");
   const age = el("small", "p-age");
+  const why = el("p", "p-why");
   const element = el(
     "li",
     "p-company",
     el("p", "p-head", el("b", "", name), el("small", "", trait)),
     el("p", "p-head", uid, age),
+    why,
   );
   if (isPlayed) {
     const link = Object.assign(el("a", "", "Play this partner"), { href: "/_demo/partner" });
     element.append(el("p", "", link));
   }
-  return { element, uid, age, id: null, gate: null };
+  return { element, uid, age, why, id: null, gate: null };
 }
 
 /** Redraws what depends on the time: the age of each id, and the gates. */

@@ -43,6 +43,7 @@ export function exampleCompanies(agreed: Agreed): Company[] {
       record: {
         id: "quickbeck",
         name: "Quickbeck Exchange",
+        gvlId: 4001,
         bidstreamEnabled: true,
         sourceDomain: "quickbeck.example",
         ...pulled(agreed.quickbeck),
@@ -55,6 +56,7 @@ export function exampleCompanies(agreed: Agreed): Company[] {
       record: {
         id: "mossgate",
         name: "Mossgate Audiences",
+        gvlId: 4002,
         bidstreamEnabled: true,
         sourceDomain: "mossgate.example",
         ...pulled(agreed.mossgate),
@@ -66,10 +68,34 @@ export function exampleCompanies(agreed: Agreed): Company[] {
       trait: "brings its ids itself",
       record: {
         ...PLAYED,
+        gvlId: 4003,
         bidstreamEnabled: true,
         sourceDomain: "otter-daughters.example",
         apiKey: agreed.apiKey,
         allowedReturnDomains: [agreed.returnDomain],
+      },
+    },
+    {
+      trait: "found by Prebid.js on the page",
+      record: {
+        id: "sharedid",
+        name: "SharedID",
+        gvlId: 4004,
+        bidstreamEnabled: true,
+        sourceDomain: "pubcid.org",
+        openrtbAtype: 1,
+      },
+    },
+    {
+      trait: "found as well, but nobody asked you about it",
+      record: {
+        id: "fennel",
+        name: "Fennel & Sloe",
+        // The newspaper's banner does not ask about this vendor.
+        gvlId: 4005,
+        bidstreamEnabled: true,
+        sourceDomain: "fennel.example",
+        openrtbAtype: 1,
       },
     },
   ];

@@ -1,3 +1,5 @@
+/** The vendors that the Gazette asks about. */
+export const VENDORS: readonly number[];
 /**
  * @param choice `country`: the publisher's, two upper-case letters
  */

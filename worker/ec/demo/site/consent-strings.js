@@ -1,5 +1,5 @@
-// Writes consent strings like a consent manager: bit fields in base64url. Supports only consent to everything or nothing; a
-// real consent manager has a vendor list and a registered id.
+// Writes consent strings like a consent manager: bit fields in base64url. Supports only consent to everything or nothing, for the
+// vendors it asks about; a real consent manager has the IAB's vendor list and a registered id.
 
 const BASE64URL = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
 
@@ -25,12 +25,21 @@ function base64Url(text) {
 /** GPP pads to whole bytes before it encodes groups of six bits. */
 const gppBase64Url = (text) => base64Url(padded(text, 8));
 
-/** The core and disclosed-vendors segments of a TC string, version 2: consent to all purposes or to none. */
+/** The vendors that the Gazette asks about. Their ids are not in the IAB's list, as the companies are made up. */
+export const VENDORS = [4001, 4002, 4003, 4004];
+
+/** A list of vendors as ranges of one id each. */
+function vendorRanges(ids) {
+  if (ids.length === 0) return bits(0, 16) + bits(0, 1);
+  const ranges = ids.map((id) => bits(0, 1) + bits(id, 16));
+  return bits(Math.max(...ids), 16) + bits(1, 1) + bits(ids.length, 12) + ranges.join("");
+}
+
+/** The core and disclosed-vendors segments of a TC string, version 2: consent to all purposes and vendors, or to none. */
 export function tcString({ granted, country, nowMs }) {
   // Both times are the start of the day: a finer time could identify visitors.
   const time = bits(Math.floor(nowMs / DAY_MS) * (DAY_MS / 100), 36);
   const purposes = (granted ? "1".repeat(11) : "").padEnd(24, "0");
-  const noVendors = bits(0, 16) + bits(0, 1);
   const core = [
     bits(2, 6),
     time,
@@ -48,12 +57,12 @@ export function tcString({ granted, country, nowMs }) {
     bits(0, 24), // purposes by legitimate interest
     bits(0, 1), // purpose 1 has no special treatment
     letters(country),
-    noVendors,
-    noVendors,
+    vendorRanges(granted ? VENDORS : []),
+    vendorRanges([]), // vendors by legitimate interest
     bits(0, 12), // publisher restrictions
   ];
-  // TCF 2.3 requires the segment. It discloses no vendor, since no partner here is on the vendor list.
-  const disclosedVendors = bits(1, 3) + noVendors;
+  // TCF 2.3 requires the segment: the vendors that the visitor was asked about.
+  const disclosedVendors = bits(1, 3) + vendorRanges(VENDORS);
   return `${base64Url(core.join(""))}.${base64Url(disclosedVendors)}`;
 }
 

@@ -27,6 +27,14 @@ function store(name, value) {
   document.cookie = `${name}=${value}; Path=/; SameSite=Lax; Max-Age=${MAX_AGE_SECONDS}`;
 }
 
+/** Removes a cookie of this host, and one of its domain, for which Prebid's modules set theirs. */
+function remove(name) {
+  for (const domain of ["", `; Domain=${location.hostname}`]) {
+    // biome-ignore lint/suspicious/noDocumentCookie: the Cookie Store API is not in every browser.
+    document.cookie = `${name}=; Path=/; SameSite=Lax; Max-Age=0${domain}`;
+  }
+}
+
 /** Opt-in according to the Transparency and Consent Framework. */
 const europe = {
   title: "May we recognise you?",
@@ -58,6 +66,12 @@ const unitedStates = {
   },
   done: { true: "Your choice is stored.", false: "You have opted out. Your data is not sold or shared." },
 };
+
+/** Whether the newspaper's other scripts may keep an id on this device. */
+export function mayKeepIds() {
+  const question = questionHere();
+  return navigator.globalPrivacyControl !== true && (question === null || question.read() === true);
+}
 
 const SAID = "consent-said";
 
@@ -95,6 +109,8 @@ function open() {
 async function choose(granted) {
   const question = questionHere();
   question.write(granted);
+  // What the newspaper's own Prebid.js keeps on the device.
+  if (!granted) for (const name of ["sharedId", "sharedId_cst", "ts-eids"]) remove(name);
   banner.hidden = true;
   say(question.done[granted]);
   opener.focus({ preventScroll: true });

@@ -8,8 +8,10 @@ import {
   tcString,
   usNationalString,
   usPrivacyString,
+  VENDORS,
 } from "../../../../../worker/ec/demo/site/consent-strings.js";
 
+const idsIn = (vendors: { values(): IterableIterator<number> }) => vendors.values();
 const NOW_MS = Date.UTC(2026, 10, 20, 14, 3, 9, 512);
 
 describe("the TC string that the demonstration's banner writes", () => {
@@ -25,14 +27,14 @@ describe("the TC string that the demonstration's banner writes", () => {
     expect(read.consentLanguage).toBe("EN");
     expect(read.isServiceSpecific).toBe(true);
     expect(read.policyVersion).toBe(5);
-    expect(read.vendorConsents.size).toBe(0);
+    expect([...idsIn(read.vendorConsents)]).toEqual(granted ? VENDORS : []);
   });
 
   it.each([true, false])(
-    "counts after 28 February 2026: it discloses vendors, none of them (granted: %s)",
+    "counts after 28 February 2026: it discloses the vendors (granted: %s)",
     (granted) => {
       const written = tcString({ granted, country: "FR", nowMs: NOW_MS });
-      expect(TCString.decode(written).vendorsDisclosed.size).toBe(0);
+      expect([...idsIn(TCString.decode(written).vendorsDisclosed)]).toEqual(VENDORS);
       const facts = readTcf(written)!;
       expect(facts).toMatchObject({ purpose1: granted, disclosesVendors: true });
       expect(tcfInvalidity(facts, NOW_MS, 395)).toBeNull();
