@@ -87,7 +87,7 @@ export function exampleCompanies(agreed: Agreed): Company[] {
       },
     },
     {
-      trait: "found as well, but nobody asked you about it",
+      trait: "found there, too",
       record: {
         id: "fennel",
         name: "Fennel & Sloe",
