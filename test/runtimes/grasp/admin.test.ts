@@ -1,7 +1,8 @@
 /**
  * Administration commands beside a running service (O14 to O16, O36), on Node, Bun and Deno.
  */
-import { readFileSync, statSync, writeFileSync } from "node:fs";
+import { execFileSync } from "node:child_process";
+import { mkdirSync, readdirSync, readFileSync, renameSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { toNpub } from "../../../runtime/grasp/npub.ts";
@@ -115,6 +116,36 @@ describe.each(RUNTIMES)("administration on %s", (runtime) => {
     expect(await rowsOf("check", "--data")).toEqual([]);
     const settings = await run("check");
     expect([settings.code, settings.stdout.trim().endsWith("grasp")]).toEqual([0, true]);
+  });
+
+  test("a packed and a loose object that somebody deleted are found by the check of data, and their repository is named (O18, T67)", async () => {
+    const path = join(server.folder, "data/git", toNpub(owner.key), "repo.git");
+    const repository = `${toNpub(owner.key)}/repo`;
+    const git = async (...args: string[]) => {
+      const { code, output } = await runGitClient(path, ...args);
+      expect([args, code, output]).toEqual([args, 0, output]);
+      return output.trim();
+    };
+    const tree = await git("rev-parse", "main^{tree}");
+    const [pack, aside] = [join(path, "objects/pack"), join(server.folder, "aside")];
+    const faults = async () => (await rowsOf("check", "--data")).map(({ repair: _, ...fault }) => fault);
+    const fault = { repository, objects: "1 missing", refs: "right" };
+    expect(await faults()).toEqual([]);
+    renameSync(pack, aside);
+    mkdirSync(pack);
+    expect(await faults()).toEqual([fault]);
+
+    // The same objects, each in a file of its own, but for a tree.
+    for (const name of readdirSync(aside).filter((one) => one.endsWith(".pack")))
+      execFileSync("git", ["--git-dir", path, "unpack-objects", "-q"], {
+        input: readFileSync(join(aside, name)),
+      });
+    expect(await faults()).toEqual([]);
+    const loose = join(path, "objects", tree.slice(0, 2), tree.slice(2));
+    renameSync(loose, join(server.folder, "loose"));
+    expect(await faults()).toEqual([fault]);
+    renameSync(join(server.folder, "loose"), loose);
+    expect(await faults()).toEqual([]);
   });
 
   test("events of a file pass the policy, the oldest first; what is no event is counted (O19)", async () => {
