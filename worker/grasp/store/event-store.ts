@@ -40,8 +40,7 @@ const CHECKPOINT_MS = 60_000;
 const MAX_LOG_BYTES = 16 * 1024 ** 2;
 
 const ID_BYTES = 32;
-const TIME_BYTES = 4;
-const ID_WORDS = ID_BYTES / 4;
+const IS_LITTLE_ENDIAN = new Uint8Array(Uint32Array.of(1).buffer)[0] === 1;
 
 export interface SqliteEventStoreOptions {
   /** The file, or `:memory:`. */
@@ -126,19 +125,12 @@ class SqliteEventStore implements EventStore {
     const statement = recordsOf(filter, this.#expiredAt(nowSeconds), limit);
     const found =
       statement === null ? null : (this.#get(statement) as Record<"times" | "ids", string | null>);
-    const newestFirst = Buffer.from(found?.ids ?? "", "hex");
-    const size = newestFirst.length / ID_BYTES;
-    if (size > max) return null;
-    const dates = Buffer.from(found?.times ?? "", "hex");
-    const times = new Uint32Array(size);
-    const words = new Uint32Array(size * ID_WORDS);
-    const given = new Uint32Array(new Uint8Array(newestFirst).buffer);
-    // Negentropy wants the oldest first.
-    for (let to = 0, from = size - 1; to < size; to++, from--) {
-      times[to] = dates.readUInt32BE(from * TIME_BYTES);
-      for (let i = 0; i < ID_WORDS; i++) words[to * ID_WORDS + i] = given[from * ID_WORDS + i]!;
-    }
-    const ids = new Uint8Array(words.buffer);
+    // Memory of their own, where numbers of 32 bits begin at a multiple of 4.
+    const ids = new Uint8Array(Buffer.from(found?.ids ?? "", "hex"));
+    if (ids.length / ID_BYTES > max) return null;
+    const dates = new Uint8Array(Buffer.from(found?.times ?? "", "hex"));
+    if (IS_LITTLE_ENDIAN) Buffer.from(dates.buffer).swap32();
+    const times = new Uint32Array(dates.buffer);
     return { times, ids };
   }
 

@@ -220,16 +220,16 @@ export function countOf(filter: Filter, expiredAt: number | null): Statement | n
 }
 
 /**
- * Times and ids of the events that match a filter, newest first, the newest `limit` of them, as two texts: 8 and 64 hex digits for
- * each event. That is a third of the work of a row for each. `null`: the filter matches nothing.
+ * Times and ids of the events that match a filter, the newest `limit` of them, the oldest first, as two texts: 8 and 64 hex digits for
+ * each event. That is a third of the work of a row for each, and SQLite's order saves one in JavaScript. `null`: the filter matches nothing.
  */
 export function recordsOf(filter: Filter, expiredAt: number | null, limit: number): Statement | null {
   const all = allOf(filter, expiredAt);
   if (all === null) return null;
   const { from, where, time, repeats } = all;
-  const rows = `SELECT ${repeats ? "DISTINCT " : ""}${time} AS at, e.id AS id FROM ${from} ${where} ORDER BY ${time} DESC, e.id ${LIMIT}`;
+  const newest = `SELECT ${repeats ? "DISTINCT " : ""}${time} AS at, e.id AS id FROM ${from} ${where} ORDER BY ${time} DESC, e.id ${LIMIT}`;
   return {
-    sql: `SELECT group_concat(printf('%08x', at), '') AS times, group_concat(hex(id), '') AS ids FROM (${rows})`,
+    sql: `SELECT group_concat(printf('%08x', at), '') AS times, group_concat(hex(id), '') AS ids FROM (SELECT at, id FROM (${newest}) ORDER BY at, id)`,
     values: [...where.values, limit],
   };
 }
