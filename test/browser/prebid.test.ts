@@ -2,7 +2,7 @@
  * Partners, "Prebid on the page": the real Prebid.js in a real browser, behind the service, with a Prebid Server that records its
  * requests.
  */
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { createServer, type Server } from "node:http";
 import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
@@ -12,8 +12,9 @@ import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
 import { launchChromium, noChromium } from "../support/chromium.ts";
 import { configFile } from "../support/config-file.ts";
 import { tcfString } from "../support/consent-strings.ts";
+import { readPage } from "../support/markdown.ts";
 import { prebidBundle } from "../support/prebid-bundle.ts";
-import { spawnServer } from "../support/spawn.ts";
+import { root, spawnServer } from "../support/spawn.ts";
 import type { RunningProgram } from "../support/start-program.ts";
 import { visit } from "../support/visit.ts";
 
@@ -46,11 +47,14 @@ describe.skipIf(noChromium !== undefined)(noChromium ?? "Prebid.js on a page", (
   /** Bid requests as Prebid Server got them. */
   const bids: BidRequest[] = [];
   const complaints: string[] = [];
+  /** Pixels that pages loaded. */
+  const pixels: string[] = [];
 
   beforeAll(async () => {
     const [bundle, launched] = await Promise.all([prebidBundle(), launchChromium()]);
     browser = launched;
     site = createServer((request, response) => {
+      if (request.url!.startsWith("/pixel")) pixels.push(request.url!);
       if (request.method !== "POST") {
         const isScript = request.url === "/pb.js";
         response.setHeader("content-type", isScript ? "text/javascript" : "text/html");
@@ -80,7 +84,9 @@ describe.skipIf(noChromium !== undefined)(noChromium ?? "Prebid.js on a page", (
       store: "memory:",
       auction: { endpoint: `${prebidServer}/openrtb2/auction` },
       consent: { assumeCountry: "FR" },
+      allowInsecurePartners: true,
       partners: [
+        { id: "pixel", gvlId: 5, pixelUrl: `${prebidServer}/pixel?ec={ec}&gdpr={gdpr}` },
         { id: "knows", apiKey: KEY, sourceDomain: "knows.example", gvlId: 5, bidstreamEnabled: true },
         { id: "shared", sourceDomain: "pubcid.org", openrtbAtype: 1, gvlId: 5, bidstreamEnabled: true },
       ],
@@ -230,6 +236,23 @@ describe.skipIf(noChromium !== undefined)(noChromium ?? "Prebid.js on a page", (
     await auction(page, `${prebidServer}/openrtb2/auction`);
     expect(bids[2]!.user!.id).toBeUndefined();
     expect(await cookieOf(page, "ts-eids")).toBeUndefined();
+  });
+
+  it("the code of the guide points Prebid.js to /auction, and loads the partners' pixels", async () => {
+    const page = await open({ "euconsent-v2": tcfString({ vendors: [5] }) });
+    const { blocks } = readPage(readFileSync(join(root, "docs/edge-cookie/prebid.md"), "utf8"));
+    const [config, list] = blocks.filter(({ language }) => language === "js").map(({ text }) => text);
+    await page.evaluate(config!);
+    await page.evaluate(() => {
+      const { pbjs } = window as unknown as { pbjs: PrebidOnPage };
+      const bids = [{ bidder: "bidderA", params: {} }];
+      pbjs.addAdUnits([{ code: "banner", mediaTypes: { banner: { sizes: [[300, 250]] } }, bids }]);
+      return new Promise<void>((resolve) => pbjs.requestBids({ bidsBackHandler: () => resolve() }));
+    });
+    const id = (await cookieOf(page, "ts-ec"))!.value;
+    expect(bids.map(({ user }) => user?.id)).toEqual([id]);
+    await page.evaluate(`(async () => { ${list} })()`);
+    await expect.poll(() => pixels.splice(0)).toEqual([`/pixel?ec=${id}&gdpr=1`]);
   });
 
   it("an auction waits for a service that does not answer, but not long, and runs without our id", async () => {
