@@ -21,6 +21,9 @@ const SETTINGS = [
   "http.followRedirects=false",
   "http.version=HTTP/1.1",
   "http.proxy=",
+  // We end a fetch from a silent server much earlier. If this process was killed, nobody does.
+  "http.lowSpeedLimit=1",
+  "http.lowSpeedTime=600",
   "credential.helper=",
   // Nothing that the server says leads elsewhere.
   "transfer.bundleURI=false",

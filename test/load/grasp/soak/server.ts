@@ -18,6 +18,8 @@ const MONITOR = new URL("../../soak/monitor.ts", import.meta.url).pathname;
 const START_TIMEOUT_MS = 120_000;
 /** A stop may wait 60 s for pushes (O21). */
 const STOP_TIMEOUT_MS = 90_000;
+/** Unit of times in /proc, in milliseconds. */
+const TICK_MS = 10;
 /** SIGKILL in the mask of waiting signals. */
 const KILL_BIT = 1n << 8n;
 
@@ -91,8 +93,12 @@ export class SoakServer {
     return readdirSync(`/proc/${this.program.pid}/fd`).length;
   }
 
-  /** What is left on the disk and in the machine after the server ended well. */
-  leftovers(): string[] {
+  /**
+   * What is left on the disk and in the machine after the server ended well.
+   * @param lastKillMs when it was killed last, since the epoch: what a killed server had started may wait for a silent host, for 10
+   *   minutes at most.
+   */
+  leftovers(lastKillMs: number): string[] {
     const left: string[] = [];
     const in_ = (folder: string) => {
       const path = join(this.data, folder);
@@ -101,7 +107,7 @@ export class SoakServer {
     for (const name of in_("quarantine")) left.push(`quarantine/${name}`);
     for (const name of in_("git")) if (/\.lock$|\/tmp_[^/]*$|\.keep$/.test(name)) left.push(`git/${name}`);
     if (existsSync(join(this.data, "control.json"))) left.push("control.json");
-    for (const command of processesIn(this.data)) left.push(`the process "${command}"`);
+    for (const command of processesIn(this.data, lastKillMs)) left.push(`the process "${command}"`);
     return left;
   }
 
@@ -133,18 +139,29 @@ export class SoakServer {
   }
 }
 
-/** The command lines of processes that work in a folder: what a server started and left. */
-function processesIn(folder: string): string[] {
+/** The command lines of processes that work in a folder and began after a moment: what a server started and left. */
+function processesIn(folder: string, sinceMs: number): string[] {
   const pids = readdirSync("/proc").filter((name) => /^\d+$/.test(name));
   return pids.flatMap((pid) => {
     try {
       const command = readFileSync(`/proc/${pid}/cmdline`, "utf8").replaceAll("\0", " ").trim();
       const isOurs = readlinkSync(`/proc/${pid}/cwd`).startsWith(folder) || command.includes(folder);
-      return isOurs && !isKilled(pid) ? [command] : [];
+      const isNew = startedMs(pid) > sinceMs;
+      return isOurs && isNew && !isKilled(pid) ? [command] : [];
     } catch {
       return [];
     }
   });
+}
+
+/** When a process began, in milliseconds since the epoch, as exact as the system's start is known: to a second. */
+function startedMs(pid: string): number {
+  const bootSeconds = Number(/^btime (\d+)$/m.exec(readFileSync("/proc/stat", "utf8"))![1]);
+  // The name of the program, which may have spaces, ends with a bracket; the 20th field after it is the start.
+  const fields = readFileSync(`/proc/${pid}/stat`, "utf8")
+    .replace(/^.*\) /s, "")
+    .split(" ");
+  return bootSeconds * 1000 + Number(fields[19]) * TICK_MS;
 }
 
 /** Whether a process is about to end: it has ended, or SIGKILL waits for it. */

@@ -165,7 +165,7 @@ class GraspSoak {
       audit: this.#ledger.audit(stored, Math.floor(Date.now() / 1000)),
       refs: { repositories: this.#crowd.done.repositories, pushes, unanswered, faults },
       ...{ handles, settledSeconds, checked },
-      left: this.#server.leftovers(),
+      left: this.#server.leftovers(this.#endings.findLast(({ how }) => how === "killed")?.at ?? 0),
       faults: [...this.#faults, ...ofDatabase],
     };
   }
