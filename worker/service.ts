@@ -92,6 +92,8 @@ export interface StartingSection {
 export interface RunningService extends Omit<Served, "hosts"> {
   /** Facts for the log line that says that the service listens. */
   readonly facts?: LogFields;
+  /** Called when the process was told to stop: the service is not ready any more, and still answers every request. */
+  draining?(): void;
   /** Called before the server stops accepting. */
   stopping?(): void;
   /**

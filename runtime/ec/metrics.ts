@@ -153,6 +153,12 @@ export const METRICS: readonly MetricDescription[] = [
     labels: { by: ["operator", "visitor"] },
   },
   {
+    name: "millrace_operator_refusals_total",
+    type: "counter",
+    help: "Requests to the admin API that were refused, by reason.",
+    labels: { reason: ["missing", "wrong", "throttled", "read_only"] },
+  },
+  {
     name: "millrace_ec_endings_refused_total",
     type: "counter",
     help: "Withdrawals and deletions refused to an address that ended too many ids of other addresses.",

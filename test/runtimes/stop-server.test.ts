@@ -10,7 +10,7 @@ import { registerPuller } from "./scenarios/pull-sync.ts";
 import { eventually, scenarioConfig, targetOf } from "./target.ts";
 
 test.each<ProcessRuntime>(["node", "bun", "deno"])(
-  "a server on %s with a hanging partner shuts down cleanly",
+  "a server on %s with a hanging partner drains, then shuts down cleanly",
   async (runtime) => {
     const folder = mkdtempSync(join(tmpdir(), "millrace-stop-"));
     const origin = await startOrigin();
@@ -19,7 +19,14 @@ test.each<ProcessRuntime>(["node", "bun", "deno"])(
     const store = `sqlite:${join(folder, "graph.db")}`;
     writeFileSync(
       config,
-      JSON.stringify(configFile({ ...scenarioConfig(origin.url), listen: { port: 0 }, store })),
+      JSON.stringify(
+        configFile({
+          ...scenarioConfig(origin.url),
+          listen: { port: 0 },
+          stop: { drainDelaySeconds: 2 },
+          store,
+        }),
+      ),
     );
     const server = await spawnServer(runtime, ["worker/cli/main.ts", "serve", "--config", config]);
     try {
@@ -27,7 +34,13 @@ test.each<ProcessRuntime>(["node", "bun", "deno"])(
       await registerPuller(target, "hanging", partner.url);
       expect((await target.visit({ ip: "198.51.100.1", country: "JP" })).status).toBe(200);
       await eventually("the pull", async () => (partner.pulls.length > 0 ? true : undefined));
-      expect(await server.stop()).toBe(0);
+      const stopped = server.stop();
+      const readiness = async () => (await fetch(`${server.url}/_ts/ready`)).json();
+      await eventually("draining", async () =>
+        (await readiness()).status === "draining" ? true : undefined,
+      );
+      expect((await target.visit({ ip: "198.51.100.2", country: "JP" })).status).toBe(200);
+      expect(await stopped).toBe(0);
       expect(server.log()).not.toContain('"level":"error"');
     } finally {
       await server.stop("SIGKILL");

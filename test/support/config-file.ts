@@ -3,7 +3,9 @@
  * @param options fields of the section `edgeCookie`, and the shared sections beside them.
  */
 export function configFile(options: object): Record<string, unknown> {
-  const { listen, client, operator, log, ...edgeCookie } = options as Readonly<Record<string, unknown>>;
-  const shared = Object.entries({ listen, client, operator, log }).filter(([, value]) => value !== undefined);
+  const { listen, client, operator, stop, log, ...edgeCookie } = options as Readonly<Record<string, unknown>>;
+  const shared = Object.entries({ listen, client, operator, stop, log }).filter(
+    ([, value]) => value !== undefined,
+  );
   return { ...Object.fromEntries(shared), edgeCookie };
 }

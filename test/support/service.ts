@@ -19,7 +19,7 @@ import { mustBeDescribed } from "./openapi.ts";
 export const DOMAIN = "publisher.example";
 export const PASSPHRASE = "publisher-chosen-secret";
 export const ADMIN_TOKEN = "an-admin-token-for-tests";
-const ADMIN_TOKEN_HASH = "7bccd821f62a3fd2387075bf7c88c720e461b4c309a1089176cd104f9f60b520";
+export const ADMIN_TOKEN_HASH = "7bccd821f62a3fd2387075bf7c88c720e461b4c309a1089176cd104f9f60b520";
 
 /** A store that can fail or hang on demand, and that records its operations. */
 export interface FaultyStore extends Store {

@@ -62,9 +62,12 @@ export async function servePlan(
   logStrayOutput(log);
   for (const warning of plan.warnings) log.warn(warning);
   const running = await runServices(entry, plan, processLog);
+  let { shared } = plan;
   await serveUntilSignal(entry, running.apps, log, {
+    drainDelayMs: () => shared.stop.drainDelaySeconds * 1000,
     async reload() {
       const next = await readPlan(services, path, entry, only);
+      shared = next.shared;
       processLog.configure(next, environmentLevel());
       return running.reload(next);
     },

@@ -167,8 +167,8 @@ export function composed({ shared, sections, faults }: InspectedConfig): Compose
   return { shared, section: <Section>({ name }: ConfigSection<Section>) => sections.get(name) as Section };
 }
 
-function sharedOf({ listen, client, operator, log }: SharedConfig): SharedConfig {
-  return { listen, client, operator, log };
+function sharedOf({ listen, client, operator, stop, log }: SharedConfig): SharedConfig {
+  return { listen, client, operator, stop, log };
 }
 
 function partOf(value: unknown, name: string): unknown {

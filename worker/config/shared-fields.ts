@@ -30,6 +30,17 @@ export interface ClientFields {
 export interface OperatorFields {
   /** SHA-256 of the operator's token, 64 hex digits (`millrace hash` prints it). Default: `null`, no admin API. */
   tokenHash?: string | null | undefined;
+  /** SHA-256 of a token that may look at everything and change nothing, 64 hex digits. Default: `null`, there is none. */
+  readOnlyTokenHash?: string | null | undefined;
+}
+
+/** The end of the process. */
+export interface StopFields {
+  /**
+   * How long the process still accepts requests after SIGTERM, in seconds, while `/_ts/ready` and `/ready` are 503: a balancer
+   * stops sending before the process stops accepting. Default: 0.
+   */
+  drainDelaySeconds?: number | undefined;
 }
 
 /** The log. */
@@ -46,6 +57,8 @@ export interface SharedInput {
   client?: ClientFields | undefined;
   /** The operator. */
   operator?: OperatorFields | undefined;
+  /** The end of the process. */
+  stop?: StopFields | undefined;
   /** The log. */
   log?: LogFields | undefined;
 }

@@ -78,6 +78,10 @@ export const sharedEntries = {
   }),
   operator: section({
     tokenHash: v.nullish(secretHash(), null),
+    readOnlyTokenHash: v.nullish(secretHash(), null),
+  }),
+  stop: section({
+    drainDelaySeconds: v.optional(whole(0, 600, "a whole number of seconds"), 0),
   }),
   log: section({
     level: v.nullish(v.picklist(LOG_LEVELS, `one of ${LOG_LEVELS.join(", ")}, or null`), null),

@@ -66,7 +66,7 @@ async function create(
     handler,
     proxy: createSite(service, config, host.clock, log),
     facts: tableFacts(tables()),
-    stopping: () => readiness.drain(),
+    draining: () => readiness.drain(),
     reload: (next, shared) =>
       reload(service.services, runningConfig(next as EdgeCookieSection, shared)).map(fieldInFile),
     status: () => ({ ...readStatus(service.services) }),

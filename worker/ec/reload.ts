@@ -6,10 +6,10 @@ import { type Config, sealPartners } from "./config.ts";
 import type { Services } from "./services.ts";
 
 /** Fields that a reload takes over, with everything below them. */
-const RELOADABLE: readonly string[] = ["partners", "consent", "operator.tokenHash", "mintPerAddressPerHour"];
+const RELOADABLE: readonly string[] = ["partners", "consent", "operator", "mintPerAddressPerHour"];
 
 /**
- * Takes over what may change while a service runs: the configured partners, the rules on consent, the operator's token and the limit
+ * Takes over what may change while a service runs: the configured partners, the rules on consent, the operator's tokens and the limit
  * on minting. Other fields stay as they are.
  * @returns the names of the other fields that changed, for example `store` or `publisher.domain`: they need a restart.
  * @throws {ConfigError} if two partners have the same key; nothing is taken over then.

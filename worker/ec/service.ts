@@ -12,6 +12,7 @@ import { Minter } from "../../runtime/ec/minting.ts";
 import { PageIds } from "../../runtime/ec/partners/page-ids.ts";
 import { createMayShare } from "../../runtime/ec/partners/partner-consent.ts";
 import { createRegistry } from "../../runtime/ec/partners/registry.ts";
+import { normaliseIp } from "../../runtime/ec/request/ip.ts";
 import { SeenLately } from "../../runtime/ec/seen-lately.ts";
 import { createStanding } from "../../runtime/ec/standing.ts";
 import { CLOSE_TIMEOUTS_MS } from "../../runtime/ec/timeouts.ts";
@@ -23,6 +24,7 @@ import { monotonicClock } from "../../runtime/sync/index.ts";
 import { windowTime } from "../../wasm/hotpath.ts";
 import { createReadiness } from "../http/readiness.ts";
 import { atOnce, createInTurn } from "../http/turns.ts";
+import { WrongTokens } from "../http/wrong-tokens.ts";
 import { BackgroundWork } from "./background-work.ts";
 import { sealPartners } from "./config.ts";
 import { createPulls } from "./pulls.ts";
@@ -112,7 +114,15 @@ export function createService(dependencies: Dependencies): Service {
       tokenHash: () => settings.operatorTokenHash,
       hotPath,
       sha256Hex,
+      readOnlyTokenHash: () => settings.readOnlyTokenHash,
       boundTo: dependencies.boundTo,
+      wrongTokens: new WrongTokens(() => monotonic.now()),
+      // By network for IPv6: a client has a whole /64.
+      addressOf: ({ context }: Visit) => normaliseIp(context.client.ip ?? "") ?? "",
+      onRefusal(reason) {
+        metrics.count("millrace_operator_refusals_total", { reason });
+        if (reason === "wrong") logOnce.warn("operator token", "a wrong operator token was sent");
+      },
     },
     dropQueued: (id) => pulls.drop(id),
     inspectSync: () => engine.inspect(),

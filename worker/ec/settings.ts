@@ -20,6 +20,8 @@ export class Settings implements ContextSettings {
   policy!: ConsentPolicy;
   /** The SHA-256 of the operator's token; `null`: there is none. Replaced by a reload. */
   operatorTokenHash!: string | null;
+  /** The same of the token that may only look. Replaced by a reload. */
+  readOnlyTokenHash!: string | null;
   /** Maximum number of ids for one address in an hour. Replaced by a reload. */
   mintPerAddressPerHour!: number;
 
@@ -35,6 +37,7 @@ export class Settings implements ContextSettings {
   reload({ consent, operator, mintPerAddressPerHour }: Config): void {
     this.policy = consentPolicy(consent);
     this.operatorTokenHash = operator.tokenHash;
+    this.readOnlyTokenHash = operator.readOnlyTokenHash;
     this.mintPerAddressPerHour = mintPerAddressPerHour;
   }
 }

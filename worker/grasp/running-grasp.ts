@@ -87,6 +87,10 @@ export class RunningGrasp implements RunningService {
     return this.#running.parts.observer.pushes > 0 ? PUSH_GRACE_MS : 0;
   }
 
+  draining(): void {
+    this.#running.site.draining();
+  }
+
   stopping(): void {
     const { site, core, background } = this.#running;
     site.stopping();

@@ -55,6 +55,7 @@ export interface SiteParts {
 export class Site {
   readonly #parts: SiteParts;
   #isReady = false;
+  #isDraining = false;
   #isStopping = false;
 
   constructor(parts: SiteParts) {
@@ -66,7 +67,12 @@ export class Site {
     this.#isReady = true;
   }
 
-  /** The service stops: it is not ready any more. */
+  /** The service will stop: it is not ready any more, and takes pushes still. */
+  draining(): void {
+    this.#isDraining = true;
+  }
+
+  /** The service stops: it takes no pushes any more. */
   stopping(): void {
     this.#isStopping = true;
   }
@@ -89,7 +95,8 @@ export class Site {
   /** Whether the service works, or takes requests (O10). */
   async state(path: "/health" | "/ready"): Promise<Response> {
     const { health } = this.#parts;
-    if (path === "/ready" && this.#isStopping) return stateResponse({ status: "draining" });
+    if (path === "/ready" && (this.#isDraining || this.#isStopping))
+      return stateResponse({ status: "draining" });
     if (path === "/ready" && !this.#isReady) return stateResponse({ status: "starting" });
     return stateResponse(await health.check());
   }

@@ -37,6 +37,8 @@ export interface ServeOptions {
    * @returns the changed fields that need a restart.
    */
   reload?(): Promise<string[]>;
+  /** How long requests are still accepted after the signal, while the services are not ready, in milliseconds. Default: 0. */
+  drainDelayMs?(): number;
 }
 
 /**
@@ -48,7 +50,7 @@ export async function serveUntilSignal(
   entry: Entry,
   apps: readonly App[],
   log: Log,
-  { reload }: ServeOptions = {},
+  { reload, drainDelayMs = () => 0 }: ServeOptions = {},
 ): Promise<void> {
   onHangup(log, reload);
   // Before the readiness line: Deno takes a moment to begin listening to signals.
@@ -58,6 +60,9 @@ export async function serveUntilSignal(
   log.info("stopping", { signal: await told });
   for (const name of SIGNALS) process.on(name, () => process.exit(1));
   const services = apps.map(({ service }) => service);
+  for (const service of services) service.draining?.();
+  // Not a timer of the host: those do not keep the process alive.
+  if (drainDelayMs() > 0) await new Promise((resolve) => setTimeout(resolve, drainDelayMs()));
   for (const service of services) service.stopping?.();
   try {
     const graceMs = Math.max(GRACE_MS, ...services.map((service) => service.graceMs?.() ?? 0));

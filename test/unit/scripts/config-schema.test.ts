@@ -64,6 +64,7 @@ describe("the JSON schema", () => {
       "listen",
       "client",
       "operator",
+      "stop",
       "log",
       "edgeCookie",
       "grasp",

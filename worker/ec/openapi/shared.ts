@@ -75,6 +75,10 @@ export const responses = {
   Unauthorized: problem("The token is missing or wrong.", ["unauthorized"], {
     "www-authenticate": header("Challenge"),
   }),
+  ReadOnly: problem("The token may only look.", ["read_only"]),
+  TooManyAttempts: problem("Too many wrong tokens came from this address.", ["rate_limit_exceeded"], {
+    "retry-after": header("RetryAfter"),
+  }),
   StoreUnavailable: problem("The store does not answer. Try again later.", ["store_unavailable"]),
   TooManyRequests: problem("Over the rate limit.", ["rate_limit_exceeded"], {
     "retry-after": header("RetryAfter"),

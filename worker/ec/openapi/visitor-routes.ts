@@ -221,7 +221,10 @@ export const visitorPaths: Paths = {
         },
         "400": problem("The operator's request has no valid EC id.", ["invalid_ec_id"]),
         "401": response("Unauthorized"),
-        "403": response("OriginNotAllowed"),
+        "403": problem("A page of another site cannot use this route, or the token may only look.", [
+          "origin_not_allowed",
+          "read_only",
+        ]),
         "415": response("UnsupportedEncoding"),
         "429": response("TooManyRequests"),
         "500": response("InternalError"),

@@ -31,7 +31,8 @@ test("the shared sections have defaults, and a service without a section does no
       protocolHeader: null,
       trustedProxies: 0,
     },
-    operator: { tokenHash: null },
+    operator: { tokenHash: null, readOnlyTokenHash: null },
+    stop: { drainDelaySeconds: 0 },
     log: { level: null },
   });
   expect(config.section(bell)).toBeUndefined();

@@ -29,7 +29,7 @@ describe("defaults", () => {
       pullSyncConcurrency: 3,
       allowInsecurePartners: false,
       client: { ipHeader: null, countryHeader: null, regionHeader: null, protocolHeader: null },
-      operator: { tokenHash: null },
+      operator: { tokenHash: null, readOnlyTokenHash: null },
       consent: { maxAgeDays: 395, assumeCountry: null },
       auction: { endpoint: null },
       throttle: { maxKeys: null },
