@@ -239,6 +239,12 @@ export const METRICS: readonly MetricDescription[] = [
     labels: { file: ["main", "wal"] },
   },
   {
+    name: "grasp_operator_refusals_total",
+    type: "counter",
+    help: "Requests with the operator's paths that were refused, by reason.",
+    labels: { reason: ["missing", "wrong", "throttled", "read_only"] },
+  },
+  {
     name: "grasp_build_info",
     type: "gauge",
     help: "Always 1, with the versions of millrace, of Git and of the runtime.",

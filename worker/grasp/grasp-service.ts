@@ -7,6 +7,7 @@ import { mkdirSync } from "node:fs";
 import { GRASP_REDACTION } from "../../runtime/grasp/log-lines.ts";
 import { ALL_METRICS } from "../../runtime/grasp/metrics.ts";
 import type { Command } from "../cli/command.ts";
+import { WrongTokens } from "../http/wrong-tokens.ts";
 import { StartError } from "../serve/start-error.ts";
 import type { RunningService, ServiceModule, Shared } from "../service.ts";
 import { operatorAnswer } from "./admin/operator-answer.ts";
@@ -99,14 +100,23 @@ async function start(
     return observer.sample({ grasp, disk, pool, cache, relay });
   };
   const status = new StatusReader({ parts, core, background, sample });
+  const wrongTokens = new WrongTokens(parts.nowMs);
   const operator = (basePath: string) =>
     operatorAnswer({
       basePath,
       rules: {
-        tokenHash: () => parts.settings.operatorTokenHash,
+        tokenHash: () => parts.settings.operator.tokenHash,
+        readOnlyTokenHash: () => parts.settings.operator.readOnlyTokenHash,
         hotPath: { equal: (a, b) => a.length === b.length && timingSafeEqual(a, b) },
         sha256Hex: parts.digests.sha256Hex,
         boundTo: null,
+        wrongTokens,
+        // The address is the operator's own, or this machine's: all share one count.
+        addressOf: () => "",
+        onRefusal(reason) {
+          shared.metrics.count("grasp_operator_refusals_total", { reason });
+          if (reason === "wrong") shared.log.warn("a wrong operator token was sent");
+        },
       },
       status: () => status.read(),
       async metrics() {

@@ -68,7 +68,7 @@ export class RunningGrasp implements RunningService {
     const { log, config } = parts.shared;
     const fields = next as GraspSection;
     const changed = parts.settings.take(fields);
-    parts.settings.operatorTokenHash = shared.operator.tokenHash;
+    parts.settings.operator = shared.operator;
     parts.lists.take(fields);
     removeDenied(core.grasp, log).catch((error) =>
       log.error("denied repositories could not be removed", { error }),

@@ -2,7 +2,9 @@
  * The service's section, which a new configuration changes while the service runs.
  * @module
  */
+
 import { changedFields } from "../config/changed-fields.ts";
+import type { SharedConfig } from "../config/shared.ts";
 import type { GraspSection } from "./config.ts";
 import type { DiskLimits } from "./disk.ts";
 
@@ -17,16 +19,19 @@ const RELOADABLE = [
   "description",
 ] as const satisfies readonly (keyof GraspSection)[];
 
+/** As in the shared section `operator`. */
+type OperatorHashes = SharedConfig["operator"];
+
 export class Settings {
   readonly #started: GraspSection;
   #current: GraspSection;
-  /** The SHA-256 of the operator's token; `null`: there is none. Replaced by a reload. */
-  operatorTokenHash: string | null;
+  /** The SHA-256 of the operator's tokens; `null`: there is none. Replaced by a reload. */
+  operator: OperatorHashes;
 
-  constructor(section: GraspSection, operatorTokenHash: string | null) {
+  constructor(section: GraspSection, operator: OperatorHashes) {
     this.#started = section;
     this.#current = section;
-    this.operatorTokenHash = operatorTokenHash;
+    this.operator = operator;
   }
 
   get current(): GraspSection {

@@ -76,7 +76,7 @@ export async function openParts(shared: Shared, section: GraspSection, git: stri
   const databasePath = join(dataDirectory, "grasp.db");
   checkDatabase(databasePath);
   const relayKey = readRelayKey(section.relayKey, join(dataDirectory, "relay.key"), host.random);
-  const settings = new Settings(section, shared.config.operator.tokenHash);
+  const settings = new Settings(section, shared.config.operator);
   const pool = new GitPool({ clock, limits: { ...SLOT_LIMITS, maintenance: MAINTAINED_AT_ONCE } });
   const steady = monotonicClock(clock);
   const nowMs = () => steady.now();

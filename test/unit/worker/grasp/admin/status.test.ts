@@ -62,7 +62,7 @@ beforeEach(async () => {
     graspSection.schema({}, () => false),
     { domain: "git.example" },
   );
-  const settings = new Settings(section, null);
+  const settings = new Settings(section, { tokenHash: null, readOnlyTokenHash: null });
   const metrics = createMetrics();
   declareAll(metrics, ALL_METRICS);
   reader = new StatusReader({
