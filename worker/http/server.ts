@@ -43,9 +43,13 @@ export async function serveHttp(served: readonly Served[], listen: Listen, log: 
   // Of requests that cannot be read the service is unknown.
   const refusalHeaders = Object.assign({}, ...sites.map((site) => site.refusalHeaders));
   const upgraded = new Set<Duplex>();
+  /** Responses that are not on their way as a whole. */
+  const open = new Set<ServerResponse>();
 
   function answer(request: IncomingMessage, response: ServerResponse, expectsContinue: boolean): void {
     if (isEnding(request.socket)) return void request.resume();
+    open.add(response);
+    response.on("close", () => open.delete(response));
     response.on("error", () => {}); // a client that is gone
     const head = headOf(request);
     if ("status" in head) {
@@ -99,6 +103,11 @@ export async function serveHttp(served: readonly Served[], listen: Listen, log: 
   const limit = descriptorLimit();
   // Each request may need a connection to the origin. A server that runs out of descriptors can stop accepting.
   if (limit !== null) server.maxConnections = Math.max(1, Math.floor((limit - RESERVED_DESCRIPTORS) / 2));
+  // To Node a connection is idle when the end of its response was written, and it cuts what the client has not taken yet.
+  const closeIdle = server.closeIdleConnections.bind(server);
+  server.closeIdleConnections = () => {
+    if (![...open].some((response) => response.writableEnded && !response.writableFinished)) closeIdle();
+  };
   server.on("drop", () => server.closeIdleConnections());
 
   await new Promise<void>((resolve, reject) => {
