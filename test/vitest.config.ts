@@ -1,4 +1,6 @@
+import { availableParallelism } from "node:os";
 import { defineConfig } from "vitest/config";
+import LongestFirst from "./longest-first.ts";
 
 /** One project for each kind of test; `unit` is the fast part. */
 const project = (name: string, include: string[], testTimeout: number, more: object = {}) => ({
@@ -28,8 +30,9 @@ export default defineConfig({
   cacheDir: "test/node_modules/.vite",
   test: {
     watch: false,
-    // By default one processor is left idle: on two, that is half of them.
-    maxWorkers: "100%",
+    // One more than there are processors: black-box tests mostly wait for the programs that they start.
+    maxWorkers: availableParallelism() + 1,
+    sequence: { sequencer: LongestFirst },
     reporters: ["default", "./test/closing-line.ts"],
     projects: [
       project("unit", ["test/unit/**/*.test.ts", "test/contract/**/*.test.ts"], 60_000, sharedModules),
