@@ -124,9 +124,9 @@ describe.skipIf(noChromium !== undefined)(noChromium ?? "Prebid.js on a page", (
   }
 
   /** One auction with a bidder behind a server; its end. */
-  const auction = (page: Page, endpoint: string) =>
+  const auction = (page: Page, endpoint: string, provided: object[] = []) =>
     page.evaluate(
-      (url) =>
+      ([url, eids]) =>
         new Promise<void>((resolve) => {
           const { pbjs } = window as unknown as { pbjs: PrebidOnPage };
           pbjs.que.push(() => {
@@ -144,7 +144,10 @@ describe.skipIf(noChromium !== undefined)(noChromium ?? "Prebid.js on a page", (
               },
               userSync: {
                 auctionDelay: 100,
-                userIds: [{ name: "sharedId", storage: { type: "cookie", name: "sharedId", expires: 30 } }],
+                userIds: [
+                  { name: "pubProvidedId", params: { eids } },
+                  { name: "sharedId", storage: { type: "cookie", name: "sharedId", expires: 30 } },
+                ],
               },
               // A page that sets first-party data itself, after our script.
               ortb2: {
@@ -162,7 +165,7 @@ describe.skipIf(noChromium !== undefined)(noChromium ?? "Prebid.js on a page", (
             pbjs.requestBids({ timeout: 6000, bidsBackHandler: () => resolve() });
           });
         }),
-      endpoint,
+      [endpoint, provided] as const,
     );
 
   const cookieOf = async (page: Page, name: string) =>
@@ -236,6 +239,25 @@ describe.skipIf(noChromium !== undefined)(noChromium ?? "Prebid.js on a page", (
     await auction(page, `${prebidServer}/openrtb2/auction`);
     expect(bids[2]!.user!.id).toBeUndefined();
     expect(await cookieOf(page, "ts-eids")).toBeUndefined();
+  });
+
+  it("the cookie has the ids that fit, without what the graph does not keep", async () => {
+    const page = await open({ "euconsent-v2": tcfString({ vendors: [5] }) });
+    const long = { source: "long.example", uids: [{ id: "l".repeat(2500) }] };
+    const rich = {
+      source: "rich.example",
+      inserter: "i",
+      uids: [{ id: "名", atype: 1, ext: { stype: "ppuid" } }],
+    };
+    await auction(page, `${base}/auction`, [long, rich]);
+    const value = (await cookieOf(page, "ts-eids"))!.value;
+    expect(value.length).toBeLessThanOrEqual(3072);
+    const kept: unknown[] = JSON.parse(Buffer.from(value, "base64").toString());
+    const expected = [
+      { source: "rich.example", uids: [{ id: "名", atype: 1 }] },
+      { source: "pubcid.org", uids: [{ id: (await cookieOf(page, "sharedId"))!.value, atype: 1 }] },
+    ];
+    expect(byId(kept)).toEqual(byId(expected));
   });
 
   it("the code of the guide points Prebid.js to /auction, and loads the partners' pixels", async () => {
