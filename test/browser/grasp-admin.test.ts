@@ -139,10 +139,10 @@ describe.skipIf(noChromium !== undefined)(noChromium ?? "GRASP's operator page",
     await signIn(page);
     await page.locator("#waiting tbody tr").first().waitFor();
     await page.clock.pauseAt(await page.evaluate(() => Date.now() + 1000));
-    for (let i = 0; i < 50; i++) {
+    for (let i = 0; i < 25; i++) {
       const before = await page.locator("#tile-released b").textContent();
-      seconds += 6;
-      await page.clock.fastForward(6000);
+      seconds += 12;
+      await page.clock.fastForward(12_000);
       await expect
         .poll(() => page.locator("#tile-released b").textContent(), { interval: 5 })
         .not.toBe(before);

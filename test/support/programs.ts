@@ -77,6 +77,12 @@ export const ip: Program = {
   find: () => findProgram("ip"),
 };
 
+export const promtool: Program = {
+  package: "prometheus",
+  usedFor: "the tests of alert rules and metrics (PROMTOOL_PATH names another file)",
+  find: () => findProgram("promtool", "PROMTOOL_PATH"),
+};
+
 /** All of them. */
 export const programs: readonly Program[] = [
   chromium,
@@ -89,4 +95,5 @@ export const programs: readonly Program[] = [
   python,
   pythonVenv,
   ip,
+  promtool,
 ];

@@ -89,7 +89,9 @@ function askedOf({ store, asked, asked_left_out, is_queued }: WaitingStatus, now
   return [
     hostOf(last.url),
     el("small", {}, `${ago(last.at_ms, nowMs)}: ${answerOf(last)}`),
-    others === 0 ? null : el("small", {}, `and ${formatNumber(others)} more servers`),
+    others === 0
+      ? null
+      : el("small", {}, `and ${formatNumber(others)} more server${others === 1 ? "" : "s"}`),
   ];
 }
 
