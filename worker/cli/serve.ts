@@ -64,6 +64,7 @@ export async function servePlan(
   const running = await runServices(entry, plan, processLog);
   let { shared } = plan;
   await serveUntilSignal(entry, running.apps, log, {
+    logsAccess: () => shared.log.access,
     drainDelayMs: () => shared.stop.drainDelaySeconds * 1000,
     async reload() {
       const next = await readPlan(services, path, entry, only);

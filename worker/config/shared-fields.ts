@@ -47,6 +47,8 @@ export interface StopFields {
 export interface LogFields {
   /** Least severe level that is written. Default: `null`, the level in `MILLRACE_LOG`, else `info`. */
   level?: LogLevel | null | undefined;
+  /** Whether each request writes a line, without addresses and queries, at level `info`. Default: false. */
+  access?: boolean | undefined;
 }
 
 /** The sections that all services share. */

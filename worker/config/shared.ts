@@ -4,7 +4,7 @@
  */
 import * as v from "valibot";
 import { isRange } from "../../runtime/lib/addresses.ts";
-import { fields, hostName, secretHash, text, whole } from "../../runtime/lib/schema.ts";
+import { fields, flag, hostName, secretHash, text, whole } from "../../runtime/lib/schema.ts";
 import { LOG_LEVELS } from "../../runtime/observe/log.ts";
 
 /** Narrower than a field name (RFC 9110, section 5.6.2), because other texts are mistakes, for example a wildcard. */
@@ -85,6 +85,7 @@ export const sharedEntries = {
   }),
   log: section({
     level: v.nullish(v.picklist(LOG_LEVELS, `one of ${LOG_LEVELS.join(", ")}, or null`), null),
+    access: v.optional(flag(), false),
   }),
 };
 

@@ -3,6 +3,7 @@
  * @module
  */
 import type { Log } from "../../runtime/platform.ts";
+import type { AccessLog } from "../http/access-log.ts";
 import type { ReverseProxy } from "../http/proxy/proxy.ts";
 import type { SocketHooks } from "../http/socket.ts";
 import type { FetchHandler, Host } from "./host.ts";
@@ -49,9 +50,10 @@ export interface Entry<Args extends unknown[] = any> {
   /**
    * Starts a server.
    * @param served at least one. The request's host selects one of several.
+   * @param access default: no access log
    * @throws what the runtime throws if it cannot listen there.
    */
-  serve(served: readonly Served[], listen: Listen, log: Log): Promise<Server>;
+  serve(served: readonly Served[], listen: Listen, log: Log, access?: AccessLog): Promise<Server>;
 }
 
 /** The URL of a host and port. An IPv6 address gets its brackets. */

@@ -8,6 +8,7 @@ import type { AddressInfo, Socket } from "node:net";
 import type { Duplex } from "node:stream";
 import type { Log } from "../../runtime/platform.ts";
 import { type Listen, type Served, type Server, urlOf } from "../hosts/server.ts";
+import { type AccessLog, logAccess } from "./access-log.ts";
 import { fetchListener, TypedAsGiven } from "./fetch-listener.ts";
 import { CLIENT_CLOCKS, MAX_HEADER_BYTES } from "./proxy/clocks.ts";
 import { Fields } from "./proxy/fields.ts";
@@ -27,9 +28,15 @@ const RESERVED_DESCRIPTORS = 64;
 /**
  * Starts a server.
  * @param served at least one. The request's host selects one of several.
+ * @param access default: no access log
  * @throws what the runtime throws if it cannot listen there.
  */
-export async function serveHttp(served: readonly Served[], listen: Listen, log: Log): Promise<Server> {
+export async function serveHttp(
+  served: readonly Served[],
+  listen: Listen,
+  log: Log,
+  access?: AccessLog,
+): Promise<Server> {
   // As a URL has it: an IPv6 address needs its brackets.
   const { hostname } = new URL(urlOf(listen));
   const sites = served.map(({ handler, proxy, socket, hosts, uploadIdleMs, refusalHeaders = {} }) => ({
@@ -51,6 +58,7 @@ export async function serveHttp(served: readonly Served[], listen: Listen, log: 
     open.add(response);
     response.on("close", () => open.delete(response));
     response.on("error", () => {}); // a client that is gone
+    if (access?.isOn()) logAccess(access, request, response);
     const head = headOf(request);
     if ("status" in head) {
       refuse(request, response, head, refusalHeaders);

@@ -7,6 +7,7 @@ import { settlesWithin } from "../../runtime/lib/within.ts";
 import type { Log } from "../../runtime/platform.ts";
 import { ConfigError } from "../config/compose.ts";
 import { type Entry, type Listen, type Served, type Server, urlOf } from "../hosts/server.ts";
+import type { AccessLog } from "../http/access-log.ts";
 import type { RunningService } from "../service.ts";
 import { byAddress } from "./plan.ts";
 import { StartError } from "./start-error.ts";
@@ -39,6 +40,8 @@ export interface ServeOptions {
   reload?(): Promise<string[]>;
   /** How long requests are still accepted after the signal, while the services are not ready, in milliseconds. Default: 0. */
   drainDelayMs?(): number;
+  /** Whether requests are logged. Default: no. */
+  logsAccess?(): boolean;
 }
 
 /**
@@ -50,12 +53,12 @@ export async function serveUntilSignal(
   entry: Entry,
   apps: readonly App[],
   log: Log,
-  { reload, drainDelayMs = () => 0 }: ServeOptions = {},
+  { reload, drainDelayMs = () => 0, logsAccess = () => false }: ServeOptions = {},
 ): Promise<void> {
   onHangup(log, reload);
   // Before the readiness line: Deno takes a moment to begin listening to signals.
   const told = firstSignal();
-  const servers = await listenAll(entry, apps, log);
+  const servers = await listenAll(entry, apps, log, { isOn: logsAccess, log });
 
   log.info("stopping", { signal: await told });
   for (const name of SIGNALS) process.on(name, () => process.exit(1));
@@ -81,11 +84,11 @@ export async function serveUntilSignal(
 }
 
 /** Listens once on each address, and writes a readiness line for each service. */
-async function listenAll(entry: Entry, apps: readonly App[], log: Log): Promise<Server[]> {
+async function listenAll(entry: Entry, apps: readonly App[], log: Log, access: AccessLog): Promise<Server[]> {
   const servers: Server[] = [];
   try {
     for (const group of byAddress(apps)) {
-      const server = await listen(entry, group, log);
+      const server = await listen(entry, group, log, access);
       servers.push(server);
       for (const { title, service, listening } of group) {
         process.stdout.write(`millrace ${title} listening on ${server.url}\n`);
@@ -134,7 +137,7 @@ function firstSignal(): Promise<string> {
   });
 }
 
-async function listen(entry: Entry, apps: readonly App[], log: Log): Promise<Server> {
+async function listen(entry: Entry, apps: readonly App[], log: Log, access: AccessLog): Promise<Server> {
   const served = apps.map(({ service, hosts }) => ({
     ...service,
     ...(hosts === undefined ? {} : { hosts }),
@@ -142,9 +145,9 @@ async function listen(entry: Entry, apps: readonly App[], log: Log): Promise<Ser
   }));
   const wanted = apps[0]!.listen;
   try {
-    return await entry.serve(served, wanted, log);
+    return await entry.serve(served, wanted, log, access);
   } catch (error) {
-    if (apps.every(({ anyPort }) => anyPort)) return entry.serve(served, { ...wanted, port: 0 }, log);
+    if (apps.every(({ anyPort }) => anyPort)) return entry.serve(served, { ...wanted, port: 0 }, log, access);
     throw new StartError(`cannot listen on ${urlOf(wanted)}: ${listenFault(error)}`, { cause: error });
   }
 }

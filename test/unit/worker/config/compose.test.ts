@@ -33,7 +33,7 @@ test("the shared sections have defaults, and a service without a section does no
     },
     operator: { tokenHash: null, readOnlyTokenHash: null },
     stop: { drainDelaySeconds: 0 },
-    log: { level: null },
+    log: { level: null, access: false },
   });
   expect(config.section(bell)).toBeUndefined();
   expect(composeConfig(sections, { bell: { tone: "ding".slice(0, 3) } }, { env: {} }).section(bell)).toEqual({

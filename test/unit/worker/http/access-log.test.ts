@@ -1,0 +1,85 @@
+import { get } from "node:http";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import type { LogFields } from "../../../../runtime/platform.ts";
+import type { Server } from "../../../../worker/hosts/server.ts";
+import { traceIdOf } from "../../../../worker/http/access-log.ts";
+import { serveHttp } from "../../../../worker/http/server.ts";
+
+const TRACE = "4bf92f3577b34da6a3ce929d0e0e4736";
+const PARENT = `00-${TRACE}-00f067aa0ba902b7-01`;
+
+describe("a traceparent", () => {
+  test.each([
+    [PARENT, TRACE],
+    [`01-${TRACE}-00f067aa0ba902b7-01-more`, TRACE],
+    [undefined, null],
+    [`${PARENT}-more`, null],
+    [PARENT.toUpperCase(), null],
+    [`ff-${TRACE}-00f067aa0ba902b7-01`, null],
+    [`00-${"0".repeat(32)}-00f067aa0ba902b7-01`, null],
+    [`00-${TRACE}-${"0".repeat(16)}-01`, null],
+    [`00-${TRACE}-00f067aa0ba902b7`, null],
+  ])("%s has the trace id %s", (given, expected) => {
+    expect(traceIdOf(given)).toBe(expected);
+  });
+});
+
+describe("the access log", () => {
+  const silent = { debug() {}, info() {}, warn() {}, error() {} };
+  const lines: LogFields[] = [];
+  let written = (): void => {};
+  let isOn = true;
+  let server: Server;
+  const log = {
+    info(_message: string, fields: LogFields = {}) {
+      lines.push(fields);
+      written();
+    },
+  };
+  beforeAll(async () => {
+    const handler = (request: Request) =>
+      new Response(request.headers.get("x-seen"), {
+        status: new URL(request.url).pathname === "/gone" ? 410 : 200,
+      });
+    const access = { isOn: () => isOn, log };
+    server = await serveHttp([{ handler }], { host: "127.0.0.1", port: 0 }, silent, access);
+  });
+  afterAll(() => server.close(0));
+
+  /** Asks, and waits for the line if there is one. */
+  async function ask(path: string, headers: Record<string, string> = {}): Promise<LogFields | undefined> {
+    const before = lines.length;
+    const line = isOn ? new Promise<void>((resolve) => (written = resolve)) : Promise.resolve();
+    await new Promise((resolve, reject) => {
+      get(server.url + path, { headers, agent: false }, (response) =>
+        response.resume().on("end", resolve),
+      ).on("error", reject);
+    });
+    await line;
+    return lines[before];
+  }
+
+  test("has a line a request, without query", async () => {
+    const headers = { "x-request-id": "from-the-balancer.1", traceparent: PARENT };
+    expect(await ask("/gone?token=secret", headers)).toEqual({
+      method: "GET",
+      path: "/gone",
+      status: 410,
+      ms: expect.any(Number),
+      requestId: "from-the-balancer.1",
+      traceId: TRACE,
+    });
+  });
+
+  test.each(["", "a b", "x".repeat(65), '"}'])("replaces the request id %j", async (given) => {
+    const line = await ask("/", { "x-request-id": given });
+    expect(line?.requestId).toMatch(/^[0-9a-f-]{36}$/);
+    expect(line).not.toHaveProperty("traceId");
+  });
+
+  test("is silent while it is off", async () => {
+    isOn = false;
+    expect(await ask("/")).toBeUndefined();
+    isOn = true;
+  });
+});
