@@ -5,9 +5,11 @@
 import type { Core } from "../core.ts";
 import type { NostrEvent } from "../events/event.ts";
 import { KIND } from "../events/kinds.ts";
+import { ZERO_ID } from "../git/command-list.ts";
 import { HeldEvents } from "../held-events.ts";
 import { commitOf } from "../policy/pr-policy.ts";
 import type { Releasable } from "../purgatory/entry.ts";
+import { nostrId } from "../push.ts";
 import { readState } from "../state.ts";
 import { RefsRefused } from "./intent.ts";
 import { PullRequests } from "./pull-requests.ts";
@@ -95,6 +97,7 @@ export class Releases {
     if (data.ids !== "all" && !this.#concerns(identifier, data.ids)) return emptyResult();
     const run = this.#newRun(identifier, held);
     const isAll = data.ids === "all";
+    if (isAll && data.repository === "all") await this.#dropDeleted(identifier);
     if (isAll) await this.#heldEvents.wait(identifier, held);
     await run.run();
     // There may be room for more now.
@@ -122,6 +125,19 @@ export class Releases {
     const run = this.#newRun(identifier, held);
     await this.#repair(identifier, held, run, events, withOwn);
     return run.result;
+  }
+
+  /** A repository that was held comes back with the refs of PRs that were deleted meanwhile: they go (R61). */
+  async #dropDeleted(identifier: string): Promise<void> {
+    const { hosted, known } = this.#core;
+    for (const owner of known.announcements(identifier).keys()) {
+      const repository = hosted.open(owner, identifier);
+      const refs = (await repository?.refs())?.refs ?? new Map<string, string>();
+      const gone = [...refs].filter(([ref]) => known.remembered(nostrId(ref) ?? "") === "deleted");
+      if (gone.length === 0) continue;
+      await repository!.forgetUnreachable();
+      await repository!.updateRefs(gone.map(([ref, old]) => ({ ref, old, new: ZERO_ID })));
+    }
   }
 
   #newRun(identifier: string, held: ReadonlySet<string>): ReleaseRun {

@@ -249,6 +249,16 @@ test("what its owner deleted while it was held does not come back (R56)", async 
   expect([all.filter(isServed), grasp.hostedRepository(owner.key, "repo")]).toEqual([[], null]);
 });
 
+test("a PR that its author deleted while its repository was held leaves no ref when that comes back (R61)", async () => {
+  const { pr, refs } = await served();
+  // Who has nothing here may delete nothing (R57).
+  await served(author());
+  await grasp.operator.eject(owner.key, "repo");
+  expect((await submit(friend.sign(5, [["e", pr.id]], "", START_SECONDS + 20))).ok).toBe(true);
+  expect(await grasp.operator.restore(owner.key, "repo")).toEqual({ outcome: "served" });
+  expect([isServed(pr), await refsOf(owner)]).toEqual([false, { [MAIN]: refs[MAIN] }]);
+});
+
 test("a repository whose owner deleted it is held, and only an announcement brings it back (R59)", async () => {
   const { announced } = await served();
   await submit(owner.sign(5, [["e", announced.id]], "", START_SECONDS + 20));
