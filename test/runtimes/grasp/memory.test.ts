@@ -7,11 +7,12 @@ import { MAX_GROWTH_MIB, measureGrowth } from "../../load/grasp/memory/growth.ts
 import type { ProcessRuntime } from "../../support/spawn.ts";
 
 test.each<ProcessRuntime>(["node", "bun", "deno"])(
-  "a server on %s grows by at most 64 MiB while 100 MiB are pushed and cloned",
+  "a server on %s grows by at most 64 MiB while 100 MiB are pushed, cloned, and fetched from a peer",
   async (runtime) => {
-    const { push, clone } = await measureGrowth(runtime, 100);
+    const { push, clone, fetch } = await measureGrowth(runtime, 100);
     expect(push).toBeLessThanOrEqual(MAX_GROWTH_MIB);
     expect(clone).toBeLessThanOrEqual(MAX_GROWTH_MIB);
+    expect(fetch).toBeLessThanOrEqual(MAX_GROWTH_MIB);
   },
   300_000,
 );

@@ -1,11 +1,13 @@
 /**
- * How much a GRASP server's process grows while a large pack is pushed and cloned (V8). Git does the work in processes of its own; what
+ * How much a GRASP server's process grows while a large pack is pushed, cloned, and fetched from a peer (V8). Git does the work in processes of its own; what
  * the server holds is what it passes on.
  * @module
  */
 import { randomFillSync } from "node:crypto";
 import { closeSync, openSync, readFileSync, rmSync, writeSync } from "node:fs";
 import { join } from "node:path";
+import type { NostrEvent } from "../../../../runtime/grasp/events/event.ts";
+import { toNpub } from "../../../../runtime/grasp/npub.ts";
 import { type WorkTree, workTree } from "../../../support/git.ts";
 import {
   announcementBy,
@@ -14,8 +16,10 @@ import {
   MAIN,
   stateBy,
 } from "../../../support/grasp-server.ts";
-import { author } from "../../../support/nostr.ts";
+import { type Author, author } from "../../../support/nostr.ts";
+import { announcementOn, type Peer, peer, served } from "../../../support/peers.ts";
 import { connect } from "../../../support/relay-client.ts";
+import { runCli } from "../../../support/run-cli.ts";
 import type { ProcessRuntime } from "../../../support/spawn.ts";
 import { runCommand } from "../../../support/start-program.ts";
 
@@ -36,35 +40,74 @@ export interface Growth {
   /** Growth above that at the highest moment, in MiB. */
   readonly push: number;
   readonly clone: number;
+  /** That of another server, which fetches the pack from the first. */
+  readonly fetch: number;
 }
 
 /** @param mib size of the pack, which does not compress */
 export async function measureGrowth(runtime: ProcessRuntime, mib: number): Promise<Growth> {
   const server = await graspServer(runtime);
+  let other: Peer | null = null;
   try {
-    await serveAndClone(server, "warm-up", WARM_UP_MIB);
+    const small = await serveAndClone(server, "warm-up", WARM_UP_MIB);
     const residentMiB = residentOf(server);
-    return { runtime, mib, residentMiB, ...(await serveAndClone(server, "large", mib)) };
+    const { push, clone, ...large } = await serveAndClone(server, "large", mib);
+    other = await peer(runtime);
+    await fetchGrowth(runtime, server, other, small);
+    const fetch = await fetchGrowth(runtime, server, other, large);
+    return { runtime, mib, residentMiB, push, clone, fetch };
   } finally {
+    await other?.server.stop();
     await server.stop();
   }
 }
 
-/** @returns the growth during the push and during the clone, in MiB */
-async function serveAndClone(
-  server: GraspServer,
-  name: string,
-  mib: number,
-): Promise<{ push: number; clone: number }> {
-  const owner = author();
-  const work = workTree(server.folder, name);
-  const commit = commitNoise(work, mib);
-  const client = await connect(server.url);
-  for (const event of [announcementBy(owner, name), stateBy(owner, { [MAIN]: commit }, name)]) {
+/** A repository that was pushed. */
+interface Pushed {
+  readonly owner: Author;
+  readonly name: string;
+  readonly commit: string;
+}
+
+/** @returns the growth of a server that fetches a repository from another one, in MiB */
+async function fetchGrowth(
+  runtime: ProcessRuntime,
+  from: GraspServer,
+  to: Peer,
+  { owner, name, commit }: Pushed,
+): Promise<number> {
+  const { tags, created_at } = announcementOn([to], owner, name);
+  const listed = tags.map((tag) => (tag[0] === "clone" ? [...tag, from.repository(owner, name)] : [...tag]));
+  const state = stateBy(owner, { [MAIN]: commit }, name);
+  return growthDuring(to.server, async () => {
+    await publish(to.server, owner.sign(30617, listed, "", created_at), state);
+    const config = join(to.server.folder, "config.json");
+    const target = `${toNpub(owner.key)}/${name}`;
+    const { code, stderr } = await runCli(runtime, ["grasp", "sync", target, "--config", config]);
+    if (code !== 0) throw new Error(stderr);
+    await served(to.server.url, state);
+  });
+}
+
+async function publish({ url }: GraspServer, ...events: readonly NostrEvent[]): Promise<void> {
+  const client = await connect(url);
+  for (const event of events) {
     const [ok, text] = await client.publish(event);
     if (!ok) throw new Error(text);
   }
   client.close();
+}
+
+/** @returns the repository, and the growth during the push and during the clone, in MiB */
+async function serveAndClone(
+  server: GraspServer,
+  name: string,
+  mib: number,
+): Promise<Pushed & { push: number; clone: number }> {
+  const owner = author();
+  const work = workTree(server.folder, name);
+  const commit = commitNoise(work, mib);
+  await publish(server, announcementBy(owner, name), stateBy(owner, { [MAIN]: commit }, name));
   const url = server.repository(owner, name);
   const push = await growthDuring(server, () => git(work.path, "push", "-q", url, "main"));
   rmSync(work.path, { recursive: true });
@@ -74,7 +117,7 @@ async function serveAndClone(
   const cloned = (await git(join(server.folder, `${name}.git`), "rev-parse", "main")).trim();
   if (cloned !== commit) throw new Error(`the clone is at ${cloned}, the push was ${commit}`);
   rmSync(join(server.folder, `${name}.git`), { recursive: true });
-  return { push, clone };
+  return { owner, name, commit, push, clone };
 }
 
 /** Commits files that do not compress. */

@@ -1,5 +1,5 @@
 /**
- * Pushes and clones a large pack and prints how much the server's process grew (V8). Writes `test/results/memory.json`.
+ * Pushes, clones and fetches a large pack and prints how much the server's process grew (V8). Writes `test/results/memory.json`.
  * @module
  */
 import { mkdirSync, writeFileSync } from "node:fs";
@@ -12,7 +12,8 @@ import { type Growth, MAX_GROWTH_MIB, measureGrowth } from "./growth.ts";
 
 const { values, names } = readToolOptions({
   name: "memory",
-  summary: "Measures the growth of a GRASP server while a large pack is pushed and cloned.",
+  summary:
+    "Measures the growth of a GRASP server while a large pack is pushed, cloned, and fetched from a peer.",
   names: {
     placeholder: "RUNTIME",
     summary: "runtimes to measure (default: all)",
@@ -27,11 +28,13 @@ for (const runtime of chosen as ProcessRuntime[]) {
   console.error(`memory: ${values.mib} MiB on ${runtime}`);
   measured.push(await measureGrowth(runtime, values.mib));
 }
-console.log("| runtime | pack, MiB | resident, MiB | growth by push, MiB | growth by clone, MiB |");
-console.log("| --- | ---: | ---: | ---: | ---: |");
-for (const { runtime, mib, residentMiB, push, clone } of measured) {
+console.log(
+  "| runtime | pack, MiB | resident, MiB | growth by push, MiB | growth by clone, MiB | growth by fetch, MiB |",
+);
+console.log("| --- | ---: | ---: | ---: | ---: | ---: |");
+for (const { runtime, mib, residentMiB, push, clone, fetch } of measured) {
   console.log(
-    `| ${runtime} | ${mib} | ${residentMiB.toFixed(0)} | ${push.toFixed(1)} | ${clone.toFixed(1)} |`,
+    `| ${runtime} | ${mib} | ${residentMiB.toFixed(0)} | ${push.toFixed(1)} | ${clone.toFixed(1)} | ${fetch.toFixed(1)} |`,
   );
 }
 mkdirSync(join(root, "test/results"), { recursive: true });
@@ -39,4 +42,6 @@ writeFileSync(
   join(root, "test/results/memory.json"),
   `${JSON.stringify({ provenance: provenanceHere(), measured }, null, 2)}\n`,
 );
-process.exit(measured.every(({ push, clone }) => Math.max(push, clone) <= MAX_GROWTH_MIB) ? 0 : 1);
+process.exit(
+  measured.every(({ push, clone, fetch }) => Math.max(push, clone, fetch) <= MAX_GROWTH_MIB) ? 0 : 1,
+);
