@@ -14,6 +14,7 @@ const SIDE_BY_SIDE = [
   "check-and-serve",
   "cloudflare-requests",
   "command-line",
+  "deployment",
   "getting-started",
   "locked-store",
   "openapi-tools",

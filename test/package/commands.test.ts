@@ -19,6 +19,9 @@ afterAll(() => rmSync(folder, { recursive: true, force: true }));
 const starters = "the starters' tests do it with the packed package: it is not in a registry yet";
 const starter = (name: string) => `test/package/ starts the ${name} starter by the same command`;
 
+const container = "needs Docker; test/runtimes/deployment.test.ts runs the steps of the Dockerfile";
+const unit = "needs a machine's systemd; test/runtimes/deployment.test.ts has the unit checked";
+
 /** Commands that are not run here, and why. */
 const ELSEWHERE: Record<string, string> = {
   "npm test": "it runs these tests",
@@ -53,6 +56,13 @@ const ELSEWHERE: Record<string, string> = {
   "git clone https://git.example/NPUB/NAME.git":
     "test/runtimes/grasp/publish.test.ts clones what it published",
   'ngit init --grasp-server "$SERVER" --name lighthouse': "test/runtimes/grasp/ngit.test.ts runs ngit",
+  "docker build -f deploy/Dockerfile -t millrace .": container,
+  "docker run -d --read-only --cap-drop ALL --security-opt no-new-privileges --tmpfs /tmp --stop-timeout 75 -p 127.0.0.1:8787:8787 -v millrace-data:/data -v /etc/millrace:/etc/millrace:ro -e MILLRACE_LISTEN_HOST=0.0.0.0 -e PASSPHRASE millrace":
+    container,
+  "npm install --prefix /opt/millrace millrace": unit,
+  "install -m 0644 deploy/millrace.service /etc/systemd/system/": unit,
+  "systemctl enable --now millrace": unit,
+  "systemctl reload millrace": unit,
   "git push origin main": "test/runtimes/grasp/ngit.test.ts pushes through ngit",
 };
 

@@ -199,6 +199,11 @@ test("contains compiled code, types and WebAssembly, and neither tests nor sourc
   expect(files).toContain("wasm/wit/hotpath.wit");
   expect(files).toContain("dist/config.schema.json");
   expect(files).toContain("LICENSE");
+  const others = ["docs/operate/deployment.md", "deploy/millrace.service", "CHANGELOG.md", "SECURITY.md"];
+  expect(files).toEqual(expect.arrayContaining(others));
+  // Whoever publishes it names the repository: nothing in the package does.
+  const manifest = JSON.parse(readFileSync(join(app, "node_modules/millrace/package.json"), "utf8"));
+  expect(Object.keys(manifest)).not.toEqual(expect.arrayContaining(["repository"]));
   expect(files.filter((file) => file.startsWith("test") || /(?<!\.d)\.ts$/.test(file))).toEqual([]);
 });
 

@@ -74,7 +74,7 @@ const uid: Schema = {
   maxLength: 256,
   pattern: `^${PRINTABLE}+$`,
   // The most common of the refused texts; JSON Schema has no short rule for the others.
-  not: { enum: ["0", "null", "undefined", "NaN", "None", "$UID", "${UID}", "{{UID}}", "[UID]"] },
+  not: { enum: ["0", "null", "undefined", "NaN", "None", "$UID", "{{UID}}", "[UID]"] },
   description: `The partner's own id for the visitor: ${UID_RULE}.`,
 };
 
