@@ -9,19 +9,11 @@ import type { Labels } from "../platform.ts";
 import { REFUSALS } from "../sync/index.ts";
 import type { Finalization } from "./finalize.ts";
 import { type ConsentReason, isPermission, type Jurisdiction } from "./request/consent.ts";
+import { REQUEST_SECONDS, ROUTES } from "./request-metrics.ts";
 
-/** The prefix of every metric, including those of the sync engine. */
-export const METRICS_PREFIX = "millrace_";
-
-const ROUTES = ["organic", "service", "api"] as const;
 const BRANCHES: readonly Finalization["branch"][] = [
   ...(["withdrawal", "denied", "returning", "new", "erasure", "anonymous"] as const),
 ];
-/** The classes of an answer's status, by its first digit. */
-export const STATUS_CLASSES = ["1xx", "2xx", "3xx", "4xx", "5xx"] as const;
-export type StatusClass = (typeof STATUS_CLASSES)[number];
-/** From 1 ms to 10 s. */
-const REQUEST_BUCKETS = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 10];
 const PROXY_FAULTS = [
   ...(["unreachable", "timeout", "broken_off", "upload_stalled", "download_stalled", "client_left"] as const),
 ];
@@ -59,15 +51,6 @@ const CONSENT_SERIES: readonly Labels[] = Object.entries(REASONS).flatMap(([juri
     reason,
   })),
 );
-
-/** Described before the first request: buckets cannot be changed later. */
-export const REQUEST_SECONDS: MetricDescription = {
-  name: "millrace_ec_request_seconds",
-  type: "histogram",
-  help: "Time until the head of the answer, by route and class of status.",
-  labels: { route: ROUTES, status: STATUS_CLASSES },
-  buckets: REQUEST_BUCKETS,
-};
 
 export const METRICS: readonly MetricDescription[] = [
   {

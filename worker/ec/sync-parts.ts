@@ -2,7 +2,7 @@
  * What the Edge Cookie's sync engine gets: limiter, lease and listeners, for one instance or for several.
  * @module
  */
-import { METRICS_PREFIX } from "../../runtime/ec/metrics.ts";
+import { METRICS_PREFIX } from "../../runtime/ec/request-metrics.ts";
 import { toHex } from "../../runtime/lib/hex.ts";
 import type { LogOnce } from "../../runtime/observe/log.ts";
 import type { Log, LogFields, Metrics, Random, RateLimiter, Store } from "../../runtime/platform.ts";

@@ -3,9 +3,9 @@
  * @module
  */
 import type { Finalization } from "../../runtime/ec/finalize.ts";
-import { REQUEST_SECONDS, STATUS_CLASSES, type StatusClass } from "../../runtime/ec/metrics.ts";
 import type { Consent, ConsentReason, Jurisdiction } from "../../runtime/ec/request/consent.ts";
 import { isPermission } from "../../runtime/ec/request/consent.ts";
+import { REQUEST_SECONDS, STATUS_CLASSES, type StatusClass } from "../../runtime/ec/request-metrics.ts";
 import type { Stopwatch } from "../../runtime/observe/metered-store.ts";
 import { describeAll } from "../../runtime/observe/metric-list.ts";
 import type { Counter, Histogram, MetricsRegistry } from "../../runtime/observe/metrics.ts";
