@@ -103,7 +103,7 @@ export async function startProgram(options: ProgramOptions): Promise<RunningProg
   }
   const isReady = typeof ready === "function" ? ready : () => program.find(ready) !== null;
   const outcome = await Promise.race([
-    program.ended.then((exit) => `it ended with ${exit.signal ?? exit.code}`),
+    program.ended.then(howItEnded),
     poll(isReady, program, startTimeoutMs),
   ]);
   if (outcome !== null) {
@@ -146,16 +146,19 @@ export async function runCommand(options: CommandOptions): Promise<CommandResult
   return { code, stdout: program.output(), stderr: program.log(), all: program.all() };
 }
 
+const howItEnded = ({ signal, code }: Exit) => `it ended with ${signal ?? code}`;
+
 /** Waits until a program is ready. @returns `null`, or the reason why it is not. */
 async function poll(
   isReady: () => boolean | Promise<boolean>,
-  { hasEnded }: { hasEnded(): boolean },
+  { hasEnded, ended }: { hasEnded(): boolean; ended: Promise<Exit> },
   timeoutMs: number,
 ): Promise<string | null> {
   const deadline = performance.now() + timeoutMs;
   try {
     while (!(await isReady())) {
-      if (hasEnded()) return "it ended";
+      // How it ended is known when its output was read.
+      if (hasEnded()) return howItEnded(await ended);
       if (performance.now() > deadline) return `it was not ready within ${timeoutMs / 1000} s`;
       await sleep(POLL_MS);
     }
