@@ -327,7 +327,7 @@ describe.skipIf(noChromium !== undefined)(noChromium ?? "the operator's page", (
       const page = await signedIn();
       await page.route(/_ts\/(ready|admin\/status)$/, (route) => route.abort());
       await page
-        .getByText("The service does not answer. The page shows the last answer and keeps trying.")
+        .getByText(/^The service does not answer\. The page shows the answer of .+ ago, and keeps trying\.$/)
         .waitFor();
       await page.getByText("no answer", { exact: true }).waitFor();
       await picture(page, "no-answer", false);
