@@ -510,6 +510,13 @@ describe.skipIf(noChromium !== undefined)(noChromium ?? "the operator's page", (
       expect(second).not.toBe(first);
       await keyDialog.getByRole("button", { name: "I have it" }).click();
       await page.getByText("new-one has a new key.").waitFor();
+      expect([await upload(first), await upload(second)]).toEqual([200, 200]);
+      await row.getByRole("button", { name: "End previous key" }).click();
+      await page
+        .getByRole("dialog", { name: "End the previous key of new-one?" })
+        .getByRole("button", { name: "End it" })
+        .click();
+      await page.getByText("The previous key of new-one has ended.").waitFor();
       expect([await upload(first), await upload(second)]).toEqual([401, 200]);
       await expectNoSecrets(page);
 
