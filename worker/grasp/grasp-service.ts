@@ -6,11 +6,12 @@ import { timingSafeEqual } from "node:crypto";
 import { mkdirSync } from "node:fs";
 import { GRASP_REDACTION } from "../../runtime/grasp/log-lines.ts";
 import { ALL_METRICS } from "../../runtime/grasp/metrics.ts";
+import { networkOf } from "../../runtime/lib/addresses.ts";
 import type { Command } from "../cli/command.ts";
 import { WrongTokens } from "../http/wrong-tokens.ts";
 import { StartError } from "../serve/start-error.ts";
 import type { RunningService, ServiceModule, Shared } from "../service.ts";
-import { operatorAnswer } from "./admin/operator-answer.ts";
+import { type OperatorBindings, operatorAnswer } from "./admin/operator-answer.ts";
 import { StatusReader } from "./admin/read-status.ts";
 import { backup } from "./commands/backup.ts";
 import { check } from "./commands/check.ts";
@@ -111,8 +112,7 @@ async function start(
         sha256Hex: parts.digests.sha256Hex,
         boundTo: null,
         wrongTokens,
-        // The address is the operator's own, or this machine's: all share one count.
-        addressOf: () => "",
+        addressOf: ({ address }: OperatorBindings) => (address === null ? "" : networkOf(address)),
         onRefusal(reason) {
           shared.metrics.count("grasp_operator_refusals_total", { reason });
           if (reason === "wrong") shared.log.warn("a wrong operator token was sent");

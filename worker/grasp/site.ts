@@ -81,7 +81,7 @@ export class Site {
     const { operator } = this.#parts;
     if (operator !== null && isLoopbackHost(exchange.address ?? "")) {
       // Without CORS: no page of another origin reads these.
-      const own = await operator(request);
+      const own = await operator(request, exchange.address);
       if (own !== null) return own;
     }
     const response = await this.#answer(request, exchange).catch((error) => {

@@ -1,9 +1,11 @@
 /** The operator's page and its state: where they are, and who may read them (O4, O10, O14). On Node, Bun and Deno. */
 import { createHash } from "node:crypto";
 import { writeFileSync } from "node:fs";
+import { request } from "node:http";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test, vi } from "vitest";
 import type { GraspStatus } from "../../../worker/grasp/admin/status.ts";
+import { MAX_WRONG } from "../../../worker/http/wrong-tokens.ts";
 import { announcementBy, type GraspServer, graspServer, HOST } from "../../support/grasp-server.ts";
 import { author } from "../../support/nostr.ts";
 import { connect } from "../../support/relay-client.ts";
@@ -13,6 +15,14 @@ const RUNTIMES: ProcessRuntime[] = ["node", "bun", "deno"];
 const TOKEN = "the-operators-token-of-this-test";
 const sha256 = (text: string) => createHash("sha256").update(text).digest("hex");
 const bearer = (token: string) => ({ authorization: `Bearer ${token}` });
+/** Asks from another address of this machine. */
+const statusFrom = (localAddress: string, url: string, headers: Record<string, string>) =>
+  new Promise<number>((resolve, reject) => {
+    const asked = request(url, { localAddress, headers, agent: false }, (answer) => {
+      answer.resume().on("end", () => resolve(answer.statusCode!));
+    });
+    asked.on("error", reject).end();
+  });
 const statusOf = async (url: string, headers: Record<string, string> = {}) => {
   const response = await fetch(url, { headers });
   await response.body?.cancel();
@@ -51,6 +61,13 @@ describe.each(RUNTIMES)("the operator's page on %s", (runtime) => {
     expect(await page.text()).not.toContain(HOST);
     const bare = await fetch(`${operator}/admin`, { redirect: "manual" });
     expect([bare.status, bare.headers.get("location")]).toEqual([308, "/admin/"]);
+  });
+
+  test("an address that sends wrong tokens waits, and no other does (O13)", async () => {
+    const url = `${operator}/admin/status`;
+    for (let i = 0; i < MAX_WRONG; i++) expect(await statusFrom("127.0.0.2", url, bearer("wrong"))).toBe(401);
+    expect(await statusFrom("127.0.0.2", url, bearer("wrong"))).toBe(429);
+    expect(await statusFrom("127.0.0.1", url, bearer(TOKEN))).toBe(200);
   });
 
   test("the state needs the operator's token; a wrong one gets an answer without any of it", async () => {

@@ -8,8 +8,16 @@ import { PAGE_HEADERS } from "../../admin/page-headers.ts";
 import { type OperatorRules, requireOperator } from "../../http/operator.ts";
 import type { GraspStatus } from "./status.ts";
 
-/** Answers a request; `null`: its path is not the operator's. */
-export type OperatorAnswer = (request: Request) => Promise<Response | null>;
+/**
+ * Answers a request; `null`: its path is not the operator's.
+ * @param address the client's, for which its wrong tokens are counted; `null`: not known
+ */
+export type OperatorAnswer = (request: Request, address: string | null) => Promise<Response | null>;
+
+/** What the routes find in `c.env`. */
+export interface OperatorBindings {
+  readonly address: string | null;
+}
 
 export interface OperatorParts {
   /** Path below which it answers; it begins and ends with `/`. */
@@ -21,7 +29,7 @@ export interface OperatorParts {
 
 /** The page holds no data: its script asks for the operator's token and sends it with every request. */
 export function operatorAnswer({ basePath, rules, metrics, status }: OperatorParts): OperatorAnswer {
-  const app = new Hono()
+  const app = new Hono<{ Bindings: OperatorBindings }>()
     .basePath(basePath.slice(0, -1))
     .get("/metrics", metrics)
     .get("/admin", (c) => c.redirect(`${basePath}admin/`, 308))
@@ -34,8 +42,8 @@ export function operatorAnswer({ basePath, rules, metrics, status }: OperatorPar
       c.json(await status(), 200, { "cache-control": "no-store" }),
     );
   const paths = ["metrics", "admin", "admin/", "admin/status"].map((path) => basePath + path);
-  return async (request) => {
+  return async (request, address) => {
     const isRead = request.method === "GET" || request.method === "HEAD";
-    return isRead && paths.includes(new URL(request.url).pathname) ? app.fetch(request) : null;
+    return isRead && paths.includes(new URL(request.url).pathname) ? app.fetch(request, { address }) : null;
   };
 }

@@ -13,11 +13,13 @@ export async function serveOperator(
   listen: Listen,
   { answer, site, log }: { answer: OperatorAnswer; site: Pick<Site, "state">; log: Log },
 ): Promise<Server> {
-  const handler = async (request: Request) => {
+  const handler = async (request: Request, ...args: readonly unknown[]) => {
     const { pathname } = new URL(request.url);
     if (pathname === "/health" || pathname === "/ready") return site.state(pathname);
     const text = "only /metrics, /admin/, /health and /ready are here\n";
-    return (await answer(request)) ?? new Response(text, { status: 404 });
+    return (
+      (await answer(request, entry.host.address(request, [...args]))) ?? new Response(text, { status: 404 })
+    );
   };
   try {
     return await entry.serve([{ handler }], listen, log);
