@@ -8,7 +8,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { Browser, BrowserContext, BrowserContextOptions, Page } from "playwright-core";
 import { afterAll, afterEach, beforeAll, describe, expect, it, onTestFinished } from "vitest";
-import { sumOf } from "../../worker/admin/page/history.ts";
+import { sumOf } from "../../worker/admin/figures.ts";
 import type { Status } from "../../worker/ec/admin/status.ts";
 import { axeViolations } from "../support/axe.ts";
 import { busyStatus } from "../support/busy-status.ts";
@@ -218,7 +218,12 @@ describe.skipIf(noChromium !== undefined)(noChromium ?? "the operator's page", (
       const asked: { url: string; headers: Record<string, string> }[] = [];
       page.on(
         "request",
-        (request) => void request.allHeaders().then((headers) => asked.push({ url: request.url(), headers })),
+        (request) =>
+          void request.allHeaders().then(
+            (headers) => asked.push({ url: request.url(), headers }),
+            // The test ends while the page goes on to ask.
+            () => {},
+          ),
       );
       await page.goto(`${server.url}/_ts/admin/`);
       await page.getByLabel("Admin token").fill(TOKEN);

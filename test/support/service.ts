@@ -69,6 +69,7 @@ export interface TestServiceOptions {
   store?: Store;
   /** Answers the service's own calls. Default: a call fails. */
   fetch?: Fetch;
+  past?: Services["past"];
   boundTo?: string | null;
   /** Replaces the kernels, for counts of their calls. */
   kernels?: Kernels;
@@ -149,6 +150,7 @@ export function testService(options: TestServiceOptions = {}): TestService {
     log: createLog({ level: "debug", write: (line) => log.push(line), clock }),
     metrics: createMetrics(),
     boundTo: options.boundTo ?? null,
+    past: options.past ?? null,
   });
   const background: Promise<unknown>[] = [];
 

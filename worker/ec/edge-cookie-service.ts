@@ -8,11 +8,14 @@ import { EC_REDACTION } from "../../runtime/ec/redaction.ts";
 import { toHex } from "../../runtime/lib/hex.ts";
 import type { Fault } from "../../runtime/lib/schema.ts";
 import type { TableView } from "../../runtime/platform.ts";
+import { storeCountsOf } from "../admin/figures.ts";
+import { PastFigures } from "../admin/past.ts";
 import { ConfigError } from "../config/compose.ts";
 import type { Host } from "../hosts/host.ts";
 import { problem } from "../http/problem.ts";
 import { StartError } from "../serve/start-error.ts";
 import type { RunningService, ServiceModule, Shared } from "../service.ts";
+import { figuresOf } from "./admin/figures.ts";
 import { readStatus } from "./admin/status.ts";
 import { consent } from "./commands/consent.ts";
 import { mint } from "./commands/mint.ts";
@@ -56,12 +59,17 @@ async function create(
 ): Promise<RunningService> {
   const { host } = entry;
   const config = runningConfig(section, { client, operator });
-  const own = { log, metrics, boundTo: listen.host };
+  const past = new PastFigures(() => {
+    const status = readStatus(handler.service().services);
+    return { at_ms: status.now_ms, ...figuresOf(status), store: storeCountsOf(status) };
+  });
+  const own = { log, metrics, boundTo: listen.host, past };
   const handler = withConfig(host, loadAllRoutes, config, own)(notFound);
   const service = handler.service();
   const { store, limiter, readiness, tables } = service.services;
   await opened("store", async () => store.get("start"));
   await opened("limiter", async () => limiter.take(START_KEY, NOTHING));
+  past.start();
   return {
     handler,
     proxy: createSite(service, config, host.clock, log),
@@ -70,7 +78,10 @@ async function create(
     reload: (next, shared) =>
       reload(service.services, runningConfig(next as EdgeCookieSection, shared)).map(fieldInFile),
     status: () => ({ ...readStatus(service.services) }),
-    close: () => handler.close(),
+    close() {
+      past.stop();
+      return handler.close();
+    },
   };
 }
 

@@ -7,6 +7,7 @@ import { EC_REDACTION } from "../../runtime/ec/redaction.ts";
 import { createLog } from "../../runtime/observe/log.ts";
 import { createMetrics, type MetricsRegistry } from "../../runtime/observe/metrics.ts";
 import type { Client, Clock, Fetch, Log, Random, RateLimiter, Store } from "../../runtime/platform.ts";
+import type { PastFigures } from "../admin/past.ts";
 import { ConfigError } from "../config/compose.ts";
 import type { FetchHandler, Host } from "../hosts/host.ts";
 import { needsSocketAddress, readClient } from "../http/client.ts";
@@ -46,6 +47,8 @@ export interface OwnDependencies {
   metrics?: MetricsRegistry | undefined;
   /** The address that our own server is bound to. Default: the host listens. */
   boundTo?: string | undefined;
+  /** The figures of the last minutes for the operator's page. Default: nobody keeps them. */
+  past?: Pick<PastFigures, "samples"> | undefined;
   /** Logged when the service opens. Default: none. */
   warnings?: readonly string[] | undefined;
 }
@@ -53,7 +56,7 @@ export interface OwnDependencies {
 /** The fields of the configuration's section `edgeCookie`, with `client` and `operator` beside them, and objects of your own. */
 export interface EdgeCookieOptions
   extends Omit<ConfigInput, "store" | "limiter">,
-    Omit<OwnDependencies, "store" | "limiter" | "warnings"> {
+    Omit<OwnDependencies, "store" | "limiter" | "past" | "warnings"> {
   /** A store's URL, such as `sqlite:./data/millrace.db`, or a store. Default: the host's own. */
   store?: string | Store;
   /** `local`, another limiter's URL, or a limiter. Default: `local`. */
@@ -182,6 +185,7 @@ export function withConfig<Args extends unknown[]>(
       metrics: own.metrics ?? createMetrics(),
       loadApp,
       boundTo: own.boundTo ?? null,
+      past: own.past ?? null,
     });
   }
 

@@ -26,6 +26,7 @@ import type {
 } from "../../runtime/platform.ts";
 import type { SyncView } from "../../runtime/sync/index.ts";
 import type { HotPath } from "../../wasm/hotpath.ts";
+import type { PastFigures } from "../admin/past.ts";
 import type { OperatorRules } from "../http/operator.ts";
 import type { Readiness } from "../http/readiness.ts";
 import type { InTurn } from "../http/turns.ts";
@@ -52,6 +53,8 @@ export interface Dependencies {
   readonly loadApp: LoadApp;
   /** The address that our own server is bound to; `null` where the host listens. */
   readonly boundTo: string | null;
+  /** The figures of the last minutes for the operator's page; `null` where nobody keeps them. */
+  readonly past: Pick<PastFigures, "samples"> | null;
 }
 
 /** What the service's own routes work with. */

@@ -7,6 +7,7 @@ import { mkdirSync } from "node:fs";
 import { GRASP_REDACTION } from "../../runtime/grasp/log-lines.ts";
 import { ALL_METRICS } from "../../runtime/grasp/metrics.ts";
 import { networkOf } from "../../runtime/lib/addresses.ts";
+import { PastFigures } from "../admin/past.ts";
 import type { Command } from "../cli/command.ts";
 import { WrongTokens } from "../http/wrong-tokens.ts";
 import { StartError } from "../serve/start-error.ts";
@@ -101,6 +102,7 @@ async function start(
     return observer.sample({ grasp, disk, pool, cache, relay });
   };
   const status = new StatusReader({ parts, core, background, sample });
+  const past = new PastFigures(() => status.sample());
   const wrongTokens = new WrongTokens(parts.nowMs);
   const operator = (basePath: string) =>
     operatorAnswer({
@@ -119,6 +121,7 @@ async function start(
         },
       },
       status: () => status.read(),
+      past: () => status.past(past.samples),
       async metrics() {
         await sample();
         return observer.answer();
@@ -134,10 +137,11 @@ async function start(
       ? null
       : await serveOperator(shared.entry, place, { answer: operator("/"), site, log: shared.log });
   background.start();
+  past.start();
   const control = await openControl({ parts, core, background, status }, VERBS);
   site.ready();
   return new RunningGrasp({
-    ...{ parts, core, background, site, control, status, metricsServer },
+    ...{ parts, core, background, site, control, status, past, metricsServer },
     release: git.release,
   });
 }

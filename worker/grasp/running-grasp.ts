@@ -3,6 +3,7 @@
  * @module
  */
 import { settlesWithin } from "../../runtime/lib/within.ts";
+import type { PastFigures } from "../admin/past.ts";
 import { changedFields } from "../config/changed-fields.ts";
 import type { SharedConfig } from "../config/shared.ts";
 import type { Server } from "../hosts/server.ts";
@@ -32,6 +33,7 @@ export interface RunningParts {
   /** Takes administration commands. */
   readonly control: { close(): Promise<void> };
   readonly status: StatusReader;
+  readonly past: PastFigures;
   /** `null`: metrics have no address of their own. */
   readonly metricsServer: Server | null;
   /** Releases the lock on the data directory. */
@@ -99,7 +101,8 @@ export class RunningGrasp implements RunningService {
   }
 
   async close(): Promise<void> {
-    const { parts, core, background, control, metricsServer, release } = this.#running;
+    const { parts, core, background, control, past, metricsServer, release } = this.#running;
+    past.stop();
     await control.close();
     await background.close();
     core.stop();

@@ -4,6 +4,7 @@ import { writeFileSync } from "node:fs";
 import { request } from "node:http";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test, vi } from "vitest";
+import type { Past } from "../../../worker/admin/past.ts";
 import type { GraspStatus } from "../../../worker/grasp/admin/status.ts";
 import { MAX_WRONG } from "../../../worker/http/wrong-tokens.ts";
 import { announcementBy, type GraspServer, graspServer, HOST } from "../../support/grasp-server.ts";
@@ -83,6 +84,10 @@ describe.each(RUNTIMES)("the operator's page on %s", (runtime) => {
     const status = (await answer.json()) as GraspStatus;
     expect(status).toMatchObject({ service: "grasp", domain: HOST, build: { runtime }, relays: null });
     expect(status.metrics.map(({ name }) => name)).toContain("grasp_connections_total");
+    expect(await statusOf(`${operator}/admin/past`)).toBe(401);
+    const past = (await (await fetch(`${operator}/admin/past`, { headers: bearer(TOKEN) })).json()) as Past;
+    expect(past.instance).toBe(status.instance);
+    expect(past.samples[0]).toMatchObject({ counters: { stored: 0 }, levels: { running: 0 } });
   });
 
   test("it shows what waits, at most 100 entries, and how many more there are", async () => {

@@ -1,6 +1,8 @@
 /** Charts as SVG. Each has a description for screen readers, and a table with the same figures. */
+
+import { SPAN_MS } from "../figures.ts";
 import { el, find, setText, svg } from "./dom.ts";
-import { lastOf, type Point, SPAN_MS, summaryOf } from "./history.ts";
+import { lastOf, type Point, summaryOf } from "./history.ts";
 import { formatNumber, formatSeconds, formatShort, ticksTo } from "./numbers.ts";
 
 const HEIGHT = 190;

@@ -1,18 +1,10 @@
 /** The answers of the last five minutes, reduced to what the charts need. */
-import type { InstanceStatus, StatusMetric } from "../status.ts";
+import { type Figures, SPAN_MS, storeCountsOf } from "../figures.ts";
+import type { Past } from "../past.ts";
+import type { InstanceStatus } from "../status.ts";
 
-/** The period that the charts show, in milliseconds. */
-export const SPAN_MS = 300_000;
 /** Maximum number of samples, at any polling interval. */
 const MAX_SAMPLES = 400;
-
-/** Figures of one answer, by name. */
-export interface Figures {
-  /** Values that only grow; the charts show their rates. */
-  counters: Record<string, number>;
-  /** Values that rise and fall. */
-  levels: Record<string, number>;
-}
 
 /** One answer, reduced to its figures. */
 export interface Sample extends Figures {
@@ -29,34 +21,24 @@ export interface Point {
   value: number | null;
 }
 
-/** The metric with this name; `undefined` before its first use. */
-export function metricOf({ metrics }: InstanceStatus, name: string): StatusMetric | undefined {
-  return metrics.find((metric) => metric.name === name);
-}
-
-/** The sum of a metric's series that have all of these labels. */
-export function sumOf(status: InstanceStatus, name: string, labels: Record<string, string> = {}): number {
-  let sum = 0;
-  for (const series of metricOf(status, name)?.series ?? []) {
-    const fits = Object.entries(labels).every(([label, value]) => series.labels[label] === value);
-    if (fits) sum += series.value;
-  }
-  return sum;
-}
-
 /** Reduces an answer to a sample. @param figures the panel's figures of the same answer */
 export function sampleOf(status: InstanceStatus, figures: Figures, atMs: number): Sample {
   return {
     atMs,
     instance: status.instance,
     ...figures,
-    store: new Map(
-      metricOf(status, "millrace_store_seconds")?.series.map(({ labels, counts }) => [
-        labels.operation!,
-        counts,
-      ]),
-    ),
+    store: new Map(Object.entries(storeCountsOf(status))),
   };
+}
+
+/** The samples that the server kept, on the page's clock. @param nowMs when the answer came */
+export function samplesOf({ instance, now_ms, samples }: Past, nowMs: number): Sample[] {
+  return samples.map(({ at_ms, store, ...figures }) => ({
+    atMs: nowMs - (now_ms - at_ms),
+    instance,
+    ...figures,
+    store: new Map(Object.entries(store)),
+  }));
 }
 
 /** Adds a sample and drops those older than the period. */

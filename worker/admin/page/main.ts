@@ -1,9 +1,11 @@
 /** The shell of the operator's page: sign-in, polling, health, navigation and counters. The service's panel does the rest. */
+
+import type { Past } from "../past.ts";
 import type { InstanceStatus } from "../status.ts";
 import { ask, Refusal, sentence, setToken, whenExpired } from "./api.ts";
 import { drawCounters } from "./counters.ts";
 import { el, find, setText } from "./dom.ts";
-import { type Sample, sampleOf, startOf, withSample } from "./history.ts";
+import { type Sample, sampleOf, samplesOf, startOf, withSample } from "./history.ts";
 import { formatDuration, formatTime, formatTimeOfDay } from "./numbers.ts";
 import type { Panel, View } from "./panel.ts";
 
@@ -13,7 +15,10 @@ const POLLS_PER_HEALTH = 5;
 
 /** The page's paths are relative to its own address, which the service chooses. */
 const STATUS_PATH = "status";
+const PAST_PATH = "past";
 const READY_PATH = "../ready";
+/** Time without an answer after which the page asks for what the server kept meanwhile, in milliseconds. */
+const GAP_MS = 10_000;
 
 let panel: Panel;
 let samples: Sample[] = [];
@@ -22,6 +27,8 @@ let lastStatus: InstanceStatus | null = null;
 let answeredMs = 0;
 /** When the first sample of this session was taken. */
 let signedInMs = 0;
+/** The time of the first sample that the server kept; `null`: it keeps none. */
+let keptMs: number | null = null;
 let polls = 0;
 let timer: number | undefined;
 let isPaused = false;
@@ -103,7 +110,12 @@ function drawSince(): string {
   find("#since").hidden = startMs === null;
   if (startMs === null) return "in the last 5 min";
   const time = formatTime(Date.now() - (performance.now() - startMs));
-  const cause = startMs === signedInMs ? "when this page was opened" : "when this page resumed";
+  const cause =
+    startMs === keptMs
+      ? "when the instance started"
+      : startMs === signedInMs
+        ? "when this page was opened"
+        : "when this page resumed";
   setText(
     find("#since"),
     `Charts and recent figures: since ${time}, ${cause}. All other figures: since the instance started.`,
@@ -118,6 +130,7 @@ async function poll(): Promise<void> {
   const isHealthDue = polls++ % POLLS_PER_HEALTH === 0;
   try {
     const [status] = await Promise.all([ask("GET", STATUS_PATH), isHealthDue ? checkHealth() : null]);
+    if (performance.now() - answeredMs > GAP_MS) await takePast(status as InstanceStatus);
     if (asked !== session) return;
     take(status as InstanceStatus);
     setTrouble("");
@@ -145,6 +158,14 @@ function timeOfAnswer(): string {
 function setTrouble(text: string): void {
   find("#trouble").hidden = text === "";
   setText(find("#trouble"), text);
+}
+
+/** Puts what the instance kept in the place of the samples. Without it the page begins with its own. */
+async function takePast({ instance }: InstanceStatus): Promise<void> {
+  const past = (await ask("GET", PAST_PATH).catch(() => null)) as Past | null;
+  if (past === null || past.instance !== instance || past.samples.length === 0) return;
+  samples = samplesOf(past, performance.now());
+  keptMs = samples[0]!.atMs;
 }
 
 async function checkHealth(): Promise<void> {
@@ -183,6 +204,7 @@ async function signIn(token: string): Promise<void> {
     find("#sign-in").hidden = true;
     find("#app").hidden = false;
     session++;
+    await takePast(status);
     setPaused(false);
     take(status);
     void checkHealth();

@@ -2,8 +2,10 @@
  * What a service adds to its operator's page. The build finds `worker/<service>/admin/page/panel.ts`, and `panel.html` and
  * `panel.css` beside it if they exist, and makes one page of each; no list names the panels.
  */
+
+import type { Figures } from "../figures.ts";
 import type { InstanceStatus } from "../status.ts";
-import type { Figures, Sample } from "./history.ts";
+import type { Sample } from "./history.ts";
 
 /** What a panel draws. */
 export interface View<Status extends InstanceStatus = InstanceStatus> {

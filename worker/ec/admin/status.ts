@@ -2,6 +2,7 @@
  * The answer of `GET /_ts/admin/status`: counters and the state of the sync engine.
  * @module
  */
+import type { Past } from "../../admin/past.ts";
 import { busiestDomains, type InstanceStatus, type StatusDomain, usedMetrics } from "../../admin/status.ts";
 import type { Services } from "../services.ts";
 
@@ -46,4 +47,9 @@ export function readStatus(services: Services): Status {
       bytes: sumOf("bytes"),
     },
   };
+}
+
+/** The answer of `GET /_ts/admin/past`. */
+export function readPast({ past, instance, clock }: Pick<Services, "past" | "instance" | "clock">): Past {
+  return { instance, now_ms: clock.now(), samples: past?.samples ?? [] };
 }

@@ -7,7 +7,7 @@ import { partnerSchemas } from "./partner.ts";
 import { mappingPaths, partnerPaths, partnerWebhooks } from "./partner-routes.ts";
 import { schemas } from "./schemas.ts";
 import { headers, parameters, responses, securitySchemes } from "./shared.ts";
-import { statusSchema } from "./status.ts";
+import { pastSchema, statusSchema } from "./status.ts";
 import type { Description } from "./types.ts";
 import { visitorPaths } from "./visitor-routes.ts";
 
@@ -33,7 +33,7 @@ export const description: Description = {
   paths: { ...partnerPaths, ...mappingPaths, ...visitorPaths, ...operatorPaths },
   webhooks: partnerWebhooks,
   components: {
-    schemas: { ...schemas, ...partnerSchemas, Status: statusSchema },
+    schemas: { ...schemas, ...partnerSchemas, Status: statusSchema, Past: pastSchema },
     responses,
     headers,
     parameters,

@@ -42,6 +42,20 @@ export const operatorPaths: Paths = {
       },
     },
   },
+  "/_ts/admin/past": {
+    get: {
+      operationId: "past",
+      tags,
+      summary: "The figures of the last five minutes, where a server keeps them for the operator's page.",
+      security,
+      responses: {
+        "200": json("Those of the instance that answers.", schema("Past"), noStore),
+        "401": response("Unauthorized"),
+        "429": response("TooManyAttempts"),
+        "500": response("InternalError"),
+      },
+    },
+  },
   "/_ts/admin/partners": {
     get: {
       operationId: "listPartners",

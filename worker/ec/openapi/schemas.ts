@@ -8,7 +8,7 @@ import { UID_RULE } from "../../../runtime/ec/partners/uid.ts";
 import type { Answer, Reference, Schema } from "./types.ts";
 
 /** A reference to one of `components.schemas`. */
-export const schema = (name: keyof typeof schemas | "Partner" | "PartnerInput" | "Status") => ({
+export const schema = (name: keyof typeof schemas | "Partner" | "PartnerInput" | "Status" | "Past") => ({
   $ref: `#/components/schemas/${name}`,
 });
 

@@ -2,6 +2,7 @@
  * The status for the operator's page, in JSON Schema. The compiler checks that every field has a schema.
  * @module
  */
+import type { Past, PastSample } from "../../admin/past.ts";
 import type { StatusDomain, StatusMetric } from "../../admin/status.ts";
 import { EDGE_COOKIE, type Status } from "../admin/status.ts";
 import { object } from "./schemas.ts";
@@ -76,3 +77,28 @@ const status: Fields<Status> = {
 };
 
 export const statusSchema: Schema = object(status);
+
+const figures = (description: string): Schema => ({
+  type: "object",
+  additionalProperties: { type: "number" },
+  description,
+});
+
+const sample: Fields<PastSample> = {
+  at_ms: milliseconds("When it was taken, since the Unix epoch."),
+  counters: figures("Values that only grow."),
+  levels: figures("Values that rise and fall."),
+  store: {
+    type: "object",
+    additionalProperties: { type: "array", items: count("The number of observations.") },
+    description: "The store's observations by operation and bucket.",
+  },
+};
+
+const past: Fields<Past> = {
+  instance: text("The instance whose figures these are."),
+  now_ms: milliseconds("Its time, since the Unix epoch."),
+  samples: list(object(sample), "The oldest first. Empty on hosts that keep none."),
+};
+
+export const pastSchema: Schema = object(past);

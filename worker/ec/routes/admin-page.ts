@@ -1,11 +1,12 @@
 import { Hono } from "hono";
 import { PAGE_HEADERS } from "../../admin/page-headers.ts";
 import { requireOperator } from "../../http/operator.ts";
-import { readStatus } from "../admin/status.ts";
+import { readPast, readStatus } from "../admin/status.ts";
 import type { RouteBindings, Services } from "../services.ts";
 
 /**
- * `GET /_ts/admin/`, the operator's page, and `GET /_ts/admin/status`, the data of its charts. The page holds no data: its script
+ * `GET /_ts/admin/`, the operator's page, and `GET /_ts/admin/status`, the data of its charts, and
+ * `GET /_ts/admin/past`, what of them a server kept. The page holds no data: its script
  * asks for the operator's token and sends it with every request.
  */
 export function adminPageRoutes(services: Services): Hono<RouteBindings> {
@@ -18,5 +19,8 @@ export function adminPageRoutes(services: Services): Hono<RouteBindings> {
     })
     .get("/_ts/admin/status", requireOperator(services.operator), (c) =>
       c.json(readStatus(services), 200, { "cache-control": "no-store" }),
+    )
+    .get("/_ts/admin/past", requireOperator(services.operator), (c) =>
+      c.json(readPast(services), 200, { "cache-control": "no-store" }),
     );
 }

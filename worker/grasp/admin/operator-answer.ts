@@ -5,6 +5,7 @@
  */
 import { Hono } from "hono";
 import { PAGE_HEADERS } from "../../admin/page-headers.ts";
+import type { Past } from "../../admin/past.ts";
 import { type OperatorRules, requireOperator } from "../../http/operator.ts";
 import type { GraspStatus } from "./status.ts";
 
@@ -25,10 +26,11 @@ export interface OperatorParts {
   readonly rules: OperatorRules;
   metrics(): Promise<Response>;
   status(): Promise<GraspStatus>;
+  past(): Past;
 }
 
 /** The page holds no data: its script asks for the operator's token and sends it with every request. */
-export function operatorAnswer({ basePath, rules, metrics, status }: OperatorParts): OperatorAnswer {
+export function operatorAnswer({ basePath, rules, metrics, status, past }: OperatorParts): OperatorAnswer {
   const app = new Hono<{ Bindings: OperatorBindings }>()
     .basePath(basePath.slice(0, -1))
     .get("/metrics", metrics)
@@ -40,8 +42,9 @@ export function operatorAnswer({ basePath, rules, metrics, status }: OperatorPar
     })
     .get("/admin/status", requireOperator(rules), async (c) =>
       c.json(await status(), 200, { "cache-control": "no-store" }),
-    );
-  const paths = ["metrics", "admin", "admin/", "admin/status"].map((path) => basePath + path);
+    )
+    .get("/admin/past", requireOperator(rules), (c) => c.json(past(), 200, { "cache-control": "no-store" }));
+  const paths = ["metrics", "admin", "admin/", "admin/status", "admin/past"].map((path) => basePath + path);
   return async (request, address) => {
     const isRead = request.method === "GET" || request.method === "HEAD";
     return isRead && paths.includes(new URL(request.url).pathname) ? app.fetch(request, { address }) : null;

@@ -14,9 +14,11 @@ import type { RelaySyncView, RelayView } from "../../../runtime/grasp/relay-sync
 import type { Repairs } from "../../../runtime/grasp/repair.ts";
 import { toHex } from "../../../runtime/lib/hex.ts";
 import { settlesWithin } from "../../../runtime/lib/within.ts";
+import type { Past, PastSample } from "../../admin/past.ts";
 import { busiestDomains, usedMetrics } from "../../admin/status.ts";
 import { missingIds } from "../git/connected-ids.ts";
 import type { Parts } from "../start/parts.ts";
+import { figuresOf, type Measured } from "./figures.ts";
 import { MissingObjects } from "./missing.ts";
 import { Recent } from "./recent.ts";
 import {
@@ -87,7 +89,7 @@ export class StatusReader {
   /** The status now. @param maxEntries of purgatory */
   async read(maxEntries = MAX_ROWS): Promise<GraspStatus> {
     const { parts, core, background, sample } = this.#sources;
-    const { host, settings, build, disk, pool, nowMs, shared } = parts;
+    const { host, settings, build, disk, pool, nowMs } = parts;
     const { purgatory } = core.grasp;
     const entries = purgatory.all();
     const shown = entries.slice(0, maxEntries);
@@ -96,23 +98,20 @@ export class StatusReader {
     const { count, bytes } = disk.totals(0);
     const { queued, domains } = background.purgatorySync.sync.inspect();
     const { checked, repaired, incomplete, oldestMs } = background.purgatorySync.repairs.counts();
-    const { used, waiting, refused } = pool.counts();
-    const shares = Object.keys(used) as (keyof typeof used)[];
+    const measured = this.#measured();
     return {
       service: GRASP,
       instance: this.#instance,
       started_ms: this.#startedMs,
       now_ms: nowMs(),
       lives_between_requests: true,
-      metrics: usedMetrics(shared.metrics),
+      metrics: measured.metrics,
       domain: settings.current.domain,
       build,
       connections: core.relay.connections,
       subscriptions: core.relay.subscriptions,
       purgatory: {
-        counts: Object.fromEntries(
-          STORES.map((store) => [store, purgatory.size(store)]),
-        ) as GraspStatus["purgatory"]["counts"],
+        ...measured.purgatory,
         oldest_ms: entries[0]?.arrivedMs ?? null,
         entries: shown.map((entry) => this.#waiting(entry)),
         entries_left_out: entries.length - shown.length,
@@ -128,10 +127,36 @@ export class StatusReader {
       free_bytes: await disk.free().catch(() => null),
       git: {
         limit: SLOT_LIMITS.all,
-        shares: shares.map((share) => ({ share, running: used[share], waiting: waiting[share] })),
-        refused,
+        ...measured.git,
+        refused: pool.counts().refused,
       },
       recent: this.#recent.list(),
+    };
+  }
+
+  /** The figures that the page follows over time. Reads memory only. */
+  sample(): PastSample {
+    return { at_ms: this.#sources.parts.nowMs(), ...figuresOf(this.#measured()), store: {} };
+  }
+
+  /** What the server kept for the page. */
+  past(samples: readonly PastSample[]): Past {
+    return { instance: this.#instance, now_ms: this.#sources.parts.nowMs(), samples };
+  }
+
+  #measured(): Measured {
+    const { parts, core } = this.#sources;
+    const { purgatory } = core.grasp;
+    const { used, waiting } = parts.pool.counts();
+    const shares = Object.keys(used) as (keyof typeof used)[];
+    return {
+      metrics: usedMetrics(parts.shared.metrics),
+      purgatory: {
+        counts: Object.fromEntries(
+          STORES.map((store) => [store, purgatory.size(store)]),
+        ) as GraspStatus["purgatory"]["counts"],
+      },
+      git: { shares: shares.map((share) => ({ share, running: used[share], waiting: waiting[share] })) },
     };
   }
 

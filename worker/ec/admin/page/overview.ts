@@ -1,12 +1,14 @@
 /** The figures at the top of the page, and the section about traffic. */
+
+import { sumOf } from "../../../admin/figures.ts";
 import { drawLines, stackedBar } from "../../../admin/page/chart.ts";
 import { find, setText } from "../../../admin/page/dom.ts";
-import { growthOf, lastOf, levelsOf, ratesOf, sumOf } from "../../../admin/page/history.ts";
+import { growthOf, lastOf, levelsOf, ratesOf } from "../../../admin/page/history.ts";
 import { formatNumber, formatShare, formatShort } from "../../../admin/page/numbers.ts";
 import type { View } from "../../../admin/page/panel.ts";
 import { figure, fillTable, graphic, row, rowHead } from "../../../admin/page/table.ts";
+import { type Counter, inFlightOf, type Level } from "../figures.ts";
 import type { Status } from "../status.ts";
-import { type Counter, inFlightOf, type Level } from "./figures.ts";
 
 const SECOND_MS = 1000;
 const MINUTE_MS = 60_000;

@@ -1,7 +1,7 @@
 /** The Edge Cookie's panel: traffic, sync, the look-up of an id, and partners. */
 import type { Panel } from "../../../admin/page/panel.ts";
+import { figuresOf } from "../figures.ts";
 import type { Status } from "../status.ts";
-import { figuresOf } from "./figures.ts";
 import { clearLookup, startLookup } from "./identity.ts";
 import { drawOverview } from "./overview.ts";
 import { clearPartners, loadPartners, startPartners } from "./partners.ts";

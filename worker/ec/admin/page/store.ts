@@ -1,7 +1,9 @@
 /** The section about the store. */
+
+import { metricOf, sumOf } from "../../../admin/figures.ts";
 import { drawDistribution } from "../../../admin/page/chart.ts";
 import { el, find } from "../../../admin/page/dom.ts";
-import { metricOf, storeGrowth, sumOf } from "../../../admin/page/history.ts";
+import { storeGrowth } from "../../../admin/page/history.ts";
 import { formatNumber, formatSeconds, quantile } from "../../../admin/page/numbers.ts";
 import type { View } from "../../../admin/page/panel.ts";
 import { figure, row, rowHead } from "../../../admin/page/table.ts";

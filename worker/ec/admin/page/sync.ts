@@ -1,8 +1,9 @@
 /** The section about sync: pulls by partner, and the domains that the engine works with. */
+
+import { metricOf, sumOf } from "../../../admin/figures.ts";
 import { stackedBar } from "../../../admin/page/chart.ts";
 import { find, setText } from "../../../admin/page/dom.ts";
 import { drawDomains } from "../../../admin/page/domains.ts";
-import { metricOf, sumOf } from "../../../admin/page/history.ts";
 import { formatBytes, formatNumber } from "../../../admin/page/numbers.ts";
 import { figure, fillTable, graphic, row, rowHead } from "../../../admin/page/table.ts";
 import type { Status } from "../status.ts";

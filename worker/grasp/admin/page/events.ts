@@ -1,7 +1,8 @@
 /** The section about events: how they were answered, and what happened last. */
+
+import { metricOf } from "../../../admin/figures.ts";
 import { drawLines } from "../../../admin/page/chart.ts";
 import { el, find } from "../../../admin/page/dom.ts";
-import { metricOf } from "../../../admin/page/history.ts";
 import { formatNumber } from "../../../admin/page/numbers.ts";
 import type { View } from "../../../admin/page/panel.ts";
 import { figure, fillTable, row, rowHead } from "../../../admin/page/table.ts";

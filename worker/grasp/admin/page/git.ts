@@ -1,7 +1,8 @@
 /** The section about Git: requests, pushes, and the pool of processes. */
+
+import { metricOf } from "../../../admin/figures.ts";
 import { drawLines, stackedBar } from "../../../admin/page/chart.ts";
 import { find, setText } from "../../../admin/page/dom.ts";
-import { metricOf } from "../../../admin/page/history.ts";
 import { formatNumber } from "../../../admin/page/numbers.ts";
 import type { View } from "../../../admin/page/panel.ts";
 import { figure, fillTable, graphic, row, rowHead } from "../../../admin/page/table.ts";

@@ -1,7 +1,7 @@
 /** Lines of the charts, from the figures of the samples. */
 import type { Line } from "../../../admin/page/chart.ts";
 import { levelsOf, ratesOf, type Sample } from "../../../admin/page/history.ts";
-import type { Counter, Level } from "./figures.ts";
+import type { Counter, Level } from "../figures.ts";
 
 export const SECOND_MS = 1000;
 export const MINUTE_MS = 60_000;

@@ -1,9 +1,9 @@
 /** The panel of GRASP: purgatory, Git, domains, relays, repositories and events. */
 import { formatBytes } from "../../../admin/page/numbers.ts";
 import type { Panel } from "../../../admin/page/panel.ts";
+import { figuresOf } from "../figures.ts";
 import type { GraspStatus } from "../status.ts";
 import { drawEvents } from "./events.ts";
-import { figuresOf } from "./figures.ts";
 import { drawGit } from "./git.ts";
 import { drawPurgatory } from "./purgatory.ts";
 import { drawRelays } from "./relays.ts";

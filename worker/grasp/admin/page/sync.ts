@@ -1,7 +1,8 @@
 /** The section about the servers that are asked for Git data. */
+
+import { sumOf } from "../../../admin/figures.ts";
 import { find, setText } from "../../../admin/page/dom.ts";
 import { drawDomains } from "../../../admin/page/domains.ts";
-import { sumOf } from "../../../admin/page/history.ts";
 import { formatNumber } from "../../../admin/page/numbers.ts";
 import type { GraspStatus } from "../status.ts";
 

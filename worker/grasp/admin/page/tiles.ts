@@ -1,10 +1,12 @@
 /** The figures at the top of the page. */
+
+import { sumOf } from "../../../admin/figures.ts";
 import { find, setText } from "../../../admin/page/dom.ts";
-import { growthOf, sumOf } from "../../../admin/page/history.ts";
+import { growthOf } from "../../../admin/page/history.ts";
 import { formatBytes, formatDuration, formatNumber } from "../../../admin/page/numbers.ts";
 import type { View } from "../../../admin/page/panel.ts";
+import { type Counter, figuresOf, runningOf, waitingOf } from "../figures.ts";
 import type { GraspStatus } from "../status.ts";
-import { type Counter, figuresOf, runningOf, waitingOf } from "./figures.ts";
 
 export function drawTiles({ status, samples, recent }: View<GraspStatus>): void {
   const { purgatory, repositories, git, relays, free_bytes, now_ms } = status;

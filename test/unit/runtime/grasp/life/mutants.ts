@@ -94,12 +94,8 @@ export const mutants: readonly Mutant[] = [
   {
     name: "the ref of a deleted PR stays (R61)",
     edits: [
-      edit(
-        "removals",
-        "Removals.#addRefs",
-        "const identifiers = new Set(taggedRepositories(event).map(({ identifier }) => identifier));",
-        "const identifiers = new Set();",
-      ),
+      edit("removals", "Removals.#addRefs", "draft.refs.push({ owner, identifier, ref });", "void owner;"),
+      edit("removals", "Removals.#addRefs", "this.#addOwnRefs(event, draft);", ""),
     ],
     breaks: ["2 what is served is complete"],
   },

@@ -1,15 +1,15 @@
 import { describe, expect, test } from "vitest";
+import { SPAN_MS, sumOf } from "../../../../../worker/admin/figures.ts";
 import {
   growthOf,
   lastOf,
   ratesOf,
   type Sample,
-  SPAN_MS,
   sampleOf,
+  samplesOf,
   startOf,
   storeGrowth,
   summaryOf,
-  sumOf,
   withSample,
 } from "../../../../../worker/admin/page/history.ts";
 import { busyStatus } from "../../../../support/busy-status.ts";
@@ -31,6 +31,15 @@ describe("the history", () => {
     expect(samples[0]!.atMs).toBe(9999 * 2000 - SPAN_MS);
     for (let n = 0; n < 1000; n++) samples = withSample(samples, sample(20_000_000, n));
     expect(samples.length).toBe(400);
+  });
+
+  test("continues what the server kept, on the page's clock", () => {
+    const kept = { at_ms: 90_000, counters: { minted: 5 }, levels: {}, store: { get: [1, 2] } };
+    const samples = samplesOf({ instance: "a", now_ms: 100_000, samples: [kept] }, 20_000);
+    expect(samples).toEqual([
+      { atMs: 10_000, instance: "a", counters: { minted: 5 }, levels: {}, store: new Map([["get", [1, 2]]]) },
+    ]);
+    expect(values([...samples, sample(12_000, 9)])).toEqual([null, 2]);
   });
 
   test("ratesOf returns the rate between two samples", () => {

@@ -1,4 +1,5 @@
 import { describe, expect, test } from "vitest";
+import type { Past } from "../../../../../worker/admin/past.ts";
 import { EDGE_COOKIE, readStatus, type Status } from "../../../../../worker/ec/admin/status.ts";
 import { ADMIN_TOKEN, operator, PASSPHRASE, testService } from "../../../../support/service.ts";
 
@@ -100,5 +101,26 @@ describe("GET /_ts/admin/status", () => {
       max_per_minute: 30,
     });
     expect(sync.domains_left_out).toBe(10);
+  });
+});
+
+describe("GET /_ts/admin/past", () => {
+  const ask = async (past?: Parameters<typeof testService>[0]) => {
+    const t = testService(past);
+    expect((await t.ask("/_ts/admin/past")).status).toBe(401);
+    const answer = await t.ask("/_ts/admin/past", { headers: operator });
+    expect([answer.status, answer.headers.get("cache-control")]).toEqual([200, "no-store"]);
+    const body = (await answer.json()) as Past;
+    expect(body.instance).toMatch(/^[0-9a-f]{8}$/);
+    return body.samples;
+  };
+
+  test("answers what a server kept, to the operator alone", async () => {
+    const samples = [{ at_ms: 1, counters: { minted: 2 }, levels: { queued: 3 }, store: { get: [4] } }];
+    expect(await ask({ past: { samples } })).toEqual(samples);
+  });
+
+  test("answers nothing where nobody keeps any", async () => {
+    expect(await ask()).toEqual([]);
   });
 });

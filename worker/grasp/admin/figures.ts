@@ -1,6 +1,6 @@
 /** The figures of a status that the charts follow over time. */
-import { type Figures, sumOf } from "../../../admin/page/history.ts";
-import type { GraspStatus } from "../status.ts";
+import { type Figures, sumOf } from "../../admin/figures.ts";
+import type { GraspStatus } from "./status.ts";
 
 /** A value that only grows. */
 export type Counter =
@@ -18,9 +18,16 @@ export type Counter =
 /** A value that rises and falls. */
 export type Level = "announcements" | "states" | "pullRequests" | "uploads" | "running" | "waitingForGit";
 
+/** The part of a status that has the figures. */
+export interface Measured {
+  readonly metrics: GraspStatus["metrics"];
+  readonly purgatory: Pick<GraspStatus["purgatory"], "counts">;
+  readonly git: Pick<GraspStatus["git"], "shares">;
+}
+
 /** Reads the figures from an answer. */
 export function figuresOf(
-  status: GraspStatus,
+  status: Measured,
 ): Figures & { counters: Record<Counter, number>; levels: Record<Level, number> } {
   const events = (outcome: string) => sumOf(status, "grasp_events_received_total", { outcome });
   const left = (because: string) => sumOf(status, "grasp_purgatory_left_total", { because });
@@ -52,7 +59,7 @@ export function figuresOf(
 }
 
 /** Faults of this server: releases that failed, and requests for repositories that ended with 500 or more. */
-function failuresOf(status: GraspStatus): number {
+function failuresOf(status: Pick<Measured, "metrics">): number {
   return (
     sumOf(status, "grasp_release_failures_total") +
     sumOf(status, "grasp_git_requests_total", { status: "5xx" })
@@ -60,11 +67,11 @@ function failuresOf(status: GraspStatus): number {
 }
 
 /** Git processes that run. */
-export function runningOf({ git }: GraspStatus): number {
+export function runningOf({ git }: Pick<Measured, "git">): number {
   return git.shares.reduce((sum, { running }) => sum + running, 0);
 }
 
 /** Everything that waits in purgatory. */
-export function waitingOf({ purgatory }: GraspStatus): number {
+export function waitingOf({ purgatory }: Pick<Measured, "purgatory">): number {
   return Object.values(purgatory.counts).reduce((sum, count) => sum + count, 0);
 }

@@ -1,6 +1,6 @@
 /** The figures of a status that the charts follow over time. */
-import { type Figures, sumOf } from "../../../admin/page/history.ts";
-import type { Status } from "../status.ts";
+import { type Figures, sumOf } from "../../admin/figures.ts";
+import type { Status } from "./status.ts";
 
 /** A value that only grows. */
 export type Counter = "organic" | "service" | "api" | "minted" | "serverErrors" | "storeErrors" | "faults";
