@@ -3,7 +3,7 @@
  * `sharedId` of Prebid's SharedID module.
  * @module
  */
-import { isObject } from "../../lib/json.ts";
+import { isObject, parseJson } from "../../lib/json.ts";
 
 /** The names of the cookies. */
 export const EID_COOKIES = ["ts-eids", "sharedId"] as const;
@@ -74,7 +74,7 @@ function decoded(cookie: string): unknown {
   try {
     const binary = atob(text.replaceAll("-", "+").replaceAll("_", "/"));
     const bytes = Uint8Array.from(binary, (character) => character.charCodeAt(0));
-    return JSON.parse(new TextDecoder("utf-8", { fatal: true }).decode(bytes));
+    return parseJson(new TextDecoder("utf-8", { fatal: true }).decode(bytes), "the cookie");
   } catch {
     return null;
   }

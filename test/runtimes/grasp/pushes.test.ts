@@ -73,7 +73,8 @@ describe.each<ProcessRuntime>(["node", "bun", "deno"])("pushes on %s", (runtime)
         Buffer.concat([commandList([creation(MAIN, commit)], capabilities), work.pack([commit])]),
       );
     for (const refused of ["push-options", "push-cert=nonce"]) {
-      expect((await send(`report-status ${refused}`)).body).toContain("ERR ");
+      const report = readReport((await send(`report-status ${refused}`)).body, false);
+      expect(report.lines.map((line) => line.split(" the ")[0])).toEqual(["unpack", `ng ${MAIN}`]);
       expect(await repository.refs()).toEqual({});
     }
     const { body } = await send("report-status session-id=x no-such-thing");
