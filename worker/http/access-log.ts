@@ -26,13 +26,14 @@ export function traceIdOf(traceparent: string | undefined): string | null {
 }
 
 /**
- * Logs a request when its answer ends. A request without a usable `X-Request-Id` gets one, which is passed on like a client's.
+ * Logs a request when its answer ends. A request without a usable `X-Request-Id` gets one, which is passed on like a client's, and a
+ * malformed `traceparent` is not passed on.
  * Must be called before the request's fields are read.
  */
 export function logAccess({ log }: AccessLog, request: IncomingMessage, response: ServerResponse): void {
   const beganMs = performance.now();
   const requestId = requestIdOf(request);
-  const traceId = traceIdOf(singleOf(request.headers.traceparent));
+  const traceId = traceOf(request);
   const { method, url = "/" } = request;
   response.once("close", () => {
     log.info("request", {
@@ -48,18 +49,35 @@ export function logAccess({ log }: AccessLog, request: IncomingMessage, response
   });
 }
 
+/** The request's id. One that is absent, unusable or there twice is replaced, for all who read the fields later. */
 function requestIdOf(request: IncomingMessage): string {
-  const given = singleOf(request.headers["x-request-id"]);
-  if (given !== undefined && REQUEST_ID.test(given)) return given;
+  const given = valuesOf(request, "x-request-id");
+  if (given.length === 1 && REQUEST_ID.test(given[0]!)) return given[0]!;
   const made = randomUUID();
-  const { rawHeaders } = request;
-  for (let i = rawHeaders.length - 2; i >= 0; i -= 2) {
-    if (rawHeaders[i]!.toLowerCase() === "x-request-id") rawHeaders.splice(i, 2);
-  }
-  rawHeaders.push("X-Request-Id", made);
+  remove(request, "x-request-id");
+  request.rawHeaders.push("X-Request-Id", made);
+  request.headers["x-request-id"] = made;
   return made;
 }
 
-function singleOf(value: string | string[] | undefined): string | undefined {
-  return Array.isArray(value) ? undefined : value;
+/** The trace's id; `null`: there is none. A malformed `traceparent` ends here, with its `tracestate` (Trace Context, section 3.2). */
+function traceOf(request: IncomingMessage): string | null {
+  const given = valuesOf(request, "traceparent");
+  if (given.length === 0) return null;
+  const traceId = given.length === 1 ? traceIdOf(given[0]) : null;
+  if (traceId === null) for (const name of ["traceparent", "tracestate"]) remove(request, name);
+  return traceId;
+}
+
+/** The values of a field, line by line. */
+function valuesOf({ rawHeaders }: IncomingMessage, name: string): string[] {
+  return rawHeaders.filter((_, i) => i % 2 === 1 && rawHeaders[i - 1]!.toLowerCase() === name);
+}
+
+/** Removes a field from both forms: the proxy reads the lines, other handlers the parsed fields. */
+function remove({ rawHeaders, headers }: IncomingMessage, name: string): void {
+  for (let i = rawHeaders.length - 2; i >= 0; i -= 2) {
+    if (rawHeaders[i]!.toLowerCase() === name) rawHeaders.splice(i, 2);
+  }
+  delete headers[name];
 }

@@ -1,4 +1,4 @@
-import { get } from "node:http";
+import { get, type OutgoingHttpHeaders } from "node:http";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import type { LogFields } from "../../../../runtime/platform.ts";
 import type { Server } from "../../../../worker/hosts/server.ts";
@@ -29,6 +29,8 @@ describe("the access log", () => {
   const lines: LogFields[] = [];
   let written = (): void => {};
   let isOn = true;
+  /** What the handler got. */
+  let seen = new Headers();
   let server: Server;
   const log = {
     info(_message: string, fields: LogFields = {}) {
@@ -37,17 +39,17 @@ describe("the access log", () => {
     },
   };
   beforeAll(async () => {
-    const handler = (request: Request) =>
-      new Response(request.headers.get("x-seen"), {
-        status: new URL(request.url).pathname === "/gone" ? 410 : 200,
-      });
+    const handler = (request: Request) => {
+      seen = request.headers;
+      return new Response(null, { status: new URL(request.url).pathname === "/gone" ? 410 : 200 });
+    };
     const access = { isOn: () => isOn, log };
     server = await serveHttp([{ handler }], { host: "127.0.0.1", port: 0 }, silent, access);
   });
   afterAll(() => server.close(0));
 
   /** Asks, and waits for the line if there is one. */
-  async function ask(path: string, headers: Record<string, string> = {}): Promise<LogFields | undefined> {
+  async function ask(path: string, headers: OutgoingHttpHeaders = {}): Promise<LogFields | undefined> {
     const before = lines.length;
     const line = isOn ? new Promise<void>((resolve) => (written = resolve)) : Promise.resolve();
     await new Promise((resolve, reject) => {
@@ -71,10 +73,24 @@ describe("the access log", () => {
     });
   });
 
-  test.each(["", "a b", "x".repeat(65), '"}'])("replaces the request id %j", async (given) => {
-    const line = await ask("/", { "x-request-id": given });
-    expect(line?.requestId).toMatch(/^[0-9a-f-]{36}$/);
-    expect(line).not.toHaveProperty("traceId");
+  test.each([undefined, "", "a b", "x".repeat(65), '"}', ["a", "b"]])(
+    "replaces the request id %j, for the handler, too",
+    async (given) => {
+      const line = await ask("/", given === undefined ? {} : { "x-request-id": given });
+      expect(line?.requestId).toMatch(/^[0-9a-f-]{36}$/);
+      expect(seen.get("x-request-id")).toBe(line?.requestId);
+      expect(line).not.toHaveProperty("traceId");
+    },
+  );
+
+  test.each([
+    [PARENT, PARENT, "a=b"],
+    ["not-a-parent", null, null],
+    [[PARENT, PARENT], null, null],
+  ])("passes the traceparent %j on as %j", async (traceparent, passed, state) => {
+    const line = await ask("/", { traceparent, tracestate: "a=b" });
+    expect(line?.traceId).toBe(passed === null ? undefined : TRACE);
+    expect([seen.get("traceparent"), seen.get("tracestate")]).toEqual([passed, state]);
   });
 
   test("is silent while it is off", async () => {
