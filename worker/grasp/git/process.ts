@@ -113,6 +113,8 @@ export function startGit(
     } catch {
       child.kill("SIGKILL");
     }
+    // Nobody reads what it wrote: unread bytes would keep the pipe open, and `finished` from coming.
+    child.stdout.destroy();
   };
   let isLate = false;
   const timer = setTimeout(() => {

@@ -144,8 +144,9 @@ async function fill(
   git.stdin.end(request);
   try {
     for (let piece = await read(); piece !== null; piece = await read()) await spool.append(piece);
-  } finally {
-    if (signal.aborted) git.kill();
+  } catch (error) {
+    git.kill();
+    throw error;
   }
   if ((await git.finished) === 0) return true;
   if (spool.bytes === 0) await spool.append(errorBody(message()));

@@ -157,3 +157,18 @@ test("no id, ref and path of a push is an argument of Git, whose home is read-on
     expect(args.filter((arg) => arg.includes("a b;c"))).toEqual([repository.path]);
   }
 });
+
+test.each(["while it runs", "after it ended"])(
+  "a process that is killed %s ends, although nobody reads what it wrote (G19)",
+  async (when) => {
+    // A shell stands for Git: it writes more than a pipe holds, or ends at once.
+    const script = when === "after it ended" ? "printf x" : "head -c 1000000 /dev/zero; sleep 60";
+    const git = startGit(["-c", `alias.writes=!${script}`, "writes"], options);
+    await new Promise<void>((resolve) => git.stdout.on("readable", resolve));
+    git.stderr.resume();
+    if (when === "after it ended") await once(git.stderr, "close");
+    git.kill();
+    await git.finished;
+    expect(git.stdout.destroyed).toBe(true);
+  },
+);
