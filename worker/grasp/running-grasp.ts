@@ -21,8 +21,8 @@ import type { Parts } from "./start/parts.ts";
 
 /** How long pushes under way may take when the service stops, in milliseconds (O21). */
 const PUSH_GRACE_MS = 60_000;
-/** How long other work that was begun may take then, in milliseconds. */
-const IDLE_MS = 10_000;
+/** How long other work that was begun may take then, in milliseconds: less than the process gives all of the closing. */
+const IDLE_MS = 4000;
 
 /** What a running service is made of. */
 export interface RunningParts {

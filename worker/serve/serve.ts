@@ -67,6 +67,8 @@ export async function serveUntilSignal(
   // Not a timer of the host: those do not keep the process alive.
   if (drainDelayMs() > 0) await new Promise((resolve) => setTimeout(resolve, drainDelayMs()));
   for (const service of services) service.stopping?.();
+  // Timers of the host keep no process alive: Node would end with 13 while it waits for what no event brings.
+  setInterval(() => {}, CLOSE_MS);
   try {
     const graceMs = Math.max(GRACE_MS, ...services.map((service) => service.graceMs?.() ?? 0));
     const closed = Promise.all(servers.map((server) => server.close(graceMs)));
