@@ -467,7 +467,7 @@ describe.skipIf(noChromium !== undefined)(noChromium ?? "the demonstration", () 
     await visitor.page.locator("#advert summary").click();
     await visitor.sees("#advert-eids", `pubcid.org ${sharedId}`);
     await visitor.sees("#advert-eids", "quickbeck.example");
-    // Prebid.js found it, and the service stored it nowhere and sent it to nobody.
+    // Prebid.js found it. The service neither stored nor sent it.
     expect(atob((await visitor.jar("ts-eids"))!.value)).toContain("fennel.example");
     expect(await visitor.page.locator("#advert-eids").textContent()).not.toContain("fennel.example");
     await fennel.getByText("no id for you yet").waitFor();

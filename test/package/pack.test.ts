@@ -201,7 +201,7 @@ test("contains compiled code, types and WebAssembly, and neither tests nor sourc
   expect(files).toContain("LICENSE");
   const others = ["docs/operate/deployment.md", "deploy/millrace.service", "CHANGELOG.md", "SECURITY.md"];
   expect(files).toEqual(expect.arrayContaining(others));
-  // Whoever publishes it names the repository: nothing in the package does.
+  // The package names no repository: its publisher does.
   const manifest = JSON.parse(readFileSync(join(app, "node_modules/millrace/package.json"), "utf8"));
   expect(Object.keys(manifest)).not.toEqual(expect.arrayContaining(["repository"]));
   expect(files.filter((file) => file.startsWith("test") || /(?<!\.d)\.ts$/.test(file))).toEqual([]);

@@ -1,6 +1,6 @@
 /**
  * The other servers of a soak: a relay and Git hosts that are honest, and relays and Git hosts that hang, lie, refuse and break off.
- * Repositories that the honest ones have are to be served by the server under test, too.
+ * The server under test must serve what the honest ones have, too.
  * @module
  */
 import { mkdirSync } from "node:fs";
