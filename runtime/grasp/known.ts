@@ -90,6 +90,11 @@ export class Known implements World {
     return [...this.servedStates(identifier), ...statesOf(waiting)];
   }
 
+  /** Whether a state of an identifier waits for its data. */
+  hasWaitingState(identifier: string): boolean {
+    return this.#purgatory.states(identifier).length > 0;
+  }
+
   /** States in the database. */
   servedStates(identifier: string): RepositoryState[] {
     return statesOf(this.#store.withIdentifier(KIND.state, identifier));

@@ -16,7 +16,7 @@ export interface VisibleRef {
   readonly peeled: string | null;
 }
 
-/** The refs that clients may see, in Git's order, and the branch that `HEAD` names. */
+/** The refs that clients may see, in Git's order, and the branch that `HEAD` names, with or without a commit; "": none. */
 export interface VisibleRefs {
   readonly refs: readonly VisibleRef[];
   readonly head: string;
@@ -35,11 +35,13 @@ const UPLOAD_AFTER_HEAD = `filter object-format=sha1 ${AGENT}`;
 const SECOND_VERSION = [
   "version 2",
   AGENT,
-  "ls-refs",
+  "ls-refs=unborn",
   "fetch=shallow wait-for-done filter",
   "server-option",
   "object-format=sha1",
 ];
+/** What is in place of the id of a branch that has no commit. */
+const UNBORN = { id: "unborn", peeled: null };
 /** What receive-pack offers (A5). */
 const RECEIVE_CAPABILITIES = `report-status report-status-v2 side-band-64k delete-refs ofs-delta atomic quiet object-format=sha1 ${AGENT}`;
 
@@ -80,21 +82,22 @@ export function receiveAdvertisement(visible: VisibleRefs): Uint8Array {
   return joinPackets([...serviceLine("git-receive-pack"), ...packets, flushPacket()]);
 }
 
-/** The answer to `ls-refs` of version 2. A `HEAD` without a commit is left out. */
+/** The answer to `ls-refs` of version 2. A `HEAD` without a commit is told to clients that ask for it as a symbolic ref (G21). */
 export function lsRefsAnswer(
   visible: VisibleRefs,
-  { peel, symrefs, prefixes }: Pick<LsRefs, "peel" | "symrefs" | "prefixes">,
+  { peel, symrefs, unborn, prefixes }: Omit<LsRefs, "kind">,
 ): Uint8Array {
   const isWanted = (name: string) =>
     prefixes.length === 0 || prefixes.some((prefix) => name.startsWith(prefix));
   const packets: Uint8Array[] = [];
-  const add = (name: string, { id, peeled }: VisibleRef, target: string | null) => {
+  const add = (name: string, { id, peeled }: Omit<VisibleRef, "name">, target: string | null) => {
     if (!isWanted(name)) return;
     const symref = symrefs && target !== null ? ` symref-target:${target}` : "";
     packets.push(textPacket(`${id} ${name}${symref}${peel && peeled !== null ? ` peeled:${peeled}` : ""}`));
   };
   const head = visible.refs.find(({ name }) => name === visible.head);
   if (head !== undefined) add("HEAD", head, head.name);
+  else if (unborn && symrefs && visible.head !== "") add("HEAD", UNBORN, visible.head);
   for (const ref of visible.refs) add(ref.name, ref, null);
   return joinPackets([...packets, flushPacket()]);
 }

@@ -9,6 +9,8 @@ export interface LsRefs {
   readonly kind: "ls-refs";
   readonly peel: boolean;
   readonly symrefs: boolean;
+  /** Whether a `HEAD` without a commit is told. */
+  readonly unborn: boolean;
   readonly prefixes: readonly string[];
 }
 
@@ -63,7 +65,7 @@ function withoutClientName(line: string, version: 0 | 1 | 2): string[] {
 
 function readLsRefs(lines: readonly string[]): UploadRequest {
   const prefixes: string[] = [];
-  let [peel, symrefs] = [false, false];
+  let [peel, symrefs, unborn] = [false, false, false];
   const delimiter = lines.indexOf(DELIMITER);
   const known = /^(command=ls-refs|agent=.*|session-id=.*|server-option=.*|object-format=sha1)$/;
   const isKnown = lines.slice(0, delimiter === -1 ? -1 : delimiter).every((line) => known.test(line));
@@ -72,9 +74,10 @@ function readLsRefs(lines: readonly string[]): UploadRequest {
     if (line === "peel") peel = true;
     else if (line === "symrefs") symrefs = true;
     else if (line.startsWith("ref-prefix ")) prefixes.push(utf8Text(line.slice("ref-prefix ".length)));
-    else if (line !== "unborn") return OTHER;
+    else if (line === "unborn") unborn = true;
+    else return OTHER;
   }
-  return { kind: "ls-refs", peel, symrefs, prefixes: prefixes.length > MAX_PREFIXES ? [] : prefixes };
+  return { kind: "ls-refs", peel, symrefs, unborn, prefixes: prefixes.length > MAX_PREFIXES ? [] : prefixes };
 }
 
 /** Cannot be lines of a client: those have no line end inside. */

@@ -96,6 +96,36 @@ describe.each<ProcessRuntime>(["node", "bun", "deno"])("GRASP's Git server on %s
     expect([first.status, first.body]).toEqual([200, ""]);
   });
 
+  test("a clone learns the branch of an empty repository, and a HEAD without a commit is told in version 2 only (G21, G22)", async () => {
+    const other = author();
+    const empty = server.repository(other, "empty");
+    await relay.publish(announcementBy(other, "empty"));
+    const local = ["-c", "init.defaultBranch=local"];
+    for (const [version, branch] of [
+      ["2", MAIN],
+      ["0", "refs/heads/local"],
+    ]) {
+      const name = `empty-${version}`;
+      const config = [...local, "-c", `protocol.version=${version}`];
+      expect(await git(...config, "clone", "-q", empty, name)).toMatchObject({ code: 0 });
+      expect((await git("-C", name, "symbolic-ref", "HEAD")).output.trim()).toBe(branch);
+    }
+    // The state names an absent branch: `HEAD` is not told while it waits, and then stays at `main`, which has no commit.
+    const tags = [
+      ["d", "empty"],
+      ["refs/heads/next", main],
+      ["HEAD", "ref: refs/heads/absent"],
+    ];
+    await relay.publish(other.sign(30618, tags));
+    expect(await git(...local, "clone", "-q", empty, "waiting")).toMatchObject({ code: 0 });
+    expect((await git("-C", "waiting", "symbolic-ref", "HEAD")).output.trim()).toBe("refs/heads/local");
+    expect(await git("push", "-q", empty, `${main}:refs/heads/next`)).toMatchObject({ code: 0 });
+    expect((await git("ls-remote", empty)).output.trim()).toBe(`${main}\trefs/heads/next`);
+    expect(await git(...local, "clone", "-q", empty, "dangling")).toMatchObject({ code: 0 });
+    expect((await git("-C", "dangling", "symbolic-ref", "HEAD")).output.trim()).toBe(MAIN);
+    expect((await git("-C", "dangling", "rev-parse", "origin/next")).output.trim()).toBe(main);
+  });
+
   test("strange paths are 404 and no other repository (G1, G3, O26, T6, T63)", async () => {
     const npub = toNpub(owner.key);
     const strange = [

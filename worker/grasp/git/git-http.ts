@@ -62,7 +62,7 @@ async function answer(
   }
   if (method === "POST" && place.rest === "git-upload-pack") {
     mustHaveType(request, "git-upload-pack");
-    return uploadPack(request, repository, exchange, parts);
+    return uploadPack(request, place.identifier, repository, exchange, parts);
   }
   if (method === "POST" && place.rest === "git-receive-pack") {
     mustHaveType(request, "git-receive-pack");

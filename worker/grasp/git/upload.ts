@@ -34,7 +34,6 @@ const SETTINGS = [
   "uploadpackfilter.tree.allow=true",
   // Which of them are visible is decided here (G14).
   "transfer.hideRefs=refs/nostr",
-  "lsrefs.unborn=ignore",
   // It has only what refs lead to, which is complete. Where objects are checked, it is not asked: it may outlive them.
   "core.commitGraph=true",
 ].flatMap((setting) => ["-c", setting]);
@@ -67,6 +66,7 @@ export async function advertise(
 /** Answers one request of a fetch. */
 export async function uploadPack(
   request: Request,
+  identifier: string,
   repository: DiskRepository,
   exchange: Exchange,
   parts: GitHttpParts,
@@ -83,10 +83,15 @@ export async function uploadPack(
       return gitAnswer(RESULT, new Uint8Array());
     case "ls-refs": {
       const { key, visible } = await visibleNow(repository, parts);
-      const wanted = JSON.stringify([asked.peel, asked.symrefs, asked.prefixes]);
+      // A waiting state settles `HEAD` when its data come (G22): until then there is none to tell. The compliance tool (V4)
+      // clones while its state waits, and creates the branch of `HEAD` itself, which fails if the clone did it.
+      const unborn = asked.unborn && !parts.grasp.known.hasWaitingState(identifier);
+      const wanted = { ...asked, unborn };
       return gitAnswer(
         RESULT,
-        await cache.short(`${key}\nls-refs ${wanted}`, async () => lsRefsAnswer(await visible(), asked)),
+        await cache.short(`${key}\n${JSON.stringify(wanted)}`, async () =>
+          lsRefsAnswer(await visible(), wanted),
+        ),
       );
     }
     case "shareable": {

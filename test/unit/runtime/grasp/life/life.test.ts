@@ -11,7 +11,7 @@ const SEED = process.env.MILLRACE_SEED;
 const seeded = SEED === undefined ? {} : { seed: Number(SEED) };
 
 test("every promise holds at every step of random lives, with crashes at any write (V2)", {
-  timeout: 60_000 + RUNS * 200,
+  timeout: 60_000 + RUNS * 600,
 }, async () => {
   const property = fc.asyncProperty(scenes, (steps) => runScenes({ Grasp }, steps));
   const details = await fc.check(property, { numRuns: RUNS, ...seeded });
@@ -19,7 +19,7 @@ test("every promise holds at every step of random lives, with crashes at any wri
 });
 
 test("the same events and objects in two orders end in the same served events and refs (V2, property 7)", {
-  timeout: 60_000 + RUNS * 200,
+  timeout: 60_000 + RUNS * 600,
 }, async () => {
   const property = fc.asyncProperty(twoOrders, (orders) => runOrders({ Grasp }, orders));
   const details = await fc.check(property, { numRuns: Math.ceil(RUNS / 20), ...seeded });

@@ -25,7 +25,6 @@ const SETTINGS = [
   "uploadpack.allowReachableSHA1InWant=true",
   "uploadpack.allowFilter=true",
   "transfer.hideRefs=refs/nostr",
-  "lsrefs.unborn=ignore",
 ].flatMap((setting) => ["-c", setting]);
 
 let folder: string;
@@ -55,6 +54,20 @@ const linesOf = (answer: string) =>
     .map((line) => line.replace(/^(0000)*[0-9a-f]{4}/, (found) => "#".repeat(found.length / 4)));
 const text = (bytes: Uint8Array) => Buffer.from(bytes).toString("latin1");
 const packet = (line: string) => (line.length + 4).toString(16).padStart(4, "0") + line;
+
+/** Our answer to a request for refs, and Git's. */
+function answers(args: readonly string[]): [ours: string, git: string] {
+  const lines = args.map((line) => (line === "0001" ? line : packet(`${line}\n`)));
+  const request = `${packet("command=ls-refs\n")}${packet("agent=git/2.39.5")}${lines.join("")}0000`;
+  const read = readUploadRequest(Buffer.from(request, "latin1"), 2);
+  expect(read.kind).toBe("ls-refs");
+  const git = execFileSync("git", [...SETTINGS, "upload-pack", "--stateless-rpc", "."], {
+    cwd: repository.path,
+    input: Buffer.from(request, "latin1"),
+    env: { PATH: process.env.PATH, GIT_PROTOCOL: "version=2", GIT_CONFIG_GLOBAL: "/dev/null" },
+  });
+  return [text(lsRefsAnswer(visible, read as LsRefs)), git.toString("latin1")];
+}
 
 beforeAll(async () => {
   folder = mkdtempSync(join(tmpdir(), "millrace-advertisement-"));
@@ -114,17 +127,35 @@ describe("our own advertisements are Git's (G11, G14, G32)", () => {
     ["0001", "ref-prefix refs/nostr/"],
     [],
   ])("ls-refs: byte for byte what Git answers (%j %j %j)", (...args) => {
-    const lines = args.map((line) => (line === "0001" ? line : packet(`${line}\n`)));
-    const request = `${packet("command=ls-refs\n")}${packet("agent=git/2.39.5")}${lines.join("")}0000`;
-    const read = readUploadRequest(Buffer.from(request, "latin1"), 2);
-    expect(read.kind).toBe("ls-refs");
-    const git = execFileSync("git", [...SETTINGS, "upload-pack", "--stateless-rpc", "."], {
-      cwd: repository.path,
-      input: Buffer.from(request, "latin1"),
-      env: { PATH: process.env.PATH, GIT_PROTOCOL: "version=2", GIT_CONFIG_GLOBAL: "/dev/null" },
-    });
-    expect(text(lsRefsAnswer(visible, read as LsRefs))).toBe(git.toString("latin1"));
+    const [ours, git] = answers(args);
+    expect(ours).toBe(git);
   });
+
+  test.each([
+    ["0001", "peel", "symrefs", "unborn"],
+    ["0001", "symrefs", "unborn", "ref-prefix HEAD"],
+    ["0001", "symrefs", "unborn", "ref-prefix refs/heads/"],
+    ["0001", "unborn"],
+    ["0001", "symrefs"],
+  ])(
+    "ls-refs while HEAD names an absent branch: byte for byte what Git answers (G21) (%j %j %j %j)",
+    async (...args) => {
+      const { head } = await repository.refs();
+      await repository.setHead("refs/heads/absent");
+      try {
+        visible = visibleRefs(await repository.refs(), await repository.peeled(), () => false);
+        const [ours, git] = answers(args);
+        expect(ours).toBe(git);
+        const isTold = ["symrefs", "unborn"].every((line) => args.includes(line));
+        expect(ours.includes("unborn HEAD symref-target:refs/heads/absent")).toBe(
+          isTold && !args.includes("ref-prefix refs/heads/"),
+        );
+      } finally {
+        await repository.setHead(head);
+        visible = visibleRefs(await repository.refs(), await repository.peeled(), () => false);
+      }
+    },
+  );
 
   test("a pull request is visible while its event is served (G14)", async () => {
     const shown = visibleRefs(await repository.refs(), new Map(), (id) => id === "2".repeat(64));
