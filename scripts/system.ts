@@ -7,6 +7,7 @@ import { spawnSync } from "node:child_process";
 import { type Program, programs } from "../test/support/programs.ts";
 import { installCargoTools } from "./cargo-tools.ts";
 import { installOpenApiTools } from "./openapi-tools.ts";
+import { installWrangler } from "./wrangler.ts";
 
 const say = (text: string) => process.stderr.write(`millrace: ${text}\n`);
 const missing = () => programs.filter((program) => program.find() === null);
@@ -40,8 +41,9 @@ for (const program of left) {
 }
 const hasCargoTools = installCargoTools();
 const hasOpenApiTools = installOpenApiTools();
+const hasWrangler = installWrangler();
 const isCi = !["", "0", "false", undefined].includes(process.env.CI);
-if ((left.length > 0 || !hasCargoTools || !hasOpenApiTools) && isCi) {
+if ((left.length > 0 || !hasCargoTools || !hasOpenApiTools || !hasWrangler) && isCi) {
   say("under CI nothing may be left out");
   process.exitCode = 1;
 }
