@@ -4,11 +4,11 @@
  * @module
  */
 import { spawnSync } from "node:child_process";
-import { homedir } from "node:os";
 import { join } from "node:path";
 import process from "node:process";
 import { fileURLToPath } from "node:url";
 import { executable, findProgram } from "../test/support/find-program.ts";
+import { say, toolCache } from "./tool-cache.ts";
 
 /** A program that cargo builds. */
 interface CargoTool {
@@ -45,10 +45,10 @@ const ngitGrasp: CargoTool = {
   usedFor: "the tests and the bench of GRASP beside another server",
 };
 
-const cache = join(process.env.XDG_CACHE_HOME ?? join(homedir(), ".cache"), "millrace");
-
 function find({ name, variable }: CargoTool): string | null {
-  return executable(process.env[variable] ?? join(cache, name, "bin", name)) ?? findProgram(name, variable);
+  return (
+    executable(process.env[variable] ?? join(toolCache, name, "bin", name)) ?? findProgram(name, variable)
+  );
 }
 
 /** Finds Viceroy, Fastly's local server. @returns its file; `null` if it is not on this machine. */
@@ -71,8 +71,6 @@ export function findNgitGrasp(): string | null {
   return find(ngitGrasp);
 }
 
-const say = (text: string) => process.stderr.write(`millrace: ${text}\n`);
-
 /** Installs a tool if it is missing. @returns whether it is installed now. */
 function install(tool: CargoTool): boolean {
   const { name, version, variable, usedFor } = tool;
@@ -84,7 +82,7 @@ function install(tool: CargoTool): boolean {
     return false;
   }
   say(`building ${name} ${version} for ${usedFor} (once; this takes about ten minutes)`);
-  const args = ["install", name, "--locked", "--version", version, "--root", join(cache, name)];
+  const args = ["install", name, "--locked", "--version", version, "--root", join(toolCache, name)];
   const done = spawnSync(cargo, args, { stdio: ["ignore", 2, 2] });
   if (done.status === 0) return find(tool) !== null;
   say(`left out: ${usedFor}; cargo ${args.join(" ")} failed (see above)`);

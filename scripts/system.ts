@@ -7,9 +7,9 @@ import { spawnSync } from "node:child_process";
 import { type Program, programs } from "../test/support/programs.ts";
 import { installCargoTools } from "./cargo-tools.ts";
 import { installOpenApiTools } from "./openapi-tools.ts";
+import { say } from "./tool-cache.ts";
 import { installWrangler } from "./wrangler.ts";
 
-const say = (text: string) => process.stderr.write(`millrace: ${text}\n`);
 const missing = () => programs.filter((program) => program.find() === null);
 const packagesOf = (list: readonly Program[]) => list.map((program) => program.package).join(" ");
 

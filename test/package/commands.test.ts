@@ -41,8 +41,9 @@ const ELSEWHERE: Record<string, string> = {
   "PASSPHRASE=… DOMAIN=example.com COUNTRY_HEADER=x-country bun start": starter("Bun"),
   "PASSPHRASE=… DOMAIN=example.com COUNTRY_HEADER=x-country deno task start": starter("Deno"),
   "curl -i -H 'x-country: JP' http://127.0.0.1:8787/": "the starters' tests send this request on a free port",
-  "cp .dev.vars.example .dev.vars": "test/package/ reads the same file",
-  "npm run start": "needs the platform's own command line: wrangler, or fastly",
+  "cp .dev.vars.example .dev.vars": "the test of the Cloudflare starter copies the same file",
+  "npm run start":
+    "test/package/ starts Cloudflare's by wrangler, and Fastly's by Viceroy, which `fastly compute serve` runs",
   "npm run deploy": "needs an account of the platform",
   "npm run build": "test/package/ runs the same build",
   "npm start": "test/package/ starts the browser's starter",
