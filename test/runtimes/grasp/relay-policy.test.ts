@@ -174,7 +174,7 @@ describe.each<ProcessRuntime>(["node", "bun", "deno"])("what the relay accepts o
     expect(await one.query({ kinds: [30_618], authors: [owner.key] })).toEqual([state.id]);
   });
 
-  test("states: of strangers, with a ref twice, below one another or with a name that Git refuses: invalid (R37, R38, T71)", async () => {
+  test("states: of strangers, with a ref twice, below one another or with a name that Git refuses or that is too long: invalid (R37, R38, A44, A45, T71)", async () => {
     const one = await client();
     const { owner, at } = await serve(one);
     const value = "b".repeat(40);
@@ -191,6 +191,8 @@ describe.each<ProcessRuntime>(["node", "bun", "deno"])("what the relay accepts o
         ["refs/heads/a/b", value],
       ]),
       state(owner, [["refs/heads/a..b", value]]),
+      state(owner, [[`refs/heads/${"x".repeat(251)}`, value]]),
+      state(owner, [[`refs/heads/${"x/".repeat(500)}x`, value]]),
       state(
         owner,
         Array.from({ length: 10_001 }, (_, n) => [`refs/heads/${n}`, value]),
