@@ -127,10 +127,17 @@ export interface GitRepository {
   pack(ids: readonly string[]): AsyncIterable<Uint8Array>;
   /**
    * Removes what a crash left: lock files, refs that are empty or unreadable, a `shallow` file (N25, N27). `HEAD` is written again.
-   * Called at start, while nothing else runs.
-   * @returns what was found, as file names in the repository
+   * Objects of other folders become its own (O19). Called at start, while nothing else runs.
    */
-  heal(): Promise<string[]>;
+  heal(): Promise<Healed>;
+}
+
+/** What {@link GitRepository.heal} did, as file names in the repository. */
+export interface Healed {
+  /** What was found, and is well now. */
+  readonly found: readonly string[];
+  /** What could not be made well: objects may be missing. The next start tries again. */
+  readonly failed: readonly string[];
 }
 
 /** An upload that was kept for an event to come. */

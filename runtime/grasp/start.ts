@@ -5,7 +5,7 @@
 import { contributorOf } from "./contributor.ts";
 import { contributionsIn } from "./contributor-prs.ts";
 import type { Core } from "./core.ts";
-import type { Intent } from "./ports.ts";
+import type { Healed, Intent } from "./ports.ts";
 import { type Entry, keyOf, type Releasable } from "./purgatory/entry.ts";
 import { reversed } from "./release/alignment.ts";
 import { type ReleasePlan, readLookPlan, readReleasePlan, repeatMoves } from "./release/intent.ts";
@@ -20,12 +20,8 @@ export interface StartReport {
   readonly waiting: readonly string[];
   /** Repositories with refs that no announcement belongs to. They stay (P32). */
   readonly orphans: readonly { readonly owner: string; readonly identifier: string }[];
-  /** Repositories in which a crash had left something (N25, N27). */
-  readonly healed: readonly {
-    readonly owner: string;
-    readonly identifier: string;
-    readonly files: readonly string[];
-  }[];
+  /** Repositories in which a crash or another server had left something (N25, N27, O19). */
+  readonly healed: readonly (Healed & { readonly owner: string; readonly identifier: string })[];
 }
 
 /** Repositories that are healed at the same time: each waits for the disk. */
@@ -87,8 +83,8 @@ async function heal({ hosted }: Core): Promise<StartReport["healed"]> {
   await Promise.all(
     Array.from({ length: HEALED_AT_ONCE }, async () => {
       for (const { owner, identifier } of left) {
-        const files = (await hosted.open(owner, identifier)?.heal()) ?? [];
-        if (files.length > 0) healed.push({ owner, identifier, files });
+        const { found = [], failed = [] } = (await hosted.open(owner, identifier)?.heal()) ?? {};
+        if (found.length + failed.length > 0) healed.push({ owner, identifier, found, failed });
       }
     }),
   );

@@ -5,37 +5,45 @@
  * @module
  */
 import { existsSync } from "node:fs";
-import { readFile, rm } from "node:fs/promises";
+import { readFile, rename, rm } from "node:fs/promises";
 import { dirname, isAbsolute, join, resolve } from "node:path";
 import type { GitRunner } from "./runner.ts";
 
 /** Where Git reads which folders a repository borrows from. */
-const ALTERNATES = join("objects", "info", "alternates");
+export const ALTERNATES = join("objects", "info", "alternates");
+/** Where the list of folders is while their objects are not here. Git does not read it, so that a look at the repository tells what is missing. */
+export const STILL_BORROWED = join("objects", "info", "alternates.millrace");
 /** Where ngit-grasp has its shared stores, below the folder of all repositories. */
 const SHARED = "/.grasp/";
 /** Git splits the variable with the folders at colons. */
 const SEPARATOR = ":";
 
+/** How {@link ownBorrowed} ended. `failed`: the folders are there and Git could not copy; the next call tries again. */
+export type Borrowed = "none" | "owned" | "failed";
+
 /**
- * Makes a repository independent of others. Nothing else may use it meanwhile. Objects that are not found are missing afterwards.
+ * Makes a repository independent of others. Nothing else may use it meanwhile. Objects that are not found are missing afterwards, and
+ * if Git fails, all that are borrowed.
  * @param path the bare repository's folder, `<all repositories>/<npub>/<identifier>.git`.
  * @param git runs Git in it.
- * @returns whether it borrowed.
  */
-export async function ownBorrowed(path: string, git: GitRunner): Promise<boolean> {
-  const file = join(path, ALTERNATES);
-  if (!existsSync(file)) return false;
-  const folders = (await readFile(file, "utf8"))
+export async function ownBorrowed(path: string, git: GitRunner): Promise<Borrowed> {
+  const kept = join(path, STILL_BORROWED);
+  if (existsSync(join(path, ALTERNATES))) await rename(join(path, ALTERNATES), kept);
+  if (!existsSync(kept)) return "none";
+  const folders = (await readFile(kept, "utf8"))
     .split("\n")
     .filter((line) => line !== "" && !line.startsWith("#"))
     .map((line) => copyOf(isAbsolute(line) ? line : resolve(path, "objects", line), dirname(dirname(path))))
-    .filter((folder) => !folder.includes(SEPARATOR));
+    .filter((folder) => !folder.includes(SEPARATOR) && existsSync(folder));
   // Without `--local`, a repack copies what is borrowed. What no ref leads to stays behind.
-  await git(["repack", "-a", "-d", "-q"], "", {
+  const { code } = await git(["repack", "-a", "-d", "-q"], "", {
     env: { GIT_ALTERNATE_OBJECT_DIRECTORIES: folders.join(SEPARATOR) },
   });
-  await rm(file, { force: true });
-  return true;
+  // A full disk, for example. Without the list, nobody could copy the objects later.
+  if (code !== 0 && folders.length > 0) return "failed";
+  await rm(kept, { force: true });
+  return "owned";
 }
 
 /** A shared store that was copied together with the repositories is below their folder now. */

@@ -2,7 +2,7 @@
  * Whether objects are here with all that they need (P10).
  * @module
  */
-import type { GitOptions } from "./process.ts";
+import type { GitOptions, GitResult } from "./process.ts";
 import type { GitRunner } from "./runner.ts";
 
 const ID = /^[0-9a-f]{40}$/;
@@ -78,7 +78,9 @@ export async function connectedOf(
 export async function presentOf(git: GitRunner, ids: readonly string[]): Promise<string[]> {
   // Git would read other texts as names of revisions (S4, T5).
   const asked = ids.filter((id) => ID.test(id));
-  const types = await typesOf(git, asked);
+  if (asked.length === 0) return [];
+  const { stdout } = await lookUp(git, asked);
+  const types = readTypes(stdout, asked);
   return asked.filter((_, index) => types[index] !== null);
 }
 
@@ -93,15 +95,23 @@ async function halved(
   return [...(await halved(ids.slice(0, half), doPass)), ...(await halved(ids.slice(half), doPass))];
 }
 
-/** The type of each object; `null`: it is not here. */
+/** The type of each object; `null`: it is not here. @throws {Error} if Git could not look: that is no answer. */
 export async function typesOf(
   git: GitRunner,
   ids: readonly string[],
   env?: GitOptions["env"],
 ): Promise<(string | null)[]> {
   if (ids.length === 0) return [];
-  const args = ["cat-file", "--batch-check=%(objecttype)"];
-  const { stdout } = await git(args, linesOf(ids), env && { env });
+  const { code, stdout, stderr } = await lookUp(git, ids, env);
+  if (code !== 0) throw new Error(`git cat-file ended with ${code}: ${stderr.slice(0, 500)}`);
+  return readTypes(stdout, ids);
+}
+
+function lookUp(git: GitRunner, ids: readonly string[], env?: GitOptions["env"]): Promise<GitResult> {
+  return git(["cat-file", "--batch-check=%(objecttype)"], linesOf(ids), env && { env });
+}
+
+function readTypes(stdout: Buffer, ids: readonly string[]): (string | null)[] {
   const lines = stdout.toString("latin1").split("\n");
   return ids.map((_, index) => {
     const line = lines[index];

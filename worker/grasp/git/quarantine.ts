@@ -130,7 +130,9 @@ async function hasLargerThan(
   env: Record<string, string>,
 ): Promise<boolean> {
   const input = ids.map((id) => `${id}\n`).join("");
-  const { stdout } = await git(["cat-file", "--batch-check=%(objectsize)"], input, { env });
+  const { code, stdout } = await git(["cat-file", "--batch-check=%(objectsize)"], input, { env });
+  // Without an answer, nothing says that they are small.
+  if (code !== 0) throw new Error(`git cat-file ended with ${code}`);
   return stdout
     .toString("latin1")
     .split("\n")

@@ -7,13 +7,14 @@ import { mkdir, readdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import type {
   GitRepository,
+  Healed,
   PackBounds,
   PackFault,
   Quarantine,
   RefSnapshot,
   RefUpdate,
 } from "../../../runtime/grasp/ports.ts";
-import { ownBorrowed } from "./borrowed.ts";
+import { ALTERNATES, ownBorrowed, STILL_BORROWED } from "./borrowed.ts";
 import { incompleteOf } from "./connected.ts";
 import { forget } from "./forget.ts";
 import { heal } from "./heal.ts";
@@ -192,14 +193,15 @@ export class DiskRepository implements GitRepository {
     });
   }
 
-  async heal(): Promise<string[]> {
-    const found = await this.#refs.exclusive(async () => [
-      ...(await heal(this.path)),
-      ...(await removeLeftovers(this.path)).files,
-      ...((await ownBorrowed(this.path, this.#git)) ? ["objects/info/alternates"] : []),
-    ]);
-    if (found.length > 0) this.reload();
-    return found;
+  async heal(): Promise<Healed> {
+    const healed = await this.#refs.exclusive(async () => {
+      const found = [...(await heal(this.path)), ...(await removeLeftovers(this.path)).files];
+      const borrowed = await ownBorrowed(this.path, this.#git);
+      if (borrowed === "owned") found.push(ALTERNATES);
+      return { found, failed: borrowed === "failed" ? [STILL_BORROWED] : [] };
+    });
+    if (healed.found.length + healed.failed.length > 0) this.reload();
+    return healed;
   }
 }
 

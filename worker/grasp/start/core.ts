@@ -45,16 +45,25 @@ export async function startCore(parts: Parts): Promise<Core> {
   return { grasp, ...socket };
 }
 
-async function repeatAndHeal(grasp: Grasp, log: Pick<Log, "warn">): Promise<void> {
+async function repeatAndHeal(grasp: Grasp, log: Pick<Log, "warn" | "error">): Promise<void> {
   const { orphans, healed } = await grasp.start();
   for (const { owner, identifier } of orphans)
     log.warn("a repository with refs has no announcement; it is kept", { owner, identifier });
-  for (const { owner, identifier, files } of healed)
-    log.warn("a repository had files that a crash or another server left, and is healed", {
-      owner,
-      identifier,
-      files,
-    });
+  for (const { owner, identifier, found, failed } of healed) {
+    if (found.length > 0)
+      log.warn("a repository had files that a crash or another server left, and is healed", {
+        ...{ owner, identifier },
+        files: found,
+      });
+    if (failed.length > 0)
+      log.error(
+        "a repository lacks objects that it borrowed: Git could not copy them, the next start tries again",
+        {
+          ...{ owner, identifier },
+          files: failed,
+        },
+      );
+  }
 }
 
 /** Ends the repositories that the operator denies (R26). */

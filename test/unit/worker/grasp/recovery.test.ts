@@ -1,4 +1,4 @@
-import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, test } from "vitest";
@@ -112,13 +112,40 @@ test("a start removes what a crash left in a repository, and an empty ref has it
 
   const { healed } = await restart();
 
-  expect(healed.map((one) => [one.owner, one.identifier, [...one.files].sort()])).toEqual([
+  expect(healed.map((one) => [one.owner, one.identifier, [...one.found].sort()])).toEqual([
     [owner.key, "repo", [...left, MAIN, "HEAD"].sort()],
   ]);
   expect(left.filter((name) => existsSync(join(path, name)))).toEqual([]);
   expect(refsOf(owner)).toEqual([`${MAIN} ${commit}`]);
   expect(readFileSync(join(path, "HEAD"), "utf8")).toBe(`ref: ${MAIN}\n`);
   expect((await restart()).healed).toEqual([]);
+});
+
+test("a repository whose borrowed objects Git cannot copy is not complete, its start says so, and the next one copies them (O19, O25)", async () => {
+  const { commit } = await served();
+  const path = pathOf(owner);
+  const shared = join(folder, "shared");
+  // The folder is there, and what the refs need is not in it yet.
+  mkdirSync(join(shared, "pack"), { recursive: true });
+  renameSync(join(path, "objects/pack"), join(folder, "packs"));
+  mkdirSync(join(path, "objects/pack"));
+  mkdirSync(join(path, "objects/info"), { recursive: true });
+  writeFileSync(join(path, "objects/info/alternates"), `${shared}\n`);
+
+  const first = await restart();
+  expect(first.healed).toEqual([
+    { owner: owner.key, identifier: "repo", found: [], failed: ["objects/info/alternates.millrace"] },
+  ]);
+  rmSync(join(shared, "pack"), { recursive: true });
+  renameSync(join(folder, "packs"), join(shared, "pack"));
+  // Even now that Git could read them there.
+  expect(await repositories.open(owner.key, "repo")!.incomplete([commit], true)).toEqual(new Set([commit]));
+
+  const second = await restart();
+  expect(second.healed[0]).toMatchObject({ found: ["objects/info/alternates"], failed: [] });
+  rmSync(shared, { recursive: true });
+  expect(await repositories.open(owner.key, "repo")!.incomplete([commit], true)).toEqual(new Set());
+  expect(refsOf(owner)).toEqual([`${MAIN} ${commit}`]);
 });
 
 test("a start repeats intents, restores purgatory, makes the disk agree, and then says what to fetch (P31)", async () => {

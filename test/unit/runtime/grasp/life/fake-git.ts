@@ -5,6 +5,7 @@
 import { readRepositoryName } from "../../../../../runtime/grasp/contributor.ts";
 import type {
   GitRepository,
+  Healed,
   Quarantine,
   RefUpdate,
   Repositories,
@@ -240,8 +241,8 @@ class FakeRepository implements GitRepository {
     return packOf(union(ids));
   }
 
-  async heal(): Promise<string[]> {
-    return [];
+  async heal(): Promise<Healed> {
+    return { found: [], failed: [] };
   }
 }
 

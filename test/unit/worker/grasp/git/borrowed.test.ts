@@ -3,7 +3,7 @@ import { existsSync, mkdirSync, mkdtempSync, renameSync, rmSync, writeFileSync }
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, test } from "vitest";
-import { ownBorrowed } from "../../../../../worker/grasp/git/borrowed.ts";
+import { ownBorrowed, STILL_BORROWED } from "../../../../../worker/grasp/git/borrowed.ts";
 import { plainGit } from "../../../../../worker/grasp/git/runner.ts";
 import { type WorkTree, workTree } from "../../../../support/git.ts";
 
@@ -40,11 +40,11 @@ test("a repository that borrows objects gets those of its refs, and no others (O
   const foreign = work.commit("a", "of another repository");
   const path = borrowing(join(work.path, ".git/objects"), main);
   expect(has(path, foreign)).toBe(true);
-  expect(await own(path)).toBe(true);
+  expect(await own(path)).toBe("owned");
   expect(existsSync(join(path, "objects/info/alternates"))).toBe(false);
   rmSync(work.path, { recursive: true });
   expect([has(path, main), has(path, foreign)]).toEqual([true, false]);
-  expect(await own(path)).toBe(false);
+  expect(await own(path)).toBe("none");
 });
 
 test("a shared store that was copied beside the repositories is found there, wherever it was before (O19)", async () => {
@@ -52,13 +52,27 @@ test("a shared store that was copied beside the repositories is found there, whe
   const path = borrowing("/srv/other/git/.grasp/families/sha1/repo.git/objects", main);
   mkdirSync(join(folder, "git/.grasp/families/sha1"), { recursive: true });
   renameSync(join(work.path, ".git"), join(folder, "git/.grasp/families/sha1/repo.git"));
-  expect(await own(path)).toBe(true);
+  expect(await own(path)).toBe("owned");
   expect(has(path, main)).toBe(true);
 });
 
 test("objects that are nowhere are missing, and nothing is borrowed from then on", async () => {
   const main = work.commit("a", "one");
   const path = borrowing(join(folder, "gone"), main);
-  expect(await own(path)).toBe(true);
+  expect(await own(path)).toBe("owned");
   expect([has(path, main), existsSync(join(path, "objects/info/alternates"))]).toEqual([false, false]);
+});
+
+test("where Git fails, the list of folders stays, the repository lacks what it borrowed, and the next start copies it (O19, O25)", async () => {
+  const main = work.commit("a", "one");
+  const path = borrowing(join(work.path, ".git/objects"), main);
+  // As a file in place of the folder: nothing can be written there.
+  rmSync(join(path, "objects/pack"), { recursive: true });
+  writeFileSync(join(path, "objects/pack"), "");
+  expect(await own(path)).toBe("failed");
+  expect([has(path, main), existsSync(join(path, STILL_BORROWED))]).toEqual([false, true]);
+  rmSync(join(path, "objects/pack"));
+  expect(await own(path)).toBe("owned");
+  rmSync(work.path, { recursive: true });
+  expect([has(path, main), existsSync(join(path, STILL_BORROWED))]).toEqual([true, false]);
 });

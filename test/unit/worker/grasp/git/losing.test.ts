@@ -104,3 +104,11 @@ test("a push that only adds commits costs one process", async () => {
   );
   expect(calls).toBe(1);
 });
+
+test("a Git process that could not look is no answer: nothing moves without its backup (N21, O25)", async () => {
+  const killed: GitRunner = async (args, ...rest) => {
+    const result = await git(args, ...rest);
+    return args[0] === "cat-file" ? { ...result, code: null, stdout: Buffer.alloc(0) } : result;
+  };
+  await expect(losingOf(killed, [branch("b", "a")])).rejects.toThrow();
+});

@@ -302,7 +302,7 @@ describe("maintenance of a repository", () => {
     const { leftovers } = await run(null);
     expect([leftovers.bytes, leftovers.files.length]).toEqual([8, 3]);
     leave();
-    expect((await repository.heal()).length).toBe(3);
+    expect((await repository.heal()).found.length).toBe(3);
     git("fsck", "--full", "--strict");
     expect(await run(null)).toMatchObject({ leftovers: { bytes: 0, files: [] } });
   });
