@@ -48,10 +48,10 @@ const ELSEWHERE: Record<string, string> = {
   "npm run build": "test/package/ runs the same build",
   "npm start": "test/package/ starts the browser's starter",
   "npm start -- report=https://one.example/report,https://two.example/report":
-    "the tests of the engine's example run it against servers of their own",
-  "STORE_TOKEN_HASH=… npm run store": "test/unit/runtime/stores/http.test.ts and test/runtimes/wasi.test.ts",
+    "test/package/pack.test.ts runs it against servers of its own, from the installed package",
+  "STORE_TOKEN_HASH=… npm run store": starter("WASI"),
   "curl -i -H 'x-real-ip: 203.0.113.1' -H 'x-country: JP' http://127.0.0.1:8787/":
-    "test/runtimes/wasi.test.ts",
+    "the test of the WASI starter sends this request on a free port",
   "millrace grasp publish --server https://git.example --create-key --push":
     "test/runtimes/grasp/publish.test.ts does it on each runtime",
   "git clone https://git.example/NPUB/NAME.git":
@@ -143,12 +143,12 @@ test(
 describe("every command of the pages is run, or has a reason", () => {
   test.each(shown)("$page: $command", ({ page, command }) => {
     const isHere = Object.hasOwn(HERE, command) || (command === "npm start" && !page.startsWith("examples/"));
-    const isWithVariables = command.startsWith("MILLRACE_EDGE_COOKIE_STORE=http://:TOKEN@"); // test/runtimes/wasi.test.ts
+    const isWithVariables = command.startsWith("MILLRACE_EDGE_COOKIE_STORE=http://:TOKEN@");
     const reason = ELSEWHERE[command];
     expect(
       isHere || isWithVariables || reason !== undefined,
       `"${command}" is neither run nor explained`,
     ).toBe(true);
-    if (!isHere) console.log(`${page}: ${command}: ${reason ?? "test/runtimes/wasi.test.ts"}`);
+    if (!isHere) console.log(`${page}: ${command}: ${reason ?? starter("WASI")}`);
   });
 });

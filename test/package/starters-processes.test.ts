@@ -2,14 +2,13 @@
  * The starters for Node, Bun and Deno, started as their README says, from the package as it is published.
  * @module
  */
-import { execFileSync } from "node:child_process";
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, describe, expect, test } from "vitest";
 import { type ProcessRuntime, root, runtimes } from "../support/spawn.ts";
 import { type RunningProgram, startProgram } from "../support/start-program.ts";
-import { unpackStarter } from "../support/starter.ts";
+import { makeKeys, unpackStarter } from "../support/starter.ts";
 
 const TIMEOUT_MS = 120_000;
 const folder = mkdtempSync(join(tmpdir(), "millrace-starters-"));
@@ -30,19 +29,6 @@ function unpack(runtime: ProcessRuntime): string[] {
   return (manifest.scripts ?? manifest.tasks).start.split(" ");
 }
 
-/** Returns the secret that the package's `millrace keys` prints. */
-function makePassphrase(runtime: ProcessRuntime): string {
-  const [command, ...first] = runtimes[runtime];
-  const printed = execFileSync(command, [...first, "node_modules/millrace/dist/worker/cli/main.js", "keys"], {
-    cwd: join(folder, runtime),
-    encoding: "utf8",
-    timeout: TIMEOUT_MS / 4,
-  });
-  const secret = /^secret\s+(\S+)$/m.exec(printed)?.[1];
-  if (secret === undefined) throw new Error(`"millrace keys" printed no secret:\n${printed}`);
-  return secret;
-}
-
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
 describe.each(Object.keys(runtimes) as ProcessRuntime[])("%s", (runtime) => {
@@ -51,14 +37,14 @@ describe.each(Object.keys(runtimes) as ProcessRuntime[])("%s", (runtime) => {
     async () => {
       const [command, ...args] = unpack(runtime);
       expect(command).toBe(runtime);
-      const passphrase = makePassphrase(runtime);
+      const { secret } = makeKeys(join(folder, runtime), runtimes[runtime]);
       const start = () =>
         startProgram({
           command: runtimes[runtime][0],
           args,
           cwd: join(folder, runtime),
           env: {
-            PASSPHRASE: passphrase,
+            PASSPHRASE: secret,
             DOMAIN: "publisher.example",
             COUNTRY_HEADER: "x-country",
             REGION_HEADER: "x-region",

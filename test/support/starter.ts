@@ -53,3 +53,27 @@ export function unpackStarter(name: string, folder: string, without: readonly st
   }
   return starter;
 }
+
+/**
+ * Runs the package's `millrace keys` in a starter.
+ * @param runtime the command line of the runtime.
+ * @throws {Error} if it prints no secret with its hash.
+ */
+export function makeKeys(
+  starter: string,
+  [command, ...first]: readonly [string, ...string[]],
+): { secret: string; hash: string } {
+  const printed = execFileSync(command, [...first, packageCli(starter), "keys"], {
+    cwd: starter,
+    encoding: "utf8",
+    timeout: TIMEOUT_MS / 4,
+  });
+  const [, secret, hash] = /^secret\s+(\S+)\nhash\s+(\S+)$/m.exec(printed) ?? [];
+  if (secret === undefined || hash === undefined) {
+    throw new Error(`"millrace keys" printed no secret with its hash:\n${printed}`);
+  }
+  return { secret, hash };
+}
+
+/** The file that `millrace` runs in a starter. */
+export const packageCli = (starter: string) => join(starter, "node_modules/millrace/dist/worker/cli/main.js");
