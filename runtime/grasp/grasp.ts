@@ -102,7 +102,9 @@ export class Grasp {
     const journal = new StoreJournal(store, happenings);
     this.purgatory = new Purgatory(journal, nowMs);
     const lists = new ListsWithBans(parts.lists, store);
-    const known = { ...parts, lists, purgatory: this.purgatory, now: nowSeconds };
+    const hasRepository = (owner: string, identifier: string) =>
+      repositories.open(owner, identifier) !== null;
+    const known = { ...parts, lists, purgatory: this.purgatory, hasRepository, now: nowSeconds };
     this.known = new Known(known);
     this.#core = {
       store,

@@ -24,6 +24,8 @@ export interface KnownParts {
   readonly foldsNames?: boolean;
   /** Whether contributors have repositories here (X6). Default: no */
   readonly takesPrs?: boolean;
+  /** Whether a repository is in service on the disk. */
+  readonly hasRepository: (owner: string, identifier: string) => boolean;
   /** Seconds since the epoch. */
   readonly now: () => number;
 }
@@ -35,17 +37,19 @@ export class Known implements World {
   readonly takesPrs: boolean;
   readonly #store: EventStore;
   readonly #purgatory: Purgatory;
+  readonly #hasRepository: (owner: string, identifier: string) => boolean;
   readonly #now: () => number;
   /** What announcements say; `null`: they cannot be read. What waits is asked for often, and events do not change. */
   readonly #read = new WeakMap<NostrEvent, Omit<KnownAnnouncement, "status"> | null>();
 
-  constructor({ store, purgatory, ourselves, lists, foldsNames, takesPrs, now }: KnownParts) {
+  constructor({ store, purgatory, ourselves, lists, foldsNames, takesPrs, hasRepository, now }: KnownParts) {
     this.#store = store;
     this.#purgatory = purgatory;
     this.ourselves = ourselves;
     this.lists = lists;
     this.foldsNames = foldsNames ?? false;
     this.takesPrs = takesPrs ?? false;
+    this.#hasRepository = hasRepository;
     this.#now = now;
   }
 
@@ -53,7 +57,10 @@ export class Known implements World {
     const known = new Map<string, KnownAnnouncement>();
     const add = (event: NostrEvent, status: KnownAnnouncement["status"]) => {
       const read = this.#announcementOf(event);
-      if (read !== null) known.set(event.pubkey, { ...read, status });
+      if (read === null) return;
+      // What was archived stays although its rule is removed, until a later version, which R35 ends.
+      const isHosted = read.isHosted || this.#hasRepository(event.pubkey, identifier);
+      known.set(event.pubkey, { ...read, status, isHosted });
     };
     for (const event of this.#store.withIdentifier(KIND.announcement, identifier)) add(event, "served");
     for (const { event, isSoftExpired } of this.#purgatory.announcements(identifier)) {
@@ -214,6 +221,10 @@ export class Known implements World {
 
   hasEvents(author: string): boolean {
     return this.#store.hasEventsOf(author) || this.#purgatory.hasOf(author);
+  }
+
+  hasHeld(author: string): boolean {
+    return this.#store.hasHeldBy(author);
   }
 }
 

@@ -249,6 +249,8 @@ export interface EventStore {
   /** Events that are held for a repository (R59), oldest first, with their steps (R51). */
   held(repository: string): { readonly event: NostrEvent; readonly steps: number }[];
   hasHeld(repository: string): boolean;
+  /** Whether an event of an author is held. */
+  hasHeldBy(author: string): boolean;
   /** What events are held for: repositories, and authors by their keys alone. */
   heldFor(): { readonly repository: string; readonly events: number; readonly untilSeconds: number }[];
   /** What the operator banned (O14): `<key>`, `<key>/<identifier>`, or an identifier alone. */

@@ -182,7 +182,6 @@ function delayOf(source: Source): number {
 
 /** Whether all repositories of an identifier are here by a rule of the archive alone (X5). */
 function isArchivedOnly(identifier: string, known: Known): boolean {
-  if (known.lists.archive === null) return false;
   const hosted = [...known.announcements(identifier).values()].filter(({ isHosted }) => isHosted);
   return (
     hosted.length > 0 && hosted.every(({ announcement }) => isArchiveOnly(announcement, known.ourselves))

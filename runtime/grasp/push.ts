@@ -98,14 +98,15 @@ export function decidePush(
   return { ...decision, reason: ofState.length === 0 ? "unclaimed" : "granted", unclaimed };
 }
 
-/** Whether a repository takes no push: the server is a read-only archive, or it is here by a rule of the archive alone (X4, A15). */
+/**
+ * Whether a repository takes no push: the server is a read-only archive, or it is here by a rule of the archive alone, which may be
+ * removed meanwhile (X4, A15).
+ */
 function isArchive(owner: string, identifier: string, known: Known): boolean {
   const { lists, ourselves } = known;
-  if (lists.archive === null) return false;
+  if (lists.archive?.isReadOnly) return true;
   const announced = known.announcements(identifier).get(owner);
-  return (
-    lists.archive.isReadOnly || (announced !== undefined && isArchiveOnly(announced.announcement, ourselves))
-  );
+  return announced !== undefined && isArchiveOnly(announced.announcement, ourselves);
 }
 
 function decideByState(

@@ -14,6 +14,7 @@ import { ZERO_ID } from "./git/command-list.ts";
 import type { LeftBecause } from "./happenings.ts";
 import { identifierFault } from "./identifier.ts";
 import { contributedIdentifiers, hostsOf, taggedRepositories } from "./policy/pr-policy.ts";
+import { isHosted } from "./policy/world.ts";
 import type { GitRepository, Saved, StoreChanges } from "./ports.ts";
 import { identifiersOf as identifiersIn, type Releasable } from "./purgatory/entry.ts";
 import { nostrId } from "./push.ts";
@@ -281,7 +282,8 @@ export class Removals {
   async #removeRepository(owner: string, identifier: string, heldUntilMs: number | null): Promise<void> {
     const { hosted, journal, known, purgatory } = this.#core;
     // A new announcement took it over meanwhile.
-    if (known.announcements(identifier).get(owner)?.isHosted) return;
+    const announced = known.announcements(identifier).get(owner);
+    if (announced !== undefined && isHosted(announced.announcement, known)) return;
     for (const entry of purgatory.allPlaceholders()) {
       if (entry.repository !== `${owner}/${identifier}`) continue;
       await hosted.port.upload(owner, identifier, entry.id)?.discard();

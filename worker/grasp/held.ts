@@ -2,7 +2,8 @@
  * Folders of repositories, by owner and identifier: those in service, those that are held (R35, R59), and unclaimed uploads (A29).
  * @module
  */
-import { mkdir, readdir, readFile, rename, rm, writeFile } from "node:fs/promises";
+import { existsSync } from "node:fs";
+import { mkdir, readdir, readFile, rename, rm, rmdir, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { contributorOf, contributorsOwner } from "../../runtime/grasp/contributor.ts";
 import { isHex64 } from "../../runtime/grasp/events/event.ts";
@@ -10,6 +11,9 @@ import { fromNpub, toNpub } from "../../runtime/grasp/npub.ts";
 
 /** In a held repository: until when it is held, in milliseconds since the epoch. */
 const UNTIL = "millrace-held-until";
+
+/** How often a move into an owner's folder is tried. */
+const ATTEMPTS = 5;
 
 /** A repository's place. */
 interface Named {
@@ -61,8 +65,14 @@ export async function restoreHeld(heldPath: string, path: string): Promise<boole
 export async function deleteHeld(folder: string, nowMs: number): Promise<void> {
   for (const { path } of await repositoriesBelow(folder)) {
     const untilMs = await untilOf(path);
-    if (untilMs !== null && untilMs <= nowMs) await rm(path, { recursive: true, force: true });
+    if (untilMs !== null && untilMs <= nowMs) await dropHeld(path);
   }
+}
+
+/** Deletes one held repository. */
+export async function dropHeld(path: string): Promise<void> {
+  await rm(path, { recursive: true, force: true });
+  await removeEmpty(dirname(path));
 }
 
 /** Every held repository. */
@@ -86,9 +96,26 @@ async function untilOf(path: string): Promise<number | null> {
 }
 
 async function moveTo(from: string, to: string): Promise<void> {
-  await mkdir(dirname(to), { recursive: true, mode: 0o700 });
   await rm(to, { recursive: true, force: true });
-  await rename(from, to);
+  for (let attempt = 1; ; attempt++) {
+    await mkdir(dirname(to), { recursive: true, mode: 0o700 });
+    try {
+      await rename(from, to);
+      break;
+    } catch (error) {
+      // The end of another repository of the owner removed the folder, which was empty until now.
+      const isGone = (error as NodeJS.ErrnoException).code === "ENOENT" && existsSync(from);
+      if (!isGone || attempt === ATTEMPTS) throw error;
+    }
+  }
+  await removeEmpty(dirname(from));
+}
+
+/** Removes an owner's folder if it is empty: anybody may cause one, with any key (T13). */
+export async function removeEmpty(folder: string): Promise<void> {
+  await rmdir(folder).catch((error: NodeJS.ErrnoException) => {
+    if (error.code !== "ENOTEMPTY" && error.code !== "EEXIST" && error.code !== "ENOENT") throw error;
+  });
 }
 
 export async function namesIn(folder: string): Promise<string[]> {

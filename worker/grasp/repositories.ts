@@ -3,15 +3,24 @@
  * @module
  */
 import { existsSync, lstatSync } from "node:fs";
-import { chmod, mkdir, rm, rmdir } from "node:fs/promises";
+import { chmod, mkdir, rm } from "node:fs/promises";
 import { dirname, join, resolve } from "node:path";
-import { contributorOf } from "../../runtime/grasp/contributor.ts";
 import { identifierFault } from "../../runtime/grasp/identifier.ts";
 import type { Repositories, Upload, UploadPlace } from "../../runtime/grasp/ports.ts";
 import type { GitPool } from "./git/pool.ts";
 import { uploadAt } from "./git/quarantine.ts";
 import { createRepository, DiskRepository } from "./git/repository.ts";
-import { deleteHeld, hold, listHeld, namesIn, ownerFolder, repositoriesBelow, restoreHeld } from "./held.ts";
+import {
+  deleteHeld,
+  dropHeld,
+  hold,
+  listHeld,
+  namesIn,
+  ownerFolder,
+  removeEmpty,
+  repositoriesBelow,
+  restoreHeld,
+} from "./held.ts";
 
 /** Folders of the data directory. */
 export interface DataFolders {
@@ -117,7 +126,7 @@ export class DiskRepositories implements Repositories {
   async delete(owner: string, identifier: string): Promise<void> {
     const path = this.#gone(owner, identifier);
     await rm(path, { recursive: true, force: true });
-    if (contributorOf(owner) !== null) await removeEmpty(dirname(path));
+    await removeEmpty(dirname(path));
   }
 
   async list(): Promise<{ owner: string; identifier: string }[]> {
@@ -146,7 +155,7 @@ export class DiskRepositories implements Repositories {
   }
 
   async dropHeld(owner: string, identifier: string): Promise<void> {
-    await rm(placeIn(this.#folders.held, owner, identifier), { recursive: true, force: true });
+    await dropHeld(placeIn(this.#folders.held, owner, identifier));
   }
 
   upload(owner: string, identifier: string, id: string): Upload | null {
@@ -190,13 +199,6 @@ function placeIn(folder: string, owner: string, identifier: string): string {
   const fault = identifierFault(identifier);
   if (fault !== null) throw new TypeError(fault);
   return join(folder, ownerFolder(owner), `${identifier}.git`);
-}
-
-/** Removes a folder if it is empty: anybody may cause one, with any key (T13). */
-async function removeEmpty(folder: string): Promise<void> {
-  await rmdir(folder).catch((error: NodeJS.ErrnoException) => {
-    if (error.code !== "ENOTEMPTY" && error.code !== "EEXIST" && error.code !== "ENOENT") throw error;
-  });
 }
 
 /** A folder in a folder, neither of them a link, with Git's `HEAD`. */

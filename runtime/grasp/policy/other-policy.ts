@@ -84,7 +84,8 @@ function opensDoor(event: NostrEvent | null): boolean {
 function judgeDeletion(event: NostrEvent, world: World): Verdict {
   if (world.deletionsOf(event.pubkey) >= MAX_DELETIONS)
     return refuse("blocked", `an author may have ${MAX_DELETIONS} deletions here`);
-  if (world.hasEvents(event.pubkey)) return { kind: "serve" };
+  // What is held may come back: its author may delete it before (R59).
+  if (world.hasEvents(event.pubkey) || world.hasHeld(event.pubkey)) return { kind: "serve" };
   const isKnown = event.tags.some(([name, value]) => {
     if (value === undefined) return false;
     if (name === "e" && ID.test(value)) {

@@ -13,7 +13,7 @@ export interface KnownAnnouncement {
   readonly announcement: Announcement;
   /** `served`: visible to clients, `waiting`: in purgatory, `soft_expired`: in purgatory without a repository. */
   readonly status: "served" | "waiting" | "soft_expired";
-  /** Whether it has a repository here: it lists this server, or a rule of the archive names it (X1). */
+  /** Whether it has a repository here: it lists this server, or a rule of the archive names it, or named it when it came (X1). */
   readonly isHosted: boolean;
 }
 
@@ -67,6 +67,8 @@ export interface World {
   deletionsOf(author: string): number;
   /** Whether an author has an event here (R52, R57). */
   hasEvents(author: string): boolean;
+  /** Whether an event of an author is held, so that it may come back (R35, R59). */
+  hasHeld(author: string): boolean;
 }
 
 /** The maintainer sets of all owners who have a repository of an identifier here, by owner. */
@@ -79,7 +81,7 @@ export function setsOf(world: Pick<World, "announcements">, identifier: string):
   return new Map(owners.map((owner) => [owner, maintainerSet(owner, newest)]));
 }
 
-/** Whether an announcement has a repository here: it lists this server, or a rule of the archive names it (R28, X1). */
+/** Whether an announcement gets a repository here: it lists this server, or a rule of the archive names it (R28, X1). */
 export function isHosted(
   announcement: Announcement,
   { ourselves, lists }: Pick<World, "ourselves"> & { readonly lists: Pick<Lists, "archive"> },

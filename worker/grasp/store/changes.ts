@@ -261,8 +261,18 @@ function vanish(prepare: Prepare, { id, pubkey, created_at }: NostrEvent): Nostr
     bytesOfHex(id),
   );
   const gone = removeRows(prepare, storedOf(rows));
-  for (const event of gone) rememberId(prepare, event.id, "deleted");
+  const held = heldBy(prepare, pubkey, created_at);
+  for (const one of held) prepare("DELETE FROM held WHERE id = ?").run(bytesOfHex(one.id));
+  for (const one of [...gone, ...held]) rememberId(prepare, one.id, "deleted");
   return gone;
+}
+
+/** What is held of an author up to a time: it counts as here (R59). */
+function heldBy(prepare: Prepare, pubkey: string, until: number): NostrEvent[] {
+  const rows = prepare("SELECT json FROM held WHERE json_extract(json, '$.pubkey') = ?").all(pubkey);
+  return (rows as { json: string }[])
+    .map(({ json }) => JSON.parse(json) as NostrEvent)
+    .filter((event) => event.created_at <= until);
 }
 
 function rememberId(prepare: Prepare, id: string, what: Remembered, untilSeconds?: number): void {

@@ -207,6 +207,11 @@ class SqliteEventStore implements EventStore {
     return this.#prepare("SELECT 1 FROM held WHERE repository = ? LIMIT 1").get(repository) !== undefined;
   }
 
+  hasHeldBy(author: string): boolean {
+    const sql = "SELECT 1 FROM held WHERE json_extract(json, '$.pubkey') = ? LIMIT 1";
+    return this.#prepare(sql).get(author) !== undefined;
+  }
+
   heldFor(): { repository: string; events: number; untilSeconds: number }[] {
     const sql =
       "SELECT repository, count(*) AS events, max(until) AS untilSeconds FROM held GROUP BY repository ORDER BY repository";

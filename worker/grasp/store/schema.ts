@@ -47,6 +47,7 @@ export const SCHEMA = `
     json TEXT NOT NULL
   ) STRICT, WITHOUT ROWID;
   CREATE INDEX IF NOT EXISTS held_by_repository ON held (repository);
+  CREATE INDEX IF NOT EXISTS held_by_author ON held (json_extract(json, '$.pubkey'));
   CREATE TABLE IF NOT EXISTS deleted_address (
     address TEXT PRIMARY KEY,
     until INTEGER NOT NULL

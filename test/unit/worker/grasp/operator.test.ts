@@ -251,12 +251,26 @@ test("what its owner deleted while it was held does not come back (R56)", async 
 
 test("a PR that its author deleted while its repository was held leaves no ref when that comes back (R61)", async () => {
   const { pr, refs } = await served();
-  // Who has nothing here may delete nothing (R57).
-  await served(author());
   await grasp.operator.eject(owner.key, "repo");
+  expect((await submit(author().sign(5, [["e", pr.id]], "", START_SECONDS + 20))).ok).toBe(false);
+  // All that its author has here is held, and that counts as here (R57, R59).
   expect((await submit(friend.sign(5, [["e", pr.id]], "", START_SECONDS + 20))).ok).toBe(true);
   expect(await grasp.operator.restore(owner.key, "repo")).toEqual({ outcome: "served" });
   expect([isServed(pr), await refsOf(owner)]).toEqual([false, { [MAIN]: refs[MAIN] }]);
+});
+
+test("what is held of an author who asks to vanish goes at once, and leaves no ref when the repository comes back (R62)", async () => {
+  const { pr, comment, stated, refs } = await served();
+  await grasp.operator.eject(owner.key, "repo");
+  const heldIds = () => store.held(`${owner.key}/repo`).map(({ event }) => event.id);
+  expect(heldIds()).toContain(pr.id);
+  const vanish = friend.sign(62, [["relay", "ALL_RELAYS"]], "", START_SECONDS + 20);
+  expect((await submit(vanish)).ok).toBe(true);
+  expect(heldIds()).not.toContain(pr.id);
+  expect(heldIds()).toContain(stated.id);
+  expect(await grasp.operator.restore(owner.key, "repo")).toEqual({ outcome: "served" });
+  expect([isServed(pr), await refsOf(owner)]).toEqual([false, { [MAIN]: refs[MAIN] }]);
+  expect(store.remembered(comment.id, START_SECONDS + 20)).toBe("deleted");
 });
 
 test("a repository whose owner deleted it is held, and only an announcement brings it back (R59)", async () => {

@@ -273,6 +273,7 @@ describe("other events", () => {
   test("a deletion needs an author or a target that is known (R57)", () => {
     expect([judge(event(5, A, [])), judge(event(5, B, [["e", key(9)]]))]).toEqual(["serve", "restricted"]);
     expect(judge(event(5, B, [["e", key(9)]]), { remembered: { [key(9)]: "expired" } })).toBe("serve");
+    expect(judge(event(5, B, [["e", key(9)]]), { held: [B] })).toBe("serve");
   });
 
   test("a request to vanish names us, or all relays in upper case (R62, R71)", () => {

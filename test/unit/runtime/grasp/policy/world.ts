@@ -38,6 +38,8 @@ export interface Given {
   remembered?: Record<string, "deleted" | "expired">;
   /** Steps by the id or address that an accepted event refers to. */
   referredTo?: Record<string, number>;
+  /** Authors of held events. */
+  held?: string[];
   foldsNames?: boolean;
   takesPrs?: boolean;
 }
@@ -49,6 +51,7 @@ export function worldOf({
   lists,
   remembered = {},
   referredTo = {},
+  held = [],
   foldsNames = false,
   takesPrs = false,
 }: Given): World {
@@ -109,5 +112,6 @@ export function worldOf({
     isDeletedAddress: () => false,
     deletionsOf: (author) => served.filter(({ kind, pubkey }) => kind === 5 && pubkey === author).length,
     hasEvents: (author) => served.some(({ pubkey }) => pubkey === author),
+    hasHeld: (author) => held.includes(author),
   };
 }
