@@ -4,6 +4,7 @@
  */
 import { type JsonObject, jsonCopy } from "../../lib/json.ts";
 import type { Json } from "../../platform.ts";
+import { ZERO_ID } from "../git/command-list.ts";
 import type { GitRepository, RefUpdate } from "../ports.ts";
 import { type Move, reversed } from "./alignment.ts";
 
@@ -61,11 +62,12 @@ export class Moving {
       const repository = this.#open(owner, identifier);
       if (repository === null) throw new Error("the repository is gone");
       for (const list of updates) {
-        if (list.length > 0 && !(await repository.updateRefs(list)))
-          throw new RefsRefused("a ref did not move");
-        this.#back.unshift(async () => {
-          for (const one of reversed([list])) await repository.updateRefs(one);
-        });
+        if (list.length === 0) continue;
+        // A transaction that is cut off may have moved a part.
+        this.#back.unshift(() => takeBack(list, repository));
+        if (await repository.updateRefs(list)) continue;
+        this.#back.shift();
+        throw new RefsRefused("a ref did not move");
       }
       if (head === null) continue;
       this.#back.unshift(() => repository.setHead(head.old));
@@ -79,6 +81,12 @@ export class Moving {
   }
 }
 
+async function takeBack(updates: readonly RefUpdate[], repository: GitRepository): Promise<void> {
+  const { refs } = await repository.refs();
+  const moved = updates.filter(({ ref, new: to }) => (refs.get(ref) ?? ZERO_ID) === to);
+  for (const one of reversed([moved])) if (one.length > 0) await repository.updateRefs(one);
+}
+
 /**
  * Does again what a crash may have left half done. A ref that is at its new value, or moved on, is skipped.
  */
@@ -88,7 +96,7 @@ export async function repeatMoves(moves: readonly Move[], open: Open): Promise<v
     if (repository === null) continue;
     for (const list of updates) {
       const { refs } = await repository.refs();
-      const present = ({ ref, old }: RefUpdate) => (refs.get(ref) ?? "0".repeat(40)) === old;
+      const present = ({ ref, old }: RefUpdate) => (refs.get(ref) ?? ZERO_ID) === old;
       const open = list.filter(present);
       if (open.length > 0) await repository.updateRefs(open);
     }

@@ -19,6 +19,7 @@ import process from "node:process";
 import { setTimeout as sleep } from "node:timers/promises";
 import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from "vitest";
 import { dataPacket, flushPacket } from "../../../runtime/grasp/git/pkt-line.ts";
+import { toNpub } from "../../../runtime/grasp/npub.ts";
 import { type WorkTree, workTree } from "../../support/git.ts";
 import {
   announcementBy,
@@ -47,7 +48,7 @@ function troubledGit(folder: string) {
   const script = [
     "#!/bin/sh",
     `PATH='${process.env.PATH}'`,
-    'for word in "$@"; do case "$word" in index-pack|update-ref|upload-pack|rev-list)',
+    'for word in "$@"; do case "$word" in index-pack|update-ref|upload-pack|rev-list|cat-file)',
     `  if [ -e '${control}'/"$word.hang" ]; then sleep 600 & echo "$$ $!" >> '${control}'/"$word.pids"; wait; fi`,
     `  if [ -e '${control}'/"$word.kill" ]; then kill -9 $$; fi;;`,
     "esac; done",
@@ -203,6 +204,24 @@ describe.each(RUNTIMES)("Git that hangs, is killed or loses its client, on %s", 
       expect([await to.tip(), await to.relay.query({ ids: [state.id] })]).toEqual([next, [state.id]]);
     },
   );
+
+  test("cat-file is killed: a branch is not rewound while nobody can tell what its backup has to keep (N21, O25, T65)", async () => {
+    const before = (await to.tip())!;
+    const next = to.work.commit("a", `rewound ${runtime}`);
+    await to.publish({ [MAIN]: next });
+    expect(await to.git("push", to.url, "main")).toMatchObject({ code: 0 });
+    trouble.kill("cat-file", true);
+    const rewind = stateBy(to.owner, { [MAIN]: before }, "repo", date++);
+    await to.relay.publish(rewind);
+    expect([await to.tip(), await to.relay.query({ ids: [rewind.id] })]).toEqual([next, []]);
+    trouble.kill("cat-file", false);
+    expect(await to.publish({ [MAIN]: before })).toEqual([true, ""]);
+    expect(await to.tip()).toBe(before);
+    const path = join(server.folder, "data/git", toNpub(to.owner.key), "repo.git");
+    const backups = ["--git-dir", path, "for-each-ref", "--format=%(objectname)", "refs/millrace/backup"];
+    expect((await to.git(...backups)).output.split("\n")).toContain(next);
+    to.work.git("reset", "-q", "--hard", before);
+  });
 
   test("a mirror of a clone that lacks refs/nostr asks for no deletion of them (T70)", async () => {
     const next = to.work.commit("a", `pull request ${runtime}`);

@@ -1,6 +1,5 @@
 /**
- * Which of some ids are in a repository or a quarantine (P10, S13): for callers who need certainty, so that a Git process that
- * could not look is no answer.
+ * Which of some ids are in a repository or a quarantine (P10, S13), for callers with a slot or a signal of their own.
  * @module
  */
 import { connectedOf, presentOf } from "./connected.ts";
@@ -23,12 +22,12 @@ export interface GitPlace {
 
 /** Those of the ids whose object is here, whatever it needs. @throws if Git could not look */
 export function presentIds(ids: readonly string[], place: ObjectPlace): Promise<string[]> {
-  return presentOf(certainGit(place), ids);
+  return presentOf(gitIn(place), ids);
 }
 
 /** Those of the ids that are here with all that they need. @throws if Git could not look */
 export function connectedIds(ids: readonly string[], place: ObjectPlace): Promise<string[]> {
-  return connectedOf(certainGit(place), ids, !place.trustsRefs);
+  return connectedOf(gitIn(place), ids, !place.trustsRefs);
 }
 
 /**
@@ -62,13 +61,11 @@ async function without(
   return missing;
 }
 
-/** Git in a place. It throws if it was ended, or could not list objects. */
-function certainGit(place: ObjectPlace): GitRunner {
+/** Git in a place. It throws the signal's reason if that ended it. */
+function gitIn(place: ObjectPlace): GitRunner {
   return async (args, input) => {
     const result = await runGit(args, place, input);
     place.signal?.throwIfAborted();
-    if (result.code !== 0 && args[0] === "cat-file")
-      throw new Error(`git ended with ${result.code}: ${result.stderr.slice(0, 500)}`);
     return result;
   };
 }

@@ -2,7 +2,7 @@
  * Whether objects are here with all that they need (P10).
  * @module
  */
-import type { GitOptions, GitResult } from "./process.ts";
+import { type GitOptions, NoAnswer } from "./process.ts";
 import type { GitRunner } from "./runner.ts";
 
 const ID = /^[0-9a-f]{40}$/;
@@ -15,17 +15,22 @@ const APART_FROM_REFS = ["--not", "--all"];
 /**
  * Whether ids are here and connected.
  * @param isThorough looks at what the refs lead to, too; else that is taken for complete.
+ * @throws {NoAnswer} if Git was killed
  */
 export async function areConnected(
   git: GitRunner,
   ids: readonly string[],
   { env, isThorough }: { env?: GitOptions["env"]; isThorough?: boolean } = {},
 ): Promise<boolean> {
-  const check = (apart: readonly string[]) =>
-    git(["rev-list", "--objects", "--quiet", "--stdin", ...apart], linesOf(ids), env && { env });
-  if (!isThorough && (await check(APART_FROM_REFS)).code === 0) return true;
+  const check = async (apart: readonly string[]) => {
+    const args = ["rev-list", "--objects", "--quiet", "--stdin", ...apart];
+    const ended = await git(args, linesOf(ids), env && { env });
+    if (ended.code === null) throw new NoAnswer("rev-list", ended);
+    return ended.code === 0;
+  };
+  if (!isThorough && (await check(APART_FROM_REFS))) return true;
   // A broken ref, too, lets the quick check fail (T67).
-  return (await check([])).code === 0;
+  return check([]);
 }
 
 /**
@@ -51,7 +56,7 @@ export async function newCommits(
   return commits;
 }
 
-/** Those of these ids that are not here with all that they need. */
+/** Those of these ids that are not here with all that they need. @throws {NoAnswer} if Git could not look */
 export async function incompleteOf(
   git: GitRunner,
   ids: readonly string[],
@@ -65,6 +70,7 @@ export async function incompleteOf(
 /**
  * Those of these ids that are here with all that they need: one process if none is here, two if all are complete, and a few more
  * for each id that is not.
+ * @throws {NoAnswer} if Git could not look
  */
 export async function connectedOf(
   git: GitRunner,
@@ -74,13 +80,11 @@ export async function connectedOf(
   return halved(await presentOf(git, ids), (part) => areConnected(git, part, { isThorough }));
 }
 
-/** Those of these ids whose object is here, whatever it needs. */
+/** Those of these ids whose object is here, whatever it needs. @throws {NoAnswer} if Git could not look */
 export async function presentOf(git: GitRunner, ids: readonly string[]): Promise<string[]> {
   // Git would read other texts as names of revisions (S4, T5).
   const asked = ids.filter((id) => ID.test(id));
-  if (asked.length === 0) return [];
-  const { stdout } = await lookUp(git, asked);
-  const types = readTypes(stdout, asked);
+  const types = await typesOf(git, asked);
   return asked.filter((_, index) => types[index] !== null);
 }
 
@@ -95,28 +99,37 @@ async function halved(
   return [...(await halved(ids.slice(0, half), doPass)), ...(await halved(ids.slice(half), doPass))];
 }
 
-/** The type of each object; `null`: it is not here. @throws {Error} if Git could not look: that is no answer. */
+/** The type of each object; `null`: it is not here. @throws {NoAnswer} if Git could not look */
 export async function typesOf(
   git: GitRunner,
   ids: readonly string[],
   env?: GitOptions["env"],
 ): Promise<(string | null)[]> {
+  const lines = await told(git, "%(objecttype)", ids, env);
+  return lines.map((line) => (line.endsWith(MISSING) ? null : line));
+}
+
+/** The size of each object in bytes; `NaN`: it is not here. @throws {NoAnswer} if Git could not look */
+export async function sizesOf(
+  git: GitRunner,
+  ids: readonly string[],
+  env?: GitOptions["env"],
+): Promise<number[]> {
+  return (await told(git, "%(objectsize)", ids, env)).map(Number);
+}
+
+/** One line for each id, in this order. A process that was killed tells a part of them, which is no answer. */
+async function told(
+  git: GitRunner,
+  format: string,
+  ids: readonly string[],
+  env: GitOptions["env"],
+): Promise<string[]> {
   if (ids.length === 0) return [];
-  const { code, stdout, stderr } = await lookUp(git, ids, env);
-  if (code !== 0) throw new Error(`git cat-file ended with ${code}: ${stderr.slice(0, 500)}`);
-  return readTypes(stdout, ids);
-}
-
-function lookUp(git: GitRunner, ids: readonly string[], env?: GitOptions["env"]): Promise<GitResult> {
-  return git(["cat-file", "--batch-check=%(objecttype)"], linesOf(ids), env && { env });
-}
-
-function readTypes(stdout: Buffer, ids: readonly string[]): (string | null)[] {
-  const lines = stdout.toString("latin1").split("\n");
-  return ids.map((_, index) => {
-    const line = lines[index];
-    return line === undefined || line === "" || line.endsWith(MISSING) ? null : line;
-  });
+  const ended = await git(["cat-file", `--batch-check=${format}`], linesOf(ids), env && { env });
+  const lines = ended.stdout.toString("latin1").split("\n").slice(0, -1);
+  if (ended.code !== 0 || lines.length !== ids.length) throw new NoAnswer("cat-file", ended);
+  return lines;
 }
 
 function linesOf(ids: Iterable<string>): string {

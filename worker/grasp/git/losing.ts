@@ -15,7 +15,9 @@ const MAX_ASKED = 50;
 
 /**
  * Those of these deletions and moves that lose a value which is here. A fast-forward of branches costs one process at most.
+ * Without an answer of Git nothing may move: a value that is not known to be here would get no backup.
  * @param recent commits with their parents, as far as they are known: fast-forwards that they show cost nothing.
+ * @throws {NoAnswer} if Git could not look
  */
 export async function losingOf(
   git: GitRunner,

@@ -72,6 +72,17 @@ export class GitUnavailable extends Error {
   override readonly name = "GitUnavailable";
 }
 
+/** Thrown where Git ended without an answer: no answer is not "no". */
+export class NoAnswer extends Error {
+  override readonly name = "NoAnswer";
+
+  constructor(subcommand: string, { code, stderr }: Pick<GitResult, "code" | "stderr">) {
+    super(
+      `git ${subcommand} ${code === null ? "was killed" : `ended with ${code}`}: ${stderr.slice(0, 500)}`,
+    );
+  }
+}
+
 /**
  * Starts Git in a process group of its own.
  * @param args the subcommand and its arguments. Ids and names from outside go through standard input.

@@ -6,12 +6,12 @@ import { existsSync } from "node:fs";
 import { mkdir, readdir, rename, rm } from "node:fs/promises";
 import { join } from "node:path";
 import type { PackBounds, PackFault, Quarantine, Upload } from "../../../runtime/grasp/ports.ts";
-import { areConnected, newCommits, typesOf } from "./connected.ts";
+import { areConnected, newCommits, sizesOf, typesOf } from "./connected.ts";
 import { discardFolder } from "./discard.ts";
 import { movePacks } from "./pack-folder.ts";
 import { readPackIndex } from "./pack-index.ts";
 import { packPart } from "./part.ts";
-import type { GitResult } from "./process.ts";
+import { type GitResult, NoAnswer } from "./process.ts";
 import type { GitRunner } from "./runner.ts";
 
 /** Faults of old projects that are no danger (A41). */
@@ -91,6 +91,7 @@ export async function receivePack(
     return { quarantine };
   } catch (error) {
     await quarantine.discard();
+    if (error instanceof NoAnswer) return { fault: { kind: "unavailable" } };
     throw error;
   }
 }
@@ -129,14 +130,7 @@ async function hasLargerThan(
   git: GitRunner,
   env: Record<string, string>,
 ): Promise<boolean> {
-  const input = ids.map((id) => `${id}\n`).join("");
-  const { code, stdout } = await git(["cat-file", "--batch-check=%(objectsize)"], input, { env });
-  // Without an answer, nothing says that they are small.
-  if (code !== 0) throw new Error(`git cat-file ended with ${code}`);
-  return stdout
-    .toString("latin1")
-    .split("\n")
-    .some((size) => Number(size) > maxBytes);
+  return (await sizesOf(git, ids, env)).some((size) => size > maxBytes);
 }
 
 /** Whether every tip is here with all that it needs, and branches' tips are commits. @returns the new commits with their parents */

@@ -6,6 +6,7 @@ import { readdir, readFile, rename, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { isRefName, readRefName } from "../../../runtime/grasp/git/ref-name.ts";
 import type { RefSnapshot, RefUpdate } from "../../../runtime/grasp/ports.ts";
+import { NoAnswer } from "./process.ts";
 import type { GitRunner } from "./runner.ts";
 
 const ZERO = /^0{40}$/;
@@ -45,7 +46,11 @@ export class Refs {
     this.#snapshot = null;
   }
 
-  /** Moves refs in one transaction. @returns `false` if a ref has another value than expected; nothing has moved then */
+  /**
+   * Moves refs in one transaction.
+   * @returns `false` if a ref has another value than expected; nothing has moved then
+   * @throws {NoAnswer} if Git was killed: each of them may have moved, or not
+   */
   move(updates: readonly RefUpdate[]): Promise<boolean> {
     if (updates.length === 0) return Promise.resolve(true);
     return this.exclusive(async () => {
@@ -53,8 +58,9 @@ export class Refs {
       // Until Git has ended well, nothing is known.
       this.#snapshot = null;
       const input = updates.map(({ ref, old, new: to }) => `update ${ref}\0${to}\0${old}\0`).join("");
-      const { code } = await this.#run(["update-ref", "--stdin", "-z"], input);
-      if (code !== 0) return false;
+      const ended = await this.#run(["update-ref", "--stdin", "-z"], input);
+      if (ended.code === null) throw new NoAnswer("update-ref", ended);
+      if (ended.code !== 0) return false;
       const moved = new Map(refs);
       for (const { ref, new: to } of updates) {
         if (ZERO.test(to)) moved.delete(ref);

@@ -21,7 +21,7 @@ import { heal } from "./heal.ts";
 import { removeLeftovers } from "./leftovers.ts";
 import { losingOf } from "./losing.ts";
 import type { GitPool } from "./pool.ts";
-import { startGit } from "./process.ts";
+import { NoAnswer, startGit } from "./process.ts";
 import { receivePack, type Tip } from "./quarantine.ts";
 import { Refs } from "./refs.ts";
 import { type GitRunner, ownGit, plainGit } from "./runner.ts";
@@ -132,9 +132,16 @@ export class DiskRepository implements GitRepository {
     const before = this.#arrivals;
     // A repository that waits for its first push costs no process, however many of them a start looks at.
     const reloads = this.#reloads;
-    const found = (await hasObjects(this.path))
-      ? await incompleteOf(this.#git, asked, isThorough)
-      : new Set(asked);
+    let found: Set<string>;
+    try {
+      found = (await hasObjects(this.path))
+        ? await incompleteOf(this.#git, asked, isThorough)
+        : new Set(asked);
+    } catch (error) {
+      if (!(error instanceof NoAnswer)) throw error;
+      // What waits goes on waiting, and is looked at again with the next question.
+      return new Set([...missing, ...asked]);
+    }
     const complete = asked.filter((id) => !found.has(id));
     // What was looked at before objects were deleted may be gone.
     if (this.#reloads === reloads) remember(this.#complete, complete);

@@ -214,14 +214,16 @@ async function checkRefs(url: string, data: string, repository: Repository): Pro
   client.close();
   for (const id of new Set(past)) {
     const kept = ["--branches", "--tags", "--glob=refs/millrace/backup/*"];
-    const { code, output } = await git(path, "rev-list", "--objects", "--max-count=1", id, "--not", ...kept);
-    if (code !== 0 || output !== "") {
-      const told = `git rev-list ended with ${code}: ${output.trim()}; the refs are ${JSON.stringify(all)}`;
+    const list = await git(path, "rev-list", "--objects", "--max-count=1", id, "--not", ...kept);
+    const { code, stdout, stderr } = list;
+    // The server may exchange packs meanwhile, and Git may say so: only what it lists is lost.
+    if (code !== 0 || stdout !== "") {
+      const told = `git rev-list ended with ${code}: ${stdout}${stderr}; the refs are ${JSON.stringify(all)}`;
       findings.push(`${where}: ${id} was lost, and no backup keeps it (N21): ${told}`);
     }
   }
   const fsck = await git(path, "fsck", "--connectivity-only", "--no-dangling");
-  if (fsck.code !== 0) findings.push(`${where}: git fsck: ${fsck.output}`);
+  if (fsck.code !== 0) findings.push(`${where}: git fsck: ${fsck.stdout}${fsck.stderr}`);
   return findings;
 }
 
@@ -231,15 +233,15 @@ function same(a: Refs, b: Refs): boolean {
 }
 
 async function refsOf(path: string): Promise<Record<string, string>> {
-  const { output } = await git(path, "for-each-ref", "--format=%(refname) %(objectname)");
+  const { stdout } = await git(path, "for-each-ref", "--format=%(refname) %(objectname)");
   return Object.fromEntries(
-    output.split("\n").flatMap((line) => (line === "" ? [] : [line.split(" ") as [string, string]])),
+    stdout.split("\n").flatMap((line) => (line === "" ? [] : [line.split(" ") as [string, string]])),
   );
 }
 
 /** What Git says of ids that are not here with all that they need; `null`: they are. */
 async function missingOf(path: string, ids: readonly string[]): Promise<string | null> {
-  const { code, output } = await git(
+  const { code, stderr } = await git(
     path,
     "-c",
     "core.commitGraph=false",
@@ -248,14 +250,18 @@ async function missingOf(path: string, ids: readonly string[]): Promise<string |
     "--quiet",
     ...ids,
   );
-  return code === 0 ? null : output;
+  return code === 0 ? null : stderr;
 }
 
-async function git(path: string, ...args: string[]): Promise<{ code: number; output: string }> {
+/** @returns how Git ended; its code is `null` if it was killed */
+async function git(
+  path: string,
+  ...args: string[]
+): Promise<{ code: number | null; stdout: string; stderr: string }> {
   const env = { PATH: process.env.PATH, HOME: "/nonexistent", GIT_CONFIG_NOSYSTEM: "1", LC_ALL: "C" };
   const run = promisify(execFile)("git", ["--git-dir", path, ...args], { env, timeout: 60_000 });
   return run.then(
-    ({ stdout, stderr }) => ({ code: 0, output: stdout + stderr }),
-    ({ code, stdout, stderr }) => ({ code: Number(code ?? 1), output: `${stdout}${stderr}` }),
+    ({ stdout, stderr }) => ({ code: 0, stdout, stderr }),
+    ({ code, stdout, stderr }) => ({ code: typeof code === "number" ? code : null, stdout, stderr }),
   );
 }

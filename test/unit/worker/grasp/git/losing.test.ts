@@ -4,6 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { losingOf } from "../../../../../worker/grasp/git/losing.ts";
+import { NoAnswer } from "../../../../../worker/grasp/git/process.ts";
 import { type GitRunner, plainGit } from "../../../../../worker/grasp/git/runner.ts";
 import { type WorkTree, workTree } from "../../../../support/git.ts";
 
@@ -105,10 +106,13 @@ test("a push that only adds commits costs one process", async () => {
   expect(calls).toBe(1);
 });
 
-test("a Git process that could not look is no answer: nothing moves without its backup (N21, O25)", async () => {
-  const killed: GitRunner = async (args, ...rest) => {
-    const result = await git(args, ...rest);
-    return args[0] === "cat-file" ? { ...result, code: null, stdout: Buffer.alloc(0) } : result;
+test("without an answer of Git nothing is told: a value that is not looked for is not gone (N21, T65)", async () => {
+  const killed: GitRunner = async (args, ...more) => {
+    const result = await git(args, ...more);
+    // What it told until then is a part of it.
+    return args[0] === "cat-file" ? { ...result, code: null, stdout: result.stdout.subarray(0, 3) } : result;
   };
-  await expect(losingOf(killed, [branch("b", "a")])).rejects.toThrow();
+  await expect(losingOf(killed, [branch("b", "a")])).rejects.toThrow(NoAnswer);
+  await expect(losingOf(killed, [branch("a", "b", "refs/tags/v")])).rejects.toThrow(NoAnswer);
+  expect(await losingOf(killed, [branch("a", "b")])).toEqual([]);
 });
