@@ -80,6 +80,7 @@ const tasks = {
   quiet: { needs: ["serving", "testing"], run: [["test/load/quiet-streams.ts"]] },
   cluster: { needs: ["serving"], run: [["scripts/cluster/main.ts"]] },
   "demo:sync": { needs: ["serving"], run: [["test/load/sync-demo/demo.ts"]] },
+  "api-page": { needs: ["serving", "testing"], run: [["test/api-page.ts"]] },
   "consent-matrix": { needs: ["serving", "testing"], run: [["test/consent-matrix.ts"]] },
   "simulate:sync": { needs: ["serving"], run: [["--expose-gc", "test/load/sync-simulation.ts"]] },
 };
