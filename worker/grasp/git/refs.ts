@@ -6,6 +6,7 @@ import { readdir, readFile, rename, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { isRefName, readRefName } from "../../../runtime/grasp/git/ref-name.ts";
 import type { RefSnapshot, RefUpdate } from "../../../runtime/grasp/ports.ts";
+import { heal } from "./heal.ts";
 import { NoAnswer } from "./process.ts";
 import type { GitRunner } from "./runner.ts";
 
@@ -59,7 +60,11 @@ export class Refs {
       this.#snapshot = null;
       const input = updates.map(({ ref, old, new: to }) => `update ${ref}\0${to}\0${old}\0`).join("");
       const ended = await this.#run(["update-ref", "--stdin", "-z"], input);
-      if (ended.code === null) throw new NoAnswer("update-ref", ended);
+      if (ended.code === null) {
+        // Its lock files would refuse every later move until the next start.
+        await heal(this.#path);
+        throw new NoAnswer("update-ref", ended);
+      }
       if (ended.code !== 0) return false;
       const moved = new Map(refs);
       for (const { ref, new: to } of updates) {
