@@ -2,17 +2,14 @@
  * GRASP as one of the services of a millrace process: a Nostr relay and a Git server on one address.
  * @module
  */
-import { timingSafeEqual } from "node:crypto";
 import { mkdirSync } from "node:fs";
 import { GRASP_REDACTION } from "../../runtime/grasp/log-lines.ts";
 import { ALL_METRICS } from "../../runtime/grasp/metrics.ts";
-import { networkOf } from "../../runtime/lib/addresses.ts";
 import { PastFigures } from "../admin/past.ts";
 import type { Command } from "../cli/command.ts";
-import { WrongTokens } from "../http/wrong-tokens.ts";
 import { StartError } from "../serve/start-error.ts";
 import type { RunningService, ServiceModule, Shared } from "../service.ts";
-import { type OperatorBindings, operatorAnswer } from "./admin/operator-answer.ts";
+import { operatorAnswer } from "./admin/operator-answer.ts";
 import { StatusReader } from "./admin/read-status.ts";
 import { backup } from "./commands/backup.ts";
 import { check } from "./commands/check.ts";
@@ -29,6 +26,7 @@ import { Background } from "./start/background.ts";
 import { startCore } from "./start/core.ts";
 import { lockData } from "./start/data-lock.ts";
 import { gitVersion } from "./start/git-version.ts";
+import { operatorRules } from "./start/operator-rules.ts";
 import { serveOperator } from "./start/operator-server.ts";
 import { openParts } from "./start/parts.ts";
 import { openSite } from "./start/site.ts";
@@ -103,23 +101,11 @@ async function start(
   };
   const status = new StatusReader({ parts, core, background, sample });
   const past = new PastFigures(() => status.sample());
-  const wrongTokens = new WrongTokens(parts.nowMs);
+  const rules = operatorRules(parts);
   const operator = (basePath: string) =>
     operatorAnswer({
       basePath,
-      rules: {
-        tokenHash: () => parts.settings.operator.tokenHash,
-        readOnlyTokenHash: () => parts.settings.operator.readOnlyTokenHash,
-        hotPath: { equal: (a, b) => a.length === b.length && timingSafeEqual(a, b) },
-        sha256Hex: parts.digests.sha256Hex,
-        boundTo: null,
-        wrongTokens,
-        addressOf: ({ address }: OperatorBindings) => (address === null ? "" : networkOf(address)),
-        onRefusal(reason) {
-          shared.metrics.count("grasp_operator_refusals_total", { reason });
-          if (reason === "wrong") shared.log.warn("a wrong operator token was sent");
-        },
-      },
+      rules,
       status: () => status.read(),
       past: () => status.past(past.samples),
       async metrics() {

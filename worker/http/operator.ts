@@ -6,7 +6,7 @@ import { problem } from "./problem.ts";
 import { retryAfter } from "./retry-after.ts";
 import type { WrongTokens } from "./wrong-tokens.ts";
 
-/** Why a request was not admitted. */
+/** Why a request was not admitted. `throttled`: its token was wrong, as too many of its address before. */
 export type OperatorRefusal = "missing" | "wrong" | "throttled" | "read_only";
 
 /** What {@link requireOperator} compares a token with. */
@@ -33,7 +33,8 @@ const SAFE_METHODS: readonly string[] = ["GET", "HEAD", "OPTIONS"];
 /**
  * Middleware that admits only the operator: `Authorization: Bearer` (RFC 6750) with the token whose SHA-256 is
  * `operator.tokenHash`, and for safe methods the one of `operator.readOnlyTokenHash`. The comparison takes constant time and comes
- * before anything else of the request is read. An address that sent too many wrong tokens waits before another one is compared.
+ * before anything else of the request is read. Too many wrong tokens of an address are answered with 429; the right one is admitted even then:
+ * a secret of `millrace keys` is not guessed at any rate, and an operator may share an address with somebody who guesses.
  * @param open `loopback`: admit every request while this process listens on loopback only
  */
 export function requireOperator(rules: OperatorRules, open?: "loopback") {
@@ -58,19 +59,20 @@ export function requireOperator(rules: OperatorRules, open?: "loopback") {
     }
     if (token === null)
       return refused("missing", "send the operator's token as Authorization: Bearer <token>");
-    const address = rules.addressOf(c.env as never);
-    const retryAfterMs = wrongTokens.waitMs(address);
-    if (retryAfterMs > 0) {
-      rules.onRefusal("throttled");
-      const message = "too many wrong tokens came from your address; Retry-After says when the next may come";
-      return c.json(problem("rate_limit_exceeded", message), 429, retryAfter({ retryAfterMs }));
-    }
     const given = sha256Hex(token);
     if (isSame(given, tokenHash())) return next();
     if (isSame(given, readOnlyTokenHash())) {
       if (SAFE_METHODS.includes(c.req.method)) return next();
       rules.onRefusal("read_only");
       return c.json(problem("read_only", "this token may only look; changes need the operator's token"), 403);
+    }
+    const address = rules.addressOf(c.env as never);
+    const retryAfterMs = wrongTokens.waitMs(address);
+    if (retryAfterMs > 0) {
+      rules.onRefusal("throttled");
+      const message =
+        "this is not the operator's token, and too many wrong ones came from your address; Retry-After says when the next may come";
+      return c.json(problem("rate_limit_exceeded", message), 429, retryAfter({ retryAfterMs }));
     }
     wrongTokens.add(address);
     return refused("wrong", "this is not the token whose hash operator.tokenHash has");

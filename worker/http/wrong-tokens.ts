@@ -6,7 +6,7 @@ export const WINDOW_MS = 60_000;
 const MAX_ADDRESSES = 1000;
 
 /**
- * Counts wrong tokens by address in a fixed window, so that nobody tries many. The memory is bounded: addresses that find no room
+ * Counts wrong tokens by address in a fixed window, so that each address has few answers and log lines. The memory is bounded: addresses that find no room
  * share one count.
  */
 export class WrongTokens {
@@ -18,7 +18,7 @@ export class WrongTokens {
     this.#now = now;
   }
 
-  /** Milliseconds until another token of this address is looked at; 0: now. */
+  /** Milliseconds until another wrong token of this address is counted; 0: now. */
   waitMs(address: string): number {
     const count = this.#counts.get(this.#keyOf(address));
     if (count === undefined || count.wrong < MAX_WRONG) return 0;
