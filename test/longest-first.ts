@@ -4,18 +4,30 @@
  */
 import { BaseSequencer, type TestSpecification } from "vitest/node";
 
-/** Files that take more than 40 s, the longest first. Vitest knows only from an earlier run how long a file takes, else it takes the size. */
+/** Files that take about a minute or more, the longest first. Vitest knows only from an earlier run how long a file takes, else it takes the size. */
 const LONGEST = [
   "runtimes/grasp/ngit-grasp",
+  "runtimes/wasi",
+  "browser/demo",
+  "runtimes/grasp/admin",
+  "runtimes/fastly",
+  "runtimes/command-line",
+  "runtimes/proxy",
+  "runtimes/grasp/publish",
+  "runtimes/grasp/memory",
   "runtimes/grasp/slow",
-  "fuzz/grasp-mutants",
-  "fuzz/hotpath",
-  "runtimes/grasp/audit",
   "runtimes/grasp/kill",
-  "runtimes/serve",
-  "runtimes/grasp/twenty-servers",
-  "runtimes/grasp/relay-sync",
+  "fuzz/hotpath",
+  "fuzz/grasp-mutants",
   "runtimes/grasp/undo",
+  "runtimes/serve",
+  "runtimes/grasp/pushes",
+  "runtimes/grasp/audit",
+  "runtimes/grasp/git-faults",
+  "runtimes/getting-started",
+  "browser/admin",
+  "runtimes/grasp/attacks",
+  "runtimes/check-and-serve",
 ];
 
 /** Puts the files of {@link LONGEST} before all others. */

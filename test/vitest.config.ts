@@ -7,8 +7,18 @@ const project = (name: string, include: string[], testTimeout: number, more: obj
   extends: true as const,
   test: { name, include, testTimeout, hookTimeout: testTimeout, ...more },
 });
-/** Files that measure memory or time, or that share a folder, run one after the other. */
+/** Files that measure delays, or that share a folder, run one after the other, after all others. */
 const inTurn = { fileParallelism: false };
+/** Runtimes and browsers that are loaded for a whole file: two at a time, after the files that start many small processes. */
+const inPairs = { maxWorkers: 2, sequence: { groupOrder: 1 } };
+/** Black-box tests that measure how long visitors and partners wait. */
+const ALONE = [
+  "browser/load",
+  "runtimes/flood",
+  "runtimes/load-generator",
+  "runtimes/soak",
+  "runtimes/sync-real",
+].map((name) => `test/${name}.test.ts`);
 /** Black-box tests that only start processes and ask them: they do not mind another file beside them. */
 const SIDE_BY_SIDE = [
   "check-and-serve",
@@ -41,8 +51,12 @@ export default defineConfig({
       // Each file has servers and folders of its own.
       project("grasp", ["test/runtimes/grasp/**/*.test.ts"], 300_000),
       project("processes", SIDE_BY_SIDE, 300_000),
-      project("runtimes", ["test/runtimes/*.test.ts"], 300_000, { ...inTurn, exclude: SIDE_BY_SIDE }),
-      project("browser", ["test/browser/**/*.test.ts"], 300_000, inTurn),
+      project("runtimes", ["test/runtimes/*.test.ts"], 300_000, {
+        ...inPairs,
+        exclude: [...SIDE_BY_SIDE, ...ALONE],
+      }),
+      project("browser", ["test/browser/**/*.test.ts"], 300_000, { ...inPairs, exclude: ALONE }),
+      project("alone", ALONE, 300_000, inTurn),
       project("package", ["test/package/**/*.test.ts"], 300_000, {
         ...inTurn,
         globalSetup: "test/package/setup.ts",
