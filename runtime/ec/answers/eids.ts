@@ -45,7 +45,7 @@ export function sharedIds(
   return shared.sort((a, b) => b.synced - a.synced || (a.partner.id < b.partner.id ? -1 : 1));
 }
 
-/** The same ids by source; partners of one source share an object. */
+/** The same ids by source; partners of one source share an object, and one id if theirs are the same. */
 export function toEids(ids: readonly SharedId[]): Eid[] {
   const bySource = new Map<string, Eid>();
   for (const { partner, uid } of ids) {
@@ -53,7 +53,7 @@ export function toEids(ids: readonly SharedId[]): Eid[] {
     const uids = { id: uid, atype: partner.openrtbAtype };
     const eid = bySource.get(source);
     if (eid === undefined) bySource.set(source, { source, uids: [uids] });
-    else eid.uids.push(uids);
+    else if (!eid.uids.some(({ id, atype }) => id === uids.id && atype === uids.atype)) eid.uids.push(uids);
   }
   return [...bySource.values()];
 }

@@ -89,11 +89,13 @@ export class PageIds {
     const judged = new Set<string>();
     const permitted: { partner: Partner; uid: string }[] = [];
     for (const { source, uid } of readEidCookies(cookies)) {
-      const partner = registry.bySource(source);
-      if (partner === undefined || judged.has(partner.id) || !isUid(uid)) continue;
-      judged.add(partner.id);
-      if (mayShare(partner, context)) permitted.push({ partner, uid });
-      else metrics.count("millrace_ec_page_ids_total", { partner: partner.id, outcome: "denied" });
+      // The first valid id counts, for each partner of its source.
+      if (judged.has(source) || !isUid(uid)) continue;
+      judged.add(source);
+      for (const partner of registry.bySource(source)) {
+        if (mayShare(partner, context)) permitted.push({ partner, uid });
+        else metrics.count("millrace_ec_page_ids_total", { partner: partner.id, outcome: "denied" });
+      }
     }
     return permitted;
   }

@@ -6,10 +6,10 @@ export interface PartnerIndex {
   /** @param keyHash SHA-256 of an API key, as lower-case hex. */
   byKeyHash(keyHash: string): Partner | undefined;
   /**
-   * The partner whose `sourceDomain` this is; of several, the one with the lowest id.
+   * The partners whose `sourceDomain` this is, by id in order.
    * @param source in lower case.
    */
-  bySource(source: string): Partner | undefined;
+  bySource(source: string): readonly Partner[];
   /** Whether any partner has a `sourceDomain`. */
   hasSources(): boolean;
   /** Partners with `pullSyncEnabled`: the same array until one of them changes. */
@@ -23,6 +23,8 @@ export interface PartnerIndex {
   set(partner: Partner): void;
   delete(id: string): void;
 }
+
+const NONE: readonly Partner[] = [];
 
 /** Creates an empty index. */
 export function createPartnerIndex(): PartnerIndex {
@@ -54,7 +56,7 @@ export function createPartnerIndex(): PartnerIndex {
   return {
     get: (id) => byId.get(id),
     byKeyHash: (keyHash) => byKeyHash.get(keyHash),
-    bySource: (source) => bySource.get(source)?.[0],
+    bySource: (source) => bySource.get(source) ?? NONE,
     hasSources: () => bySource.size > 0,
     pulling: () => pulling.list(),
     withPixels: () => withPixels.list(),

@@ -70,10 +70,10 @@ export interface Registry {
   /** Partners with a `pixelUrl`: the same array until one of them changes. */
   withPixels(): readonly Partner[];
   /**
-   * The partner whose `sourceDomain` this is; of several, the one with the lowest id.
+   * The partners whose `sourceDomain` this is, by id in order.
    * @param source in lower case.
    */
-  bySource(source: string): Partner | undefined;
+  bySource(source: string): readonly Partner[];
   /** Whether any partner has a `sourceDomain`. */
   hasSources(): boolean;
   /** Whether any partner has an id in the IAB's Global Vendor List. */
@@ -162,7 +162,7 @@ class StoreRegistry implements Registry {
     return this.#index.withPixels();
   }
 
-  bySource(source: string): Partner | undefined {
+  bySource(source: string): readonly Partner[] {
     return this.#index.bySource(source);
   }
 

@@ -78,8 +78,8 @@ export function auctionRoutes(services: Services): Hono<RouteBindings> {
     if (fault !== null) return c.json(problem("invalid_bid_request", fault), 400);
     const allowed = allowsEcCreation(context.consent);
     const isRefused = (source: string) => {
-      const partner = registry.bySource(source);
-      return partner !== undefined && !mayShare(partner, context);
+      const partners = registry.bySource(source);
+      return partners.length > 0 && !partners.some((partner) => mayShare(partner, context));
     };
     const stated = withConsent(body.value as JsonObject, consentParameters(context.consent));
     const request = allowed ? withoutSources(stated, isRefused) : stated;

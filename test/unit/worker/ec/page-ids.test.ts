@@ -83,13 +83,15 @@ test("the service's own routes take nothing", async () => {
   expect(await uids(t)).toEqual({});
 });
 
-test("of partners with one source the one with the lowest id gets the id, also after a removal", async () => {
+test("every partner of a source gets the first valid id, and pages see it once", async () => {
   const t = await setUp([
     partner("b", { sourceDomain: "x.example" }),
     partner("a", { sourceDomain: "x.example" }),
   ]);
-  await t.visit({ "ts-eids": base64([eid("x.example", "u1")]) });
-  expect(await uids(t)).toEqual({ a: "u1" });
+  await t.visit({ "ts-eids": base64([eid("x.example", "", "u1", "u2")]) });
+  expect(await uids(t)).toEqual({ a: "u1", b: "u1" });
+  const { eids } = await (await t.visit({}, "/identify")).json();
+  expect(eids).toEqual([{ source: "x.example", uids: [{ id: "u1", atype: 3 }] }]);
   t.services.registry.configure([]);
   expect(t.services.registry.hasSources()).toBe(false);
 });
@@ -111,6 +113,18 @@ describe("the gate", () => {
     expect(t.services.metrics.text()).toContain(
       'millrace_ec_page_ids_total{outcome="denied",partner="two"} 1',
     );
+  });
+
+  test("of the partners of one source, only those that may have the id get it", async () => {
+    const source = { sourceDomain: "x.example" };
+    const t = await setUp([
+      partner("one", { ...source, gvlId: 5 }),
+      partner("two", { ...source, gvlId: 99 }),
+    ]);
+    const tcf = tcfString({ lastUpdatedMs: t.clock.now(), vendors: [99] });
+    const cookies = { "ts-eids": base64([eid("x.example", "u1")]), "euconsent-v2": tcf };
+    await t.visit(cookies, "/", { country: "FR" });
+    expect(await uids(t)).toEqual({ two: "u1" });
   });
 
   test("an auction has no EID of a partner without vendor consent, also if the page brought it", async () => {
