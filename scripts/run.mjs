@@ -67,11 +67,7 @@ const tasks = {
   },
   bench: { needs: ["serving", "testing"], run: [["test/bench/run.ts"]] },
   "bench:proxy": { needs: ["serving", "testing", "system"], run: [["test/bench/proxy/run.ts"]] },
-  // The published package is what is compared.
-  "bench:grasp": {
-    needs: ["serving", "testing"],
-    run: [["scripts/package.ts"], ["test/bench/grasp/run.ts"]],
-  },
+  "bench:grasp": { needs: ["serving", "testing"], run: [["test/bench/grasp/run.ts"]] },
   growth: { needs: ["serving", "testing"], run: [["test/bench/growth/run.ts"]] },
   load: { needs: ["serving", "testing", "system"], run: [["test/load/visitors/run.ts"]] },
   soak: { needs: ["serving", "testing", "system"], run: [["test/load/soak/run.ts"]] },

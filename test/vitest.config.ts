@@ -1,4 +1,6 @@
 import { availableParallelism } from "node:os";
+import process from "node:process";
+import { fileURLToPath } from "node:url";
 import { defineConfig } from "vitest/config";
 import LongestFirst from "./longest-first.ts";
 
@@ -35,6 +37,9 @@ const SIDE_BY_SIDE = [
 ].map((name) => `test/runtimes/${name}.test.ts`);
 /** A process and its modules for many files: a process for each takes as long as the tests themselves. */
 const sharedModules = { isolate: false };
+
+// Programs on Node start in less than half the processor time if they find their modules compiled and without types.
+process.env.NODE_COMPILE_CACHE ??= fileURLToPath(new URL("node_modules/.cache/compiled", import.meta.url));
 
 export default defineConfig({
   root: new URL("..", import.meta.url).pathname,

@@ -13,6 +13,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { findNgitGrasp, installNgitGrasp } from "../../../scripts/cargo-tools.ts";
 import { NEW_NAMESPACE, namespaceFault } from "../../support/namespace.ts";
 import { root } from "../../support/spawn.ts";
+import { buildPackage } from "../../support/starter.ts";
 import { readToolOptions, WRITE } from "../../support/tool-options.ts";
 import { writeBetween } from "../marks.ts";
 import { describeProvenance, provenanceHere } from "../provenance.ts";
@@ -65,6 +66,8 @@ if (process.env[IN_NAMESPACE] === undefined) {
     log(fault);
     process.exit(1);
   }
+  // The published package is what is compared.
+  buildPackage();
   const [command, ...args] = [...NEW_NAMESPACE, process.execPath, ...process.argv.slice(1)];
   const done = spawnSync(command!, args, {
     stdio: "inherit",

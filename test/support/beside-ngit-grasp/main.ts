@@ -144,6 +144,17 @@ async function equal(
   }
 }
 
+/** A repository whose announcement and state wait at both, and the commit that they wait for. */
+async function waitInBoth(identifier: string) {
+  const tip = work.commit(identifier, identifier);
+  const events = [announcement(identifier), stateBy(owner, { [MAIN]: tip }, identifier)];
+  for (const side of BOTH) {
+    const texts = await publish(side, ...events);
+    if (texts.some((text) => text !== PURGATORY)) throw new Error(`something does not wait: ${texts}`);
+  }
+  return { identifier, tip, events };
+}
+
 function told(step: Step["step"], counts: ReadonlyMap<string, number>): void {
   console.log(JSON.stringify({ step, counts: Object.fromEntries(counts) } satisfies Step));
 }
@@ -153,16 +164,19 @@ async function run(): Promise<void> {
   taps.set(THEIRS, await relayTap(THEIRS.tap, `ws://${THEIRS.host}`));
   await Promise.all(BOTH.map(startSide));
 
+  // What waits for the second of those who are away begins to wait now: ours asks other servers 180 s after a direct event (S1).
+  const second = await waitInBoth("purgatory-1");
+
   // One by one, each first at one side.
   const all: NostrEvent[] = [];
-  for (const [at, [first, second]] of [
+  for (const [at, [first, other]] of [
     [OURS, THEIRS],
     [THEIRS, OURS],
   ].entries()) {
     const name = `live-${at}`;
     const announced = announcement(name);
     await publish(first!, announced);
-    await publish(second!, announced);
+    await publish(other!, announced);
     const state = stateBy(owner, { [MAIN]: work.commit(name, name) }, name);
     await publish(first!, state);
     push(first!, name);
@@ -180,16 +194,10 @@ async function run(): Promise<void> {
     const step = away === THEIRS ? "theirs was away" : "ours was away";
     const name = away === THEIRS ? "live-0" : "live-1";
     const fresh = `fresh-${away === THEIRS ? 0 : 1}`;
-    // It waits at both, and its data come to one of them while the other is away.
-    const waiting = `purgatory-${away === THEIRS ? 0 : 1}`;
-    const inBoth = announcement(waiting);
-    const waits = stateBy(owner, { [MAIN]: work.git("rev-parse", "HEAD") }, waiting);
-    for (const side of BOTH) {
-      const texts = await publish(side, inBoth, waits);
-      if (texts.some((text) => text !== PURGATORY)) throw new Error(`something does not wait: ${texts}`);
-    }
+    // Its data come to one of them while the other is away.
+    const waiting = away === THEIRS ? await waitInBoth("purgatory-0") : second;
     await stopSide(away);
-    push(here, waiting);
+    work.git("push", "-q", repository(here, waiting.identifier), `${waiting.tip}:main`);
     const tip = work.commit(step, step);
     const state = stateBy(owner, { [MAIN]: tip }, name, Math.floor(Date.now() / 1000) + 2);
     await publish(here, state);
@@ -213,9 +221,9 @@ async function run(): Promise<void> {
     await publish(here, announced, other);
     push(here, fresh);
     await startSide(away);
-    all.push(inBoth, waits, state, opened, ...replies, request, announced, other);
+    all.push(...waiting.events, state, opened, ...replies, request, announced, other);
     const gone = all.filter((one) => one.kind !== 30618 || one === newest(all, one));
-    await equal(step, gone, [name, fresh, waiting]);
+    await equal(step, gone, [name, fresh, waiting.identifier]);
   }
   told("negentropy of ours", taps.get(THEIRS)!.counts);
   told("negentropy of theirs", taps.get(OURS)!.counts);
