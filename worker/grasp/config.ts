@@ -17,6 +17,8 @@ import type { Listen } from "../hosts/server.ts";
 
 /** The port where the section names none. */
 const PORT = 7334;
+/** Default port of metrics that have an address of their own. */
+const METRICS_PORT = 9464;
 const MIB = 1024 ** 2;
 const GIB = 1024 ** 3;
 const MANY = 1_000_000;
@@ -86,11 +88,6 @@ function basePath() {
   );
 }
 
-/** An address for metrics alone. */
-function metricsListen() {
-  return text("HOST:PORT such as 127.0.0.1:9464, off, or null", (given) => readListen(given) !== null);
-}
-
 /** Another relay. */
 function relay() {
   return text("a relay such as wss://relay.example.com", (given) => {
@@ -149,7 +146,8 @@ function graspSchema() {
     allowLoopbackServers: v.optional(flag(), false),
     minFreeBytes: v.optional(bytes(Number.MAX_SAFE_INTEGER), 5 * GIB),
     metrics: section({
-      listen: v.nullish(metricsListen(), null),
+      enabled: v.optional(flag(), true),
+      listen: v.optional(listenAddress(METRICS_PORT)),
     }),
     limits: section({
       subscriptions: v.optional(whole(1, 100_000), RELAY_LIMITS.subscriptions),
@@ -320,14 +318,7 @@ interface Written {
 /** Where metrics are served: on the service's own port, on a port of its own, or nowhere. */
 export type MetricsPlace = "public" | "off" | Listen;
 
-/** Reads `metrics.listen`. */
-export function metricsPlace({ metrics }: Pick<GraspSection, "metrics">): MetricsPlace {
-  return metrics.listen === null ? "public" : readListen(metrics.listen)!;
-}
-
-function readListen(given: string): "off" | Listen | null {
-  if (given === "off") return "off";
-  const [, host, port] = /^(\[[0-9a-f:.]+\]|[a-z0-9._-]+):(\d{1,5})$/i.exec(given) ?? [];
-  if (host === undefined || Number(port) > 65_535) return null;
-  return { host: host.replace(/^\[|\]$/g, ""), port: Number(port) };
+/** Reads `metrics`. */
+export function metricsPlace({ metrics: { enabled, listen } }: Pick<GraspSection, "metrics">): MetricsPlace {
+  return enabled ? (listen ?? "public") : "off";
 }

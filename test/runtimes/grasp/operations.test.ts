@@ -476,7 +476,7 @@ test.each(RUNTIMES)(
 test.each(RUNTIMES)(
   "metrics on a port of their own are not on the public one, on %s",
   async (runtime) => {
-    const server = await graspServer(runtime, { metrics: { listen: "127.0.0.1:0" } });
+    const server = await graspServer(runtime, { metrics: { listen: { port: 0 } } });
     try {
       expect((await fetch(`${server.url}/metrics`)).status).toBe(404);
       const line = server.program

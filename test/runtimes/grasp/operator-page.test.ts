@@ -37,7 +37,7 @@ describe.each(RUNTIMES)("the operator's page on %s", (runtime) => {
   beforeAll(async () => {
     server = await graspServer(
       runtime,
-      { metrics: { listen: "127.0.0.1:0" } },
+      { metrics: { listen: { port: 0 } } },
       { operator: { tokenHash: sha256(TOKEN) } },
     );
     const line = /"metrics":"(http:[^"]+)"/;
@@ -114,7 +114,7 @@ describe.each(RUNTIMES)("the operator's page on %s", (runtime) => {
         listen: { port: 0 },
         dataDirectory: join(server.folder, "data"),
         sync: { enabled: false },
-        metrics: { listen: "127.0.0.1:0" },
+        metrics: { listen: { port: 0 } },
       },
     };
     writeFileSync(join(server.folder, "config.json"), JSON.stringify(config));

@@ -43,7 +43,7 @@ const edgeCookie = {
   passphrases: ["publisher-chosen-secret"],
   listen: {},
 };
-const grasp = { domain: "git.example" };
+const grasp = { domain: "git.example", metrics: { listen: {} } };
 /** All fields of a configuration and their values, by name. */
 function valuesOf(
   env: Record<string, string> = {},

@@ -28,8 +28,8 @@ describe("every fault at once (O1)", () => {
     ["an empty key", { relayKey: "" }, "grasp.relayKey"],
     ["a short key", { relayKey: "abcd" }, "grasp.relayKey"],
     ["a name with control characters", { name: "a\u001b[31m" }, "grasp.name"],
-    ["metrics on half an address", { metrics: { listen: "127.0.0.1" } }, "grasp.metrics.listen"],
-    ["metrics on no port", { metrics: { listen: "127.0.0.1:65536" } }, "grasp.metrics.listen"],
+    ["metrics on a text", { metrics: { listen: "127.0.0.1:9464" } }, "grasp.metrics.listen"],
+    ["metrics on no port", { metrics: { listen: { port: 65_536 } } }, "grasp.metrics.listen.port"],
     ["content longer than a message", { limits: { contentBytes: 3_000_000 } }, "grasp.limits.contentBytes"],
     ["messages without subscriptions", { limits: { subscriptions: 0 } }, "grasp.limits.subscriptions"],
     ["a negative size", { minFreeBytes: -1 }, "grasp.minFreeBytes"],
@@ -96,13 +96,14 @@ describe("every fault at once (O1)", () => {
   });
 });
 
-test.each<[given: string | null, place: unknown]>([
-  [null, "public"],
-  ["off", "off"],
-  ["127.0.0.1:9464", { host: "127.0.0.1", port: 9464 }],
-  ["[::1]:9464", { host: "::1", port: 9464 }],
-])("metrics.listen %s", (listen, place) => {
-  expect(metricsPlace(read({ metrics: { listen } }))).toEqual(place);
+test.each<[given: object, place: unknown]>([
+  [{}, "public"],
+  [{ enabled: false }, "off"],
+  [{ enabled: false, listen: { port: 9464 } }, "off"],
+  [{ listen: {} }, { host: "127.0.0.1", port: 9464 }],
+  [{ listen: { host: "[::1]", port: 1 } }, { host: "::1", port: 1 }],
+])("metrics %j", (metrics, place) => {
+  expect(metricsPlace(read({ metrics }))).toEqual(place);
 });
 
 test("keys may be npub or hex in either case, and are kept as hex", () => {
