@@ -1,6 +1,6 @@
 /** The parts of `worker/` for processes only: the command line, its server, its proxy, the demonstration. */
 const PROCESS =
-  /^worker\/(cli|serve|hosts\/process|ec\/(demo|commands|site)|config\/configured|http\/(raw-fetch|public-lookup|server|proxy\/(?!fetch-proxy|fields)))\b/;
+  /^worker\/(cli|serve|hosts\/process|ec\/(demo|commands|site)|config\/configured|http\/(raw-fetch|public-lookup|server|proxy\/(?!fetch-proxy|fields|trace)))\b/;
 const LIBRARIES = /^node_modules\/(hono|valibot)\//;
 const OWN = /^(runtime|worker|wasm)\//;
 /** What stores or limiters share. */

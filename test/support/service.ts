@@ -6,6 +6,7 @@
 import { localLimiter } from "../../runtime/limiters/local.ts";
 import { createLog } from "../../runtime/observe/log.ts";
 import { createMetrics } from "../../runtime/observe/metrics.ts";
+import { createPropagation } from "../../runtime/observe/tracer.ts";
 import type { Client, Fetch, Random, RateLimiter, Store } from "../../runtime/platform.ts";
 import { memoryStore } from "../../runtime/stores/memory.ts";
 import { createHotPath, type Kernels } from "../../wasm/hotpath.ts";
@@ -149,6 +150,7 @@ export function testService(options: TestServiceOptions = {}): TestService {
     loadApp: () => import("../../worker/ec/routes/all.ts"),
     log: createLog({ level: "debug", write: (line) => log.push(line), clock }),
     metrics: createMetrics(),
+    tracer: createPropagation(random),
     boundTo: options.boundTo ?? null,
     past: options.past ?? null,
   });

@@ -6,6 +6,7 @@
 import { EC_REDACTION } from "../../runtime/ec/redaction.ts";
 import { createLog } from "../../runtime/observe/log.ts";
 import { createMetrics, type MetricsRegistry } from "../../runtime/observe/metrics.ts";
+import { createPropagation, type Tracer } from "../../runtime/observe/tracer.ts";
 import type { Client, Clock, Fetch, Log, Random, RateLimiter, Store } from "../../runtime/platform.ts";
 import type { PastFigures } from "../admin/past.ts";
 import { ConfigError } from "../config/compose.ts";
@@ -45,6 +46,8 @@ export interface OwnDependencies {
   readClient?: ((request: Request, address: string | null) => Client) | undefined;
   /** Default: a registry of its own. */
   metrics?: MetricsRegistry | undefined;
+  /** Default: one that passes the ids on and records nothing. */
+  tracer?: Tracer | undefined;
   /** The address that our own server is bound to. Default: the host listens. */
   boundTo?: string | undefined;
   /** The figures of the last minutes for the operator's page. Default: nobody keeps them. */
@@ -56,7 +59,7 @@ export interface OwnDependencies {
 /** The fields of the configuration's section `edgeCookie`, with `client` and `operator` beside them, and objects of your own. */
 export interface EdgeCookieOptions
   extends Omit<ConfigInput, "store" | "limiter">,
-    Omit<OwnDependencies, "store" | "limiter" | "past" | "warnings"> {
+    Omit<OwnDependencies, "store" | "limiter" | "past" | "tracer" | "warnings"> {
   /** A store's URL, such as `sqlite:./data/millrace.db`, or a store. Default: the host's own. */
   store?: string | Store;
   /** `local`, another limiter's URL, or a limiter. Default: `local`. */
@@ -183,6 +186,7 @@ export function withConfig<Args extends unknown[]>(
       livesBetweenRequests: host.livesBetweenRequests,
       log,
       metrics: own.metrics ?? createMetrics(),
+      tracer: own.tracer ?? createPropagation(random),
       loadApp,
       boundTo: own.boundTo ?? null,
       past: own.past ?? null,

@@ -24,6 +24,7 @@ export interface PullsDependencies
     | "random"
     | "fetchPublic"
     | "livesBetweenRequests"
+    | "tracer"
     | "log"
     | "metrics"
   > {
@@ -43,6 +44,7 @@ export function createPulls(dependencies: PullsDependencies) {
   const pullSync = createPullSync({
     ...{ graph, registry, mayShare, limiter, hotPath, clock, time, random, metrics },
     fetch: dependencies.fetchPublic,
+    tracer: dependencies.tracer,
     log: faultsOnce(log, logOnce),
     // Those in the engine, and those that are being handed to it.
     maxRuns: 2 * maxQueued,

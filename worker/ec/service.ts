@@ -41,7 +41,7 @@ const LOG_ONCE_MS = 60_000;
 
 /** Creates a service. Opens nothing and starts no request by itself. */
 export function createService(dependencies: Dependencies): Service {
-  const { config, hotPath, limiter, clock, random, fetchPublic, livesBetweenRequests, log, metrics } =
+  const { config, hotPath, limiter, clock, random, fetchPublic, livesBetweenRequests, log, metrics, tracer } =
     dependencies;
   // Not by the clock: it counts whole milliseconds, and may be set back.
   const stopwatch = () => performance.now();
@@ -75,7 +75,7 @@ export function createService(dependencies: Dependencies): Service {
     driver: pulls,
   } = createPulls({
     ...{ config, store, limiter, hotPath, clock, random, fetchPublic, livesBetweenRequests, log, metrics },
-    ...{ graph, registry, mayShare, logOnce, time },
+    ...{ tracer, graph, registry, mayShare, logOnce, time },
   });
 
   const fullTables = new FullTables(time, metrics, logOnce);

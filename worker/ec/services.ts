@@ -13,6 +13,7 @@ import type { EcContext } from "../../runtime/ec/request/context.ts";
 import type { HasStanding } from "../../runtime/ec/standing.ts";
 import type { LogOnce } from "../../runtime/observe/log.ts";
 import type { MetricsRegistry } from "../../runtime/observe/metrics.ts";
+import type { Tracer } from "../../runtime/observe/tracer.ts";
 import type {
   Background,
   Client,
@@ -50,6 +51,8 @@ export interface Dependencies {
   readonly livesBetweenRequests: boolean;
   readonly log: Log;
   readonly metrics: MetricsRegistry;
+  /** Gives calls to other servers their place in the trace of the request that causes them. */
+  readonly tracer: Tracer;
   readonly loadApp: LoadApp;
   /** The address that our own server is bound to; `null` where the host listens. */
   readonly boundTo: string | null;

@@ -33,6 +33,7 @@ export function createSite(
     timeoutMs: publisher.originTimeoutMs,
     clock,
     log,
+    tracer: service.services.tracer,
     onFault: (fault) => metrics.count("millrace_proxy_faults_total", { fault }),
     isOwnField,
     clientOf: (fields, peer) => ({

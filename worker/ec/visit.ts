@@ -21,6 +21,7 @@ import { type EcContext, readContext, withConsent, withMintedId } from "../../ru
 import type { SeenLately } from "../../runtime/ec/seen-lately.ts";
 import { STORE_TIMEOUTS_MS } from "../../runtime/ec/timeouts.ts";
 import { isPending } from "../../runtime/lib/within.ts";
+import { type RequestIds, requestIdsOf } from "../../runtime/observe/trace-context.ts";
 import type { Background, Client, Clock } from "../../runtime/platform.ts";
 import type { BackgroundWork } from "./background-work.ts";
 import type { RouteKind } from "./route-kind.ts";
@@ -52,6 +53,7 @@ export class Visit {
   readonly route: RouteKind;
   readonly #dependencies: VisitDependencies;
   readonly #background: Background;
+  readonly #headers: RequestHead["headers"];
   /** Pending while it is not known yet whether an id may be minted. */
   readonly #minting: Promise<void> | null;
   readonly #beganMs: number;
@@ -73,6 +75,7 @@ export class Visit {
     this.#dependencies = dependencies;
     this.route = route;
     this.#background = background;
+    this.#headers = request.headers;
     this.#context = readContext(request.headers, client, clock.now(), settings);
     if (registry.isDue()) work.run(background, "reading the partners", registry.refresh());
     this.#minting = route === "organic" ? this.#mint(request) : null;
@@ -217,17 +220,22 @@ export class Visit {
     const takes = mayAsk && pageIds.isNew(this.#context);
     const asks = mayAsk && pulls.mayBegin(this.#context);
     if (touches || takes || asks) {
-      work.run(this.#background, "work after a response", this.#followUp(touches, takes, asks));
+      // Read now: on some hosts the headers are gone after the response.
+      const ids = asks ? requestIdsOf(this.#headers) : null;
+      work.run(this.#background, "work after a response", this.#followUp(touches, takes, ids));
     }
     return headerChange(finalization, settings.cookie);
   }
 
-  /** First what the page brought: a partner whose id it has need not be asked. */
-  async #followUp(touches: boolean, takes: boolean, asks: boolean): Promise<void> {
+  /**
+   * First what the page brought: a partner whose id it has need not be asked.
+   * @param ids for pulls; `null`: no partner is asked.
+   */
+  async #followUp(touches: boolean, takes: boolean, ids: RequestIds | null): Promise<void> {
     const { pageIds, pulls, writer } = this.#dependencies;
     if (touches) await writer.touch(this.#context.activeId!, this.#context);
     if (takes) await pageIds.take(this.#context);
-    if (asks) await pulls.pull(this.#context);
+    if (ids !== null) await pulls.pull(this.#context, ids);
   }
 
   #mustGoOn(): void {

@@ -15,6 +15,7 @@ import { Fields } from "./proxy/fields.ts";
 import { isEnding } from "./proxy/linger.ts";
 import { linesOf, refuse, refuseOnSocket } from "./proxy/refuse.ts";
 import { type RequestHead, readHead } from "./proxy/request-head.ts";
+import { showIds, takeIds } from "./request-ids.ts";
 import { siteOf } from "./site-of.ts";
 import { acceptWebSockets, type WebSockets } from "./web-sockets.ts";
 
@@ -58,7 +59,8 @@ export async function serveHttp(
     open.add(response);
     response.on("close", () => open.delete(response));
     response.on("error", () => {}); // a client that is gone
-    if (access?.isOn()) logAccess(access, request, response);
+    const ids = takeIds(request);
+    if (access?.isOn()) logAccess(access, request, response, ids);
     const head = headOf(request);
     if ("status" in head) {
       refuse(request, response, head, refusalHeaders);
@@ -69,6 +71,7 @@ export async function serveHttp(
       if (site.proxy?.request(request, response, head, expectsContinue)) return;
       if (expectsContinue) response.writeContinue();
       if (head.framing.kind !== "none") endStalledUpload(request, site.uploadIdleMs);
+      showIds(request, ids);
       site.own(request, response);
     }
   }
@@ -95,6 +98,7 @@ export async function serveHttp(
     upgraded.add(socket);
     socket.on("close", () => upgraded.delete(socket));
     socket.on("error", () => {});
+    takeIds(request);
     const parsed = headOf(request);
     if ("status" in parsed) refuseOnSocket(socket, parsed, refusalHeaders);
     else upgradeTo(siteOf(sites, parsed.host), request, socket, parsed, head);

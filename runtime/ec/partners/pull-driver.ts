@@ -2,6 +2,7 @@
  * Drives pull sync after a visit: asks the partners that are due now, or hands the id to the sync engine.
  * @module
  */
+import type { RequestIds } from "../../observe/trace-context.ts";
 import type { Clock } from "../../platform.ts";
 import { DELAYS_MS, type SyncEngine } from "../../sync/index.ts";
 import type { EcContext } from "../request/context.ts";
@@ -32,13 +33,13 @@ export class PullDriver {
     return this.#dependencies.pullSync.mayBegin(context);
   }
 
-  /** Asks the partners that are due, or has them asked as soon as their domains have room. */
-  async pull(context: EcContext): Promise<void> {
+  /** Asks the partners that are due, or has them asked as soon as their domains have room. @param ids of the request. Default: none. */
+  async pull(context: EcContext, ids?: RequestIds): Promise<void> {
     const { pullSync, engine, livesBetweenRequests } = this.#dependencies;
     const id = context.activeId!;
     this.#visits.set(id, (this.#visits.get(id) ?? 0) + 1);
     try {
-      if (await pullSync.begin(context)) await this.#tryNow(id);
+      if (await pullSync.begin(context, ids)) await this.#tryNow(id);
     } finally {
       const others = this.#visits.get(id)! - 1;
       if (others > 0) this.#visits.set(id, others);

@@ -3,6 +3,8 @@
  * @module
  */
 import { isObject, parseJson } from "../../lib/json.ts";
+import { type RequestIds, writeTraceparent } from "../../observe/trace-context.ts";
+import type { Tracer } from "../../observe/tracer.ts";
 import type { Clock, Fetch } from "../../platform.ts";
 import { RateLimited, retryAfterMs } from "../../sync/index.ts";
 import { ecHash } from "../id.ts";
@@ -45,8 +47,17 @@ export interface Pull {
   ip: string;
   /** A query text with the visitor's consent parameters. */
   consent: string;
+  /** Those of the request that caused the pull. */
+  ids: RequestIds;
   /** The only timeout of a pull is the engine's, which aborts this. */
   signal: AbortSignal;
+}
+
+/** What {@link requestPull} needs. */
+export interface PullDependencies {
+  fetch: Fetch;
+  clock: Pick<Clock, "now">;
+  tracer: Tracer;
 }
 
 /**
@@ -54,18 +65,38 @@ export interface Pull {
  * @returns the id; `null`: the partner has none.
  * @throws {RateLimited} if the partner asks for fewer requests; {Error} for every other answer; the signal's reason.
  */
-export function requestPull(pull: Pull, deps: { fetch: Fetch; clock: Clock }): Promise<string | null> {
+export function requestPull(pull: Pull, deps: PullDependencies): Promise<string | null> {
   // Some hosts, and some fetches, settle long after an abort or never.
   return orAborted(request(pull, deps), pull.signal);
 }
 
 async function request(
-  { partner, id, ip, consent, signal }: Pull,
-  { fetch, clock }: { fetch: Fetch; clock: Clock },
+  { partner, id, ip, consent, ids, signal }: Pull,
+  { fetch, clock, tracer }: PullDependencies,
 ): Promise<string | null> {
-  const headers = { authorization: `Bearer ${partner.pullToken}`, accept: "application/json" };
+  const span = tracer.begin("client", "pull", ids.trace);
+  const headers: Record<string, string> = {
+    authorization: `Bearer ${partner.pullToken}`,
+    accept: "application/json",
+    ...(ids.requestId === null ? {} : { "x-request-id": ids.requestId }),
+    // Without the client's `tracestate`, which is not meant for partners.
+    ...(span === null ? {} : { traceparent: writeTraceparent(span.context) }),
+  };
   const url = pullUrl(partner.pullSyncUrl!, id, partner.pullSendIp === false ? null : ip, consent);
-  const response = await fetch(url, { headers, redirect: "manual", signal });
+  let response: Response | null = null;
+  try {
+    response = await fetch(url, { headers, redirect: "manual", signal });
+    return await answerOf(response, signal, clock);
+  } finally {
+    span?.end(response?.status ?? null);
+  }
+}
+
+async function answerOf(
+  response: Response,
+  signal: AbortSignal,
+  clock: Pick<Clock, "now">,
+): Promise<string | null> {
   if (response.status === 200) return readAnswer(await readText(response, signal));
   response.body?.cancel().catch(() => {});
   if (response.status === 404) return null;

@@ -1,3 +1,4 @@
+import type { RequestIds } from "../../observe/trace-context.ts";
 import { EXPIRY_MS } from "../../sync/index.ts";
 
 /** How far the pull of one partner's id for one visitor has come. */
@@ -14,6 +15,8 @@ export interface Run {
   readonly ip: string;
   /** The consent parameters of the newest visit, as a query text. */
   consent: string;
+  /** Those of the request that began it. */
+  readonly ids: RequestIds;
   /** When it began, on the time of the hot path's windows. */
   readonly beganMs: number;
   /** By the partner's id. A partner that is done leaves. */
@@ -44,7 +47,7 @@ export class PullRuns {
   }
 
   /** The run of an id, created if needed. Also forgets runs that have expired in the engine. */
-  open(id: string, ip: string, consent: string): Run {
+  open(id: string, ip: string, consent: string, ids: RequestIds): Run {
     const beganMs = this.#time();
     for (const [old, run] of this.#runs) {
       if (beganMs - run.beganMs < EXPIRY_MS && this.#runs.size < this.#maxRuns) break;
@@ -52,7 +55,7 @@ export class PullRuns {
     }
     let run = this.#runs.get(id);
     if (run === undefined) {
-      run = { id, ip, consent, beganMs, partners: new Map() };
+      run = { id, ip, consent, ids, beganMs, partners: new Map() };
       this.#runs.set(id, run);
     }
     run.consent = consent;

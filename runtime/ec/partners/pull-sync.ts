@@ -4,6 +4,8 @@
  * @module
  */
 import type { HotPath } from "../../../wasm/hotpath.ts";
+import { NO_IDS, type RequestIds } from "../../observe/trace-context.ts";
+import type { Tracer } from "../../observe/tracer.ts";
 import type { Clock, Fetch, LogFields, Metrics, Random, RateLimiter, TakeResult } from "../../platform.ts";
 import { type DomainLimits, RateLimited, type Source, type SyncContext } from "../../sync/index.ts";
 import { generationOf, toSeconds } from "../graph/entry.ts";
@@ -56,6 +58,7 @@ export interface PullSyncParts {
   maxRuns: number;
   random: Random;
   fetch: Fetch;
+  tracer: Tracer;
   allowInsecure: boolean;
   metrics: Metrics;
   log: {
@@ -113,9 +116,10 @@ export class PullSync {
 
   /**
    * Decides which partners are due for the visitor of an organic request, and takes their rate limits.
+   * @param ids of the request; the pulls carry them. Default: none.
    * @returns whether a partner may be asked now.
    */
-  async begin(context: EcContext): Promise<boolean> {
+  async begin(context: EcContext, ids: RequestIds = NO_IDS): Promise<boolean> {
     const { consent, activeId: id, client, ecGenerated } = context;
     const { registry, graph, mayShare } = this.#parts;
     // On a host where an instance lives for one request, the partners are still being read.
@@ -136,7 +140,7 @@ export class PullSync {
       this.#pauses.begin(id, dueInMs(permitted, entry, nowSeconds));
       return false;
     }
-    const run = this.#runs.open(id, client.ip, parameters);
+    const run = this.#runs.open(id, client.ip, parameters, ids);
     const added = due.filter((partner) => !run.partners.has(partner.id));
     const againInMs = await this.#claim(run, added);
     const progress = [...run.partners.values()];
@@ -223,7 +227,8 @@ export class PullSync {
         log.error("a partner's pull URL may not be called", { partner: key, expected: fault });
         return [];
       }
-      const uid = await requestPull({ partner, id, ip: run.ip, consent: run.consent, signal }, this.#parts);
+      const { ip, consent, ids } = run;
+      const uid = await requestPull({ partner, id, ip, consent, ids, signal }, this.#parts);
       outcome = uid === null ? "none" : "obtained";
       if (uid !== null) return [{ partner: key, uid, ...generationOf(partner) }];
       log.debug("a partner has no id for a visitor", { partner: key, ec: shortId(id) });

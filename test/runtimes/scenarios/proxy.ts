@@ -64,6 +64,27 @@ export const proxyScenarios: Scenario[] = [
     },
   },
   {
+    name: "proxy: gives the origin the request's ids, with a parent-id of its own",
+    async run(target) {
+      const trace = "4bf92f3577b34da6a3ce929d0e0e4736";
+      const ask = async (path: string, traceparent: string) => {
+        const headers: [string, string][] = [
+          ["x-request-id", "request-of-the-balancer"],
+          ["traceparent", traceparent],
+          ["tracestate", "vendor=1"],
+        ];
+        await target.visit({ ip: freshIp(), ...JAPAN }, { path, headers });
+        return target.origin.seen.findLast((request) => request.url === path)!.headers;
+      };
+      const good = await ask("/page?traced", `00-${trace}-00f067aa0ba902b7-01`);
+      assert.equal(good["x-request-id"], "request-of-the-balancer");
+      assert.match(String(good.traceparent), new RegExp(`^00-${trace}-(?!00f067aa0ba902b7)[0-9a-f]{16}-01$`));
+      assert.equal(good.tracestate, "vendor=1");
+      const malformed = await ask("/page?malformed", `00-${trace}-00f067aa0ba902b7`);
+      assert.deepEqual([malformed.traceparent, malformed.tracestate], [undefined, undefined]);
+    },
+  },
+  {
     name: "proxy: passes an error page on, with the identity",
     async run(target) {
       const answer = await target.visit({ ip: freshIp(), ...JAPAN }, { path: "/broken" });

@@ -9,6 +9,7 @@ import { EC_REDACTION } from "../../../runtime/ec/redaction.ts";
 import { isLoopbackHost } from "../../../runtime/lib/addresses.ts";
 import { toHex } from "../../../runtime/lib/hex.ts";
 import { createLog } from "../../../runtime/observe/log.ts";
+import { createPropagation } from "../../../runtime/observe/tracer.ts";
 import type { Random } from "../../../runtime/platform.ts";
 import { composeConfig } from "../../config/compose.ts";
 import type { Environment } from "../../config/environment.ts";
@@ -76,6 +77,7 @@ export async function startDemo(entry: Entry, env: Environment): Promise<Demonst
       clientOf: (request, args) => ({ ip: host.address(request, args), protocol: null }),
       clock: host.clock,
       log,
+      tracer: createPropagation(host.random),
     }),
   });
   return {

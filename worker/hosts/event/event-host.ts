@@ -4,6 +4,7 @@
  */
 import { createLog, type LogLevel } from "../../../runtime/observe/log.ts";
 import type { Redaction } from "../../../runtime/observe/redaction.ts";
+import { createPropagation } from "../../../runtime/observe/tracer.ts";
 import type { Fetch, Log } from "../../../runtime/platform.ts";
 import { type ClientHeaders, readClient, readProtocol } from "../../http/client.ts";
 import { proxyTo } from "../../http/proxy/fetch-proxy.ts";
@@ -94,5 +95,6 @@ export function originOf<Args extends unknown[]>(
     },
     clock: host.clock,
     log,
+    tracer: createPropagation(host.random),
   });
 }

@@ -5,6 +5,7 @@
 import { type IncomingMessage, type ServerResponse, STATUS_CODES } from "node:http";
 import type { Dispatcher } from "undici";
 import { isPending } from "../../../runtime/lib/within.ts";
+import type { Span } from "../../../runtime/observe/tracer.ts";
 import type { Clock } from "../../../runtime/platform.ts";
 import { CLIENT_CLOCKS } from "./clocks.ts";
 import { Fields, lowerCase, responseFields } from "./fields.ts";
@@ -72,6 +73,8 @@ export interface Outgoing {
   readonly framing: Framing;
   /** The client waits for `100 Continue` before it sends its body. */
   readonly expectsContinue: boolean;
+  /** Ends with the origin's part; `null`: the request belongs to no trace. */
+  readonly span: Span | null;
   /** Rewrites the response's `Location`; `null` keeps it. */
   readonly relocate: ((location: string) => string) | null;
 }
@@ -93,6 +96,8 @@ export class Exchange implements Dispatcher.DispatchHandler {
   #isPassageOver = false;
   /** The origin's final response has started. */
   #isAnswered = false;
+  /** The status of the origin's response; `null`: there is none yet. */
+  #status: number | null = null;
   /** The head of the response waits for the service. */
   #waitsForHead = false;
   /** The origin's response ended while its head waited. */
@@ -167,6 +172,7 @@ export class Exchange implements Dispatcher.DispatchHandler {
       return;
     }
     this.#isAnswered = true;
+    this.#status = status;
     const fields = responseFields(raw);
     if (this.#outgoing.relocate !== null) relocate(fields, this.#outgoing.relocate);
     this.#isPassageOver = true;
@@ -354,6 +360,7 @@ export class Exchange implements Dispatcher.DispatchHandler {
       this.#passage.abandoned();
     }
     this.#parts.running.delete(this);
+    this.#outgoing.span?.end(this.#status);
     this.#leaveOrigin();
     this.#upload?.destroy();
   }

@@ -3,9 +3,11 @@
  * @module
  */
 import { createLogOnce } from "../../../runtime/observe/log.ts";
+import type { Tracer } from "../../../runtime/observe/tracer.ts";
 import type { Clock, Fetch, Log } from "../../../runtime/platform.ts";
 import type { FetchHandler } from "../../hosts/host.ts";
 import { createRequestFilter, Fields, type IsOwnField, responseFields } from "./fields.ts";
+import { enterTrace } from "./trace.ts";
 
 /** Period in which a repeated failure is counted instead of logged, in milliseconds. */
 const LOG_WINDOW_MS = 60_000;
@@ -32,6 +34,8 @@ export interface ProxyOptions<Args extends unknown[]> {
   clientOf(request: Request, args: Args): ForwardedClient;
   clock: Clock;
   log: Log;
+  /** Gives the request to the origin its place in the client's trace. */
+  tracer: Tracer;
 }
 
 /**
@@ -44,14 +48,16 @@ export interface ProxyOptions<Args extends unknown[]> {
  * ```
  */
 export function proxyTo<Args extends unknown[]>(options: ProxyOptions<Args>): FetchHandler<Args> {
-  const { origin, fetch, timeoutMs, clock, log } = options;
+  const { origin, fetch, timeoutMs, clock, log, tracer } = options;
   const requestFields = createRequestFilter(options.isOwnField);
   const once = createLogOnce(log, clock, LOG_WINDOW_MS);
 
   return async (request, ...args) => {
     const refused = refusal(request);
     if (refused !== null) return plain(501, `${refused} is not passed on to the origin`);
-    const headers = headersOf(requestFields(fieldsOf(request.headers)));
+    const passed = requestFields(fieldsOf(request.headers));
+    const span = enterTrace(passed, tracer);
+    const headers = headersOf(passed);
     describeClient(headers, request, options.clientOf(request, args));
 
     const upstream = new AbortController();
@@ -70,11 +76,13 @@ export function proxyTo<Args extends unknown[]>(options: ProxyOptions<Args>): Fe
         // Not in the DOM's types yet; without it a stream cannot be sent.
         ...({ duplex: "half" } as object),
       });
+      span?.end(response.status);
       return new Response(response.body, {
         status: response.status,
         headers: headersOf(responseFields(fieldsOf(response.headers))),
       });
     } catch (error) {
+      span?.end(null);
       // The client is gone and does not read this.
       if (request.signal.aborted) return plain(502, "the client went away");
       if (timeout.isOver()) {

@@ -6,6 +6,7 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
 import type { Socket } from "node:net";
 import { createLogOnce, type LogOnce } from "../../../runtime/observe/log.ts";
+import type { Tracer } from "../../../runtime/observe/tracer.ts";
 import type { Clock, Log } from "../../../runtime/platform.ts";
 import { CHECK_MS } from "./clocks.ts";
 import { Exchange, type ExchangeFault, type ExchangeParts, type Passage } from "./exchange.ts";
@@ -14,6 +15,7 @@ import { openOrigin } from "./origin.ts";
 import { refuse, refuseOnSocket } from "./refuse.ts";
 import { relocation } from "./relocation.ts";
 import { methodRefusal, type RequestHead } from "./request-head.ts";
+import { enterTrace } from "./trace.ts";
 import { passUpgrade } from "./upgrade.ts";
 
 /** Period in which a repeated fault of the origin is counted instead of logged, in milliseconds. */
@@ -53,6 +55,8 @@ export interface ProxyOptions {
   readonly isOwnField: IsOwnField;
   readonly clock: Clock;
   readonly log: Log;
+  /** Gives the request to the origin its place in the client's trace. */
+  readonly tracer: Tracer;
   /** Called for each failed exchange. */
   onFault?(fault: ExchangeFault): void;
   /** Reads the client from the fields of a request and the peer's address. */
@@ -139,7 +143,7 @@ class OriginProxy implements ReverseProxy {
       return true;
     }
     const passage = this.#options.admit({ method, path, headers: fields, peer });
-    const { passed, protocol } = this.#outgoingFields(fields, askedHost, peer);
+    const { passed, protocol, span } = this.#outgoingFields(fields, askedHost, peer);
     const host = askedHost ?? defaultHost;
     const relocate = this.#relocate;
     const outgoing = {
@@ -149,6 +153,7 @@ class OriginProxy implements ReverseProxy {
       fields: passed,
       framing,
       expectsContinue,
+      span,
       relocate: relocate === null ? null : (location: string) => relocate(location, `${protocol}://${host}`),
     };
     new Exchange(this.#parts, request, response, outgoing, passage).start();
@@ -170,8 +175,8 @@ class OriginProxy implements ReverseProxy {
     }
     const { originHost, defaultHost } = this.#options;
     const peer = socket.remoteAddress ?? null;
-    const { passed } = this.#outgoingFields(fields, host, peer);
-    const outgoing = { path, host: originHost ?? host ?? defaultHost, fields: passed };
+    const { passed, span } = this.#outgoingFields(fields, host, peer);
+    const outgoing = { path, host: originHost ?? host ?? defaultHost, fields: passed, span };
     passUpgrade(this.#parts, outgoing, socket, behind);
   }
 
@@ -191,9 +196,10 @@ class OriginProxy implements ReverseProxy {
   #outgoingFields(fields: Fields, host: string | null, peer: string | null) {
     const { ip, protocol } = this.#options.clientOf(fields, peer);
     const passed = this.#requestFields(fields);
+    const span = enterTrace(passed, this.#options.tracer);
     if (ip !== null) passed.push("x-forwarded-for", ip);
     passed.push("x-forwarded-host", host ?? this.#options.defaultHost, "x-forwarded-proto", protocol);
-    return { passed, protocol };
+    return { passed, protocol, span };
   }
 }
 

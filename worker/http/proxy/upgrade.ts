@@ -7,6 +7,7 @@ import { STATUS_CODES } from "node:http";
 import type { Socket } from "node:net";
 import type { Duplex } from "node:stream";
 import type { Dispatcher } from "undici";
+import type { Span } from "../../../runtime/observe/tracer.ts";
 import type { Clock } from "../../../runtime/platform.ts";
 import { CLIENT_CLOCKS } from "./clocks.ts";
 import { type ExchangeParts, rawFields } from "./exchange.ts";
@@ -21,6 +22,8 @@ interface Outgoing {
   host: string;
   /** A flat list of names and values, without hop-by-hop fields. */
   fields: string[];
+  /** Ends with the origin's answer; `null`: the request belongs to no trace. */
+  span: Span | null;
 }
 
 /**
@@ -28,7 +31,7 @@ interface Outgoing {
  * @param head bytes that followed the request
  */
 export function passUpgrade(parts: ExchangeParts, outgoing: Outgoing, client: Socket, head: Buffer): void {
-  const passage = new UpgradePassage(parts, client, head);
+  const passage = new UpgradePassage(parts, outgoing.span, client, head);
   const { path, host, fields } = outgoing;
   try {
     parts.origin.dispatch(
@@ -42,14 +45,16 @@ export function passUpgrade(parts: ExchangeParts, outgoing: Outgoing, client: So
 
 class UpgradePassage implements Dispatcher.DispatchHandler {
   readonly #parts: ExchangeParts;
+  readonly #span: Span | null;
   readonly #client: Socket;
   readonly #head: Buffer;
   readonly #cancelTimeout: () => void;
   #controller: Controller | null = null;
   #isAnswered = false;
 
-  constructor(parts: ExchangeParts, client: Socket, head: Buffer) {
+  constructor(parts: ExchangeParts, span: Span | null, client: Socket, head: Buffer) {
     this.#parts = parts;
+    this.#span = span;
     this.#client = client;
     this.#head = head;
     this.#cancelTimeout = parts.clock.after(parts.timeoutMs, () => {
@@ -64,7 +69,7 @@ class UpgradePassage implements Dispatcher.DispatchHandler {
   }
 
   onRequestUpgrade(controller: Controller, status: number, _headers: unknown, origin: Duplex): void {
-    this.#begin();
+    this.#begin(status);
     this.#client.off("close", this.#leave);
     const fields = rawFields(controller);
     this.#client.write(
@@ -77,7 +82,7 @@ class UpgradePassage implements Dispatcher.DispatchHandler {
 
   onResponseStart(controller: Controller, status: number): void {
     if (status < 200) return;
-    this.#begin();
+    this.#begin(status);
     const fields = responseFields(rawFields(controller));
     this.#client.write(headOf(status, [...fields, "connection", "close"]), "latin1");
   }
@@ -97,14 +102,16 @@ class UpgradePassage implements Dispatcher.DispatchHandler {
     else this.#refuse(502, "the origin cannot be reached", "unreachable", error);
   }
 
-  #begin(): void {
+  /** @param status of the origin's answer; `null`: there is none. */
+  #begin(status: number | null): void {
     this.#isAnswered = true;
+    this.#span?.end(status);
     this.#cancelTimeout();
   }
 
   #refuse(status: 502 | 504, message: string, fault: "unreachable" | "timeout", error: unknown): void {
     if (this.#isAnswered || this.#client.destroyed) return;
-    this.#begin();
+    this.#begin(null);
     this.#parts.onFault(fault, error);
     refuseOnSocket(this.#client, { status, message });
     this.#leave();
@@ -112,6 +119,7 @@ class UpgradePassage implements Dispatcher.DispatchHandler {
 
   readonly #leave = (): void => {
     this.#cancelTimeout();
+    this.#span?.end(null);
     this.#controller?.abort(new Error("the client's side is over"));
   };
 }

@@ -169,6 +169,7 @@ describe("honest traffic", () => {
       fetch: () => Promise.reject(new Error("nobody is asked")),
       allowInsecure: false,
       metrics: createMetrics(),
+      tracer: { begin: () => null },
       log: createLog({ level: "silent", write() {}, clock }),
     });
     let [begun, pulls] = [0, 0];

@@ -1,6 +1,7 @@
 import { expect, test } from "vitest";
 import type { Partner } from "../../../../../runtime/ec/partners/partner.ts";
 import { pullUrl, readAnswer, requestPull } from "../../../../../runtime/ec/partners/pull-request.ts";
+import { NO_IDS } from "../../../../../runtime/observe/trace-context.ts";
 
 test("pullUrl keeps the partner's own query and adds id, hash and address", () => {
   const id = `${"a".repeat(64)}.Abc123`;
@@ -38,8 +39,8 @@ const partner = { id: "ssp", pullSyncUrl: "https://ssp.example/p", pullToken: "t
 const clock = { now: () => 0, after: () => () => {} };
 const ask = (fetch: () => Promise<Response>, signal = new AbortController().signal) =>
   requestPull(
-    { partner, id: `${"a".repeat(64)}.Abc123`, ip: "192.0.2.1", consent: "", signal },
-    { fetch, clock },
+    { partner, id: `${"a".repeat(64)}.Abc123`, ip: "192.0.2.1", consent: "", ids: NO_IDS, signal },
+    { fetch, clock, tracer: { begin: () => null } },
   );
 
 test("requestPull reads a body of at most 65,536 bytes", async () => {

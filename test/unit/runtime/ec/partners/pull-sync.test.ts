@@ -40,6 +40,36 @@ test.each([
 });
 
 describe("an organic visit", () => {
+  test.each(["01", "00"])(
+    "gives its ids to each pull, with a parent-id of its own and flag %s",
+    async (flag) => {
+      const service = testService({
+        config: { partners: [puller("one"), puller("two")] },
+        fetch: async () => json({ uid: null }),
+      });
+      const trace = "4bf92f3577b34da6a3ce929d0e0e4736";
+      const traceparent = `00-${trace}-00f067aa0ba902b7-${flag}`;
+      await service.ask("/", { headers: { "x-request-id": "request-1", traceparent, tracestate: "a=b" } });
+      await service.settled();
+      const sent = service.calls.map(({ init }) => new Headers(init.headers));
+      expect(sent.map((headers) => headers.get("x-request-id"))).toEqual(["request-1", "request-1"]);
+      const parents = sent.map((headers) => headers.get("traceparent"));
+      for (const parent of parents) expect(parent).toMatch(new RegExp(`^00-${trace}-[0-9a-f]{16}-${flag}$`));
+      expect(new Set([traceparent, ...parents]).size).toBe(3);
+      expect(sent.map((headers) => headers.get("tracestate"))).toEqual([null, null]);
+    },
+  );
+
+  test("without ids gives none to its pulls", async () => {
+    const service = testService({
+      config: { partners: [puller("one")] },
+      fetch: async () => json({ uid: null }),
+    });
+    await visit(service);
+    const headers = new Headers(service.calls[0]!.init.headers);
+    expect([headers.get("x-request-id"), headers.get("traceparent")]).toEqual([null, null]);
+  });
+
   test("asks each partner once, with its token, and stores its answer", async () => {
     const service = testService({
       config: { partners: [puller("one"), puller("two")] },

@@ -54,6 +54,7 @@ function proxy(origin: string, options: { fetch?: Fetch; protocolHeader?: string
         protocolHeader: options.protocolHeader ?? null,
       }),
     }),
+    tracer: { begin: () => null },
     clock,
     log: createLog({ level: "debug", write: (line) => lines.push(line), clock }),
   });

@@ -4,6 +4,7 @@ import { createServer, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
 import { afterEach, beforeEach, expect, test } from "vitest";
 import { createLog } from "../../../../../runtime/observe/log.ts";
+import { createPropagation } from "../../../../../runtime/observe/tracer.ts";
 import type { Passage } from "../../../../../worker/http/proxy/exchange.ts";
 import { createProxy } from "../../../../../worker/http/proxy/proxy.ts";
 import { serveHttp } from "../../../../../worker/http/server.ts";
@@ -38,6 +39,7 @@ beforeEach(async () => {
     timeoutMs: 5000,
     clock,
     log,
+    tracer: createPropagation({ fill: (bytes) => crypto.getRandomValues(bytes) }),
     isOwnField: () => false,
     clientOf: (_, peer) => ({ ip: peer, protocol: "http" }),
     isForOrigin: () => true,
