@@ -4,6 +4,7 @@
  */
 import { Readable } from "node:stream";
 import { createGunzip } from "node:zlib";
+import type { ChunkReader } from "../../http/request-chunks.ts";
 import { SilenceWatch, type WatchClock } from "./silence.ts";
 
 /** Largest inflated body of a request that came compressed, in bytes, and as a multiple of the compressed one (G17). */
@@ -31,7 +32,7 @@ export class RequestBody {
   idleMs = IDLE_MS;
   readonly #clock: WatchClock;
   readonly #silence: SilenceWatch;
-  readonly #raw: ReadableStreamDefaultReader<Uint8Array> | null;
+  readonly #raw: ChunkReader | null;
   readonly #chunks: AsyncGenerator<Uint8Array>;
   /** Ends a read that waits. */
   #fail: (fault: BodyFault) => void = () => {};
@@ -42,8 +43,11 @@ export class RequestBody {
     this.#markEnd = resolve;
   });
 
-  /** @throws {BodyFault} 415 for an encoding other than gzip. */
-  constructor(request: Request, clock: WatchClock) {
+  /**
+   * @param raw reads the request's body. Default: its stream
+   * @throws {BodyFault} 415 for an encoding other than gzip.
+   */
+  constructor(request: Request, clock: WatchClock, raw?: () => ChunkReader) {
     this.#clock = clock;
     this.#silence = new SilenceWatch(clock, () =>
       this.#end(new BodyFault(408, "the request was silent for too long")),
@@ -51,9 +55,9 @@ export class RequestBody {
     const encoding = request.headers.get("content-encoding")?.trim().toLowerCase() ?? "identity";
     if (!["identity", "gzip", "x-gzip"].includes(encoding))
       throw new BodyFault(415, "only gzip is understood");
-    this.#raw = request.body?.getReader() ?? null;
-    const raw = this.#rawChunks();
-    this.#chunks = encoding === "identity" ? raw : inflated(raw);
+    this.#raw = raw?.() ?? request.body?.getReader() ?? null;
+    const chunks = this.#rawChunks();
+    this.#chunks = encoding === "identity" ? chunks : inflated(chunks);
   }
 
   /** Why reading failed; `null`: it did not. */
@@ -97,7 +101,7 @@ export class RequestBody {
     this.#markEnd();
   }
 
-  #read(raw: ReadableStreamDefaultReader<Uint8Array> | null): Promise<Uint8Array | null> {
+  #read(raw: ChunkReader | null): Promise<Uint8Array | null> {
     return new Promise((resolve, reject) => {
       if (this.#fault !== null) return reject(this.#fault);
       if (raw === null) return resolve(null);
@@ -105,7 +109,7 @@ export class RequestBody {
       this.#silence.begin(this.idleMs);
       raw.read().then(({ value, done }) => {
         this.#silence.came();
-        resolve(done ? null : value);
+        resolve(done || value === undefined ? null : value);
       }, reject);
     });
   }

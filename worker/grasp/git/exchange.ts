@@ -3,6 +3,7 @@
  * @module
  */
 import type { NodeExchange } from "../../http/fetch-listener.ts";
+import { type ChunkReader, RequestChunks } from "../../http/request-chunks.ts";
 
 export interface Exchange {
   /** The client's address; `null`: unknown. */
@@ -11,6 +12,8 @@ export interface Exchange {
   readonly path: string | null;
   /** Aborts when the client is gone, or has its answer (G19). */
   readonly gone: AbortSignal;
+  /** Begins to read the request's body without a copy; `null`: the host has only the stream of the request. */
+  readonly body: (() => ChunkReader) | null;
   /** Ends the connection without the end of the answer (G36). */
   breakOff(): void;
 }
@@ -20,10 +23,17 @@ export function exchangeOf(address: string | null, args: readonly unknown[]): Ex
   const exchange = args[0] as Partial<NodeExchange> | undefined;
   const target = exchange?.incoming?.url ?? "";
   const gone = new AbortController();
-  exchange?.outgoing?.once("close", () => gone.abort());
+  const { incoming, outgoing } = exchange ?? {};
+  outgoing?.once("close", () => gone.abort());
+  const body = (from: NonNullable<typeof incoming>) => {
+    const chunks = new RequestChunks(from);
+    for (const end of ["finish", "close"]) outgoing?.once(end, () => chunks.stop());
+    return chunks;
+  };
   return {
     address,
     gone: gone.signal,
+    body: incoming === undefined ? null : () => body(incoming),
     path: target.startsWith("/") ? target.replace(/[?#].*$/s, "") : null,
     breakOff: () => void exchange?.outgoing?.destroy(),
   };

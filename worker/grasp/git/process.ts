@@ -7,8 +7,7 @@ import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { constants, setPriority } from "node:os";
 import { env as environment, kill as killProcess } from "node:process";
-import { Readable } from "node:stream";
-import { pipeline } from "node:stream/promises";
+import type { Writable } from "node:stream";
 
 /** Settings that every call has (O28). */
 const SETTINGS = [
@@ -173,6 +172,38 @@ function beBackground(pid: number | undefined, isIdle: boolean): void {
   }
 }
 
+/**
+ * Writes chunks to a pipe at its pace, and ends it. The memory of each is free as soon as the pipe has taken it: the collector comes
+ * late for what is outside its heap, and a process would grow by as much (V8). Nobody may use a chunk afterwards.
+ */
+async function feed(chunks: AsyncIterable<Uint8Array>, pipe: Writable): Promise<void> {
+  for await (const chunk of chunks) {
+    // Git may end before it has read everything; its exit code says why.
+    if (pipe.destroyed) return;
+    if (!pipe.write(chunk, () => free(chunk))) await hasRoom(pipe);
+  }
+  pipe.end();
+}
+
+/** Waits until a pipe takes more, or is closed. */
+function hasRoom(pipe: Writable): Promise<void> {
+  return new Promise((resolve) => {
+    const done = () => {
+      pipe.off("drain", done);
+      pipe.off("close", done);
+      resolve();
+    };
+    pipe.on("drain", done);
+    pipe.on("close", done);
+    if (pipe.destroyed) done();
+  });
+}
+
+/** Frees the memory of a chunk, unless it is a part of more. */
+function free({ buffer, byteLength }: Uint8Array): void {
+  if (buffer instanceof ArrayBuffer && buffer.byteLength === byteLength) buffer.transfer(0);
+}
+
 /** Runs Git to its end, with all of its output in memory. @throws {GitUnavailable} */
 export async function runGit(
   args: readonly string[],
@@ -200,9 +231,7 @@ export async function runGit(
         throw error;
       }
     }
-    // Git may end before it has read everything; its exit code says why.
-    const source = Readable.from(watched(input), { objectMode: false });
-    await pipeline(source, git.stdin).catch(() => git.stdin.destroy());
+    await feed(watched(input), git.stdin).catch(() => git.stdin.destroy());
     // The client is gone: so are Git and its children (G19).
     if (hasBrokenOff) git.kill();
   }

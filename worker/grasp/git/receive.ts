@@ -41,10 +41,10 @@ export async function receivePack(
   request: Request,
   place: Place,
   repository: DiskRepository,
-  { address, gone }: Exchange,
+  { address, gone, body: raw }: Exchange,
   parts: GitHttpParts,
 ): Promise<Response> {
-  const body = new RequestBody(request, parts.clock);
+  const body = new RequestBody(request, parts.clock, raw ?? undefined);
   const liftPush = body.limit(PUSH_MS, LATE);
   try {
     const liftList = body.limit(LIST_MS, "the command list took too long");
@@ -161,9 +161,11 @@ async function quarantined(
   async function* pack(first: Uint8Array | null) {
     if (first !== null) yield first;
     for await (const chunk of body.rest()) {
-      flow.add(chunk.length);
+      const { length } = chunk;
+      flow.add(length);
       yield chunk;
-      passed?.(chunk.length);
+      // Its memory may be free by now.
+      passed?.(length);
     }
   }
   try {

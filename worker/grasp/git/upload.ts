@@ -72,7 +72,7 @@ export async function uploadPack(
   parts: GitHttpParts,
 ): Promise<Response> {
   const { cache, clock } = parts;
-  const body = new RequestBody(request, clock);
+  const body = new RequestBody(request, clock, exchange.body ?? undefined);
   const liftLimit = body.limit(READ_MS, "the request took too long");
   const { bytes, isWhole } = await readSmall(body, SMALL_BYTES);
   const version = protocolVersion(request.headers.get("git-protocol"));

@@ -172,3 +172,27 @@ test.each(["while it runs", "after it ended"])(
     expect(git.stdout.destroyed).toBe(true);
   },
 );
+
+test("a chunk is free once Git has it, unless it is a part of more, and Git that ends early stops its source (V8, A50)", async () => {
+  const own = new Uint8Array(100_000).fill(65);
+  const part = new Uint8Array(200_000).fill(66).subarray(100_000);
+  async function* chunks() {
+    yield own;
+    yield part;
+  }
+  const { stdout } = await runGit(["hash-object", "--stdin"], options, chunks());
+  const text = `${"A".repeat(100_000)}${"B".repeat(100_000)}`;
+  const whole = await runGit(["hash-object", "--stdin"], options, text);
+  expect(stdout.toString()).toBe(whole.stdout.toString());
+  expect([own.byteLength, part.byteLength]).toEqual([0, 100_000]);
+  let isOver = false;
+  async function* endless() {
+    try {
+      for (;;) yield new Uint8Array(65_536);
+    } finally {
+      isOver = true;
+    }
+  }
+  expect((await runGit(["no-such-command"], options, endless())).code).not.toBe(0);
+  expect(isOver).toBe(true);
+});
