@@ -134,7 +134,11 @@ export interface RateLimiter {
    * mostly taken from together, for example one per partner of one visitor: together they need the memory of one key. Never use
    * `take` for these keys. Missing: call `take` for each.
    */
-  takeEach?(group: string, members: readonly RateMember[], windowMs: number): TakeResult[];
+  takeEach?(
+    group: string,
+    members: readonly RateMember[],
+    windowMs: number,
+  ): TakeResult[] | Promise<TakeResult[]>;
   /** The state of its tables, if it has any. */
   tables?(): TableView[];
   /** Calls `onFull` with the name of a table whenever a take finds no room in it. */

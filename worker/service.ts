@@ -5,7 +5,7 @@
  */
 import type { Fault } from "../runtime/lib/schema.ts";
 import type { MetricDescription } from "../runtime/observe/metric-list.ts";
-import type { MetricsRegistry } from "../runtime/observe/metrics.ts";
+import type { MetricSnapshot, MetricsRegistry } from "../runtime/observe/metrics.ts";
 import type { Redaction } from "../runtime/observe/redaction.ts";
 import type { Client, Log, LogFields } from "../runtime/platform.ts";
 import type { Command, Values } from "./cli/command.ts";
@@ -15,6 +15,23 @@ import type { SharedConfig } from "./config/shared.ts";
 import type { Entry, Listen, Served } from "./hosts/server.ts";
 import type { SocketPeer } from "./http/socket.ts";
 
+/** The workers of a server: processes that serve the same on one port. This process is one of them. */
+export interface Workers {
+  /** This worker's number, from 1. */
+  readonly number: number;
+  readonly count: number;
+  /** A random name of the server as a whole. */
+  readonly instance: string;
+  /** When the server started, in milliseconds since the epoch. */
+  readonly startedMs: number;
+  /** The metrics of all workers as one, and those of the process that starts them. */
+  metrics(): Promise<MetricSnapshot[]>;
+  /** The {@link RunningService.status} of each worker, and the metrics as {@link metrics}. */
+  statuses(): Promise<{ readonly statuses: readonly object[]; readonly metrics: MetricSnapshot[] }>;
+  /** The {@link RunningService.past} of each worker. */
+  pasts(): Promise<readonly object[]>;
+}
+
 /** What a service gets from the process that runs it. */
 export interface Shared {
   readonly entry: Entry;
@@ -22,6 +39,8 @@ export interface Shared {
   readonly config: SharedConfig;
   /** Where the service listens. */
   readonly listen: Listen;
+  /** All workers, if there are several processes; `null`: this process is the only one. */
+  readonly workers: Workers | null;
   readonly log: Log;
   /** The service's own metrics. Those of {@link ServiceModule.metrics} are described in it already. */
   readonly metrics: MetricsRegistry;
@@ -53,6 +72,8 @@ export interface ServiceModule<Section = unknown> extends ConfigSection<Section>
   trustedProxies?(section: Section): SharedConfig["client"]["trustedProxies"] | undefined;
   /** Faults of a valid section that only a server or its host can tell. Opens nothing. Fields are relative to the section. */
   servingFaults?(section: Section, listen: Listen, entry: Entry): Fault[];
+  /** Faults of a valid section that keep several processes from serving it. Default: there are none. */
+  workersFaults?(section: Section, entry: Entry): Fault[];
   /** Warnings for a valid section. */
   warnings?(section: Section, shared: SharedConfig): string[];
   /**
@@ -111,6 +132,8 @@ export interface RunningService extends Omit<Served, "hosts"> {
   reload?(section: unknown, shared: SharedConfig): string[];
   /** The service's state as JSON, for the operator's page and tools. */
   status?(): object | Promise<object>;
+  /** The figures of the last minutes as JSON, for the operator's page. */
+  past?(): object;
   /** Finishes background work and closes what is open. */
   close?(): Promise<void>;
 }

@@ -146,10 +146,7 @@ class BoundedMetrics implements MetricsRegistry {
   }
 
   text(): string {
-    for (const sample of this.#samples) sample();
-    let out = "";
-    for (const [name, metric] of this.#metrics) out += metricText(name, metric);
-    return out;
+    return metricsText(this.snapshot());
   }
 
   snapshot(): MetricSnapshot[] {
@@ -231,12 +228,16 @@ function labelText(labels: Labels): string {
   return pairs.length === 0 ? "" : `{${pairs.join(",")}}`;
 }
 
-function metricText(name: string, { type, help, buckets, bare, labelled }: Metric): string {
+/** Metrics as Prometheus text. */
+export function metricsText(metrics: readonly MetricSnapshot[]): string {
+  return metrics.map(metricText).join("");
+}
+
+function metricText({ name, type, help, bounds, series }: MetricSnapshot): string {
   let out = help === "" ? "" : `# HELP ${name} ${help.replace(/\\/g, "\\\\").replace(/\n/g, "\\n")}\n`;
   out += `# TYPE ${name} ${type}\n`;
-  const all: [string, SeriesSnapshot][] = bare === null ? [] : [["", bare]];
-  all.push(...labelled);
-  for (const [labels, { value, counts }] of all) {
+  for (const { labels: given, value, counts } of series) {
+    const labels = labelText(given);
     if (type !== "histogram") {
       out += `${name}${labels} ${numberText(value)}\n`;
       continue;
@@ -244,7 +245,7 @@ function metricText(name: string, { type, help, buckets, bare, labelled }: Metri
     let cumulative = 0;
     for (let i = 0; i < counts.length; i++) {
       cumulative += counts[i]!;
-      const bound = i < buckets.length ? numberText(buckets[i]!) : "+Inf";
+      const bound = i < bounds.length ? numberText(bounds[i]!) : "+Inf";
       out += `${name}_bucket${withBound(labels, bound)} ${cumulative}\n`;
     }
     out += `${name}_sum${labels} ${numberText(value)}\n${name}_count${labels} ${cumulative}\n`;

@@ -153,6 +153,7 @@ export function testService(options: TestServiceOptions = {}): TestService {
     tracer: createPropagation(random),
     boundTo: options.boundTo ?? null,
     past: options.past ?? null,
+    workers: null,
   });
   const background: Promise<unknown>[] = [];
 

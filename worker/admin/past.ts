@@ -2,6 +2,7 @@
  * The figures of the last five minutes, which a server keeps so that the operator's page has them when it opens.
  * @module
  */
+import { isPending } from "../../runtime/lib/within.ts";
 import { type Figures, SPAN_MS } from "./figures.ts";
 
 /** Time between two samples, in milliseconds. */
@@ -27,12 +28,12 @@ export interface Past {
 
 /** Takes a sample every {@link EVERY_MS}, and keeps those of the period that the charts show. */
 export class PastFigures {
-  readonly #take: () => PastSample;
+  readonly #take: () => PastSample | Promise<PastSample>;
   readonly #samples: PastSample[] = [];
   #timer: ReturnType<typeof setInterval> | undefined;
 
-  /** @param take reads the figures now; called when somebody waits for nothing, so it must be cheap */
-  constructor(take: () => PastSample) {
+  /** @param take reads the figures now; called when somebody waits for nothing, so it must be cheap. If it fails, they are left out */
+  constructor(take: () => PastSample | Promise<PastSample>) {
     this.#take = take;
   }
 
@@ -49,7 +50,12 @@ export class PastFigures {
 
   /** Takes a sample, and drops the one that is older than the period. */
   sample(): void {
-    const sample = this.#take();
+    const taken = this.#take();
+    if (isPending(taken)) taken.then((sample) => this.#keep(sample)).catch(() => {});
+    else this.#keep(taken);
+  }
+
+  #keep(sample: PastSample): void {
     this.#samples.push(sample);
     if (this.#samples.length > MOST_SAMPLES) this.#samples.shift();
   }

@@ -47,6 +47,27 @@ export const configOption: Record<"config", Option> = {
   },
 };
 
+/** The option that sets the number of processes. */
+export const workersOption: Record<"workers", Option> = {
+  workers: {
+    value: "N",
+    summary: "serve with N processes on one port, 1 to 256 (default: one process, without a parent)",
+  },
+};
+
+/** The number of processes in the options; `undefined`: the option is not there. @throws {UsageError} if it is none. */
+export function workersIn(values: Values): number | undefined {
+  const text = textOf(values, "workers");
+  if (text === undefined) return undefined;
+  const count = /^\d{1,3}$/.test(text) ? Number(text) : 0;
+  if (count < 1 || count > MOST_WORKERS) {
+    throw new UsageError(`--workers needs a number from 1 to ${MOST_WORKERS}, received ${text}`);
+  }
+  return count;
+}
+
+const MOST_WORKERS = 256;
+
 /** The value of an option that takes one. */
 export function textOf(values: Values, name: string): string | undefined {
   const value = values[name];

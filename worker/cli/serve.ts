@@ -1,16 +1,17 @@
 import process from "node:process";
 import type { LogLevel } from "../../runtime/observe/log.ts";
+import type { LogFields } from "../../runtime/platform.ts";
 import { configPath } from "../config/configured.ts";
 import { type Environment, variableOf } from "../config/environment.ts";
 import { entryHere } from "../hosts/process/here.ts";
 import type { Entry } from "../hosts/server.ts";
-import { readPlan, titleOf } from "../serve/plan.ts";
+import { type Plan, type PlanOptions, readPlan, titleOf } from "../serve/plan.ts";
 import { createProcessLog } from "../serve/process-log.ts";
 import { runServices } from "../serve/run-services.ts";
 import { serveUntilSignal } from "../serve/serve.ts";
 import { logStrayOutput } from "../serve/stray-output.ts";
 import type { Demonstration, ServiceModule } from "../service.ts";
-import { type Command, configOption, textOf } from "./command.ts";
+import { type Command, configOption, textOf, UsageError, workersIn, workersOption } from "./command.ts";
 
 /** `millrace serve`: runs the services that the configuration has a section for. */
 export function serveCommand(services: readonly ServiceModule[]): Command {
@@ -19,18 +20,22 @@ export function serveCommand(services: readonly ServiceModule[]): Command {
     details:
       "Configured by a file and by environment variables: MILLRACE_ and the field's path, for example\n" +
       "MILLRACE_LISTEN_PORT. MILLRACE_LOG sets the log's level: debug, info, warn, error or silent.\n" +
-      "SIGTERM and SIGINT stop it after the requests in flight. SIGHUP reads the configuration again.",
+      "SIGTERM and SIGINT stop it after the requests in flight. SIGHUP reads the configuration again.\n" +
+      "With --workers, SIGUSR2 replaces one process after the other.",
     options: {
       ...configOption,
+      ...workersOption,
       "demo-if-unconfigured": { summary: "without any configuration, serve the demonstrations" },
     },
     async run(values) {
       const path = configPath(textOf(values, "config"));
+      const workers = workersIn(values);
       const entry = await entryHere();
       if (values["demo-if-unconfigured"] && path === undefined && !isConfiguredByEnvironment(services)) {
+        if (workers !== undefined) throw new UsageError("--workers needs a configuration");
         return serveDemonstrations(services, entry);
       }
-      await servePlan(services, path, entry);
+      await servePlan(services, path, entry, { workers });
     },
   };
 }
@@ -45,34 +50,92 @@ function isConfiguredByEnvironment(services: readonly ServiceModule[]): boolean 
 /**
  * Serves what a configuration plans, until a signal ends the process.
  * @param path of the configuration file; `undefined`: the environment alone.
- * @param only the section of the one service that runs. Default: every service that has a section.
- * @throws {ConfigError} naming every fault at once.
- * @throws {StartError} saying what cannot be opened.
  */
 export async function servePlan(
   services: readonly ServiceModule[],
   path: string | undefined,
   entry: Entry,
-  only?: string,
+  options: PlanOptions = {},
 ): Promise<void> {
-  const plan = await readPlan(services, path, entry, only);
-  const processLog = createProcessLog(entry.host);
-  processLog.configure(plan, environmentLevel());
-  const { log } = processLog;
-  logStrayOutput(log);
+  if (options.workers === undefined) return serveAlone(services, path, entry, options);
+  const { isWorker } = await import("../serve/workers/worker.ts");
+  if (isWorker()) return serveAsWorker(services, path, entry, options);
+  const { serveWorkers } = await import("../serve/workers/serve-workers.ts");
+  const { plan, log, configure, drainDelayMs } = await prepare(services, path, entry, options);
   for (const warning of plan.warnings) log.warn(warning);
-  const running = await runServices(entry, plan, processLog);
-  let { shared } = plan;
-  await serveUntilSignal(entry, running.apps, log, {
-    logsAccess: () => shared.log.access,
-    drainDelayMs: () => shared.stop.drainDelaySeconds * 1000,
+  await serveWorkers({
+    ...{ entry, plan, count: options.workers, log, drainDelayMs },
     async reload() {
-      const next = await readPlan(services, path, entry, only);
-      shared = next.shared;
-      processLog.configure(next, environmentLevel());
-      return running.reload(next);
+      await configure();
+      return [];
     },
   });
+}
+
+/** Reads the plan, and gives the process its log. @param facts fields of every line */
+async function prepare(
+  services: readonly ServiceModule[],
+  path: string | undefined,
+  entry: Entry,
+  options: PlanOptions,
+  facts: LogFields = {},
+) {
+  const plan = await readPlan(services, path, entry, options);
+  const processLog = createProcessLog(entry.host, facts);
+  processLog.configure(plan, environmentLevel());
+  logStrayOutput(processLog.log);
+  let { shared } = plan;
+  return {
+    ...{ plan, processLog, log: processLog.log },
+    logsAccess: () => shared.log.access,
+    drainDelayMs: () => shared.stop.drainDelaySeconds * 1000,
+    /** Reads the plan again, and takes over what concerns the process. */
+    async configure(): Promise<Plan> {
+      const next = await readPlan(services, path, entry, options);
+      shared = next.shared;
+      processLog.configure(next, environmentLevel());
+      return next;
+    },
+  };
+}
+
+async function serveAlone(
+  services: readonly ServiceModule[],
+  path: string | undefined,
+  entry: Entry,
+  options: PlanOptions,
+): Promise<void> {
+  const prepared = await prepare(services, path, entry, options);
+  const { plan, processLog, log, logsAccess, drainDelayMs, configure } = prepared;
+  for (const warning of plan.warnings) log.warn(warning);
+  const running = await runServices(entry, plan, processLog);
+  const reload = async () => running.reload(await configure());
+  await serveUntilSignal(entry, running.apps, log, { logsAccess, drainDelayMs, reload });
+}
+
+/** Serves as one of several processes. The parent has logged the warnings. */
+async function serveAsWorker(
+  services: readonly ServiceModule[],
+  path: string | undefined,
+  given: Entry,
+  options: PlanOptions,
+): Promise<void> {
+  const { Worker } = await import("../serve/workers/worker.ts");
+  const worker = await Worker.join();
+  const entry = worker.entry(given);
+  try {
+    const facts = { worker: worker.place.number };
+    const prepared = await prepare(services, path, entry, options, facts);
+    const { plan, processLog, log, logsAccess, drainDelayMs, configure } = prepared;
+    const running = await runServices(entry, plan, processLog, (title) => worker.workersOf(title));
+    const reload = async () => running.reload(await configure());
+    const orders = worker.orders(running);
+    const apps = worker.placed(running.apps);
+    await serveUntilSignal(entry, apps, log, { logsAccess, drainDelayMs, reload, orders });
+  } catch (error) {
+    await worker.fail(error);
+    process.exit(1);
+  }
 }
 
 /** The log's level in the environment, which overrides the file's. The configuration is valid, and so is this. */

@@ -16,7 +16,7 @@ import { problem } from "../http/problem.ts";
 import { StartError } from "../serve/start-error.ts";
 import type { RunningService, ServiceModule, Shared } from "../service.ts";
 import { figuresOf } from "./admin/figures.ts";
-import { readStatus } from "./admin/status.ts";
+import { readAllStatus, readPast, readStatus, type Status } from "./admin/status.ts";
 import { consent } from "./commands/consent.ts";
 import { mint } from "./commands/mint.ts";
 import {
@@ -44,6 +44,17 @@ export const edgeCookieService: ServiceModule<EdgeCookieSection> = {
     ...urlFaults(section, entry.host),
     ...sealingFaults(section, entry.host),
   ],
+  workersFaults: ({ store }, { host }) => {
+    const url = store ?? host.defaultStore;
+    if (!url.startsWith("memory:")) return [];
+    return [
+      {
+        field: "store",
+        found: "memory:",
+        expected: "with --workers a store that processes share, such as sqlite:PATH",
+      },
+    ];
+  },
   warnings: (section, { client, operator }) => configWarnings({ ...section, client, operator }),
   create,
   starting: startingSection,
@@ -54,16 +65,20 @@ export const edgeCookieService: ServiceModule<EdgeCookieSection> = {
 };
 
 async function create(
-  { entry, config: { client, operator }, listen, log, metrics }: Shared,
+  { entry, config: { client, operator }, listen, log, metrics, workers }: Shared,
   section: EdgeCookieSection,
 ): Promise<RunningService> {
   const { host } = entry;
   const config = runningConfig(section, { client, operator });
-  const past = new PastFigures(() => {
-    const status = readStatus(handler.service().services);
-    return { at_ms: status.now_ms, ...figuresOf(status), store: storeCountsOf(status) };
+  const figures = (status: Status) => ({
+    ...{ at_ms: status.now_ms, ...figuresOf(status) },
+    store: storeCountsOf(status),
   });
-  const own = { log, metrics, boundTo: listen.host, past };
+  const past = new PastFigures(() => {
+    const { services } = handler.service();
+    return workers === null ? figures(readStatus(services)) : readAllStatus(services).then(figures);
+  });
+  const own = { log, metrics, boundTo: listen.host, past, workers };
   const handler = withConfig(host, loadAllRoutes, config, own)(notFound);
   const service = handler.service();
   const { store, limiter, readiness, tables } = service.services;
@@ -78,6 +93,7 @@ async function create(
     reload: (next, shared) =>
       reload(service.services, runningConfig(next as EdgeCookieSection, shared)).map(fieldInFile),
     status: () => ({ ...readStatus(service.services) }),
+    past: () => readPast(service.services),
     close() {
       past.stop();
       return handler.close();

@@ -12,6 +12,7 @@ import type { PastFigures } from "../admin/past.ts";
 import { ConfigError } from "../config/compose.ts";
 import type { FetchHandler, Host } from "../hosts/host.ts";
 import { needsSocketAddress, readClient } from "../http/client.ts";
+import type { Workers } from "../service.ts";
 import { mustBeHandler, mustBeRequest } from "./adapters/misuse.ts";
 import {
   type Config,
@@ -52,6 +53,8 @@ export interface OwnDependencies {
   boundTo?: string | undefined;
   /** The figures of the last minutes for the operator's page. Default: nobody keeps them. */
   past?: Pick<PastFigures, "samples"> | undefined;
+  /** All processes of the server. Default: there is one. */
+  workers?: Workers | null | undefined;
   /** Logged when the service opens. Default: none. */
   warnings?: readonly string[] | undefined;
 }
@@ -59,7 +62,7 @@ export interface OwnDependencies {
 /** The fields of the configuration's section `edgeCookie`, with `client` and `operator` beside them, and objects of your own. */
 export interface EdgeCookieOptions
   extends Omit<ConfigInput, "store" | "limiter">,
-    Omit<OwnDependencies, "store" | "limiter" | "past" | "tracer" | "warnings"> {
+    Omit<OwnDependencies, "store" | "limiter" | "past" | "tracer" | "workers" | "warnings"> {
   /** A store's URL, such as `sqlite:./data/millrace.db`, or a store. Default: the host's own. */
   store?: string | Store;
   /** `local`, another limiter's URL, or a limiter. Default: `local`. */
@@ -190,6 +193,7 @@ export function withConfig<Args extends unknown[]>(
       loadApp,
       boundTo: own.boundTo ?? null,
       past: own.past ?? null,
+      workers: own.workers ?? null,
     });
   }
 

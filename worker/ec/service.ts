@@ -76,6 +76,7 @@ export function createService(dependencies: Dependencies): Service {
   } = createPulls({
     ...{ config, store, limiter, hotPath, clock, random, fetchPublic, livesBetweenRequests, log, metrics },
     ...{ tracer, graph, registry, mayShare, logOnce, time },
+    workers: dependencies.workers,
   });
 
   const fullTables = new FullTables(time, metrics, logOnce);
@@ -135,6 +136,13 @@ export function createService(dependencies: Dependencies): Service {
     pullsRemembered: pullSync.size,
     inTurn: livesBetweenRequests ? createInTurn() : atOnce,
   };
+  metrics.onRead(() => {
+    for (const { table, keys, maxKeys, refusedFull } of services.tables()) {
+      metrics.gauge("millrace_window_keys", keys, { table });
+      metrics.gauge("millrace_window_max_keys", maxKeys, { table });
+      metrics.gauge("millrace_window_takes_refused_full", refusedFull, { table });
+    }
+  });
   const handleRoute = lazyApp(dependencies.loadApp, services);
 
   return {

@@ -31,6 +31,7 @@ import type { PastFigures } from "../admin/past.ts";
 import type { OperatorRules } from "../http/operator.ts";
 import type { Readiness } from "../http/readiness.ts";
 import type { InTurn } from "../http/turns.ts";
+import type { Workers } from "../service.ts";
 import type { Config } from "./config.ts";
 import type { RouteKind } from "./route-kind.ts";
 import type { Settings } from "./settings.ts";
@@ -58,6 +59,8 @@ export interface Dependencies {
   readonly boundTo: string | null;
   /** The figures of the last minutes for the operator's page; `null` where nobody keeps them. */
   readonly past: Pick<PastFigures, "samples"> | null;
+  /** All processes of this server; `null`: there is one. */
+  readonly workers: Workers | null;
 }
 
 /** What the service's own routes work with. */

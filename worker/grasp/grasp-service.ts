@@ -47,6 +47,14 @@ export const graspService: ServiceModule<GraspSection> = {
     const fault = iconFault(section.icon);
     return [...(fault === null ? [] : [fault]), ...loopbackFault(section, listen)];
   },
+  workersFaults: () => [
+    {
+      field: "",
+      found: "--workers",
+      expected:
+        "one process, which owns the data directory: serve it by millrace grasp serve, beside a configuration without it",
+    },
+  ],
   create,
   starting: startingSection,
   demonstration: {

@@ -15,6 +15,12 @@ export interface Listen {
   port: number;
 }
 
+/** Where one of several processes listens. */
+export interface SharedListen extends Listen {
+  /** The socket that the processes share. Absent: each has a listener of its own on the port. */
+  readonly socket?: object;
+}
+
 /** What answers on a listener. */
 export interface Served {
   /** Answers the requests that the proxy does not take. Its arguments are the host's. */
@@ -53,7 +59,24 @@ export interface Entry<Args extends unknown[] = any> {
    * @param access default: no access log
    * @throws what the runtime throws if it cannot listen there.
    */
-  serve(served: readonly Served[], listen: Listen, log: Log, access?: AccessLog): Promise<Server>;
+  serve(served: readonly Served[], listen: SharedListen, log: Log, access?: AccessLog): Promise<Server>;
+  /** How several processes serve one port on this runtime. */
+  readonly workers: WorkerSupport;
+}
+
+/** How several processes serve one port. */
+export interface WorkerSupport {
+  /** Why they cannot; `null`: they can. */
+  fault(): string | null;
+  /** Why one of them cannot be replaced without a lost connection; `null`: it can. */
+  replaceFault(): string | null;
+  /**
+   * Binds a socket that every process gets. Missing: each process has a listener of its own on the port.
+   * @throws if it cannot be bound.
+   */
+  bind?(address: Listen, family: 4 | 6): { close(): void };
+  /** Environment variables of a process that has a listener of its own on a port that others have, too. */
+  readonly env?: Readonly<Record<string, string>>;
 }
 
 /** The URL of a host and port. An IPv6 address gets its brackets. */

@@ -7,7 +7,7 @@ import { createServer, type IncomingMessage, type ServerResponse } from "node:ht
 import type { AddressInfo, Socket } from "node:net";
 import type { Duplex } from "node:stream";
 import type { Log } from "../../runtime/platform.ts";
-import { type Listen, type Served, type Server, urlOf } from "../hosts/server.ts";
+import { type Served, type Server, type SharedListen, urlOf } from "../hosts/server.ts";
 import { type AccessLog, logAccess } from "./access-log.ts";
 import { fetchListener, TypedAsGiven } from "./fetch-listener.ts";
 import { CLIENT_CLOCKS, MAX_HEADER_BYTES } from "./proxy/clocks.ts";
@@ -34,7 +34,7 @@ const RESERVED_DESCRIPTORS = 64;
  */
 export async function serveHttp(
   served: readonly Served[],
-  listen: Listen,
+  listen: SharedListen,
   log: Log,
   access?: AccessLog,
 ): Promise<Server> {
@@ -124,10 +124,12 @@ export async function serveHttp(
 
   await new Promise<void>((resolve, reject) => {
     server.once("error", reject);
-    server.listen(listen.port, listen.host, () => {
+    const listening = () => {
       server.off("error", reject);
       resolve();
-    });
+    };
+    if (listen.socket === undefined) server.listen(listen.port, listen.host, listening);
+    else server.listen(listen.socket, listening);
   });
   server.on("error", (error) => log.error("the server failed", { error }));
   const { port } = server.address() as AddressInfo;

@@ -28,25 +28,46 @@ export interface Plan {
   readonly warnings: readonly string[];
 }
 
+/** What of a configuration runs. */
+export interface PlanOptions {
+  /** The section of the one service that runs. Default: every service that has a section. */
+  readonly only?: string | undefined;
+  /** Number of processes that serve it. Default: this process alone. */
+  readonly workers?: number | undefined;
+}
+
 /**
  * Reads a configuration and plans what it runs. `serve` and `check` both begin with this, so that they accept the same.
  * Opens and starts nothing.
  * @param path of the configuration file; `undefined`: the environment alone.
- * @param only the section of the one service that runs. Default: every service that has a section.
  * @throws {ConfigError} naming every fault at once.
- * @throws {StartError} if the section that `only` names is not there.
+ * @throws {StartError} if the section that `only` names is not there, or if this runtime has no workers.
  */
 export async function readPlan(
   modules: readonly ServiceModule[],
   path: string | undefined,
   entry: Entry,
-  only?: string,
+  { only, workers }: PlanOptions = {},
 ): Promise<Plan> {
   const plan = planOf(modules, await readConfig(modules, path), entry);
-  if (only === undefined) return plan;
-  const services = plan.services.filter(({ module }) => module.name === only);
+  const services =
+    only === undefined ? plan.services : plan.services.filter((each) => each.module.name === only);
   if (services.length === 0) throw new StartError(`the configuration has no section ${only}`);
+  if (workers !== undefined) mustAllowWorkers(services, entry);
   return { ...plan, services };
+}
+
+/** @throws {ConfigError} naming what keeps several processes from serving these. */
+function mustAllowWorkers(services: readonly Planned[], entry: Entry): void {
+  const fault = entry.workers.fault();
+  if (fault !== null) throw new StartError(`--workers: ${fault}`);
+  const faults = services.flatMap(({ module, section }) =>
+    (module.workersFaults?.(section, entry) ?? []).map((each) => ({
+      ...each,
+      field: [module.name, each.field].filter((name) => name !== "").join("."),
+    })),
+  );
+  if (faults.length > 0) throw new ConfigError(faults);
 }
 
 /** Plans what a configuration runs. @throws {ConfigError} naming every fault at once. */

@@ -6,7 +6,7 @@ import { isObject } from "../../runtime/lib/json.ts";
 import { parseUrl } from "../../runtime/lib/schema.ts";
 import { createLog, type LogLevel } from "../../runtime/observe/log.ts";
 import { mergeRedactions, type Redaction } from "../../runtime/observe/redaction.ts";
-import type { Log } from "../../runtime/platform.ts";
+import type { Log, LogFields } from "../../runtime/platform.ts";
 import type { ConfigSection } from "../config/compose.ts";
 import type { Host } from "../hosts/host.ts";
 import type { Plan } from "./plan.ts";
@@ -27,8 +27,14 @@ export interface ProcessLog {
   configure(plan: Plan, level: LogLevel | undefined): void;
 }
 
-/** Creates logs that write through the host. */
-export function createProcessLog({ logLevel, writeLog, clock }: Host): ProcessLog {
+/**
+ * Creates logs that write through the host.
+ * @param facts fields of every line. Default: none.
+ */
+export function createProcessLog(
+  { logLevel, writeLog, clock }: Pick<Host, "logLevel" | "writeLog" | "clock">,
+  facts: LogFields = {},
+): ProcessLog {
   const secrets = new Set<string>();
   let level = logLevel;
   let merged: Redaction | undefined;
@@ -50,10 +56,10 @@ export function createProcessLog({ logLevel, writeLog, clock }: Host): ProcessLo
       return made.log;
     };
     return {
-      debug: (message, fields) => current().debug(message, fields),
-      info: (message, fields) => current().info(message, fields),
-      warn: (message, fields) => current().warn(message, fields),
-      error: (message, fields) => current().error(message, fields),
+      debug: (message, fields) => current().debug(message, { ...facts, ...fields }),
+      info: (message, fields) => current().info(message, { ...facts, ...fields }),
+      warn: (message, fields) => current().warn(message, { ...facts, ...fields }),
+      error: (message, fields) => current().error(message, { ...facts, ...fields }),
     };
   }
 

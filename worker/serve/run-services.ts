@@ -3,12 +3,12 @@
  * @module
  */
 import { declareAll } from "../../runtime/observe/metric-list.ts";
-import { createMetrics } from "../../runtime/observe/metrics.ts";
+import { createMetrics, type MetricsRegistry } from "../../runtime/observe/metrics.ts";
 import { changedFields } from "../config/changed-fields.ts";
 import type { SharedConfig } from "../config/shared.ts";
 import type { Entry, Listen } from "../hosts/server.ts";
 import { readClient } from "../http/client.ts";
-import type { RunningService, Shared } from "../service.ts";
+import type { RunningService, Shared, Workers } from "../service.ts";
 import type { Plan, Planned } from "./plan.ts";
 import type { ProcessLog } from "./process-log.ts";
 import { observeProcess } from "./process-metrics.ts";
@@ -17,6 +17,8 @@ import type { App } from "./serve.ts";
 /** The services of a process. */
 export interface RunningServices {
   readonly apps: readonly App[];
+  /** The metrics of each service, by title. */
+  readonly metrics: ReadonlyMap<string, MetricsRegistry>;
   /**
    * Applies a new plan.
    * @returns the changed fields that need a restart.
@@ -26,18 +28,22 @@ export interface RunningServices {
 
 /**
  * Starts every service of a plan. If one cannot start, closes those that run.
+ * @param workersOf the workers of a service, given its title. Default: this process is the only one.
  * @throws {StartError} saying what cannot be opened.
  */
 export async function runServices(
   entry: Entry,
   plan: Plan,
   { logWith }: Pick<ProcessLog, "logWith">,
+  workersOf: (title: string) => Workers | null = () => null,
 ): Promise<RunningServices> {
   const running = new Map<string, { planned: Planned; service: RunningService }>();
+  const registries = new Map<string, MetricsRegistry>();
   try {
     for (const planned of plan.services) {
       const { module, section, listen } = planned;
       const metrics = createMetrics();
+      registries.set(planned.title, metrics);
       declareAll(metrics, module.metrics ?? []);
       observeProcess(metrics, entry.host.name, entry.host.clock);
       const trustedProxies = module.trustedProxies?.(section) ?? plan.shared.client.trustedProxies;
@@ -46,6 +52,7 @@ export async function runServices(
         entry,
         config: plan.shared,
         listen,
+        workers: workersOf(planned.title),
         log: logWith(module.redact),
         metrics,
         client: (request, args) =>
@@ -61,6 +68,7 @@ export async function runServices(
   }
 
   return {
+    metrics: registries,
     apps: [...running.values()].map(({ planned: { title, listen, hosts }, service }) => ({
       title,
       listen,

@@ -31,6 +31,20 @@ export interface App {
   listening?(url: string): void;
 }
 
+/** What tells a process what to do, and whom it tells that it is ready. */
+export interface Orders {
+  /** Begins to listen for the order to stop. Resolves with its name, such as `SIGTERM`. */
+  stop(): Promise<string>;
+  /** Calls `end` if the order to stop comes once more. */
+  onSecondStop(end: () => void): void;
+  /** Calls `reload` when the configuration has to be read again. */
+  onReload(reload: () => void): void;
+  /** A service listens. */
+  ready(title: string, url: string): void;
+  /** The services are closed, and the process ends. */
+  ended?(): Promise<unknown>;
+}
+
 /** Options of {@link serveUntilSignal}. */
 export interface ServeOptions {
   /**
@@ -42,26 +56,28 @@ export interface ServeOptions {
   drainDelayMs?(): number;
   /** Whether requests are logged. Default: no. */
   logsAccess?(): boolean;
+  /** Default: signals; readiness is a line on standard output. */
+  orders?: Orders;
 }
 
 /**
- * Serves, and writes one readiness line for each service to standard output. SIGTERM and SIGINT end the process: with 0 if
- * everything is finished, with 1 if closing fails. A second signal ends it immediately.
+ * Serves until the order to stop. The process then ends: with 0 if everything is finished, with 1 if closing fails. A second
+ * order ends it immediately.
  * @throws {StartError} if it cannot listen.
  */
 export async function serveUntilSignal(
   entry: Entry,
   apps: readonly App[],
   log: Log,
-  { reload, drainDelayMs = () => 0, logsAccess = () => false }: ServeOptions = {},
+  { reload, drainDelayMs = () => 0, logsAccess = () => false, orders = signals }: ServeOptions = {},
 ): Promise<void> {
-  onHangup(log, reload);
+  orders.onReload(() => void reloadConfig(log, reload));
   // Before the readiness line: Deno takes a moment to begin listening to signals.
-  const told = firstSignal();
-  const servers = await listenAll(entry, apps, log, { isOn: logsAccess, log });
+  const told = orders.stop();
+  const servers = await listenAll(entry, apps, log, { isOn: logsAccess, log }, orders);
 
   log.info("stopping", { signal: await told });
-  for (const name of SIGNALS) process.on(name, () => process.exit(1));
+  orders.onSecondStop(() => process.exit(1));
   const services = apps.map(({ service }) => service);
   for (const service of services) service.draining?.();
   // Not a timer of the host: those do not keep the process alive.
@@ -77,6 +93,7 @@ export async function serveUntilSignal(
     const closing = Promise.all(services.map((service) => service.close?.()));
     const inTime = await settlesWithin(closing, CLOSE_MS, entry.host.clock);
     if (!inTime) throw new Error(`background work did not end within ${CLOSE_MS} ms`);
+    await orders.ended?.();
     log.info("stopped");
     process.exit(0);
   } catch (error) {
@@ -85,15 +102,21 @@ export async function serveUntilSignal(
   }
 }
 
-/** Listens once on each address, and writes a readiness line for each service. */
-async function listenAll(entry: Entry, apps: readonly App[], log: Log, access: AccessLog): Promise<Server[]> {
+/** Listens once on each address, and tells so of each service. */
+async function listenAll(
+  entry: Entry,
+  apps: readonly App[],
+  log: Log,
+  access: AccessLog,
+  orders: Pick<Orders, "ready">,
+): Promise<Server[]> {
   const servers: Server[] = [];
   try {
     for (const group of byAddress(apps)) {
       const server = await listen(entry, group, log, access);
       servers.push(server);
       for (const { title, service, listening } of group) {
-        process.stdout.write(`millrace ${title} listening on ${server.url}\n`);
+        orders.ready(title, server.url);
         log.info("listening", {
           service: title,
           url: server.url,
@@ -114,19 +137,33 @@ async function listenAll(entry: Entry, apps: readonly App[], log: Log, access: A
 
 const SIGNALS = ["SIGTERM", "SIGINT"] as const;
 
-/** SIGHUP reads the configuration again. It never ends the process: a closed terminal sends it, too. */
-function onHangup(log: Log, reload: ServeOptions["reload"]): void {
-  process.on("SIGHUP", async () => {
-    if (reload === undefined) return log.info("SIGHUP: there is no configuration to read again");
-    try {
-      const needsRestart = await reload();
-      if (needsRestart.length === 0) log.info("SIGHUP: the configuration was read again");
-      else log.warn("SIGHUP: the configuration was read again; some fields need a restart", { needsRestart });
-    } catch (error) {
-      const faults = error instanceof ConfigError ? { faults: error.faults } : { error };
-      log.error("SIGHUP: the new configuration has faults; the old one stays in force", faults);
-    }
-  });
+/** Writes the line of a service that listens. */
+export function writeReadiness(title: string, url: string): void {
+  process.stdout.write(`millrace ${title} listening on ${url}\n`);
+}
+
+/** Orders by signal. */
+export const signals: Orders = {
+  stop: firstSignal,
+  onSecondStop(end) {
+    for (const name of SIGNALS) process.on(name, end);
+  },
+  // SIGHUP never ends the process: a closed terminal sends it, too.
+  onReload: (reload) => void process.on("SIGHUP", reload),
+  ready: writeReadiness,
+};
+
+/** Reads the configuration again, and logs what came of it. */
+export async function reloadConfig(log: Log, reload: ServeOptions["reload"]): Promise<void> {
+  if (reload === undefined) return log.info("SIGHUP: there is no configuration to read again");
+  try {
+    const needsRestart = await reload();
+    if (needsRestart.length === 0) log.info("SIGHUP: the configuration was read again");
+    else log.warn("SIGHUP: the configuration was read again; some fields need a restart", { needsRestart });
+  } catch (error) {
+    const faults = error instanceof ConfigError ? { faults: error.faults } : { error };
+    log.error("SIGHUP: the new configuration has faults; the old one stays in force", faults);
+  }
 }
 
 function firstSignal(): Promise<string> {
@@ -173,7 +210,7 @@ function plain(status: number, message: string): Response {
 }
 
 /** Explains a failure to listen. Each runtime has its own names for the same three mistakes. */
-function listenFault(error: unknown): string {
+export function listenFault(error: unknown): string {
   const {
     code = "",
     name = "",

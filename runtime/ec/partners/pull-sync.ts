@@ -289,12 +289,14 @@ export class PullSync {
       key: pullKey(name, hash),
       limit,
     }));
-    const taken =
-      limiter.takeEach?.(pullGroupKey(hash), members, HOUR_MS) ??
-      members.map(async ({ key, limit }) =>
-        limiter.take(key, { limit, windowMs: HOUR_MS, family: "visitors" }),
-      );
-    return Promise.allSettled<TakeResult>(taken);
+    const taken = limiter.takeEach?.(pullGroupKey(hash), members, HOUR_MS);
+    return Promise.allSettled<TakeResult>(
+      members.map(async ({ key, limit }, i) =>
+        taken === undefined
+          ? limiter.take(key, { limit, windowMs: HOUR_MS, family: "visitors" })
+          : (await taken)[i]!,
+      ),
+    );
   }
 
   /** A partner is done for this run. A change of what is under way ends the pause. */

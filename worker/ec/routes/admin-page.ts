@@ -1,7 +1,7 @@
 import { Hono } from "hono";
 import { PAGE_HEADERS } from "../../admin/page-headers.ts";
 import { requireOperator } from "../../http/operator.ts";
-import { readPast, readStatus } from "../admin/status.ts";
+import { readAllPast, readAllStatus } from "../admin/status.ts";
 import type { RouteBindings, Services } from "../services.ts";
 
 /**
@@ -17,10 +17,10 @@ export function adminPageRoutes(services: Services): Hono<RouteBindings> {
       const { html, contentSecurityPolicy } = await import("../../admin/built/ec.ts");
       return c.html(html, 200, { ...PAGE_HEADERS, "content-security-policy": contentSecurityPolicy });
     })
-    .get("/_ts/admin/status", requireOperator(services.operator), (c) =>
-      c.json(readStatus(services), 200, { "cache-control": "no-store" }),
+    .get("/_ts/admin/status", requireOperator(services.operator), async (c) =>
+      c.json(await readAllStatus(services), 200, { "cache-control": "no-store" }),
     )
-    .get("/_ts/admin/past", requireOperator(services.operator), (c) =>
-      c.json(readPast(services), 200, { "cache-control": "no-store" }),
+    .get("/_ts/admin/past", requireOperator(services.operator), async (c) =>
+      c.json(await readAllPast(services), 200, { "cache-control": "no-store" }),
     );
 }

@@ -1,6 +1,6 @@
 import { Hono } from "hono";
 import { describeMetrics } from "../../../runtime/ec/metrics.ts";
-import { METRICS_CONTENT_TYPE } from "../../../runtime/observe/metrics.ts";
+import { METRICS_CONTENT_TYPE, metricsText } from "../../../runtime/observe/metrics.ts";
 import { requireOperator } from "../../http/operator.ts";
 import type { RouteBindings, Services } from "../services.ts";
 
@@ -22,12 +22,9 @@ export function healthRoutes(services: Services): Hono<RouteBindings> {
       const state = await readiness.check();
       return c.json({ ...state, ...full() }, state.status === "ok" ? 200 : 503);
     })
-    .get("/_ts/metrics", requireOperator(services.operator, "loopback"), (c) => {
-      for (const { table, keys, maxKeys, refusedFull } of services.tables()) {
-        metrics.gauge("millrace_window_keys", keys, { table });
-        metrics.gauge("millrace_window_max_keys", maxKeys, { table });
-        metrics.gauge("millrace_window_takes_refused_full", refusedFull, { table });
-      }
-      return c.text(metrics.text(), 200, { "content-type": METRICS_CONTENT_TYPE });
+    .get("/_ts/metrics", requireOperator(services.operator, "loopback"), async (c) => {
+      const all = services.workers?.metrics();
+      const text = all === undefined ? metrics.text() : metricsText(await all);
+      return c.text(text, 200, { "content-type": METRICS_CONTENT_TYPE });
     });
 }

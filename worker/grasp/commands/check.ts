@@ -23,6 +23,6 @@ export const check: ServiceCommand = {
   async run(values, services) {
     if (values.data) return data.run(values, services);
     if (values.json) throw new UsageError("--json goes with --data");
-    return checkPlan(services, configPath(textOf(values, "config")), graspSection.name);
+    return checkPlan(services, configPath(textOf(values, "config")), { only: graspSection.name });
   },
 };

@@ -14,5 +14,5 @@ export const serve: ServiceCommand = {
   details: "As millrace serve, without the other services that the configuration has a section for.",
   options: configOption,
   run: async (values, services) =>
-    servePlan(services, configPath(textOf(values, "config")), await entryHere(), graspSection.name),
+    servePlan(services, configPath(textOf(values, "config")), await entryHere(), { only: graspSection.name }),
 };

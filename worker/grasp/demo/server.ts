@@ -59,6 +59,7 @@ export async function startServer(
         listen,
         log,
         metrics,
+        workers: null,
         client: (request, args) =>
           readClient(request.headers, entry.host.address(request, [...args]), client),
         socketClient: ({ headers, address }) => readClient(headers, address, client),

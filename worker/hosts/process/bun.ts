@@ -2,8 +2,10 @@
  * The host Bun.
  * @module
  */
+import { readFileSync } from "node:fs";
+import process from "node:process";
 import type { NodeExchange } from "../../http/fetch-listener.ts";
-import type { Entry } from "../server.ts";
+import type { Entry, WorkerSupport } from "../server.ts";
 import { processHost } from "./process-host.ts";
 
 /** The part of Bun's server that is used here. */
@@ -40,6 +42,30 @@ export const host = processHost<BunArgs>({
     return server.requestIP(request)?.address ?? null;
   },
 });
+
+/** Without this setting of the kernel, a listener that closes loses the connections that wait in its queue. */
+const MIGRATES = "/proc/sys/net/ipv4/tcp_migrate_req";
+
+/**
+ * Bun's processes have a listener each on one port (SO_REUSEPORT). It cannot share one: `listen({ fd })` of its HTTP servers
+ * opens another port.
+ */
+export const workers: WorkerSupport = {
+  fault: () => (process.platform === "linux" ? null : "Bun has them on Linux only; use Node or Deno"),
+  // Makes it one of a cluster's workers, which set SO_REUSEPORT. The option `reusePort` of `listen` is ignored.
+  env: { NODE_UNIQUE_ID: "1" },
+  replaceFault() {
+    try {
+      if (readFileSync(MIGRATES, "utf8").trim() === "1") return null;
+    } catch {
+      // A kernel before 5.14.
+    }
+    return (
+      "connections that wait in the queue of a worker that ends would be reset: " +
+      "set net.ipv4.tcp_migrate_req to 1 with sysctl (Linux 5.14 or newer), or use Node or Deno"
+    );
+  },
+};
 
 /** Serves with `node:http`, as on Node: `Bun.serve` changes paths and ends silent connections after 255 s. */
 export const serve: Entry<BunArgs>["serve"] = async (...args) =>

@@ -4,8 +4,9 @@
  */
 import { denoKvStore } from "../../../runtime/stores/deno-kv.ts";
 import type { NodeExchange } from "../../http/fetch-listener.ts";
-import type { Entry } from "../server.ts";
+import type { Entry, WorkerSupport } from "../server.ts";
 import { processHost } from "./process-host.ts";
+import { sharedSockets } from "./shared-port.ts";
 
 declare const Deno: {
   env: { get(name: string): string | undefined };
@@ -39,3 +40,5 @@ export const host = processHost<DenoArgs>({
 /** Serves with `node:http`, as on Node: `Deno.serve` changes paths and stops accepting when descriptors run out. */
 export const serve: Entry<DenoArgs>["serve"] = async (...args) =>
   (await import("../../http/server.ts")).serveHttp(...args);
+
+export const workers: WorkerSupport = sharedSockets;

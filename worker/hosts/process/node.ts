@@ -3,10 +3,11 @@
  * @module
  */
 import type { NodeExchange } from "../../http/fetch-listener.ts";
-import type { Entry } from "../server.ts";
+import type { Entry, WorkerSupport } from "../server.ts";
 
 import { processHost } from "./process-host.ts";
 import { requireVersion } from "./runtime-version.ts";
+import { sharedSockets } from "./shared-port.ts";
 
 requireVersion("Node", process.versions.node);
 
@@ -22,3 +23,5 @@ export const host = processHost<NodeArgs>({
 /** Serves with `node:http`; `@hono/node-server` replaces the global `Request` and `Response` by faster ones. */
 export const serve: Entry<NodeArgs>["serve"] = async (...args) =>
   (await import("../../http/server.ts")).serveHttp(...args);
+
+export const workers: WorkerSupport = sharedSockets;

@@ -1,7 +1,7 @@
 import fc from "fast-check";
 import { expect, test } from "vitest";
 import { type LocalTables, localLimiter } from "../../../../runtime/limiters/local.ts";
-import type { RateFamily, RateLimiter } from "../../../../runtime/platform.ts";
+import type { RateFamily, RateLimiter, TakeResult } from "../../../../runtime/platform.ts";
 import { createHotPath } from "../../../../wasm/hotpath.ts";
 import { inlineKernels } from "../../../../wasm/inline.ts";
 import { tableSizes } from "../../../../worker/ec/table-needs.ts";
@@ -93,7 +93,7 @@ test("no key exceeds its limit in tables that fill up and become free", () => {
           limit: 1 + (member % 3),
         }));
         const answers = together
-          ? limiter.takeEach!(`all:${key}`, asked, windowMs)
+          ? (limiter.takeEach!(`all:${key}`, asked, windowMs) as TakeResult[])
           : asked.map((member) =>
               limiter.take(member.key, { limit: member.limit, windowMs, family: "visitors" }),
             );
@@ -158,7 +158,8 @@ test("an hour of many new addresses and ten partners takes one key per address, 
       key: `pull:partner-${i}:${visitor}`,
       limit: 10,
     }));
-    for (const { admitted } of limiter.takeEach!(`pull:${visitor}`, members, HOUR_MS)) if (admitted) pulls++;
+    const taken = limiter.takeEach!(`pull:${visitor}`, members, HOUR_MS) as TakeResult[];
+    for (const { admitted } of taken) if (admitted) pulls++;
   }
   expect(pulls).toBe(10 * addresses);
   expect(limiter.tables!()[1]).toMatchObject({ table: "visitors", keys: addresses, refusedFull: 0 });

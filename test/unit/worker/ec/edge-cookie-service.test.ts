@@ -4,7 +4,7 @@ import { createLog } from "../../../../runtime/observe/log.ts";
 import { createMetrics } from "../../../../runtime/observe/metrics.ts";
 import { composeConfig } from "../../../../worker/config/compose.ts";
 import { edgeCookieService } from "../../../../worker/ec/edge-cookie-service.ts";
-import * as entry from "../../../../worker/entries/node.ts";
+import * as entry from "../../../../worker/hosts/process/node.ts";
 import type { RunningService } from "../../../../worker/service.ts";
 import { configFile } from "../../../support/config-file.ts";
 
@@ -31,7 +31,7 @@ beforeEach(async () => {
   const listen = { host: "127.0.0.1", port: 0 };
   running = await edgeCookieService.create(
     {
-      ...{ entry, config: shared, listen, log, metrics: createMetrics() },
+      ...{ entry, config: shared, listen, log, metrics: createMetrics(), workers: null },
       client: () => ({ ip: null, country: null, region: null }),
       socketClient: () => ({ ip: null, country: null, region: null }),
     },
