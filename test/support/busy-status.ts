@@ -47,6 +47,7 @@ export function busyStatus(seconds: number): Status {
     publisher: "publisher.example",
     store: "sqlite",
     lives_between_requests: true,
+    workers: 1,
     metrics: [
       counter("millrace_ec_requests_total", [
         [{ route: "organic", branch: "returning" }, pages - minted],

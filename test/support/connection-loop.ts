@@ -21,7 +21,10 @@ process.stdout.write("started\n");
 async function loop(): Promise<void> {
   while (!isTold || answered < Number(least)) {
     try {
-      const { status } = await visit(url, { path: new URL(url).pathname, headers: [["connection", "close"]] });
+      const { status } = await visit(url, {
+        path: new URL(url).pathname,
+        headers: [["connection", "close"]],
+      });
       if (status !== 200) throw Object.assign(new Error(), { code: `status ${status}` });
       answered++;
     } catch (error) {

@@ -2,7 +2,7 @@
  * The part of a status that every service answers and that the shell of the operator's page shows.
  * @module
  */
-import type { MetricSnapshot, MetricsRegistry, MetricType } from "../../runtime/observe/metrics.ts";
+import type { MetricsRegistry, MetricType } from "../../runtime/observe/metrics.ts";
 import type { Labels } from "../../runtime/platform.ts";
 import type { DomainView } from "../../runtime/sync/index.ts";
 
@@ -68,36 +68,10 @@ export function busiestDomains(
   };
 }
 
-/** The same domains of several workers as one: what each has is added, and the longest rest counts. The busiest first. */
-export function mergeDomains(all: readonly StatusDomain[]): StatusDomain[] {
-  const merged = [...Map.groupBy(all, ({ domain }) => domain).values()].map((same) => {
-    const known = same.flatMap(({ remaining }) => (remaining === null ? [] : [remaining]));
-    const sumOf = (figure: "max_concurrent" | "in_flight" | "waiting") =>
-      same.reduce((sum, domain) => sum + domain[figure], 0);
-    const mostOf = (figure: "opens_in_ms" | "failures" | "rests") =>
-      Math.max(...same.map((domain) => domain[figure]));
-    return {
-      ...same[0]!,
-      max_concurrent: sumOf("max_concurrent"),
-      in_flight: sumOf("in_flight"),
-      waiting: sumOf("waiting"),
-      remaining: known.length === 0 ? null : Math.min(...known),
-      opens_in_ms: mostOf("opens_in_ms"),
-      failures: mostOf("failures"),
-      rests: mostOf("rests"),
-    };
-  });
-  return merged.sort((a, b) => b.in_flight + b.waiting - (a.in_flight + a.waiting));
-}
-
-/** The metrics of a registry that have a series, for a status. */
-export function usedMetrics(metrics: Pick<MetricsRegistry, "snapshot">): StatusMetric[] {
-  return usedOf(metrics.snapshot());
-}
-
 /** The metrics that have a series, for a status. */
-export function usedOf(metrics: readonly MetricSnapshot[]): StatusMetric[] {
+export function usedMetrics(metrics: Pick<MetricsRegistry, "snapshot">): StatusMetric[] {
   return metrics
+    .snapshot()
     .filter(({ series }) => series.length > 0)
     .map(({ name, type, bounds, series }) => ({ name, type, bounds, series }));
 }

@@ -16,7 +16,8 @@ import { problem } from "../http/problem.ts";
 import { StartError } from "../serve/start-error.ts";
 import type { RunningService, ServiceModule, Shared } from "../service.ts";
 import { figuresOf } from "./admin/figures.ts";
-import { readAllStatus, readPast, readStatus, type Status } from "./admin/status.ts";
+import { readPast, readStatus, type Status } from "./admin/status.ts";
+import { allWorkersOf } from "./all-workers.ts";
 import { consent } from "./commands/consent.ts";
 import { mint } from "./commands/mint.ts";
 import {
@@ -70,15 +71,16 @@ async function create(
 ): Promise<RunningService> {
   const { host } = entry;
   const config = runningConfig(section, { client, operator });
+  const all = workers === null ? null : allWorkersOf(workers);
   const figures = (status: Status) => ({
     ...{ at_ms: status.now_ms, ...figuresOf(status) },
     store: storeCountsOf(status),
   });
   const past = new PastFigures(() => {
     const { services } = handler.service();
-    return workers === null ? figures(readStatus(services)) : readAllStatus(services).then(figures);
+    return all === null ? figures(readStatus(services)) : all.status().then(figures);
   });
-  const own = { log, metrics, boundTo: listen.host, past, workers };
+  const own = { log, metrics, boundTo: listen.host, past, workers: all };
   const handler = withConfig(host, loadAllRoutes, config, own)(notFound);
   const service = handler.service();
   const { store, limiter, readiness, tables } = service.services;

@@ -12,7 +12,6 @@ import type { PastFigures } from "../admin/past.ts";
 import { ConfigError } from "../config/compose.ts";
 import type { FetchHandler, Host } from "../hosts/host.ts";
 import { needsSocketAddress, readClient } from "../http/client.ts";
-import type { Workers } from "../service.ts";
 import { mustBeHandler, mustBeRequest } from "./adapters/misuse.ts";
 import {
   type Config,
@@ -23,7 +22,7 @@ import {
   urlFaults,
 } from "./config.ts";
 import { createService } from "./service.ts";
-import type { LoadApp, Service } from "./services.ts";
+import type { AllWorkers, LoadApp, Service } from "./services.ts";
 import { tableSizes } from "./table-needs.ts";
 
 /** Delay after which a running service looks `publisher.domain` up in the list of public suffixes, in milliseconds. */
@@ -54,7 +53,7 @@ export interface OwnDependencies {
   /** The figures of the last minutes for the operator's page. Default: nobody keeps them. */
   past?: Pick<PastFigures, "samples"> | undefined;
   /** All processes of the server. Default: there is one. */
-  workers?: Workers | null | undefined;
+  workers?: AllWorkers | null | undefined;
   /** Logged when the service opens. Default: none. */
   warnings?: readonly string[] | undefined;
 }

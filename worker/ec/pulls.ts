@@ -9,7 +9,6 @@ import { createPullSync, PULL_TIMEOUTS } from "../../runtime/ec/partners/pull-sy
 import type { Registry } from "../../runtime/ec/partners/registry.ts";
 import type { LogOnce } from "../../runtime/observe/log.ts";
 import { SyncEngine } from "../../runtime/sync/index.ts";
-import type { Workers } from "../service.ts";
 import type { Dependencies } from "./services.ts";
 import { faultsOnce, syncParts } from "./sync-parts.ts";
 
@@ -38,21 +37,11 @@ export interface PullsDependencies
   time(): number;
 }
 
-/**
- * One process's share of the requests in flight to a domain. At least one: a limit below the number of processes becomes that
- * number.
- */
-export function shareOf(maxConcurrent: number, workers: Pick<Workers, "number" | "count"> | null): number {
-  if (workers === null) return maxConcurrent;
-  const { number, count } = workers;
-  const more = number <= maxConcurrent % count ? 1 : 0;
-  return Math.max(1, Math.floor(maxConcurrent / count) + more);
-}
-
 /** Creates pull sync. The engine runs at once where the process lives on between requests. */
 export function createPulls(dependencies: PullsDependencies) {
   const { config, store, limiter, hotPath, clock, random, livesBetweenRequests, metrics } = dependencies;
   const { graph, registry, mayShare, log, logOnce, time, workers } = dependencies;
+  const shareOf = (most: number) => workers?.shareOf(most) ?? most;
   const { maxConcurrentPerDomain, maxPerMinutePerDomain, maxQueued } = config.sync;
   const pullSync = createPullSync({
     ...{ graph, registry, mayShare, limiter, hotPath, clock, time, random, metrics },
@@ -67,11 +56,10 @@ export function createPulls(dependencies: PullsDependencies) {
     ...syncParts({ store, limiter, random, log, metrics }, logOnce),
     clock,
     context: pullSync.context,
-    limits: { maxConcurrent: shareOf(maxConcurrentPerDomain, workers), maxPerMinute: maxPerMinutePerDomain },
+    limits: { maxConcurrent: shareOf(maxConcurrentPerDomain), maxPerMinute: maxPerMinutePerDomain },
     limitsFor(domain) {
       const limits = pullSync.limitsFor(domain);
-      if (limits === undefined || workers === null) return limits;
-      return { ...limits, maxConcurrent: shareOf(limits.maxConcurrent, workers) };
+      return limits && { ...limits, maxConcurrent: shareOf(limits.maxConcurrent) };
     },
     mainPathConcurrency: config.pullSyncConcurrency,
     maxQueued,

@@ -27,15 +27,30 @@ import type {
 } from "../../runtime/platform.ts";
 import type { SyncView } from "../../runtime/sync/index.ts";
 import type { HotPath } from "../../wasm/hotpath.ts";
-import type { PastFigures } from "../admin/past.ts";
+import type { Past, PastFigures } from "../admin/past.ts";
+import type { InstanceStatus } from "../admin/status.ts";
 import type { OperatorRules } from "../http/operator.ts";
 import type { Readiness } from "../http/readiness.ts";
 import type { InTurn } from "../http/turns.ts";
-import type { Workers } from "../service.ts";
 import type { Config } from "./config.ts";
 import type { RouteKind } from "./route-kind.ts";
 import type { Settings } from "./settings.ts";
 import type { RequestHead, Visit } from "./visit.ts";
+
+/** All processes of a server, as one of them sees them. */
+export interface AllWorkers {
+  /** The answer of `GET /_ts/metrics`. */
+  metricsText(): Promise<string>;
+  /** The answer of `GET /_ts/admin/status`. */
+  status(): Promise<InstanceStatus>;
+  /** The answer of `GET /_ts/admin/past`. */
+  past(nowMs: number): Promise<Past>;
+  /**
+   * This process's share of the requests in flight to a domain. At least one: a limit below the number of processes becomes that
+   * number.
+   */
+  shareOf(maxConcurrent: number): number;
+}
 
 /** What a service needs. The host and the options supply it. */
 export interface Dependencies {
@@ -60,7 +75,7 @@ export interface Dependencies {
   /** The figures of the last minutes for the operator's page; `null` where nobody keeps them. */
   readonly past: Pick<PastFigures, "samples"> | null;
   /** All processes of this server; `null`: there is one. */
-  readonly workers: Workers | null;
+  readonly workers: AllWorkers | null;
 }
 
 /** What the service's own routes work with. */

@@ -59,7 +59,7 @@ const status: Fields<Status> = {
     type: "boolean",
     description: "False if the host may end an instance after any request. Its counters are then lost.",
   },
-  workers: count("Number of processes whose counters these are. Absent: one."),
+  workers: count("Number of processes whose counters these are."),
   metrics: list(object(metric), "The metrics with at least one series."),
   sync: object({
     queued: count("Identifiers in the sync engine."),

@@ -1,7 +1,7 @@
 import { Hono } from "hono";
 import { PAGE_HEADERS } from "../../admin/page-headers.ts";
 import { requireOperator } from "../../http/operator.ts";
-import { readAllPast, readAllStatus } from "../admin/status.ts";
+import { readPast, readStatus } from "../admin/status.ts";
 import type { RouteBindings, Services } from "../services.ts";
 
 /**
@@ -18,9 +18,13 @@ export function adminPageRoutes(services: Services): Hono<RouteBindings> {
       return c.html(html, 200, { ...PAGE_HEADERS, "content-security-policy": contentSecurityPolicy });
     })
     .get("/_ts/admin/status", requireOperator(services.operator), async (c) =>
-      c.json(await readAllStatus(services), 200, { "cache-control": "no-store" }),
+      c.json((await services.workers?.status()) ?? readStatus(services), 200, {
+        "cache-control": "no-store",
+      }),
     )
     .get("/_ts/admin/past", requireOperator(services.operator), async (c) =>
-      c.json(await readAllPast(services), 200, { "cache-control": "no-store" }),
+      c.json((await services.workers?.past(services.clock.now())) ?? readPast(services), 200, {
+        "cache-control": "no-store",
+      }),
     );
 }

@@ -1,6 +1,6 @@
 import { Hono } from "hono";
 import { describeMetrics } from "../../../runtime/ec/metrics.ts";
-import { METRICS_CONTENT_TYPE, metricsText } from "../../../runtime/observe/metrics.ts";
+import { METRICS_CONTENT_TYPE } from "../../../runtime/observe/metrics.ts";
 import { requireOperator } from "../../http/operator.ts";
 import type { RouteBindings, Services } from "../services.ts";
 
@@ -23,8 +23,7 @@ export function healthRoutes(services: Services): Hono<RouteBindings> {
       return c.json({ ...state, ...full() }, state.status === "ok" ? 200 : 503);
     })
     .get("/_ts/metrics", requireOperator(services.operator, "loopback"), async (c) => {
-      const all = services.workers?.metrics();
-      const text = all === undefined ? metrics.text() : metricsText(await all);
+      const text = (await services.workers?.metricsText()) ?? metrics.text();
       return c.text(text, 200, { "content-type": METRICS_CONTENT_TYPE });
     });
 }

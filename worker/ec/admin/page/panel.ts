@@ -22,7 +22,7 @@ const panel: Panel<Status> = {
   },
   figuresOf,
   titleOf: ({ publisher }) => publisher,
-  factsOf: ({ store }) => `on the ${store} store`,
+  factsOf: ({ store, workers }) => `${workers > 1 ? `${workers} processes ` : ""}on the ${store} store`,
   draw(view) {
     drawOverview(view);
     drawSync(view.status);
