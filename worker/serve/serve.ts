@@ -66,7 +66,7 @@ export interface ServeOptions {
  * @throws {StartError} if it cannot listen.
  */
 export async function serveUntilSignal(
-  entry: Entry,
+  entry: Pick<Entry, "host" | "serve">,
   apps: readonly App[],
   log: Log,
   { reload, drainDelayMs = () => 0, logsAccess = () => false, orders = signals }: ServeOptions = {},
@@ -104,7 +104,7 @@ export async function serveUntilSignal(
 
 /** Listens once on each address, and tells so of each service. */
 async function listenAll(
-  entry: Entry,
+  entry: Pick<Entry, "host" | "serve">,
   apps: readonly App[],
   log: Log,
   access: AccessLog,
@@ -176,7 +176,12 @@ function firstSignal(): Promise<string> {
   });
 }
 
-async function listen(entry: Entry, apps: readonly App[], log: Log, access: AccessLog): Promise<Server> {
+async function listen(
+  entry: Pick<Entry, "host" | "serve">,
+  apps: readonly App[],
+  log: Log,
+  access: AccessLog,
+): Promise<Server> {
   const served = apps.map(({ service, hosts }) => ({
     ...service,
     ...(hosts === undefined ? {} : { hosts }),
