@@ -7,9 +7,11 @@ import {
   mkdtempSync,
   readdirSync,
   renameSync,
+  rmSync,
   symlinkSync,
   writeFileSync,
 } from "node:fs";
+import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { gzipSync } from "node:zlib";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
@@ -32,8 +34,39 @@ import type { ProcessRuntime } from "../../support/spawn.ts";
 
 const ZERO = "0".repeat(40);
 
+/** A machine whose Git is set up for something else, with hooks that leave a mark (T51). @returns the server's environment */
+function settingsOfMachine(folder: string): Record<string, string> {
+  const config = join(folder, "gitconfig");
+  const template = join(folder, "template");
+  const hooks = join(template, "hooks");
+  mkdirSync(hooks, { recursive: true });
+  for (const name of HOOKS) {
+    writeFileSync(join(hooks, name), `#!/bin/sh\ntouch ${folder}/hooked\nexit 1\n`, { mode: 0o755 });
+  }
+  const lines = [
+    `[core]\n\thooksPath = ${hooks}`,
+    `[init]\n\tdefaultBranch = trunk\n\ttemplateDir = ${template}`,
+    '[url "https://nowhere.invalid/"]\n\tinsteadOf = http://\n\tinsteadOf = /',
+    "[transfer]\n\thideRefs = refs/heads\n\tunpackLimit = 1000",
+    "[uploadpack]\n\thideRefs = refs/heads\n\tallowFilter = false",
+    "[receive]\n\tfsckObjects = false",
+    "[fsck]\n\thasDotgit = ignore",
+    "[extensions]\n\tobjectFormat = sha256",
+  ];
+  writeFileSync(config, `${lines.join("\n")}\n`);
+  return {
+    GIT_CONFIG_GLOBAL: config,
+    GIT_CONFIG_SYSTEM: config,
+    GIT_TEMPLATE_DIR: template,
+    GIT_DIR: join(folder, "elsewhere"),
+    GIT_OBJECT_DIRECTORY: join(folder, "objects"),
+  };
+}
+const HOOKS = ["reference-transaction", "update", "post-update", "pre-receive", "post-index-change"];
+
 describe.each<ProcessRuntime>(["node", "bun", "deno"])("GRASP's Git server on %s", (runtime) => {
   let server: GraspServer;
+  let machine: string;
   let work: WorkTree;
   let owner: Author;
   let relay: RelayClient;
@@ -66,7 +99,8 @@ describe.each<ProcessRuntime>(["node", "bun", "deno"])("GRASP's Git server on %s
     ask(where(), Buffer.concat([Buffer.from(pushHead(body.length, fields)), body]));
 
   beforeAll(async () => {
-    server = await graspServer(runtime);
+    machine = mkdtempSync(join(tmpdir(), "millrace-machine-"));
+    server = await graspServer(runtime, {}, {}, settingsOfMachine(machine));
     work = workTree(server.folder);
     owner = author();
     relay = await connect(server.url);
@@ -80,6 +114,7 @@ describe.each<ProcessRuntime>(["node", "bun", "deno"])("GRASP's Git server on %s
   afterAll(async () => {
     relay?.close();
     await server?.stop();
+    rmSync(machine, { recursive: true, force: true });
   });
 
   test("the advertisement is the same for each spelling of the query, with its length and no caching (G6, G9, G44)", async () => {
@@ -433,6 +468,8 @@ describe.each<ProcessRuntime>(["node", "bun", "deno"])("GRASP's Git server on %s
       false,
       expect.arrayContaining([`${next}\t${MAIN}`]),
     ]);
+    // All of this file runs on a machine whose Git is set up for something else.
+    expect(readdirSync(machine).sort()).toEqual(["gitconfig", "template"]);
     main = next;
   });
 

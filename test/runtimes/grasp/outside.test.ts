@@ -101,6 +101,22 @@ describe.each<ProcessRuntime>(["node", "bun", "deno"])("seen from outside on %s"
       expect((await runGitClient(work.path, "ls-remote", server.repository(stranger))).output).toBe("");
     });
 
+    test("an upload, a refused push and a push of nothing release no announcement (N10, T35)", async () => {
+      const repository = await make.announced();
+      const [one, other] = [make.commit(), make.commit()];
+      await repository.state({ [MAIN]: one });
+      const event = make.pullRequest(repository, other);
+      expect(await repository.push(`${other}:${nostrRef(event.id)}`)).toMatchObject(accepted);
+      expect(await repository.push(`${other}:${MAIN}`)).toMatchObject(refused);
+      const empty = Buffer.concat([commandList([`${one} ${one} ${MAIN}`]), work.pack([one])]);
+      expect((await rawPush(repository.url, empty)).status).toBe(200);
+      const announcements = { kinds: [30617], authors: [repository.owner.key] };
+      expect(await repository.relay.query(announcements)).toEqual([]);
+      expect(await repository.refs()).toEqual({});
+      expect(await repository.push(`${one}:${MAIN}`)).toMatchObject(accepted);
+      expect(await repository.relay.query(announcements)).toHaveLength(1);
+    });
+
     test("a state without refs withdraws the earlier one: it is served, and no ref is deleted (R43, T37)", async () => {
       const repository = await make.served();
       const withdrawal = await repository.state({});
