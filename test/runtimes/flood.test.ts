@@ -118,6 +118,7 @@ test.each<ProcessRuntime>(["node", "bun", "deno"])(
         .filter(Boolean)
         .map((line) => JSON.parse(line));
       expect(lines.find(({ message }) => message === "listening")).toMatchObject({
+        pid: server.pid,
         tables: { seen: MAX_KEYS, partners: 32_768, visitors: MAX_KEYS, addresses: 65_536 },
         tablesMiB: expect.any(Number),
       });

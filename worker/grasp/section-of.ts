@@ -14,6 +14,7 @@ export async function sectionOf(
 ): Promise<GraspSection> {
   const config = composed(await readConfig(sections, configPath(textOf(values, "config"))));
   const section = config.section(graspSection);
-  if (section === undefined) throw new StartError("the configuration has no section grasp");
+  if (section === undefined)
+    throw new StartError("the configuration has no section grasp; name a file that has one with --config");
   return section;
 }

@@ -52,7 +52,8 @@ export async function readPlan(
   const plan = planOf(modules, await readConfig(modules, path), entry);
   const services =
     only === undefined ? plan.services : plan.services.filter((each) => each.module.name === only);
-  if (services.length === 0) throw new StartError(`the configuration has no section ${only}`);
+  if (services.length === 0)
+    throw new StartError(`the configuration has no section ${only}; name a file that has one with --config`);
   if (workers !== undefined) mustAllowWorkers(services, entry);
   return { ...plan, services };
 }

@@ -120,6 +120,7 @@ async function listenAll(
         log.info("listening", {
           service: title,
           url: server.url,
+          pid: process.pid,
           runtime: entry.host.name,
           ...service.facts,
         });

@@ -59,7 +59,10 @@ function defaults(): Pick<EdgeCookieSection, "consent" | "partners"> {
 
 async function configured(path: string, sections: Parameters<Command["run"]>[1]): Promise<EdgeCookieSection> {
   const section = composed(await readConfig(sections, path)).section(edgeCookieSection);
-  if (section === undefined) throw new UsageError("the configuration has no section edgeCookie");
+  if (section === undefined)
+    throw new UsageError(
+      "the configuration has no section edgeCookie; name a file that has one with --config",
+    );
   return section;
 }
 

@@ -18,7 +18,10 @@ export const mint: Command = {
     if (ip === null) throw new UsageError(`"${given}" is no IP address`);
     const inspected = await readConfig(sections, configPath(textOf(values, "config")));
     const config = composed(inspected).section(edgeCookieSection);
-    if (config === undefined) throw new UsageError("the configuration has no section edgeCookie");
+    if (config === undefined)
+      throw new UsageError(
+        "the configuration has no section edgeCookie; name a file that has one with --config",
+      );
     const { host } = await entryHere();
     const hotPath = host.createHotPath({ maxKeys: 1, random: host.random });
     process.stdout.write(`${createIdentity(hotPath, config.passphrases).mint(ip)}\n`);
