@@ -27,6 +27,8 @@ export interface MetricsRegistry extends Metrics {
   text(): string;
   /** All metrics as data, in the order of their first use. */
   snapshot(): MetricSnapshot[];
+  /** Metrics by name, as they are: no gauge is set anew. Unknown names are left out. For readings that are frequent. */
+  read(names: readonly string[]): MetricSnapshot[];
 }
 
 /** One series of a counter. */
@@ -151,13 +153,14 @@ class BoundedMetrics implements MetricsRegistry {
 
   snapshot(): MetricSnapshot[] {
     for (const sample of this.#samples) sample();
-    return Array.from(this.#metrics, ([name, { type, help, buckets, bare, labelled }]) => ({
-      name,
-      type,
-      help,
-      bounds: type === "histogram" ? buckets : [],
-      series: [...(bare === null ? [] : [bare]), ...labelled.values()].map(copyOf),
-    }));
+    return Array.from(this.#metrics, ([name, metric]) => snapshotOf(name, metric));
+  }
+
+  read(names: readonly string[]): MetricSnapshot[] {
+    return names.flatMap((name) => {
+      const metric = this.#metrics.get(name);
+      return metric === undefined ? [] : [snapshotOf(name, metric)];
+    });
   }
 
   #metricOf(name: string, type: MetricType, buckets: readonly number[] = DEFAULT_BUCKETS): Metric {
@@ -211,6 +214,16 @@ function addTo(series: SeriesSnapshot, buckets: readonly number[], value: number
 function newSeries({ type, buckets }: Metric, labels: Labels): SeriesSnapshot {
   const counts = type === "histogram" ? new Array<number>(buckets.length + 1).fill(0) : [];
   return { labels, value: 0, counts };
+}
+
+function snapshotOf(name: string, { type, help, buckets, bare, labelled }: Metric): MetricSnapshot {
+  return {
+    name,
+    type,
+    help,
+    bounds: type === "histogram" ? buckets : [],
+    series: [...(bare === null ? [] : [bare]), ...labelled.values()].map(copyOf),
+  };
 }
 
 function copyOf({ labels, value, counts }: SeriesSnapshot): SeriesSnapshot {

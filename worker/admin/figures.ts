@@ -34,8 +34,11 @@ export function sumOf(
   return sum;
 }
 
+/** The metric that {@link storeCountsOf} reads. */
+export const STORE_METRIC = "millrace_store_seconds";
+
 /** The store's observations by operation and bucket. */
 export function storeCountsOf(status: Pick<InstanceStatus, "metrics">): Record<string, readonly number[]> {
-  const series = metricOf(status, "millrace_store_seconds")?.series ?? [];
+  const series = metricOf(status, STORE_METRIC)?.series ?? [];
   return Object.fromEntries(series.map(({ labels, counts }) => [labels.operation!, counts]));
 }

@@ -2,7 +2,7 @@
  * The part of a status that every service answers and that the shell of the operator's page shows.
  * @module
  */
-import type { MetricsRegistry, MetricType } from "../../runtime/observe/metrics.ts";
+import type { MetricSnapshot, MetricType } from "../../runtime/observe/metrics.ts";
 import type { Labels } from "../../runtime/platform.ts";
 import type { DomainView } from "../../runtime/sync/index.ts";
 
@@ -69,9 +69,8 @@ export function busiestDomains(
 }
 
 /** The metrics that have a series, for a status. */
-export function usedMetrics(metrics: Pick<MetricsRegistry, "snapshot">): StatusMetric[] {
+export function usedMetrics(metrics: readonly MetricSnapshot[]): StatusMetric[] {
   return metrics
-    .snapshot()
     .filter(({ series }) => series.length > 0)
     .map(({ name, type, bounds, series }) => ({ name, type, bounds, series }));
 }

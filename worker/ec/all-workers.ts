@@ -20,7 +20,7 @@ export function allWorkersOf(workers: Workers): Omit<AllWorkers, "status"> & { s
       return {
         ...mergeStatuses(statuses as Status[]),
         ...{ instance, started_ms: startedMs, workers: count },
-        metrics: usedMetrics({ snapshot: () => metrics }),
+        metrics: usedMetrics(metrics),
       };
     },
     // Each of them keeps the figures of all, the oldest one the longest.

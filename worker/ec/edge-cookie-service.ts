@@ -8,14 +8,14 @@ import { EC_REDACTION } from "../../runtime/ec/redaction.ts";
 import { toHex } from "../../runtime/lib/hex.ts";
 import type { Fault } from "../../runtime/lib/schema.ts";
 import type { TableView } from "../../runtime/platform.ts";
-import { storeCountsOf } from "../admin/figures.ts";
+import { STORE_METRIC, storeCountsOf } from "../admin/figures.ts";
 import { PastFigures } from "../admin/past.ts";
 import { ConfigError } from "../config/compose.ts";
 import type { Host } from "../hosts/host.ts";
 import { problem } from "../http/problem.ts";
 import { StartError } from "../serve/start-error.ts";
 import type { RunningService, ServiceModule, Shared } from "../service.ts";
-import { figuresOf } from "./admin/figures.ts";
+import { FIGURE_METRICS, figuresOf } from "./admin/figures.ts";
 import { readPast, readStatus, type Status } from "./admin/status.ts";
 import { allWorkersOf } from "./all-workers.ts";
 import { consent } from "./commands/consent.ts";
@@ -65,6 +65,9 @@ export const edgeCookieService: ServiceModule<EdgeCookieSection> = {
   },
 };
 
+/** The metrics that the figures of the last minutes are read from. */
+const PAST_METRICS: readonly string[] = [...FIGURE_METRICS, STORE_METRIC];
+
 async function create(
   { entry, config: { client, operator }, listen, log, metrics, workers }: Shared,
   section: EdgeCookieSection,
@@ -78,7 +81,7 @@ async function create(
   });
   const past = new PastFigures(() => {
     const { services } = handler.service();
-    return all === null ? figures(readStatus(services)) : all.status().then(figures);
+    return all === null ? figures(readStatus(services, PAST_METRICS)) : all.status().then(figures);
   });
   const own = { log, metrics, boundTo: listen.host, past, workers: all };
   const handler = withConfig(host, loadAllRoutes, config, own)(notFound);

@@ -7,6 +7,15 @@ export type Counter = "organic" | "service" | "api" | "minted" | "serverErrors" 
 /** A value that rises and falls. */
 export type Level = "queued" | "inFlight";
 
+/** The metrics that {@link figuresOf} reads. */
+export const FIGURE_METRICS: readonly string[] = [
+  "millrace_ec_requests_total",
+  "millrace_ec_minted_total",
+  "millrace_ec_server_errors_total",
+  "millrace_store_errors_total",
+  "millrace_faults_total",
+];
+
 /** Reads the figures from an answer. */
 export function figuresOf(
   status: Status,

@@ -25,6 +25,14 @@ export interface Measured {
   readonly git: Pick<GraspStatus["git"], "shares">;
 }
 
+/** The metrics that {@link figuresOf} reads. */
+export const FIGURE_METRICS: readonly string[] = [
+  "grasp_events_received_total",
+  "grasp_purgatory_left_total",
+  "grasp_git_requests_total",
+  "grasp_release_failures_total",
+];
+
 /** Reads the figures from an answer. */
 export function figuresOf(
   status: Measured,

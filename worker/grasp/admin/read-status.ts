@@ -18,7 +18,7 @@ import type { Past, PastSample } from "../../admin/past.ts";
 import { busiestDomains, usedMetrics } from "../../admin/status.ts";
 import { missingIds } from "../git/connected-ids.ts";
 import type { Parts } from "../start/parts.ts";
-import { figuresOf, type Measured } from "./figures.ts";
+import { FIGURE_METRICS, figuresOf, type Measured } from "./figures.ts";
 import { MissingObjects } from "./missing.ts";
 import { Recent } from "./recent.ts";
 import {
@@ -136,7 +136,7 @@ export class StatusReader {
 
   /** The figures that the page follows over time. Reads memory only. */
   sample(): PastSample {
-    return { at_ms: this.#sources.parts.nowMs(), ...figuresOf(this.#measured()), store: {} };
+    return { at_ms: this.#sources.parts.nowMs(), ...figuresOf(this.#measured(FIGURE_METRICS)), store: {} };
   }
 
   /** What the server kept for the page. */
@@ -144,13 +144,14 @@ export class StatusReader {
     return { instance: this.#instance, now_ms: this.#sources.parts.nowMs(), samples };
   }
 
-  #measured(): Measured {
+  #measured(names?: readonly string[]): Measured {
     const { parts, core } = this.#sources;
+    const { metrics } = parts.shared;
     const { purgatory } = core.grasp;
     const { used, waiting } = parts.pool.counts();
     const shares = Object.keys(used) as (keyof typeof used)[];
     return {
-      metrics: usedMetrics(parts.shared.metrics),
+      metrics: usedMetrics(names === undefined ? metrics.snapshot() : metrics.read(names)),
       purgatory: {
         counts: Object.fromEntries(
           STORES.map((store) => [store, purgatory.size(store)]),

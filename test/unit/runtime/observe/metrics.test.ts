@@ -124,3 +124,17 @@ describe("the registry", () => {
     expect(() => metrics.count("a_total", undefined, Number.NaN)).toThrow(/cannot grow/);
   });
 });
+
+test("metrics are read by name as they are, without setting gauges anew", () => {
+  const metrics = createMetrics();
+  metrics.onRead(() => metrics.gauge("b", 2));
+  metrics.gauge("b", 1);
+  metrics.count("a_total", { x: "1" }, 3);
+  metrics.count("c_total");
+  const [a, b, ...others] = metrics.read(["a_total", "b", "unknown"]);
+  expect([a?.series, b?.series, others]).toEqual([
+    [{ labels: { x: "1" }, value: 3, counts: [] }],
+    [{ labels: {}, value: 1, counts: [] }],
+    [],
+  ]);
+});
