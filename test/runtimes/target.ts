@@ -128,8 +128,12 @@ export async function logged({ log }: { log(): string }, words: RegExp): Promise
 }
 
 /** Polls until the answer is not `undefined`; background work has no other sign of its end. */
-export async function eventually<T>(what: string, ask: () => Promise<T | undefined>): Promise<T> {
-  const deadline = Date.now() + 15_000;
+export async function eventually<T>(
+  what: string,
+  ask: () => Promise<T | undefined>,
+  withinMs = 15_000,
+): Promise<T> {
+  const deadline = Date.now() + withinMs;
   for (;;) {
     const answer = await ask();
     if (answer !== undefined) return answer;
