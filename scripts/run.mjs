@@ -54,7 +54,7 @@ const tasks = {
     summary: "Runs the unit tests, quickly if there are no arguments; the arguments go to Vitest.",
     accepts: "[PATH...] [-t NAME]",
     needs: ["serving", "testing"],
-    // Random tests make fewer runs; all of them are in `npm test` and in tests that are run by name.
+    // Random tests make fewer runs, and slow files are left out; `npm test` and tests that are run by name have all of it.
     env: (args) => (args.length === 0 ? { MILLRACE_QUICK: "1" } : {}),
     run: [[...vitest, "--project", "unit"]],
   },

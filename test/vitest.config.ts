@@ -3,6 +3,7 @@ import process from "node:process";
 import { fileURLToPath } from "node:url";
 import { defineConfig } from "vitest/config";
 import LongestFirst from "./longest-first.ts";
+import { isQuick } from "./support/amount.ts";
 
 /** One project for each kind of test; `unit` is the fast part. */
 const project = (name: string, include: string[], testTimeout: number, more: object = {}) => ({
@@ -35,6 +36,33 @@ const SIDE_BY_SIDE = [
   "serve",
   "tools-help",
 ].map((name) => `test/runtimes/${name}.test.ts`);
+/**
+ * Unit tests that the quick run leaves out, more than 3 s of a processor each: those that run Git, compile the programs of the docs, or
+ * send thousands of requests. `npm test` has them, and so has `npm run test:unit` with an argument.
+ */
+const NOT_QUICK = [
+  "docs/types",
+  "runtime/grasp/life/fake-git",
+  "runtime/grasp/relay-sync/course",
+  "worker/ec/quiet-log",
+  "worker/ec/tables",
+  "worker/grasp/contributions",
+  "worker/grasp/control/clean",
+  "worker/grasp/control/import",
+  "worker/grasp/dry-run",
+  "worker/grasp/faults",
+  "worker/grasp/git/fetch",
+  "worker/grasp/git/git-http",
+  "worker/grasp/git/maintenance",
+  "worker/grasp/git/process",
+  "worker/grasp/git/repository",
+  "worker/grasp/maintenance",
+  "worker/grasp/operator",
+  "worker/grasp/purgatory-sync",
+  "worker/grasp/recovery",
+  "worker/grasp/repair",
+  "worker/grasp/undo",
+].map((name) => `test/unit/${name}.test.ts`);
 /** A process and its modules for many files: a process for each takes as long as the tests themselves. */
 const sharedModules = { isolate: false };
 
@@ -51,7 +79,10 @@ export default defineConfig({
     sequence: { sequencer: LongestFirst },
     reporters: ["default", "./test/closing-line.ts"],
     projects: [
-      project("unit", ["test/unit/**/*.test.ts", "test/contract/**/*.test.ts"], 60_000, sharedModules),
+      project("unit", ["test/unit/**/*.test.ts", "test/contract/**/*.test.ts"], 60_000, {
+        ...sharedModules,
+        exclude: isQuick() ? NOT_QUICK : [],
+      }),
       project("fuzz", ["test/fuzz/**/*.test.ts"], 300_000),
       // Each file has servers and folders of its own.
       project("grasp", ["test/runtimes/grasp/**/*.test.ts"], 300_000),

@@ -5,7 +5,10 @@
  */
 import process from "node:process";
 
+/** Whether this is the quick run. */
+export const isQuick = (): boolean => process.env.MILLRACE_QUICK === "1";
+
 /** A number of runs or of things. @param quick in the quick run: fewer, and still enough to see a common fault. */
 export function amount(full: number, quick: number): number {
-  return process.env.MILLRACE_QUICK === "1" ? quick : full;
+  return isQuick() ? quick : full;
 }
