@@ -3,19 +3,13 @@
  * @module
  */
 import { execFileSync } from "node:child_process";
-import { randomBytes } from "node:crypto";
-import { once } from "node:events";
 import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { connect as connectTls } from "node:tls";
 import getPort from "get-port";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { WebSocket } from "ws";
-import { toNpub } from "../../../runtime/grasp/npub.ts";
-import { workTree } from "../../support/git.ts";
-import { type GraspServer, graspServer, MAIN, PURGATORY, runGitClient } from "../../support/grasp-server.ts";
+import { certificateIn, pushThrough } from "../../support/grasp-front.ts";
+import { type GraspServer, graspServer } from "../../support/grasp-server.ts";
 import { readPage } from "../../support/markdown.ts";
-import { author } from "../../support/nostr.ts";
 import { type Origin, startOrigin } from "../../support/origin.ts";
 import { caddy } from "../../support/programs.ts";
 import { root, spawnServer } from "../../support/spawn.ts";
@@ -47,12 +41,7 @@ describe.skipIf(caddy.find() === null)("behind Caddy", () => {
       MILLRACE_EDGE_COOKIE_CONSENT_ASSUME_COUNTRY: "JP",
       MILLRACE_EDGE_COOKIE_STORE: "memory:",
     });
-    const [key, certificate] = [join(folder, "front.key"), join(folder, "front.pem")] as const;
-    const args = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-subj", `/CN=${DOMAIN}`];
-    const names = ["-addext", "subjectAltName=DNS:*.example.com,DNS:example.com", "-days", "1"];
-    execFileSync("openssl", ["req", "-x509", ...args, ...names, "-keyout", key, "-out", certificate], {
-      stdio: "pipe",
-    });
+    const { key, certificate } = certificateIn(folder, "example.com", "*.example.com");
     port = await getPort({ host: "127.0.0.1" });
     // As written, but for the certificate, which Caddy would fetch, and addresses that are free.
     const tls = `{\n\tbind 127.0.0.1\n\ttls ${certificate} ${key}\n`;
@@ -117,40 +106,7 @@ ${block("Caddyfile.grasp")
   });
 
   test("GRASP: events over a WebSocket, a push of 100 MiB that the proxy neither refuses nor cuts off", async () => {
-    const owner = author();
-    const path = `${toNpub(owner.key)}/repo.git`;
-    const work = workTree(grasp.folder);
-    // Without compression, so that the push has all of it.
-    execFileSync("git", ["config", "core.compression", "0"], { cwd: work.path });
-    const commit = work.commit("large", randomBytes((PUSHED_BYTES / 4) * 3).toString("base64"));
-    const socket = new WebSocket(`wss://${DOMAIN}/`, {
-      createConnection: (() =>
-        connectTls({ host: "127.0.0.1", port, servername: DOMAIN, rejectUnauthorized: false })) as never,
-    });
-    await once(socket, "open");
-    const say = async (event: object) => {
-      const answer = once(socket, "message");
-      socket.send(JSON.stringify(["EVENT", event]));
-      return JSON.parse(String((await answer)[0])).slice(2);
-    };
-    const listed = [
-      ["d", "repo"],
-      ["clone", `https://${DOMAIN}/${path}`],
-      ["relays", `wss://${DOMAIN}`],
-    ];
-    const state = [
-      ["d", "repo"],
-      [MAIN, commit],
-      ["HEAD", `ref: ${MAIN}`],
-    ];
-    expect(await say(owner.sign(30617, listed))).toEqual([true, PURGATORY]);
-    expect(await say(owner.sign(30618, state))).toEqual([true, PURGATORY]);
-    socket.close();
-
-    const url = `https://${DOMAIN}:${port}/${path}`;
-    const own = ["-c", "http.sslVerify=false", "-c", `http.curloptResolve=${DOMAIN}:${port}:127.0.0.1`];
-    const push = [...own, "-c", "pack.compression=0", "push", url, "main"];
-    expect(await runGitClient(work.path, ...push)).toMatchObject({ code: 0 });
+    const { path } = await pushThrough({ domain: DOMAIN, port }, grasp.folder, PUSHED_BYTES);
     expect(await curl(DOMAIN, `/${path}/status.json`)).toMatch(/"place":\s*"served"/);
   }, 180_000);
 });

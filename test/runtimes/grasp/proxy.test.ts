@@ -5,17 +5,14 @@
 import { execFileSync, spawn } from "node:child_process";
 import { once } from "node:events";
 import { readFileSync, writeFileSync } from "node:fs";
-import { createServer } from "node:net";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { connect as connectTls } from "node:tls";
+import getPort from "get-port";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { WebSocket } from "ws";
-import { toNpub } from "../../../runtime/grasp/npub.ts";
-import { workTree } from "../../support/git.ts";
-import { type GraspServer, graspServer, MAIN, PURGATORY, runGitClient } from "../../support/grasp-server.ts";
+import { certificateIn, pushThrough } from "../../support/grasp-front.ts";
+import { type GraspServer, graspServer } from "../../support/grasp-server.ts";
 import { readPage } from "../../support/markdown.ts";
-import { author } from "../../support/nostr.ts";
 import { nginx } from "../../support/programs.ts";
 import { root } from "../../support/spawn.ts";
 
@@ -23,15 +20,7 @@ const page = readPage(readFileSync(join(root, "docs/operate/reverse-proxies.md")
 const block = (info: string) => page.blocks.find((each) => each.info === info)!.text;
 const DOMAIN = "git.example.com";
 const LOOKS = 500;
-
-/** A port that was free a moment ago: nginx cannot say which one it took. */
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, "127.0.0.1");
-  await once(server, "listening");
-  const { port } = server.address() as { port: number };
-  server.close();
-  return port;
-}
+const PUSHED_BYTES = 20 * 1024 ** 2;
 
 describe.skipIf(nginx.find() === null)("GRASP behind nginx", () => {
   let server: GraspServer;
@@ -41,14 +30,10 @@ describe.skipIf(nginx.find() === null)("GRASP behind nginx", () => {
   beforeAll(async () => {
     const { grasp, client } = JSON.parse(block("grasp.json"));
     server = await graspServer("node", { ...grasp, listen: { port: 0 } }, { client });
-    port = await freePort();
+    // nginx cannot say which port it took.
+    port = await getPort({ host: "127.0.0.1" });
     const folder = server.folder;
-    const [key, certificate] = [join(folder, "front.key"), join(folder, "front.pem")];
-    const args = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-subj", `/CN=${DOMAIN}`];
-    const names = ["-addext", `subjectAltName=DNS:${DOMAIN}`, "-days", "1"];
-    execFileSync("openssl", ["req", "-x509", ...args, ...names, "-keyout", key, "-out", certificate], {
-      stdio: "pipe",
-    });
+    const { key, certificate } = certificateIn(folder, DOMAIN);
     const sample = block("grasp.conf")
       .replace("listen 443 ssl;", `listen 127.0.0.1:${port} ssl;`)
       .replace("server 127.0.0.1:7334;", `server ${new URL(server.url).host};`)
@@ -76,44 +61,10 @@ http { access_log off; ${temporary}\n${sample}\n}`,
   });
 
   test("announce over a WebSocket, push 20 MiB, clone it, and the page answers", async () => {
-    const owner = author();
-    const path = `${toNpub(owner.key)}/repo.git`;
-    const work = workTree(server.folder);
-    const { randomBytes } = await import("node:crypto");
-    const commit = work.commit("large", randomBytes(20 * 1024 ** 2).toString("base64"));
-    const socket = new WebSocket(`wss://${DOMAIN}/`, {
-      createConnection: (() =>
-        connectTls({ host: "127.0.0.1", port, servername: DOMAIN, rejectUnauthorized: false })) as never,
-    });
-    await once(socket, "open");
-    const say = async (event: object) => {
-      const answer = once(socket, "message");
-      socket.send(JSON.stringify(["EVENT", event]));
-      return JSON.parse(String((await answer)[0])).slice(2);
-    };
-    const listed = [
-      ["d", "repo"],
-      ["clone", `https://${DOMAIN}/${path}`],
-      ["relays", `wss://${DOMAIN}`],
-    ];
-    expect(await say(owner.sign(30617, listed))).toEqual([true, PURGATORY]);
-    expect(
-      await say(
-        owner.sign(30618, [
-          ["d", "repo"],
-          [MAIN, commit],
-          ["HEAD", `ref: ${MAIN}`],
-        ]),
-      ),
-    ).toEqual([true, PURGATORY]);
-    socket.close();
-
-    const url = `https://${DOMAIN}:${port}/${path}`;
-    const own = ["-c", "http.sslVerify=false", "-c", `http.curloptResolve=${DOMAIN}:${port}:127.0.0.1`];
-    expect(await runGitClient(work.path, ...own, "push", url, "main")).toMatchObject({ code: 0 });
+    const { url, commit, git } = await pushThrough({ domain: DOMAIN, port }, server.folder, PUSHED_BYTES);
     const clone = join(server.folder, "clone");
-    expect(await runGitClient(work.path, ...own, "clone", "-q", url, clone)).toMatchObject({ code: 0 });
-    expect((await runGitClient(clone, "rev-parse", "HEAD")).output.trim()).toBe(commit);
+    expect(await git(server.folder, "clone", "-q", url, clone)).toMatchObject({ code: 0 });
+    expect((await git(clone, "rev-parse", "HEAD")).output.trim()).toBe(commit);
     const status = execFileSync(
       "curl",
       ["-sk", "--resolve", `${DOMAIN}:${port}:127.0.0.1`, `${url}/status.json`],
