@@ -8,6 +8,7 @@ import { once } from "node:events";
 import { constants, setPriority } from "node:os";
 import { env as environment, kill as killProcess } from "node:process";
 import type { Writable } from "node:stream";
+import { free } from "./free.ts";
 
 /** Settings that every call has (O28). */
 const SETTINGS = [
@@ -172,10 +173,7 @@ function beBackground(pid: number | undefined, isIdle: boolean): void {
   }
 }
 
-/**
- * Writes chunks to a pipe at its pace, and ends it. The memory of each is free as soon as the pipe has taken it: the collector comes
- * late for what is outside its heap, and a process would grow by as much (V8). Nobody may use a chunk afterwards.
- */
+/** Writes chunks to a pipe at its pace, and ends it. The memory of each is free as soon as the pipe has taken it. */
 async function feed(chunks: AsyncIterable<Uint8Array>, pipe: Writable): Promise<void> {
   for await (const chunk of chunks) {
     // Git may end before it has read everything; its exit code says why.
@@ -197,11 +195,6 @@ function hasRoom(pipe: Writable): Promise<void> {
     pipe.on("close", done);
     if (pipe.destroyed) done();
   });
-}
-
-/** Frees the memory of a chunk, unless it is a part of more. */
-function free({ buffer, byteLength }: Uint8Array): void {
-  if (buffer instanceof ArrayBuffer && buffer.byteLength === byteLength) buffer.transfer(0);
 }
 
 /** Runs Git to its end, with all of its output in memory. @throws {GitUnavailable} */

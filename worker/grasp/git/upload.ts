@@ -18,6 +18,7 @@ import { gitAnswer, gitError } from "./answers.ts";
 import { RequestBody, readSmall } from "./body.ts";
 import { clientStream, READ_MS, type Source } from "./client-stream.ts";
 import type { Exchange } from "./exchange.ts";
+import { joined } from "./free.ts";
 import type { GitHttpParts } from "./parts.ts";
 import { startGit } from "./process.ts";
 import type { DiskRepository } from "./repository.ts";
@@ -250,21 +251,23 @@ export function availableOf(output: Readable): () => Promise<Uint8Array | null> 
   }
   const read = () => output.read() as Uint8Array | null;
   return async () => {
+    const parts: Uint8Array[] = [];
+    let bytes = 0;
     for (;;) {
-      let piece = read();
-      if (piece === null && isOver) return null;
-      while (piece !== null && piece.length < PIECE_BYTES && !isOver) {
-        // What Git has written meanwhile arrives in the next turn of the event loop.
-        await new Promise((resolve) => setImmediate(resolve));
-        const more = read();
-        if (more === null) break;
-        piece = Buffer.concat([piece, more]);
+      const part = read();
+      if (part !== null) {
+        parts.push(part);
+        bytes += part.length;
       }
-      if (piece !== null) return piece;
-      await new Promise<void>((resolve) => {
-        wake = resolve;
-      });
+      if (bytes >= PIECE_BYTES || isOver || (part === null && bytes > 0)) break;
+      // What Git has written meanwhile arrives in the next turn of the event loop.
+      if (part !== null) await new Promise((resolve) => setImmediate(resolve));
+      else
+        await new Promise<void>((resolve) => {
+          wake = resolve;
+        });
     }
+    return bytes === 0 ? null : joined(parts);
   };
 }
 
