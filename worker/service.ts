@@ -72,6 +72,11 @@ export interface ServiceModule<Section = unknown> extends ConfigSection<Section>
   trustedProxies?(section: Section): SharedConfig["client"]["trustedProxies"] | undefined;
   /** Faults of a valid section that only a server or its host can tell. Opens nothing. Fields are relative to the section. */
   servingFaults?(section: Section, listen: Listen, entry: Entry): Fault[];
+  /**
+   * Faults of single fields that only a host can tell, also of a section that has other faults. Opens nothing.
+   * @param given the section as it is given, of any type.
+   */
+  hostFaults?(given: unknown, entry: Entry): Fault[];
   /** Faults of a valid section that keep several processes from serving it. Default: there are none. */
   workersFaults?(section: Section, entry: Entry): Fault[];
   /** Warnings for a valid section. */

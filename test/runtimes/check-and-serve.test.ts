@@ -65,6 +65,12 @@ describe("both refuse, and name the field", () => {
       withFields({ store: "tape:reel", limiter: "abacus:1" }, { operator: { tokenHash: "x" } }),
       ["operator.tokenHash", "edgeCookie.store", "edgeCookie.limiter"],
     ],
+    [
+      "faults of the host beside one of the same section",
+      withFields({ store: "tape:reel", limiter: "", passphrases: [{ env: "NOT_SET" }] }),
+      ["edgeCookie.passphrases[0]", "edgeCookie.limiter", "edgeCookie.store"],
+    ],
+    ["a section that is no object", { edgeCookie: null }, ["edgeCookie", "edgeCookie.publisher.origin"]],
     ["a store that the host does not have", withFields({ store: "tape:reel" }), ["edgeCookie.store"]],
     ["a limiter that the host does not have", withFields({ limiter: "abacus:1" }), ["edgeCookie.limiter"]],
     ["a malformed store", withFields({ store: "redis://:pw-1234567@" }), ["edgeCookie.store"]],

@@ -48,8 +48,8 @@ export interface InspectedConfig {
   readonly listen: SharedConfig["listen"] | undefined;
   /** The valid sections, by name. */
   readonly sections: ReadonlyMap<string, unknown>;
-  /** Whether the configuration has any section of a service, valid or not. */
-  readonly hasService: boolean;
+  /** The services' sections as they are given, valid or not, by name. Texts from elsewhere are read. */
+  readonly given: ReadonlyMap<string, unknown>;
   readonly faults: readonly Fault[];
 }
 
@@ -141,7 +141,7 @@ export function inspectConfig(
     listen: listen.success ? listen.output : undefined,
     shared: outline.success ? sharedOf(outline.output) : undefined,
     sections: valid,
-    hasService: given.length > 0,
+    given: new Map(given.map(({ name }) => [name, partOf(value, name)])),
     faults: [...overridden.faults, ...unresolved, ...found].map((fault) => {
       const variable = overridden.variables.get(fault.field);
       return variable === undefined ? fault : { ...fault, field: `${fault.field} (from ${variable})` };

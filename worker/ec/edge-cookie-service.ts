@@ -42,7 +42,6 @@ export const edgeCookieService: ServiceModule<EdgeCookieSection> = {
   listen: ({ listen }) => listen,
   servingFaults: (section, listen, entry) => [
     ...servingFaults(section, listen),
-    ...urlFaults(section, entry.host),
     ...sealingFaults(section, entry.host),
   ],
   workersFaults: ({ store }, { host }) => {
@@ -55,6 +54,11 @@ export const edgeCookieService: ServiceModule<EdgeCookieSection> = {
         expected: "with --workers a store that processes share, such as sqlite:PATH",
       },
     ];
+  },
+  hostFaults: (given, { host }) => {
+    const { store, limiter } = Object(given) as Record<string, unknown>;
+    const textOf = (value: unknown) => (typeof value === "string" ? value : undefined);
+    return urlFaults({ store: textOf(store), limiter: textOf(limiter) }, host);
   },
   warnings: (section, { client, operator }) => configWarnings({ ...section, client, operator }),
   create,

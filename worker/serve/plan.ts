@@ -73,9 +73,9 @@ function mustAllowWorkers(services: readonly Planned[], entry: Entry): void {
 
 /** Plans what a configuration runs. @throws {ConfigError} naming every fault at once. */
 export function planOf(modules: readonly ServiceModule[], config: InspectedConfig, entry: Entry): Plan {
-  const { shared, hasService } = config;
-  const faults: Fault[] = [...config.faults];
-  if (!hasService) {
+  const { shared, given } = config;
+  const faults: Fault[] = [...config.faults, ...hostFaults(modules, config, entry)];
+  if (given.size === 0) {
     const names = modules.map(({ name }) => name).join(" or ");
     faults.push({ field: names, found: "missing", expected: "a section for each service to run" });
   }
@@ -84,10 +84,30 @@ export function planOf(modules: readonly ServiceModule[], config: InspectedConfi
     const found = module.servingFaults?.(section, listen, entry) ?? [];
     faults.push(...found.map((fault) => ({ ...fault, field: `${module.name}.${fault.field}` })));
   }
-  faults.push(...byAddress(services).flatMap(hostFaults));
+  faults.push(...byAddress(services).flatMap(sharedHostFaults));
   if (shared === undefined || faults.length > 0) throw new ConfigError(faults);
   const warnings = services.flatMap(({ module, section }) => module.warnings?.(section, shared) ?? []);
   return { shared, services, warnings };
+}
+
+/** Faults that the host tells of fields that have no other one. */
+function hostFaults(
+  modules: readonly ServiceModule[],
+  { given, faults }: InspectedConfig,
+  entry: Entry,
+): Fault[] {
+  // A field of the environment has its variable behind its name.
+  const isKnown = (field: string) =>
+    faults.some((fault) => fault.field === field || fault.field.startsWith(`${field} (`));
+  return modules
+    .filter(({ name }) => given.has(name))
+    .flatMap((module) =>
+      (module.hostFaults?.(given.get(module.name), entry) ?? []).map((fault) => ({
+        ...fault,
+        field: `${module.name}.${fault.field}`,
+      })),
+    )
+    .filter(({ field }) => !isKnown(field));
 }
 
 /** The services whose section is valid, if it is known where they listen. */
@@ -110,7 +130,7 @@ export function titleOf({ name }: Pick<ServiceModule, "name">): string {
 }
 
 /** Services that share an address must differ in their hosts. One of them may answer every other host. */
-function hostFaults(group: readonly Planned[]): Fault[] {
+function sharedHostFaults(group: readonly Planned[]): Fault[] {
   const owners = new Map<string | undefined, string>();
   const faults: Fault[] = [];
   for (const { module, listen, hosts } of group) {

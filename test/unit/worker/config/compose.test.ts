@@ -105,10 +105,13 @@ describe("faults", () => {
 test("a fault of one section leaves the others valid", () => {
   const {
     sections: valid,
-    hasService,
+    given,
     faults,
   } = inspectConfig(sections, { edgeCookie, bell: { tone: 1 } }, { env: {} });
   expect([...valid.keys()]).toEqual(["edgeCookie"]);
-  expect(hasService).toBe(true);
+  expect([...given]).toEqual([
+    ["edgeCookie", edgeCookie],
+    ["bell", { tone: 1 }],
+  ]);
   expect(faults).toHaveLength(1);
 });
