@@ -35,6 +35,7 @@ const SIDE_BY_SIDE = [
   "reverse-proxies",
   "serve",
   "tools-help",
+  "tracing",
 ].map((name) => `test/runtimes/${name}.test.ts`);
 /**
  * Unit tests that the quick run leaves out, more than 3 s of a processor each: those that run Git, compile the programs of the docs, or

@@ -4,6 +4,7 @@
  */
 import type { Clock, Log, LogFields } from "../platform.ts";
 import type { Redaction } from "./redaction.ts";
+import { idFields, NO_IDS } from "./trace-context.ts";
 
 /** From the most to the least verbose; `silent` writes nothing. */
 export const LOG_LEVELS = ["debug", "info", "warn", "error", "silent"] as const;
@@ -129,7 +130,9 @@ export function createLogOnce(log: Log, clock: Clock, windowMs: number): LogOnce
       const window: Window = {
         repeats: 0,
         endsMs: clock.now() + windowMs,
-        writeRepeats: () => log[severity](message, { ...fields, repeats: window.repeats, windowMs }),
+        // Other requests repeated it.
+        writeRepeats: () =>
+          log[severity](message, { ...fields, ...idFields(NO_IDS), repeats: window.repeats, windowMs }),
         close() {
           window.cancel();
           windows.delete(key);

@@ -3,7 +3,7 @@
  * @module
  */
 import { toHex } from "../lib/hex.ts";
-import type { Random } from "../platform.ts";
+import type { LogFields, Random } from "../platform.ts";
 
 /** The place of a request or call in a trace. */
 export interface TraceContext {
@@ -54,6 +54,11 @@ export function requestIdsOf(headers: { get(name: string): string | null }): Req
     requestId: requestId !== null && isRequestId(requestId) ? requestId : null,
     trace: readTraceparent(headers.get("traceparent")),
   };
+}
+
+/** The fields of a log line that name its request. An absent id is `undefined`, and hides the id of another request. */
+export function idFields({ requestId, trace }: RequestIds): LogFields {
+  return { requestId: requestId ?? undefined, traceId: trace?.traceId };
 }
 
 /** The context of a call that a request causes: same trace, an id of its own (Trace Context, section 3.4). */

@@ -5,6 +5,8 @@ import type { SyncEvent, SyncListener } from "./events.ts";
 export interface LogListenerOptions {
   /** How an identifier is named in the log. Default: its first 8 characters, since it may be personal. */
   nameInLog?: (identifier: string) => string;
+  /** Further fields of a line. Default: none. @param identifier that the line is about; `undefined`: none. */
+  fieldsFor?: (identifier: string | undefined) => LogFields | undefined;
 }
 
 /**
@@ -13,10 +15,16 @@ export interface LogListenerOptions {
  */
 export function logListener(log: Log, options: LogListenerOptions = {}): SyncListener {
   const nameInLog = options.nameInLog ?? firstCharacters;
+  const { fieldsFor = () => undefined } = options;
 
   /** Most logs drop these lines, so that they are kept cheap. */
   function queueLine({ kind, identifier, domain }: QueueEvent, message: string): void {
-    log.debug(message, { event: kind, identifier: nameInLog(identifier), domain });
+    log.debug(message, {
+      ...fieldsFor(identifier),
+      event: kind,
+      identifier: nameInLog(identifier),
+      domain,
+    });
   }
 
   function line(
@@ -24,7 +32,7 @@ export function logListener(log: Log, options: LogListenerOptions = {}): SyncLis
     { kind, source: _, ...facts }: Facts,
     message: string,
   ): void {
-    const fields: LogFields = { event: kind, ...facts };
+    const fields: LogFields = { ...fieldsFor(facts.identifier), event: kind, ...facts };
     if (facts.identifier !== undefined) fields.identifier = nameInLog(facts.identifier);
     log[level](message, fields);
   }

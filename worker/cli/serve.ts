@@ -5,6 +5,7 @@ import { configPath } from "../config/configured.ts";
 import { type Environment, variableOf } from "../config/environment.ts";
 import { entryHere } from "../hosts/process/here.ts";
 import type { Entry } from "../hosts/server.ts";
+import { requestFields, timersOutside } from "../http/request-scope.ts";
 import { type Plan, type PlanOptions, readPlan, titleOf } from "../serve/plan.ts";
 import { createProcessLog } from "../serve/process-log.ts";
 import { runServices } from "../serve/run-services.ts";
@@ -54,9 +55,10 @@ function isConfiguredByEnvironment(services: readonly ServiceModule[]): boolean 
 export async function servePlan(
   services: readonly ServiceModule[],
   path: string | undefined,
-  entry: Entry,
+  given: Entry,
   options: PlanOptions = {},
 ): Promise<void> {
+  const entry = { ...given, host: { ...given.host, clock: timersOutside(given.host.clock) } };
   if (options.workers === undefined) return serveAlone(services, path, entry, options);
   const { isWorker } = await import("../serve/workers/worker.ts");
   if (isWorker()) return serveAsWorker(services, path, entry, options);
@@ -72,13 +74,13 @@ export async function servePlan(
   });
 }
 
-/** Reads the plan, and gives the process its log. @param facts fields of every line */
+/** Reads the plan, and gives the process its log. @param facts fields of a line; asked for each. Default: those of the request. */
 async function prepare(
   services: readonly ServiceModule[],
   path: string | undefined,
   entry: Entry,
   options: PlanOptions,
-  facts: LogFields = {},
+  facts: () => LogFields | undefined = requestFields,
 ) {
   const plan = await readPlan(services, path, entry, options);
   const processLog = createProcessLog(entry.host, facts);
@@ -124,7 +126,7 @@ async function serveAsWorker(
   const worker = await Worker.join();
   const entry = worker.entry(given);
   try {
-    const facts = { worker: worker.place.number };
+    const facts = () => ({ worker: worker.place.number, ...requestFields() });
     const prepared = await prepare(services, path, entry, options, facts);
     const { plan, processLog, log, logsAccess, drainDelayMs, configure } = prepared;
     const running = await runServices(entry, plan, processLog, (title) => worker.workersOf(title));

@@ -53,7 +53,7 @@ export function createPulls(dependencies: PullsDependencies) {
     allowInsecure: config.allowInsecurePartners,
   });
   const engine = new SyncEngine({
-    ...syncParts({ store, limiter, random, log, metrics }, logOnce),
+    ...syncParts({ store, limiter, random, log, metrics, idsOf: pullSync.idsOf }, logOnce),
     clock,
     context: pullSync.context,
     limits: { maxConcurrent: shareOf(maxConcurrentPerDomain), maxPerMinute: maxPerMinutePerDomain },

@@ -5,6 +5,7 @@
 import { METRICS_PREFIX } from "../../runtime/ec/request-metrics.ts";
 import { toHex } from "../../runtime/lib/hex.ts";
 import type { LogOnce } from "../../runtime/observe/log.ts";
+import { idFields, NO_IDS, type RequestIds } from "../../runtime/observe/trace-context.ts";
 import type { Log, LogFields, Metrics, Random, RateLimiter, Store } from "../../runtime/platform.ts";
 import { combineListeners, logListener, metricsListener } from "../../runtime/sync/index.ts";
 
@@ -15,6 +16,8 @@ interface SyncParts {
   random: Random;
   log: Log;
   metrics: Metrics;
+  /** The ids of the request that an EC id's pulls began with; `undefined`: it has none under way. */
+  idsOf(id: string): RequestIds | undefined;
 }
 
 /**
@@ -27,9 +30,12 @@ const LATE_MS = 500;
  * The engine's limiter, lease and listeners. Instances that share a limiter lease each id while they work on it, so that no
  * two ask for it at once.
  */
-export function syncParts({ store, limiter, random, log, metrics }: SyncParts, logOnce: LogOnce) {
+export function syncParts({ store, limiter, random, log, metrics, idsOf }: SyncParts, logOnce: LogOnce) {
   const onEvent = combineListeners(
-    logListener(faultsOnce(log, logOnce)),
+    logListener(faultsOnce(log, logOnce), {
+      // One request's end may begin the work of another one.
+      fieldsFor: (id) => idFields((id === undefined ? undefined : idsOf(id)) ?? NO_IDS),
+    }),
     metricsListener(metrics, { prefix: METRICS_PREFIX }),
   );
   if (limiter.shared !== true) return { limiter, onEvent };

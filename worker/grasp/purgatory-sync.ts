@@ -13,6 +13,7 @@ import { Repairs } from "../../runtime/grasp/repair.ts";
 import type { RepairCounts, RepairResult } from "../../runtime/grasp/repair-plan.ts";
 import type { RepositoryName } from "../../runtime/grasp/repository-name.ts";
 import { localLimiter } from "../../runtime/limiters/local.ts";
+import { idFields, NO_IDS } from "../../runtime/observe/trace-context.ts";
 import type { Clock, Log, Metrics } from "../../runtime/platform.ts";
 import {
   combineListeners,
@@ -91,7 +92,11 @@ export function runPurgatorySync(needs: PurgatorySyncNeeds): RunningSync {
     limiter: localLimiter(host.createHotPath({ maxKeys: MAX_DOMAINS, random }), steady),
     onEvent: combineListeners(
       // A repository's name is no secret.
-      logListener(log, { nameInLog: (identifier) => identifier }),
+      logListener(log, {
+        nameInLog: (identifier) => identifier,
+        // The queue's work is caused by events, not by the request that happens to run it.
+        fieldsFor: () => idFields(NO_IDS),
+      }),
       metricsListener(metrics, { prefix: SYNC_PREFIX }),
       repairs.listen,
     ),

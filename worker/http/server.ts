@@ -8,14 +8,15 @@ import type { AddressInfo, Socket } from "node:net";
 import type { Duplex } from "node:stream";
 import type { Log } from "../../runtime/platform.ts";
 import { type Served, type Server, type SharedListen, urlOf } from "../hosts/server.ts";
-import { type AccessLog, logAccess } from "./access-log.ts";
+import { type AccessLog, logAccess, logUpgrade } from "./access-log.ts";
 import { fetchListener, TypedAsGiven } from "./fetch-listener.ts";
 import { CLIENT_CLOCKS, MAX_HEADER_BYTES } from "./proxy/clocks.ts";
 import { Fields } from "./proxy/fields.ts";
 import { isEnding } from "./proxy/linger.ts";
 import { linesOf, refuse, refuseOnSocket } from "./proxy/refuse.ts";
 import { type RequestHead, readHead } from "./proxy/request-head.ts";
-import { showIds, takeIds } from "./request-ids.ts";
+import { type ServedIds, showIds, takeIds } from "./request-ids.ts";
+import { inRequest } from "./request-scope.ts";
 import { siteOf } from "./site-of.ts";
 import { acceptWebSockets, type WebSockets } from "./web-sockets.ts";
 
@@ -56,10 +57,19 @@ export async function serveHttp(
 
   function answer(request: IncomingMessage, response: ServerResponse, expectsContinue: boolean): void {
     if (isEnding(request.socket)) return void request.resume();
+    const ids = takeIds(request);
+    inRequest(ids, () => answerIn(ids, request, response, expectsContinue));
+  }
+
+  function answerIn(
+    ids: ServedIds,
+    request: IncomingMessage,
+    response: ServerResponse,
+    expectsContinue: boolean,
+  ): void {
     open.add(response);
     response.on("close", () => open.delete(response));
     response.on("error", () => {}); // a client that is gone
-    const ids = takeIds(request);
     if (access?.isOn()) logAccess(access, request, response, ids);
     const head = headOf(request);
     if ("status" in head) {
@@ -98,10 +108,13 @@ export async function serveHttp(
     upgraded.add(socket);
     socket.on("close", () => upgraded.delete(socket));
     socket.on("error", () => {});
-    takeIds(request);
+    const ids = takeIds(request);
+    if (access?.isOn()) logUpgrade(access, request, socket, ids);
     const parsed = headOf(request);
-    if ("status" in parsed) refuseOnSocket(socket, parsed, refusalHeaders);
-    else upgradeTo(siteOf(sites, parsed.host), request, socket, parsed, head);
+    inRequest(ids, () => {
+      if ("status" in parsed) refuseOnSocket(socket, parsed, refusalHeaders);
+      else upgradeTo(siteOf(sites, parsed.host), request, socket, parsed, head);
+    });
   });
   server.on("connect", (_request, socket) =>
     refuseOnSocket(

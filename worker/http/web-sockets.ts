@@ -7,7 +7,9 @@ import type { Socket } from "node:net";
 import { type WebSocket, WebSocketServer } from "ws";
 import { Fields } from "./proxy/fields.ts";
 import { refuseOnSocket } from "./proxy/refuse.ts";
+import { currentIds, inRequest } from "./request-scope.ts";
 import type { SocketHooks, SocketPeer } from "./socket.ts";
+import { noteStatus } from "./socket-status.ts";
 import { textFrames } from "./text-frames.ts";
 
 const MAX_MESSAGE_BYTES = 1024 ** 2;
@@ -42,7 +44,12 @@ export function acceptWebSockets(
     accept(request, socket, behind) {
       const fault = handshakeFault(request, hooks);
       if (fault !== null) refuseOnSocket(socket, fault, { ...refusalHeaders, ...fault.fields });
-      else server.handleUpgrade(request, socket, behind, (open) => serveSocket(open, request, socket, hooks));
+      else {
+        server.handleUpgrade(request, socket, behind, (open) => {
+          noteStatus(socket, 101);
+          serveSocket(open, request, socket, hooks);
+        });
+      }
     },
   };
 }
@@ -95,12 +102,14 @@ function serveSocket(open: WebSocket, request: IncomingMessage, socket: Socket, 
     ping: () => open.ping(),
     close: (code = 1000, reason) => open.close(code, reason),
   };
+  // Its events come from the connection, which began before the request.
+  const ids = currentIds();
   // `ws` closes the connection. Without a listener the error would end the process.
   open.on("error", () => {});
   open.on("message", (data: Buffer, isBinary: boolean) =>
-    hooks.message(peer, isBinary ? data : data.toString("utf8")),
+    inRequest(ids, () => hooks.message(peer, isBinary ? data : data.toString("utf8"))),
   );
-  open.on("pong", () => hooks.pong?.(peer));
-  open.on("close", (code: number) => hooks.close?.(peer, code));
+  open.on("pong", () => inRequest(ids, () => hooks.pong?.(peer)));
+  open.on("close", (code: number) => inRequest(ids, () => hooks.close?.(peer, code)));
   hooks.open?.(peer);
 }

@@ -29,11 +29,11 @@ export interface ProcessLog {
 
 /**
  * Creates logs that write through the host.
- * @param facts fields of every line. Default: none.
+ * @param facts fields of a line, asked for each; the line's own take precedence. Default: none.
  */
 export function createProcessLog(
   { logLevel, writeLog, clock }: Pick<Host, "logLevel" | "writeLog" | "clock">,
-  facts: LogFields = {},
+  facts: () => LogFields | undefined = () => undefined,
 ): ProcessLog {
   const secrets = new Set<string>();
   let level = logLevel;
@@ -55,11 +55,15 @@ export function createProcessLog(
       }
       return made.log;
     };
+    const withFacts = (fields?: LogFields): LogFields | undefined => {
+      const common = facts();
+      return common === undefined ? fields : { ...common, ...fields };
+    };
     return {
-      debug: (message, fields) => current().debug(message, { ...facts, ...fields }),
-      info: (message, fields) => current().info(message, { ...facts, ...fields }),
-      warn: (message, fields) => current().warn(message, { ...facts, ...fields }),
-      error: (message, fields) => current().error(message, { ...facts, ...fields }),
+      debug: (message, fields) => current().debug(message, withFacts(fields)),
+      info: (message, fields) => current().info(message, withFacts(fields)),
+      warn: (message, fields) => current().warn(message, withFacts(fields)),
+      error: (message, fields) => current().error(message, withFacts(fields)),
     };
   }
 

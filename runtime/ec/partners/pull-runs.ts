@@ -23,9 +23,13 @@ export interface Run {
   readonly partners: Map<string, Progress>;
 }
 
+/** Maximum number of ended runs whose request's ids are remembered: the engine's last lines about a run follow its end. */
+const MAX_ENDED = 100;
+
 /** The pulls of all visitors that are under way, by EC id. */
 export class PullRuns {
   readonly #runs = new Map<string, Run>();
+  readonly #ended = new Map<string, RequestIds>();
   readonly #time: () => number;
   readonly #maxRuns: number;
 
@@ -44,6 +48,11 @@ export class PullRuns {
 
   get(id: string): Run | undefined {
     return this.#runs.get(id);
+  }
+
+  /** The ids of the request that began the pulls of an id which are under way or ended just now. */
+  idsOf(id: string): RequestIds | undefined {
+    return this.#runs.get(id)?.ids ?? this.#ended.get(id);
   }
 
   /** The run of an id, created if needed. Also forgets runs that have expired in the engine. */
@@ -65,7 +74,11 @@ export class PullRuns {
   /** A partner is done; with the last one the run ends. */
   leave(run: Run, partner: string): void {
     run.partners.delete(partner);
-    if (run.partners.size === 0 && this.#runs.get(run.id) === run) this.#runs.delete(run.id);
+    if (run.partners.size > 0 || this.#runs.get(run.id) !== run) return;
+    this.#runs.delete(run.id);
+    this.#ended.delete(run.id);
+    this.#ended.set(run.id, run.ids);
+    if (this.#ended.size > MAX_ENDED) this.#ended.delete(this.#ended.keys().next().value!);
   }
 
   forget(id: string): void {

@@ -4,7 +4,7 @@
  * @module
  */
 import type { HotPath } from "../../../wasm/hotpath.ts";
-import { NO_IDS, type RequestIds } from "../../observe/trace-context.ts";
+import { idFields, NO_IDS, type RequestIds } from "../../observe/trace-context.ts";
 import type { Tracer } from "../../observe/tracer.ts";
 import type { Clock, Fetch, LogFields, Metrics, Random, RateLimiter, TakeResult } from "../../platform.ts";
 import { type DomainLimits, RateLimited, type Source, type SyncContext } from "../../sync/index.ts";
@@ -80,6 +80,8 @@ export class PullSync {
   readonly limitsFor: (domain: string) => DomainLimits | undefined;
   /** Returns the number of visitors whose pulls are remembered. */
   readonly size = (): number => this.#runs.size;
+  /** The ids of the request that began an id's pulls, which are under way or ended just now. */
+  readonly idsOf = (id: string): RequestIds | undefined => this.#runs.idsOf(id);
   readonly #parts: PullSyncParts;
   readonly #runs: PullRuns;
   readonly #pauses: Pauses;
@@ -220,18 +222,22 @@ export class PullSync {
     const partner = partners.find((candidate) => candidate.id === key);
     if (partner === undefined || run?.partners.get(key) !== "waiting") return [];
     run.partners.set(key, "asked");
+    const { ip, consent, ids } = run;
     const fault = pullUrlFault(partner.pullSyncUrl!, partner.pullSyncAllowedDomains, allowInsecure);
     let outcome = fault === null ? "failed" : "misconfigured";
     try {
       if (fault !== null) {
-        log.error("a partner's pull URL may not be called", { partner: key, expected: fault });
+        log.error("a partner's pull URL may not be called", {
+          ...idFields(ids),
+          partner: key,
+          expected: fault,
+        });
         return [];
       }
-      const { ip, consent, ids } = run;
       const uid = await requestPull({ partner, id, ip, consent, ids, signal }, this.#parts);
       outcome = uid === null ? "none" : "obtained";
       if (uid !== null) return [{ partner: key, uid, ...generationOf(partner) }];
-      log.debug("a partner has no id for a visitor", { partner: key, ec: shortId(id) });
+      log.debug("a partner has no id for a visitor", { ...idFields(ids), partner: key, ec: shortId(id) });
       return [];
     } catch (error) {
       if (error instanceof RateLimited) outcome = "limited";

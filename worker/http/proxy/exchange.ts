@@ -7,6 +7,7 @@ import type { Dispatcher } from "undici";
 import { isPending } from "../../../runtime/lib/within.ts";
 import type { Span } from "../../../runtime/observe/tracer.ts";
 import type { Clock } from "../../../runtime/platform.ts";
+import { currentIds, inRequest } from "../request-scope.ts";
 import { CLIENT_CLOCKS } from "./clocks.ts";
 import { Fields, lowerCase, responseFields } from "./fields.ts";
 import { lingerAtEnd } from "./linger.ts";
@@ -90,6 +91,8 @@ export class Exchange implements Dispatcher.DispatchHandler {
   readonly #outgoing: Outgoing;
   readonly #passage: Passage;
   readonly #upload: Upload | null;
+  /** Its events come from connections that other requests may have begun. */
+  readonly #ids = currentIds();
   #controller: Controller | null = null;
   #isRetried = false;
   /** The service knows how the request ended. */
@@ -176,7 +179,7 @@ export class Exchange implements Dispatcher.DispatchHandler {
     const fields = responseFields(raw);
     if (this.#outgoing.relocate !== null) relocate(fields, this.#outgoing.relocate);
     this.#isPassageOver = true;
-    const changed = this.#passage.answered(status, fields);
+    const changed = inRequest(this.#ids, () => this.#passage.answered(status, fields));
     if (!isPending(changed)) {
       this.#writeHead(status, message, changed);
       return;
@@ -344,13 +347,13 @@ export class Exchange implements Dispatcher.DispatchHandler {
       return;
     }
     this.#isPassageOver = true;
-    const changed = this.#passage.answered(status, fields);
+    const changed = inRequest(this.#ids, () => this.#passage.answered(status, fields));
     if (isPending(changed)) changed.then(send, () => send(fields));
     else send(changed);
   }
 
   #fail(fault: ExchangeFault, error: unknown): void {
-    if (!this.#isOver) this.#parts.onFault(fault, error);
+    if (!this.#isOver) inRequest(this.#ids, () => this.#parts.onFault(fault, error));
   }
 
   /** Releases what the exchange holds. */

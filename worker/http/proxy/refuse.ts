@@ -4,6 +4,7 @@
  */
 import { type IncomingMessage, type ServerResponse, STATUS_CODES } from "node:http";
 import type { Duplex } from "node:stream";
+import { noteStatus } from "../socket-status.ts";
 import { CLIENT_CLOCKS } from "./clocks.ts";
 import { lingerAtEnd } from "./linger.ts";
 
@@ -46,6 +47,7 @@ export function refuseOnSocket(
   headers: Readonly<Record<string, string>> = {},
 ): void {
   const body = `${message}\n`;
+  noteStatus(socket, status);
   socket.on("error", () => {});
   socket.end(
     `HTTP/1.1 ${status} ${STATUS_CODES[status] ?? ""}\r\n${linesOf(headers)}content-type: text/plain; charset=utf-8\r\n` +

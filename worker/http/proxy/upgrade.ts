@@ -9,6 +9,8 @@ import type { Duplex } from "node:stream";
 import type { Dispatcher } from "undici";
 import type { Span } from "../../../runtime/observe/tracer.ts";
 import type { Clock } from "../../../runtime/platform.ts";
+import { currentIds, inRequest } from "../request-scope.ts";
+import { noteStatus } from "../socket-status.ts";
 import { CLIENT_CLOCKS } from "./clocks.ts";
 import { type ExchangeParts, rawFields } from "./exchange.ts";
 import { responseFields } from "./fields.ts";
@@ -46,6 +48,8 @@ export function passUpgrade(parts: ExchangeParts, outgoing: Outgoing, client: So
 class UpgradePassage implements Dispatcher.DispatchHandler {
   readonly #parts: ExchangeParts;
   readonly #span: Span | null;
+  /** Its events come from connections that other requests may have begun. */
+  readonly #ids = currentIds();
   readonly #client: Socket;
   readonly #head: Buffer;
   readonly #cancelTimeout: () => void;
@@ -105,6 +109,7 @@ class UpgradePassage implements Dispatcher.DispatchHandler {
   /** @param status of the origin's answer; `null`: there is none. */
   #begin(status: number | null): void {
     this.#isAnswered = true;
+    if (status !== null) noteStatus(this.#client, status);
     this.#span?.end(status);
     this.#cancelTimeout();
   }
@@ -112,7 +117,7 @@ class UpgradePassage implements Dispatcher.DispatchHandler {
   #refuse(status: 502 | 504, message: string, fault: "unreachable" | "timeout", error: unknown): void {
     if (this.#isAnswered || this.#client.destroyed) return;
     this.#begin(null);
-    this.#parts.onFault(fault, error);
+    inRequest(this.#ids, () => this.#parts.onFault(fault, error));
     refuseOnSocket(this.#client, { status, message });
     this.#leave();
   }

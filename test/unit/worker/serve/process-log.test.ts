@@ -1,4 +1,6 @@
 import { expect, test } from "vitest";
+import { idFields, NO_IDS } from "../../../../runtime/observe/trace-context.ts";
+import type { LogFields } from "../../../../runtime/platform.ts";
 import { host } from "../../../../worker/hosts/process/node.ts";
 import type { Plan } from "../../../../worker/serve/plan.ts";
 import { createProcessLog, secretTexts } from "../../../../worker/serve/process-log.ts";
@@ -34,6 +36,21 @@ test("no line of the log shows a secret, not even one that JSON escapes", () => 
   configure(planWith({ token: 'a "quoted" secret', keys: ["first-key-of-two"] }, null), undefined);
   log.warn('it is a "quoted" secret', { nested: { key: "first-key-of-two" } });
   expect(JSON.parse(lines[0]!)).toMatchObject({ message: "it is …", nested: { key: "…" } });
+});
+
+test("a line names the request it is written for, unless it names one itself or none", () => {
+  const lines: string[] = [];
+  let current: LogFields | undefined;
+  const { log } = createProcessLog(
+    { ...host, logLevel: "info", writeLog: (line) => lines.push(line) },
+    () => current,
+  );
+  log.info("before");
+  current = { requestId: "now", traceId: undefined };
+  log.info("during", { a: 1 });
+  log.info("for another", { requestId: "then" });
+  log.info("for none", idFields(NO_IDS));
+  expect(lines.map((line) => JSON.parse(line).requestId)).toEqual([undefined, "now", "then", undefined]);
 });
 
 test("secrets of an earlier configuration stay hidden", () => {
