@@ -34,6 +34,8 @@ const puller = (id: string) => ({
 
 /** Header fields that every request reads. */
 const PAGE_HEADERS = { cookie: 1, "sec-gpc": 1, "x-ts-ec": 1 };
+/** A request whose visitor's partners may be asked hands its ids on to the pulls. */
+const TRACE_HEADERS = { traceparent: 1, "x-request-id": 1 };
 /** Header fields that show whether a request is a page visit and may get an id. */
 const VISIT_HEADERS = {
   ...PAGE_HEADERS,
@@ -131,7 +133,7 @@ const kinds: {
       ...IDLE,
       store: { "get ec": 1 },
       kernels: { peek: 2, take: 1, validate: 1 },
-      headers: PAGE_HEADERS,
+      headers: { ...PAGE_HEADERS, ...TRACE_HEADERS },
     },
   },
   {
@@ -252,7 +254,7 @@ const kinds: {
       ...IDLE,
       store: { "get ec": 23, "put ec": 11 },
       kernels: { count: 11, forget: 10, hash64: 1, mint: 1, peek: 2, take: 14 },
-      headers: VISIT_HEADERS,
+      headers: { ...VISIT_HEADERS, ...TRACE_HEADERS },
       calls: 10,
     },
   },
@@ -265,7 +267,7 @@ const kinds: {
       ...IDLE,
       store: { "get ec": 24, "get partners": 1, "put ec": 11 },
       kernels: { count: 11, forget: 10, peek: 2, take: 13, validate: 1 },
-      headers: PAGE_HEADERS,
+      headers: { ...PAGE_HEADERS, ...TRACE_HEADERS },
       calls: 10,
     },
   },
