@@ -23,7 +23,7 @@ export class RefusedIndex {
   readonly #parts: RefusedParts;
   /** By id, the oldest first: all live equally long, so that the first ends first. */
   readonly #rows = new Map<string, RefusedRow>();
-  readonly #byIdentifier = new Map<string, Set<string>>();
+  readonly #ids = new IdsByIdentifier();
   /** Ids of rows with an event, the oldest first. */
   readonly #hot = new Set<string>();
 
@@ -50,7 +50,7 @@ export class RefusedIndex {
 
   /** Whether anything of an identifier is in it. */
   hasOf(identifier: string): boolean {
-    return this.#byIdentifier.has(identifier);
+    return this.#ids.has(identifier);
   }
 
   add(event: NostrEvent, identifier: string, relay: string): void {
@@ -70,7 +70,7 @@ export class RefusedIndex {
 
   /** Takes out the rows of an identifier whose authors a maintainer set has now (L24). */
   take(identifier: string, authors: ReadonlySet<string>): RefusedRow[] {
-    const ids = [...(this.#byIdentifier.get(identifier) ?? [])];
+    const ids = [...this.#ids.of(identifier)];
     const rows = ids.map((id) => this.#rows.get(id)!).filter(({ author }) => authors.has(author));
     for (const { id } of rows) this.remove(id);
     const now = this.#parts.nowMs();
@@ -82,9 +82,7 @@ export class RefusedIndex {
     if (row === undefined) return;
     this.#rows.delete(id);
     this.#hot.delete(id);
-    const ids = this.#byIdentifier.get(row.identifier)!;
-    ids.delete(id);
-    if (ids.size === 0) this.#byIdentifier.delete(row.identifier);
+    this.#ids.delete(row.identifier, id);
     this.#parts.memory.removeRefused(id);
   }
 
@@ -113,15 +111,13 @@ export class RefusedIndex {
 
   *#of(identifiers: ReadonlySet<string>): Generator<RefusedRow> {
     for (const identifier of identifiers)
-      for (const id of this.#byIdentifier.get(identifier) ?? []) yield this.#rows.get(id)!;
+      for (const id of this.#ids.of(identifier)) yield this.#rows.get(id)!;
   }
 
   #insert(row: RefusedRow): void {
     this.#rows.set(row.id, row);
     if (row.hot !== null) this.#hot.add(row.id);
-    const ids = this.#byIdentifier.get(row.identifier);
-    if (ids === undefined) this.#byIdentifier.set(row.identifier, new Set([row.id]));
-    else ids.add(row.id);
+    this.#ids.add(row.identifier, row.id);
   }
 
   /** Keeps only the id. */
@@ -130,6 +126,33 @@ export class RefusedIndex {
     this.#rows.set(id, row);
     this.#hot.delete(id);
     this.#parts.memory.putRefused(row);
+  }
+}
+
+/** Ids by identifier. Most identifiers have one id, for which a set would take more than all the rest of a row. */
+class IdsByIdentifier {
+  readonly #ids = new Map<string, string | Set<string>>();
+
+  has(identifier: string): boolean {
+    return this.#ids.has(identifier);
+  }
+
+  of(identifier: string): Iterable<string> {
+    const ids = this.#ids.get(identifier) ?? [];
+    return typeof ids === "string" ? [ids] : ids;
+  }
+
+  add(identifier: string, id: string): void {
+    const ids = this.#ids.get(identifier);
+    if (ids === undefined) this.#ids.set(identifier, id);
+    else if (typeof ids !== "string") ids.add(id);
+    else if (ids !== id) this.#ids.set(identifier, new Set([ids, id]));
+  }
+
+  delete(identifier: string, id: string): void {
+    const ids = this.#ids.get(identifier);
+    if (typeof ids === "object") ids.delete(id);
+    if (ids === id || (typeof ids === "object" && ids.size === 0)) this.#ids.delete(identifier);
   }
 }
 

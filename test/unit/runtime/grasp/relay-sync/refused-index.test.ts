@@ -78,3 +78,26 @@ test("it tells what a filter matches, for negentropy (L9)", () => {
   expect(ids({ tags: new Map([["a", new Set(["x"])]]) })).toEqual([]);
   expect(ids({ kinds: new Set([30618]), since: refused(2).created_at, tags })).toEqual([]);
 });
+
+test("an identifier is known while one of its rows is, be it the first, the second or the last (L24)", () => {
+  for (const order of [
+    [1, 2, 3],
+    [2, 1, 3],
+    [3, 2, 1],
+  ]) {
+    const { index } = indexAt();
+    expect(index.hasOf("x")).toBe(false);
+    for (const n of [1, 2, 3]) index.add(refused(n), "x", "wss://r");
+    index.add(refused(9), "y", "wss://r");
+    index.add(refused(9), "y", "wss://r");
+    const left: number[] = [];
+    for (const n of order) {
+      index.remove(refused(n).id);
+      left.push([...index.records({ tags: new Map([["d", new Set(["x"])]]) })].length);
+    }
+    index.remove(refused(7).id);
+    expect([left, index.hasOf("x"), index.hasOf("y")]).toEqual([[2, 1, 0], false, true]);
+    index.remove(refused(9).id);
+    expect([index.hasOf("y"), index.cold]).toEqual([false, 0]);
+  }
+});
