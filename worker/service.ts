@@ -7,6 +7,7 @@ import type { Fault } from "../runtime/lib/schema.ts";
 import type { MetricDescription } from "../runtime/observe/metric-list.ts";
 import type { MetricSnapshot, MetricsRegistry } from "../runtime/observe/metrics.ts";
 import type { Redaction } from "../runtime/observe/redaction.ts";
+import type { Tracer } from "../runtime/observe/tracer.ts";
 import type { Client, Log, LogFields } from "../runtime/platform.ts";
 import type { Command, Values } from "./cli/command.ts";
 import type { ConfigSection } from "./config/compose.ts";
@@ -44,6 +45,8 @@ export interface Shared {
   readonly log: Log;
   /** The service's own metrics. Those of {@link ServiceModule.metrics} are described in it already. */
   readonly metrics: MetricsRegistry;
+  /** Begins the spans of calls to other servers. */
+  readonly tracer: Tracer;
   /**
    * The client of a request, by the configuration's `client`.
    * @param args the handler's arguments after the request.

@@ -5,6 +5,7 @@ import { createServer, type IncomingHttpHeaders, type Server } from "node:http";
 import { type AddressInfo, connect } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { text } from "node:stream/consumers";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { configFile } from "../support/config-file.ts";
 import { behaviours, type PartnerServer, startPartnerServer } from "../support/partner-server.ts";
@@ -17,12 +18,29 @@ const CLIENT_SPAN = "00f067aa0ba902b7";
 
 type Line = Record<string, unknown>;
 
+/** What this test reads of OTLP's JSON. */
+interface OtlpSpan {
+  traceId: string;
+  spanId: string;
+  parentSpanId?: string;
+  name: string;
+  kind: number;
+}
+interface ResourceSpans {
+  scopeSpans: { spans: OtlpSpan[] }[];
+}
+
 describe.each<ProcessRuntime>(["node", "bun", "deno"])("requests to %s", (runtime) => {
   const folder = mkdtempSync(join(tmpdir(), "millrace-"));
   const seen: { url: string; headers: IncomingHttpHeaders }[] = [];
   let origin: Server;
   let partner: PartnerServer;
   let server: RunningProgram;
+  let collector: Server;
+  /** A server with that collector. */
+  let traced: RunningProgram;
+  const batches: { url: string; headers: IncomingHttpHeaders }[] = [];
+  const spans: OtlpSpan[] = [];
 
   beforeAll(async () => {
     origin = createServer(({ url = "", headers }, response) => {
@@ -58,11 +76,24 @@ describe.each<ProcessRuntime>(["node", "bun", "deno"])("requests to %s", (runtim
         }),
       ),
     );
+    collector = createServer(async (request, response) => {
+      const body = JSON.parse(await text(request)) as { resourceSpans: ResourceSpans[] };
+      batches.push({ url: request.url!, headers: request.headers });
+      spans.push(...body.resourceSpans.flatMap(({ scopeSpans }) => scopeSpans.flatMap((each) => each.spans)));
+      response.end("{}");
+    });
+    await once(collector.listen(0, "127.0.0.1"), "listening");
+    traced = await spawnServer(runtime, ["worker/cli/main.ts", "serve", "--config", config], {
+      OTEL_EXPORTER_OTLP_ENDPOINT: `http://127.0.0.1:${(collector.address() as AddressInfo).port}`,
+      OTEL_EXPORTER_OTLP_HEADERS: "x-key=key-of-the-collector",
+    });
     server = await spawnServer(runtime, ["worker/cli/main.ts", "serve", "--config", config]);
   });
 
   afterAll(async () => {
     await server?.stop();
+    await traced?.stop();
+    collector?.close();
     await partner?.close();
     origin?.closeAllConnections();
     origin?.close();
@@ -122,6 +153,42 @@ describe.each<ProcessRuntime>(["node", "bun", "deno"])("requests to %s", (runtim
     const upgrade = seen.find(({ url }) => url.startsWith("/socket"))!;
     expect(upgrade.headers["x-request-id"]).toBe(found.requestId);
     socket.destroy();
+  });
+
+  test("a collector gets the spans of a page, its origin and its pull, and the last of them when the process stops", async () => {
+    partner.pulls.length = 0;
+    const page = async (path: string, headers: Record<string, string>) => {
+      const given = { "x-test-ip": "203.0.113.8", "x-test-country": "JP", ...headers };
+      await (await fetch(traced.url + path, { headers: given })).text();
+    };
+    await page("/traced", { traceparent: `00-${TRACE}-${CLIENT_SPAN}-01` });
+    const [pull] = await eventually("the pull", async () =>
+      partner.pulls.length > 0 ? partner.pulls : undefined,
+    );
+    await eventually("the spans", async () => (spans.length >= 3 ? spans : undefined));
+    const named = (name: string) => spans.find((span) => span.name === name && span.traceId === TRACE)!;
+    const [answer, origin, asked] = [named("GET"), named("origin"), named("pull")];
+    expect([answer, origin, asked]).toMatchObject([
+      { kind: 2, parentSpanId: CLIENT_SPAN },
+      { kind: 3, parentSpanId: answer.spanId },
+      { kind: 3, parentSpanId: answer.spanId },
+    ]);
+    const { headers } = seen.find(({ url }) => url === "/traced")!;
+    expect(headers.traceparent).toBe(`00-${TRACE}-${origin.spanId}-01`);
+    expect(pull!.headers.traceparent).toBe(`00-${TRACE}-${asked.spanId}-01`);
+    expect(batches[0]).toMatchObject({ url: "/v1/traces", headers: { "x-key": "key-of-the-collector" } });
+
+    spans.length = 0;
+    await page("/not-recorded", { traceparent: `00-${TRACE}-${CLIENT_SPAN}-00` });
+    await page("/begins-a-trace", {});
+    expect(await traced.stop()).toBe(0);
+    const begun = spans.filter(({ name }) => name === "GET");
+    expect(begun).toHaveLength(1);
+    expect(begun[0]).not.toHaveProperty("parentSpanId");
+    expect(begun[0]!.traceId).not.toBe(TRACE);
+    for (const secret of ["203.0.113", "begins-a-trace", "key-of-the-collector"])
+      expect(JSON.stringify(spans)).not.toContain(secret);
+    expect(traced.log()).not.toContain("key-of-the-collector");
   });
 
   test("what no request caused names none", () => {

@@ -86,9 +86,12 @@ async function prepare(
   const processLog = createProcessLog(entry.host, facts);
   processLog.configure(plan, environmentLevel());
   logStrayOutput(processLog.log);
+  const { log } = processLog;
+  const spans =
+    plan.otlp === null ? null : (await import("../serve/spans.ts")).openSpans(plan.otlp, entry.host, log);
   let { shared } = plan;
   return {
-    ...{ plan, processLog, log: processLog.log },
+    ...{ plan, processLog, log, spans },
     logsAccess: () => shared.log.access,
     drainDelayMs: () => shared.stop.drainDelaySeconds * 1000,
     /** Reads the plan again, and takes over what concerns the process. */
@@ -108,11 +111,11 @@ async function serveAlone(
   options: PlanOptions,
 ): Promise<void> {
   const prepared = await prepare(services, path, entry, options);
-  const { plan, processLog, log, logsAccess, drainDelayMs, configure } = prepared;
+  const { plan, processLog, log, spans, logsAccess, drainDelayMs, configure } = prepared;
   for (const warning of plan.warnings) log.warn(warning);
-  const running = await runServices(entry, plan, processLog);
+  const running = await runServices(entry, plan, processLog, spans);
   const reload = async () => running.reload(await configure());
-  await serveUntilSignal(entry, running.apps, log, { logsAccess, drainDelayMs, reload });
+  await serveUntilSignal(entry, running.apps, log, { logsAccess, drainDelayMs, reload, spans });
 }
 
 /** Serves as one of several processes. The parent has logged the warnings. */
@@ -128,12 +131,12 @@ async function serveAsWorker(
   try {
     const facts = () => ({ worker: worker.place.number, ...requestFields() });
     const prepared = await prepare(services, path, entry, options, facts);
-    const { plan, processLog, log, logsAccess, drainDelayMs, configure } = prepared;
-    const running = await runServices(entry, plan, processLog, (title) => worker.workersOf(title));
+    const { plan, processLog, log, spans, logsAccess, drainDelayMs, configure } = prepared;
+    const running = await runServices(entry, plan, processLog, spans, (title) => worker.workersOf(title));
     const reload = async () => running.reload(await configure());
     const orders = worker.orders(running);
     const apps = worker.placed(running.apps);
-    await serveUntilSignal(entry, apps, log, { logsAccess, drainDelayMs, reload, orders });
+    await serveUntilSignal(entry, apps, log, { logsAccess, drainDelayMs, reload, spans, orders });
   } catch (error) {
     await worker.fail(error);
     process.exit(1);

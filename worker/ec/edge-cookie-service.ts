@@ -73,7 +73,7 @@ export const edgeCookieService: ServiceModule<EdgeCookieSection> = {
 const PAST_METRICS: readonly string[] = [...FIGURE_METRICS, STORE_METRIC];
 
 async function create(
-  { entry, config: { client, operator }, listen, log, metrics, workers }: Shared,
+  { entry, config: { client, operator }, listen, log, metrics, tracer, workers }: Shared,
   section: EdgeCookieSection,
 ): Promise<RunningService> {
   const { host } = entry;
@@ -87,7 +87,7 @@ async function create(
     const { services } = handler.service();
     return all === null ? figures(readStatus(services, PAST_METRICS)) : all.status().then(figures);
   });
-  const own = { log, metrics, boundTo: listen.host, past, workers: all };
+  const own = { log, metrics, tracer, boundTo: listen.host, past, workers: all };
   const handler = withConfig(host, loadAllRoutes, config, own)(notFound);
   const service = handler.service();
   const { store, limiter, readiness, tables } = service.services;

@@ -2,6 +2,7 @@
  * The HTTP server of a runtime that is a process.
  * @module
  */
+import type { Tracer } from "../../runtime/observe/tracer.ts";
 import type { Log } from "../../runtime/platform.ts";
 import type { AccessLog } from "../http/access-log.ts";
 import type { ReverseProxy } from "../http/proxy/proxy.ts";
@@ -57,9 +58,16 @@ export interface Entry<Args extends unknown[] = any> {
    * Starts a server.
    * @param served at least one. The request's host selects one of several.
    * @param access default: no access log
+   * @param tracer records a span for each request. Default: none is recorded.
    * @throws what the runtime throws if it cannot listen there.
    */
-  serve(served: readonly Served[], listen: SharedListen, log: Log, access?: AccessLog): Promise<Server>;
+  serve(
+    served: readonly Served[],
+    listen: SharedListen,
+    log: Log,
+    access?: AccessLog,
+    tracer?: Tracer | null,
+  ): Promise<Server>;
   /** How several processes serve one port on this runtime. */
   readonly workers: WorkerSupport;
 }

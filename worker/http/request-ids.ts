@@ -4,7 +4,12 @@
  */
 import { randomUUID } from "node:crypto";
 import type { IncomingMessage } from "node:http";
-import { isRequestId, readTraceparent, type TraceContext } from "../../runtime/observe/trace-context.ts";
+import {
+  isRequestId,
+  readTraceparent,
+  type TraceContext,
+  writeTraceparent,
+} from "../../runtime/observe/trace-context.ts";
 
 /** The ids of a request that a server took. */
 export interface ServedIds {
@@ -37,7 +42,10 @@ export function showIds(
   { requestId, trace }: ServedIds,
 ): void {
   headers["x-request-id"] = requestId;
-  if (trace !== null) return;
+  if (trace !== null) {
+    headers.traceparent = writeTraceparent(trace);
+    return;
+  }
   delete headers.traceparent;
   delete headers.tracestate;
 }

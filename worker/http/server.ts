@@ -6,6 +6,7 @@ import { readFileSync } from "node:fs";
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
 import type { AddressInfo, Socket } from "node:net";
 import type { Duplex } from "node:stream";
+import type { Tracer } from "../../runtime/observe/tracer.ts";
 import type { Log } from "../../runtime/platform.ts";
 import { type Served, type Server, type SharedListen, urlOf } from "../hosts/server.ts";
 import { type AccessLog, logAccess, logUpgrade } from "./access-log.ts";
@@ -17,6 +18,7 @@ import { linesOf, refuse, refuseOnSocket } from "./proxy/refuse.ts";
 import { type RequestHead, readHead } from "./proxy/request-head.ts";
 import { type ServedIds, showIds, takeIds } from "./request-ids.ts";
 import { inRequest } from "./request-scope.ts";
+import { traceAnswer, traceUpgrade } from "./server-span.ts";
 import { siteOf } from "./site-of.ts";
 import { acceptWebSockets, type WebSockets } from "./web-sockets.ts";
 
@@ -31,6 +33,7 @@ const RESERVED_DESCRIPTORS = 64;
  * Starts a server.
  * @param served at least one. The request's host selects one of several.
  * @param access default: no access log
+ * @param tracer records a span for each request. Default: none is recorded.
  * @throws what the runtime throws if it cannot listen there.
  */
 export async function serveHttp(
@@ -38,6 +41,7 @@ export async function serveHttp(
   listen: SharedListen,
   log: Log,
   access?: AccessLog,
+  tracer: Tracer | null = null,
 ): Promise<Server> {
   // As a URL has it: an IPv6 address needs its brackets.
   const { hostname } = new URL(urlOf(listen));
@@ -57,7 +61,8 @@ export async function serveHttp(
 
   function answer(request: IncomingMessage, response: ServerResponse, expectsContinue: boolean): void {
     if (isEnding(request.socket)) return void request.resume();
-    const ids = takeIds(request);
+    const taken = takeIds(request);
+    const ids = tracer === null ? taken : traceAnswer(tracer, request, response, taken);
     inRequest(ids, () => answerIn(ids, request, response, expectsContinue));
   }
 
@@ -108,7 +113,8 @@ export async function serveHttp(
     upgraded.add(socket);
     socket.on("close", () => upgraded.delete(socket));
     socket.on("error", () => {});
-    const ids = takeIds(request);
+    const taken = takeIds(request);
+    const ids = tracer === null ? taken : traceUpgrade(tracer, request, socket, taken);
     if (access?.isOn()) logUpgrade(access, request, socket, ids);
     const parsed = headOf(request);
     inRequest(ids, () => {

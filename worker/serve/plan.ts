@@ -2,9 +2,11 @@
  * Which services a configuration runs, and where each listens.
  * @module
  */
+import process from "node:process";
 import type { Fault } from "../../runtime/lib/schema.ts";
 import { ConfigError, type InspectedConfig } from "../config/compose.ts";
 import { readConfig } from "../config/configured.ts";
+import { type OtlpSettings, otlpSettings } from "../config/otlp-settings.ts";
 import type { SharedConfig } from "../config/shared.ts";
 import { type Entry, type Listen, urlOf } from "../hosts/server.ts";
 import type { ServiceModule } from "../service.ts";
@@ -26,6 +28,8 @@ export interface Plan {
   readonly shared: SharedConfig;
   readonly services: readonly Planned[];
   readonly warnings: readonly string[];
+  /** Where spans go; `null`: none are recorded. */
+  readonly otlp: OtlpSettings | null;
 }
 
 /** What of a configuration runs. */
@@ -49,7 +53,7 @@ export async function readPlan(
   entry: Entry,
   { only, workers }: PlanOptions = {},
 ): Promise<Plan> {
-  const plan = planOf(modules, await readConfig(modules, path), entry);
+  const plan = planOf(modules, await readConfig(modules, path), entry, otlpSettings(process.env));
   const services =
     only === undefined ? plan.services : plan.services.filter((each) => each.module.name === only);
   if (services.length === 0)
@@ -71,10 +75,19 @@ function mustAllowWorkers(services: readonly Planned[], entry: Entry): void {
   if (faults.length > 0) throw new ConfigError(faults);
 }
 
-/** Plans what a configuration runs. @throws {ConfigError} naming every fault at once. */
-export function planOf(modules: readonly ServiceModule[], config: InspectedConfig, entry: Entry): Plan {
+/**
+ * Plans what a configuration runs.
+ * @param otlp where spans go, and what is wrong with that. Default: none are recorded.
+ * @throws {ConfigError} naming every fault at once.
+ */
+export function planOf(
+  modules: readonly ServiceModule[],
+  config: InspectedConfig,
+  entry: Entry,
+  otlp: ReturnType<typeof otlpSettings> = { settings: null, faults: [] },
+): Plan {
   const { shared, given } = config;
-  const faults: Fault[] = [...config.faults, ...hostFaults(modules, config, entry)];
+  const faults: Fault[] = [...config.faults, ...otlp.faults, ...hostFaults(modules, config, entry)];
   if (given.size === 0) {
     const names = modules.map(({ name }) => name).join(" or ");
     faults.push({ field: names, found: "missing", expected: "a section for each service to run" });
@@ -87,7 +100,7 @@ export function planOf(modules: readonly ServiceModule[], config: InspectedConfi
   faults.push(...byAddress(services).flatMap(sharedHostFaults));
   if (shared === undefined || faults.length > 0) throw new ConfigError(faults);
   const warnings = services.flatMap(({ module, section }) => module.warnings?.(section, shared) ?? []);
-  return { shared, services, warnings };
+  return { shared, services, warnings, otlp: otlp.settings };
 }
 
 /** Faults that the host tells of fields that have no other one. */

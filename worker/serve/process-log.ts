@@ -70,12 +70,14 @@ export function createProcessLog(
   return {
     log: logOf(() => merged),
     logWith: (redact) => logOf(() => redact),
-    configure({ shared, services }, environmentLevel) {
+    configure({ shared, services, otlp }, environmentLevel) {
+      const found = Object.values(otlp?.headers ?? {});
       for (const { module, section } of services) {
-        for (const text of secretTexts(module, section)) {
-          // As it appears in a line of JSON.
-          if (text.length >= SHORTEST_SECRET) secrets.add(JSON.stringify(text).slice(1, -1));
-        }
+        found.push(...secretTexts(module, section));
+      }
+      for (const text of found) {
+        // As it appears in a line of JSON.
+        if (text.length >= SHORTEST_SECRET) secrets.add(JSON.stringify(text).slice(1, -1));
       }
       merged = mergeRedactions(services.flatMap(({ module }) => module.redact ?? []));
       level = environmentLevel ?? shared.log.level ?? logLevel;

@@ -10,6 +10,7 @@ import type { MetricsRegistry } from "../../runtime/observe/metrics.ts";
 import type { Clock } from "../../runtime/platform.ts";
 import { monotonicClock } from "../../runtime/sync/index.ts";
 import { VERSION } from "../version.ts";
+import type { Spans } from "./spans.ts";
 
 /** Interval of the event loop's measurement, in milliseconds. */
 const EVERY_MS = 1000;
@@ -29,6 +30,12 @@ export const PROCESS_METRICS: readonly MetricDescription[] = [
     type: "histogram",
     help: "How late a timer fires that is set each second.",
     buckets: DELAY_BUCKETS,
+  },
+  {
+    name: "millrace_spans_total",
+    type: "counter",
+    help: "Spans that the OpenTelemetry collector took, and spans that were lost because it did not.",
+    labels: { outcome: ["sent", "dropped"] },
   },
   { name: "process_start_time_seconds", type: "gauge", help: "When the process started, since the epoch." },
   { name: "process_cpu_seconds_total", type: "counter", help: "Processor time, user and system." },
@@ -50,8 +57,14 @@ export const PROCESS_METRICS: readonly MetricDescription[] = [
 /**
  * Adds the metrics of this process to a service's.
  * @param runtime name of the host
+ * @param spans their numbers so far. Default: none are recorded.
  */
-export function observeProcess(metrics: MetricsRegistry, runtime: string, clock: Clock): void {
+export function observeProcess(
+  metrics: MetricsRegistry,
+  runtime: string,
+  clock: Clock,
+  spans: Spans["counts"] = { sent: 0, dropped: 0 },
+): void {
   declareAll(metrics, PROCESS_METRICS);
   metrics.gauge("millrace_build_info", 1, {
     version: VERSION,
@@ -62,11 +75,16 @@ export function observeProcess(metrics: MetricsRegistry, runtime: string, clock:
   const maxFds = maxDescriptors();
   if (maxFds !== null) metrics.gauge("process_max_fds", maxFds);
   let counted = 0;
+  const told = { sent: 0, dropped: 0 };
   metrics.onRead(() => {
     const { user, system } = process.cpuUsage();
     const seconds = (user + system) / 1_000_000;
     metrics.count("process_cpu_seconds_total", undefined, Math.max(0, seconds - counted));
     counted = Math.max(counted, seconds);
+    for (const outcome of ["sent", "dropped"] as const) {
+      metrics.count("millrace_spans_total", { outcome }, spans[outcome] - told[outcome]);
+      told[outcome] = spans[outcome];
+    }
     metrics.gauge("process_resident_memory_bytes", process.memoryUsage.rss());
     const openFds = openDescriptors();
     if (openFds !== null) metrics.gauge("process_open_fds", openFds);

@@ -4,6 +4,7 @@
  */
 import { declareAll } from "../../runtime/observe/metric-list.ts";
 import { createMetrics, type MetricsRegistry } from "../../runtime/observe/metrics.ts";
+import { createPropagation } from "../../runtime/observe/tracer.ts";
 import { changedFields } from "../config/changed-fields.ts";
 import type { SharedConfig } from "../config/shared.ts";
 import type { Entry, Listen } from "../hosts/server.ts";
@@ -13,6 +14,7 @@ import type { Plan, Planned } from "./plan.ts";
 import type { ProcessLog } from "./process-log.ts";
 import { observeProcess } from "./process-metrics.ts";
 import type { App } from "./serve.ts";
+import type { Spans } from "./spans.ts";
 
 /** The services of a process. */
 export interface RunningServices {
@@ -28,6 +30,7 @@ export interface RunningServices {
 
 /**
  * Starts every service of a plan. If one cannot start, closes those that run.
+ * @param spans `null`: none are recorded
  * @param workersOf the workers of a service, given its title. Default: this process is the only one.
  * @throws {StartError} saying what cannot be opened.
  */
@@ -35,6 +38,7 @@ export async function runServices(
   entry: Entry,
   plan: Plan,
   { logWith }: Pick<ProcessLog, "logWith">,
+  spans: Spans | null,
   workersOf: (title: string) => Workers | null = () => null,
 ): Promise<RunningServices> {
   const running = new Map<string, { planned: Planned; service: RunningService }>();
@@ -45,7 +49,7 @@ export async function runServices(
       const metrics = createMetrics();
       registries.set(planned.title, metrics);
       declareAll(metrics, module.metrics ?? []);
-      observeProcess(metrics, entry.host.name, entry.host.clock);
+      observeProcess(metrics, entry.host.name, entry.host.clock, spans?.counts);
       const trustedProxies = module.trustedProxies?.(section) ?? plan.shared.client.trustedProxies;
       const client = { ...plan.shared.client, trustedProxies };
       const shared: Shared = {
@@ -55,6 +59,7 @@ export async function runServices(
         workers: workersOf(planned.title),
         log: logWith(module.redact),
         metrics,
+        tracer: spans?.tracer ?? createPropagation(entry.host.random),
         client: (request, args) =>
           readClient(request.headers, entry.host.address(request, [...args]), client),
         socketClient: ({ headers, address }) => readClient(headers, address, client),

@@ -4,18 +4,22 @@
  */
 import process from "node:process";
 import { settlesWithin } from "../../runtime/lib/within.ts";
+import type { Tracer } from "../../runtime/observe/tracer.ts";
 import type { Log } from "../../runtime/platform.ts";
 import { ConfigError } from "../config/compose.ts";
 import { type Entry, type Listen, type Served, type Server, urlOf } from "../hosts/server.ts";
 import type { AccessLog } from "../http/access-log.ts";
 import type { RunningService } from "../service.ts";
 import { byAddress } from "./plan.ts";
+import type { Spans } from "./spans.ts";
 import { StartError } from "./start-error.ts";
 
 /** Timeout for requests in flight when the process stops, in milliseconds, unless a service has work that may take longer. */
 const GRACE_MS = 10_000;
 /** Timeout for background work and for closing the stores after that, in milliseconds. */
 const CLOSE_MS = 5_000;
+/** Timeout for the last spans, in milliseconds. */
+const FLUSH_MS = 3_000;
 
 /** A service and where it is served. */
 export interface App {
@@ -56,6 +60,8 @@ export interface ServeOptions {
   drainDelayMs?(): number;
   /** Whether requests are logged. Default: no. */
   logsAccess?(): boolean;
+  /** The spans of requests. Default: none are recorded. */
+  spans?: Spans | null;
   /** Default: signals; readiness is a line on standard output. */
   orders?: Orders;
 }
@@ -69,12 +75,18 @@ export async function serveUntilSignal(
   entry: Pick<Entry, "host" | "serve">,
   apps: readonly App[],
   log: Log,
-  { reload, drainDelayMs = () => 0, logsAccess = () => false, orders = signals }: ServeOptions = {},
+  {
+    reload,
+    drainDelayMs = () => 0,
+    logsAccess = () => false,
+    spans = null,
+    orders = signals,
+  }: ServeOptions = {},
 ): Promise<void> {
   orders.onReload(() => void reloadConfig(log, reload));
   // Before the readiness line: Deno takes a moment to begin listening to signals.
   const told = orders.stop();
-  const servers = await listenAll(entry, apps, log, { isOn: logsAccess, log }, orders);
+  const servers = await listenAll(entry, apps, log, { isOn: logsAccess, log }, spans, orders);
 
   log.info("stopping", { signal: await told });
   orders.onSecondStop(() => process.exit(1));
@@ -92,6 +104,8 @@ export async function serveUntilSignal(
     await closed;
     const closing = Promise.all(services.map((service) => service.close?.()));
     const inTime = await settlesWithin(closing, CLOSE_MS, entry.host.clock);
+    // After the services: what they had in the background has spans, too.
+    if (spans !== null) await settlesWithin(spans.flush(), FLUSH_MS, entry.host.clock);
     if (!inTime) throw new Error(`background work did not end within ${CLOSE_MS} ms`);
     await orders.ended?.();
     log.info("stopped");
@@ -108,12 +122,13 @@ async function listenAll(
   apps: readonly App[],
   log: Log,
   access: AccessLog,
+  spans: Spans | null,
   orders: Pick<Orders, "ready">,
 ): Promise<Server[]> {
   const servers: Server[] = [];
   try {
     for (const group of byAddress(apps)) {
-      const server = await listen(entry, group, log, access);
+      const server = await listen(entry, group, log, access, spans?.tracer ?? null);
       servers.push(server);
       for (const { title, service, listening } of group) {
         orders.ready(title, server.url);
@@ -182,6 +197,7 @@ async function listen(
   apps: readonly App[],
   log: Log,
   access: AccessLog,
+  tracer: Tracer | null,
 ): Promise<Server> {
   const served = apps.map(({ service, hosts }) => ({
     ...service,
@@ -190,9 +206,10 @@ async function listen(
   }));
   const wanted = apps[0]!.listen;
   try {
-    return await entry.serve(served, wanted, log, access);
+    return await entry.serve(served, wanted, log, access, tracer);
   } catch (error) {
-    if (apps.every(({ anyPort }) => anyPort)) return entry.serve(served, { ...wanted, port: 0 }, log, access);
+    if (apps.every(({ anyPort }) => anyPort))
+      return entry.serve(served, { ...wanted, port: 0 }, log, access, tracer);
     throw new StartError(`cannot listen on ${urlOf(wanted)}: ${listenFault(error)}`, { cause: error });
   }
 }

@@ -4,6 +4,7 @@
  */
 import { declareAll } from "../../../runtime/observe/metric-list.ts";
 import { createMetrics } from "../../../runtime/observe/metrics.ts";
+import { createPropagation } from "../../../runtime/observe/tracer.ts";
 import type { Log } from "../../../runtime/platform.ts";
 import type { SharedConfig } from "../../config/shared.ts";
 import type { Entry, Served } from "../../hosts/server.ts";
@@ -59,6 +60,7 @@ export async function startServer(
         listen,
         log,
         metrics,
+        tracer: createPropagation(entry.host.random),
         workers: null,
         client: (request, args) =>
           readClient(request.headers, entry.host.address(request, [...args]), client),

@@ -2,6 +2,7 @@ import { createHash } from "node:crypto";
 import { afterEach, beforeEach, expect, test } from "vitest";
 import { createLog } from "../../../../runtime/observe/log.ts";
 import { createMetrics } from "../../../../runtime/observe/metrics.ts";
+import { createPropagation } from "../../../../runtime/observe/tracer.ts";
 import { composeConfig } from "../../../../worker/config/compose.ts";
 import { edgeCookieService } from "../../../../worker/ec/edge-cookie-service.ts";
 import * as entry from "../../../../worker/hosts/process/node.ts";
@@ -32,6 +33,7 @@ beforeEach(async () => {
   running = await edgeCookieService.create(
     {
       ...{ entry, config: shared, listen, log, metrics: createMetrics(), workers: null },
+      tracer: createPropagation(entry.host.random),
       client: () => ({ ip: null, country: null, region: null }),
       socketClient: () => ({ ip: null, country: null, region: null }),
     },
