@@ -11,6 +11,7 @@ import { createHash } from "node:crypto";
 import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { fileURLToPath, pathToFileURL } from "node:url";
 import { build, type Plugin, transform } from "esbuild";
+import { withFrames } from "./panel-frames.ts";
 
 const worker = new URL("../", import.meta.url);
 const shell = new URL("page/", import.meta.url);
@@ -81,7 +82,7 @@ export async function buildPage(folder: string, services: URL = worker): Promise
   const [style, script] = await Promise.all([buildStyle(panel), buildScript(panel)]);
   const html = read(new URL("page.html", shell))
     .replace("/* style */", () => style)
-    .replace("<!-- panel -->\n", () => read(new URL("panel.html", panel)))
+    .replace("<!-- panel -->\n", () => withFrames(read(new URL("panel.html", panel))))
     .replace("/* script */", () => script);
   const contentSecurityPolicy = [
     "default-src 'none'",
