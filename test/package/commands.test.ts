@@ -64,6 +64,9 @@ const ELSEWHERE: Record<string, string> = {
   "install -m 0644 deploy/millrace.service /etc/systemd/system/": unit,
   "systemctl enable --now millrace": unit,
   "systemctl reload millrace": unit,
+  "npm run millrace -- serve --workers 4 --config millrace.json":
+    "test/runtimes/workers.test.ts starts several processes by --workers",
+  "sysctl -w net.ipv4.tcp_migrate_req=1": "changes the machine's kernel",
   "git push origin main": "test/runtimes/grasp/ngit.test.ts pushes through ngit",
 };
 
