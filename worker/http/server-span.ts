@@ -43,11 +43,13 @@ export function traceUpgrade(
 
 function begin(
   tracer: Tracer,
-  { method = "", rawHeaders }: IncomingMessage,
+  { method = "", rawHeaders, headers }: IncomingMessage,
   { trace }: ServedIds,
 ): Span | null {
   const span = tracer.begin("server", METHODS.has(method) ? method : "HTTP", trace);
   if (span === null) return null;
+  // Another trace than the one that it tells of.
+  if (trace === null) delete headers.tracestate;
   const value = writeTraceparent(span.context);
   for (let i = 0; i < rawHeaders.length; i += 2) {
     if (rawHeaders[i]!.toLowerCase() !== "traceparent") continue;
