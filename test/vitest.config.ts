@@ -34,6 +34,7 @@ const SIDE_BY_SIDE = [
   "redis-client",
   "reverse-proxies",
   "serve",
+  "stop-waiting",
   "tools-help",
   "tracing",
 ].map((name) => `test/runtimes/${name}.test.ts`);
