@@ -189,6 +189,10 @@ export class Invariants {
       this.#demand(!inTime, "no early timeout", start);
     }
     this.#progress.delete(start);
+    // A fetch that takes no time is under way at no step, and its attempt goes on.
+    if (this.#attempts.has(start.identifier)) {
+      this.#attempts.set(start.identifier, this.#harness.clock.elapsed);
+    }
     if (end !== "served") return;
     domain.onProbation = false;
     domain.restsUntil = { elapsed: 0, steady: 0 };
