@@ -27,7 +27,7 @@ export interface MetricsRegistry extends Metrics {
   text(): string;
   /** All metrics as data, in the order of their first use. */
   snapshot(): MetricSnapshot[];
-  /** Metrics by name, as they are: no gauge is set anew. Unknown names are left out. For readings that are frequent. */
+  /** Metrics by name with their latest values: no gauge is read again. Unknown names are left out. For frequent readings. */
   read(names: readonly string[]): MetricSnapshot[];
 }
 

@@ -190,7 +190,7 @@ function observe(now: u64): void {
 
 /**
  * Decides one take of the key with this hash and, if `record`, counts it.
- * @returns 0 or more: admitted, and so many further takes would be; negative: refused, minus the milliseconds to wait; NaN: an
+ * @returns 0 or more: admitted, and this number of further takes would be; negative: refused, minus the milliseconds to wait; NaN: an
  * argument is out of range
  */
 export function decide(hash: u64, nowMs: f64, windowMs: f64, limit: f64, record: bool): f64 {

@@ -50,7 +50,7 @@ export interface OwnDependencies {
   tracer?: Tracer | undefined;
   /** The address that our own server is bound to. Default: the host listens. */
   boundTo?: string | undefined;
-  /** The figures of the last minutes for the operator's page. Default: nobody keeps them. */
+  /** The figures of the last minutes for the operator's page. Default: none are kept. */
   past?: Pick<PastFigures, "samples"> | undefined;
   /** All processes of the server. Default: there is one. */
   workers?: AllWorkers | null | undefined;

@@ -72,7 +72,7 @@ export interface Dependencies {
   readonly loadApp: LoadApp;
   /** The address that our own server is bound to; `null` where the host listens. */
   readonly boundTo: string | null;
-  /** The figures of the last minutes for the operator's page; `null` where nobody keeps them. */
+  /** The figures of the last minutes for the operator's page; `null` where none are kept. */
   readonly past: Pick<PastFigures, "samples"> | null;
   /** All processes of this server; `null`: there is one. */
   readonly workers: AllWorkers | null;

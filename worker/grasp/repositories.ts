@@ -71,7 +71,7 @@ export class DiskRepositories implements Repositories {
   readonly #links = new Set<string>();
   readonly #onLink: (owner: string, identifier: string) => void;
 
-  /** @param onLink called once for each symbolic link that is in place of a repository (T7). Default: nobody is told */
+  /** @param onLink called once for each symbolic link that is in place of a repository (T7). Default: no call */
   constructor(
     folders: DataFolders,
     pool: GitPool,

@@ -23,7 +23,7 @@ export class RequestChunks implements ChunkReader {
   /** Wakes the read that waits. */
   #wake = () => {};
 
-  /** Takes over the body: nobody else may read it. */
+  /** Takes over the body: it may not be read in another way. */
   constructor(incoming: IncomingMessage) {
     this.#incoming = incoming;
     incoming.on("data", this.#take).on("end", this.#end).on("close", this.#close).on("error", this.#close);

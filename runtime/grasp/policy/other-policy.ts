@@ -48,7 +48,7 @@ const NOT_OURS = refuse(
 );
 
 /**
- * How an event belongs here (R49, R51): 0, it tags a repository or an event; more, so many steps of references lead to it.
+ * How an event belongs here (R49, R51): 0, it tags a repository or an event; more, the number of steps of references that lead to it.
  * @returns `null`: it does not.
  */
 export function stepsOf(

@@ -36,7 +36,7 @@ export interface RelayParts extends Schedule {
   readonly nowMs: () => number;
   /** Seconds since the epoch, by the host's clock. */
   readonly nowSeconds: () => number;
-  /** A text that nobody can guess. */
+  /** A random text. */
   makeChallenge(): string;
   readonly sha256: Sha256;
   readonly limits?: Partial<RelayLimits>;

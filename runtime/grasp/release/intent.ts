@@ -15,7 +15,7 @@ export interface ReleasePlan {
   readonly moves: readonly Move[];
 }
 
-/** Identifiers whose maintainer sets changed, and that are to be looked at: a crash before that only delays it (R36). */
+/** Identifiers whose maintainer sets changed, and that are looked at after the move: a crash before that only delays it (R36). */
 export interface LookPlan {
   readonly identifiers: readonly string[];
 }

@@ -49,7 +49,7 @@ export interface Snapshot {
     name: string;
     trait: string;
     isPlayed: boolean;
-    /** Why the partner may not have the visitor's id although others may; `null`: it may, or nobody may. */
+    /** Why the partner may not have the visitor's id although others may; `null`: it may, or no partner may. */
     refusal: { code: PartnerReason; text: string } | null;
   }[];
   pulls: readonly PullLine[];

@@ -82,7 +82,7 @@ const REFUSALS: Partial<Record<PartnerReason, string>> = {
   vendor_restricted: "The publisher forbids this vendor Purpose 1.",
 };
 
-/** Why a partner may not have the visitor's id although others may; `null`: it may, or nobody may. */
+/** Why a partner may not have the visitor's id although others may; `null`: it may, or no partner may. */
 export function refusalOf(
   { gvlId = null }: Pick<PartnerInput, "gvlId">,
   { consent, nowMs }: Pick<EcContext, "consent" | "nowMs">,

@@ -46,7 +46,7 @@ export class MissingObjects {
       .slice(0, MAX_LOOKED_FOR);
   }
 
-  /** Those that were not here at the last look; `null`: it names none, or nobody looked yet. */
+  /** Those that were not here at the last look; `null`: it names none, or there was no look yet. */
   of(entry: Entry): string[] | null {
     const found = this.#found.get(keyOf(entry));
     return found === undefined ? null : found.ids.filter((id) => found.missing.has(id));

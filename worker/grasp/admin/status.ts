@@ -73,7 +73,7 @@ export interface WaitingStatus {
   is_soft_expired: boolean;
   /** Whether other servers are asked for it. */
   is_queued: boolean;
-  /** Objects that it names, and those of them that are not here; `null`: it waits for an event, or nobody looked yet. */
+  /** Objects that it names, and those of them that are not here; `null`: it waits for an event, or there was no look yet. */
   named: number;
   missing: number | null;
   /** Some of the missing ids. */

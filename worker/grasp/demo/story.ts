@@ -61,7 +61,7 @@ export class Story {
   readonly #parts: StoryParts;
   readonly #ada: Signer = signerOf(newSecretKey());
   readonly #ben: Signer = signerOf(newSecretKey());
-  /** Its end differs between stories: purgatory sync hunts for an identifier, whoever owns it. */
+  /** Its end differs between stories: purgatory sync hunts for an identifier, of any owner. */
   readonly #identifier = `lighthouse-${this.#ada.key.slice(0, 4)}`;
   readonly #repository: Addresses;
   readonly #homeAda: Person;

@@ -119,7 +119,7 @@ export class AnswerCache {
     const filling = { spool, end: new AbortController(), started: new AbortController() };
     spool.onIdle = () => {
       if (this.#long.get(key) === spool) return void spool.closeFile();
-      // Nobody reads it, and it is not whole (G19).
+      // It has no reader, and it is not whole (G19).
       filling.end.abort();
       if (this.#filling.get(key) === filling) this.#filling.delete(key);
       if (filling.started.signal.aborted) void this.#discard(spool);

@@ -40,7 +40,7 @@ export async function ownBorrowed(path: string, git: GitRunner): Promise<Borrowe
   const { code } = await git(["repack", "-a", "-d", "-q"], "", {
     env: { GIT_ALTERNATE_OBJECT_DIRECTORIES: folders.join(SEPARATOR) },
   });
-  // A full disk, for example. Without the list, nobody could copy the objects later.
+  // A full disk, for example. Without the list, the next start could not copy the objects.
   if (code !== 0 && folders.length > 0) return "failed";
   await rm(kept, { force: true });
   return "owned";

@@ -21,7 +21,7 @@ const SETTINGS = [
   "http.followRedirects=false",
   "http.version=HTTP/1.1",
   "http.proxy=",
-  // We end a fetch from a silent server much earlier. If this process was killed, nobody does.
+  // We end a fetch from a silent server much earlier. If this process was killed, nothing ends it earlier.
   "http.lowSpeedLimit=1",
   "http.lowSpeedTime=600",
   "credential.helper=",

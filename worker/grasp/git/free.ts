@@ -4,7 +4,7 @@
  * @module
  */
 
-/** Frees the memory of a chunk, unless it is a part of more. Nobody may use the chunk afterwards. */
+/** Frees the memory of a chunk, unless it is a part of more. The chunk may not be used afterwards. */
 export function free({ buffer, byteLength }: Uint8Array): void {
   if (buffer instanceof ArrayBuffer && buffer.byteLength === byteLength) buffer.transfer(0);
 }

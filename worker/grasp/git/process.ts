@@ -124,7 +124,7 @@ export function startGit(
     } catch {
       child.kill("SIGKILL");
     }
-    // Nobody reads what it wrote: unread bytes would keep the pipe open, and `finished` from coming.
+    // Its output has no reader: unread bytes would keep the pipe open, and `finished` from coming.
     child.stdout.destroy();
   };
   let isLate = false;

@@ -187,7 +187,7 @@ export class DiskRepository implements GitRepository {
   }
 
   /**
-   * Packs refs if at least so many are in files of their own.
+   * Packs refs if at least this number of them are in files of their own.
    * @param git runs Git. The refs have the same values afterwards.
    * @returns whether it did
    */

@@ -216,7 +216,7 @@ async function streamed(
   { clock, passed }: GitHttpParts,
 ): Promise<Response> {
   let first: Uint8Array | null;
-  // Nobody cancels an answer that has not begun.
+  // An answer that has not begun is not cancelled by its reader.
   const leave = () => source.close();
   exchange.gone.addEventListener("abort", leave, { once: true });
   if (exchange.gone.aborted) leave();

@@ -32,7 +32,7 @@ function patient(body: ReadableStream<Uint8Array<ArrayBuffer>>): ReadableStream<
         reading.then(({ done }) => (done ? undefined : reader.cancel(reason))).catch(() => {});
       },
     },
-    // No read before one is asked for: a body that nobody reads has no read in progress.
+    // No read before one is asked for: a body without a reader has no read in progress.
     { highWaterMark: 0 },
   );
 }
