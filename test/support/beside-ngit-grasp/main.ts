@@ -197,7 +197,7 @@ async function run(): Promise<void> {
     // Its data come to one of them while the other is away.
     const waiting = away === THEIRS ? await waitInBoth("purgatory-0") : second;
     await stopSide(away);
-    work.git("push", "-q", repository(here, waiting.identifier), `${waiting.tip}:main`);
+    work.git("push", "-q", repository(here, waiting.identifier), `${waiting.tip}:refs/heads/main`);
     const tip = work.commit(step, step);
     const state = stateBy(owner, { [MAIN]: tip }, name, Math.floor(Date.now() / 1000) + 2);
     await publish(here, state);
