@@ -1,6 +1,7 @@
 import type { Clock, RateLimiter } from "../platform.ts";
-import { Domain, type DomainOwner, IdentifierState, type Permit, type Waiter } from "./domain.ts";
+import { Domain, type DomainOwner } from "./domain.ts";
 import type { SyncListener } from "./events.ts";
+import { IdentifierState, type Permit, type Waiter } from "./permit.ts";
 import { DEFAULT_LIMITS, type DomainLimits, MAX_REMEMBERED_DOMAINS } from "./schedule.ts";
 import type { RestingDomain } from "./snapshot.ts";
 import { TimeHeap } from "./time-heap.ts";

@@ -2,7 +2,6 @@ import type { Clock } from "../platform.ts";
 import { ActiveWork, abortError, type Work } from "./active-work.ts";
 import type { Cancellation } from "./cancellation.ts";
 import { type FlushableClock, flushableClock, monotonicClock } from "./clocks.ts";
-import type { Permit, Waiter } from "./domain.ts";
 import { Domains } from "./domains.ts";
 import type { SourceUnusable } from "./errors.ts";
 import type { RefusalReason, SyncListener, TryResult } from "./events.ts";
@@ -11,6 +10,7 @@ import { Leases } from "./leases.ts";
 import { createLookUp } from "./look-up.ts";
 import type { EnqueueResult, SyncEngineOptions, SyncView } from "./options.ts";
 import { Paths } from "./paths.ts";
+import type { Permit, Waiter } from "./permit.ts";
 import { type Entry, Queue } from "./queue.ts";
 import {
   ABORT_GRACE_MS,

@@ -2,10 +2,10 @@ import { settlesWithin, TimeoutError } from "../lib/within.ts";
 import type { Clock } from "../platform.ts";
 import type { Cancellation } from "./cancellation.ts";
 import type { FetchCall, Fetched, SyncContext } from "./context.ts";
-import type { Permit } from "./domain.ts";
 import { RateLimited, SourceUnusable } from "./errors.ts";
 import type { Outcome, SyncListener } from "./events.ts";
 import { type FetchLimits, FetchTimeouts } from "./fetch-timeouts.ts";
+import type { Permit } from "./permit.ts";
 import type { Source } from "./source.ts";
 
 /** A chosen source, with the permit to fetch from it. */

@@ -1,11 +1,11 @@
 import { settlesWithin } from "../lib/within.ts";
 import type { Clock } from "../platform.ts";
 import type { Cancellation } from "./cancellation.ts";
-import type { Permit, Waiter } from "./domain.ts";
 import type { Domains } from "./domains.ts";
 import type { Choice, Fetcher } from "./fetcher.ts";
 import type { LookUp, LookUpNeeds } from "./look-up.ts";
 import type { Patience } from "./options.ts";
+import type { Permit, Waiter } from "./permit.ts";
 import type { SetAside } from "./set-aside.ts";
 import { domainOf, type Source } from "./source.ts";
 

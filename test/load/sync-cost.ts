@@ -5,8 +5,8 @@
  * @module
  */
 import process from "node:process";
-import type { Permit, Waiter } from "../../runtime/sync/domain.ts";
 import { Domains } from "../../runtime/sync/domains.ts";
+import type { Permit, Waiter } from "../../runtime/sync/permit.ts";
 import { hotPathLimiter } from "../unit/runtime/sync/hot-path-limiter.ts";
 
 /** One measured size. */

@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
-import type { Permit } from "../../../../runtime/sync/domain.ts";
 import { Domains } from "../../../../runtime/sync/domains.ts";
+import type { Permit } from "../../../../runtime/sync/permit.ts";
 import type { DomainLimits } from "../../../../runtime/sync/schedule.ts";
 import { FAILURES_TO_REST, restMs } from "../../../../runtime/sync/schedule.ts";
 import { engineModule } from "./engine-module.ts";

@@ -40,7 +40,7 @@ export const mutants: readonly Mutant[] = [
   {
     name: "an identifier that is being fetched from a domain not seen",
     edits: [
-      edit("domain", "IdentifierState.isFetchedFrom", "if (at.domain === domain) return true;", "break;"),
+      edit("permit", "IdentifierState.isFetchedFrom", "if (at.domain === domain) return true;", "break;"),
     ],
     breaks: ["one fetch of an identifier per domain"],
   },
@@ -74,7 +74,7 @@ export const mutants: readonly Mutant[] = [
   {
     name: "an identifier's older permits forgotten with its newest",
     edits: [
-      edit("domain", "IdentifierState.remove", "this.#newest = permit[OLDER];", "this.#newest = null;"),
+      edit("permit", "IdentifierState.remove", "this.#newest = permit[OLDER];", "this.#newest = null;"),
     ],
     breaks: null,
   },
