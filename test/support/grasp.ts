@@ -21,13 +21,14 @@ export function verifyEvent({ id, pubkey, sig }: NostrEvent): boolean {
   return verifySchnorr(bytes(id), bytes(pubkey), bytes(sig));
 }
 
-/** GRASP at git.example with empty lists, on these stores. */
+/** GRASP at git.example with empty lists, on these stores. `onHash` is called for each hash. */
 export function graspOn(
   stores: Pick<Needs, "store" | "repositories" | "room" | "foldsNames" | "takesPrs"> & {
     archive?: Archive | null;
   },
   verify: Needs["verify"] = verifyEvent,
   nowMs: Needs["nowMs"] = Date.now,
+  onHash: () => void = () => {},
 ): Grasp {
   return new Grasp({
     ...stores,
@@ -43,7 +44,10 @@ export function graspOn(
     },
     nowMs,
     nowSeconds: () => Math.floor(nowMs() / 1000),
-    sha256Hex: (text) => createHash("sha256").update(text).digest("hex"),
+    sha256Hex: (text) => {
+      onHash();
+      return createHash("sha256").update(text).digest("hex");
+    },
     verify,
   });
 }
