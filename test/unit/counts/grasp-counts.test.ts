@@ -138,7 +138,10 @@ test.each([
     const read = readFilter(json);
     if ("fault" in read) throw new Error(read.fault);
     const { filter } = read;
-    const events = () => [...store.texts([filter], now())];
+    const events = () => {
+      const texts = store.texts([filter], now());
+      while (texts.next().done !== true);
+    };
     await submit(issue(`before ${JSON.stringify(json)}`));
     const alone = { writes: 0, hashes: 0, signatures: 0 };
     expect(await costOf(events)).toEqual({ reads: 2, ...alone });
