@@ -1,6 +1,7 @@
 import type { Clock, RateLimiter } from "../platform.ts";
 import { Domain, type DomainOwner } from "./domain.ts";
 import type { SyncListener } from "./events.ts";
+import type { DomainView } from "./options.ts";
 import { IdentifierState, type Permit, type Waiter } from "./permit.ts";
 import { DEFAULT_LIMITS, type DomainLimits, MAX_REMEMBERED_DOMAINS } from "./schedule.ts";
 import type { RestingDomain } from "./snapshot.ts";
@@ -53,8 +54,21 @@ export class Domains implements DomainOwner {
     this.#goesLast = options.goesLast;
   }
 
-  all(): Iterable<Domain> {
-    return this.#domains.values();
+  /** The state of all domains, as plain data. */
+  views(): DomainView[] {
+    const now = this.clock.now();
+    return [...this.#domains.values()].map(
+      ({ name, permits, choosing, waiting, window, health, opensAt }) => ({
+        domain: name,
+        ...this.limitsOf(name),
+        inFlight: permits - choosing,
+        waiting,
+        remaining: Number.isFinite(window.remaining) ? window.remaining : null,
+        opensInMs: Math.max(0, opensAt - now),
+        failures: health.failures,
+        rests: health.rests,
+      }),
+    );
   }
 
   limitsOf(domain: string): DomainLimits {

@@ -234,20 +234,7 @@ export class SyncEngine<Need, Item = Need, Receipt = undefined> {
 
   /** The state of the engine. Visits all active domains: for a status page, not for each request. */
   inspect(): SyncView {
-    const now = this.#clock.now();
-    const domains = [...this.#domains.all()].map(
-      ({ name, permits, choosing, waiting, window, health, opensAt }) => ({
-        domain: name,
-        ...this.#domains.limitsOf(name),
-        inFlight: permits - choosing,
-        waiting,
-        remaining: Number.isFinite(window.remaining) ? window.remaining : null,
-        opensInMs: Math.max(0, opensAt - now),
-        failures: health.failures,
-        rests: health.rests,
-      }),
-    );
-    return { queued: this.#queue.size, domains };
+    return { queued: this.#queue.size, domains: this.#domains.views() };
   }
 
   /** The loop: every second while identifiers are queued; sooner if more are due than a batch holds. */
@@ -396,20 +383,13 @@ export class SyncEngine<Need, Item = Need, Receipt = undefined> {
     this.#lookClock.flush();
     await this.#work.idle(2 * this.#abortGraceMs);
     this.#leases?.abandon();
-    const snapshot = { identifiers: this.#waiting(), domains: this.#domains.resting() };
+    const snapshot = {
+      identifiers: this.#queue.waiting(this.#clock.now()),
+      domains: this.#domains.resting(),
+    };
     this.#queue = new Queue();
     this.#domains.open();
     this.#checkpoint();
     return snapshot;
-  }
-
-  #waiting(): SyncSnapshot["identifiers"] {
-    const now = this.#clock.now();
-    return [...this.#queue.all()].map(({ identifier, attempts, inProgress, nextAttempt, expiresAt }) => ({
-      identifier,
-      delayMs: inProgress ? 0 : Math.max(0, nextAttempt - now),
-      attempts,
-      expiresInMs: Math.max(0, expiresAt - now),
-    }));
   }
 }

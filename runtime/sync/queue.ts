@@ -1,5 +1,6 @@
 import type { Cancellation } from "./cancellation.ts";
 import { backoffMs, MAX_PROLONGED_MS } from "./schedule.ts";
+import type { WaitingIdentifier } from "./snapshot.ts";
 import { HeapItem, TimeHeap } from "./time-heap.ts";
 
 /** One queued identifier, however many events arrived for it. Times are milliseconds on the engine's clock. */
@@ -100,6 +101,18 @@ export class Queue {
   prolong(entry: Entry, now: number, expiryMs: number): void {
     entry.prolongedAt = now;
     this.keepUntil(entry, Math.min(now + expiryMs, entry.arrivedAt + MAX_PROLONGED_MS));
+  }
+
+  /** What is queued, as plain data; an entry whose attempt is under way is due at once. */
+  waiting(now: number): WaitingIdentifier[] {
+    return [...this.#entries.values()].map(
+      ({ identifier, attempts, inProgress, nextAttempt, expiresAt }) => ({
+        identifier,
+        delayMs: inProgress ? 0 : Math.max(0, nextAttempt - now),
+        attempts,
+        expiresInMs: Math.max(0, expiresAt - now),
+      }),
+    );
   }
 
   /** Adds an entry as it was in a snapshot. */

@@ -159,10 +159,10 @@ export const mutants: readonly Mutant[] = [
     name: "identifiers in progress missing from the snapshot",
     edits: [
       edit(
-        "engine",
-        "SyncEngine.#waiting",
-        "[...this.#queue.all()]",
-        "[...this.#queue.all()].filter((entry) => !entry.inProgress)",
+        "queue",
+        "Queue.waiting",
+        "[...this.#entries.values()]",
+        "[...this.#entries.values()].filter((entry) => !entry.inProgress)",
       ),
     ],
     breaks: ["not lost"],
