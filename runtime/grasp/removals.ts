@@ -4,74 +4,41 @@
  * @module
  */
 
-import { contributorOf, contributorsOwner } from "./contributor.ts";
+import { contributorOf } from "./contributor.ts";
 import type { Core } from "./core.ts";
-import { dependentsOf } from "./dependents.ts";
-import { isHex64, type NostrEvent, tagValue } from "./events/event.ts";
+import { type NostrEvent, tagValue } from "./events/event.ts";
 import type { Filter } from "./events/filter.ts";
 import { KIND } from "./events/kinds.ts";
 import { ZERO_ID } from "./git/command-list.ts";
 import type { LeftBecause } from "./happenings.ts";
-import { identifierFault } from "./identifier.ts";
-import { contributedIdentifiers, hostsOf, taggedRepositories } from "./policy/pr-policy.ts";
 import { isHosted } from "./policy/world.ts";
 import type { GitRepository, Saved, StoreChanges } from "./ports.ts";
-import { identifiersOf as identifiersIn, type Releasable } from "./purgatory/entry.ts";
-import { nostrId } from "./push.ts";
 import { lookPlan } from "./release/intent.ts";
 import { copyMissing, missingIn } from "./release/objects.ts";
-import { type RemovalPlan, removalPlan } from "./removal-plan.ts";
-import type { RepositoryName } from "./repository-name.ts";
+import { RemovalConsequences } from "./removal-consequences.ts";
+import type { RemovalPlan } from "./removal-plan.ts";
+import { GIT_KINDS, identifiersOfTargets, targetsOf, targetsOfAuthor } from "./removal-targets.ts";
 import { deleteIfUnused } from "./unused.ts";
-import { type Authoritative, authoritativeStates, endStates } from "./withdrawals.ts";
+import { type Authoritative, authoritativeStates } from "./withdrawals.ts";
 
 const DAY_MS = 24 * 60 * 60_000;
 /** How long repositories are held, in milliseconds. */
 export const HELD_MS = { deleted: 90 * DAY_MS, delisted: 30 * DAY_MS, denied: 90 * DAY_MS } as const;
 
-/** After the date of every event, in seconds (R9). */
-const NEWEST = 2 ** 31;
-
-/** Kinds whose deletion has consequences in Git. */
-const GIT_KINDS: ReadonlySet<number> = new Set([
-  KIND.announcement,
-  KIND.state,
-  KIND.pullRequest,
-  KIND.pullRequestUpdate,
-]);
-
-/** What a removal takes away. */
-interface Targets {
-  readonly served: readonly NostrEvent[];
-  readonly waiting: readonly Releasable[];
-}
-
-/** Served PRs of some identifiers. */
-interface ServedPrs {
-  readonly all: readonly NostrEvent[];
-  /** Ids of those that are in their authors' own repositories, too. */
-  readonly own: ReadonlySet<string>;
-}
-
-/** A plan that is being made. */
-interface Draft {
-  readonly repositories: RemovalPlan["repositories"][number][];
-  readonly refs: RemovalPlan["refs"][number][];
-}
-
 export class Removals {
   readonly #core: Core;
+  readonly #consequences: RemovalConsequences;
   /** Plans that wait for the end of a push or a fetch, by intent (A42). */
   readonly #delayed = new Map<number, RemovalPlan>();
 
   constructor(core: Core) {
     this.#core = core;
+    this.#consequences = new RemovalConsequences(core);
   }
 
   /** The identifiers whose locks a deletion or a request to vanish needs. */
   identifiersOf(event: NostrEvent): string[] {
-    const { served, waiting } = this.#targetsOf(event);
-    return [...new Set([...served.flatMap(identifiersOfEvent), ...waiting.flatMap(identifiersIn)])];
+    return identifiersOfTargets(targetsOf(event, this.#core));
   }
 
   /**
@@ -85,9 +52,9 @@ export class Removals {
   ): Promise<{ saved: Saved; look: number | null } | null> {
     const { journal, purgatory, nowSeconds, nowMs } = this.#core;
     const isVanishing = event.kind === KIND.vanish;
-    const prs = await this.#servedPrs(held);
+    const prs = await this.#consequences.servedPrs(held);
     const { saved, done, look } = await journal.change((changes) => {
-      const targets = this.#targetsOf(event);
+      const targets = targetsOf(event, this.#core);
       const identifiers = this.identifiersOf(event);
       if (!identifiers.every((one) => held.has(one))) return { saved: null, done: null, look: null };
       const before = this.#authoritative(identifiers);
@@ -105,7 +72,7 @@ export class Removals {
       const removed = events.filter(({ id }) => gone.has(id));
       return {
         saved: result,
-        done: this.#consequences(removed, gone, before, prs, heldUntilMs, changes),
+        done: this.#consequences.follow(removed, gone, before, prs, heldUntilMs, changes),
         look: changes.beginIntent(lookPlan(identifiers)),
       };
     });
@@ -159,8 +126,7 @@ export class Removals {
 
   /** The identifiers whose locks {@link removeAuthor} needs. */
   identifiersOfAuthor(author: string): string[] {
-    const { served, waiting } = this.#targetsOfVanishing({ pubkey: author, created_at: NEWEST });
-    return [...new Set([...served.flatMap(identifiersOfEvent), ...waiting.flatMap(identifiersIn)])];
+    return identifiersOfTargets(targetsOfAuthor(author, this.#core));
   }
 
   /**
@@ -173,18 +139,18 @@ export class Removals {
     held: ReadonlySet<string>,
   ): Promise<{ events: number; look: number } | null> {
     const { journal, purgatory, nowMs } = this.#core;
-    const prs = await this.#servedPrs(held);
+    const prs = await this.#consequences.servedPrs(held);
     const result = await journal.change((changes) => {
       const identifiers = this.identifiersOfAuthor(author);
       if (!identifiers.every((one) => held.has(one))) return null;
-      const { served, waiting } = this.#targetsOfVanishing({ pubkey: author, created_at: NEWEST });
+      const { served, waiting } = targetsOfAuthor(author, this.#core);
       const before = this.#authoritative(identifiers);
       for (const entry of waiting) purgatory.remove(entry, "denied");
       const heldUntilMs = nowMs() + HELD_MS.denied;
       const ids = served.map(({ id }) => id);
       changes.hold(ids, author, Math.ceil(heldUntilMs / 1000));
-      const own = this.#ownRepositories(served);
-      const done = this.#consequences(served, new Set(ids), before, prs, heldUntilMs, changes, own);
+      const own = this.#consequences.ownRepositories(served);
+      const done = this.#consequences.follow(served, new Set(ids), before, prs, heldUntilMs, changes, own);
       return { events: ids.length + waiting.length, done, look: changes.beginIntent(lookPlan(identifiers)) };
     });
     if (result === null) return null;
@@ -220,7 +186,7 @@ export class Removals {
     end: (changes: StoreChanges, served: NostrEvent | null) => readonly NostrEvent[],
   ): Promise<number> {
     const { journal, purgatory, store, nowMs } = this.#core;
-    const prs = await this.#servedPrs([identifier]);
+    const prs = await this.#consequences.servedPrs([identifier]);
     const { done, look } = await journal.change((changes) => {
       const before = this.#authoritative([identifier]);
       const waiting = purgatory.announcement(owner, identifier);
@@ -230,7 +196,7 @@ export class Removals {
       const removed = [waiting?.event, served].filter(
         (one): one is NostrEvent => one !== null && one !== undefined,
       );
-      const consequences = this.#consequences(removed, gone, before, prs, nowMs() + heldMs, changes);
+      const consequences = this.#consequences.follow(removed, gone, before, prs, nowMs() + heldMs, changes);
       return { done: consequences, look: changes.beginIntent(lookPlan([identifier])) };
     });
     if (done !== null) await this.carryOut(done.intent, done.plan);
@@ -313,199 +279,7 @@ export class Removals {
     }
   }
 
-  /**
-   * What follows from the removal of events, in the same transaction; `null`: nothing in Git.
-   * @param prs as they were before
-   * @param held repositories of PRs' authors that are held with them. Default: none, their refs go
-   */
-  #consequences(
-    removed: readonly NostrEvent[],
-    gone: Set<string>,
-    before: readonly Authoritative[],
-    prs: ServedPrs,
-    heldUntilMs: number | null,
-    changes: StoreChanges,
-    held: readonly RepositoryName[] = [],
-  ): { intent: number; plan: RemovalPlan } | null {
-    endStates(before, ({ id }) => gone.has(id), changes);
-    const draft: Draft = { repositories: held.map((one) => ({ ...one, heldUntilMs })), refs: [] };
-    for (const event of removed) {
-      if (event.kind === KIND.announcement) {
-        const identifier = tagValue(event, "d") ?? "";
-        draft.repositories.push({ owner: event.pubkey, identifier, heldUntilMs });
-        // The refs of its backups go with the repository (N23).
-        if (heldUntilMs === null) changes.removeBackups(event.pubkey, identifier, Number.MAX_SAFE_INTEGER);
-        this.#removeDependents(event.pubkey, identifier, gone, prs, heldUntilMs, draft, changes);
-      }
-      if (isPullRequest(event)) this.#addRefs(event, draft);
-    }
-    if (draft.repositories.length === 0 && draft.refs.length === 0) return null;
-    return { intent: changes.beginIntent(removalPlan(draft)), plan: draft };
-  }
-
-  /**
-   * States, PRs and other events that hang only on a repository are not served any more (R59). They are held with it, and not
-   * remembered as deleted.
-   */
-  #removeDependents(
-    owner: string,
-    identifier: string,
-    gone: ReadonlySet<string>,
-    prs: ServedPrs,
-    heldUntilMs: number | null,
-    draft: Draft,
-    changes: StoreChanges,
-  ): void {
-    const { known, store, nowSeconds } = this.#core;
-    const sets = [...known.sets(identifier).values()];
-    const states = known
-      .servedStates(identifier)
-      .map(({ event }) => event)
-      .filter((event) => !sets.some((set) => set.has(event.pubkey)));
-    // A PR may tag a maintainer who has no repository here.
-    const stranded = prs.all.filter(
-      (event) =>
-        !prs.own.has(event.id) &&
-        store.get(event.id) !== null &&
-        hostsOf(taggedRepositories(event), known).length === 0,
-    );
-    const first = [...states, ...stranded];
-    const address = `${KIND.announcement}:${owner}:${identifier}`;
-    const others = dependentsOf(address, new Set([...gone, ...first.map(({ id }) => id)]), {
-      store,
-      servedAt: (one) => known.servedAt(one),
-      stays: ({ id }) => prs.own.has(id),
-      nowSeconds: nowSeconds(),
-    }).filter(({ kind }) => !GIT_KINDS.has(kind) && kind !== KIND.deletion && kind !== KIND.vanish);
-    // What is held keeps its refs in the repository that is held with it.
-    for (const event of stranded)
-      heldUntilMs === null ? this.#addRefs(event, draft) : this.#addOwnRefs(event, draft);
-    const ids = [...first, ...others].map(({ id }) => id);
-    if (heldUntilMs === null) for (const id of ids) changes.remove(id, null);
-    else changes.hold(ids, `${owner}/${identifier}`, Math.ceil(heldUntilMs / 1000));
-  }
-
-  /** The served PRs of these identifiers' repositories, and which of them are in their authors' own ones, too (X9). */
-  async #servedPrs(identifiers: Iterable<string>): Promise<ServedPrs> {
-    const { hosted, known } = this.#core;
-    const all = new Map<string, NostrEvent>();
-    for (const one of identifiers) {
-      for (const event of known.pullRequests(one)) all.set(event.id, event);
-      // Those that tag a maintainer of earlier are in no set any more, and still in the repository.
-      for (const owner of known.announcements(one).keys()) {
-        const refs = (await hosted.open(owner, one)?.refs())?.refs ?? new Map<string, string>();
-        for (const ref of refs.keys()) {
-          const event = known.served(nostrId(ref) ?? "");
-          if (event !== null) all.set(event.id, event);
-        }
-      }
-    }
-    const own = new Set<string>();
-    for (const event of all.values()) {
-      for (const one of contributedIdentifiers(event, known)) {
-        const repository = hosted.open(contributorsOwner(event.pubkey), one);
-        if ((await repository?.refs())?.refs.has(`refs/nostr/${event.id}`)) own.add(event.id);
-      }
-    }
-    return { all: [...all.values()], own };
-  }
-
-  /** The ref of a PR goes everywhere (R61). */
-  #addRefs(event: NostrEvent, draft: Draft): void {
-    const ref = `refs/nostr/${event.id}`;
-    for (const identifier of taggedIdentifiers(event))
-      for (const owner of this.#core.known.announcements(identifier).keys())
-        draft.refs.push({ owner, identifier, ref });
-    this.#addOwnRefs(event, draft);
-  }
-
-  /**
-   * The ref of a PR goes from the repositories of its author, which have it although no clone URL of it names them (X14). Those that
-   * are held keep it.
-   */
-  #addOwnRefs(event: NostrEvent, { repositories, refs }: Draft): void {
-    for (const one of this.#ownRepositories([event])) {
-      const isHeld = repositories.some(
-        ({ owner, identifier }) => owner === one.owner && identifier === one.identifier,
-      );
-      if (!isHeld) refs.push({ ...one, ref: `refs/nostr/${event.id}` });
-    }
-  }
-
-  /** The repositories here of the authors of PRs that PRs may be in (X10). */
-  #ownRepositories(events: readonly NostrEvent[]): RepositoryName[] {
-    const found = new Map<string, RepositoryName>();
-    for (const event of events.filter(isPullRequest)) {
-      const owner = contributorsOwner(event.pubkey);
-      for (const identifier of taggedIdentifiers(event)) {
-        const isHere =
-          identifierFault(identifier) === null && this.#core.hosted.open(owner, identifier) !== null;
-        if (isHere) found.set(`${owner}/${identifier}`, { owner, identifier });
-      }
-    }
-    return [...found.values()];
-  }
-
   #authoritative(identifiers: readonly string[]): Authoritative[] {
     return identifiers.flatMap((identifier) => authoritativeStates(identifier, this.#core));
   }
-
-  /** What a deletion names, or everything of who vanishes, as far as Git has to do with it. */
-  #targetsOf(event: NostrEvent): Targets {
-    return event.kind === KIND.vanish ? this.#targetsOfVanishing(event) : this.#targetsOfDeletion(event);
-  }
-
-  #targetsOfDeletion({ pubkey, created_at, tags }: NostrEvent): Targets {
-    const { store, purgatory, known } = this.#core;
-    const served: NostrEvent[] = [];
-    const waiting: Releasable[] = [];
-    for (const [name, value = ""] of tags) {
-      if (name === "e") {
-        const event = isHex64(value) ? store.get(value) : null;
-        if (event !== null) served.push(event);
-        const entry = purgatory.event(value);
-        if (entry !== null) waiting.push(entry);
-      }
-      if (name === "a") {
-        const event = known.servedAt(value);
-        if (event !== null && event.created_at <= created_at) served.push(event);
-        waiting.push(...known.waitingAt(value).filter((entry) => entry.event.created_at <= created_at));
-      }
-    }
-    return {
-      served: unique(served.filter((one) => one.pubkey === pubkey && GIT_KINDS.has(one.kind))),
-      waiting: [...new Set(waiting)].filter((entry) => entry.event.pubkey === pubkey),
-    };
-  }
-
-  #targetsOfVanishing({ pubkey, created_at }: Pick<NostrEvent, "pubkey" | "created_at">): Targets {
-    const { store, purgatory, nowSeconds } = this.#core;
-    const served: NostrEvent[] = [];
-    for (let until = created_at; ; ) {
-      const filter: Filter = { authors: new Set([pubkey]), kinds: GIT_KINDS, tags: new Map(), until };
-      const page = store.query([filter], nowSeconds());
-      const size = served.length;
-      served.push(...page.filter((one) => !served.some(({ id }) => id === one.id)));
-      if (served.length === size) break;
-      until = page.at(-1)!.created_at;
-    }
-    return { served, waiting: purgatory.by(pubkey).filter(({ event }) => event.created_at <= created_at) };
-  }
-}
-
-function unique(events: readonly NostrEvent[]): NostrEvent[] {
-  return [...new Map(events.map((event) => [event.id, event])).values()];
-}
-
-function isPullRequest({ kind }: NostrEvent): boolean {
-  return kind === KIND.pullRequest || kind === KIND.pullRequestUpdate;
-}
-
-function taggedIdentifiers(event: NostrEvent): Set<string> {
-  return new Set(taggedRepositories(event).map(({ identifier }) => identifier));
-}
-
-function identifiersOfEvent(event: NostrEvent): string[] {
-  if (event.kind === KIND.announcement || event.kind === KIND.state) return [tagValue(event, "d") ?? ""];
-  return [...taggedIdentifiers(event)];
 }

@@ -94,8 +94,13 @@ export const mutants: readonly Mutant[] = [
   {
     name: "the ref of a deleted PR stays (R61)",
     edits: [
-      edit("removals", "Removals.#addRefs", "draft.refs.push({ owner, identifier, ref });", "void owner;"),
-      edit("removals", "Removals.#addRefs", "this.#addOwnRefs(event, draft);", ""),
+      edit(
+        "removal-consequences",
+        "RemovalConsequences.#addRefs",
+        "draft.refs.push({ owner, identifier, ref });",
+        "void owner;",
+      ),
+      edit("removal-consequences", "RemovalConsequences.#addRefs", "this.#addOwnRefs(event, draft);", ""),
     ],
     breaks: ["2 what is served is complete"],
   },
