@@ -8,13 +8,13 @@ import { join } from "node:path";
 import type { NostrEvent, Tag } from "../../../runtime/grasp/events/event.ts";
 import { KIND } from "../../../runtime/grasp/events/kinds.ts";
 import { toNpub } from "../../../runtime/grasp/npub.ts";
-import { DEADLINES_MS } from "../../../runtime/grasp/purgatory/deadlines.ts";
 import { type Addresses, addressesOn, announcementTags, stateTags } from "../client/events.ts";
 import { RelayConnection } from "../client/relay-connection.ts";
 import { newSecretKey, type Signer, signerOf } from "../client/signer.ts";
 import type { OtherOptions, OtherServer } from "./other-server.ts";
+import { MAIN, nameOf, neededBy, SignedEvents } from "./signed-events.ts";
 import type { SkippingClock } from "./skipping-clock.ts";
-import type { Commit, Heard, Place, SentEvent, Snapshot } from "./snapshot.ts";
+import type { Commit, Heard, SentEvent, Snapshot } from "./snapshot.ts";
 import { git, mustGit, type Person, type Shown } from "./terminal.ts";
 
 /** What the visitor can cause, in order. */
@@ -24,7 +24,6 @@ export const ACTIONS = [
 ] as const;
 export type Action = (typeof ACTIONS)[number];
 
-const MAIN = "refs/heads/main";
 /** Longest list of what the subscriber heard. */
 const MAX_HEARD = 50;
 /** How long the server leaves other servers alone after a client's event, and a busy server after its answer, in milliseconds. */
@@ -45,17 +44,6 @@ export interface StoryParts {
   startOther(options: OtherOptions): Promise<OtherServer>;
 }
 
-/** An event that was signed, and what became of it. */
-interface Known {
-  readonly event: NostrEvent;
-  readonly name: string;
-  readonly by: string;
-  place: Place;
-  sinceMs: number;
-  /** When the server discards it, by its `status.json`; `null`: not known yet. */
-  untilMs: number | null;
-}
-
 export class Story {
   readonly watchers = new Set<() => void>();
   readonly #parts: StoryParts;
@@ -72,7 +60,7 @@ export class Story {
   /** Brook has what Ada pushes there, Dell has nothing. */
   #others: { readonly name: string; readonly server: OtherServer }[] = [];
   #lastSecond = 0;
-  readonly #events: Known[] = [];
+  readonly #events = new SignedEvents();
   readonly #commits = new Map<string, Commit>();
   readonly #heard: Heard[] = [];
   readonly #sent: Partial<Record<Action, (SentEvent | Shown)[]>> = {};
@@ -146,16 +134,7 @@ export class Story {
       next: this.next,
       fault: this.#fault,
       lines: this.#sent,
-      events: this.#events.map(({ event, name, by, place, sinceMs, untilMs }) => ({
-        id: event.id,
-        name,
-        by,
-        place,
-        sinceMs,
-        untilMs: place === "waits" ? (untilMs ?? sinceMs + DEADLINES_MS.arrival) : null,
-        needs: neededBy(event),
-        isHunted: this.#done.includes("elsewhere") || this.#busy === "elsewhere",
-      })),
+      events: this.#events.shown(this.#done.includes("elsewhere") || this.#busy === "elsewhere"),
       commits: [...this.#commits.values()],
       refs: this.#refs,
       heard: this.#heard,
@@ -251,14 +230,14 @@ export class Story {
       ["clone", this.#repository.clone],
     ];
     const event = this.#sign(this.#ben, KIND.pullRequest, tags);
-    this.#remember(event, "pull request", "Ben", "draft");
+    this.#events.remember(event, "pull request", "Ben", "draft", this.#parts.clock.now());
     this.#notify();
     const shown = await this.#show("upload", this.#homeBen, "push", "server", `main:refs/nostr/${event.id}`);
     if (shown.code === 0) this.#commits.set(commit, { ...this.#commits.get(commit)!, isKept: true });
   }
 
   async #sendTheProposal(): Promise<void> {
-    const { event } = this.#events.find(({ event: { kind } }) => kind === KIND.pullRequest)!;
+    const event = this.#events.ofKind(KIND.pullRequest)[0]!;
     await this.#send("propose", "pull request", event, "Ben");
     const commit = neededBy(event)!;
     this.#commits.set(commit, { ...this.#commits.get(commit)!, isKept: false });
@@ -293,7 +272,7 @@ export class Story {
 
   /** Brook's rest is over, and it gives the commit. */
   async #letAMinutePass(): Promise<void> {
-    const { id } = this.#events.findLast(({ event }) => event.kind === KIND.state)!.event;
+    const { id } = this.#events.ofKind(KIND.state).at(-1)!;
     await this.#parts.clock.skip(REST_MS);
     await this.#until(() => this.#heard.some((heard) => heard.id === id));
   }
@@ -321,19 +300,10 @@ export class Story {
 
   /** Asks the server what is served, and which refs the repository has. */
   async #look(): Promise<void> {
-    const known = this.#events.filter(({ place }) => place !== "draft");
-    const ids = known.map(({ event }) => event.id);
-    const served = new Set((await this.#relay.query({ ids })).map(({ id }) => id));
-    for (const one of known) {
-      if (served.has(one.event.id)) one.place = "served";
-      else if (one.place === "served") one.place = "gone";
-    }
+    await this.#events.lookForServed(this.#relay);
     const { code, output } = await git(this.#home, this.#homeReader, "ls-remote", this.#repository.clone);
     this.#refs = code === 0 ? refsIn(output) : null;
-    for (const [id, untilMs] of await deadlinesOf(this.#repository.clone)) {
-      const waiting = known.find(({ event }) => event.id === id);
-      if (waiting !== undefined) waiting.untilMs = untilMs;
-    }
+    await this.#events.lookForDeadlines(this.#repository.clone);
   }
 
   #sign(signer: Signer, kind: number, tags: readonly Tag[]): NostrEvent {
@@ -344,20 +314,14 @@ export class Story {
 
   async #send(action: Action, name: string, event: NostrEvent, by: string): Promise<void> {
     const { ok, text } = await this.#relay.publish(event);
-    if (ok) this.#remember(event, name, by, text.startsWith("purgatory:") ? "waits" : "served");
+    const place = text.startsWith("purgatory:") ? "waits" : "served";
+    if (ok) this.#events.remember(event, name, by, place, this.#parts.clock.now());
     this.#sent[action]!.push({ who: by, name, event, ok, text });
     this.#notify();
   }
 
-  #remember(event: NostrEvent, name: string, by: string, place: Place): void {
-    const known = this.#events.find((one) => one.event.id === event.id);
-    const sinceMs = this.#parts.clock.now();
-    if (known === undefined) this.#events.push({ event, name, by, place, sinceMs, untilMs: null });
-    else Object.assign(known, { place, sinceMs });
-  }
-
   #hear(event: NostrEvent): void {
-    const name = NAMES.get(event.kind) ?? `event of kind ${event.kind}`;
+    const name = nameOf(event.kind);
     const by = event.pubkey === this.#ada.key ? "Ada" : "Ben";
     this.#heard.push({ id: event.id, name, by, atMs: this.#parts.clock.now() });
     this.#heard.splice(0, this.#heard.length - MAX_HEARD);
@@ -403,27 +367,6 @@ export class Story {
   #notify(): void {
     for (const watcher of this.watchers) watcher();
   }
-}
-
-const NAMES = new Map<number, string>([
-  [KIND.announcement, "announcement"],
-  [KIND.state, "state"],
-  [KIND.pullRequest, "pull request"],
-  [KIND.deletion, "deletion"],
-]);
-
-/** The commit that an event waits for; `null`: it needs none. */
-function neededBy({ kind, tags }: NostrEvent): string | null {
-  const name = kind === KIND.state ? MAIN : kind === KIND.pullRequest ? "c" : null;
-  return tags.find(([tag]) => tag === name)?.[1] ?? null;
-}
-
-/** When the server discards what waits, by event (G27); empty for a repository that it does not have. */
-async function deadlinesOf(repository: string): Promise<Map<string, number>> {
-  const answer = await fetch(`${repository}/status.json`, { signal: AbortSignal.timeout(PATIENCE_MS) });
-  if (!answer.ok) return new Map();
-  const { waiting } = (await answer.json()) as { waiting: { id: string; until: number }[] };
-  return new Map(waiting.map(({ id, until }) => [id, until * 1000]));
 }
 
 function inside({ name, folder }: Person, below: string): Person {
