@@ -184,9 +184,7 @@ export class SyncEngine<Need, Item = Need, Receipt = undefined> {
    */
   end(identifier: string, how: "completed" | "expired" = "completed"): void {
     const entry = this.#abort(identifier, "nothing is needed any more");
-    if (entry === undefined) return;
-    this.#remove(entry);
-    this.#emit?.({ kind: how, identifier });
+    if (entry !== undefined) this.#conclude(entry, how);
   }
 
   /** Aborts all work on an identifier. @returns its entry */
@@ -243,7 +241,7 @@ export class SyncEngine<Need, Item = Need, Receipt = undefined> {
     const now = this.#clock.now();
     let entry = this.#queue.due(now);
     for (let started = 0; entry !== undefined && started < ATTEMPTS_PER_BATCH; started++) {
-      if (entry.expiresAt <= now) this.#expire(entry);
+      if (entry.expiresAt <= now) this.#conclude(entry, "expired");
       else void this.#attempt(entry);
       entry = this.#queue.due(now);
     }
@@ -320,13 +318,13 @@ export class SyncEngine<Need, Item = Need, Receipt = undefined> {
   /** Removes a complete entry, unless an event arrived after the look-up that said so. */
   #finish(entry: Entry, arrivals: number): void {
     if (!this.#isCurrent(entry) || entry.arrivals !== arrivals) return;
-    this.#remove(entry);
-    this.#emit?.({ kind: "completed", identifier: entry.identifier });
+    this.#conclude(entry, "completed");
   }
 
-  #expire(entry: Entry): void {
+  /** Removes an entry, and tells why. */
+  #conclude(entry: Entry, kind: "completed" | "expired"): void {
     this.#remove(entry);
-    this.#emit?.({ kind: "expired", identifier: entry.identifier });
+    this.#emit?.({ kind, identifier: entry.identifier });
   }
 
   #remove(entry: Entry): void {
