@@ -5,7 +5,7 @@
  */
 import type { HotPath } from "../../../wasm/hotpath.ts";
 import { toHex } from "../../lib/hex.ts";
-import { type JsonObject, parseJson } from "../../lib/json.ts";
+import type { JsonObject } from "../../lib/json.ts";
 import type { Fault } from "../../lib/schema.ts";
 import { settlesWithin } from "../../lib/within.ts";
 import type { Clock, LogFields, Random, Store } from "../../platform.ts";
@@ -20,6 +20,7 @@ import {
   type WhichKey,
 } from "./partner.ts";
 import { createPartnerIndex } from "./partner-index.ts";
+import { decodeRecord, encodeRecord, keyWithHash, withChanges } from "./partner-record.ts";
 
 /** Its value changes with every registration and removal on any instance. */
 const VERSION_KEY = "partners:version";
@@ -205,7 +206,7 @@ class StoreRegistry implements Registry {
     if (key === null || this.#configuredIds.has(partner.id)) return key === null ? null : { partner, key };
     const stored = await store.get(PREFIX + partner.id);
     if (stored === null) return null;
-    const now = decode(stored.value);
+    const now = decodeRecord(stored.value);
     const keyNow = keyWithHash(hotPath, now, keyHash);
     return keyNow === null ? null : { partner: now, key: keyNow };
   }
@@ -291,7 +292,7 @@ class StoreRegistry implements Registry {
     const stored = await store.get(PREFIX + id);
     if (stored === null) return this.#drop(id);
     try {
-      this.#apply(decode(stored.value), revision);
+      this.#apply(decodeRecord(stored.value), revision);
     } catch (error) {
       log.error(`partner ${id}`, "a partner's record cannot be read and is left out", { partner: id, error });
     }
@@ -319,9 +320,9 @@ class StoreRegistry implements Registry {
     await this.#check();
     for (let attempt = 0; attempt <= MAX_RETRIES; attempt++) {
       const stored = id === null ? null : await store.get(PREFIX + id);
-      const { generation: own, ...known } = stored === null ? { generation: 0 } : decode(stored.value);
+      const { generation: own, ...known } = stored === null ? { generation: 0 } : decodeRecord(stored.value);
       const parsed = parsePartner(
-        stored === null ? input : changed(known as Partner, input, keepsKey),
+        stored === null ? input : withChanges(known as Partner, input, keepsKey),
         rules,
       );
       if ("faults" in parsed) return { outcome: "invalid", faults: parsed.faults };
@@ -332,7 +333,7 @@ class StoreRegistry implements Registry {
       const faults = this.#keyFaults(partner);
       if (checkOnly || faults.length > 0) return { outcome: "invalid", faults };
       const revision = this.#freshRevision();
-      const put = await store.put(PREFIX + partner.id, JSON.stringify({ v: 1, ...partner }), {
+      const put = await store.put(PREFIX + partner.id, encodeRecord(partner), {
         ifVersion: stored === null ? null : stored.version,
         metadata: { revision },
       });
@@ -389,35 +390,4 @@ class StoreRegistry implements Registry {
     this.#given.random.fill(bytes);
     return toHex(bytes);
   }
-}
-
-/**
- * A stored record with the given fields in place of its own. A new key ends every old one: the old key may have leaked.
- * @param keepsKey the key that a new one replaces becomes the previous key.
- */
-function changed(stored: Partner, input: JsonObject, keepsKey: boolean): JsonObject {
-  const { apiKeyHash, previousApiKeyHash, ...rest } = stored;
-  const isNew = input.apiKey !== undefined || input.apiKeyHash !== undefined;
-  if (isNew) return { ...rest, ...(keepsKey ? { previousApiKeyHash: apiKeyHash } : {}), ...input };
-  const previous = input.previousApiKey === undefined ? { previousApiKeyHash } : {};
-  return { ...rest, apiKeyHash, ...previous, ...input };
-}
-
-/** @throws {Error} if the record is not one of version 1. */
-function decode(text: string): Partner {
-  const { v, ...partner } = parseJson(text, "a partner's record") as Partner & { v: unknown };
-  if (v !== 1) throw new Error("a partner's record is of another version than 1");
-  // Records from before there were two keys lack the second.
-  return { ...partner, previousApiKeyHash: partner.previousApiKeyHash ?? null };
-}
-
-/** Which of a partner's keys has a hash; `null`: neither. Each comparison takes constant time. */
-function keyWithHash(hotPath: Pick<HotPath, "equal">, partner: Partner, keyHash: string): WhichKey | null {
-  if (isSameHash(hotPath, partner.apiKeyHash, keyHash)) return "current";
-  return isSameHash(hotPath, partner.previousApiKeyHash, keyHash) ? "previous" : null;
-}
-
-function isSameHash({ equal }: Pick<HotPath, "equal">, ours: string | null, given: string): boolean {
-  const encoder = new TextEncoder();
-  return ours !== null && equal(encoder.encode(ours), encoder.encode(given));
 }
