@@ -25,6 +25,7 @@ import {
   type WaitingPr,
   type WaitingState,
 } from "./entry.ts";
+import { EntryIndex } from "./entry-index.ts";
 
 /** Keeps entries across restarts. Purgatory changes inside a transaction of it only. */
 export interface Journal {
@@ -55,12 +56,7 @@ export type Arriving = From & { readonly event: NostrEvent } & (
 export type Now = () => number;
 
 export class Purgatory {
-  readonly #entries = new Map<string, Entry>();
-  readonly #byIdentifier = new Map<string, Set<string>>();
-  /** Keys of placeholders by the event that they wait for. */
-  readonly #uploads = new Map<string, Set<string>>();
-  /** Keys of announcements by their event's id. */
-  readonly #announcements = new Map<string, string>();
+  readonly #entries = new EntryIndex();
   readonly #occupancy: Occupancy;
   readonly #journal: Journal;
   readonly #now: Now;
@@ -119,7 +115,7 @@ export class Purgatory {
 
   /** Everything that waits for an identifier. */
   entries(identifier: string): Entry[] {
-    return [...(this.#byIdentifier.get(identifier) ?? [])].map((key) => this.#entries.get(key)!);
+    return this.#entries.withIdentifier(identifier);
   }
 
   announcements(identifier: string): WaitingAnnouncement[] {
@@ -136,7 +132,7 @@ export class Purgatory {
 
   /** What waits with this event. */
   event(id: string): Releasable | null {
-    return (this.#entries.get(this.#announcements.get(id) ?? `e:${id}`) as Releasable | undefined) ?? null;
+    return this.#entries.withEvent(id);
   }
 
   /** Everything that waits by an author. */
@@ -158,7 +154,7 @@ export class Purgatory {
 
   /** The identifiers that something waits for. */
   identifiers(): string[] {
-    return [...this.#byIdentifier.keys()];
+    return this.#entries.identifiers();
   }
 
   /** All uploads whose events are not known. */
@@ -172,7 +168,7 @@ export class Purgatory {
 
   /** The uploads that wait for an event, in any repository (A30). */
   placeholders(id: string): Placeholder[] {
-    return [...(this.#uploads.get(id) ?? [])].map((key) => this.#entries.get(key) as Placeholder);
+    return this.#entries.uploadsFor(id);
   }
 
   /** Whether a state or PR of the identifier waits (S2). A waiting announcement alone waits for states, not for objects. */
@@ -377,35 +373,15 @@ export class Purgatory {
   #insert(key: string, entry: Entry): void {
     this.#entries.set(key, entry);
     this.#occupancy.add(entry);
-    for (const identifier of identifiersOf(entry)) addTo(this.#byIdentifier, identifier, key);
-    if (entry.store === "placeholder") addTo(this.#uploads, entry.id, key);
-    if (entry.store === "announcement") this.#announcements.set(entry.event.id, key);
   }
 
   #take(key: string): Entry | null {
-    const entry = this.#entries.get(key);
-    if (entry === undefined) return null;
-    this.#entries.delete(key);
-    this.#occupancy.remove(entry);
-    for (const identifier of identifiersOf(entry)) removeFrom(this.#byIdentifier, identifier, key);
-    if (entry.store === "placeholder") removeFrom(this.#uploads, entry.id, key);
-    if (entry.store === "announcement") this.#announcements.delete(entry.event.id);
+    const entry = this.#entries.take(key);
+    if (entry !== null) this.#occupancy.remove(entry);
     return entry;
   }
 
   #of(identifier: string, store: Entry["store"]): Entry[] {
     return this.entries(identifier).filter((entry) => entry.store === store);
   }
-}
-
-function addTo(index: Map<string, Set<string>>, name: string, key: string): void {
-  const keys = index.get(name);
-  if (keys === undefined) index.set(name, new Set([key]));
-  else keys.add(key);
-}
-
-function removeFrom(index: Map<string, Set<string>>, name: string, key: string): void {
-  const keys = index.get(name);
-  keys?.delete(key);
-  if (keys?.size === 0) index.delete(name);
 }
