@@ -24,6 +24,7 @@ import { Link } from "./link.ts";
 import { Live } from "./live.ts";
 import { subscriptionBound } from "./merging.ts";
 import type { Cursor, Dialer, Memory, RelayInformation, RelaySyncParts, RelaySyncSettings } from "./ports.ts";
+import { Progress } from "./progress.ts";
 import type { RefusedIndex } from "./refused-index.ts";
 import {
   avoid,
@@ -60,9 +61,6 @@ interface Information {
   isHere: boolean;
 }
 
-/** Why parts of the history are in the queue. */
-type Run = "whole" | "gap" | "new";
-
 export class RelaySession {
   readonly url: string;
   readonly #parts: SessionParts;
@@ -71,7 +69,7 @@ export class RelaySession {
   readonly #live: Live;
   readonly #intake: Intake;
   #health: Health = UNTRIED;
-  #cursor: Cursor;
+  readonly #progress: Progress;
   #link: Link | null = null;
   #isOpen = false;
   #identifiers: ReadonlySet<string> = new Set();
@@ -80,14 +78,8 @@ export class RelaySession {
   #isExtended = false;
   /** Targets whose history is complete. */
   #complete: Targets;
-  /** What the queue of the history is for. */
-  readonly #runs = new Set<Run>();
-  /** The last whole history, while newer targets make the cursor incomplete. */
-  #wholeAtMs: number | null;
-  #runBeganMs = 0;
   #historyFailed = false;
   #fullAtMs = Infinity;
-  #cursorAtMs = 0;
   #told: { state: RelayState; health: RelayHealth } | null = null;
   #loop: Promise<void> = Promise.resolve();
 
@@ -101,9 +93,8 @@ export class RelaySession {
     this.url = parts.url;
     this.#wanted = targets;
     this.#identifiers = identifiers;
-    this.#cursor = cursor ?? { url: parts.url, aliveAtMs: null, historyAtMs: null };
-    this.#wholeAtMs = this.#cursor.historyAtMs;
-    this.#complete = this.#wholeAtMs === null ? NO_TARGETS : targets;
+    this.#progress = new Progress(parts, cursor);
+    this.#complete = this.#progress.wholeAtMs === null ? NO_TARGETS : targets;
     const common = { ...parts, relay: parts.url };
     this.#intake = new Intake({ ...common, onForged: () => this.#link?.strike("invalid-signature") });
     this.#history = new History({
@@ -172,7 +163,7 @@ export class RelaySession {
     this.#health = settled(this.#health, now);
     if (this.#isOpen) {
       if (now >= this.#fullAtMs && this.#history.pending === 0) this.startWhole();
-      if (this.#isCaughtUp && now - this.#cursorAtMs >= CURSOR_MS) this.#saveCursor();
+      if (this.#isCaughtUp && now - this.#progress.savedAtMs >= CURSOR_MS) this.#progress.save();
     }
     this.#tell();
   }
@@ -182,7 +173,7 @@ export class RelaySession {
     this.#health = triedNow(this.#health);
     if (!this.#isOpen) return;
     this.#history.abandoned = 0;
-    this.#begin("whole");
+    this.#progress.begin("whole");
     this.#history.add([...FIRST_LAYER, ...targetFilters(this.#live.covered)]);
     this.#link?.wake();
   }
@@ -198,10 +189,10 @@ export class RelaySession {
   /** Ends the connection and all work, and remembers how far it is (L25). */
   async stop(): Promise<void> {
     const wasOpen = this.#isOpen;
-    if (this.#isCaughtUp) this.#saveCursor();
+    if (this.#isCaughtUp) this.#progress.save();
     const known = this.#isOpen ? this.#live.covered : this.#complete;
     // The next process does not know that these are new.
-    if (!isEmpty(newTargets(this.#wanted, known))) this.#makeIncomplete();
+    if (!isEmpty(newTargets(this.#wanted, known))) this.#progress.makeIncomplete();
     if (this.#link !== null) this.#parts.emit(this.#closedEvent(null, wasOpen, null));
     this.#forgetLink();
     await Promise.all([this.#intake.stop(), this.#loop]);
@@ -219,14 +210,17 @@ export class RelaySession {
       retryAtMs: this.#link === null ? this.#health.retryAtMs : null,
       failures: this.#health.failures,
       avoidedBecause: this.#state() === "avoided" ? (this.#health.avoided?.because ?? null) : null,
-      historyAtMs: this.#wholeAtMs,
+      historyAtMs: this.#progress.wholeAtMs,
       identifiers: this.#identifiers.size,
     };
   }
 
   /** Whether what comes live is all that is missing. */
   get #isCaughtUp(): boolean {
-    const isBehind = this.#runs.has("gap") || this.#runs.has("new") || this.#cursor.historyAtMs === null;
+    const isBehind =
+      this.#progress.runs.has("gap") ||
+      this.#progress.runs.has("new") ||
+      this.#progress.cursor.historyAtMs === null;
     return this.#isOpen && !isBehind && !this.#historyFailed && this.#live.isWhole;
   }
 
@@ -260,14 +254,14 @@ export class RelaySession {
     this.#history.begin(settings.negentropy && !isUnknown, known?.maxLimit ?? null);
     this.#isExtended = false;
     this.#live.begin(link, this.#wanted, subscriptionBound(known?.maxSubscriptions ?? null));
-    const course = courseOf(this.#cursor, this.#now());
+    const course = courseOf(this.#progress.cursor, this.#now());
     if (course.kind === "fresh") {
       // Until this history is complete, a gap cannot be resumed.
-      this.#makeIncomplete();
-      this.#begin("whole");
+      this.#progress.makeIncomplete();
+      this.#progress.begin("whole");
       this.#history.add([...FIRST_LAYER, ...targetFilters(this.#wanted)]);
     } else {
-      this.#begin("gap");
+      this.#progress.begin("gap");
       const old = [...FIRST_LAYER, ...targetFilters(this.#wanted)];
       this.#history.add(old.flatMap((filter) => resumed(filter, course.since)));
       // What was announced meanwhile has no history yet.
@@ -284,7 +278,7 @@ export class RelaySession {
     }
     this.#live.askAgain(link);
     for (const { filters, fromMs } of this.#live.takeGaps()) {
-      this.#begin("gap");
+      this.#progress.begin("gap");
       this.#history.add(filters.flatMap((filter) => resumed(filter, sinceOf(fromMs))));
     }
     if (this.#isExtended) {
@@ -308,24 +302,12 @@ export class RelaySession {
     return this.#health.restsUntilMs - this.#now();
   }
 
-  #begin(run: Run): void {
-    if (this.#runs.size === 0) this.#runBeganMs = this.#now();
-    this.#runs.add(run);
-  }
-
   /** The history of new targets; until it is here a gap cannot be resumed. */
   #addNew(filters: Parameters<History["add"]>[0]): void {
     if (filters.length === 0) return;
-    this.#begin("new");
+    this.#progress.begin("new");
     this.#history.add(filters);
-    this.#makeIncomplete();
-  }
-
-  /** The history of something is not here: after a gap we start fresh. */
-  #makeIncomplete(): void {
-    if (this.#cursor.historyAtMs === null) return;
-    this.#cursor = { ...this.#cursor, historyAtMs: null };
-    this.#parts.memory.putCursor(this.#cursor);
+    this.#progress.makeIncomplete();
   }
 
   /** Everything that was to come is here, or given up. */
@@ -333,31 +315,24 @@ export class RelaySession {
     const complete = this.#history.abandoned === 0;
     const { emit, random } = this.#parts;
     const now = this.#now();
-    const isWhole = this.#runs.has("whole");
+    const isWhole = this.#progress.runs.has("whole");
     if (isWhole) {
       this.#fullAtMs = now + FULL_MS.least + random() * (FULL_MS.most - FULL_MS.least);
       this.#historyFailed = !complete;
-      if (complete) this.#wholeAtMs = now;
+      if (complete) this.#progress.wholeAtMs = now;
     } else if (!complete) this.#historyFailed = true;
-    if (this.#runs.size > 0)
-      emit({ kind: "history", relay: this.url, complete, tookMs: now - this.#runBeganMs });
-    this.#runs.clear();
-    if (this.#fullAtMs === Infinity) this.#fullAtMs = (this.#wholeAtMs ?? now) + FULL_MS.least;
+    if (this.#progress.runs.size > 0)
+      emit({ kind: "history", relay: this.url, complete, tookMs: now - this.#progress.runBeganMs });
+    this.#progress.runs.clear();
+    if (this.#fullAtMs === Infinity) this.#fullAtMs = (this.#progress.wholeAtMs ?? now) + FULL_MS.least;
     if (this.#historyFailed) return;
     this.#complete = this.#live.covered;
-    this.#cursor = { ...this.#cursor, historyAtMs: this.#wholeAtMs };
-    this.#saveCursor();
-  }
-
-  #saveCursor(): void {
-    this.#cursorAtMs = this.#now();
-    this.#cursor = { ...this.#cursor, aliveAtMs: this.#cursorAtMs };
-    this.#parts.memory.putCursor(this.#cursor);
+    this.#progress.saveHistory();
   }
 
   #ended(because: CloseReason | "memory"): void {
     const wasOpen = this.#isOpen;
-    if (this.#isCaughtUp) this.#saveCursor();
+    if (this.#isCaughtUp) this.#progress.save();
     this.#health = lost(this.#health, because, this.#now(), this.#parts.settings);
     this.#forgetLink();
     this.#parts.emit(this.#closedEvent(because, wasOpen, this.#health.retryAtMs - this.#now()));
@@ -383,7 +358,7 @@ export class RelaySession {
     this.#link = null;
     this.#isOpen = false;
     this.#fullAtMs = Infinity;
-    this.#runs.clear();
+    this.#progress.runs.clear();
     this.#history.clear();
     this.#live.clear();
   }
