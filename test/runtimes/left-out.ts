@@ -15,6 +15,7 @@ const PARTNERS = `the partners of a device are those of its configuration: ${OPE
 const SECRET = "each device has its own passphrase, so a test cannot compute the hash of an address";
 const FORWARDED = "no proxy in front of a service worker can forward an id in a header";
 const OWN_HEADERS = "a page cannot write this header, and a service worker cannot read it";
+const NO_PROXY = "the browser itself requests the site; there is no proxy";
 const JAR = "browsers do not keep these cookies";
 
 export const leftOut: Readonly<Record<string, LeftOut>> = {
@@ -33,8 +34,8 @@ export const leftOut: Readonly<Record<string, LeftOut>> = {
     "bad input: treats malformed consent strings as absent": JAR,
     "proxy: keeps the origin's cookies unchanged": OWN_HEADERS,
     "proxy: streams a body": "the scenario makes a request without the browser",
-    "proxy: removes x-ts- headers and sends the visitor's host where the runtime allows it":
-      "the browser itself requests the site; there is no proxy",
+    "proxy: removes x-ts- headers and sends the visitor's host where the runtime allows it": NO_PROXY,
+    "proxy: gives the origin the request's ids, with a parent-id of its own": NO_PROXY,
     "registry: lets only the operator create, update, list and remove partners, and returns no secret":
       OPERATOR,
     "registry: rejects an invalid record with field and reason, and a long one unread": OPERATOR,

@@ -16,8 +16,9 @@ import { foreignInputs } from "../../../support/foreign-inputs.ts";
  * 0.3 KB, not in the browser: the path of the figures that a server keeps for the operator's page, and its description.
  * 0.8 KB, 0.6 KB in the browser: request ids and traceparent reach the origin, pulls and the lines about them.
  * 0.2 KB: a service may be one of several processes.
+ * 0.1 KB on Fastly and WASI: long files of the engine and of the registry were split, which moves modules in the bundle.
  */
-const MAX_GZIP_BYTES = { fastly: 120_200, wasi: 118_200, cloudflare: 107_700, browser: 81_900 };
+const MAX_GZIP_BYTES = { fastly: 120_300, wasi: 118_300, cloudflare: 107_700, browser: 81_900 };
 
 test.each([
   [
