@@ -11,6 +11,7 @@ import type { Browser, BrowserContext, BrowserContextOptions, Page } from "playw
 import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
 import { axeViolations } from "../support/axe.ts";
 import { launchChromium, noChromium } from "../support/chromium.ts";
+import { reloaded } from "../support/reloaded.ts";
 import { type ProcessRuntime, root, spawnServer } from "../support/spawn.ts";
 import type { RunningProgram } from "../support/start-program.ts";
 
@@ -620,7 +621,7 @@ class Visitor {
 
   async travel(place: string): Promise<void> {
     const input = this.page.getByRole("radio", { name: place });
-    await Promise.all([this.page.waitForEvent("load"), input.check({ force: true, noWaitAfter: true })]);
+    await reloaded(this.page, () => input.check({ force: true, noWaitAfter: true }));
     await this.page.locator(".panel.p-live").waitFor();
   }
 

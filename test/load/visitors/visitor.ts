@@ -1,4 +1,5 @@
 import type { Browser, BrowserContext, Page } from "playwright-core";
+import { reloaded } from "../../support/reloaded.ts";
 import type { Site } from "./site.ts";
 
 /** What a visitor does, in this order. */
@@ -31,10 +32,8 @@ const lastLoad = (page: Page) =>
     return { ms: loadEventEnd - startTime, status: responseStatus };
   });
 
-/** Presses a button that reloads the page, and waits for the end of the load. */
-async function press(page: Page, id: string): Promise<void> {
-  await Promise.all([page.waitForEvent("load"), page.click(`#${id}`)]);
-}
+/** Presses a button that reloads the page, and waits for the new document. */
+const press = (page: Page, id: string): Promise<void> => reloaded(page, () => page.click(`#${id}`));
 
 /** What is wrong with an id after consent; `null` if nothing. */
 async function faultOfNew(id: string | null, withdrawn: string | null, site: Site): Promise<string | null> {
