@@ -62,13 +62,7 @@ export function changesOn(prepare: Prepare): StoreChanges {
     rememberExpired: (id, untilSeconds) => rememberId(prepare, id, "expired", untilSeconds),
     removeAddress: (kind, pubkey, identifier, untilSeconds) =>
       deleteAddress(prepare, `${kind}:${pubkey}:${identifier}`, pubkey, untilSeconds),
-    endState(owner, identifier, { id, created_at }) {
-      const known = endedState(prepare, owner, identifier);
-      if (known !== null && !isNewer({ id, created_at }, known)) return;
-      prepare(
-        "INSERT OR REPLACE INTO ended_state (owner, identifier, created_at, id) VALUES (?, ?, ?, ?)",
-      ).run(bytesOfHex(owner), identifier, created_at, bytesOfHex(id));
-    },
+    endState: (owner, identifier, state) => endState(prepare, owner, identifier, state),
     addBackup: (owner, identifier, backup) => addBackup(prepare, owner, identifier, backup),
     removeBackups(owner, identifier, untilMs) {
       prepare("DELETE FROM backup WHERE owner = ? AND identifier = ? AND at <= ?").run(
@@ -123,6 +117,17 @@ export function endedState(prepare: Prepare, owner: string, identifier: string):
     identifier,
   ) as { created_at: number; id: Uint8Array } | undefined;
   return row === undefined ? null : { created_at: row.created_at, id: Buffer.from(row.id).toString("hex") };
+}
+
+function endState(prepare: Prepare, owner: string, identifier: string, { id, created_at }: Dated): void {
+  const known = endedState(prepare, owner, identifier);
+  if (known !== null && !isNewer({ id, created_at }, known)) return;
+  prepare("INSERT OR REPLACE INTO ended_state (owner, identifier, created_at, id) VALUES (?, ?, ?, ?)").run(
+    bytesOfHex(owner),
+    identifier,
+    created_at,
+    bytesOfHex(id),
+  );
 }
 
 function insert(
@@ -206,24 +211,29 @@ function hasVanished(prepare: Prepare, { pubkey, created_at }: NostrEvent): bool
 
 /** Deletes what a deletion names, of its own author only (R56). @returns the events that were served */
 function deleteNamed(prepare: Prepare, { pubkey, created_at, tags }: NostrEvent): NostrEvent[] {
+  const held = heldBy(prepare, pubkey);
+  const heldWithId = new Map(held.map((one) => [one.event.id, one]));
+  const heldAt = Map.groupBy(held, ({ event }) => addressOf(event));
   const gone: NostrEvent[] = [];
   for (const [name, value] of tags) {
     if (value === undefined) continue;
-    if (name === "e" && isHex64(value)) gone.push(...deleteId(prepare, value, pubkey));
-    if (name === "a") gone.push(...deleteAddress(prepare, value, pubkey, created_at));
+    if (name === "e" && isHex64(value)) {
+      const one = heldWithId.get(value);
+      if (one !== undefined && !UNDELETABLE.has(one.event.kind)) deleteHeld(prepare, one);
+      gone.push(...deleteId(prepare, value, pubkey));
+    }
+    if (name === "a") {
+      // What is held of it does not come back: its address is remembered.
+      for (const one of heldAt.get(value) ?? []) {
+        if (one.event.created_at <= created_at) endHeldState(prepare, one);
+      }
+      gone.push(...deleteAddress(prepare, value, pubkey, created_at));
+    }
   }
   return gone;
 }
 
 function deleteId(prepare: Prepare, id: string, pubkey: string): NostrEvent[] {
-  // What is held counts as here (R59).
-  const held = prepare("SELECT json FROM held WHERE id = ?").get(bytesOfHex(id)) as
-    | { json: string }
-    | undefined;
-  if (held !== undefined && (JSON.parse(held.json) as NostrEvent).pubkey === pubkey) {
-    prepare("DELETE FROM held WHERE id = ?").run(bytesOfHex(id));
-    rememberId(prepare, id, "deleted");
-  }
   const named = storedOf(prepare("SELECT row, json FROM event WHERE id = ?").all(bytesOfHex(id)));
   const own = named.filter((target) => target.pubkey === pubkey && !UNDELETABLE.has(target.kind));
   for (const target of own) rememberId(prepare, target.id, "deleted");
@@ -241,6 +251,10 @@ function deleteAddress(prepare: Prepare, address: string, pubkey: string, until:
     "SELECT row, json FROM event WHERE kind = ? AND identifier = ? AND pubkey = ? AND created_at <= ?",
   ).all(kind, identifier, bytesOfHex(pubkey), until);
   return removeRows(prepare, storedOf(rows));
+}
+
+function addressOf({ kind, pubkey, tags }: NostrEvent): string {
+  return `${kind}:${pubkey}:${tags.find(([name]) => name === "d")?.[1] ?? ""}`;
 }
 
 /** `30617:<key>:<identifier>`, split at its first two colons (R46). */
@@ -261,18 +275,50 @@ function vanish(prepare: Prepare, { id, pubkey, created_at }: NostrEvent): Nostr
     bytesOfHex(id),
   );
   const gone = removeRows(prepare, storedOf(rows));
-  const held = heldBy(prepare, pubkey, created_at);
-  for (const one of held) prepare("DELETE FROM held WHERE id = ?").run(bytesOfHex(one.id));
-  for (const one of [...gone, ...held]) rememberId(prepare, one.id, "deleted");
+  for (const event of gone) rememberId(prepare, event.id, "deleted");
+  for (const held of heldBy(prepare, pubkey)) {
+    if (held.event.created_at <= created_at) deleteHeld(prepare, held);
+  }
   return gone;
 }
 
-/** What is held of an author up to a time: it counts as here (R59). */
-function heldBy(prepare: Prepare, pubkey: string, until: number): NostrEvent[] {
-  const rows = prepare("SELECT json FROM held WHERE json_extract(json, '$.pubkey') = ?").all(pubkey);
-  return (rows as { json: string }[])
-    .map(({ json }) => JSON.parse(json) as NostrEvent)
-    .filter((event) => event.created_at <= until);
+/** An event that is held. */
+interface HeldEvent {
+  readonly event: NostrEvent;
+  /** `<owner>/<identifier>`, or the key of an author who is banned. */
+  readonly repository: string;
+}
+
+/** Deletes a held event: it counts as here (R59). */
+function deleteHeld(prepare: Prepare, held: HeldEvent): void {
+  endHeldState(prepare, held);
+  prepare("DELETE FROM held WHERE id = ?").run(bytesOfHex(held.event.id));
+  rememberId(prepare, held.event.id, "deleted");
+}
+
+/** What is held of an author, and for what. */
+function heldBy(prepare: Prepare, pubkey: string): HeldEvent[] {
+  const rows = prepare("SELECT json, repository FROM held WHERE json_extract(json, '$.pubkey') = ?").all(
+    pubkey,
+  );
+  return (rows as { json: string; repository: string }[]).map(({ json, repository }) => ({
+    event: JSON.parse(json) as NostrEvent,
+    repository,
+  }));
+}
+
+/** If the newest state of a held repository goes, no older one takes its place when the repository comes back (R60). */
+function endHeldState(prepare: Prepare, { event: state, repository }: HeldEvent): void {
+  if (state.kind !== KIND.state) return;
+  const [owner, ...rest] = repository.split("/");
+  const identifier = rest.join("/");
+  if (identifier === "" || tagValue(state, "d") !== identifier) return;
+  const others = prepare("SELECT json FROM held WHERE repository = ?").all(repository) as { json: string }[];
+  const isNewest = !others.some(({ json }) => {
+    const other = JSON.parse(json) as NostrEvent;
+    return other.kind === KIND.state && isNewer(other, state);
+  });
+  if (isNewest) endState(prepare, owner!, identifier, state);
 }
 
 function rememberId(prepare: Prepare, id: string, what: Remembered, untilSeconds?: number): void {

@@ -249,6 +249,28 @@ test("what its owner deleted while it was held does not come back (R56)", async 
   expect([all.filter(isServed), grasp.hostedRepository(owner.key, "repo")]).toEqual([[], null]);
 });
 
+test.each(["e", "a"] as const)(
+  "no older state takes the place of the newest one, which its author deleted by %s while it was held (R59, R60)",
+  async (how) => {
+    const maintainer = author();
+    await served(owner, [maintainer.key]);
+    const second = work.commit("a", "of the maintainer");
+    const newest = state(maintainer, { [MAIN]: second }, 5);
+    await submit(newest);
+    await objects(owner, second);
+    expect((await refsOf(owner))[MAIN]).toBe(second);
+    await grasp.operator.eject(owner.key, "repo");
+    const tag = how === "e" ? ["e", newest.id] : ["a", `30618:${maintainer.key}:repo`];
+    expect((await submit(maintainer.sign(5, [tag], "", START_SECONDS + 20))).ok).toBe(true);
+    // It waits for a state, as one that was never pushed to.
+    expect(await grasp.operator.restore(owner.key, "repo")).toEqual({ outcome: "waits" });
+    expect(isServed(newest)).toBe(false);
+    const later = state(owner, { [MAIN]: second }, 30);
+    await submit(later);
+    expect([isServed(later), (await refsOf(owner))[MAIN]]).toEqual([true, second]);
+  },
+);
+
 test("a PR that its author deleted while its repository was held leaves no ref when that comes back (R61)", async () => {
   const { pr, refs } = await served();
   await grasp.operator.eject(owner.key, "repo");

@@ -247,6 +247,14 @@ const ejected = fc
     ...steps({ do: "bring back", to: 0, on: 0 }),
   ]);
 
+/** The newest state is deleted while its repository is held, and the repository comes back (R59, R60). */
+const deletedWhileHeld = fc
+  .record({ first: commit, second: commit, stays: fc.boolean() })
+  .map(({ first, second, stays }): Step[] => [
+    ...shared(first, second),
+    ...steps(announce(0, [1], 3, false), remove(2), announce(0, stays ? [1] : [], 70)),
+  ]);
+
 export const scenario: fc.Arbitrary<Step[]> = fc.oneof(
   ejected,
   rewound,
@@ -259,4 +267,5 @@ export const scenario: fc.Arbitrary<Step[]> = fc.oneof(
   newestFirst,
   mixedPush,
   heldAndBack,
+  deletedWhileHeld,
 );
