@@ -205,7 +205,7 @@ describe.each(RUNTIMES)("Git that hangs, is killed or loses its client, on %s", 
     },
   );
 
-  test("cat-file is killed: a branch is not rewound while nobody can tell what its backup has to keep (N21, O25, T65)", async () => {
+  test("cat-file is killed: a branch is not rewound until Git has said what its backup must keep (N21, O25, T65)", async () => {
     const before = (await to.tip())!;
     const next = to.work.commit("a", `rewound ${runtime}`);
     await to.publish({ [MAIN]: next });

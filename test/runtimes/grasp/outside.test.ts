@@ -255,7 +255,7 @@ describe.each<ProcessRuntime>(["node", "bun", "deno"])("seen from outside on %s"
       expect(await repository.relay.publish(event)).toEqual(SERVED);
       expect((await repository.refs())[nostrRef(event.id)]).toBe(change);
       expect(await repository.canRead(change)).toBe(true);
-      // What a rewound branch led to is kept, in refs that nobody sees.
+      // What a rewound branch led to is kept, in hidden refs.
       await repository.state({ [MAIN]: change });
       await repository.state({ [MAIN]: one });
       expect(Object.keys(await repository.refs()).sort()).toEqual(["HEAD", MAIN, nostrRef(event.id)].sort());

@@ -254,7 +254,7 @@ function deleteAddress(prepare: Prepare, address: string, pubkey: string, until:
 }
 
 function addressOf({ kind, pubkey, tags }: NostrEvent): string {
-  return `${kind}:${pubkey}:${tags.find(([name]) => name === "d")?.[1] ?? ""}`;
+  return `${kind}:${pubkey}:${tagValue({ tags }, "d") ?? ""}`;
 }
 
 /** `30617:<key>:<identifier>`, split at its first two colons (R46). */

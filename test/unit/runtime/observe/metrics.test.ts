@@ -125,7 +125,7 @@ describe("the registry", () => {
   });
 });
 
-test("metrics are read by name as they are, without setting gauges anew", () => {
+test("metrics are read by name with their latest values, and no gauge is read again", () => {
   const metrics = createMetrics();
   metrics.onRead(() => metrics.gauge("b", 2));
   metrics.gauge("b", 1);

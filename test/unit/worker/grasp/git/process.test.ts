@@ -159,7 +159,7 @@ test("no id, ref and path of a push is an argument of Git, whose home is read-on
 });
 
 test.each(["while it runs", "after it ended"])(
-  "a process that is killed %s ends, although nobody reads what it wrote (G19)",
+  "a process that is killed %s ends, although its output has no reader (G19)",
   async (when) => {
     // A shell stands for Git: it writes more than a pipe holds, or ends at once.
     const script = when === "after it ended" ? "printf x" : "head -c 1000000 /dev/zero; sleep 60";
