@@ -70,7 +70,7 @@ export function stepsOf(
 }
 
 /** The address of an event of which only the newest version counts; `null`: it has none. */
-function addressOf(event: NostrEvent): string | null {
+export function addressOf(event: NostrEvent): string | null {
   const { kind, pubkey } = event;
   if (isAddressable(kind)) return `${kind}:${pubkey}:${tagValue(event, "d") ?? ""}`;
   return isReplaceable(kind) ? `${kind}:${pubkey}:` : null;

@@ -12,7 +12,12 @@ import {
   tagValue,
 } from "../../../runtime/grasp/events/event.ts";
 import { isAddressable, isReplaceable, KIND } from "../../../runtime/grasp/events/kinds.ts";
-import { CLOSED_KINDS, MAX_REFERENCES, MAX_STEPS } from "../../../runtime/grasp/policy/other-policy.ts";
+import {
+  addressOf,
+  CLOSED_KINDS,
+  MAX_REFERENCES,
+  MAX_STEPS,
+} from "../../../runtime/grasp/policy/other-policy.ts";
 import type { Remembered, Saved, StoreChanges } from "../../../runtime/grasp/ports.ts";
 import { BACKUP_MS } from "../../../runtime/grasp/release/backups.ts";
 import { addBackup } from "./backups.ts";
@@ -251,10 +256,6 @@ function deleteAddress(prepare: Prepare, address: string, pubkey: string, until:
     "SELECT row, json FROM event WHERE kind = ? AND identifier = ? AND pubkey = ? AND created_at <= ?",
   ).all(kind, identifier, bytesOfHex(pubkey), until);
   return removeRows(prepare, storedOf(rows));
-}
-
-function addressOf({ kind, pubkey, tags }: NostrEvent): string {
-  return `${kind}:${pubkey}:${tagValue({ tags }, "d") ?? ""}`;
 }
 
 /** `30617:<key>:<identifier>`, split at its first two colons (R46). */
