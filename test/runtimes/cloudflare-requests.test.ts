@@ -124,6 +124,23 @@ describe("requests on cloudflare", () => {
     expect((await target.entry(id))?.ids.after?.uid).toBe("uid-of-after");
   });
 
+  test("registrations that wait for one another go on after their answers, and block no later one", async () => {
+    const register = (id: string) =>
+      admin(target, "POST", "/_ts/admin/partners/register", {
+        id,
+        name: `Registered as ${id}`,
+        allowed_return_domains: ["partner.example"],
+      });
+    await objectsTake(3000);
+    const late = await Promise.all([register("late-1"), register("late-2")]);
+    expect(late.map(({ status }) => status)).toEqual([503, 503]);
+    await objectsTake(0);
+    expect((await register("next")).status).toBe(201);
+    const { partners } = JSON.parse((await admin(target, "GET", "/_ts/admin/partners")).body);
+    const ids = partners.map(({ id }: { id: string }) => id);
+    expect(ids).toEqual(expect.arrayContaining(["late-1", "late-2", "next"]));
+  });
+
   test("no request uses an I/O object of another request", () => {
     expect(worker.log()).not.toMatch(/different request|code had hung|will never/i);
   });

@@ -2,7 +2,7 @@
  * Work that goes on after a response.
  * @module
  */
-import { settlesWithin } from "../../runtime/lib/within.ts";
+import { settlesWithin, valueWithin } from "../../runtime/lib/within.ts";
 import type { LogOnce } from "../../runtime/observe/log.ts";
 import type { Background, Clock } from "../../runtime/platform.ts";
 
@@ -41,6 +41,16 @@ export class BackgroundWork {
   ): Promise<void> {
     this.run(background, what, work);
     await settlesWithin(work, timeoutMs, this.#clock).catch(() => {});
+  }
+
+  /**
+   * Like {@link keep}, but returns the work's result.
+   * @throws {TimeoutError} if it does not settle within `timeoutMs` milliseconds.
+   * @throws what the work throws.
+   */
+  resultOf<T>(background: Background, work: Promise<T>, timeoutMs: number): Promise<T> {
+    this.keep(background, work);
+    return valueWithin(work, timeoutMs, this.#clock);
   }
 
   /** Waits for the work that has begun, for at most `timeoutMs`. */

@@ -110,6 +110,15 @@ export class Visit {
   }
 
   /**
+   * The result of work that goes on after the response, or after the client is gone, if it settles within `timeoutMs` milliseconds.
+   * @throws {TimeoutError} if it does not settle in time.
+   * @throws what the work throws.
+   */
+  resultOf<T>(work: Promise<T>, timeoutMs: number): Promise<T> {
+    return this.#dependencies.work.resultOf(this.#background, work, timeoutMs);
+  }
+
+  /**
    * Has a handler answer, and finalizes its response. Synchronous if nothing has to be waited for.
    * @throws what the handler throws.
    */

@@ -33,6 +33,11 @@ const CHECK_EVERY_MS = 5000;
 const DISTRUST_AFTER_MS = 60_000;
 /** Number of records that are read at once. */
 const READS_AT_ONCE = 64;
+/**
+ * A change of which nothing is heard for this time, in milliseconds, blocks no later one: some hosts end a request's work with the
+ * request, in silence.
+ */
+const LOST_AFTER_MS = 60_000;
 /** Number of retries of a change that lost a race. */
 const MAX_RETRIES = 3;
 
@@ -142,6 +147,8 @@ class StoreRegistry implements Registry {
   #refreshing: Promise<void> | null = null;
   /** The end of the last change of the index. */
   #last: Promise<unknown> = Promise.resolve();
+  /** When a change of the index last began or ended. */
+  #movedAtMs = Number.NEGATIVE_INFINITY;
   /** Counts the calls of `configure`. A partner that the configuration hid may be registered: the store is listed again. */
   #configuration = 0;
   #listedConfiguration = 0;
@@ -225,14 +232,17 @@ class StoreRegistry implements Registry {
   }
 
   isDue(): boolean {
-    return this.#refreshing === null && this.#given.clock.now() - this.#checkedAtMs >= CHECK_EVERY_MS;
+    if (this.#refreshing !== null && !this.#isLost()) return false;
+    return this.#given.clock.now() - this.#checkedAtMs >= CHECK_EVERY_MS;
   }
 
   refresh(): Promise<void> {
-    this.#refreshing ??= this.#exclusive(() => this.#check()).finally(() => {
-      this.#refreshing = null;
+    if (this.#refreshing !== null && !this.#isLost()) return this.#refreshing;
+    const refreshing = this.#exclusive(() => this.#check()).finally(() => {
+      if (this.#refreshing === refreshing) this.#refreshing = null;
     });
-    return this.#refreshing;
+    this.#refreshing = refreshing;
+    return refreshing;
   }
 
   register(input: JsonObject, options: RegisterOptions = {}): Promise<Registration> {
@@ -245,9 +255,25 @@ class StoreRegistry implements Registry {
 
   /** Runs changes of the index one after the other, so that a listing that began before a registration does not undo it. */
   #exclusive<T>(work: () => Promise<T>): Promise<T> {
-    const run = this.#last.then(work);
-    this.#last = run.catch(() => {});
+    if (this.#isLost()) {
+      this.#last = Promise.resolve();
+      this.#moved();
+    }
+    const run = this.#last.then(() => {
+      this.#moved();
+      return work();
+    });
+    this.#last = run.catch(() => {}).then(() => this.#moved());
     return run;
+  }
+
+  /** Whether the last change, if it has not ended, may never end. */
+  #isLost(): boolean {
+    return this.#given.clock.now() - this.#movedAtMs > LOST_AFTER_MS;
+  }
+
+  #moved(): void {
+    this.#movedAtMs = this.#given.clock.now();
   }
 
   /** Lists the store if another instance, or the configuration, changed anything. */

@@ -81,9 +81,7 @@ export function batchSyncRoutes(services: Services): Hono<RouteBindings> {
   });
 
   const deleteMapping = withMapping(async (c, id, partner) => {
-    const removed = graph.removePartnerId(id, partner);
-    c.env.keep(removed);
-    await valueWithin(removed, STORE_TIMEOUTS_MS.operator, clock);
+    await c.env.resultOf(graph.removePartnerId(id, partner), STORE_TIMEOUTS_MS.operator);
     return c.body(null, 204);
   });
 

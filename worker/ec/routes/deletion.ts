@@ -4,7 +4,6 @@ import { shortId } from "../../../runtime/ec/id.ts";
 import type { EcContext } from "../../../runtime/ec/request/context.ts";
 import { STORE_TIMEOUTS_MS } from "../../../runtime/ec/timeouts.ts";
 import { isObject } from "../../../runtime/lib/json.ts";
-import { valueWithin } from "../../../runtime/lib/within.ts";
 import { bodyRefusal, readJson } from "../../http/body.ts";
 import { requireOperator } from "../../http/operator.ts";
 import { problem } from "../../http/problem.ts";
@@ -17,8 +16,7 @@ const MAX_BODY_BYTES = 4096;
 
 /** `DELETE /_ts/api/v1/identity`: deletes an identity, for the operator or for the visitor who has it. */
 export function deletionRoutes(services: Services): Hono<RouteBindings> {
-  const { config, graph, identity, mayAdopt, mayEnd, settings, clock, log, logOnce, metrics, dropQueued } =
-    services;
+  const { config, graph, identity, mayAdopt, mayEnd, settings, log, logOnce, metrics, dropQueued } = services;
   const operator = requireOperator(services.operator);
 
   /** Drops queued work first, so that none of it begins while the entry is deleted. */
@@ -43,8 +41,7 @@ export function deletionRoutes(services: Services): Hono<RouteBindings> {
   /** The result of some work, which goes on after the response; `null`: the store does not answer. */
   async function outcomeOf<T>(c: Context<RouteBindings>, work: Promise<T>): Promise<T | null> {
     try {
-      c.env.keep(work);
-      return await valueWithin(work, STORE_TIMEOUTS_MS.deletion, clock);
+      return await c.env.resultOf(work, STORE_TIMEOUTS_MS.deletion);
     } catch (error) {
       logOnce.error("deletion", "deleting an identity failed", { error });
       return null;

@@ -8,7 +8,6 @@ import {
 import { STORE_TIMEOUTS_MS } from "../../../runtime/ec/timeouts.ts";
 import { isObject } from "../../../runtime/lib/json.ts";
 import { fieldName } from "../../../runtime/lib/schema.ts";
-import { valueWithin } from "../../../runtime/lib/within.ts";
 import { repeatedFields } from "../../config/repeated-fields.ts";
 import { bodyRefusal, readJson } from "../../http/body.ts";
 import { requireOperator } from "../../http/operator.ts";
@@ -32,7 +31,7 @@ function repetitionsIn(text: string): WireFault[] {
 
 /** `POST /_ts/admin/partners/register`, `GET /_ts/admin/partners`, and `GET` and `DELETE /_ts/admin/partners/{id}`. */
 export function partnerRoutes(services: Services): Hono<RouteBindings> {
-  const { registry, clock, log, logOnce } = services;
+  const { registry, log, logOnce } = services;
   const operator = requireOperator(services.operator);
 
   function storeIsDown(c: Context<RouteBindings>, error?: unknown) {
@@ -94,11 +93,8 @@ export function partnerRoutes(services: Services): Hono<RouteBindings> {
       const { input, keepsKey, faults } = partnerFromWire(body.value);
       faults.push(...repetitionsIn(body.text));
       try {
-        const result = await valueWithin(
-          registry.register(input, { checkOnly: faults.length > 0, keepsKey }),
-          STORE_TIMEOUTS_MS.operator,
-          clock,
-        );
+        const registering = registry.register(input, { checkOnly: faults.length > 0, keepsKey });
+        const result = await c.env.resultOf(registering, STORE_TIMEOUTS_MS.operator);
         if (result.outcome === "configured") return isConfigured(c);
         if (result.outcome === "invalid") {
           const found = [...faults, ...result.faults.map(faultToWire)];
@@ -116,7 +112,7 @@ export function partnerRoutes(services: Services): Hono<RouteBindings> {
     .delete("/_ts/admin/partners/:id", async (c) => {
       const id = c.req.param("id");
       try {
-        const outcome = await valueWithin(registry.remove(id), STORE_TIMEOUTS_MS.operator, clock);
+        const outcome = await c.env.resultOf(registry.remove(id), STORE_TIMEOUTS_MS.operator);
         if (outcome === "configured") return isConfigured(c);
         if (outcome === "unknown") return unknownPartner(c);
         log.info("removed a partner", { partner: id });

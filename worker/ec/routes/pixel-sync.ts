@@ -103,9 +103,7 @@ export function pixelSyncRoutes(services: Services): Hono<RouteBindings> {
         const message = `at most ${partner.syncRateLimit} pixels an hour for one visitor; keep the rest for later`;
         return c.json(problem("rate_limit_exceeded", message), 429, retryAfter(taken));
       }
-      const written = write(partner, query.uid, context);
-      c.env.keep(written);
-      return answer(await valueWithin(written, STORE_TIMEOUTS_MS.pixel, clock));
+      return answer(await c.env.resultOf(write(partner, query.uid, context), STORE_TIMEOUTS_MS.pixel));
     } catch (error) {
       logOnce.error("pixel sync", "a pixel's id could not be written", { partner: partner.id, error });
       return answer("write_failed");

@@ -591,6 +591,25 @@ describe("a store that fails", () => {
     expect(await ready).toBe(false);
   });
 
+  test("a refresh and a registration that a host ended with their requests block nothing after a minute", async () => {
+    const t = testService();
+    t.store.mode = "hanging";
+    void t.services.registry.refresh();
+    void t.services.registry.register({ id: "lost" });
+    await t.clock.settle(60_000);
+    t.store.mode = "sound";
+    const next = t.services.registry.register({ id: "next" });
+    const pending = Symbol();
+    await t.clock.settle(0);
+    expect(await Promise.race([next, Promise.resolve(pending)])).toBe(pending);
+    expect(t.services.registry.isDue()).toBe(false);
+    await t.clock.settle(1);
+    expect(t.services.registry.isDue()).toBe(true);
+    expect(await t.services.registry.ready()).toBe(true);
+    expect(await t.services.registry.register({ id: "after" })).toMatchObject({ outcome: "created" });
+    expect(t.services.registry.all().map(({ partner }) => partner.id)).toEqual(["after"]);
+  });
+
   test("a store with stale reads is listed again after a minute", async () => {
     const clock = manualClock();
     const store = memoryStore({ clock });
