@@ -7,11 +7,10 @@ import { readRepositoryName } from "./contributor.ts";
 import type { Core } from "./core.ts";
 import { tagValue } from "./events/event.ts";
 import { KIND } from "./events/kinds.ts";
-import { contributedRepositories, taggedRepositories } from "./policy/pr-policy.ts";
 import { type Entry, identifiersOf } from "./purgatory/entry.ts";
 import { lookPlan } from "./release/intent.ts";
 import type { Releases } from "./release/releases.ts";
-import { deleteIfUnused } from "./unused.ts";
+import { deleteIfUnused, deleteUnusedAfter } from "./unused.ts";
 
 /** @returns `false`: something of it failed */
 type SetsChanged = (identifier: string, held: ReadonlySet<string>) => Promise<boolean>;
@@ -91,11 +90,7 @@ export class Expiry {
       // Its repository may have waited for nothing else.
       await deleteIfUnused(owner, entry.identifier, this.#core);
     }
-    if (entry.store === "pr") {
-      const own = contributedRepositories(entry.event, this.#core.known);
-      for (const { owner, identifier } of [...taggedRepositories(entry.event), ...own])
-        await deleteIfUnused(owner, identifier, this.#core);
-    }
+    if (entry.store === "pr") await deleteUnusedAfter(entry, this.#core);
     if (entry.store !== "announcement") return;
     await deleteIfUnused(entry.event.pubkey, entry.identifier, this.#core);
     if (look === null) return;

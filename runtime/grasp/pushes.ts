@@ -87,7 +87,8 @@ export class Push {
   async prepare(): Promise<void> {
     const { hosted, locks } = this.#core;
     const { owner, identifier } = this.#request;
-    if (contributorOf(owner) === null || hosted.open(owner, identifier) !== null) return;
+    if (contributorOf(owner) === null) return;
+    // Also if it is there: it may be about to go, with its last ref (X11).
     await locks.run(identifier, () => hosted.create(owner, identifier));
   }
 

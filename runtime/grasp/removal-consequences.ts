@@ -3,11 +3,11 @@
  * @module
  */
 import { contributorsOwner } from "./contributor.ts";
+import { ownRepositories } from "./contributor-prs.ts";
 import type { Core } from "./core.ts";
 import { dependentsOf } from "./dependents.ts";
 import { type NostrEvent, tagValue } from "./events/event.ts";
 import { KIND } from "./events/kinds.ts";
-import { identifierFault } from "./identifier.ts";
 import { contributedIdentifiers, hostsOf, taggedRepositories } from "./policy/pr-policy.ts";
 import type { StoreChanges } from "./ports.ts";
 import { nostrId } from "./push.ts";
@@ -148,25 +148,11 @@ export class RemovalConsequences {
    * are held keep it.
    */
   #addOwnRefs(event: NostrEvent, { repositories, refs }: Draft): void {
-    for (const one of this.ownRepositories([event])) {
+    for (const one of ownRepositories([event], this.#core.hosted)) {
       const isHeld = repositories.some(
         ({ owner, identifier }) => owner === one.owner && identifier === one.identifier,
       );
       if (!isHeld) refs.push({ ...one, ref: `refs/nostr/${event.id}` });
     }
-  }
-
-  /** The repositories here of the authors of PRs that PRs may be in (X10). */
-  ownRepositories(events: readonly NostrEvent[]): RepositoryName[] {
-    const found = new Map<string, RepositoryName>();
-    for (const event of events.filter(isPullRequest)) {
-      const owner = contributorsOwner(event.pubkey);
-      for (const identifier of taggedIdentifiers(event)) {
-        const isHere =
-          identifierFault(identifier) === null && this.#core.hosted.open(owner, identifier) !== null;
-        if (isHere) found.set(`${owner}/${identifier}`, { owner, identifier });
-      }
-    }
-    return [...found.values()];
   }
 }

@@ -7,7 +7,7 @@ import { isHex64, type NostrEvent, tagValue } from "./events/event.ts";
 import type { Filter } from "./events/filter.ts";
 import { KIND } from "./events/kinds.ts";
 import { taggedRepositories } from "./policy/pr-policy.ts";
-import { identifiersOf as identifiersIn, type Releasable } from "./purgatory/entry.ts";
+import type { Releasable } from "./purgatory/entry.ts";
 
 /** After the date of every event, in seconds (R9). */
 const NEWEST = 2 ** 31;
@@ -81,7 +81,7 @@ function targetsOfVanishing(
 
 /** The identifiers whose locks the removal of these events needs. */
 export function identifiersOfTargets({ served, waiting }: Targets): string[] {
-  return [...new Set([...served.flatMap(identifiersOfEvent), ...waiting.flatMap(identifiersIn)])];
+  return [...new Set([...served, ...waiting.map(({ event }) => event)].flatMap(identifiersOfEvent))];
 }
 
 function unique(events: readonly NostrEvent[]): NostrEvent[] {

@@ -5,6 +5,7 @@
  */
 
 import { contributorOf } from "./contributor.ts";
+import { ownRepositories } from "./contributor-prs.ts";
 import type { Core } from "./core.ts";
 import { type NostrEvent, tagValue } from "./events/event.ts";
 import type { Filter } from "./events/filter.ts";
@@ -138,7 +139,7 @@ export class Removals {
     author: string,
     held: ReadonlySet<string>,
   ): Promise<{ events: number; look: number } | null> {
-    const { journal, purgatory, nowMs } = this.#core;
+    const { hosted, journal, purgatory, nowMs } = this.#core;
     const prs = await this.#consequences.servedPrs(held);
     const result = await journal.change((changes) => {
       const identifiers = this.identifiersOfAuthor(author);
@@ -149,7 +150,7 @@ export class Removals {
       const heldUntilMs = nowMs() + HELD_MS.denied;
       const ids = served.map(({ id }) => id);
       changes.hold(ids, author, Math.ceil(heldUntilMs / 1000));
-      const own = this.#consequences.ownRepositories(served);
+      const own = ownRepositories([...served, ...waiting.map(({ event }) => event)], hosted);
       const done = this.#consequences.follow(served, new Set(ids), before, prs, heldUntilMs, changes, own);
       return { events: ids.length + waiting.length, done, look: changes.beginIntent(lookPlan(identifiers)) };
     });
@@ -212,9 +213,11 @@ export class Removals {
     for (const { owner, identifier, ref } of plan.refs) {
       const repository = hosted.open(owner, identifier);
       const old = (await repository?.refs())?.refs.get(ref);
-      if (old === undefined) continue;
-      await repository!.forgetUnreachable();
-      await repository!.updateRefs([{ ref, old, new: ZERO_ID }]);
+      if (old !== undefined) {
+        await repository!.forgetUnreachable();
+        await repository!.updateRefs([{ ref, old, new: ZERO_ID }]);
+      }
+      // Also after a crash behind the ref, and where a PR that waited had brought its objects only.
       if (contributorOf(owner) !== null) await deleteIfUnused(owner, identifier, this.#core);
     }
     let isDone = true;
@@ -236,7 +239,7 @@ export class Removals {
     if (this.#core.hosted.isInUse(owner, identifier)) return;
     for (const [intent, plan] of [...this.#delayed]) {
       const isMeant = plan.repositories.some((one) => one.owner === owner && one.identifier === identifier);
-      const identifiers = plan.repositories.map((one) => one.identifier);
+      const identifiers = [...plan.repositories, ...plan.refs].map((one) => one.identifier);
       if (isMeant) await this.#core.locks.runAll(identifiers, () => this.carryOut(intent, plan));
     }
     // Its announcement expired meanwhile (P23).

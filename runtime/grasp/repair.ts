@@ -149,8 +149,9 @@ export class Repairs {
   async #wanted(owner: string, identifier: string) {
     const { known } = this.#parts.grasp;
     if (contributorOf(owner) !== null) {
-      const refs = (await this.#parts.repositories.open(owner, identifier)?.refs())?.refs ?? new Map();
-      const prs = contributionsIn(owner, identifier, refs, known);
+      const { repositories: hosted } = this.#parts;
+      const refs = (await hosted.open(owner, identifier)?.refs())?.refs ?? new Map();
+      const prs = await contributionsIn(owner, identifier, refs, { known, hosted });
       return { state: null, prs, ids: idsNamed(prs, () => null) };
     }
     const set = known.sets(identifier).get(owner) ?? new Set([owner]);

@@ -7,6 +7,7 @@ import { contributionsIn } from "./contributor-prs.ts";
 import type { Core } from "./core.ts";
 import type { Healed, Intent } from "./ports.ts";
 import { type Entry, keyOf, type Releasable } from "./purgatory/entry.ts";
+import { nostrId } from "./push.ts";
 import { reversed } from "./release/alignment.ts";
 import { type ReleasePlan, readLookPlan, readReleasePlan, repeatMoves } from "./release/intent.ts";
 import { EVERYTHING, type Releases } from "./release/releases.ts";
@@ -48,9 +49,9 @@ export async function start(core: Core, releases: Releases, removals: Removals):
     const removal = readRemovalPlan(plan);
     if (removal !== null) await removals.carryOut(id, removal);
   }
+  await restoreContributions(healed, core, releases);
   const orphans = await reconcile(core);
   for (const { owner, identifier } of announced(core)) await hosted.create(owner, identifier);
-  await restoreContributions(core, releases);
   const failed = new Set<string>();
   for (const identifier of identifiers) {
     const look = (held: ReadonlySet<string>) => releases.run(identifier, EVERYTHING, held);
@@ -152,22 +153,35 @@ async function reconcile(core: Core): Promise<StartReport["orphans"]> {
 }
 
 /** Sets the refs of served PRs that a crash took from contributors' repositories (N25). */
-async function restoreContributions(core: Core, releases: Releases): Promise<void> {
-  for (const { owner, identifier } of await core.hosted.port.list())
-    if (contributorOf(owner) !== null) await restoreContribution(owner, identifier, core, releases);
+async function restoreContributions(
+  healed: StartReport["healed"],
+  core: Core,
+  releases: Releases,
+): Promise<void> {
+  for (const { owner, identifier } of await core.hosted.port.list()) {
+    if (contributorOf(owner) === null) continue;
+    const found = healed.find((one) => one.owner === owner && one.identifier === identifier)?.found ?? [];
+    await restoreContribution(owner, identifier, core, releases, found);
+  }
 }
 
-/** Sets the refs of served PRs that one contributor's repository has lost (N25). */
+/**
+ * Sets the refs of served PRs that one contributor's repository has lost (N25).
+ * @param unreadable names of refs that were here and could not be read. Default: none
+ */
 export async function restoreContribution(
   owner: string,
   identifier: string,
   { hosted, known }: Core,
   releases: Releases,
+  unreadable: readonly string[] = [],
 ): Promise<void> {
   const { refs } = (await hosted.open(owner, identifier)?.refs()) ?? {};
   if (refs === undefined) return;
-  const lost = contributionsIn(owner, identifier, refs, known).filter(
-    ({ id }) => !refs.has(`refs/nostr/${id}`),
+  const wereHere = unreadable.flatMap((ref) => known.served(nostrId(ref) ?? "") ?? []);
+  const all = [...wereHere, ...(await contributionsIn(owner, identifier, refs, { known, hosted }))];
+  const lost = all.filter(
+    ({ id, pubkey }) => pubkey === contributorOf(owner) && !refs.has(`refs/nostr/${id}`),
   );
   if (lost.length === 0) return;
   await releases.locked([identifier], (held) => releases.repairPullRequests(identifier, lost, held, true));

@@ -9,6 +9,7 @@ import type { LeftBecause } from "../happenings.ts";
 import type { GitRepository, RefUpdate } from "../ports.ts";
 import { keyOf, type Releasable, type WaitingAnnouncement, type WaitingState } from "../purgatory/entry.ts";
 import { type RepositoryState, readState } from "../state.ts";
+import { deleteUnusedAfter } from "../unused.ts";
 import { isEmpty, type Move, moveTo } from "./alignment.ts";
 import { isBackup, keepingBackups } from "./backups.ts";
 import { Moving, releasePlan } from "./intent.ts";
@@ -200,6 +201,7 @@ export class ReleaseRun {
   async drop(entry: Releasable, because: LeftBecause, reason?: string): Promise<void> {
     const { journal, purgatory } = this.#core;
     await journal.change(() => purgatory.remove(entry, because, reason));
+    if (entry.store === "pr") await deleteUnusedAfter(entry, this.#core);
   }
 
   /**
@@ -264,6 +266,8 @@ export class ReleaseRun {
       this.result.released.push(event);
       happenings.tell({ kind: "served", event, waitedMs: nowMs() - arrivedMs });
     }
+    // Of several repositories of its author that have its commit, one has its ref now.
+    for (const entry of entries) if (entry.store === "pr") await deleteUnusedAfter(entry, this.#core);
   }
 
   /**

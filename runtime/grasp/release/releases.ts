@@ -11,6 +11,7 @@ import { commitOf } from "../policy/pr-policy.ts";
 import type { Releasable } from "../purgatory/entry.ts";
 import { nostrId } from "../push.ts";
 import { readState } from "../state.ts";
+import { deleteUnusedAfter } from "../unused.ts";
 import { RefsRefused } from "./intent.ts";
 import { PullRequests } from "./pull-requests.ts";
 import { emptyResult, type ReleaseResult, ReleaseRun } from "./release-run.ts";
@@ -182,6 +183,7 @@ export class Releases {
     this.#failures.delete(id);
     const { journal, purgatory } = this.#core;
     await journal.change(() => purgatory.fail(entry, error.message));
+    if (entry.store === "pr") await deleteUnusedAfter(entry, this.#core);
   }
 
   #withPullRequests(identifiers: readonly string[]): Set<string> {

@@ -1,7 +1,7 @@
 /**
  * Contributors' repositories (GRASP-06) with real Git, on a clock that the test advances.
  */
-import { mkdirSync, mkdtempSync, readdirSync, rmSync } from "node:fs";
+import { mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
@@ -176,6 +176,17 @@ test("a ref of a served PR that a crash lost is set again, and its objects stay 
   expect(await refs()).toEqual([[nostrRef(event.id), commit]]);
 });
 
+/** Hourly repair, which asks for nothing elsewhere. @param asked gets the owners of what it would fetch */
+function repairsOf(asked: string[]): Repairs {
+  const pool = new GitPool({ clock: { after: () => () => {} } });
+  const disconnected = (owner: string, identifier: string, ids: readonly string[]) =>
+    disconnectedIds(repositories.pathOf(owner, identifier), ids, { home: join(folder, "data/home"), pool });
+  return new Repairs({
+    ...{ grasp, store, repositories, clock, disconnected, missing: disconnected },
+    sync: { repair: (owner) => void asked.push(owner) },
+  });
+}
+
 test("repair visits contributors' repositories: a lost ref is set again, a lost object is told and not fetched (S24, X16)", async () => {
   const commit = work.commit("a", "a");
   const event = pullRequest(commit);
@@ -183,14 +194,8 @@ test("repair visits contributors' repositories: a lost ref is set again, a lost 
   await push(nostrRef(event.id), commit);
   const name = { owner: `prs/${by.key}`, identifier: "repo" };
   const path = repositories.pathOf(name.owner, name.identifier)!;
-  const pool = new GitPool({ clock: { after: () => () => {} } });
-  const disconnected = (owner: string, identifier: string, ids: readonly string[]) =>
-    disconnectedIds(repositories.pathOf(owner, identifier), ids, { home: join(folder, "data/home"), pool });
   const asked: string[] = [];
-  const repairs = new Repairs({
-    ...{ grasp, store, repositories, clock, disconnected, missing: disconnected },
-    sync: { repair: (owner) => void asked.push(owner) },
-  });
+  const repairs = repairsOf(asked);
   const check = async () => (await repairs.checkNow(name.owner, name.identifier))?.status;
   expect([await repairs.everyRepository(), await check()]).toEqual([[name], "complete"]);
   rmSync(join(path, "refs/nostr"), { recursive: true, force: true });
@@ -370,6 +375,97 @@ test("a PR that goes with the only repository that it tags leaves its author's r
     own.id,
     null,
   ]);
+});
+
+describe("a repository without refs and uploads goes (X11), also if other PRs of its author name its commits (X14)", () => {
+  const delete_ = ({ id }: { id: string }) =>
+    submit(by.sign(5, [["e", id]], "", Math.floor(clock.now() / 1000)));
+  const update = (commit: string) =>
+    by.sign(
+      1619,
+      [...pullRequest(commit).tags.map((tag) => [...tag]), ["E", "a".repeat(64)], ["P", by.key]],
+      "",
+      Math.floor(clock.now() / 1000),
+    );
+
+  test.each([
+    ["its clone URL names the path", (event: ReturnType<typeof pullRequest>) => [...event.tags]],
+    ["it has no clone URL", withoutUrl],
+  ])("the other PR was never pushed there: %s", async (_name, tagsOf) => {
+    const base = await ownersRepository();
+    const own = pullRequest(base);
+    const tags = tagsOf(own).map((tag) => [...tag]);
+    const other = by.sign(1618, [...tags, ["subject", "other"]], "", Math.floor(clock.now() / 1000));
+    await submit(other);
+    await submit(own);
+    await push(nostrRef(own.id), base);
+    expect(await refs()).toEqual([[nostrRef(own.id), base]]);
+    await delete_(own);
+    expect([store.get(other.id)?.id, onDisk()]).toEqual([other.id, []]);
+  });
+
+  test("a crash behind the last ref", async () => {
+    const base = await ownersRepository();
+    const [own, other] = [pullRequest(base), pullRequest(base, [["subject", "other"]])];
+    for (const event of [other, own]) await submit(event);
+    await push(nostrRef(own.id), base);
+    const delete1 = repositories.delete.bind(repositories);
+    repositories.delete = () => Promise.reject(new Error("the disk is full"));
+    await delete_(own);
+    repositories.delete = delete1;
+    expect([await refs(), onDisk()]).toEqual([[], ["git"]]);
+    await restart();
+    expect([store.get(other.id)?.id, onDisk()]).toEqual([other.id, []]);
+  });
+
+  test("an update whose PR is not known had brought its commit only (R48, P23)", async () => {
+    const commit = work.commit("a", "a");
+    const [deleted, expired] = [update(commit), update(work.commit("a", "b"))];
+    await submit(deleted);
+    await push(nostrRef(deleted.id), commit);
+    expect([await refs(), onDisk()]).toEqual([[], ["git"]]);
+    await restart();
+    expect(onDisk()).toEqual(["git"]);
+    await delete_(deleted);
+    expect(onDisk()).toEqual([]);
+
+    await submit(expired);
+    await push(nostrRef(expired.id), expired.tags[1]![1]!);
+    expect(onDisk()).toEqual(["git"]);
+    clock.advance(31 * MINUTE_MS);
+    await grasp.sweep();
+    expect(onDisk()).toEqual([]);
+
+    await submit(update(commit));
+    await push(nostrRef(update(commit).id), commit);
+    await grasp.operator.ban(by.key);
+    expect(onDisk()).toEqual([]);
+  });
+});
+
+test("what an upload waits in gets no refs of PRs that other repositories have (S24, X14)", async () => {
+  const base = await ownersRepository();
+  const other = pullRequest(base);
+  await submit(other);
+  const upload = pullRequest(base, [["subject", "later"]]);
+  await push(nostrRef(upload.id), base);
+  expect((await repairsOf([]).checkNow(`prs/${by.key}`, "repo"))?.status).toBe("complete");
+  expect([await refs(), onDisk()]).toEqual([[], ["git", "unclaimed"]]);
+  await restart();
+  expect(await refs()).toEqual([]);
+});
+
+test("a ref that a crash made unreadable is set again, although other repositories have it, too (N25)", async () => {
+  const base = await ownersRepository();
+  const [event, other] = [pullRequest(base), pullRequest(base, [["subject", "other"]])];
+  for (const one of [event, other]) {
+    await submit(one);
+    await push(nostrRef(one.id), base);
+  }
+  const before = (await refs()).sort();
+  writeFileSync(join(repositories.pathOf(`prs/${by.key}`, "repo")!, nostrRef(event.id)), "");
+  await restart();
+  expect([before.length, (await refs()).sort()]).toEqual([2, before]);
 });
 
 test("a dry run says that a PR of X9 would wait, or be served when its upload is here (G29)", async () => {

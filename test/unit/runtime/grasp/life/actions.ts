@@ -25,7 +25,10 @@ export type Action =
   | { do: "twice"; what: Action }
   | { do: "push one ref"; to: number; on: number; name: number; commit: number }
   | { do: "upload"; by: number; to: number; on: number; commit: number; at: number; like: number | null }
-  /** A contributor publishes a PR for a repository that may not be here, and pushes it below /prs/ (X9), in either order. */
+  /**
+   * A contributor publishes a PR for a repository that may not be here, and pushes it below /prs/ (X9), in either order; or an update
+   * of the PR `of`.
+   */
   | {
       do: "contribute";
       by: number;
@@ -33,6 +36,7 @@ export type Action =
       on: number;
       commit: number;
       pushed: number;
+      of: number | null;
       order: "event" | "push" | "no event" | "no push";
       at: number;
     }
@@ -109,6 +113,7 @@ const simple: fc.Arbitrary<Action> = fc.oneof(
       on,
       commit,
       pushed: fc.oneof({ weight: 4, arbitrary: fc.constant(-1) }, commit),
+      of: fc.oneof({ weight: 2, arbitrary: fc.constant(null) }, { weight: 1, arbitrary: what }),
       order: fc.constantFrom("event", "push", "event", "push", "no event", "no push"),
       at,
     }),

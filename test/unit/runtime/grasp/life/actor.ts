@@ -292,7 +292,9 @@ export class Actor {
   async #contribute(one: Extract<Action, { do: "contribute" }>, isAlone: boolean): Promise<void> {
     const [by, identifier] = [AUTHORS[one.by]!, IDENTIFIERS[one.on]!];
     const tip = COMMITS[one.commit]!;
-    const pr = contribution(by, AUTHORS[one.to]!, identifier, tip, one.at);
+    const updated = one.of === null ? null : this.#event(one.of);
+    const of = updated?.kind === 1618 ? updated : null;
+    const pr = contribution(by, AUTHORS[one.to]!, identifier, tip, one.at, of);
     const pushed = one.pushed < 0 ? tip : COMMITS[one.pushed]!;
     const publish = () => this.#publish(pr, isAlone);
     const push = () => this.#pushContribution(by, identifier, `refs/nostr/${pr.id}`, pushed);

@@ -59,23 +59,30 @@ export function state(
   );
 }
 
-/** A PR whose clone URL is its author's own path here (X9). */
+/**
+ * A PR whose clone URL is its author's own path here (X9).
+ * @param of the PR that it is an update of; `null`: it is a PR
+ */
 export function contribution(
   author: string,
   owner: string,
   identifier: string,
   commit: string,
   at: number,
+  of: NostrEvent | null,
 ): NostrEvent {
+  const named =
+    of === null
+      ? []
+      : [
+          ["E", of.id],
+          ["P", of.pubkey],
+        ];
   const clone = `https://${HOST}/prs/${toNpub(author)}/${identifier}.git`;
   return event(
-    1618,
+    of === null ? 1618 : 1619,
     author,
-    [
-      ["a", `30617:${owner}:${identifier}`],
-      ["c", commit],
-      ["clone", clone],
-    ],
+    [["a", `30617:${owner}:${identifier}`], ["c", commit], ["clone", clone], ...named],
     at,
   );
 }

@@ -105,6 +105,24 @@ export const mutants: readonly Mutant[] = [
     breaks: ["2 what is served is complete"],
   },
   {
+    name: "an empty repository of a contributor stays for a PR that never was in it (X11, X14)",
+    edits: [edit("contributor-prs", "hasNeededPr", "await isLost(event, { known, hosted })", "true")],
+    breaks: ["8 nothing is left"],
+  },
+  {
+    name: "what an update waits alone in stays when the update goes (X11, P23)",
+    edits: [
+      edit(
+        "removals",
+        "Removals.carryOut",
+        "contributorOf(owner) !== null",
+        "contributorOf(owner) !== null && old !== undefined",
+      ),
+      edit("expiry", "Expiry.#end", "await deleteUnusedAfter(entry, this.#core);", ""),
+    ],
+    breaks: ["8 nothing is left"],
+  },
+  {
     name: "deletions do not reach purgatory (R58)",
     edits: [edit("removals", "Removals.remove", 'purgatory.remove(entry, "deleted");', "")],
     breaks: null,

@@ -105,7 +105,7 @@ export class Oracle {
       this.#refs(identifier, served, waiting, isOne);
     }
     this.#pullRequests(served);
-    this.#contributions(served);
+    this.#contributions(served, waiting);
     this.#announcementsHaveRefs(served);
     this.#accounted(served, waiting, isOne);
     this.#lostTipsAreKept();
@@ -474,7 +474,7 @@ export class Oracle {
    * Contributors' repositories have refs of their own served PRs only, with all objects, each PR in one of them (X8, X11, X12); a
    * served PR of no repository here is complete in one (X9).
    */
-  #contributions(served: readonly NostrEvent[]): void {
+  #contributions(served: readonly NostrEvent[], waiting: readonly Entry[]): void {
     const broken = (what: string) => new BrokenProperty("2 what is served is complete", what);
     const placeOf = new Map<string, string>();
     const byId = new Map(served.map((event) => [event.id, event]));
@@ -482,7 +482,17 @@ export class Oracle {
       if (!name.startsWith("prs/")) continue;
       const [, author = "", identifier = ""] = name.split("/");
       const hasUploads = [...this.#life.disk.uploads.keys()].some((key) => key.startsWith(`${name}/`));
-      if (refs.size === 0 && !hasUploads) throw new BrokenProperty("8 nothing is left", `${name} is empty`);
+      // An update waits for its PR, although its commit is here (R48).
+      const isAwaited = waiting.some(
+        (one) =>
+          one.store === "pr" &&
+          one.event.kind === 1619 &&
+          one.event.pubkey === author &&
+          one.identifiers.includes(identifier) &&
+          isWhole(tag(one.event, "c")?.[1] ?? "", objects),
+      );
+      if (refs.size === 0 && !hasUploads && !isAwaited)
+        throw new BrokenProperty("8 nothing is left", `${name} is empty`);
       for (const [ref, id] of refs) {
         const event = byId.get(ref.slice("refs/nostr/".length));
         const isRight =

@@ -44,6 +44,19 @@ const pullRequest = (by: number, tip: number, at: number): Action => ({
   at,
 });
 
+/** The third author contributes to the first one's repository. */
+const contribute = (tip: number, order: "event" | "no push", at: number): Action => ({
+  do: "contribute",
+  by: 2,
+  to: 0,
+  on: 0,
+  commit: tip,
+  pushed: -1,
+  of: null,
+  order,
+  at,
+});
+
 const alone = (action: Action): Step => ({ actions: [action], crash: null });
 const steps = (...actions: Action[]): Step[] => actions.map(alone);
 const crashing = (action: Action, plan: Step["crash"]): Step => ({ actions: [action], crash: plan });
@@ -255,6 +268,23 @@ const deletedWhileHeld = fc
     ...steps(announce(0, [1], 3, false), remove(2), announce(0, stays ? [1] : [], 70)),
   ]);
 
+/** Of a contributor's PRs with the same commit, one is pushed below /prs/, and goes (X11, X14). */
+const lastContributionGoes = fc
+  .record({
+    tip: fc.nat(2),
+    hasUrl: fc.boolean(),
+    what: fc.constantFrom(1, 2, 3) as fc.Arbitrary<1 | 2 | 3>,
+    plan: crash,
+  })
+  .map(({ tip, hasUrl, what, plan }): Step[] => {
+    const pushed = contribute(tip, "event", 6);
+    const other = hasUrl ? contribute(tip, "no push", 5) : pullRequest(2, tip, 5);
+    // The commit is in the repository that both tag, so that the other PR is served without a push.
+    const begin = steps(announce(0, [], 0), state(0, [[MAIN, tip]], 1), push(1), other, pushed);
+    const goes: Action = what === 3 ? { do: "vanish", by: 2, at: 60 } : remove(-what);
+    return [...begin, crashing(goes, plan)];
+  });
+
 export const scenario: fc.Arbitrary<Step[]> = fc.oneof(
   ejected,
   rewound,
@@ -268,4 +298,5 @@ export const scenario: fc.Arbitrary<Step[]> = fc.oneof(
   mixedPush,
   heldAndBack,
   deletedWhileHeld,
+  lastContributionGoes,
 );
