@@ -14,12 +14,19 @@ export interface LsRefs {
   readonly prefixes: readonly string[];
 }
 
+/** A fetch of a client that tells nothing of what it has: its answer depends on the request and the repository alone. */
+export interface Shareable {
+  readonly kind: "shareable";
+  readonly key: string;
+  /** The wanted ids, if the answer may be any pack that has exactly what they need; `null`: Git has to make it. */
+  readonly clone: readonly string[] | null;
+}
+
 export type UploadRequest =
   | LsRefs
   /** Only a flush: git sends it to learn whether a large request will be taken (G18). */
   | { readonly kind: "flush" }
-  /** A fetch of a client that tells nothing of what it has: its answer depends on the request and the repository alone. */
-  | { readonly kind: "shareable"; readonly key: string }
+  | Shareable
   /** For Git to answer, or to refuse. */
   | { readonly kind: "other" };
 
@@ -53,8 +60,44 @@ export function readUploadRequest(body: Uint8Array, version: 0 | 1 | 2): UploadR
   if (version === 2 && lines.includes("command=ls-refs")) return readLsRefs(lines);
   if (version === 2 && !lines.includes("command=fetch")) return OTHER;
   if (lines.some((line) => line.startsWith("have "))) return OTHER;
-  return { kind: "shareable", key: lines.flatMap((line) => withoutClientName(line, version)).join("\n") };
+  const key = lines.flatMap((line) => withoutClientName(line, version)).join("\n");
+  return { kind: "shareable", key, clone: version === 2 ? readClone(lines) : readOldClone(lines) };
 }
+
+/** What a clone says in version 2. Whoever does not say the first two cannot read a stored pack, or negotiates. */
+const CLONE_NEEDS = ["ofs-delta", "done"];
+const CLONE_LINE =
+  /^(command=fetch|agent=.*|session-id=.*|object-format=sha1|thin-pack|no-progress|include-tag|ofs-delta|done)$/;
+
+function readClone(lines: readonly string[]): readonly string[] | null {
+  const wants = lines.filter((line) => WANT.test(line));
+  const others = lines.filter((line) => !WANT.test(line));
+  const isOne =
+    wants.length > 0 &&
+    CLONE_NEEDS.every((line) => others.includes(line)) &&
+    others.indexOf(FLUSH) === others.length - 1 &&
+    others.slice(0, -1).every((line) => line === DELIMITER || CLONE_LINE.test(line));
+  return isOne ? wants.map((line) => line.slice("want ".length)) : null;
+}
+
+/** Capabilities that a clone needs in versions 0 and 1, and those that do not change its pack. */
+const OLD_CLONE_NEEDS = ["ofs-delta", "side-band-64k"];
+const OLD_CLONE_CAPABILITY =
+  /^(agent=.*|session-id=.*|object-format=sha1|thin-pack|no-progress|include-tag|ofs-delta|side-band-64k|multi_ack|multi_ack_detailed|no-done|shallow|deepen-since|deepen-not|deepen-relative|filter|allow-tip-sha1-in-want|allow-reachable-sha1-in-want)$/;
+
+function readOldClone([first = "", ...rest]: readonly string[]): readonly string[] | null {
+  const [want, id = "", ...capabilities] = first.split(" ").filter(Boolean);
+  const wants = [`${want} ${id}`, ...rest.slice(0, -2)];
+  const isOne =
+    rest.at(-2) === FLUSH &&
+    rest.at(-1) === "done" &&
+    wants.every((line) => WANT.test(line)) &&
+    OLD_CLONE_NEEDS.every((name) => capabilities.includes(name)) &&
+    capabilities.every((name) => OLD_CLONE_CAPABILITY.test(name));
+  return isOne ? wants.map((line) => line.slice("want ".length)) : null;
+}
+
+const WANT = /^want [0-9a-f]{40}$/;
 
 /** Git's answer does not depend on the name of the client. */
 function withoutClientName(line: string, version: 0 | 1 | 2): string[] {

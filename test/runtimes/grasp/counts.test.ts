@@ -93,3 +93,13 @@ test("pages, refusals, queries, and events without Git data of their own start n
     }),
   ).toEqual([]);
 });
+
+test("a clone of what one push brought starts none: it gets the pack of the push (G32)", async () => {
+  const other = author();
+  const at = server.repository(other, "other");
+  await relay.publish(announcementBy(other, "other"));
+  await relay.publish(stateBy(other, { [MAIN]: work.commit("file", "zero") }, "other"));
+  expect((await client("push", at, "main")).code).toBe(0);
+  expect(await processesOf(() => client("clone", "-q", at, join(server.folder, "of-one-push")))).toEqual([]);
+  expect((await runGitClient(join(server.folder, "of-one-push"), "fsck", "--strict")).code).toBe(0);
+});

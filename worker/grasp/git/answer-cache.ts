@@ -65,6 +65,11 @@ export class AnswerCache {
     return { ...this.#count, memoryBytes: this.#memoryBytes, diskBytes: this.#diskBytes };
   }
 
+  /** An answer came from a file that is not of this cache. */
+  countHit(): void {
+    this.#count.hits++;
+  }
+
   /** A short answer that takes no process to make. */
   async short(key: string, make: () => Promise<Uint8Array>): Promise<Uint8Array> {
     const kept = this.#keptShort(key);

@@ -24,10 +24,13 @@ const NEVER_STORED = {
   "x-accel-buffering": "no",
 };
 
-/** An answer whose length is known has it in its head (G44). */
-export function gitAnswer(kind: Kind, body: Uint8Array | ReadableStream<Uint8Array>): Response {
-  const length: Record<string, string> =
-    body instanceof Uint8Array ? { "content-length": String(body.length) } : {};
+/** An answer whose length is known has it in its head (G44). @param bytes of a stream; `null`: they are not known */
+export function gitAnswer(
+  kind: Kind,
+  body: Uint8Array | ReadableStream<Uint8Array>,
+  bytes: number | null = body instanceof Uint8Array ? body.length : null,
+): Response {
+  const length: Record<string, string> = bytes === null ? {} : { "content-length": String(bytes) };
   return new Response(body as Uint8Array<ArrayBuffer> | ReadableStream<Uint8Array<ArrayBuffer>>, {
     headers: { "content-type": `application/x-git-${kind}`, ...length, ...NEVER_STORED },
   });

@@ -35,25 +35,38 @@ export async function areConnected(
 
 /**
  * Checks that ids are here and connected, apart from what the refs have.
- * @returns the commits that no ref leads to yet, with their parents; `null`: the check failed, and {@link areConnected} has to tell.
+ * @returns the commits that no ref leads to yet, with their parents, and how many objects they and the ids need beside what the refs
+ * have; `null`: the check failed, and {@link areConnected} has to tell.
  */
 export async function newCommits(
   git: GitRunner,
   ids: readonly string[],
   env: GitOptions["env"],
-): Promise<Map<string, readonly string[]> | null> {
+): Promise<{ commits: Map<string, readonly string[]>; needed: number } | null> {
   const args = ["rev-list", "--objects", "--timestamp", "--parents", "--stdin", ...APART_FROM_REFS];
   const { code, stdout } = await git(args, linesOf(new Set(ids)), { env });
   if (code !== 0) return null;
   const commits = new Map<string, readonly string[]>();
-  for (const line of stdout.toString("latin1").split("\n")) {
+  const lines = stdout.toString("latin1").split("\n").slice(0, -1);
+  for (const line of lines) {
     // Lines of commits begin with their time, those of other objects with an id. Names may be any text.
     const at = line.indexOf(" ");
     if (at < 0 || at >= ID_LENGTH) continue;
     const [id = "", ...parents] = line.slice(at + 1).split(" ");
     commits.set(id, parents);
   }
-  return commits;
+  return { commits, needed: lines.length };
+}
+
+/** As {@link newCommits}, for many objects: only counts them. */
+export async function countNeeded(
+  git: GitRunner,
+  ids: Iterable<string>,
+  env: GitOptions["env"],
+): Promise<number | null> {
+  const args = ["rev-list", "--objects", "--count", "--stdin", ...APART_FROM_REFS];
+  const { code, stdout } = await git(args, linesOf(new Set(ids)), { env });
+  return code === 0 ? Number(stdout.toString("latin1")) : null;
 }
 
 /** Those of these ids that are not here with all that they need. @throws {NoAnswer} if Git could not look */

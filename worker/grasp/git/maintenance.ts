@@ -26,6 +26,7 @@ import {
 } from "./pack-folder.ts";
 import { type GitOptions, runGit } from "./process.ts";
 import type { DiskRepository } from "./repository.ts";
+import { isRemembered, rememberWhole } from "./whole-pack.ts";
 
 /** Loose refs that are worth a process to pack them. */
 const LOOSE_REFS = 16;
@@ -80,6 +81,7 @@ export async function maintain(
   try {
     done.combined = await work.tidy();
     if (pruning !== null) done.freedBytes = await work.prune(AbortSignal.any([parts.signal, pruning]));
+    await work.note();
   } catch (error) {
     if (!(error instanceof PutOff)) throw error;
     isPutOff = true;
@@ -165,6 +167,22 @@ class Work {
     const left = await packsIn(this.#objects);
     await this.#writeIndex("--bitmap");
     return Math.max(0, bytesOf(packs) - bytesOf(left));
+  }
+
+  /** Remembers that the one pack has exactly what branches and tags need, so that it is the answer to clones. */
+  async note(): Promise<void> {
+    const packs = await packsIn(this.#objects);
+    const loose = await looseObjectsIn(this.#objects);
+    const [pack] = packs;
+    if (pack === undefined || packs.length > 1 || loose.length > 0) return;
+    const { refs } = await this.#parts.repository.refs();
+    const tips = new Set([...refs].filter(([name]) => !name.startsWith("refs/nostr/")).map(([, id]) => id));
+    if (tips.size === 0 || (await isRemembered(this.#path, pack.name, tips))) return;
+    const input = [...tips].map((id) => `${id}\n`).join("");
+    const needed = await this.#git(["rev-list", "--objects", "--count", "--use-bitmap-index", "--stdin"], {
+      input,
+    });
+    if (Number(needed) === pack.objects) await rememberWhole(this.#path, pack.name, tips);
   }
 
   /** Deletes the folder with packs that were not needed, and what a killed process left (O33). */

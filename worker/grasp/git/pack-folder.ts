@@ -36,6 +36,13 @@ export async function packsIn(objects: string): Promise<PackFile[]> {
   return packs;
 }
 
+/** Whether a repository has any object: a pack with its index, or a loose one. */
+export async function hasObjects(path: string): Promise<boolean> {
+  const isPlain = (name: string) => name === "pack" || name === "info";
+  if ((await readdir(join(path, "objects"))).some((name) => !isPlain(name))) return true;
+  return (await readdir(join(path, "objects/pack"))).some((name) => name.endsWith(".idx"));
+}
+
 /** The times of a pack of unreachable objects (gitformat-pack): 4 bytes for each. */
 async function sinceOf(file: string): Promise<PackFile["since"]> {
   if (!existsSync(file)) return null;

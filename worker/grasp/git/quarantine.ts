@@ -6,13 +6,14 @@ import { existsSync } from "node:fs";
 import { mkdir, readdir, rename, rm } from "node:fs/promises";
 import { join } from "node:path";
 import type { PackBounds, PackFault, Quarantine, Upload } from "../../../runtime/grasp/ports.ts";
-import { areConnected, newCommits, sizesOf, typesOf } from "./connected.ts";
+import { areConnected, countNeeded, newCommits, sizesOf, typesOf } from "./connected.ts";
 import { discardFolder } from "./discard.ts";
-import { movePacks } from "./pack-folder.ts";
+import { hasObjects, movePacks } from "./pack-folder.ts";
 import { readPackIndex } from "./pack-index.ts";
 import { packPart } from "./part.ts";
 import { type GitResult, NoAnswer } from "./process.ts";
 import type { GitRunner } from "./runner.ts";
+import { rememberWhole } from "./whole-pack.ts";
 
 /** Faults of old projects that are no danger (A41). */
 const TOLERATED = [
@@ -74,8 +75,8 @@ export async function receivePack(
   const { folder, repository, git } = places;
   await mkdir(join(folder, "pack"), { recursive: true });
   const ids = tips.map(({ id }) => id);
-  let parents: ReadonlyMap<string, readonly string[]> = new Map();
-  const quarantine = quarantineAt(places, ids, () => parents);
+  let facts: Facts = { parents: new Map(), exact: null };
+  const quarantine = quarantineAt(places, ids, () => facts);
   try {
     const env = {
       GIT_OBJECT_DIRECTORY: folder,
@@ -87,7 +88,8 @@ export async function receivePack(
       await quarantine.discard();
       return { fault: checked.fault };
     }
-    parents = checked.commits;
+    const isExact = "packs" in received && received.packs.length === 1 && checked.needed === received.objects;
+    facts = { parents: checked.commits, exact: isExact ? received.packs[0]! : null };
     return { quarantine };
   } catch (error) {
     await quarantine.discard();
@@ -96,32 +98,43 @@ export async function receivePack(
   }
 }
 
-/** @returns the number of objects that came */
+/** What is known of what came. */
+interface Facts {
+  /** Commits with their parents, as far as they are known. */
+  readonly parents: ReadonlyMap<string, readonly string[]>;
+  /** The pack that came, if it has exactly what the tips need beside what the refs have; else `null`. */
+  readonly exact: string | null;
+}
+
+/** @returns the packs that came, and the number of their objects */
 async function indexPack(
   pack: AsyncIterable<Uint8Array>,
   bounds: PackBounds,
   folder: string,
   git: GitRunner,
   env: Record<string, string>,
-): Promise<{ objects: number } | { fault: PackFault }> {
+): Promise<{ objects: number; packs: readonly string[] } | { fault: PackFault }> {
   const { maxObjectBytes = MAX_OBJECT_BYTES } = bounds;
   const first = await peeked(pack);
-  if (first === null) return { objects: 0 };
+  if (first === null) return { objects: 0, packs: [] };
   if (first.objects > bounds.maxObjects) return { fault: { kind: "too_many_objects" } };
   const args = ["index-pack", "--stdin", "--fix-thin", `--strict=${STRICT}`];
   const options = { env, timeoutMs: PUSH_MS };
   const ended = await git([...args, `--max-input-size=${bounds.maxBytes}`], first.pack, options);
   if (ended.code !== 0) return { fault: indexFault(ended) };
   let all = 0;
-  for (const name of await readdir(join(folder, "pack"))) {
-    if (!name.endsWith(".idx")) continue;
-    const path = join(folder, "pack", name.slice(0, -".idx".length));
+  const packs: string[] = [];
+  for (const file of await readdir(join(folder, "pack"))) {
+    if (!file.endsWith(".idx")) continue;
+    const name = file.slice(0, -".idx".length);
+    packs.push(name);
+    const path = join(folder, "pack", name);
     const { objects, large } = await readPackIndex(path, maxObjectBytes / MAX_COMPRESSION);
     if (large.length > 0 && (await hasLargerThan(maxObjectBytes, large, git, env)))
       return { fault: { kind: "too_large" } };
     all += objects;
   }
-  return all > bounds.maxObjects ? { fault: { kind: "too_many_objects" } } : { objects: all };
+  return all > bounds.maxObjects ? { fault: { kind: "too_many_objects" } } : { objects: all, packs };
 }
 
 async function hasLargerThan(
@@ -133,24 +146,31 @@ async function hasLargerThan(
   return (await sizesOf(git, ids, env)).some((size) => size > maxBytes);
 }
 
-/** Whether every tip is here with all that it needs, and branches' tips are commits. @returns the new commits with their parents */
+/**
+ * Whether every tip is here with all that it needs, and branches' tips are commits.
+ * @returns the new commits with their parents, and how many objects the tips need beside what the refs have; `null`: not known
+ */
 async function checkTips(
   git: GitRunner,
   tips: readonly Tip[],
   newObjects: number,
   env: Record<string, string>,
-): Promise<{ commits: ReadonlyMap<string, readonly string[]> } | { fault: PackFault }> {
-  if (tips.length === 0) return { commits: new Map() };
+): Promise<
+  { commits: ReadonlyMap<string, readonly string[]>; needed: number | null } | { fault: PackFault }
+> {
+  if (tips.length === 0) return { commits: new Map(), needed: null };
   const ids = [...new Set(tips.map(({ id }) => id))];
-  const commits = newObjects <= MAX_LISTED ? await newCommits(git, ids, env) : null;
-  if (commits === null && !(await areConnected(git, ids, { env })))
+  const listed = newObjects <= MAX_LISTED ? await newCommits(git, ids, env) : null;
+  const needed = newObjects <= MAX_LISTED ? listed?.needed : await countNeeded(git, ids, env);
+  if (needed == null && !(await areConnected(git, ids, { env })))
     return { fault: { kind: "missing_objects" } };
+  const commits = listed?.commits ?? null;
   // A tip that is not among the new commits is old, or no commit.
   const unsure = tips.filter(({ id, isBranch }) => isBranch && !commits?.has(id)).map(({ id }) => id);
   const types = await typesOf(git, unsure, env);
   const at = types.findIndex((type) => type !== "commit");
   if (at !== -1) return { fault: { kind: "not_a_commit", id: unsure[at]! } };
-  return { commits: commits ?? new Map() };
+  return { commits: commits ?? new Map(), needed: needed ?? null };
 }
 
 /** The objects of a pack's header, and the pack; `null`: there is none, or it has no objects (A9). */
@@ -199,20 +219,20 @@ function indexFault({ code, isLate, stderr }: Pick<GitResult, "code" | "isLate" 
 }
 
 /** A folder of objects that exists. @param received the tips that it came for */
-function quarantineAt(
-  places: QuarantinePlaces,
-  received: readonly string[],
-  parents: () => ReadonlyMap<string, readonly string[]>,
-): Quarantine {
+function quarantineAt(places: QuarantinePlaces, received: readonly string[], facts: () => Facts): Quarantine {
   const { folder, repository, unclaimed, present, onAdopted } = places;
   const part = (ids: readonly string[], without: readonly string[]) =>
     packPart(ids, without, { ...places, quarantine: folder });
   const discard = () => discardFolder(folder);
+  const isEmpty = async () => (await present()).length === 0 && !(await hasObjects(repository));
   return {
     async adopt(tips) {
+      const { parents, exact } = facts();
       const wanted = tips === undefined ? folder : (await part(tips, await present())).folder;
+      const isWhole = tips === undefined && exact !== null && (await isEmpty());
       await adoptPacks(wanted, repository);
-      onAdopted(tips ?? received, parents());
+      if (isWhole) await rememberWhole(repository, exact, received);
+      onAdopted(tips ?? received, parents);
       await discard();
     },
     discard,

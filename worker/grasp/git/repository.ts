@@ -20,6 +20,7 @@ import { forget } from "./forget.ts";
 import { heal } from "./heal.ts";
 import { removeLeftovers } from "./leftovers.ts";
 import { losingOf } from "./losing.ts";
+import { hasObjects } from "./pack-folder.ts";
 import type { GitPool } from "./pool.ts";
 import { NoAnswer, startGit } from "./process.ts";
 import { receivePack, type Tip } from "./quarantine.ts";
@@ -215,13 +216,6 @@ export class DiskRepository implements GitRepository {
 function remember(known: Set<string>, ids: readonly string[]): void {
   if (known.size + ids.length > MAX_REMEMBERED) known.clear();
   for (const id of ids.slice(0, MAX_REMEMBERED)) known.add(id);
-}
-
-/** Whether a repository has any object: a pack with its index, or a loose one. */
-async function hasObjects(path: string): Promise<boolean> {
-  const isPlain = (name: string) => name === "pack" || name === "info";
-  if ((await readdir(join(path, "objects"))).some((name) => !isPlain(name))) return true;
-  return (await readdir(join(path, "objects/pack"))).some((name) => name.endsWith(".idx"));
 }
 
 /** Creates an empty bare repository (P7): a few files and no process. */

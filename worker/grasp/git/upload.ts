@@ -13,7 +13,11 @@ import {
   visibleRefs,
 } from "../../../runtime/grasp/git/advertisement.ts";
 import { errorBody } from "../../../runtime/grasp/git/report.ts";
-import { protocolVersion, readUploadRequest } from "../../../runtime/grasp/git/upload-request.ts";
+import {
+  protocolVersion,
+  readUploadRequest,
+  type Shareable,
+} from "../../../runtime/grasp/git/upload-request.ts";
 import { gitAnswer, gitError } from "./answers.ts";
 import { RequestBody, readSmall } from "./body.ts";
 import { clientStream, READ_MS, type Source } from "./client-stream.ts";
@@ -22,7 +26,8 @@ import { joined } from "./free.ts";
 import type { GitHttpParts } from "./parts.ts";
 import { startGit } from "./process.ts";
 import type { DiskRepository } from "./repository.ts";
-import { BrokenOff, type Spool } from "./spool.ts";
+import { BrokenOff, MAX_MEMORY_BYTES, type Spool } from "./spool.ts";
+import { allOf, openWholePack, packSource } from "./whole-pack.ts";
 
 /** What upload-pack may do (G11, G12, G13). */
 const SETTINGS = [
@@ -96,6 +101,8 @@ export async function uploadPack(
       );
     }
     case "shareable": {
+      const whole = await storedPack(asked, version, repository, exchange, parts);
+      if (whole !== null) return whole;
       const { version: refs } = await repository.refs();
       const key = `${repository.path}\n${refs}\nfetch ${version} ${asked.key}`;
       const produce = (spool: Spool, signal: AbortSignal) =>
@@ -123,6 +130,32 @@ async function visibleNow(
     visible: async () =>
       visibleRefs(snapshot, await repository.peeled(), (id) => grasp.known.served(id) !== null),
   };
+}
+
+/** The answer to a clone from a pack that has exactly what it needs, as it is in the repository; `null`: there is none. */
+async function storedPack(
+  { key, clone }: Shareable,
+  version: 0 | 1 | 2,
+  repository: DiskRepository,
+  exchange: Exchange,
+  parts: GitHttpParts,
+): Promise<Response | null> {
+  if (clone === null) return null;
+  const { refs, version: at } = await repository.refs();
+  const tips = new Set(refs.values());
+  // In versions 0 and 1 Git would refuse what no ref leads to (G13).
+  if (!clone.every((id) => tips.has(id))) return null;
+  const pack = await openWholePack(repository.path, clone);
+  if (pack === null) return null;
+  const source = packSource(pack, version);
+  parts.cache.countHit();
+  if (source.bytes > MAX_MEMORY_BYTES) return streamed(source, exchange, parts, source.bytes);
+  try {
+    const short = `${repository.path}\n${at}\nclone ${version} ${key}`;
+    return gitAnswer(RESULT, await parts.cache.short(short, () => allOf(source)));
+  } finally {
+    source.close();
+  }
 }
 
 function upload({ path }: DiskRepository, version: 0 | 1 | 2, signal: AbortSignal, { home }: GitHttpParts) {
@@ -209,11 +242,12 @@ async function direct(
   }
 }
 
-/** Waits for the first bytes, so that a failure before them has a status. */
+/** Waits for the first bytes, so that a failure before them has a status. @param bytes of the whole answer; `null`: not known */
 async function streamed(
   source: Source,
   exchange: Exchange,
   { clock, passed }: GitHttpParts,
+  bytes: number | null = null,
 ): Promise<Response> {
   let first: Uint8Array | null;
   // An answer that has not begun is not cancelled by its reader.
@@ -232,7 +266,8 @@ async function streamed(
     source.close();
     return gitAnswer(RESULT, new Uint8Array());
   }
-  return gitAnswer(RESULT, clientStream(first, source, { clock, passed, breakOff: exchange.breakOff }));
+  const { breakOff } = exchange;
+  return gitAnswer(RESULT, clientStream(first, source, { clock, passed, breakOff }), bytes);
 }
 
 /** Pieces are gathered up to this size, in bytes (G41). */

@@ -1,4 +1,5 @@
 import { execFileSync } from "node:child_process";
+import { randomBytes } from "node:crypto";
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -9,6 +10,8 @@ import {
   type VisibleRefs,
   visibleRefs,
 } from "../../../../../runtime/grasp/git/advertisement.ts";
+import { frame, framedBytes, PACKET_DATA_BYTES } from "../../../../../runtime/grasp/git/pack-answer.ts";
+import { joinPackets, sideBand } from "../../../../../runtime/grasp/git/pkt-line.ts";
 import {
   type LsRefs,
   protocolVersion,
@@ -196,6 +199,44 @@ describe("requests of upload-pack", () => {
     expect(readUploadRequest(Buffer.from("00zz"), 0)).toEqual({ kind: "other" });
     expect(readUploadRequest(Buffer.from("0000"), 0)).toEqual({ kind: "flush" });
   });
+
+  test("a clone is told from what only Git can answer: conditions, negotiations, clients that cannot read its pack (G32)", () => {
+    const other = `want ${"b".repeat(40)}`;
+    const wants = ["a".repeat(40), "b".repeat(40)];
+    const clone = (lines: string[], version: 0 | 1 | 2) => {
+      const body = lines.map((line) => (line.startsWith("000") ? line : packet(line))).join("");
+      const read = readUploadRequest(Buffer.from(body), version);
+      return read.kind === "shareable" ? read.clone : read.kind;
+    };
+    const now = (more: string[], start = ["command=fetch", "agent=a", "object-format=sha1"]) =>
+      clone([...start, "0001", "thin-pack", "ofs-delta", `${want}\n`, `${other}\n`, ...more, "0000"], 2);
+    expect(now(["done\n"])).toEqual(wants);
+    for (const more of [[], ["done", "deepen 1"], ["done", "filter blob:none"], ["done", "sideband-all"]])
+      expect([more, now(more)]).toEqual([more, null]);
+    expect(now(["done"], ["command=fetch", "server-option=x"])).toBeNull();
+    expect(clone(["command=fetch", "0001", want, "done", "0000"], 2)).toBeNull();
+    expect(clone(["command=fetch", "0001", "ofs-delta", "done", "0000"], 2)).toBeNull();
+    const before = (capabilities: string, ...more: string[]) =>
+      clone([`${want} ${capabilities}\n`, `${other}\n`, ...more], 1);
+    const usual = "multi_ack_detailed no-done side-band-64k ofs-delta agent=a deepen-since";
+    expect(before(usual, "0000", "done\n")).toEqual(wants);
+    expect(before(usual, "0000")).toBeNull();
+    expect(before(usual, "deepen 1", "0000", "done\n")).toBeNull();
+    expect(before(`${usual} strange`, "0000", "done\n")).toBeNull();
+    expect(before("side-band ofs-delta", "0000", "done\n")).toBeNull();
+    expect(before("side-band-64k", "0000", "done\n")).toBeNull();
+  });
+
+  test.each([0, 1, PACKET_DATA_BYTES, PACKET_DATA_BYTES + 1, 4 * PACKET_DATA_BYTES, 300_001])(
+    "%i bytes become packets in place, as long as may be",
+    (count) => {
+      const bytes = randomBytes(count);
+      const buffer = Buffer.alloc(framedBytes(count));
+      buffer.set(bytes, buffer.length - count);
+      frame(buffer, count);
+      expect(buffer.equals(joinPackets([...sideBand(1, bytes)]))).toBe(true);
+    },
+  );
 
   test("the version of the protocol; strange headers are ignored (G10)", () => {
     expect(

@@ -1,10 +1,12 @@
-import { execFile } from "node:child_process";
+import { execFile, execFileSync } from "node:child_process";
+import { randomBytes } from "node:crypto";
 import {
   existsSync,
   mkdirSync,
   mkdtempSync,
   readdirSync,
   readFileSync,
+  readlinkSync,
   rmSync,
   writeFileSync,
 } from "node:fs";
@@ -496,6 +498,90 @@ describe("Git over HTTP", () => {
         expect(await git("-c", `protocol.version=${version}`, "ls-remote", url)).toMatchObject({ code: 0 });
       }
       expect(ran()).toEqual([]);
+    });
+
+    test.each([
+      [0, 1000],
+      [1, 1000],
+      [2, 1000],
+      [0, 3_000_000],
+      [2, 3_000_000],
+    ])(
+      "version %i: a clone gets the pack of %i bytes that one push brought (G32, G44)",
+      async (version, size) => {
+        work.commit("a", "one");
+        const commit = work.commit("b", randomBytes(size).toString("base64"));
+        work.git("tag", "-a", "-m", "v1", "v1");
+        await state({ [MAIN]: commit, "refs/tags/v1": work.git("rev-parse", "v1") });
+        expect(await git("push", "-q", url, "main", "v1")).toMatchObject({ code: 0 });
+        ran();
+        const config = ["-c", `protocol.version=${version}`];
+        const to = join(folder, "clone");
+        for (const name of [to, `${to}-again`])
+          expect(await git(...config, "clone", "-q", url, name)).toMatchObject({ code: 0 });
+        expect(await git("-C", to, "fsck", "--strict")).toMatchObject({ code: 0 });
+        expect(ran()).not.toContain("upload-pack");
+        // What is asked for on a condition comes from Git.
+        const shallow = [...config, "clone", "-q", "--depth=1", url, `${to}-shallow`];
+        expect(await git(...shallow)).toMatchObject({ code: 0 });
+        expect(ran()).toContain("upload-pack");
+      },
+    );
+
+    test("a pack with more than the refs need is no answer to a clone (G32)", async () => {
+      const commit = work.commit("a", "one");
+      const more = work.commit("a", "more");
+      await state({ [MAIN]: commit });
+      const packet = (text: string) => dataPacket(Buffer.from(text));
+      const list = packet(`${"0".repeat(40)} ${commit} ${MAIN}\0 report-status`);
+      const pushed = await fetch(`${url}/git-receive-pack`, {
+        method: "POST",
+        headers: { "content-type": "application/x-git-receive-pack-request" },
+        body: Buffer.concat([list, flushPacket(), work.pack([more], [])]),
+      });
+      expect(await pushed.text()).toContain("unpack ok");
+      ran();
+      const to = join(folder, "clone");
+      expect(await git("clone", "-q", url, to)).toMatchObject({ code: 0 });
+      expect(ran()).toEqual(["upload-pack"]);
+      expect((await git("-C", to, "cat-file", "-e", more)).code).not.toBe(0);
+    });
+
+    test("an answer whose client leaves closes its pack; one whose pack is gone comes from Git (G19, G36)", async () => {
+      const commit = work.commit("b", randomBytes(6_000_000).toString("base64"));
+      await state({ [MAIN]: commit });
+      expect(await git("push", "-q", url, "main")).toMatchObject({ code: 0 });
+      const path = service.repositories.pathOf(owner.key, "repo")!;
+      const pack = readdirSync(join(path, "objects/pack")).find((name) => name.endsWith(".pack"))!;
+      const isOpen = () =>
+        readdirSync("/proc/self/fd").some((fd) => {
+          try {
+            return readlinkSync(`/proc/self/fd/${fd}`).endsWith(pack);
+          } catch {
+            return false;
+          }
+        });
+      const packet = (text: string) => dataPacket(Buffer.from(text));
+      const leaving = new AbortController();
+      const answer = await fetch(`${url}/git-upload-pack`, {
+        method: "POST",
+        headers: { "content-type": "application/x-git-upload-pack-request" },
+        body: Buffer.concat([
+          packet(`want ${commit} side-band-64k ofs-delta`),
+          flushPacket(),
+          packet("done"),
+        ]),
+        signal: leaving.signal,
+      });
+      expect(Number(answer.headers.get("content-length"))).toBeGreaterThan(6_000_000);
+      expect(isOpen()).toBe(true);
+      leaving.abort();
+      await vi.waitFor(() => expect(isOpen()).toBe(false), 20_000);
+      ran();
+      execFileSync("git", ["--git-dir", path, "-c", "pack.compression=0", "repack", "-adFq"]);
+      ran();
+      expect(await git("clone", "-q", url, join(folder, "clone"))).toMatchObject({ code: 0 });
+      expect(ran()).toEqual(["upload-pack"]);
     });
 
     test("a state that arrives is looked at alone, however many others wait (N4)", async () => {

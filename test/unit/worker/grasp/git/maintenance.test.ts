@@ -6,6 +6,7 @@ import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { type MaintenanceParts, maintain } from "../../../../../worker/grasp/git/maintenance.ts";
 import { GitPool } from "../../../../../worker/grasp/git/pool.ts";
 import { createRepository, DiskRepository } from "../../../../../worker/grasp/git/repository.ts";
+import { openWholePack } from "../../../../../worker/grasp/git/whole-pack.ts";
 import { type WorkTree, workTree } from "../../../../support/git.ts";
 
 const ZERO = "0".repeat(40);
@@ -135,6 +136,25 @@ describe("maintenance of a repository", () => {
     expect(await repository.incomplete([next, last])).toEqual(new Set());
     expect(await run(null)).toMatchObject({ result: "nothing", combined: 0 });
     expect(readdirSync(join(folder, "quarantine"))).toEqual([]);
+  });
+
+  test("a pack that has exactly what branches and tags need is the answer to clones; one with more is not (G32)", async () => {
+    const tips = async () => [...new Set((await repository.refs()).refs.values())];
+    const whole = async () => {
+      const pack = await openWholePack(path, await tips());
+      await pack?.file.close();
+      return pack !== null;
+    };
+    await manyPushes(5);
+    expect(await whole()).toBe(false);
+    await run();
+    expect([packs().length, await whole()]).toEqual([1, true]);
+    // The pack stays, and is no longer what a clone needs.
+    const gone = work.commit("b", "gone");
+    await push("refs/heads/x", gone);
+    expect(await whole()).toBe(false);
+    await run();
+    expect(await whole()).toBe(false);
   });
 
   test("objects are deleted 14 days after they became unreachable, younger ones are not (O23, O34)", async () => {
