@@ -10,6 +10,7 @@ import { KIND } from "./events/kinds.ts";
 import { type Entry, identifiersOf } from "./purgatory/entry.ts";
 import { lookPlan } from "./release/intent.ts";
 import type { Releases } from "./release/releases.ts";
+import type { Removals } from "./removals.ts";
 import { deleteIfUnused, deleteUnusedAfter } from "./unused.ts";
 
 /** @returns `false`: something of it failed */
@@ -18,12 +19,14 @@ type SetsChanged = (identifier: string, held: ReadonlySet<string>) => Promise<bo
 export class Expiry {
   readonly #core: Core;
   readonly #releases: Releases;
+  readonly #removals: Removals;
   readonly #setsChanged: SetsChanged;
 
   /** @param setsChanged judges again what waits, by the new maintainer sets. */
-  constructor(core: Core, releases: Releases, setsChanged: SetsChanged) {
+  constructor(core: Core, releases: Releases, removals: Removals, setsChanged: SetsChanged) {
     this.#core = core;
     this.#releases = releases;
+    this.#removals = removals;
     this.#setsChanged = setsChanged;
   }
 
@@ -54,10 +57,10 @@ export class Expiry {
     });
   }
 
-  /** Events whose own time is over are removed, not only hidden (R12). */
+  /** Events whose own time is over are removed, not only hidden (R12), and PRs with their refs. */
   async #removeExpired(): Promise<void> {
     const { store, nowSeconds } = this.#core;
-    const { identifiers, look } = await store.transaction((changes) => {
+    const { identifiers, look, inGit } = await store.transaction((changes) => {
       const removed = changes.removeExpired(nowSeconds());
       // Sets change with announcements, and which state decides changes with states (A16).
       const deciding = removed.filter(({ kind }) => kind === KIND.announcement || kind === KIND.state);
@@ -65,8 +68,13 @@ export class Expiry {
       return {
         identifiers: names,
         look: names.length === 0 ? null : changes.beginIntent(lookPlan(names)),
+        inGit: this.#removals.expired(removed, changes),
       };
     });
+    if (inGit !== null) {
+      const names = inGit.plan.refs.map((one) => one.identifier);
+      await this.#releases.locked(names, () => this.#removals.carryOut(inGit.intent, inGit.plan));
+    }
     if (look === null) return;
     let isDone = true;
     for (const identifier of identifiers) {

@@ -122,7 +122,7 @@ export class Grasp {
     this.#submissions = new Submissions(this.#core, this.#releases, this.#removals, parts.room);
     const submissions = this.#submissions;
     this.#releases.onAnnounced = (identifier, held) => submissions.judgeAgain(identifier, held);
-    this.#expiry = new Expiry(this.#core, this.#releases, (identifier, held) =>
+    this.#expiry = new Expiry(this.#core, this.#releases, this.#removals, (identifier, held) =>
       submissions.setsChanged(identifier, held),
     );
     this.pushes = new Pushes(this.#core, this.#releases, this.#removals);

@@ -16,9 +16,15 @@ import { isHosted } from "./policy/world.ts";
 import type { GitRepository, Saved, StoreChanges } from "./ports.ts";
 import { lookPlan } from "./release/intent.ts";
 import { copyMissing, missingIn } from "./release/objects.ts";
-import { RemovalConsequences } from "./removal-consequences.ts";
+import { RemovalConsequences, type ServedPrs } from "./removal-consequences.ts";
 import type { RemovalPlan } from "./removal-plan.ts";
-import { GIT_KINDS, identifiersOfTargets, targetsOf, targetsOfAuthor } from "./removal-targets.ts";
+import {
+  GIT_KINDS,
+  identifiersOfTargets,
+  isPullRequest,
+  targetsOf,
+  targetsOfAuthor,
+} from "./removal-targets.ts";
 import { deleteIfUnused } from "./unused.ts";
 import { type Authoritative, authoritativeStates } from "./withdrawals.ts";
 
@@ -116,6 +122,15 @@ export class Removals {
       changes.removeAddress(KIND.announcement, owner, identifier, Math.max(...dates));
       return gone;
     });
+  }
+
+  /** The time of served events is over (R12): PRs take their refs with them. @returns what {@link carryOut} does; `null`: nothing */
+  expired(
+    events: readonly NostrEvent[],
+    changes: StoreChanges,
+  ): { readonly intent: number; readonly plan: RemovalPlan } | null {
+    const none: ServedPrs = { all: [], own: new Set() };
+    return this.#consequences.follow(events.filter(isPullRequest), new Set(), [], none, null, changes);
   }
 
   #holdAnnouncement(served: NostrEvent | null, changes: StoreChanges): NostrEvent[] {

@@ -418,6 +418,32 @@ describe("a repository without refs and uploads goes (X11), also if other PRs of
     expect([store.get(other.id)?.id, onDisk()]).toEqual([other.id, []]);
   });
 
+  test("a push that begins while it goes finds a repository (X10, A42)", async () => {
+    const commit = work.commit("a", "a");
+    const [own, next] = [pullRequest(commit), pullRequest(work.commit("a", "b"))];
+    for (const event of [own, next]) await submit(event);
+    await push(nostrRef(own.id), commit);
+    const name = { owner: `prs/${by.key}`, identifier: "repo" };
+    const remove = repositories.delete.bind(repositories);
+    const [goes, mayGo] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()];
+    repositories.delete = async (...place) => {
+      goes.resolve();
+      await mayGo.promise;
+      return remove(...place);
+    };
+    const deleted = delete_(own);
+    await goes.promise;
+    const commands = [{ old: ZERO, new: next.tags[1]![1]!, ref: nostrRef(next.id) }];
+    const snapshot = await repositories.open(name.owner, name.identifier)!.refs();
+    const begun = await grasp.pushes.begin({ ...name, list: { commands }, address: null }, snapshot);
+    const prepared = begun.prepare();
+    mayGo.resolve();
+    await Promise.all([deleted, prepared]);
+    expect(repositories.open(name.owner, name.identifier)).not.toBeNull();
+    await begun.end();
+    expect(onDisk()).toEqual([]);
+  });
+
   test("an update whose PR is not known had brought its commit only (R48, P23)", async () => {
     const commit = work.commit("a", "a");
     const [deleted, expired] = [update(commit), update(work.commit("a", "b"))];
@@ -441,6 +467,25 @@ describe("a repository without refs and uploads goes (X11), also if other PRs of
     await grasp.operator.ban(by.key);
     expect(onDisk()).toEqual([]);
   });
+});
+
+test("a served PR whose own time is over takes its refs with it (R12)", async () => {
+  const base = await ownersRepository();
+  const until = String(Math.floor(clock.now() / 1000) + 3600);
+  const [event, stays] = [pullRequest(base, [["expiration", until]]), pullRequest(base)];
+  for (const one of [event, stays]) {
+    await submit(one);
+    await push(nostrRef(one.id), base);
+  }
+  clock.advance(61 * MINUTE_MS);
+  await grasp.sweep();
+  const hosted = async () => [...(await repositories.open(owner.key, "repo")!.refs()).refs.keys()];
+  expect([store.get(event.id), await refs(), await hosted()]).toEqual([
+    null,
+    [[nostrRef(stays.id), base]],
+    ["refs/heads/main", nostrRef(stays.id)],
+  ]);
+  expect(store.intents()).toEqual([]);
 });
 
 test("what an upload waits in gets no refs of PRs that other repositories have (S24, X14)", async () => {
