@@ -50,8 +50,8 @@ function start(clock: Clock = host.clock) {
     edgeCookie,
     options: {
       passphrases: ["only for these tests"],
-      throttle: { maxKeys: 1000 },
-      log: createLog({ level: "error", write: (line) => log.push(line), clock: host.clock }),
+      throttle: { maxKeys: 100_000 },
+      log: createLog({ level: "debug", write: (line) => log.push(line), clock: host.clock }),
     },
     store,
     clock,
@@ -82,7 +82,10 @@ function start(clock: Clock = host.clock) {
     await expect.poll(() => thinking.length).toBeGreaterThan(0);
     thinking.shift()!();
   }
-  return { demo, store, ask, answer };
+  /** Waits until so many visitors' partners were asked or have the visitor in their queue. */
+  const tried = (count: number) =>
+    expect.poll(() => log.filter((line) => JSON.parse(line).event === "try-ended").length).toBe(count);
+  return { demo, store, ask, answer, tried };
 }
 
 const page = (...cookies: string[]) => ({
@@ -239,12 +242,13 @@ describe("the demonstration's panel", () => {
 
   it("shows a queue of simulated readers", async () => {
     const clock = manualClock(Date.now());
-    const { ask, answer } = start(clock);
+    const { ask, answer, tried } = start(clock);
     await ask("/", page());
     const panel = await watch(ask);
     expect((await ask("/_demo/crowd", {}, { method: "POST" })).status).toBe(403);
     expect((await ask("/_demo/crowd", page(), { method: "POST" })).status).toBe(204);
     await panel.gates(({ mossgate }) => mossgate.closed !== null);
+    await tried(8);
     await clock.settle(2000);
     const line = await panel.gates(({ mossgate }) => mossgate.waiting === 7);
     expect(line).toMatchObject({
@@ -254,6 +258,7 @@ describe("the demonstration's panel", () => {
     expect(line.quickbeck.startsMs).toHaveLength(8);
     // A crowd is refused while many wait.
     for (let n = 0; n < 4; n++) await ask("/_demo/crowd", page(), { method: "POST" });
+    await tried(40);
     await clock.settle(2000);
     // The panel polls on the real clock and may have read a smaller number before.
     expect((await panel.gates(({ mossgate }) => mossgate.waiting >= 39)).mossgate.waiting).toBe(39);
