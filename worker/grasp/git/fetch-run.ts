@@ -2,7 +2,6 @@
  * One run of Git as a client of another server (S11, S17 to S22, S29, S30, S35). Its working folder is a quarantine.
  * @module
  */
-import { join } from "node:path";
 import { GitReply } from "../../../runtime/grasp/purgatory-sync/git-reply.ts";
 import { type GitOptions, GitUnavailable, startGit } from "./process.ts";
 
@@ -127,12 +126,4 @@ function run(args: readonly string[], input: string, place: FetchPlace, maxBytes
     },
   );
   return { ended, kill: git.kill };
-}
-
-/** The environment of a quarantine in front of a repository's objects. @param repository `null`: of nothing */
-export function quarantineEnv(folder: string, repository: string | null): Record<string, string> {
-  const env = { GIT_OBJECT_DIRECTORY: folder };
-  return repository === null
-    ? env
-    : { ...env, GIT_ALTERNATE_OBJECT_DIRECTORIES: join(repository, "objects") };
 }

@@ -5,7 +5,7 @@
 import { randomUUID } from "node:crypto";
 import { mkdir, readdir } from "node:fs/promises";
 import { join } from "node:path";
-import type { GitRepository, PackBounds, PackFault, Repositories } from "../../../runtime/grasp/ports.ts";
+import type { PackBounds, PackFault } from "../../../runtime/grasp/ports.ts";
 import type {
   GitFetch,
   GitFetched,
@@ -15,14 +15,16 @@ import { redirectTarget, type UrlRules } from "../../../runtime/grasp/purgatory-
 import { DAY_MS, type FetchVerdict, judgeFetch } from "../../../runtime/grasp/purgatory-sync/verdict.ts";
 import type { Clock } from "../../../runtime/platform.ts";
 import { type FetchCall, RateLimited, retryAfterMs, SourceUnusable } from "../../../runtime/sync/index.ts";
+import type { DiskRepositories } from "../repositories.ts";
 import { connectedIds, type ObjectPlace } from "./connected-ids.ts";
 import { discardFolder } from "./discard.ts";
 import { pinned, type Resolve } from "./fetch-address.ts";
-import { type FetchPlace, type FetchRun, quarantineEnv, runFetch, runList } from "./fetch-run.ts";
+import { type FetchPlace, type FetchRun, runFetch, runList } from "./fetch-run.ts";
 import { type GitPool, PoolBusy } from "./pool.ts";
 import { startGit } from "./process.ts";
+import { quarantineEnv } from "./quarantine.ts";
 import { type Excess, quarantineExcess, watchQuarantine } from "./quarantine-watch.ts";
-import { createRepository } from "./repository.ts";
+import { createRepository, type DiskRepository } from "./repository.ts";
 
 /** Bounds on what one fetch brings (S21, A41). */
 const BOUNDS: PackBounds = { maxBytes: 4 * 1024 ** 3, maxObjects: 10_000_000 };
@@ -35,9 +37,7 @@ const OWN_WORK_MS = 10_000;
 
 /** What {@link gitFetch} needs. */
 export interface GitFetchParts {
-  readonly repositories: Pick<Repositories, "open"> & {
-    pathOf(owner: string, identifier: string): string | null;
-  };
+  readonly repositories: Pick<DiskRepositories, "open" | "pathOf">;
   /** Where quarantines are made. */
   readonly quarantines: string;
   /** An existing, empty folder. */
@@ -101,8 +101,10 @@ class Session {
   readonly #call: FetchCall;
   readonly #place: FetchPlace;
   readonly #folder: string;
-  readonly #repository: GitRepository;
+  readonly #repository: DiskRepository;
   #url: string;
+  /** What the server gave, as far as Git has no doubt. */
+  #arrived: readonly string[] = [];
 
   constructor(
     parts: GitFetchParts,
@@ -110,7 +112,7 @@ class Session {
     call: FetchCall,
     place: FetchPlace,
     folder: string,
-    repository: GitRepository,
+    repository: DiskRepository,
   ) {
     this.#parts = parts;
     this.#request = request;
@@ -139,6 +141,8 @@ class Session {
       const verdict = await this.#fetchOnce(ids);
       switch (verdict.kind) {
         case "arrived":
+          this.#arrived = ids;
+          return null;
         case "tips_only":
           return null;
         case "refuses":
@@ -210,6 +214,8 @@ class Session {
     const stopTelling = this.#tellOwnWork();
     try {
       const { home, repository, env, signal } = this.#place;
+      const taken = await this.#taken();
+      if (taken !== null) return taken;
       const place: ObjectPlace = { home, repository, env, signal, trustsRefs: !this.#request.isRepair };
       const ids = await connectedIds(this.#request.ids, place);
       if (ids.length === 0) return new SourceUnusable("it has tips without history", DAY_MS);
@@ -222,6 +228,21 @@ class Session {
     } finally {
       stopTelling();
     }
+  }
+
+  /** All that came, if that is exactly what the ids need; `null`: it has to be looked through. */
+  async #taken(): Promise<GitFetched | null> {
+    const ids = this.#arrived;
+    // What a repair brings is not measured by the refs (S25).
+    if (this.#request.isRepair || ids.length === 0) return null;
+    const { signal } = this.#call;
+    const quarantine = await this.#repository.take(this.#folder, ids, this.#bounds, signal).catch((error) => {
+      throw signal.aborted ? signal.reason : error;
+    });
+    if (quarantine === null) return null;
+    if (!signal.aborted) return { ids, quarantine };
+    await quarantine.discard();
+    throw signal.reason;
   }
 
   /** What the ids need and the repository's refs do not have. */

@@ -78,10 +78,7 @@ export async function receivePack(
   let facts: Facts = { parents: new Map(), exact: null };
   const quarantine = quarantineAt(places, ids, () => facts);
   try {
-    const env = {
-      GIT_OBJECT_DIRECTORY: folder,
-      GIT_ALTERNATE_OBJECT_DIRECTORIES: join(repository, "objects"),
-    };
+    const env = quarantineEnv(folder, repository);
     const received = await indexPack(pack, bounds, folder, git, env);
     const checked = "fault" in received ? received : await checkTips(git, tips, received.objects, env);
     if ("fault" in checked) {
@@ -96,6 +93,38 @@ export async function receivePack(
     if (error instanceof NoAnswer) return { fault: { kind: "unavailable" } };
     throw error;
   }
+}
+
+/**
+ * Takes a folder of objects that Git has fetched and checked strictly for a quarantine, if it has one pack with exactly what some ids
+ * need beside what the refs have: then nothing has to be packed and checked again (S13).
+ * @param fetched the folder. It is the quarantine's from then on.
+ * @returns `null`: it has more, or less, or is over a bound
+ */
+export async function takeFetched(
+  fetched: string,
+  ids: readonly string[],
+  bounds: PackBounds,
+  places: QuarantinePlaces,
+): Promise<Quarantine | null> {
+  const { folder, repository, git } = places;
+  const env = quarantineEnv(fetched, repository);
+  const content = await contentOf(fetched, bounds, git, env);
+  if ("fault" in content || content.packs.length !== 1) return null;
+  const tips = ids.map((id) => ({ id, isBranch: false }));
+  const checked = await checkTips(git, tips, content.objects, env);
+  if ("fault" in checked || checked.needed !== content.objects) return null;
+  await rename(fetched, folder);
+  const facts = { parents: checked.commits, exact: content.packs[0]! };
+  return quarantineAt(places, ids, () => facts);
+}
+
+/** The environment of Git with a quarantine in front of a repository's objects. @param repository `null`: of nothing */
+export function quarantineEnv(folder: string, repository: string | null): Record<string, string> {
+  const env = { GIT_OBJECT_DIRECTORY: folder };
+  return repository === null
+    ? env
+    : { ...env, GIT_ALTERNATE_OBJECT_DIRECTORIES: join(repository, "objects") };
 }
 
 /** What is known of what came. */
@@ -114,7 +143,6 @@ async function indexPack(
   git: GitRunner,
   env: Record<string, string>,
 ): Promise<{ objects: number; packs: readonly string[] } | { fault: PackFault }> {
-  const { maxObjectBytes = MAX_OBJECT_BYTES } = bounds;
   const first = await peeked(pack);
   if (first === null) return { objects: 0, packs: [] };
   if (first.objects > bounds.maxObjects) return { fault: { kind: "too_many_objects" } };
@@ -122,6 +150,16 @@ async function indexPack(
   const options = { env, timeoutMs: PUSH_MS };
   const ended = await git([...args, `--max-input-size=${bounds.maxBytes}`], first.pack, options);
   if (ended.code !== 0) return { fault: indexFault(ended) };
+  return contentOf(folder, bounds, git, env);
+}
+
+/** The packs in a quarantine, and the number of their objects, if none is over a bound. */
+async function contentOf(
+  folder: string,
+  { maxObjects, maxObjectBytes = MAX_OBJECT_BYTES }: PackBounds,
+  git: GitRunner,
+  env: Record<string, string>,
+): Promise<{ objects: number; packs: readonly string[] } | { fault: PackFault }> {
   let all = 0;
   const packs: string[] = [];
   for (const file of await readdir(join(folder, "pack"))) {
@@ -134,7 +172,7 @@ async function indexPack(
       return { fault: { kind: "too_large" } };
     all += objects;
   }
-  return all > bounds.maxObjects ? { fault: { kind: "too_many_objects" } } : { objects: all, packs };
+  return all > maxObjects ? { fault: { kind: "too_many_objects" } } : { objects: all, packs };
 }
 
 async function hasLargerThan(

@@ -23,7 +23,7 @@ import { losingOf } from "./losing.ts";
 import { hasObjects } from "./pack-folder.ts";
 import type { GitPool } from "./pool.ts";
 import { NoAnswer, startGit } from "./process.ts";
-import { receivePack, type Tip } from "./quarantine.ts";
+import { type QuarantinePlaces, receivePack, type Tip, takeFetched } from "./quarantine.ts";
 import { Refs } from "./refs.ts";
 import { type GitRunner, ownGit, plainGit } from "./runner.ts";
 
@@ -113,16 +113,31 @@ export class DiskRepository implements GitRepository {
     bounds: PackBounds,
     signal?: AbortSignal,
   ): Promise<{ quarantine: Quarantine } | { fault: PackFault }> {
-    const { home, path } = this.#places;
-    const git = plainGit({ home, repository: path, ...(signal && { signal }) });
-    return receivePack(pack, tips, bounds, {
-      ...this.#places,
+    return receivePack(pack, tips, bounds, this.#newQuarantine(signal));
+  }
+
+  /** Takes a folder that Git has fetched objects into; see {@link takeFetched}. The caller has a slot of the pool. */
+  take(
+    fetched: string,
+    ids: readonly string[],
+    bounds: PackBounds,
+    signal?: AbortSignal,
+  ): Promise<Quarantine | null> {
+    return takeFetched(fetched, ids, bounds, this.#newQuarantine(signal));
+  }
+
+  #newQuarantine(signal: AbortSignal | undefined): QuarantinePlaces {
+    const { home, path, quarantines, unclaimed } = this.#places;
+    return {
+      home,
+      quarantines,
+      unclaimed,
       repository: path,
-      folder: join(this.#places.quarantines, randomUUID()),
-      git,
+      folder: join(quarantines, randomUUID()),
+      git: plainGit({ home, repository: path, ...(signal && { signal }) }),
       present: async () => [...new Set((await this.refs()).refs.values())],
       onAdopted: (ids, parents) => this.arrived(ids, parents),
-    });
+    };
   }
 
   async incomplete(ids: readonly string[], isThorough = false): Promise<Set<string>> {

@@ -130,6 +130,20 @@ describe("what came", () => {
     expect(progress).toBeGreaterThan(0);
   });
 
+  test("two processes fetch what is exactly needed; what is more is packed and checked again (S13)", async () => {
+    const server = await serving();
+    const { calls, stop } = recordGit(mkdtempSync(join(folder, "bin-")));
+    try {
+      await adopted(await from(server, [commits[1]!]));
+      const subcommands = calls().map(({ args }) => args.find((arg) => /^[a-z][a-z-]+$/.test(arg)));
+      // The server's own.
+      expect(subcommands.filter((name) => name !== "http-backend")).toEqual(["fetch", "rev-list"]);
+      expect(await target.incomplete(commits)).toEqual(new Set([commits[2]]));
+    } finally {
+      stop();
+    }
+  });
+
   test("Git asks without credentials, by HTTP/1.1 and no other protocol, and gets ids by its input (S11, S17, S18, S35, O27)", async () => {
     const recorded = recordGit(mkdtempSync(join(folder, "recorded-")));
     const server = await serving();
