@@ -6,6 +6,7 @@
 import { decideContribution, hasOtherUpload, TAKEN } from "./contribution-push.ts";
 import { contributorOf } from "./contributor.ts";
 import type { Core } from "./core.ts";
+import { dropDeletedRefs } from "./deleted-refs.ts";
 import { type CommandList, type RefCommand, ZERO_ID } from "./git/command-list.ts";
 import { contributedRepositories, identifiersOfPr } from "./policy/pr-policy.ts";
 import type { Quarantine, RefSnapshot } from "./ports.ts";
@@ -85,11 +86,16 @@ export class Push {
 
   /** Makes a contributor's repository, which appears with its first push (X10). Others are there already. */
   async prepare(): Promise<void> {
-    const { hosted, locks } = this.#core;
+    const { hosted, known, locks } = this.#core;
     const { owner, identifier } = this.#request;
     if (contributorOf(owner) === null) return;
-    // Also if it is there: it may be about to go, with its last ref (X11).
-    await locks.run(identifier, () => hosted.create(owner, identifier));
+    // Under the lock also if it is there: it may be about to go, with its last ref (X11).
+    await locks.run(identifier, async () => {
+      if (hosted.open(owner, identifier) !== null) return;
+      await hosted.create(owner, identifier);
+      // It may be one that was held with its author (O14).
+      await dropDeletedRefs(hosted.open(owner, identifier)!, known);
+    });
   }
 
   /** Bytes flow: the state that the push completes and its announcement wait on (A26, P14, P15). Called once a minute. */

@@ -3,13 +3,12 @@
  * @module
  */
 import type { Core } from "../core.ts";
+import { dropDeletedRefs } from "../deleted-refs.ts";
 import type { NostrEvent } from "../events/event.ts";
 import { KIND } from "../events/kinds.ts";
-import { ZERO_ID } from "../git/command-list.ts";
 import { HeldEvents } from "../held-events.ts";
 import { commitOf } from "../policy/pr-policy.ts";
 import type { Releasable } from "../purgatory/entry.ts";
-import { nostrId } from "../push.ts";
 import { readState } from "../state.ts";
 import { deleteUnusedAfter } from "../unused.ts";
 import { RefsRefused } from "./intent.ts";
@@ -133,11 +132,7 @@ export class Releases {
     const { hosted, known } = this.#core;
     for (const owner of known.announcements(identifier).keys()) {
       const repository = hosted.open(owner, identifier);
-      const refs = (await repository?.refs())?.refs ?? new Map<string, string>();
-      const gone = [...refs].filter(([ref]) => known.remembered(nostrId(ref) ?? "") === "deleted");
-      if (gone.length === 0) continue;
-      await repository!.forgetUnreachable();
-      await repository!.updateRefs(gone.map(([ref, old]) => ({ ref, old, new: ZERO_ID })));
+      if (repository !== null) await dropDeletedRefs(repository, known);
     }
   }
 

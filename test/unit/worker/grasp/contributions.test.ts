@@ -321,6 +321,28 @@ describe("bans (O14)", () => {
     expect(await grasp.operator.held()).toEqual([]);
   });
 
+  test("a push brings a held repository back without the refs of PRs that were deleted meanwhile (R61)", async () => {
+    const commit = work.commit("a", "a");
+    const [deleted, held] = [pullRequest(commit), pullRequest(commit, [["subject", "held"]])];
+    for (const event of [deleted, held]) {
+      await submit(event);
+      await push(nostrRef(event.id), commit);
+    }
+    await grasp.operator.ban(by.key);
+    await grasp.operator.unban(by.key);
+    await submit(by.sign(5, [["e", deleted.id]], "", Math.floor(clock.now() / 1000)));
+    const next = pullRequest(work.commit("a", "b"));
+    await submit(next);
+    await push(nostrRef(next.id), next.tags[1]![1]!);
+    const names = async () => (await refs()).map(([name]) => name).sort();
+    expect(await names()).toEqual([nostrRef(held.id), nostrRef(next.id)].sort());
+    await grasp.operator.restoreAuthor(by.key);
+    expect([store.get(held.id)?.id, await names()]).toEqual([
+      held.id,
+      [nostrRef(held.id), nostrRef(next.id)].sort(),
+    ]);
+  });
+
   test("a PR whose data maintenance took meanwhile waits for it (N1)", async () => {
     const base = await ownersRepository();
     const pr = by.sign(1618, withoutUrl(pullRequest(base)), "", Math.floor(clock.now() / 1000));
