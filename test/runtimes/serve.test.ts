@@ -235,6 +235,14 @@ describe.each(processes)("serve on %s", (runtime) => {
       expect((await get(url, "/")).headers).not.toHaveProperty("content-type");
     });
 
+    test("an answer of the service itself has its length, and is not sent in chunks", async () => {
+      const cookie = (await get(url, "/")).headers["set-cookie"]![0]!.split(";")[0]!;
+      const { status, headers, body } = await get(url, "/identify", { headers: { cookie } });
+      expect(status).toBe(200);
+      expect(headers["content-length"]).toBe(String(body.length));
+      expect(headers).not.toHaveProperty("transfer-encoding");
+    });
+
     test("several cookies stay several", async () => {
       const { headers } = await get(url, "/cookies");
       expect(headers["set-cookie"]!.filter((line) => !line.startsWith("ts-ec="))).toEqual([

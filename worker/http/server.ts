@@ -45,8 +45,9 @@ export async function serveHttp(
 ): Promise<Server> {
   // As a URL has it: an IPv6 address needs its brackets.
   const { hostname } = new URL(urlOf(listen));
+  const onUnsendable = (error: unknown) => log.error("an answer cannot be sent", { error });
   const sites = served.map(({ handler, proxy, socket, hosts, uploadIdleMs, refusalHeaders = {} }) => ({
-    own: fetchListener(handler, hostname),
+    own: fetchListener(handler, hostname, onUnsendable),
     proxy,
     sockets: socket && acceptWebSockets(socket, refusalHeaders),
     hosts,

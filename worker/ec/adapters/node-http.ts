@@ -7,6 +7,7 @@ import type { IncomingMessage, RequestListener, ServerResponse } from "node:http
 import { getRequestListener } from "@hono/node-server";
 import { RESPONSE_ALREADY_SENT } from "@hono/node-server/utils/response";
 import type { FetchHandler } from "../../hosts/host.ts";
+import { refuseUnsendable } from "../../http/unsendable.ts";
 import type { EdgeCookieHandler } from "../edge-cookie.ts";
 import { replaceRequest } from "../request-context.ts";
 import { HeldResponse } from "./held-response.ts";
@@ -45,7 +46,12 @@ const DEFAULT_HOST = "localhost";
 // biome-ignore lint/suspicious/noExplicitAny: the host's arguments pass through unread.
 export function nodeListener(handler: FetchHandler<any[]>): RequestListener {
   const listener = getRequestListener(handler, { hostname: DEFAULT_HOST });
-  return (request, response) => void listener(request, response);
+  return (request, response) =>
+    void listener(request, response).catch((error) => {
+      // As the library does with errors of bodies.
+      console.error(error);
+      refuseUnsendable(response);
+    });
 }
 
 /**

@@ -20,7 +20,7 @@ export const host = processHost<NodeArgs>({
   address: (_request, [env]) => env?.incoming?.socket?.remoteAddress ?? null,
 });
 
-/** Serves with `node:http`; `@hono/node-server` replaces the global `Request` and `Response` by faster ones. */
+/** Serves with `node:http`. */
 export const serve: Entry<NodeArgs>["serve"] = async (...args) =>
   (await import("../../http/server.ts")).serveHttp(...args);
 

@@ -1,4 +1,4 @@
-/** The stop of the HTTP server, on this runtime. */
+/** The HTTP server on this runtime: its stop, and answers that it cannot send. */
 import { once } from "node:events";
 import { connect } from "node:net";
 import { expect, test } from "vitest";
@@ -26,4 +26,21 @@ test("a response that was begun is finished while the server stops, although its
   await gone;
   await closed;
   expect(bytes).toBeGreaterThanOrEqual(BYTES);
+});
+
+test("an answer with a field that cannot be sent becomes a 500, and the next request is answered", async () => {
+  const errors: string[] = [];
+  const log = { ...silent, error: (message: string) => void errors.push(message) };
+  const handler = (request: Request) =>
+    new Response("page", { headers: request.url.endsWith("/bad") ? { "x-own": "a\nb" } : {} });
+  const server = await serveHttp([{ handler }], { host: "127.0.0.1", port: 0 }, log);
+  try {
+    const bad = await fetch(`${server.url}/bad`);
+    expect([bad.status, await bad.text(), bad.headers.has("x-own")]).toEqual([500, "", false]);
+    const good = await fetch(server.url);
+    expect([good.status, await good.text()]).toEqual([200, "page"]);
+    expect(errors).toHaveLength(1);
+  } finally {
+    await server.close(1000);
+  }
 });

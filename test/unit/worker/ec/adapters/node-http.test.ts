@@ -6,7 +6,7 @@ import process from "node:process";
 import { promisify } from "node:util";
 import express from "express";
 import fastify from "fastify";
-import { afterEach, describe, expect, test } from "vitest";
+import { afterEach, describe, expect, test, vi } from "vitest";
 import { nodeListener, nodeMiddleware } from "../../../../../worker/ec/adapters/node-http.ts";
 import { ecOf, edgeCookie } from "../../../../../worker/entries/node.ts";
 import { root } from "../../../../support/spawn.ts";
@@ -275,6 +275,17 @@ describe("a handler in the wrong place says what to do", () => {
     const answer = await fetch(`${await listen(app)}/shop/page`);
     expect([answer.status, await answer.text()]).toEqual([500, expect.stringContaining("below a path")]);
   });
+});
+
+test("a listener answers with 500 where a handler's field cannot be sent, and serves the next request", async () => {
+  const error = vi.spyOn(console, "error").mockImplementation(() => {});
+  ending.push(() => error.mockRestore());
+  const handler = (request: Request) =>
+    new Response("page", { headers: request.url.endsWith("/bad") ? { "x-own": "a\nb" } : {} });
+  const url = await listen(nodeListener(handler));
+  expect((await fetch(`${url}/bad`)).status).toBe(500);
+  expect(await (await fetch(url)).text()).toBe("page");
+  expect(error).toHaveBeenCalledOnce();
 });
 
 test("middleware answers whole where another listener replaced the global Response before it was loaded", async () => {
