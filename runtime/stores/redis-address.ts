@@ -7,6 +7,8 @@ export interface RedisAddress {
   database: number;
   /** Comes before every key. */
   prefix: string;
+  /** How many replicas must have a write before it counts. `null`: not given. */
+  replicas: number | null;
 }
 
 export interface RedisNode {
@@ -28,8 +30,15 @@ export function parseAddress(url: string): RedisAddress {
     const parsed = hosts.split(",").map((host) => new URL(`${scheme}://${user}${host}${rest}`));
     const [first] = parsed as [URL, ...URL[]];
     const path = first.pathname.replace(/^\//, "");
-    const isKnown = [...first.searchParams.keys()].every((key) => key === "prefix");
-    if (!isKnown || !/^\d{0,5}$/.test(path) || parsed.some(({ hostname }) => hostname === "")) throw null;
+    const isKnown = [...first.searchParams.keys()].every((key) => key === "prefix" || key === "replicas");
+    const replicas = first.searchParams.get("replicas");
+    if (
+      !isKnown ||
+      !/^\d$/.test(replicas ?? "0") ||
+      !/^\d{0,5}$/.test(path) ||
+      parsed.some(({ hostname }) => hostname === "")
+    )
+      throw null;
     return {
       nodes: parsed.map(({ hostname, port }) => ({ host: hostname, port: Number(port || DEFAULT_PORT) })),
       tls: scheme === "rediss",
@@ -37,11 +46,12 @@ export function parseAddress(url: string): RedisAddress {
       password: decodeURIComponent(first.password) || undefined,
       database: Number(path),
       prefix: first.searchParams.get("prefix") ?? DEFAULT_PREFIX,
+      replicas: replicas === null ? null : Number(replicas),
     };
   } catch {
     // The platform's error message may contain the password.
     throw new TypeError(
-      "the URL of Redis must be redis://USER:PASSWORD@HOST:PORT/DATABASE?prefix=TEXT, or rediss:// for TLS; " +
+      "the URL of Redis must be redis://USER:PASSWORD@HOST:PORT/DATABASE?prefix=TEXT&replicas=N, or rediss:// for TLS; " +
         "only the host is required, and commas separate several hosts of a Cluster",
     );
   }

@@ -6,8 +6,10 @@
 import type { Clock } from "../platform.ts";
 import { elapsedMs, messageOf, Operations, TIMEOUT_MS, TimeoutError, withHint, within } from "./guard.ts";
 import { parseAddress } from "./redis-address.ts";
-import { type Connection, noteRefusal, openConnection } from "./redis-connection.ts";
+import type { Connection } from "./redis-connection.ts";
 import { HINTS, isRefusal } from "./redis-faults.ts";
+import { RETRY_MS } from "./redis-link.ts";
+import { noteRefusal, openConnection } from "./redis-server.ts";
 
 /** The part of Redis that the store and the limiter use. Every method rejects if Redis does not answer in time. */
 export interface Redis {
@@ -26,18 +28,20 @@ export interface Redis {
 
 export interface RedisOptions {
   /**
-   * `redis://USER:PASSWORD@HOST:PORT/DATABASE?prefix=TEXT`, or `rediss://` for TLS. Only the host is required. Commas separate
+   * `redis://USER:PASSWORD@HOST:PORT/DATABASE?prefix=TEXT&replicas=N`, or `rediss://` for TLS. Only the host is required. Commas separate
    * several nodes of a Cluster: `redis://a:6379,b:6379`. The prefix comes before every key. Default prefix: `millrace:`.
+   * `?replicas=N`: a write fails unless N replicas confirm it. Default: 0 for one server; in a Cluster one, as long as the master
+   * has one that could replace it.
    */
   url: string;
-  /** Timeout of one answer, and of one attempt to connect, in milliseconds. Default: 2000. */
+  /** Timeout of one operation, of one answer of a scan, and of one attempt to connect, in milliseconds. Default: 2000. */
   timeoutMs?: number;
   /** The timers for timeouts and retries. */
   clock: Clock;
 }
 
-/** Pause after a failed attempt to connect before the next one, in milliseconds. Operations fail at once meanwhile. */
-const RETRY_MS = 250;
+/** The commands that write nothing. All others have to be confirmed by the replicas. */
+const READS = new Set(["GET", "GETRANGE"]);
 /** Keys that Redis checks in each step of a scan. */
 const SCAN_STEP = "1000";
 
@@ -77,7 +81,9 @@ class RedisClient implements Redis {
 
   send(command: string, key: string, ...args: string[]): Promise<unknown> {
     const named = this.#prefix + key;
-    return this.#operation((connection) => this.#within(connection.send(named, [command, named, ...args])));
+    const full = [command, named, ...args];
+    if (READS.has(command)) return this.#operation((connection) => connection.read(named, full));
+    return this.#operation((connection) => connection.write(named, full));
   }
 
   run(script: string, key: string, ...args: string[]): Promise<unknown> {
@@ -86,27 +92,29 @@ class RedisClient implements Redis {
     return this.#operation(async (connection) => {
       const digest = digests.get(script) ?? (await digestOf(script));
       try {
-        return await this.#within(connection.send(named, ["EVALSHA", digest, ...rest]));
+        return await connection.write(named, ["EVALSHA", digest, ...rest]);
       } catch (error) {
         if (!/^NOSCRIPT/.test(messageOf(error))) throw error;
-        return this.#within(connection.send(named, ["EVAL", script, ...rest]));
+        return connection.write(named, ["EVAL", script, ...rest]);
       }
     });
   }
 
   scan(prefix: string, visit: (keys: string[]) => void): Promise<void> {
     const pattern = `${literal(this.#prefix + prefix)}*`;
-    return this.#operation(async (connection) => {
-      for (const master of await this.#within(connection.masters())) {
-        let cursor = "0";
-        do {
-          const args = ["SCAN", cursor, "MATCH", pattern, "COUNT", SCAN_STEP];
-          const [next, keys] = (await this.#within(master.sendCommand(args))) as [string, string[]];
-          visit(keys.map((key) => key.slice(this.#prefix.length)));
-          cursor = next;
-        } while (cursor !== "0");
-      }
-    });
+    return this.#operations.run(() =>
+      this.#attempt(async (connection) => {
+        for (const master of await this.#within(connection.masters())) {
+          let cursor = "0";
+          do {
+            const args = ["SCAN", cursor, "MATCH", pattern, "COUNT", SCAN_STEP];
+            const [next, keys] = (await this.#within(master.sendCommand(args))) as [string, string[]];
+            visit(keys.map((key) => key.slice(this.#prefix.length)));
+            cursor = next;
+          } while (cursor !== "0");
+        }
+      }),
+    );
   }
 
   async close(): Promise<void> {
@@ -116,12 +124,18 @@ class RedisClient implements Redis {
     this.#current = null;
   }
 
-  #within<T>(answer: Promise<T>): Promise<T> {
-    return within(answer, this.#timeoutMs, this.#clock);
+  /** Waits for a part of an operation. */
+  async #within<T>(part: Promise<T>): Promise<T> {
+    try {
+      return await within(part, this.#timeoutMs, this.#clock);
+    } catch (error) {
+      if (error instanceof TimeoutError) this.#suspect();
+      throw error;
+    }
   }
 
   #operation<T>(work: (connection: Connection) => Promise<T>): Promise<T> {
-    return this.#operations.run(() => this.#attempt(work));
+    return this.#operations.run(() => this.#within(this.#attempt(work)));
   }
 
   async #attempt<T>(work: (connection: Connection) => Promise<T>, isRepeated = false): Promise<T> {
@@ -129,15 +143,18 @@ class RedisClient implements Redis {
     try {
       return await work(connection);
     } catch (error) {
-      // The server may be silent, or the connection broken without notice: only a new connection can tell.
-      if (error instanceof TimeoutError && this.#current !== null && !this.#operations.isClosed) {
-        this.#connectInBackground();
-      }
       if (isRefusal(error) && this.#replace(connection, error) && !isRepeated) {
         return this.#attempt(work, true);
       }
       throw error;
     }
+  }
+
+  /** The server may be silent, or the connection broken without notice: only a new connection can tell. */
+  #suspect(): void {
+    if (this.#current === null || this.#operations.isClosed) return;
+    if (this.#current.heal !== undefined) this.#current.heal();
+    else this.#connectInBackground();
   }
 
   async #connection(): Promise<Connection> {
@@ -190,9 +207,8 @@ class RedisClient implements Redis {
     if (this.#operations.isClosed) return false;
     const nowMs = this.#now();
     noteRefusal(this.#name, nowMs);
-    if (connection.healsItself) {
-      const lastTryMs = Math.max(connection.sinceMs, this.#failure?.atMs ?? 0);
-      if (nowMs - lastTryMs >= RETRY_MS) this.#connectInBackground();
+    if (connection.heal !== undefined) {
+      connection.heal();
       return false;
     }
     if (this.#current !== connection) return true;

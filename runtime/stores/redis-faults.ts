@@ -9,14 +9,21 @@ const REFUSED = /(?:^|-)(?:READONLY|LOADING|MASTERDOWN|CLUSTERDOWN|NOAUTH|UNBLOC
 /** The connection has ended; nothing was sent. */
 const ENDED = /client is (?:offline|closed)/;
 
+/** A write was made, but too few replicas have confirmed it: a failover may lose it. */
+export class UnconfirmedError extends Error {
+  override readonly name = "UnconfirmedError";
+}
+
 /** Whether an operation failed without any effect and may succeed on another connection. */
 export function isRefusal(error: unknown): boolean {
+  if (error instanceof UnconfirmedError) return false;
   const message = messageOf(error);
   return REFUSED.test(message) || ENDED.test(message);
 }
 
 /** Messages of Redis and of its client library, and what to do then. They contain neither keys nor values. */
 export const HINTS: Hints = [
+  [/NOREPLICAS/, "a failover may lose this write; check the master's replicas"],
   [/NOAUTH|WRONGPASS|AUTH /, "put the right user and password into the URL"],
   [/NOPERM/, "this user needs the rights to read and write keys, to run scripts and to scan"],
   [

@@ -9,7 +9,7 @@
  * memory.
  *
  * An acknowledged write is in Redis's memory. How much of it a crash of Redis may lose is a setting of Redis (`appendonly`,
- * `appendfsync`). A failover may lose what the replica has not received.
+ * `appendfsync`). A failover loses no write that a replica has confirmed: `replicas` in the URL.
  * @module
  */
 import type { Clock, Json, Store, StoreEntry } from "../platform.ts";

@@ -31,9 +31,10 @@ export interface RedisServer {
   stop(): Promise<void>;
 }
 
-/** A Cluster of three masters. */
+/** A Cluster of three masters, each with the same number of replicas. */
 export interface RedisCluster {
   url: string;
+  /** The masters, then their replicas in the same order. */
   readonly nodes: readonly RedisServer[];
   stop(): Promise<void>;
 }
@@ -100,15 +101,19 @@ function launch(port: number, folder: string, args: readonly string[]): Promise<
   });
 }
 
-/** Starts a Cluster of three servers; each has a third of the slots. */
-export async function startRedisCluster(): Promise<RedisCluster> {
+const MASTERS = 3;
+/** How long a node of a Cluster may be silent until the others replace it, in milliseconds. */
+export const NODE_TIMEOUT_MS = 2000;
+
+/** Starts a Cluster of three masters; each has a third of the slots. @param replicas of each master. Default: 0. */
+export async function startRedisCluster({ replicas = 0 } = {}): Promise<RedisCluster> {
   const nodes: RedisServer[] = [];
   const buses: number[] = [];
   const stop = async () => {
     await Promise.all(nodes.map((node) => node.stop()));
   };
   try {
-    for (let n = 0; n < 3; n++) {
+    for (let n = 0; n < MASTERS * (1 + replicas); n++) {
       const bus = await getPort({ host: "127.0.0.1" });
       buses.push(bus);
       nodes.push(
@@ -118,17 +123,31 @@ export async function startRedisCluster(): Promise<RedisCluster> {
           "--cluster-port",
           `${bus}`,
           "--cluster-node-timeout",
-          "2000",
+          `${NODE_TIMEOUT_MS}`,
+          // The other masters serve their slots while one has no master.
+          "--cluster-require-full-coverage",
+          "no",
+          "--repl-diskless-sync-delay",
+          "0",
         ]),
       );
     }
     const [first] = nodes;
     for (const [n, { port }] of nodes.entries()) {
-      const share = [n, n + 1].map((part) => Math.ceil((part * SLOTS) / nodes.length));
-      await ask(port, "CLUSTER", "ADDSLOTSRANGE", `${share[0]}`, `${share[1]! - 1}`);
+      const share = [n, n + 1].map((part) => Math.ceil((part * SLOTS) / MASTERS));
+      if (n < MASTERS) await ask(port, "CLUSTER", "ADDSLOTSRANGE", `${share[0]}`, `${share[1]! - 1}`);
       if (n > 0) await ask(first!.port, "CLUSTER", "MEET", "127.0.0.1", `${port}`, `${buses[n]}`);
     }
-    await waitForAgreement(nodes);
+    await waitUntil(nodes, "CLUSTER INFO", [
+      /cluster_state:ok/,
+      /cluster_size:3/,
+      new RegExp(`cluster_known_nodes:${nodes.length}\\b`),
+    ]);
+    const followers = nodes.slice(MASTERS);
+    for (const [n, { port }] of followers.entries()) {
+      await ask(port, "CLUSTER", "REPLICATE", await ask(nodes[n % MASTERS]!.port, "CLUSTER", "MYID"));
+    }
+    await waitUntil(followers, "INFO replication", [/master_link_status:up/]);
     return {
       url: nodes.map(({ url }, n) => (n === 0 ? url : url.replace("redis://", ""))).join(","),
       nodes,
@@ -140,14 +159,18 @@ export async function startRedisCluster(): Promise<RedisCluster> {
   }
 }
 
-/** Waits until each node knows all three. */
-async function waitForAgreement(nodes: readonly RedisServer[]): Promise<void> {
+/** Waits until the answer of each server matches. */
+export async function waitUntil(
+  servers: readonly RedisServer[],
+  command: string,
+  patterns: readonly RegExp[],
+): Promise<void> {
   const deadline = Date.now() + TIMEOUT_MS;
-  for (const { port } of nodes) {
+  for (const { port } of servers) {
     for (;;) {
-      const info = await ask(port, "CLUSTER", "INFO");
-      if (/cluster_state:ok/.test(info) && /cluster_size:3/.test(info)) break;
-      if (Date.now() > deadline) throw new Error(`Cannot form a Cluster: no agreement in time\n${info}`);
+      const info = await ask(port, ...command.split(" ")).catch(String);
+      if (patterns.every((pattern) => pattern.test(info))) break;
+      if (Date.now() > deadline) throw new Error(`${command} has not become ${patterns} in time\n${info}`);
       await new Promise((resolve) => setTimeout(resolve, 50));
     }
   }

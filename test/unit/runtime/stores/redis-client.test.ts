@@ -107,3 +107,16 @@ test("a command that times out opens another connection", async () => {
   expect(asked.outcome).toMatch(/no answer/);
   expect(server.connects).toBe(2);
 });
+
+test("an operation has one timeout for its connection and its answer together", async () => {
+  const { clock, ask } = start();
+  server.connect = () => new Promise((resolve) => void clock.after(700, () => resolve()));
+  server.answer = silence;
+  const asked = ask();
+  await clock.settle(0);
+  await clock.settle(700);
+  await clock.settle(299);
+  expect(asked.outcome).toBe("pending");
+  await clock.settle(1);
+  expect(asked.outcome).toMatch(/no answer within 1000 ms/);
+});
