@@ -9,15 +9,15 @@ import type { Filter } from "./events/filter.ts";
 import { KIND } from "./events/kinds.ts";
 import { taggedRepositories } from "./policy/pr-policy.ts";
 import { isHosted, type KnownAnnouncement, type Lists, setsOf, type World } from "./policy/world.ts";
-import type { EventStore } from "./ports.ts";
+import type { EventReads } from "./ports.ts";
 import type { WaitingAnnouncement, WaitingState } from "./purgatory/entry.ts";
-import type { Purgatory } from "./purgatory/purgatory.ts";
+import type { Waiting } from "./purgatory/waiting.ts";
 import { type RepositoryState, readState } from "./state.ts";
 
 /** What {@link Known} looks at. */
 export interface KnownParts {
-  readonly store: EventStore;
-  readonly purgatory: Purgatory;
+  readonly store: EventReads;
+  readonly purgatory: Waiting;
   readonly ourselves: Ourselves;
   readonly lists: Lists;
   /** Whether names that differ only in case or Unicode form are one file. Default: they are not */
@@ -35,8 +35,8 @@ export class Known implements World {
   readonly lists: Lists;
   readonly foldsNames: boolean;
   readonly takesPrs: boolean;
-  readonly #store: EventStore;
-  readonly #purgatory: Purgatory;
+  readonly #store: EventReads;
+  readonly #purgatory: Waiting;
   readonly #hasRepository: (owner: string, identifier: string) => boolean;
   readonly #now: () => number;
   /** What announcements say; `null`: they cannot be read. What waits is asked for often, and events do not change. */
@@ -230,7 +230,7 @@ export class Known implements World {
 
 /** Every served event that fits, newest first, each once; read page by page as it is asked for. */
 export function* everyEvent(
-  store: Pick<EventStore, "query">,
+  store: Pick<EventReads, "query">,
   filter: Filter,
   now: () => number,
 ): Generator<NostrEvent, void> {

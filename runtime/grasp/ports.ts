@@ -211,8 +211,8 @@ export interface Intent {
   readonly plan: Json;
 }
 
-/** The database: served events, the journal of purgatory, and intents, in one file. Reads never wait. */
-export interface EventStore {
+/** What is read of the database: served events, the journal of purgatory, and intents, in one file. Reads never wait. */
+export interface EventReads {
   /** Changes with every transaction. */
   readonly version: number;
   /**
@@ -261,6 +261,10 @@ export interface EventStore {
   journal(): Iterable<Entry>;
   /** Unfinished intents. */
   intents(): Intent[];
+}
+
+/** The database of the process that writes. */
+export interface EventStore extends EventReads {
   /**
    * Runs changes as one transaction. It is on the disk when the promise resolves. `work` must not wait for anything. Transactions
    * that fail together are rejected in reverse order, so that callers who keep a copy in memory can take their changes back.

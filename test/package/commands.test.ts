@@ -22,6 +22,7 @@ const starter = (name: string) => `test/package/ starts the ${name} starter by t
 const container = "needs Docker; test/runtimes/deployment.test.ts runs the steps of the Dockerfile";
 const unit = "needs a machine's systemd; test/runtimes/deployment.test.ts has the unit checked";
 
+const replicas = "test/runtimes/grasp/replicas.test.ts starts a process that writes and replicas";
 /** Commands that are not run here, and why. */
 const ELSEWHERE: Record<string, string> = {
   "npm test": "it runs these tests",
@@ -66,6 +67,9 @@ const ELSEWHERE: Record<string, string> = {
   "systemctl reload millrace": unit,
   "npm run millrace -- serve --workers 4 --config millrace.json":
     "test/runtimes/workers.test.ts starts several processes by --workers",
+  "millrace grasp serve --config grasp.json": replicas,
+  "MILLRACE_GRASP_REPLICA=true MILLRACE_GRASP_LISTEN_PORT=7335 millrace grasp serve --config grasp.json":
+    replicas,
   "sysctl -w net.ipv4.tcp_migrate_req=1": "changes the machine's kernel",
   "git push origin main": "test/runtimes/grasp/ngit.test.ts pushes through ngit",
 };

@@ -107,6 +107,7 @@ function graspSchema() {
     basePath: v.optional(basePath(), "/"),
     trustedProxies: v.nullish(trustedProxies(), null),
     dataDirectory: v.optional(line("a folder"), "./data/grasp"),
+    replica: v.optional(flag(), false),
     relayKey: v.nullish(secretKey(), null),
     name: v.optional(line("a name"), "millrace"),
     description: v.optional(line("a description", true), ""),

@@ -47,14 +47,17 @@ export const graspService: ServiceModule<GraspSection> = {
     const fault = iconFault(section.icon);
     return [...(fault === null ? [] : [fault]), ...loopbackFault(section, listen)];
   },
-  workersFaults: () => [
-    {
-      field: "",
-      found: "--workers",
-      expected:
-        "one process, which owns the data directory: serve it by millrace grasp serve, beside a configuration without it",
-    },
-  ],
+  workersFaults: ({ replica }) =>
+    replica
+      ? []
+      : [
+          {
+            field: "",
+            found: "--workers",
+            expected:
+              "one process, which owns the data directory, unless replica is true: serve it by millrace grasp serve, beside a configuration without it",
+          },
+        ],
   create,
   starting: startingSection,
   demonstration: {
@@ -70,6 +73,8 @@ function administration(): Readonly<Record<string, Command>> {
 }
 
 async function create(shared: Shared, section: GraspSection): Promise<RunningService> {
+  // Loaded where it is used: most processes write.
+  if (section.replica) return (await import("./replica/start-replica.ts")).startReplica(shared, section);
   const version = await gitVersion();
   const lock = lockData(makeDirectory(section.dataDirectory));
   try {

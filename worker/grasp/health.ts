@@ -22,28 +22,30 @@ export type HealthState =
   | { readonly status: "ok" }
   | { readonly status: "down"; readonly down: readonly Part[] };
 
-export interface HealthParts {
-  readonly store: Pick<EventStore, "transaction" | "intents">;
-  readonly dataDirectory: string;
-  readonly clock: Pick<Clock, "now" | "after">;
+/** Looks at one part each. @throws if it is down */
+export type Probes = Partial<Readonly<Record<Part, () => Promise<unknown>>>>;
+
+/** The probes of the process that writes. */
+export function probesOf(store: Pick<EventStore, "transaction" | "intents">, dataDirectory: string): Probes {
+  return {
+    async database() {
+      // A row is written and taken away again in one transaction, so that the file is written and nothing stays.
+      await store.transaction((changes) => changes.endIntent(changes.beginIntent("health")));
+      store.intents();
+    },
+    disk: () => writeFile(join(dataDirectory, "health"), "ok\n"),
+    git: askGitVersion,
+  };
 }
 
 export class Health {
-  readonly #probes: Readonly<Record<Part, () => Promise<unknown>>>;
+  readonly #probes: Probes;
   readonly #clock: Pick<Clock, "now" | "after">;
   #last: { readonly state: Promise<HealthState>; readonly atMs: number } | null = null;
 
-  constructor({ store, dataDirectory, clock }: HealthParts) {
+  constructor(probes: Probes, clock: Pick<Clock, "now" | "after">) {
+    this.#probes = probes;
     this.#clock = clock;
-    this.#probes = {
-      async database() {
-        // A row is written and taken away again in one transaction, so that the file is written and nothing stays.
-        await store.transaction((changes) => changes.endIntent(changes.beginIntent("health")));
-        store.intents();
-      },
-      disk: () => writeFile(join(dataDirectory, "health"), "ok\n"),
-      git: askGitVersion,
-    };
   }
 
   /** Looks at every part, at most once a second. Never rejects. */
@@ -65,7 +67,7 @@ export class Health {
 
   async #answers(part: Part): Promise<boolean> {
     try {
-      return await settlesWithin(this.#probes[part](), PATIENCE_MS, this.#clock);
+      return await settlesWithin(this.#probes[part]!(), PATIENCE_MS, this.#clock);
     } catch {
       return false;
     }

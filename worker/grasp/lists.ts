@@ -15,12 +15,12 @@ export class OperatorLists implements Lists {
   allowRepositories!: ReadonlySet<string> | null;
   maxRepositories!: number;
   operator!: string | null;
-  readonly relayKey: string;
+  readonly relayKey: string | null;
   /** It needs a restart: what is here follows from it. */
   readonly archive: Archive | null;
 
-  /** @param relayKey the relay's public key as hex. */
-  constructor(section: ListFields & Pick<GraspSection, "archive">, relayKey: string) {
+  /** @param relayKey the relay's public key as hex; `null`: it decides on no event */
+  constructor(section: ListFields & Pick<GraspSection, "archive">, relayKey: string | null) {
     this.relayKey = relayKey;
     this.archive = archiveOf(section);
     this.take(section);

@@ -40,13 +40,17 @@ export interface ObserverParts {
   socketClient(peer: Pick<SocketPeer, "headers" | "address">): Client;
 }
 
-/** What gauges show. */
-export interface Sampled {
-  readonly grasp: Grasp;
-  readonly disk: Disk;
+/** What gauges of a process show that answers requests. */
+export interface SampledServing {
   readonly pool: { counts(): PoolCounts } | null;
   readonly cache: { counts(): CacheCounts };
   readonly relay: { readonly subscriptions: number };
+}
+
+/** What gauges show. */
+export interface Sampled extends SampledServing {
+  readonly grasp: Grasp;
+  readonly disk: Disk;
 }
 
 export class Observer {
@@ -173,11 +177,9 @@ export class Observer {
   }
 
   /** Sets the gauges, which nothing counts. */
-  async sample({ grasp, disk, pool, cache, relay }: Sampled): Promise<void> {
+  async sample({ grasp, disk, ...serving }: Sampled): Promise<void> {
     const { metrics, nowMs, databasePath } = this.#parts;
-    this.#sampleConnections();
-    metrics.gauge("grasp_subscriptions", relay.subscriptions);
-    this.#sampleCache(cache.counts());
+    this.sampleServing(serving);
     for (const store of STORES) {
       metrics.gauge("grasp_purgatory_entries", grasp.purgatory.size(store), { store });
       const oldest = grasp.purgatory.oldestArrival(store);
@@ -185,14 +187,6 @@ export class Observer {
       metrics.gauge("grasp_purgatory_oldest_seconds", ageMs / 1000, { store });
     }
     metrics.gauge("grasp_purgatory_bytes", grasp.purgatory.bytes);
-    if (pool !== null) {
-      const { used, waiting } = pool.counts();
-      for (const [share, count] of Object.entries(used))
-        metrics.gauge("grasp_git_processes", count, { share });
-      for (const [share, count] of Object.entries(waiting)) {
-        metrics.gauge("grasp_git_processes_waiting", count, { share });
-      }
-    }
     const { count, bytes, largest } = disk.totals(LARGEST);
     metrics.gauge("grasp_repositories", count);
     metrics.gauge("grasp_repositories_bytes", bytes);
@@ -202,6 +196,19 @@ export class Observer {
     metrics.gauge("grasp_disk_free_bytes", await disk.free().catch(() => 0));
     metrics.gauge("grasp_database_bytes", await sizeOf(databasePath), { file: "main" });
     metrics.gauge("grasp_database_bytes", await sizeOf(`${databasePath}-wal`), { file: "wal" });
+  }
+
+  /** Sets the gauges of a process that answers requests. */
+  sampleServing({ pool, cache, relay }: SampledServing): void {
+    const { metrics } = this.#parts;
+    this.#sampleConnections();
+    metrics.gauge("grasp_subscriptions", relay.subscriptions);
+    this.#sampleCache(cache.counts());
+    if (pool === null) return;
+    const { used, waiting } = pool.counts();
+    for (const [share, count] of Object.entries(used)) metrics.gauge("grasp_git_processes", count, { share });
+    for (const [share, count] of Object.entries(waiting))
+      metrics.gauge("grasp_git_processes_waiting", count, { share });
   }
 
   /** `/metrics`, as it was sampled. */

@@ -20,8 +20,8 @@ const CHALLENGE_BYTES = 16;
 
 /** What the relay of a process needs. */
 export interface RelaySocketParts {
-  readonly grasp: Grasp;
-  readonly store: EventStore;
+  readonly grasp: Pick<Grasp, "submit" | "genuine">;
+  readonly store: Pick<EventStore, "texts" | "count" | "records" | "written">;
   readonly ourselves: Ourselves;
   readonly clock: Pick<Clock, "after">;
   readonly random: Random;

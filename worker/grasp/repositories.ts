@@ -9,7 +9,7 @@ import { identifierFault } from "../../runtime/grasp/identifier.ts";
 import type { Repositories, Upload, UploadPlace } from "../../runtime/grasp/ports.ts";
 import type { GitPool } from "./git/pool.ts";
 import { uploadAt } from "./git/quarantine.ts";
-import { createRepository, DiskRepository } from "./git/repository.ts";
+import { createRepository, DiskRepository, type RefsOf } from "./git/repository.ts";
 import {
   deleteHeld,
   dropHeld,
@@ -70,16 +70,22 @@ export class DiskRepositories implements Repositories {
   /** Links that were told of. */
   readonly #links = new Set<string>();
   readonly #onLink: (owner: string, identifier: string) => void;
+  readonly #refsOf: ((owner: string, identifier: string) => RefsOf) | null;
 
-  /** @param onLink called once for each symbolic link that is in place of a repository (T7). Default: no call */
+  /**
+   * @param onLink called once for each symbolic link that is in place of a repository (T7). Default: no call
+   * @param refsOf makes the refs of a repository. Default: those that this process moves
+   */
   constructor(
     folders: DataFolders,
     pool: GitPool,
     onLink: (owner: string, identifier: string) => void = () => {},
+    refsOf: ((owner: string, identifier: string) => RefsOf) | null = null,
   ) {
     this.#folders = folders;
     this.#pool = pool;
     this.#onLink = onLink;
+    this.#refsOf = refsOf;
   }
 
   /** `null`: there is none, or a symbolic link is in its place (T7). */
@@ -96,7 +102,11 @@ export class DiskRepositories implements Repositories {
     let repository = this.#known.get(path);
     if (repository === undefined) {
       const own = placeIn(unclaimed, owner, identifier);
-      repository = new DiskRepository({ path, quarantines, unclaimed: own, home, pool: this.#pool });
+      const refsOf = this.#refsOf?.(owner, identifier);
+      repository = new DiskRepository({
+        ...{ path, quarantines, unclaimed: own, home, pool: this.#pool },
+        ...(refsOf && { refsOf }),
+      });
       this.#known.set(path, repository);
     }
     this.#used.delete(repository);

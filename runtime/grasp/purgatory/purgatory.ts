@@ -25,7 +25,7 @@ import {
   type WaitingPr,
   type WaitingState,
 } from "./entry.ts";
-import { EntryIndex } from "./entry-index.ts";
+import { Waiting } from "./waiting.ts";
 
 /** Keeps entries across restarts. Purgatory changes inside a transaction of it only. */
 export interface Journal {
@@ -55,13 +55,13 @@ export type Arriving = From & { readonly event: NostrEvent } & (
 /** The time, in milliseconds since the epoch, by a clock that no correction turns back. */
 export type Now = () => number;
 
-export class Purgatory {
-  readonly #entries = new EntryIndex();
+export class Purgatory extends Waiting {
   readonly #occupancy: Occupancy;
   readonly #journal: Journal;
   readonly #now: Now;
 
   constructor(journal: Journal, now: Now) {
+    super();
     this.#journal = journal;
     this.#now = now;
     this.#occupancy = new Occupancy(now);
@@ -98,82 +98,20 @@ export class Purgatory {
   /** When the entry of a store that waits longest arrived, in milliseconds since the epoch; `null`: nothing waits. */
   oldestArrival(store: Entry["store"]): number | null {
     let oldest: number | null = null;
-    for (const entry of this.#entries.values()) {
+    for (const entry of this.index.values()) {
       if (entry.store === store && (oldest === null || entry.arrivedMs < oldest)) oldest = entry.arrivedMs;
     }
     return oldest;
   }
 
-  announcement(owner: string, identifier: string): WaitingAnnouncement | null {
-    return (this.#entries.get(`a:${owner}:${identifier}`) as WaitingAnnouncement | undefined) ?? null;
-  }
-
-  /** Everything that waits, the oldest first. */
-  all(): Entry[] {
-    return [...this.#entries.values()].sort((a, b) => a.arrivedMs - b.arrivedMs);
-  }
-
-  /** Everything that waits for an identifier. */
-  entries(identifier: string): Entry[] {
-    return this.#entries.withIdentifier(identifier);
-  }
-
-  announcements(identifier: string): WaitingAnnouncement[] {
-    return this.#of(identifier, "announcement") as WaitingAnnouncement[];
-  }
-
-  states(identifier: string): WaitingState[] {
-    return this.#of(identifier, "state") as WaitingState[];
-  }
-
-  prs(identifier: string): WaitingPr[] {
-    return this.#of(identifier, "pr") as WaitingPr[];
-  }
-
-  /** What waits with this event. */
-  event(id: string): Releasable | null {
-    return this.#entries.withEvent(id);
-  }
-
-  /** Everything that waits by an author. */
-  by(author: string): Releasable[] {
-    return [...this.#entries.values()].filter(
-      (entry): entry is Releasable => entry.store !== "placeholder" && entry.event.pubkey === author,
-    );
-  }
-
   /** The number of an author's announcements that wait. */
-  announcementsOf(author: string): number {
+  override announcementsOf(author: string): number {
     return this.#occupancy.announcementsOf(author);
   }
 
   /** Whether an event of an author waits. */
-  hasOf(author: string): boolean {
+  override hasOf(author: string): boolean {
     return this.#occupancy.hasOf(author);
-  }
-
-  /** The identifiers that something waits for. */
-  identifiers(): string[] {
-    return this.#entries.identifiers();
-  }
-
-  /** All uploads whose events are not known. */
-  allPlaceholders(): Placeholder[] {
-    return [...this.#entries.values()].filter((entry) => entry.store === "placeholder");
-  }
-
-  placeholder(repository: string, id: string): Placeholder | null {
-    return (this.#entries.get(`p:${repository}:${id}`) as Placeholder | undefined) ?? null;
-  }
-
-  /** The uploads that wait for an event, in any repository (A30). */
-  placeholders(id: string): Placeholder[] {
-    return this.#entries.uploadsFor(id);
-  }
-
-  /** Whether a state or PR of the identifier waits (S2). A waiting announcement alone waits for states, not for objects. */
-  hasPending(identifier: string): boolean {
-    return this.states(identifier).length > 0 || this.prs(identifier).length > 0;
   }
 
   /** Adds an announcement, or a newer version of one that waits (R34). */
@@ -239,7 +177,7 @@ export class Purgatory {
   /** Removes an entry. @param reason the text of a failure, where the release failed (P38) */
   remove(entry: Entry, because: LeftBecause, reason?: string): void {
     const key = keyOf(entry);
-    if (!this.#entries.has(key)) return;
+    if (!this.index.has(key)) return;
     this.#journal.remove(key);
     this.#left(key, because, reason);
   }
@@ -247,7 +185,7 @@ export class Purgatory {
   /** Ends an entry whose release failed several times for a reason of its own (P38). */
   fail(entry: WaitingState | WaitingPr, reason: string): void {
     const key = keyOf(entry);
-    if (!this.#entries.has(key)) return;
+    if (!this.index.has(key)) return;
     this.#journal.expire(key, entry.event.id, this.#now() + DEADLINES_MS.rememberExpired);
     this.#left(key, "failed", reason);
   }
@@ -286,7 +224,7 @@ export class Purgatory {
   /** The entries whose time is over, and what a sweep does with each. The caller takes the lock and looks again (P23). */
   *due(): Generator<{ readonly entry: Entry; readonly decision: Exclude<SweepDecision, "keep"> }> {
     const nowMs = this.#now();
-    for (const entry of [...this.#entries.values()]) {
+    for (const entry of [...this.index.values()]) {
       const decision = sweepDecision(entry, nowMs);
       if (decision !== "keep") yield { entry, decision };
     }
@@ -294,14 +232,14 @@ export class Purgatory {
 
   /** An entry as it is now, if its time is still over; `null`: it was prolonged, or it is gone. */
   stillDue(entry: Entry): Entry | null {
-    const now = this.#entries.get(keyOf(entry));
+    const now = this.index.get(keyOf(entry));
     return now !== undefined && sweepDecision(now, this.#now()) !== "keep" ? now : null;
   }
 
   /** Ends an entry whose time is over (P18, P19, P20). */
   expire(entry: Entry): void {
     const key = keyOf(entry);
-    if (!this.#entries.has(key)) return;
+    if (!this.index.has(key)) return;
     if (entry.store === "announcement" && !entry.isSoftExpired) {
       const deadlineMs = this.#now() + DEADLINES_MS.softExpired;
       const softExpired: WaitingAnnouncement = { ...entry, isSoftExpired: true, deadlineMs };
@@ -321,7 +259,7 @@ export class Purgatory {
 
   #add(entry: Entry): Added {
     const key = keyOf(entry);
-    const dropped = this.#entries.get(key) ?? null;
+    const dropped = this.index.get(key) ?? null;
     const bound = this.#full(entry, dropped);
     if (bound !== null) {
       this.#journal.tell({ kind: "no-room", store: entry.store, bound });
@@ -345,7 +283,7 @@ export class Purgatory {
 
   #replace(entry: Entry): void {
     const key = keyOf(entry);
-    const known = this.#entries.get(key);
+    const known = this.index.get(key);
     if (known === undefined || known === entry) return;
     this.#journal.put(key, entry);
     this.#forget(key);
@@ -354,7 +292,7 @@ export class Purgatory {
 
   /** An entry is gone; the journal knows. */
   #left(key: string, because: LeftBecause, reason?: string): void {
-    const entry = this.#entries.get(key)!;
+    const entry = this.index.get(key)!;
     this.#forget(key);
     this.#journal.tell({ kind: "left", entry, because, ...(reason === undefined ? {} : { reason }) });
   }
@@ -371,17 +309,13 @@ export class Purgatory {
   }
 
   #insert(key: string, entry: Entry): void {
-    this.#entries.set(key, entry);
+    this.index.set(key, entry);
     this.#occupancy.add(entry);
   }
 
   #take(key: string): Entry | null {
-    const entry = this.#entries.take(key);
+    const entry = this.index.take(key);
     if (entry !== null) this.#occupancy.remove(entry);
     return entry;
-  }
-
-  #of(identifier: string, store: Entry["store"]): Entry[] {
-    return this.entries(identifier).filter((entry) => entry.store === store);
   }
 }

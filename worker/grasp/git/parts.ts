@@ -1,18 +1,16 @@
 import type { Grasp } from "../../../runtime/grasp/grasp.ts";
-import type { EventStore, Room } from "../../../runtime/grasp/ports.ts";
+import type { EventReads, Room } from "../../../runtime/grasp/ports.ts";
 import type { Clock, Log } from "../../../runtime/platform.ts";
 import type { DiskRepositories } from "../repositories.ts";
 import type { AnswerCache } from "./answer-cache.ts";
 import type { GitPool } from "./pool.ts";
 import type { DiskRepository } from "./repository.ts";
 
-/** What the Git server works with. */
-export interface GitHttpParts {
-  readonly grasp: Grasp;
-  readonly store: Pick<EventStore, "version">;
+/** What reads work with. */
+export interface GitReadParts {
+  readonly grasp: Pick<Grasp, "known">;
+  readonly store: Pick<EventReads, "version">;
   readonly repositories: DiskRepositories;
-  /** Whether there is room for a push (O24). */
-  readonly room: Room;
   readonly pool: GitPool;
   readonly cache: AnswerCache;
   /** A clock that is never set. */
@@ -24,4 +22,11 @@ export interface GitHttpParts {
   readonly unborn: DiskRepository | null;
   /** An empty folder. */
   readonly home: string;
+}
+
+/** What the Git server works with. */
+export interface GitHttpParts extends GitReadParts {
+  readonly grasp: Grasp;
+  /** Whether there is room for a push (O24). */
+  readonly room: Room;
 }

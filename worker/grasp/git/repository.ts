@@ -44,7 +44,12 @@ export interface RepositoryPlaces {
   /** An existing, empty folder. */
   readonly home: string;
   readonly pool: GitPool;
+  /** Makes its refs. Default: those that this process moves. */
+  readonly refsOf?: RefsOf;
 }
+
+/** Makes the refs of a repository at a path. */
+export type RefsOf = (path: string, git: GitRunner) => Refs;
 
 /** A repository, which must exist. */
 export class DiskRepository implements GitRepository {
@@ -67,16 +72,16 @@ export class DiskRepository implements GitRepository {
     this.path = places.path;
     this.#places = places;
     this.#git = ownGit(places.pool, { home: places.home, repository: places.path });
-    this.#refs = new Refs(places.path, this.#git);
+    this.#refs = places.refsOf?.(places.path, this.#git) ?? new Refs(places.path, this.#git);
   }
 
   refs(): Promise<RefSnapshot> {
     return this.#refs.snapshot();
   }
 
-  /** What the tag objects among the refs lead to, by their id. */
-  peeled(): Promise<ReadonlyMap<string, string>> {
-    return this.#refs.peeled();
+  /** What the tag objects among the refs of a snapshot lead to, by their id. */
+  peeled(snapshot: RefSnapshot): Promise<ReadonlyMap<string, string>> {
+    return this.#refs.peeled(snapshot);
   }
 
   /** Whether there are refs of pull requests. */

@@ -23,7 +23,7 @@ import { RequestBody, readSmall } from "./body.ts";
 import { clientStream, READ_MS, type Source } from "./client-stream.ts";
 import type { Exchange } from "./exchange.ts";
 import { joined } from "./free.ts";
-import type { GitHttpParts } from "./parts.ts";
+import type { GitReadParts } from "./parts.ts";
 import { startGit } from "./process.ts";
 import type { DiskRepository } from "./repository.ts";
 import { BrokenOff, MAX_MEMORY_BYTES, type Spool } from "./spool.ts";
@@ -54,7 +54,7 @@ export async function advertise(
   request: Request,
   service: Service,
   repository: DiskRepository,
-  { cache, store, grasp }: GitHttpParts,
+  { cache, store, grasp }: GitReadParts,
 ): Promise<Response> {
   const version = service === "git-receive-pack" ? 0 : protocolVersion(request.headers.get("git-protocol"));
   const { key, visible } = await visibleNow(repository, { store, grasp });
@@ -75,7 +75,7 @@ export async function uploadPack(
   identifier: string,
   repository: DiskRepository,
   exchange: Exchange,
-  parts: GitHttpParts,
+  parts: GitReadParts,
 ): Promise<Response> {
   const { cache, clock } = parts;
   const body = new RequestBody(request, clock, exchange.body ?? undefined);
@@ -119,7 +119,7 @@ export async function uploadPack(
 /** The refs that clients see now, and a key that changes with them (G34). */
 async function visibleNow(
   repository: DiskRepository,
-  { store, grasp }: Pick<GitHttpParts, "store" | "grasp">,
+  { store, grasp }: Pick<GitReadParts, "store" | "grasp">,
 ): Promise<{ key: string; visible(): Promise<VisibleRefs> }> {
   const snapshot = await repository.refs();
   const hasProposals = repository.hasProposals(snapshot);
@@ -128,7 +128,7 @@ async function visibleNow(
   return {
     key: `${repository.path}\n${snapshot.version} ${events}`,
     visible: async () =>
-      visibleRefs(snapshot, await repository.peeled(), (id) => grasp.known.served(id) !== null),
+      visibleRefs(snapshot, await repository.peeled(snapshot), (id) => grasp.known.served(id) !== null),
   };
 }
 
@@ -138,7 +138,7 @@ async function storedPack(
   version: 0 | 1 | 2,
   repository: DiskRepository,
   exchange: Exchange,
-  parts: GitHttpParts,
+  parts: GitReadParts,
 ): Promise<Response | null> {
   if (clone === null) return null;
   const { refs, version: at } = await repository.refs();
@@ -158,7 +158,7 @@ async function storedPack(
   }
 }
 
-function upload({ path }: DiskRepository, version: 0 | 1 | 2, signal: AbortSignal, { home }: GitHttpParts) {
+function upload({ path }: DiskRepository, version: 0 | 1 | 2, signal: AbortSignal, { home }: GitReadParts) {
   return startGit([...SETTINGS, "upload-pack", "--strict", "--stateless-rpc", "."], {
     home,
     repository: path,
@@ -175,7 +175,7 @@ async function fill(
   version: 0 | 1 | 2,
   repository: DiskRepository,
   signal: AbortSignal,
-  parts: GitHttpParts,
+  parts: GitReadParts,
 ): Promise<boolean> {
   const git = upload(repository, version, signal, parts);
   const message = messageOf(git.stderr);
@@ -200,7 +200,7 @@ async function direct(
   version: 0 | 1 | 2,
   repository: DiskRepository,
   exchange: Exchange,
-  parts: GitHttpParts,
+  parts: GitReadParts,
 ): Promise<Response> {
   const release = await parts.pool.take("read", exchange.address, exchange.gone);
   const end = new AbortController();
@@ -246,7 +246,7 @@ async function direct(
 async function streamed(
   source: Source,
   exchange: Exchange,
-  { clock, passed }: GitHttpParts,
+  { clock, passed }: GitReadParts,
   bytes: number | null = null,
 ): Promise<Response> {
   let first: Uint8Array | null;

@@ -8,8 +8,9 @@ import {
   type RepositoryFacts,
   repositoryFacts,
 } from "../../../runtime/grasp/facts.ts";
-import type { Grasp } from "../../../runtime/grasp/grasp.ts";
+import type { Known } from "../../../runtime/grasp/known.ts";
 import { maintainerSet } from "../../../runtime/grasp/maintainers.ts";
+import type { Waiting } from "../../../runtime/grasp/purgatory/waiting.ts";
 import type { Asked } from "../../../runtime/grasp/purgatory-sync/history.ts";
 import type { RepairResult } from "../../../runtime/grasp/repair-plan.ts";
 import { presentIds } from "../git/connected-ids.ts";
@@ -23,7 +24,7 @@ const MAX_KEPT = 1000;
 const GIT_MS = 10_000;
 
 export interface FactGathererParts {
-  readonly grasp: Grasp;
+  readonly grasp: { readonly known: Known; readonly purgatory: Pick<Waiting, "entries"> };
   readonly repositories: DiskRepositories;
   /** An empty folder. */
   readonly home: string;

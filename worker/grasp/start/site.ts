@@ -7,7 +7,7 @@ import type { OperatorAnswer } from "../admin/operator-answer.ts";
 import { dryRunHandler } from "../dry-run.ts";
 import type { AnswerCache } from "../git/answer-cache.ts";
 import { gitHttp } from "../git/git-http.ts";
-import { Health } from "../health.ts";
+import { Health, probesOf } from "../health.ts";
 import { readIcon } from "../icon.ts";
 import { FactGatherer } from "../pages/repository-facts.ts";
 import type { RunningSync } from "../purgatory-sync.ts";
@@ -39,7 +39,7 @@ export function openSite({ parts, grasp, purgatorySync, cache, operator }: SiteN
       repaired: (owner, identifier) => purgatorySync.repairs.of(owner, identifier),
     }),
     section: () => settings.current,
-    health: new Health({ store, dataDirectory, clock: host.clock }),
+    health: new Health(probesOf(store, dataDirectory), host.clock),
     git: gitHttp({
       ...{ grasp, store, repositories, unborn, pool, cache, log, home },
       room: disk,

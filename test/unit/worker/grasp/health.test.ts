@@ -3,7 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, test } from "vitest";
 import type { EventStore } from "../../../../runtime/grasp/ports.ts";
-import { Health } from "../../../../worker/grasp/health.ts";
+import { Health, probesOf } from "../../../../worker/grasp/health.ts";
 import { sqliteEventStore } from "../../../../worker/grasp/store/event-store.ts";
 import { manualClock } from "../../../support/manual-clock.ts";
 
@@ -20,13 +20,13 @@ afterEach(async () => {
 });
 
 test("all is well, and a probe leaves nothing in the database", async () => {
-  expect(await new Health({ store, dataDirectory: folder, clock }).check()).toEqual({ status: "ok" });
+  expect(await new Health(probesOf(store, folder), clock).check()).toEqual({ status: "ok" });
   expect(store.intents()).toEqual([]);
 });
 
 test("what is down is named (O10)", async () => {
   await store.close();
-  const health = new Health({ store, dataDirectory: join(folder, "absent"), clock });
+  const health = new Health(probesOf(store, join(folder, "absent")), clock);
   expect(await health.check()).toEqual({ status: "down", down: ["database", "disk"] });
 });
 
@@ -39,7 +39,7 @@ test("parts are looked at once a second at most", async () => {
       return undefined as never;
     },
   };
-  const health = new Health({ store: counting, dataDirectory: folder, clock });
+  const health = new Health(probesOf(counting, folder), clock);
   await Promise.all([health.check(), health.check(), health.check()]);
   expect(looks).toBe(1);
   clock.advance(1000);

@@ -97,7 +97,11 @@ beforeAll(async () => {
     [`refs/nostr/${"2".repeat(64)}`]: commit,
   };
   await repository.updateRefs(Object.entries(refs).map(([ref, id]) => ({ ref, old: ZERO, new: id })));
-  visible = visibleRefs(await repository.refs(), await repository.peeled(), () => false);
+  visible = visibleRefs(
+    await repository.refs(),
+    await repository.peeled(await repository.refs()),
+    () => false,
+  );
 });
 afterAll(() => rmSync(folder, { recursive: true }));
 
@@ -146,7 +150,11 @@ describe("our own advertisements are Git's (G11, G14, G32)", () => {
       const { head } = await repository.refs();
       await repository.setHead("refs/heads/absent");
       try {
-        visible = visibleRefs(await repository.refs(), await repository.peeled(), () => false);
+        visible = visibleRefs(
+          await repository.refs(),
+          await repository.peeled(await repository.refs()),
+          () => false,
+        );
         const [ours, git] = answers(args);
         expect(ours).toBe(git);
         const isTold = ["symrefs", "unborn"].every((line) => args.includes(line));
@@ -155,7 +163,11 @@ describe("our own advertisements are Git's (G11, G14, G32)", () => {
         );
       } finally {
         await repository.setHead(head);
-        visible = visibleRefs(await repository.refs(), await repository.peeled(), () => false);
+        visible = visibleRefs(
+          await repository.refs(),
+          await repository.peeled(await repository.refs()),
+          () => false,
+        );
       }
     },
   );
