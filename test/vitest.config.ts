@@ -46,6 +46,7 @@ const NOT_QUICK = [
   "docs/types",
   "runtime/grasp/life/fake-git",
   "runtime/grasp/relay-sync/course",
+  "test/grasp-growth",
   "worker/ec/quiet-log",
   "worker/ec/tables",
   "worker/grasp/contributions",

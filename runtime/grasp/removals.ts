@@ -268,8 +268,7 @@ export class Removals {
     // A new announcement took it over meanwhile.
     const announced = known.announcements(identifier).get(owner);
     if (announced !== undefined && isHosted(announced.announcement, known)) return;
-    for (const entry of purgatory.allPlaceholders()) {
-      if (entry.repository !== `${owner}/${identifier}`) continue;
+    for (const entry of purgatory.placeholdersIn(`${owner}/${identifier}`)) {
       await hosted.port.upload(owner, identifier, entry.id)?.discard();
       await journal.change(() => purgatory.remove(entry, "deleted"));
     }

@@ -20,11 +20,10 @@ export async function deleteIfUnused(owner: string, identifier: string, core: Co
   if (repository === null) return false;
   const announced = known.announcements(identifier).get(owner);
   if (announced?.isHosted && announced.status !== "soft_expired") return false;
-  const name = `${owner}/${identifier}`;
   const isOfThis = (one: { owner: string; identifier: string }) =>
     one.owner === owner && one.identifier === identifier;
   if (purgatory.prs(identifier).some(({ event }) => taggedRepositories(event).some(isOfThis))) return false;
-  if (purgatory.allPlaceholders().some((entry) => entry.repository === name)) return false;
+  if (purgatory.placeholdersIn(`${owner}/${identifier}`).length > 0) return false;
   if ((await repository.refs()).refs.size > 0) return false;
   if (await hasNeededPr(owner, identifier, repository, core)) return false;
   // Asked last: a push may have begun meanwhile, which takes no lock for that (A42).

@@ -8,7 +8,7 @@
 export interface Contender {
   name: string;
   /** Prepares the input of the next `times` operations; not timed. */
-  prepare?(times: number): void;
+  prepare?(times: number): void | Promise<void>;
   run(times: number): void | Promise<void>;
 }
 
@@ -40,32 +40,51 @@ export interface Pace {
   rounds: number;
   /** Duration of a contender's turn: longer where the content of the caches matters. */
   turnMs: number;
+  /** Milliseconds that only grow. Default: time. */
+  clock?: () => number;
+  /** Operations of a turn at most. Default: as many as fill it. */
+  maxTimes?: number;
+  /** Time of each contender's first operations, which are not counted. Default: 300. */
+  warmUpMs?: number;
+}
+
+/** Processor time of this process, in milliseconds: a clock for work that waits for the disk, and for a busy machine. */
+export function processorMs(): number {
+  const { user, system } = process.cpuUsage();
+  return (user + system) / 1000;
 }
 
 /** Maximum number of operations between two reads of the clock: their preparations should stay in the caches. */
 const BATCH = 2048;
+/** Time of the first operations of each contender. */
 const WARM_UP_MS = 300;
 
 /** Runs operations. @returns their time in milliseconds, without the preparations. */
-async function timed(contender: Contender, times: number): Promise<number> {
+async function timed(contender: Contender, times: number, clock: () => number): Promise<number> {
   let spent = 0;
   for (let left = times; left > 0; left -= BATCH) {
     const batch = Math.min(left, BATCH);
-    contender.prepare?.(batch);
-    const start = performance.now();
+    const prepared = contender.prepare?.(batch);
+    if (prepared !== undefined) await prepared;
+    const start = clock();
     await contender.run(batch);
-    spent += performance.now() - start;
+    spent += clock() - start;
   }
   return spent;
 }
 
+type Timing = Omit<Pace, "clock"> & { clock: () => number };
+
 /** Warms a contender up and finds how many operations fill a turn. */
-async function turnOf(contender: Contender, turnMs: number): Promise<number> {
-  let times = 16;
-  for (let spent = 0; spent < WARM_UP_MS; ) {
-    const took = await timed(contender, times);
+async function turnOf(
+  contender: Contender,
+  { turnMs, maxTimes = Infinity, warmUpMs = WARM_UP_MS, clock }: Timing,
+): Promise<number> {
+  let times = Math.min(16, maxTimes);
+  for (let spent = 0; spent < warmUpMs; ) {
+    const took = await timed(contender, times, clock);
     spent += took;
-    times = Math.ceil(times * Math.min(8, turnMs / Math.max(took, 0.01)));
+    times = Math.min(maxTimes, Math.ceil(times * Math.min(8, turnMs / Math.max(took, 0.01))));
   }
   return times;
 }
@@ -75,12 +94,13 @@ export async function measure(
   contenders: Contender[],
   pace: Pace = { rounds: 101, turnMs: 5 },
 ): Promise<Measured[]> {
+  const timing: Timing = { clock: () => performance.now(), ...pace };
   const turns: number[] = [];
-  for (const contender of contenders) turns.push(await turnOf(contender, pace.turnMs));
+  for (const contender of contenders) turns.push(await turnOf(contender, timing));
   const times = contenders.map(() => [] as number[]);
   for (let round = 0; round < pace.rounds; round++) {
     for (const [i, contender] of contenders.entries()) {
-      times[i]!.push(((await timed(contender, turns[i]!)) * 1e6) / turns[i]!);
+      times[i]!.push(((await timed(contender, turns[i]!, timing.clock)) * 1e6) / turns[i]!);
     }
   }
   return contenders.map(({ name }, i) => {

@@ -28,6 +28,21 @@ const IDLE_CHECK_MS = 50;
 const HEAD_CHECK_MS = 5_000;
 /** Descriptors that are reserved for the store, the log, partners and the runtime. */
 const RESERVED_DESCRIPTORS = 64;
+/**
+ * Share of the others that connections of clients may have. Each request may need a connection to the origin; a service without one
+ * has files and processes of its own.
+ */
+const CLIENTS_SHARE = { withOrigin: 1 / 2, withoutOrigin: 3 / 4 } as const;
+
+/**
+ * Most connections that a server accepts: one that runs out of descriptors can stop accepting.
+ * @param descriptors as many as the process may open
+ * @param hasOrigin whether a site passes requests on
+ */
+export function maxConnectionsOf(descriptors: number, hasOrigin: boolean): number {
+  const share = CLIENTS_SHARE[hasOrigin ? "withOrigin" : "withoutOrigin"];
+  return Math.max(1, Math.floor((descriptors - RESERVED_DESCRIPTORS) * share));
+}
 
 /**
  * Starts a server.
@@ -133,8 +148,8 @@ export async function serveHttp(
   server.on("clientError", (error, socket) => onClientError(error, socket, refusalHeaders));
 
   const limit = descriptorLimit();
-  // Each request may need a connection to the origin. A server that runs out of descriptors can stop accepting.
-  if (limit !== null) server.maxConnections = Math.max(1, Math.floor((limit - RESERVED_DESCRIPTORS) / 2));
+  const hasOrigin = sites.some(({ proxy }) => proxy != null);
+  if (limit !== null) server.maxConnections = maxConnectionsOf(limit, hasOrigin);
   // To Node a connection is idle when the end of its response was written, and it cuts what the client has not taken yet.
   const closeIdle = server.closeIdleConnections.bind(server);
   server.closeIdleConnections = () => {

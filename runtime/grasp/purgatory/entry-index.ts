@@ -11,6 +11,9 @@ export class EntryIndex {
   readonly #uploads = new Map<string, Set<string>>();
   /** Keys of announcements by their event's id. */
   readonly #announcements = new Map<string, string>();
+  /** Keys of events by their author, and of placeholders by their repository. */
+  readonly #byAuthor = new Map<string, Set<string>>();
+  readonly #byRepository = new Map<string, Set<string>>();
 
   get(key: string): Entry | undefined {
     return this.#entries.get(key);
@@ -20,7 +23,7 @@ export class EntryIndex {
     return this.#entries.has(key);
   }
 
-  /** All entries, in the order in which they were set. */
+  /** All entries, in the order in which they were set: for what looks at each of them once a minute or less. */
   values(): MapIterator<Entry> {
     return this.#entries.values();
   }
@@ -40,6 +43,18 @@ export class EntryIndex {
     return [...(this.#uploads.get(id) ?? [])].map((key) => this.#entries.get(key) as Placeholder);
   }
 
+  /** Everything by an author. */
+  byAuthor(author: string): Releasable[] {
+    return [...(this.#byAuthor.get(author) ?? [])].map((key) => this.#entries.get(key) as Releasable);
+  }
+
+  /** The uploads into a repository. */
+  uploadsInto(repository: string): Placeholder[] {
+    return [...(this.#byRepository.get(repository) ?? [])].map(
+      (key) => this.#entries.get(key) as Placeholder,
+    );
+  }
+
   /** The identifiers of all entries. */
   identifiers(): string[] {
     return [...this.#byIdentifier.keys()];
@@ -48,7 +63,10 @@ export class EntryIndex {
   set(key: string, entry: Entry): void {
     this.#entries.set(key, entry);
     for (const identifier of identifiersOf(entry)) addTo(this.#byIdentifier, identifier, key);
-    if (entry.store === "placeholder") addTo(this.#uploads, entry.id, key);
+    if (entry.store === "placeholder") {
+      addTo(this.#uploads, entry.id, key);
+      addTo(this.#byRepository, entry.repository, key);
+    } else addTo(this.#byAuthor, entry.event.pubkey, key);
     if (entry.store === "announcement") this.#announcements.set(entry.event.id, key);
   }
 
@@ -58,7 +76,10 @@ export class EntryIndex {
     if (entry === undefined) return null;
     this.#entries.delete(key);
     for (const identifier of identifiersOf(entry)) removeFrom(this.#byIdentifier, identifier, key);
-    if (entry.store === "placeholder") removeFrom(this.#uploads, entry.id, key);
+    if (entry.store === "placeholder") {
+      removeFrom(this.#uploads, entry.id, key);
+      removeFrom(this.#byRepository, entry.repository, key);
+    } else removeFrom(this.#byAuthor, entry.event.pubkey, key);
     if (entry.store === "announcement") this.#announcements.delete(entry.event.id);
     return entry;
   }

@@ -48,9 +48,7 @@ export class Waiting {
 
   /** Everything that waits by an author. */
   by(author: string): Releasable[] {
-    return [...this.index.values()].filter(
-      (entry): entry is Releasable => entry.store !== "placeholder" && entry.event.pubkey === author,
-    );
+    return this.index.byAuthor(author);
   }
 
   /** The identifiers that something waits for. */
@@ -61,6 +59,11 @@ export class Waiting {
   /** All uploads whose events are not known. */
   allPlaceholders(): Placeholder[] {
     return [...this.index.values()].filter((entry) => entry.store === "placeholder");
+  }
+
+  /** The uploads into a repository, `<owner>/<identifier>`, whose events are not known. */
+  placeholdersIn(repository: string): Placeholder[] {
+    return this.index.uploadsInto(repository);
   }
 
   placeholder(repository: string, id: string): Placeholder | null {

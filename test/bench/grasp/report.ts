@@ -53,7 +53,8 @@ export function verdictOf(one: Measured): string {
   return ratio > 1 / SAME ? "equal" : "behind";
 }
 
-function shown(value: number | null, unit: Figure["unit"]): string {
+/** A figure with its unit, with three significant digits. */
+export function shown(value: number | null, unit: Figure["unit"]): string {
   if (value === null) return "-";
   const digits = value >= 100 || unit === "count" ? 0 : value >= 10 ? 1 : 2;
   const text = value.toLocaleString("en", { minimumFractionDigits: digits, maximumFractionDigits: digits });

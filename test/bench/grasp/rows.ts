@@ -53,7 +53,7 @@ const seconds = (name: string, value: number): Figure => ({ name, value, unit: "
 const mib = (name: string, value: number): Figure => ({ name, value, unit: "MiB", better: "lower" });
 
 /** Time of some work, in milliseconds. */
-async function timed(work: () => Promise<unknown>): Promise<number> {
+export async function timed(work: () => Promise<unknown>): Promise<number> {
   const began = performance.now();
   await work();
   return performance.now() - began;
@@ -122,7 +122,7 @@ async function askMany(server: Contender, questions: number, filter: () => objec
 }
 
 /** Asks once. @returns the number of events */
-async function ask(client: RelayClient, name: string, filter: object): Promise<number> {
+export async function ask(client: RelayClient, name: string, filter: object): Promise<number> {
   client.say("REQ", name, filter);
   await client.next(([type, id]) => type === "EOSE" && id === name);
   client.say("CLOSE", name);
@@ -181,15 +181,15 @@ const live: Row = {
   },
 };
 
-/** Requests a second over some connections, and the processor time of one. */
-async function requestsOf(
+/** Requests a second over some connections, and the processor time of one. @param lastMs duration, in milliseconds */
+export async function requestsOf(
   server: Contender,
   name: string,
   url: string,
   headers: Record<string, string> = {},
+  lastMs = 1500,
 ): Promise<Figure[]> {
   const cpu = server.processorMs();
-  const lastMs = 1500;
   let count = 0;
   const began = performance.now();
   await Promise.all(

@@ -2,17 +2,14 @@
  * The two servers that are compared, each with a folder of its own, and what the kernel counts of them.
  * @module
  */
-import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { toNpub } from "../../../runtime/grasp/npub.ts";
 import { findNgitGrasp } from "../../../scripts/cargo-tools.ts";
 import type { Author } from "../../support/nostr.ts";
+import { processorMsOf, residentMiBOf } from "../../support/process-figures.ts";
 import { root, runtimes } from "../../support/spawn.ts";
 import { type RunningProgram, startProgram } from "../../support/start-program.ts";
-
-/** The kernel counts processor time in hundredths of a second. */
-const TICK_MS = 10;
-const KIB = 1024;
 
 /** A server that is measured. */
 export interface Contender {
@@ -102,12 +99,8 @@ function contender(
       program = null;
     },
     repository: (owner, identifier) => `${url}/${toNpub(owner.key)}/${identifier}.git`,
-    residentMiB: () => Number(/VmRSS:\s+(\d+)/.exec(readFileSync(`/proc/${pid()}/status`, "utf8"))![1]) / KIB,
-    processorMs() {
-      const fields = readFileSync(`/proc/${pid()}/stat`, "utf8").split(") ")[1]!.split(" ");
-      // User and system time, its own and that of its children.
-      return fields.slice(11, 15).reduce((sum, ticks) => sum + Number(ticks), 0) * TICK_MS;
-    },
+    residentMiB: () => residentMiBOf(pid()),
+    processorMs: () => processorMsOf(pid()),
   };
 }
 

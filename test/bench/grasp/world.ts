@@ -116,7 +116,7 @@ export function commentsOn(
   );
 }
 
-const noise = (bytes: number) => randomBytes(bytes).toString("base64");
+export const noise = (bytes: number) => randomBytes(bytes).toString("base64");
 
 /** A history for `git fast-import`: each commit changes one file. */
 function history({ commits, largeMiB }: Sizes): Buffer {

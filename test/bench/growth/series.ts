@@ -1,4 +1,4 @@
-import type { Contender } from "../harness.ts";
+import type { Contender, Pace } from "../harness.ts";
 
 /** One thing that grows. */
 export interface Growth {
@@ -11,6 +11,10 @@ export interface Growth {
   explanation: string;
   /** Sizes, ascending. */
   sizes: number[];
+  /** What is measured, where that is not a request's time in this process. */
+  measured?: { subtitle: string; unit: string };
+  /** Default: rounds of short turns, by time. */
+  pace?: Partial<Pace>;
   /** What is measured at each size, by the line's name. */
   open(size: number): Promise<Record<string, Contender>>;
   close?(): Promise<void>;
@@ -22,6 +26,7 @@ export interface Grown {
   title: string;
   x: string;
   explanation: string;
+  measured?: Growth["measured"];
   sizes: number[];
   lines: Record<string, number[]>;
   /** The middle half of the rounds, in microseconds: smaller differences are noise. */

@@ -4,7 +4,7 @@
  * @module
  */
 import { randomFillSync } from "node:crypto";
-import { closeSync, openSync, readFileSync, rmSync, writeSync } from "node:fs";
+import { closeSync, openSync, rmSync, writeSync } from "node:fs";
 import { join } from "node:path";
 import type { NostrEvent } from "../../../../runtime/grasp/events/event.ts";
 import { toNpub } from "../../../../runtime/grasp/npub.ts";
@@ -18,6 +18,7 @@ import {
 } from "../../../support/grasp-server.ts";
 import { type Author, author } from "../../../support/nostr.ts";
 import { announcementOn, type Peer, peer, served } from "../../../support/peers.ts";
+import { residentMiBOf } from "../../../support/process-figures.ts";
 import { connect } from "../../../support/relay-client.ts";
 import { runCli } from "../../../support/run-cli.ts";
 import type { ProcessRuntime } from "../../../support/spawn.ts";
@@ -151,7 +152,7 @@ async function growthDuring(server: GraspServer, work: () => Promise<unknown>): 
 }
 
 function residentOf({ program }: GraspServer): number {
-  return Number(/VmRSS:\s+(\d+)/.exec(readFileSync(`/proc/${program.pid}/status`, "utf8"))![1]) / 1024;
+  return residentMiBOf(program.pid);
 }
 
 async function git(cwd: string, ...args: string[]): Promise<string> {

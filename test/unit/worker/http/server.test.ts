@@ -2,7 +2,7 @@
 import { once } from "node:events";
 import { connect } from "node:net";
 import { expect, test } from "vitest";
-import { serveHttp } from "../../../../worker/http/server.ts";
+import { maxConnectionsOf, serveHttp } from "../../../../worker/http/server.ts";
 
 const silent = { debug() {}, info() {}, warn() {}, error() {} };
 const BYTES = 16 * 1024 ** 2;
@@ -44,3 +44,15 @@ test("an answer with a field that cannot be sent becomes a 500, and the next req
     await server.close(1000);
   }
 });
+
+test.each([
+  [1024, true, 480],
+  [1024, false, 720],
+  [13_398, false, 10_000],
+  [10, true, 1],
+])(
+  "of %i descriptors, with an origin: %s, clients have at most %i connections",
+  (descriptors, hasOrigin, expected) => {
+    expect(maxConnectionsOf(descriptors, hasOrigin)).toBe(expected);
+  },
+);
