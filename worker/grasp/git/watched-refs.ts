@@ -103,8 +103,7 @@ export class WatchedRefs extends Refs {
     };
     const first = dataNow();
     const kept = this.#kept;
-    if (kept?.at.moves === first.text && (await timesOf(kept.folders)) === kept.at.folders)
-      return kept.snapshot;
+    if (kept?.at.moves === first.text && (await isStill(kept.folders, kept.at.folders))) return kept.snapshot;
 
     const times = new FolderTimes();
     const files = await readRefs(this.path, this.run, times.add);
@@ -121,6 +120,11 @@ export class WatchedRefs extends Refs {
     this.#kept = files.isPlain && isQuiet(look) ? { snapshot, folders, at: look.after } : null;
     return snapshot;
   }
+}
+
+/** Whether folders have the same times still. One that is gone has not. */
+async function isStill(folders: readonly string[], times: string): Promise<boolean> {
+  return (await timesOf(folders).catch(() => "")) === times;
 }
 
 async function timesOf(folders: readonly string[]): Promise<string> {
