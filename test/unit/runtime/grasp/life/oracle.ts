@@ -420,7 +420,8 @@ export class Oracle {
   #adoptEnds(): void {
     const { store, disk } = this.#life;
     const served = this.#life.events();
-    for (const name of disk.repositories.keys()) {
+    // Also of repositories that are held: they may come back.
+    for (const name of [...disk.repositories.keys(), ...disk.held.keys()]) {
       const [owner = "", identifier = ""] = name.split("/");
       const ended = this.#submitted.get(store.ended(owner, identifier)?.id ?? "");
       if (ended === undefined || !served.some((one) => one.pubkey === ended.pubkey && takesBack(one, ended)))
