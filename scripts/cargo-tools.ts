@@ -38,9 +38,11 @@ const ngit: CargoTool = {
   variable: "NGIT_PATH",
   usedFor: "the tests of GRASP with the client ngit",
 };
+/** The version of the GRASP server that is compared with. */
+export const NGIT_GRASP_VERSION = "3.0.9";
 const ngitGrasp: CargoTool = {
   name: "ngit-grasp",
-  version: "3.0.9",
+  version: NGIT_GRASP_VERSION,
   variable: "NGIT_GRASP_PATH",
   usedFor: "the tests and the bench of GRASP beside another server",
 };

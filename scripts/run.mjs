@@ -65,6 +65,7 @@ const tasks = {
     env: () => ({ SCHEMATHESIS_CASES: "1000" }),
     run: [[...vitest, "--project", "processes", "test/runtimes/openapi-tools.test.ts"]],
   },
+  compare: { needs: ["serving", "testing"], run: [["test/bench/compare.ts"]] },
   bench: { needs: ["serving", "testing"], run: [["test/bench/run.ts"]] },
   "bench:proxy": { needs: ["serving", "testing", "system"], run: [["test/bench/proxy/run.ts"]] },
   "bench:workers": { needs: ["serving", "testing", "system"], run: [["test/bench/workers/run.ts"]] },

@@ -21,7 +21,28 @@ export function provenanceHere(
   };
 }
 
+/** Names each run of some figures with a letter, so that each row of a table can say where and when it was measured. */
+export class Runs {
+  readonly #texts: string[] = [];
+
+  /** @param text describes the run. @returns its letters: `a` to `z`, then `aa` and so on */
+  letterOf(text: string): string {
+    let at = this.#texts.indexOf(text);
+    if (at < 0) at = this.#texts.push(text) - 1;
+    const letter = String.fromCharCode(97 + (at % 26));
+    return letter.repeat(1 + Math.floor(at / 26));
+  }
+
+  /** A line of Markdown that says what each letter means. */
+  legend(): string {
+    return this.#texts.map((text) => `Run ${this.letterOf(text)}: ${text}.`).join(" ");
+  }
+}
+
+/** A machine and a day. */
+export const describeRun = ({ machine, date }: Provenance): string => `${machine}, ${date}`;
+
 /** Lists the different machines and days of some figures. */
 export function describeProvenance(all: readonly Provenance[]): string {
-  return [...new Set(all.map(({ machine, date }) => `${machine}, ${date}`))].join("; ");
+  return [...new Set(all.map(describeRun))].join("; ");
 }

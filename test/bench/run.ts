@@ -1,26 +1,25 @@
 /**
  * Runs the benches on Node, Bun and Deno in turn. Prints tables and writes the figures, with the machine, the day and the
- * versions of each, to `test/results/bench.json`. With `--write` it also updates `test/bench/latest.json`, the summary in
- * README.md, and the details and a chart in docs/performance.md; benches that were not named keep their last figures.
+ * versions of each, to `test/results/bench.json`. With `--write` it also updates `test/bench/latest.json` and what README.md and
+ * docs/performance.md show of it; benches that were not named keep their last figures.
  * @module
  */
 import { spawnSync } from "node:child_process";
-import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import process from "node:process";
 import { root, runtimes } from "../support/spawn.ts";
 import { readToolOptions, WRITE } from "../support/tool-options.ts";
 import { coldTable } from "./cold-table.ts";
-import { writeBetween } from "./marks.ts";
+import { writeDocuments } from "./documents.ts";
+import { latestEdgeCookie, saveEdgeCookie } from "./latest.ts";
 import { type Provenance, provenanceHere } from "./provenance.ts";
 import { BENCHES, type Bench, HOSTS, type InProcess, mergeResults, type Results } from "./results.ts";
 import { measureServed } from "./served/measure.ts";
-import { describe, summary, summaryChart } from "./summary.ts";
+import { summary } from "./summary.ts";
 import { tables } from "./tables.ts";
 
 const TIMEOUT_MS = 600_000;
-const LATEST = join(root, "test/bench/latest.json");
-const CHART = "docs/performance/ratios.svg";
 
 /** How each host runs a file with its garbage collector exposed. */
 const COMMANDS: Record<(typeof HOSTS)[number], string[]> = {
@@ -70,47 +69,23 @@ async function measureBench(bench: Bench): Promise<Results> {
   return results;
 }
 
-/** Updates README.md, docs/performance.md and the chart. */
-function writeDocuments(results: Results): void {
-  mkdirSync(join(root, "docs/performance"), { recursive: true });
-  writeFileSync(join(root, CHART), summaryChart(results));
-  const note = `Medians of rounds in turn on ${describe(results)}.`;
-  writeBetween(join(root, "README.md"), "bench", `${summary(results)}\n\n${note}`);
-  writeBetween(
-    join(root, "docs/performance.md"),
-    "bench",
-    `![Measured, as a share of what is to be reached](performance/ratios.svg)\n\n${summary(results)}\n\n${note}\n\n${tables(results)}`,
-  );
-  if (results.coldStarts !== undefined) {
-    writeBetween(join(root, "docs/performance.md"), "hosts", coldTable(results.coldStarts));
-  }
-}
-
 const { values, names } = readToolOptions({
   name: "bench",
   summary: "Measures millrace beside other implementations on Node, Bun and Deno, and prints tables.",
   names: { placeholder: "NAME", summary: "benches to run (default: all)", all: BENCHES },
-  options: {
-    write: WRITE,
-    render: { switch: true, summary: "measure nothing; use the figures of test/bench/latest.json" },
-  },
+  options: { write: WRITE },
 });
-const latest = (): Results => JSON.parse(readFileSync(LATEST, "utf8"));
-let results: Results = values.render ? latest() : { provenance: {}, benches: {} };
-if (!values.render) {
-  for (const bench of BENCHES.filter((each) => names.length === 0 || names.includes(each))) {
-    results = mergeResults(results, await measureBench(bench));
-  }
-  mkdirSync(join(root, "test/results"), { recursive: true });
-  writeFileSync(join(root, "test/results/bench.json"), `${JSON.stringify(results, null, 2)}\n`);
-  console.error("bench: the figures are in test/results/bench.json");
+let results: Results = { provenance: {}, benches: {} };
+for (const bench of BENCHES.filter((each) => names.length === 0 || names.includes(each))) {
+  results = mergeResults(results, await measureBench(bench));
 }
+mkdirSync(join(root, "test/results"), { recursive: true });
+writeFileSync(join(root, "test/results/bench.json"), `${JSON.stringify(results, null, 2)}\n`);
+console.error("bench: the figures are in test/results/bench.json");
 console.log(`${summary(results)}\n\n${tables(results)}`);
 if (results.coldStarts !== undefined) console.log(`\n${coldTable(results.coldStarts)}`);
 if (values.write) {
-  const whole = values.render ? results : mergeResults(latest(), results);
-  writeFileSync(LATEST, `${JSON.stringify(whole, null, 2)}\n`);
-  writeDocuments(whole);
-  console.error(`bench: README.md, docs/performance.md, ${CHART} and test/bench/latest.json are updated`);
+  saveEdgeCookie(mergeResults(latestEdgeCookie(), results));
+  for (const file of writeDocuments()) console.error(`bench: ${file} is updated`);
 }
 process.exit(0);

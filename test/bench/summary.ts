@@ -1,16 +1,27 @@
 import { barChart } from "../support/chart.ts";
-import { describeProvenance } from "./provenance.ts";
+import { describeProvenance, describeRun, Runs } from "./provenance.ts";
 import { hostsOf, type Results, versionsOf } from "./results.ts";
-import { TARGETS } from "./targets.ts";
+import { TARGETS, type Target } from "./targets.ts";
 
 /** Maximum length of a bar. */
 const MOST_SHARE = 4;
 
-/** One Markdown table: a row for each target, a column for each host. */
-export function summary(results: Results): string {
+/** A Markdown table. @param rows the first one is the head */
+export const markdownTable = (rows: readonly (readonly string[])[]): string =>
+  [rows[0]!, rows[0]!.map(() => "---"), ...rows.slice(1)]
+    .map((cells) => `| ${cells.join(" | ")} |`)
+    .join("\n");
+
+/** The machines and days on which a target was measured, on all hosts. */
+const runsOf = ({ provenance }: Results, { bench }: Target) =>
+  Object.values(provenance[bench] ?? {}).map(describeRun);
+
+/** One Markdown table: a row for each target with where and when it was measured, a column for each host. */
+export function summary(results: Results, targets: readonly Target[] = TARGETS): string {
   const hosts = hostsOf(results);
   const head = ["what", "against", "reach", ...hosts.map((host) => `${host} ${versionsOf(results, host)}`)];
-  const rows = TARGETS.map((target) => [
+  const runs = new Runs();
+  const rows = targets.map((target) => [
     target.what,
     target.against,
     target.reach,
@@ -18,12 +29,13 @@ export function summary(results: Results): string {
       const verdict = target.judge(results, host);
       return verdict === null ? "not measured" : `${verdict.figure} ${verdict.share >= 1 ? "✓" : "✗"}`;
     }),
+    [...new Set(runsOf(results, target).map((run) => runs.letterOf(run)))].join(", "),
   ]);
-  return [head, head.map(() => "---"), ...rows].map((cells) => `| ${cells.join(" | ")} |`).join("\n");
+  return `${markdownTable([[...head, "run"], ...rows])}\n\n${runs.legend()} Medians of rounds in turn.`;
 }
 
 /** Where and when the figures were measured. */
-export function describe({ provenance }: Results): string {
+function describe({ provenance }: Results): string {
   return describeProvenance(Object.values(provenance).flatMap((hosts) => Object.values(hosts)));
 }
 

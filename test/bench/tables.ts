@@ -1,6 +1,7 @@
 import type { Measured, Spread } from "./harness.ts";
 import { type InProcess, type Results, versionsOf } from "./results.ts";
 import type { ServedFigures } from "./served/measure.ts";
+import { markdownTable } from "./summary.ts";
 
 const titles: Record<InProcess, string> = {
   mint: "Mint an EC id",
@@ -27,15 +28,10 @@ function cell(measured: Measured, ours: Measured): string {
   return `${time(measured.nsPerOp)}${ratio}, ${measured.bytesPerKey} B a key${memory}`;
 }
 
-const markdown = (rows: string[][]) =>
-  [rows[0]!, rows[0]!.map(() => "---"), ...rows.slice(1)]
-    .map((cells) => `| ${cells.join(" | ")} |`)
-    .join("\n");
-
 function inProcessTable(bench: InProcess, measured: Record<string, Measured[]>, results: Results): string {
   const hosts = Object.keys(measured);
   const names = measured[hosts[0]!]!.map(({ name }) => name);
-  return markdown([
+  return markdownTable([
     [titles[bench], ...hosts.map((host) => `${host} ${versionsOf(results, host, [bench])}`)],
     ...names.map((name, i) => [name, ...hosts.map((host) => cell(measured[host]![i]!, measured[host]![0]!))]),
   ]);
@@ -45,7 +41,7 @@ const range = ({ median, low, high }: Spread, digits: number) =>
   `${median.toFixed(digits)} (${low.toFixed(digits)} to ${high.toFixed(digits)})`;
 
 function servedTable(host: string, rows: ServedFigures[], results: Results): string {
-  return markdown([
+  return markdownTable([
     [
       `Over HTTP on ${host} ${versionsOf(results, host, ["served"])}`,
       "requests/s",

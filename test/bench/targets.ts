@@ -5,7 +5,7 @@
 import { COLD_START_REACH_MS } from "./cold-table.ts";
 import { FLAT_FACTOR, growthOf } from "./growth/series.ts";
 import type { Measured, Spread } from "./harness.ts";
-import type { InProcess, Results } from "./results.ts";
+import type { Bench, InProcess, Results } from "./results.ts";
 import type { ServedFigures } from "./served/measure.ts";
 
 /** The verdict on one target on one host. */
@@ -23,6 +23,8 @@ export interface Target {
   what: string;
   against: string;
   reach: string;
+  /** The bench that measures it. */
+  bench: Bench;
   /** @returns `null` if it was not measured. */
   judge(results: Results, host: string): Verdict | null;
 }
@@ -83,6 +85,7 @@ const takeBeside = (other: string): Target["judge"] =>
 export const TARGETS: readonly Target[] = [
   {
     name: "mint",
+    bench: "mint",
     what: "mint an EC id",
     against: "node:crypto, Web Crypto, @noble/hashes, hash-wasm",
     reach: "the fastest; on Node at least 2x node:crypto",
@@ -94,6 +97,7 @@ export const TARGETS: readonly Target[] = [
   },
   {
     name: "validate",
+    bench: "validate",
     what: "validate an EC id",
     against: "a compiled regular expression",
     reach: "not slower",
@@ -104,6 +108,7 @@ export const TARGETS: readonly Target[] = [
   },
   {
     name: "take (flexible)",
+    bench: "take",
     what: "take from a window, 300,000 keys",
     against: "rate-limiter-flexible in memory",
     reach: "8x as fast, a tenth of the memory",
@@ -111,6 +116,7 @@ export const TARGETS: readonly Target[] = [
   },
   {
     name: "take (hono)",
+    bench: "take",
     what: "the same",
     against: "hono-rate-limiter's store",
     reach: "8x as fast, a tenth of the memory",
@@ -118,6 +124,7 @@ export const TARGETS: readonly Target[] = [
   },
   {
     name: "page, memory",
+    bench: "served",
     what: "a page for a returning visitor, memory store",
     against: "the same bare handler on the same server",
     reach: "85% of its requests per second, p99 within 0.3 ms",
@@ -125,6 +132,7 @@ export const TARGETS: readonly Target[] = [
   },
   {
     name: "page, SQLite",
+    bench: "served",
     what: "the same, SQLite",
     against: "the same",
     reach: "the same",
@@ -132,6 +140,7 @@ export const TARGETS: readonly Target[] = [
   },
   {
     name: "hanging partners",
+    bench: "served",
     what: "a page while ten partners hang",
     against: "the same with no partners",
     reach: "within noise at p50 and p99",
@@ -146,6 +155,7 @@ export const TARGETS: readonly Target[] = [
   },
   {
     name: "10,000 partners",
+    bench: "partners",
     what: "a page with 10,000 partners, 10 pulling",
     against: "the same with 10 partners",
     reach: "within 5%",
@@ -156,6 +166,7 @@ export const TARGETS: readonly Target[] = [
   },
   {
     name: "identify",
+    bench: "served",
     what: "/identify with 20 partners, SQLite",
     against: "a bare handler that returns the same bytes",
     reach: "60% of its requests per second",
@@ -166,6 +177,7 @@ export const TARGETS: readonly Target[] = [
   },
   {
     name: "batch sync",
+    bench: "batch",
     what: "batch sync of 1,000 mappings, SQLite",
     against: "the store's own transaction of the same rows",
     reach: "40% of its rows per second",
@@ -176,6 +188,7 @@ export const TARGETS: readonly Target[] = [
   },
   {
     name: "sync engine",
+    bench: "engine",
     what: "sync engine: pick, reserve, release",
     against: "its own cost at 1,000 identifiers",
     reach: "under 2 µs, flat to 100,000",
@@ -191,6 +204,7 @@ export const TARGETS: readonly Target[] = [
   },
   {
     name: "cold start",
+    bench: "cold-start",
     what: "cold start: import to first response",
     against: "a bare hono app",
     reach: `within ${COLD_START_REACH_MS} ms`,

@@ -83,7 +83,14 @@ export const promtool: Program = {
   find: () => findProgram("promtool", "PROMTOOL_PATH"),
 };
 
-/** All of them. */
+/** The load of `npm run bench:proxy`; no test needs it. */
+export const wrk: Program = {
+  package: "wrk",
+  usedFor: "the bench of the reverse proxy",
+  find: () => findProgram("wrk"),
+};
+
+/** All that the tests need. */
 export const programs: readonly Program[] = [
   chromium,
   git,

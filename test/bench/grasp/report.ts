@@ -4,25 +4,46 @@
  */
 import { barChart } from "../../support/chart.ts";
 import { spreadOf } from "../harness.ts";
-import type { Provenance } from "../provenance.ts";
+import { describeRun, type Provenance, Runs } from "../provenance.ts";
 import type { Figure } from "./rows.ts";
+
+/** Where, when and how a row was measured. */
+export interface GraspRun extends Provenance {
+  /** How often each row was measured on each server, at most. */
+  readonly repetitions: number;
+  /** Processes that wanted a processor on average: before and after the run. */
+  readonly load: { readonly before: number; readonly after: number };
+}
 
 /** A figure of one row, with its repetitions on each server. */
 export interface Measured extends Omit<Figure, "value"> {
   readonly row: string;
+  readonly run: GraspRun;
   /** By server. */
   readonly values: Readonly<Record<string, readonly number[]>>;
 }
 
-/** All of one run. */
+/** Figures of one run, or of several whose rows are each of one. */
 export interface GraspResults {
-  readonly provenance: Provenance;
-  /** Number of processors, and processes that wanted one on average: before and after the run. */
-  readonly load: { readonly before: number; readonly after: number };
-  readonly sizes: Readonly<Record<string, number>>;
   readonly measured: readonly Measured[];
-  /** Rows that were not measured, with the reason. */
-  readonly missing: Readonly<Record<string, string>>;
+  /** Rows that were not measured on a server, with the reason. */
+  readonly missing: readonly { readonly row: string; readonly server: string; readonly reason: string }[];
+}
+
+/**
+ * Replaces some rows by those of a newer run; the others stay, with the run that they are of.
+ * @param rows the rows that the newer run was to measure; what else it has is left out
+ */
+export function mergeGrasp(older: GraspResults, newer: GraspResults, rows: readonly string[]): GraspResults {
+  const isOld = ({ row }: { row: string }) => !rows.includes(row);
+  const isNew = ({ row }: { row: string }) => rows.includes(row);
+  const measured = [...older.measured.filter(isOld), ...newer.measured.filter(isNew)];
+  // A row keeps its place.
+  const order = [...new Set([...older.measured, ...newer.measured].map(({ row }) => row))];
+  return {
+    measured: order.flatMap((row) => measured.filter((one) => one.row === row)),
+    missing: [...older.missing.filter(isOld), ...newer.missing.filter(isNew)],
+  };
 }
 
 /** How far apart two figures are before one is ahead. */
@@ -61,24 +82,48 @@ export function shown(value: number | null, unit: Figure["unit"]): string {
   return unit === "count" ? text : `${text} ${unit}`;
 }
 
-/** A Markdown table with a row for each figure. */
+/** Describes a run: its machine, day and versions, its repetitions, and what else ran. */
+export function describeGrasp(run: GraspRun): string {
+  const versions = Object.entries(run.versions).map(([name, version]) => `${name} ${version}`);
+  return [
+    describeRun(run),
+    ...versions,
+    `median of ${run.repetitions}`,
+    `${run.load.before.toFixed(1)} processes wanted a processor before the run and ${run.load.after.toFixed(1)} after it`,
+  ].join("; ");
+}
+
+/** The verdict as the tables show it: with how many times better we are. */
+export function verdictText(one: Measured): string {
+  const ratio = ratioOf(one);
+  if (ratio === null || !Number.isFinite(ratio)) return verdictOf(one);
+  return `${verdictOf(one)} (${Number(ratio.toPrecision(2))}x)`;
+}
+
+/** Our figure and theirs, as text. */
+export function figuresOf(one: Measured): readonly [ours: string, theirs: string] {
+  const text = (server: string) => shown(medianOf(one, server), one.unit);
+  return [text("millrace"), text("ngit-grasp")];
+}
+
+/** A Markdown table with a row for each figure, and where and when each was measured. */
 export function tableOf({ measured, missing }: GraspResults): string {
-  const lines = measured.map((one) => {
-    const ratio = ratioOf(one);
-    const times = ratio === null || !Number.isFinite(ratio) ? "" : ` (${ratio.toPrecision(2)}x)`;
-    return [
-      one.row,
-      one.name,
-      shown(medianOf(one, "millrace"), one.unit),
-      shown(medianOf(one, "ngit-grasp"), one.unit),
-      verdictOf(one) + times,
-    ];
-  });
-  for (const [row, reason] of Object.entries(missing)) lines.push([row, "not measured", "-", "-", reason]);
-  const head = ["row", "measured", "millrace", "ngit-grasp 3.0.9", "verdict"];
-  return [head, ["---", "---", "---:", "---:", "---"], ...lines]
+  const runs = new Runs();
+  const lines = measured.map((one) => [
+    one.row,
+    one.name,
+    ...figuresOf(one),
+    verdictText(one),
+    runs.letterOf(describeGrasp(one.run)),
+  ]);
+  for (const { row, server, reason } of missing) {
+    lines.push([row, `not measured on ${server}`, "-", "-", reason, ""]);
+  }
+  const head = ["row", "measured", "millrace", "ngit-grasp", "verdict", "run"];
+  const table = [head, ["---", "---", "---:", "---:", "---", "---"], ...lines]
     .map((cells) => `| ${cells.join(" | ")} |`)
     .join("\n");
+  return `${table}\n\n${runs.legend()}`;
 }
 
 /** How many rows are ahead, equal and behind. */
@@ -98,7 +143,7 @@ export function chartOf(results: GraspResults): string {
   );
   const chosen = firsts.slice(0, GROUPS);
   return barChart({
-    title: "millrace beside ngit-grasp 3.0.9",
+    title: "millrace beside ngit-grasp",
     subtitle: "how many times better; above 1 millrace is ahead",
     y: { name: "times", scale: "log" },
     groups: chosen.map(({ row, name }) => `${row}: ${name.split(",")[0]}`),

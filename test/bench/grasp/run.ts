@@ -1,7 +1,8 @@
 /**
  * millrace beside ngit-grasp, in turn, in one run: every row of the table in `proof.md`. Both run in a network namespace with loopback
- * only, because ngit-grasp dials every address that an announcement names. Prints a table and writes `test/results/grasp.json`, with
- * `--write` also the table and the chart of docs/performance.md.
+ * only, because ngit-grasp dials every address that an announcement names. Prints a table and writes `test/results/grasp.json`. With
+ * `--write` it also updates `test/bench/grasp/latest.json` and what README.md and docs/performance.md show of it; rows that were not
+ * named keep their last figures.
  * @module
  */
 import { spawnSync } from "node:child_process";
@@ -10,32 +11,37 @@ import { loadavg, tmpdir } from "node:os";
 import { join } from "node:path";
 import process from "node:process";
 import { setTimeout as sleep } from "node:timers/promises";
-import { findNgitGrasp, installNgitGrasp } from "../../../scripts/cargo-tools.ts";
+import { findNgitGrasp, installNgitGrasp, NGIT_GRASP_VERSION } from "../../../scripts/cargo-tools.ts";
 import { NEW_NAMESPACE, namespaceFault } from "../../support/namespace.ts";
 import { root } from "../../support/spawn.ts";
 import { buildPackage } from "../../support/starter.ts";
 import { readToolOptions, WRITE } from "../../support/tool-options.ts";
-import { writeBetween } from "../marks.ts";
-import { describeProvenance, provenanceHere } from "../provenance.ts";
-import { chartOf, countOf, type GraspResults, type Measured, tableOf } from "./report.ts";
-import { ROWS } from "./rows.ts";
+import { graspTable, writeDocuments } from "../documents.ts";
+import { latestGrasp, saveGrasp } from "../latest.ts";
+import { provenanceHere } from "../provenance.ts";
+import { chartOf, type GraspResults, type GraspRun, type Measured, mergeGrasp } from "./report.ts";
+import { type Figure, ROWS } from "./rows.ts";
 import { contenders } from "./servers.ts";
 import { createWorld, Trees, type World } from "./world.ts";
 
 /** Longest time of one repetition of a row on one server. */
 const ROW_TIMEOUT_MS = 600_000;
 const IN_NAMESPACE = "GRASP_BENCH_IN_NAMESPACE";
+/** Sizes that measure all rows in a quarter of an hour, of which six minutes are the delay before a fetch. */
+const MEDIUM = {
+  ...{ events: 20_000, refs: 2000, large: 256, commits: 10_000 },
+  ...{ clients: 30, subscribers: 500, peer: 2000 },
+};
 /** Sizes that measure all rows in minutes. */
 const QUICK = {
-  events: 2500,
-  refs: 500,
-  large: 32,
-  commits: 1000,
-  clients: 10,
-  subscribers: 200,
-  peer: 1000,
+  ...{ events: 2500, refs: 500, large: 32, commits: 1000 },
+  ...{ clients: 10, subscribers: 200, peer: 1000 },
 };
-const QUICK_REPETITIONS = 2;
+
+const shownSizes = (sizes: object) =>
+  Object.entries(sizes)
+    .map(([name, size]) => `${name} ${size}`)
+    .join(", ");
 
 const { values, names } = readToolOptions({
   name: "bench:grasp",
@@ -50,10 +56,8 @@ const { values, names } = readToolOptions({
     clients: { default: 50, min: 2, summary: "clones at once" },
     subscribers: { default: 500, min: 1, summary: "subscribers of one event" },
     peer: { default: 10_000, min: 10, summary: "events that come from a peer" },
-    quick: {
-      switch: true,
-      summary: `small sizes in place of all others, and ${QUICK_REPETITIONS} repetitions`,
-    },
+    medium: { switch: true, summary: `in place of all sizes: ${shownSizes(MEDIUM)}` },
+    quick: { switch: true, summary: `in place of all sizes: ${shownSizes(QUICK)}` },
     write: WRITE,
   },
 });
@@ -80,25 +84,19 @@ const folder = mkdtempSync(join(tmpdir(), "millrace-bench-grasp-"));
 process.on("exit", () => rmSync(folder, { recursive: true, force: true }));
 process.on("SIGTERM", () => process.exit(1)).on("SIGINT", () => process.exit(1));
 
-const { large: largeMiB, peer: fromPeer, ...counts } = values.quick ? QUICK : values;
+const { large: largeMiB, peer: fromPeer, ...counts } = values.quick ? QUICK : values.medium ? MEDIUM : values;
 const { events, refs, commits, clients, subscribers } = counts;
 const sizes = { events, refs, largeMiB, commits, clients, subscribers, fromPeer };
-const asked = values.quick ? QUICK_REPETITIONS : values.repetitions;
+const asked = values.repetitions;
 const before = loadavg()[0]!;
-const measured = new Map<string, Measured & { values: Record<string, number[]> }>();
-/** Rows that were not measured, with the reason. */
-const missing: Record<string, string> = {};
+type Noted = Omit<Measured, "run" | "values"> & { values: Record<string, number[]> };
+const measured = new Map<string, Noted>();
+const missing: { row: string; server: string; reason: string }[] = [];
 
-function note(
-  row: string,
-  server: string,
-  figures: readonly { name: string; value: number; unit: string; better: string }[],
-) {
+function note(row: string, server: string, figures: readonly Figure[]) {
   for (const { value, ...figure } of figures) {
     const key = `${row}: ${figure.name}`;
-    const known =
-      measured.get(key) ??
-      ({ ...figure, row, values: {} } as unknown as Measured & { values: Record<string, number[]> });
+    const known = measured.get(key) ?? { ...figure, row, values: {} };
     known.values[server] = [...(known.values[server] ?? []), value];
     measured.set(key, known);
   }
@@ -144,7 +142,8 @@ for (const server of servers) {
 }
 const work = join(folder, "clones");
 mkdirSync(work);
-for (const row of ROWS.filter(({ name }) => names.length === 0 || names.includes(name))) {
+const rows = ROWS.filter(({ name }) => names.length === 0 || names.includes(name));
+for (const row of rows) {
   const repetitions = Math.min(asked, row.maxRepetitions ?? asked);
   for (let repetition = 1; repetition <= repetitions; repetition++) {
     for (const world of worlds) {
@@ -153,7 +152,8 @@ for (const row of ROWS.filter(({ name }) => names.length === 0 || names.includes
         note(row.name, world.server.name, await inTime(row.measure(world, work)));
       } catch (error) {
         // A row that fails on one server is told as it is.
-        missing[`${row.name}, ${world.server.name}`] = (error as Error).message.split("\n")[0]!;
+        const reason = (error as Error).message.split("\n")[0]!;
+        missing.push({ row: row.name, server: world.server.name, reason });
         log(`${row.name} fails on ${world.server.name}: ${String(error)}`);
       }
     }
@@ -161,31 +161,24 @@ for (const row of ROWS.filter(({ name }) => names.length === 0 || names.includes
 }
 for (const server of servers) await server.stop();
 
-const results: GraspResults = {
-  provenance: provenanceHere(),
+const run: GraspRun = {
+  ...provenanceHere({ Node: process.versions.node, "ngit-grasp": NGIT_GRASP_VERSION }),
+  repetitions: asked,
   load: { before, after: loadavg()[0]! },
-  sizes,
-  measured: [...measured.values()],
-  missing,
 };
-const table = tableOf(results);
+const results: GraspResults = { measured: [...measured.values()].map((one) => ({ ...one, run })), missing };
 mkdirSync(join(root, "test/results"), { recursive: true });
 writeFileSync(join(root, "test/results/grasp.json"), `${JSON.stringify(results, null, 2)}\n`);
 writeFileSync(join(root, "test/results/grasp.svg"), chartOf(results));
-console.log(table);
-const verdicts = countOf(results);
-const busy =
-  `Measured on ${describeProvenance([results.provenance])}, median of ${asked}; ` +
-  `${before.toFixed(1)} processes wanted a processor before the run and ${results.load.after.toFixed(1)} after it. ` +
-  `Ahead ${verdicts.ahead}, equal ${verdicts.equal}, behind ${verdicts.behind}.`;
-console.log(`\n${busy}`);
+console.log(graspTable(results));
 if (values.write) {
-  writeFileSync(join(root, "docs/performance/grasp.svg"), chartOf(results));
-  writeBetween(
-    join(root, "docs/performance.md"),
-    "grasp",
-    `![millrace beside ngit-grasp](performance/grasp.svg)\n\n${table}\n\n${busy}`,
+  saveGrasp(
+    mergeGrasp(
+      latestGrasp(),
+      results,
+      rows.map(({ name }) => name),
+    ),
   );
-  log("docs/performance.md and docs/performance/grasp.svg are updated");
+  for (const file of writeDocuments()) log(`${file} is updated`);
 }
 process.exit(0);
