@@ -31,7 +31,8 @@ const HEALED_AT_ONCE = 8;
 export async function start(core: Core, releases: Releases, removals: Removals): Promise<StartReport> {
   const { store, purgatory, hosted } = core;
   // Lock files would keep refs from moving: they go first.
-  const healed = await heal(core);
+  const all = await hosted.port.list();
+  const healed = await heal(all, core);
   const identifiers = new Set(healed.map(({ identifier }) => identifier));
 
   const entries = new Map([...store.journal()].map((entry) => [keyOf(entry), entry]));
@@ -49,8 +50,8 @@ export async function start(core: Core, releases: Releases, removals: Removals):
     const removal = readRemovalPlan(plan);
     if (removal !== null) await removals.carryOut(id, removal);
   }
-  await restoreContributions(healed, core, releases);
-  const orphans = await reconcile(core);
+  await restoreContributions(all, healed, core, releases);
+  const orphans = await reconcile(all, core);
   for (const { owner, identifier } of announced(core)) await hosted.create(owner, identifier);
   const failed = new Set<string>();
   for (const identifier of identifiers) {
@@ -78,9 +79,15 @@ function announced({ purgatory, known }: Core): { owner: string; identifier: str
     );
 }
 
-async function heal({ hosted }: Core): Promise<StartReport["healed"]> {
+/** A repository's name. */
+interface Named {
+  readonly owner: string;
+  readonly identifier: string;
+}
+
+async function heal(all: readonly Named[], { hosted }: Core): Promise<StartReport["healed"]> {
   const healed: StartReport["healed"][number][] = [];
-  const left = (await hosted.port.list()).values();
+  const left = all.values();
   await Promise.all(
     Array.from({ length: HEALED_AT_ONCE }, async () => {
       for (const { owner, identifier } of left) {
@@ -129,24 +136,25 @@ async function finishRelease(
 }
 
 /** Makes disk and journal agree (P32). @returns repositories with refs that no announcement belongs to */
-async function reconcile(core: Core): Promise<StartReport["orphans"]> {
+async function reconcile(all: readonly Named[], core: Core): Promise<StartReport["orphans"]> {
   const { hosted, journal, known, purgatory } = core;
-  const isKept = new Set<string>();
+  const keptUploads = new Set<string>();
   for (const { owner, identifier, id } of await hosted.port.uploads()) {
     if (purgatory.placeholder(`${owner}/${identifier}`, id) !== null)
-      isKept.add(`${owner}/${identifier}/${id}`);
+      keptUploads.add(`${owner}/${identifier}/${id}`);
     else await hosted.port.upload(owner, identifier, id)?.discard();
   }
   for (const entry of purgatory.allPlaceholders()) {
-    if (isKept.has(`${entry.repository}/${entry.id}`)) continue;
+    if (keptUploads.has(`${entry.repository}/${entry.id}`)) continue;
     await journal.change(() => purgatory.remove(entry, "failed"));
   }
   const orphans: { owner: string; identifier: string }[] = [];
-  for (const { owner, identifier } of await hosted.port.list()) {
+  for (const { owner, identifier } of all) {
     const announced = known.announcements(identifier).get(owner);
     if (announced?.isHosted && announced.status !== "soft_expired") continue;
-    const isDeleted = await deleteIfUnused(owner, identifier, core);
-    if (!isDeleted && contributorOf(owner) === null && announced?.status !== "soft_expired")
+    await deleteIfUnused(owner, identifier, core);
+    const isKept = hosted.open(owner, identifier) !== null;
+    if (isKept && contributorOf(owner) === null && announced?.status !== "soft_expired")
       orphans.push({ owner, identifier });
   }
   return orphans;
@@ -154,11 +162,12 @@ async function reconcile(core: Core): Promise<StartReport["orphans"]> {
 
 /** Sets the refs of served PRs that a crash took from contributors' repositories (N25). */
 async function restoreContributions(
+  all: readonly Named[],
   healed: StartReport["healed"],
   core: Core,
   releases: Releases,
 ): Promise<void> {
-  for (const { owner, identifier } of await core.hosted.port.list()) {
+  for (const { owner, identifier } of all) {
     if (contributorOf(owner) === null) continue;
     const found = healed.find((one) => one.owner === owner && one.identifier === identifier)?.found ?? [];
     await restoreContribution(owner, identifier, core, releases, found);

@@ -2,17 +2,16 @@
  * The disk: how much is free, how large repositories are, and what is refused for want of room (O24).
  * @module
  */
-import type { Dirent } from "node:fs";
-import { readdir, stat, statfs } from "node:fs/promises";
+import { type Dirent, readdirSync, statSync } from "node:fs";
+import { statfs } from "node:fs/promises";
 import { join } from "node:path";
+import { setImmediate as nextTurn } from "node:timers/promises";
 import type { Room, RoomFor } from "../../runtime/grasp/ports.ts";
 import type { Clock } from "../../runtime/platform.ts";
 import { ownerFolder, ownersBelow } from "./held.ts";
 
 /** How long a look at the free space is used, in milliseconds. */
 const FREE_MS = 5000;
-/** Repositories that are measured at the same time. */
-const AT_ONCE = 4;
 
 /** Limits in bytes; they may change while the service runs. */
 export interface DiskLimits {
@@ -107,20 +106,20 @@ export class Disk implements Room {
   /** Measures every repository. Run at the start, in the background. */
   async measureAll(): Promise<void> {
     for (const owner of (await ownersBelow(this.#git)).map(ownerFolder)) {
-      const folders = await foldersIn(join(this.#git, owner));
-      for (let i = 0; i < folders.length; i += AT_ONCE) {
-        await Promise.all(folders.slice(i, i + AT_ONCE).map((folder) => this.#measure(owner, folder)));
+      for (const folder of foldersIn(join(this.#git, owner))) {
+        await nextTurn();
+        this.#measure(owner, folder);
       }
     }
   }
 
   /** Measures one repository again: it was created, changed or deleted. */
-  measure(owner: string, identifier: string): Promise<void> {
-    return this.#measure(ownerFolder(owner), `${identifier}.git`);
+  async measure(owner: string, identifier: string): Promise<void> {
+    this.#measure(ownerFolder(owner), `${identifier}.git`);
   }
 
-  async #measure(npub: string, folder: string): Promise<void> {
-    const bytes = await sizeOf(join(this.#git, npub, folder));
+  #measure(npub: string, folder: string): void {
+    const bytes = sizeOf(join(this.#git, npub, folder));
     const own = this.#sizes.get(npub) ?? new Map<string, number>();
     if (bytes === null) own.delete(folder);
     else own.set(folder, bytes);
@@ -134,32 +133,31 @@ async function freeBytesOf(folder: string): Promise<number> {
   return bavail * bsize;
 }
 
-async function foldersIn(path: string): Promise<string[]> {
-  return (await entriesIn(path)).filter((entry) => entry.isDirectory()).map(({ name }) => name);
+function foldersIn(path: string): string[] {
+  return (entriesIn(path) ?? []).filter((entry) => entry.isDirectory()).map(({ name }) => name);
 }
 
-/** Nothing, if the folder is gone. */
-async function entriesIn(path: string): Promise<Dirent[]> {
-  return readdir(path, { withFileTypes: true }).catch(() => []);
-}
-
-/** The bytes of all files below a folder; `null`: it is no folder. Symbolic links are not followed (T7). */
-async function sizeOf(path: string): Promise<number | null> {
-  let entries: Dirent[];
+/** `null`: there is no such folder. */
+function entriesIn(path: string): Dirent[] | null {
   try {
-    entries = await readdir(path, { withFileTypes: true });
+    return readdirSync(path, { withFileTypes: true });
   } catch {
     return null;
   }
+}
+
+/**
+ * The bytes of all files below a folder; `null`: it is no folder. Symbolic links are not followed (T7). A repository has a few files:
+ * the way of each question to a thread and back would take most of the processor time.
+ */
+function sizeOf(path: string): number | null {
+  const entries = entriesIn(path);
+  if (entries === null) return null;
   let bytes = 0;
   for (const entry of entries) {
     const child = join(path, entry.name);
-    if (entry.isDirectory()) bytes += (await sizeOf(child)) ?? 0;
-    else if (entry.isFile())
-      bytes += await stat(child).then(
-        ({ size }) => size,
-        () => 0,
-      );
+    if (entry.isDirectory()) bytes += sizeOf(child) ?? 0;
+    else if (entry.isFile()) bytes += statSync(child, { throwIfNoEntry: false })?.size ?? 0;
   }
   return bytes;
 }

@@ -2,9 +2,10 @@
  * Folders of repositories, by owner and identifier: those in service, those that are held (R35, R59), and unclaimed uploads (A29).
  * @module
  */
-import { existsSync } from "node:fs";
+import { existsSync, readdirSync } from "node:fs";
 import { mkdir, readdir, readFile, rename, rm, rmdir, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
+import { setImmediate as nextTurn } from "node:timers/promises";
 import { contributorOf, contributorsOwner } from "../../runtime/grasp/contributor.ts";
 import { isHex64 } from "../../runtime/grasp/events/event.ts";
 import { fromNpub, toNpub } from "../../runtime/grasp/npub.ts";
@@ -27,14 +28,18 @@ export function ownerFolder(owner: string): string {
   return contributorOf(owner) === null ? toNpub(owner) : owner;
 }
 
+/** How many owners' folders are read before others have a turn. */
+const OWNERS_A_TURN = 100;
+
 /** The folders `<npub>/<identifier>.git` and `prs/<hex key>/<identifier>.git` below a folder. Others are not ours and are left alone. */
 export async function repositoriesBelow(folder: string): Promise<Named[]> {
   const found: Named[] = [];
-  for (const owner of await ownersBelow(folder)) {
+  for (const [n, owner] of (await ownersBelow(folder)).entries()) {
+    if (n % OWNERS_A_TURN === 0) await nextTurn();
     const own = join(folder, ownerFolder(owner));
-    for (const name of await namesIn(own)) {
+    for (const name of namesInNow(own)) {
       if (!name.endsWith(".git")) continue;
-      found.push({ owner, identifier: name.slice(0, -4), path: join(own, name) });
+      found.push({ owner, identifier: name.slice(0, -4), path: `${own}/${name}` });
     }
   }
   return found;
@@ -121,6 +126,16 @@ export async function removeEmpty(folder: string): Promise<void> {
 export async function namesIn(folder: string): Promise<string[]> {
   try {
     return await readdir(folder);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === "ENOENT") return [];
+    throw error;
+  }
+}
+
+/** As {@link namesIn}, without the way to a thread and back: for folders of which there are many. */
+function namesInNow(folder: string): string[] {
+  try {
+    return readdirSync(folder);
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === "ENOENT") return [];
     throw error;

@@ -141,10 +141,7 @@ export class DiskRepositories implements Repositories {
 
   async list(): Promise<{ owner: string; identifier: string }[]> {
     const all = await repositoriesBelow(this.#folders.git);
-    return all.filter(
-      ({ owner, identifier }) =>
-        identifierFault(identifier) === null && isRepository(placeIn(this.#folders.git, owner, identifier)),
-    );
+    return all.filter(({ identifier, path }) => identifierFault(identifier) === null && isRepository(path));
   }
 
   async hold(owner: string, identifier: string, untilMs: number): Promise<void> {

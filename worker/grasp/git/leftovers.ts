@@ -2,8 +2,9 @@
  * Temporary files and locks that killed Git processes left among a repository's objects (O33).
  * @module
  */
-import { readdir, rm, stat } from "node:fs/promises";
-import { join, relative } from "node:path";
+import { rm, stat } from "node:fs/promises";
+import { basename, join, relative } from "node:path";
+import { filesBelow } from "./files-below.ts";
 
 const LEFTOVER = /^\.?tmp[_-]|\.(?:lock|tmp|keep)$/;
 
@@ -20,12 +21,10 @@ export interface Leftovers {
  * @param path the bare repository's folder.
  */
 export async function removeLeftovers(path: string): Promise<Leftovers> {
-  const objects = join(path, "objects");
   const files: string[] = [];
   let bytes = 0;
-  for (const entry of await readdir(objects, { recursive: true, withFileTypes: true })) {
-    if (!entry.isFile() || !LEFTOVER.test(entry.name)) continue;
-    const file = join(entry.parentPath, entry.name);
+  for (const file of filesBelow(join(path, "objects"))) {
+    if (!LEFTOVER.test(basename(file))) continue;
     bytes += (await stat(file)).size;
     await rm(file, { force: true });
     files.push(relative(path, file));

@@ -2,7 +2,7 @@
  * The packs of a repository, and their exchange for others (O22, N26).
  * @module
  */
-import { existsSync } from "node:fs";
+import { existsSync, readdirSync } from "node:fs";
 import { open, readdir, readFile, rename, rm, stat, utimes } from "node:fs/promises";
 import { join } from "node:path";
 import { readPackIndex } from "./pack-index.ts";
@@ -37,10 +37,10 @@ export async function packsIn(objects: string): Promise<PackFile[]> {
 }
 
 /** Whether a repository has any object: a pack with its index, or a loose one. */
-export async function hasObjects(path: string): Promise<boolean> {
+export function hasObjects(path: string): boolean {
   const isPlain = (name: string) => name === "pack" || name === "info";
-  if ((await readdir(join(path, "objects"))).some((name) => !isPlain(name))) return true;
-  return (await readdir(join(path, "objects/pack"))).some((name) => name.endsWith(".idx"));
+  if (readdirSync(join(path, "objects")).some((name) => !isPlain(name))) return true;
+  return readdirSync(join(path, "objects/pack")).some((name) => name.endsWith(".idx"));
 }
 
 /** The times of a pack of unreachable objects (gitformat-pack): 4 bytes for each. */

@@ -262,7 +262,7 @@ function quarantineAt(places: QuarantinePlaces, received: readonly string[], fac
   const part = (ids: readonly string[], without: readonly string[]) =>
     packPart(ids, without, { ...places, quarantine: folder });
   const discard = () => discardFolder(folder);
-  const isEmpty = async () => (await present()).length === 0 && !(await hasObjects(repository));
+  const isEmpty = async () => (await present()).length === 0 && !hasObjects(repository);
   return {
     async adopt(tips) {
       const { parents, exact } = facts();

@@ -62,7 +62,7 @@ export class Refs {
       const ended = await this.run(["update-ref", "--stdin", "-z"], input);
       if (ended.code === null) {
         // Its lock files would refuse every later move until the next start.
-        await heal(this.path);
+        heal(this.path);
         throw new NoAnswer("update-ref", ended);
       }
       if (ended.code !== 0) return false;

@@ -5,6 +5,7 @@
 import { randomUUID } from "node:crypto";
 import { mkdir, readdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
+import { setImmediate as nextTurn } from "node:timers/promises";
 import type {
   GitRepository,
   Healed,
@@ -155,9 +156,7 @@ export class DiskRepository implements GitRepository {
     const reloads = this.#reloads;
     let found: Set<string>;
     try {
-      found = (await hasObjects(this.path))
-        ? await incompleteOf(this.#git, asked, isThorough)
-        : new Set(asked);
+      found = hasObjects(this.path) ? await incompleteOf(this.#git, asked, isThorough) : new Set(asked);
     } catch (error) {
       if (!(error instanceof NoAnswer)) throw error;
       // What waits goes on waiting, and is looked at again with the next question.
@@ -222,8 +221,10 @@ export class DiskRepository implements GitRepository {
   }
 
   async heal(): Promise<Healed> {
+    // The looks wait for no thread: others have their turn between two repositories.
+    await nextTurn();
     const healed = await this.#refs.exclusive(async () => {
-      const found = [...(await heal(this.path)), ...(await removeLeftovers(this.path)).files];
+      const found = [...heal(this.path), ...(await removeLeftovers(this.path)).files];
       const borrowed = await ownBorrowed(this.path, this.#git);
       if (borrowed === "owned") found.push(ALTERNATES);
       return { found, failed: borrowed === "failed" ? [STILL_BORROWED] : [] };
