@@ -49,6 +49,7 @@ export function maxConnectionsOf(descriptors: number, hasOrigin: boolean): numbe
  * @param served at least one. The request's host selects one of several.
  * @param access default: no access log
  * @param tracer records a span for each request. Default: none is recorded.
+ * @param onRequest called at the end of each request
  * @throws what the runtime throws if it cannot listen there.
  */
 export async function serveHttp(
@@ -57,6 +58,7 @@ export async function serveHttp(
   log: Log,
   access?: AccessLog,
   tracer: Tracer | null = null,
+  onRequest: () => void = () => {},
 ): Promise<Server> {
   // As a URL has it: an IPv6 address needs its brackets.
   const { hostname } = new URL(urlOf(listen));
@@ -89,7 +91,10 @@ export async function serveHttp(
     expectsContinue: boolean,
   ): void {
     open.add(response);
-    response.on("close", () => open.delete(response));
+    response.on("close", () => {
+      open.delete(response);
+      onRequest();
+    });
     response.on("error", () => {}); // a client that is gone
     if (access?.isOn()) logAccess(access, request, response, ids);
     const head = headOf(request);

@@ -88,8 +88,8 @@ export class Exchange implements Dispatcher.DispatchHandler {
   readonly #parts: ExchangeParts;
   readonly #request: IncomingMessage;
   readonly #response: ServerResponse;
-  readonly #outgoing: Outgoing;
-  readonly #passage: Passage;
+  #outgoing: Outgoing;
+  #passage: Passage;
   readonly #upload: Upload | null;
   /** Its events come from connections that other requests may have begun. */
   readonly #ids = currentIds();
@@ -366,6 +366,10 @@ export class Exchange implements Dispatcher.DispatchHandler {
     this.#outgoing.span?.end(this.#status);
     this.#leaveOrigin();
     this.#upload?.destroy();
+    // Bun's request of the client lives on until a full collection, and this exchange with it.
+    this.#controller = null;
+    this.#outgoing = NOTHING_OUTGOING;
+    this.#passage = NO_PASSAGE;
   }
 
   /** Ends the origin's side if it has not ended. */
@@ -376,6 +380,17 @@ export class Exchange implements Dispatcher.DispatchHandler {
     this.#controller?.abort(OVER);
   }
 }
+
+/** In place of what an exchange that is over held. */
+const NOTHING_OUTGOING: Outgoing = {
+  ...{ method: "GET", path: "/", host: "", fields: [], framing: { kind: "none" } },
+  ...{ expectsContinue: false, span: null, relocate: null },
+};
+const NO_PASSAGE: Passage = {
+  answered: (_status, fields) => fields,
+  replaced: (fields) => fields,
+  abandoned() {},
+};
 
 /** One shared error: creating one for each request would cost more than the rest of its end. */
 const OVER = new Error("the exchange is over");
