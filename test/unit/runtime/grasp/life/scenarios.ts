@@ -44,15 +44,20 @@ const pullRequest = (by: number, tip: number, at: number): Action => ({
   at,
 });
 
-/** The third author contributes to the first one's repository. */
-const contribute = (tip: number, order: "event" | "no push", at: number): Action => ({
+/** The third author contributes to the first one's repository. @param of the PR that it is an update of. Default: it is a PR */
+const contribute = (
+  tip: number,
+  order: "event" | "no push",
+  at: number,
+  of: number | null = null,
+): Action => ({
   do: "contribute",
   by: 2,
   to: 0,
   on: 0,
   commit: tip,
   pushed: -1,
-  of: null,
+  of,
   order,
   at,
 });
@@ -285,6 +290,25 @@ const lastContributionGoes = fc
     return [...begin, crashing(goes, plan)];
   });
 
+/** An update of a PR that is not known is pushed below /prs/, waits there alone, and goes (R48, P23, X11). */
+const lonelyUpdateGoes = fc
+  .record({
+    first: fc.nat(2),
+    second: fc.nat(2),
+    how: fc.constantFrom("delete", "vanish", "wait") as fc.Arbitrary<"delete" | "vanish" | "wait">,
+    plan: crash,
+  })
+  .map(({ first, second, how, plan }): Step[] => {
+    const upload: Action = { do: "upload", by: 2, to: 0, on: 0, commit: first, at: 5, like: null };
+    const ends: Record<typeof how, Action> = {
+      delete: remove(-1),
+      vanish: { do: "vanish", by: 2, at: 60 },
+      wait: { do: "wait", minutes: 31 },
+    };
+    const begin = steps(announce(0, [], 0), state(0, [[MAIN, first]], 1), push(1), upload);
+    return [...begin, alone(contribute(second, "event", 6, -1)), crashing(ends[how], plan)];
+  });
+
 export const scenario: fc.Arbitrary<Step[]> = fc.oneof(
   ejected,
   rewound,
@@ -299,4 +323,5 @@ export const scenario: fc.Arbitrary<Step[]> = fc.oneof(
   heldAndBack,
   deletedWhileHeld,
   lastContributionGoes,
+  lonelyUpdateGoes,
 );
