@@ -34,7 +34,7 @@ export interface RedisOptions {
    * has one that could replace it.
    */
   url: string;
-  /** Timeout of one operation, of one answer of a scan, and of one attempt to connect, in milliseconds. Default: 2000. */
+  /** Timeout of one operation, one answer of a scan, and one attempt to connect, in milliseconds. Default: 2000. */
   timeoutMs?: number;
   /** The timers for timeouts and retries. */
   clock: Clock;
@@ -135,7 +135,7 @@ class RedisClient implements Redis {
   }
 
   #operation<T>(work: (connection: Connection) => Promise<T>): Promise<T> {
-    return this.#operations.run(() => this.#within(this.#attempt(work)));
+    return this.#operations.run(() => this.#attempt((connection) => this.#within(work(connection))));
   }
 
   async #attempt<T>(work: (connection: Connection) => Promise<T>, isRepeated = false): Promise<T> {

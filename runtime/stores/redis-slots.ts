@@ -73,8 +73,9 @@ function knownHost(host: string | null, asked: RedisNode): string {
  * receives its first copy of the data.
  * @param nodes the master's answer to `CLUSTER NODES`
  * @param info the master's answer to `INFO replication`
+ * @param hadNone whether this was so before: then a replica counts from its first copy on, not from the moment when it is back.
  */
-export function hasNoReplica(nodes: string, info: string): boolean {
+export function hasNoReplica(nodes: string, info: string, hadNone = false): boolean {
   const lines = nodes.split("\n").map((line) => {
     const [id = "", , flags = "", master = ""] = line.split(" ");
     return { id, master, flags: flags.split(",") };
@@ -83,5 +84,5 @@ export function hasNoReplica(nodes: string, info: string): boolean {
   if (self === undefined || !self.flags.includes("master")) return false;
   const alive = lines.filter(({ master, flags }) => master === self.id && !flags.includes("fail"));
   const states = Array.from(info.matchAll(/^slave\d+:.*\bstate=(\w+)/gm), ([, state]) => state);
-  return !states.includes("online") && alive.length <= states.length;
+  return !states.includes("online") && (hadNone || alive.length <= states.length);
 }

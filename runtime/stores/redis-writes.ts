@@ -35,8 +35,8 @@ export class Writes {
   readonly #client: Sender;
   readonly #replicas: number;
   readonly #waitMs: number;
-  /** Whether the master may have no replica: then it is asked for them instead of waiting for nothing. */
-  #mayBeAlone: boolean;
+  /** Whether the master has no replica, as far as is known: then it is asked for them instead of waiting for nothing. */
+  #isAlone: boolean | "unknown";
   readonly #isInCluster: boolean;
   /** The confirmation that is under way. */
   #running: Promise<void> = Promise.resolve();
@@ -48,7 +48,7 @@ export class Writes {
     this.#replicas = replicas ?? 1;
     this.#waitMs = waitMs;
     this.#isInCluster = replicas === null;
-    this.#mayBeAlone = this.#isInCluster;
+    this.#isAlone = this.#isInCluster && "unknown";
   }
 
   /**
@@ -80,9 +80,9 @@ export class Writes {
 
   async #ask(): Promise<void> {
     try {
-      if (this.#mayBeAlone && (await this.#isAlone())) return;
+      if (this.#isAlone && (await this.#askForReplicas())) return;
       const count = await this.#client.sendCommand(["WAIT", `${this.#replicas}`, `${this.#waitMs}`]);
-      if (Number(count) >= this.#replicas || (this.#isInCluster && (await this.#isAlone()))) return;
+      if (Number(count) >= this.#replicas || (this.#isInCluster && (await this.#askForReplicas()))) return;
     } catch (cause) {
       throw new UnconfirmedError(`NOREPLICAS the master could not confirm the write: ${messageOf(cause)}`, {
         cause,
@@ -92,12 +92,13 @@ export class Writes {
     throw new UnconfirmedError(`NOREPLICAS ${few} confirmed the write within ${this.#waitMs} ms`);
   }
 
-  async #isAlone(): Promise<boolean> {
+  /** @returns whether the master has no replica. */
+  async #askForReplicas(): Promise<boolean> {
     const [nodes, info] = await Promise.all([
       this.#client.sendCommand(["CLUSTER", "NODES"]),
       this.#client.sendCommand(["INFO", "replication"]),
     ]);
-    this.#mayBeAlone = hasNoReplica(String(nodes), String(info));
-    return this.#mayBeAlone;
+    this.#isAlone = hasNoReplica(String(nodes), String(info), this.#isAlone === true);
+    return this.#isAlone;
   }
 }

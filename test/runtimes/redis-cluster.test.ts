@@ -8,6 +8,7 @@ import { connectRedis, redisStore } from "../../runtime/stores/redis.ts";
 import { slotOf } from "../../runtime/stores/redis-slots.ts";
 import {
   ask,
+  FIRST_SLOTS,
   noRedis,
   type RedisCluster,
   type RedisServer,
@@ -18,8 +19,6 @@ import { systemClock as clock } from "../support/system-clock.ts";
 
 /** Longer than a failover. */
 const LONG_MS = 60_000;
-/** The first master has the slots below this one. */
-const FIRST_END = 5462;
 
 async function recovered<T>(work: () => Promise<T>): Promise<T> {
   const deadline = performance.now() + LONG_MS;
@@ -35,7 +34,7 @@ async function recovered<T>(work: () => Promise<T>): Promise<T> {
 
 /** Keys of the store that the first master has, and keys that it does not have. */
 const named = (prefix: string) => Array.from({ length: 60 }, (_, n) => `${prefix}${n}`);
-const isFirst = (key: string) => slotOf(`millrace:entry:${key}`) < FIRST_END;
+const isFirst = (key: string) => slotOf(`millrace:entry:${key}`) < FIRST_SLOTS;
 
 /** Ends the replication to a replica, which stays a member of the Cluster: its attempts to connect are refused. */
 async function cut(master: RedisServer, replica: RedisServer): Promise<void> {
@@ -69,8 +68,8 @@ describe.skipIf(noRedis !== undefined)(noRedis ?? "a Redis Cluster with replicas
   test("follows a slot that moves from one master to another, key by key", async () => {
     const [from, to] = cluster.nodes as [(typeof cluster.nodes)[0], (typeof cluster.nodes)[0]];
     const slot = `${slotOf("tag")}`;
-    const [holder, taker] = slotOf("tag") < FIRST_END ? [from, to] : [to, from];
-    expect(slotOf("tag")).toBeLessThan(2 * FIRST_END);
+    const [holder, taker] = slotOf("tag") < FIRST_SLOTS ? [from, to] : [to, from];
+    expect(slotOf("tag")).toBeLessThan(2 * FIRST_SLOTS);
     const [holderId, takerId] = [
       await ask(holder.port, "CLUSTER", "MYID"),
       await ask(taker.port, "CLUSTER", "MYID"),
@@ -106,7 +105,7 @@ describe.skipIf(noRedis !== undefined)(noRedis ?? "a Redis Cluster with replicas
     const limiter = redisLimiter({ redis: connectRedis({ url: cluster.url, timeoutMs: 3000, clock }) });
     const rate = { limit: 5, windowMs: 3_600_000 };
     const keys = Array.from({ length: 100 }, (_, n) => `limit${n}`);
-    const counted = keys.find((key) => slotOf(`millrace:rate:${key}`) < FIRST_END)!;
+    const counted = keys.find((key) => slotOf(`millrace:rate:${key}`) < FIRST_SLOTS)!;
     try {
       for (const key of named("kept")) expect(await safe.put(key, key)).toMatchObject({ ok: true });
       for (let n = 0; n < 3; n++) expect((await limiter.take(counted, rate)).admitted).toBe(true);

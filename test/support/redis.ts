@@ -102,6 +102,8 @@ function launch(port: number, folder: string, args: readonly string[]): Promise<
 }
 
 const MASTERS = 3;
+/** The first master of a Cluster has the slots below this one. */
+export const FIRST_SLOTS = Math.ceil(SLOTS / MASTERS);
 /** How long a node of a Cluster may be silent until the others replace it, in milliseconds. */
 export const NODE_TIMEOUT_MS = 2000;
 

@@ -12,6 +12,8 @@ import { toPng } from "../../support/chart.ts";
 import { noChromium } from "../../support/chromium.ts";
 import { type ProcessRuntime, root } from "../../support/spawn.ts";
 import { readToolOptions, WRITE } from "../../support/tool-options.ts";
+import { runFailover } from "../failover/failover.ts";
+import { failoverSummary, faultsOf as faultsOfFailover } from "../failover/report.ts";
 import { graspSoakChart, graspSoakSummary } from "../grasp/soak/report.ts";
 import { faultsOf as faultsOfGrasp, runGraspSoak } from "../grasp/soak/soak.ts";
 import { faultsOf, soakChart, soakSummary } from "./report.ts";
@@ -29,7 +31,7 @@ interface Given {
 interface Outcome {
   readonly report: object;
   readonly summary: string;
-  readonly chart: string;
+  readonly chart?: string;
   readonly faults: readonly string[];
 }
 
@@ -39,6 +41,8 @@ interface Scenario {
   run(given: Given): Promise<Outcome>;
 }
 
+/** How often a master of a Redis Cluster fails. */
+const SECONDS_A_FAILURE = 60;
 /** Requests of the visitors for each author of GRASP: a push is more work than a page. */
 const HANDS_AN_AUTHOR = 4;
 
@@ -60,6 +64,17 @@ const SCENARIOS: Readonly<Record<string, Scenario>> = {
         chart: graspSoakChart(report),
         faults: faultsOfGrasp(report),
       };
+    },
+  },
+  "redis-cluster": {
+    file: "soak-redis-cluster",
+    async run(given) {
+      const count = Math.max(2, Math.floor(given.seconds / SECONDS_A_FAILURE));
+      const failures = Array.from({ length: count }, (_, n) =>
+        n % 2 === 0 ? "killed" : ("suspended" as const),
+      );
+      const report = await runFailover({ ...given, failures });
+      return { report, summary: failoverSummary(report), faults: faultsOfFailover(report) };
     },
   },
 };
@@ -99,18 +114,19 @@ for (const name of names.length === 0 ? ["edge-cookie"] : names) {
   });
   const provenance = provenanceHere();
   writeFileSync(join(results, `${file}.json`), `${JSON.stringify({ provenance, ...report }, null, 2)}\n`);
-  writeFileSync(join(results, `${file}.svg`), chart);
-  if (noChromium === undefined) writeFileSync(join(results, `${file}.png`), await toPng(chart));
+  if (chart !== undefined) writeFileSync(join(results, `${file}.svg`), chart);
+  if (chart === undefined) say("no picture for this service");
+  else if (noChromium === undefined) writeFileSync(join(results, `${file}.png`), await toPng(chart));
   else say(`no picture: ${noChromium}`);
   console.log(summary);
   if (write) {
-    mkdirSync(join(root, "docs/performance"), { recursive: true });
-    writeFileSync(join(root, `docs/performance/${file}.svg`), chart);
-    writeBetween(
-      join(root, "docs/performance.md"),
-      file,
-      `![Memory and event-loop delay](performance/${file}.svg)\n\n${summary}\n\nMeasured on ${describeProvenance([provenance])}.`,
-    );
+    const parts = [summary, `Measured on ${describeProvenance([provenance])}.`];
+    if (chart !== undefined) {
+      mkdirSync(join(root, "docs/performance"), { recursive: true });
+      writeFileSync(join(root, `docs/performance/${file}.svg`), chart);
+      parts.unshift(`![Memory and event-loop delay](performance/${file}.svg)`);
+    }
+    writeBetween(join(root, "docs/performance.md"), file, parts.join("\n\n"));
   }
   for (const fault of faults.slice(0, 20)) say(fault);
   say(

@@ -69,6 +69,12 @@ test.each<[string, string[], string, boolean]>([
   expect(hasNoReplica(`${nodes.join("\n")}\n`, info)).toBe(expected);
 });
 
+test("a replica that comes back to a master which had none counts from its first copy on", () => {
+  const nodes = `${self}\n${replica("slave")}\n`;
+  expect(hasNoReplica(nodes, none, true)).toBe(true);
+  expect(hasNoReplica(nodes, state("online"), true)).toBe(false);
+});
+
 test("a node that is not a master may have replicas elsewhere", () => {
   expect(hasNoReplica(`${self.replace("master", "slave")}\n${other}\n`, none)).toBe(false);
 });

@@ -6,6 +6,8 @@ import { Writes } from "../../../../runtime/stores/redis-writes.ts";
 const WITH_REPLICA = "a 1:1@1 myself,master - 0 0 1 connected 0-16383\nb 1:2@2 slave a 0 0 1 connected\n";
 const ALONE = WITH_REPLICA.replace("slave", "slave,fail");
 
+const ONLINE = "slave0:ip=1,port=2,state=online,offset=1,lag=0\r\n";
+
 /** A connection whose answers the test gives, in the order of the commands. */
 function start(replicas: number | null) {
   const sent: { text: string; resolve(answer: unknown): void; reject(error: Error): void }[] = [];
@@ -122,8 +124,11 @@ test("in a Cluster, a master whose replicas have failed confirms alone, and wait
   expect(await answer("OK", ALONE, "")).toEqual(["SET c", "CLUSTER NODES", "INFO replication"]);
   expect(alsoAlone.outcome).toBe("OK");
 
-  const back = write("d");
+  const joining = write("d");
   await answer("OK", WITH_REPLICA, "");
+  expect(joining.outcome).toBe("OK");
+  const back = write("e");
+  await answer("OK", WITH_REPLICA, ONLINE);
   expect(back.outcome).toBe("pending");
   expect(await answer(1)).toEqual(["WAIT 1 600"]);
   expect(back.outcome).toBe("OK");
