@@ -2,30 +2,27 @@
  * GRASP behind nginx with TLS, as `docs/operate/reverse-proxies.md` shows it: push, clone, WebSocket, and the client's address (G31).
  * @module
  */
-import { execFileSync, spawn } from "node:child_process";
-import { once } from "node:events";
-import { readFileSync, writeFileSync } from "node:fs";
+import { execFileSync } from "node:child_process";
+import { readFileSync } from "node:fs";
 import { join } from "node:path";
-import { setTimeout as sleep } from "node:timers/promises";
-import { connect as connectTls } from "node:tls";
 import getPort from "get-port";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { certificateIn, pushThrough } from "../../support/grasp-front.ts";
 import { type GraspServer, graspServer } from "../../support/grasp-server.ts";
 import { readPage } from "../../support/markdown.ts";
 import { nginx } from "../../support/programs.ts";
+import { startSampleNginx } from "../../support/sample-nginx.ts";
 import { root } from "../../support/spawn.ts";
 
 const page = readPage(readFileSync(join(root, "docs/operate/reverse-proxies.md"), "utf8"));
 const block = (info: string) => page.blocks.find((each) => each.info === info)!.text;
 const DOMAIN = "git.example.com";
-const LOOKS = 500;
 const PUSHED_BYTES = 20 * 1024 ** 2;
 
 describe.skipIf(nginx.find() === null)("GRASP behind nginx", () => {
   let server: GraspServer;
   let port: number;
-  let end = async () => {};
+  let end: () => Promise<unknown> = async () => {};
 
   beforeAll(async () => {
     const { grasp, client } = JSON.parse(block("grasp.json"));
@@ -39,21 +36,7 @@ describe.skipIf(nginx.find() === null)("GRASP behind nginx", () => {
       .replace("server 127.0.0.1:7334;", `server ${new URL(server.url).host};`)
       .replace("/etc/ssl/git.example.com.pem", certificate)
       .replace("/etc/ssl/git.example.com.key", key);
-    const temporary = ["client_body", "proxy", "fastcgi", "uwsgi", "scgi"]
-      .map((name) => `${name}_temp_path ${folder}/${name};`)
-      .join(" ");
-    writeFileSync(
-      join(folder, "nginx.conf"),
-      `daemon off; master_process off; pid ${folder}/pid; error_log ${folder}/error.log; events {}
-http { access_log off; ${temporary}\n${sample}\n}`,
-    );
-    const child = spawn(nginx.find()!, ["-p", folder, "-c", join(folder, "nginx.conf")], { stdio: "ignore" });
-    const ended = once(child, "exit");
-    end = async () => {
-      child.kill("SIGTERM");
-      await ended;
-    };
-    for (let look = 0; look < LOOKS && !(await isOpen(port)); look++) await sleep(20);
+    end = await startSampleNginx(folder, port, sample);
   }, 60_000);
   afterAll(async () => {
     await end();
@@ -94,15 +77,3 @@ http { access_log off; ${temporary}\n${sample}\n}`,
     expect(ask("X-Forwarded-For: 192.0.2.1")).toBe("200");
   });
 });
-
-async function isOpen(port: number): Promise<boolean> {
-  const socket = connectTls({ host: "127.0.0.1", port, rejectUnauthorized: false });
-  try {
-    await once(socket, "secureConnect");
-    return true;
-  } catch {
-    return false;
-  } finally {
-    socket.destroy();
-  }
-}

@@ -3,15 +3,26 @@
  * @module
  */
 import { execFileSync } from "node:child_process";
-import { chmodSync, mkdirSync, mkdtempSync, readdirSync, rmSync, statSync, writeFileSync } from "node:fs";
+import {
+  chmodSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
 import { delimiter, join } from "node:path";
 import process from "node:process";
 import { setTimeout as sleep } from "node:timers/promises";
+import getPort from "get-port";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import type { NostrEvent } from "../../../runtime/grasp/events/event.ts";
 import { toNpub } from "../../../runtime/grasp/npub.ts";
 import { type WorkTree, workTree } from "../../support/git.ts";
+import { certificateIn, pushThrough } from "../../support/grasp-front.ts";
 import {
   announcementBy,
   type GraspServer,
@@ -22,9 +33,13 @@ import {
   runGitClient,
   stateBy,
 } from "../../support/grasp-server.ts";
+import { readPage } from "../../support/markdown.ts";
 import { author } from "../../support/nostr.ts";
+import { nginx } from "../../support/programs.ts";
 import { connect, type RelayClient } from "../../support/relay-client.ts";
-import type { ProcessRuntime } from "../../support/spawn.ts";
+import { startSampleNginx } from "../../support/sample-nginx.ts";
+import { type ProcessRuntime, root, spawnServer } from "../../support/spawn.ts";
+import type { RunningProgram } from "../../support/start-program.ts";
 
 /** Commits of the loop, and branches that each of them moves. */
 const COMMITS = 6;
@@ -277,6 +292,79 @@ test("at each moment the refs are those of the newest state that is served (N13)
     await replica.stop();
     await writer.stop();
   }
+});
+
+describe.skipIf(nginx.find() === null)("a writer and two replicas on one port, behind nginx", () => {
+  const page = readPage(readFileSync(join(root, "docs/operate/grasp-processes.md"), "utf8"));
+  const block = (info: string) => page.blocks.find((each) => each.info === info)!.text;
+  const DOMAIN = "git.example.com";
+  let writer: GraspServer;
+  let replicas: RunningProgram;
+  let port: number;
+  let end: () => Promise<unknown> = async () => {};
+
+  beforeAll(async () => {
+    const { grasp, client } = JSON.parse(block("grasp.json"));
+    writer = await graspServer("node", { ...grasp, listen: { port: 0 } }, { client });
+    const { folder } = writer;
+    const config = join(folder, "replicas.json");
+    const own = { listen: { port: 0 }, dataDirectory: join(folder, "data"), replica: true };
+    writeFileSync(config, JSON.stringify({ client, grasp: { ...grasp, ...own } }));
+    replicas = await spawnServer("node", [
+      "worker/cli/main.ts",
+      "serve",
+      "--workers",
+      "2",
+      "--config",
+      config,
+    ]);
+    // nginx cannot say which port it took.
+    port = await getPort({ host: "127.0.0.1" });
+    const { key, certificate } = certificateIn(folder, DOMAIN, `read.${DOMAIN}`);
+    const sample = block("grasp-processes.conf")
+      .replaceAll("listen 443 ssl;", `listen 127.0.0.1:${port} ssl;`)
+      .replaceAll("127.0.0.1:7334", new URL(writer.url).host)
+      .replaceAll("127.0.0.1:7335", new URL(replicas.url).host)
+      .replaceAll("/etc/ssl/git.example.com.pem", certificate)
+      .replaceAll("/etc/ssl/git.example.com.key", key);
+    end = await startSampleNginx(folder, port, sample);
+  }, 60_000);
+  afterAll(async () => {
+    await end();
+    await replicas?.stop();
+    await writer?.stop();
+  });
+
+  /** Requests for repositories that a process answered, by operation. */
+  async function answeredBy(url: string): Promise<Record<string, number>> {
+    // As from a proxy: only clients on this machine get them.
+    const text = await (
+      await fetch(`${url}/metrics`, { headers: { "x-forwarded-for": "127.0.0.1" } })
+    ).text();
+    const counts: Record<string, number> = {};
+    for (const [, operation, count] of text.matchAll(
+      /^grasp_git_requests_total\{operation="(\w+)",status="2xx"\} (\d+)$/gm,
+    ))
+      counts[operation!] = Number(count);
+    return counts;
+  }
+
+  test("pushes and WebSockets reach the writer, all processes answer reads", async () => {
+    const { url, commit, git } = await pushThrough({ domain: DOMAIN, port }, writer.folder, 100_000);
+    for (let n = 0; n < 8; n++)
+      expect((await git(writer.folder, "ls-remote", url, MAIN)).output).toBe(`${commit}\t${MAIN}\n`);
+    const clone = join(writer.folder, "clone");
+    expect(await git(writer.folder, "clone", "-q", url, clone)).toMatchObject({ code: 0 });
+    const [byWriter, byReplicas] = [await answeredBy(writer.url), await answeredBy(replicas.url)];
+    expect(byWriter).toMatchObject({ push: 1, advertise_push: 1 });
+    expect(byReplicas.push ?? 0).toBe(0);
+    const reads = (by: Record<string, number>) => by.advertise_fetch! + by.fetch!;
+    expect(reads(byWriter)).toBeGreaterThan(0);
+    expect(reads(byReplicas)).toBeGreaterThan(0);
+    const readers = await connect(replicas.url);
+    expect(await readers.query({ kinds: [30618] })).toHaveLength(1);
+    readers.close();
+  }, 60_000);
 });
 
 test("a replica without a database to read says what to do (O1)", async () => {
