@@ -69,6 +69,7 @@ const tasks = {
   bench: { needs: ["serving", "testing"], run: [["test/bench/run.ts"]] },
   "bench:proxy": { needs: ["serving", "testing", "system"], run: [["test/bench/proxy/run.ts"]] },
   "bench:workers": { needs: ["serving", "testing", "system"], run: [["test/bench/workers/run.ts"]] },
+  "bench:replicas": { needs: ["serving", "testing"], run: [["test/bench/replicas/run.ts"]] },
   "bench:grasp": { needs: ["serving", "testing"], run: [["test/bench/grasp/run.ts"]] },
   "bench:limits": { needs: ["serving", "testing"], run: [["test/bench/limits/run.ts"]] },
   growth: { needs: ["serving", "testing"], run: [["test/bench/growth/run.ts"]] },
