@@ -3,9 +3,10 @@
  * @module
  */
 import { countOf, describeGrasp, figuresOf, type GraspResults, verdictText } from "./grasp/report.ts";
+import { markdownTable } from "./markdown-table.ts";
 import { Runs } from "./provenance.ts";
 import { hostsOf, type Results, versionsOf } from "./results.ts";
-import { markdownTable, summary } from "./summary.ts";
+import { summary } from "./summary.ts";
 import { TARGETS } from "./targets.ts";
 
 /** Targets of the Edge Cookie, by name. */

@@ -11,7 +11,7 @@ import process from "node:process";
 import { createInterface } from "node:readline";
 import { installPrograms } from "../../scripts/apt.ts";
 import { installNgitGrasp } from "../../scripts/cargo-tools.ts";
-import { git, ip, type Program } from "../support/programs.ts";
+import { git, ip, nginx, type Program, wrk } from "../support/programs.ts";
 import { root } from "../support/spawn.ts";
 import { readToolOptions, WRITE } from "../support/tool-options.ts";
 import { bothTables, writeDocuments } from "./documents.ts";
@@ -32,7 +32,7 @@ interface Part {
   install?(): boolean;
 }
 
-const NAMES = ["edge-cookie", "grasp"] as const;
+const NAMES = ["edge-cookie", "proxy", "workers", "grasp"] as const;
 const { values, names } = readToolOptions({
   name: "compare",
   summary:
@@ -43,19 +43,34 @@ const { values, names } = readToolOptions({
       choices: ["full", "medium", "quick"],
       summary: "size of GRASP's data, as in npm run bench:grasp -- --help",
     },
-    repetitions: { default: 5, min: 1, summary: "rounds of GRASP" },
+    repetitions: { default: 5, min: 1, summary: "rounds of the proxy, the workers and GRASP" },
     show: { switch: true, summary: "measure nothing: print the last figures" },
     write: WRITE,
   },
 });
 
 const { size, repetitions } = values;
+const rounds = ["--rounds", String(repetitions)];
 const parts: Readonly<Record<(typeof NAMES)[number], Part>> = {
   "edge-cookie": {
     summary: "the hot path, the engine and Edge Cookie beside packages of npm, on Node, Bun and Deno",
     script: "run.ts",
     args: [],
     minutes: 14,
+    programs: [],
+  },
+  proxy: {
+    summary: "millrace serve beside other proxies and nginx",
+    script: "proxy/run.ts",
+    args: rounds,
+    minutes: 2 + 4 * repetitions,
+    programs: [nginx, wrk],
+  },
+  workers: {
+    summary: "several processes beside one",
+    script: "workers/run.ts",
+    args: rounds,
+    minutes: 1 + 0.4 * repetitions,
     programs: [],
   },
   grasp: {
@@ -106,6 +121,8 @@ const measured = (name: string) => JSON.parse(readFileSync(join(root, `test/resu
 const has = (name: (typeof NAMES)[number]) => wanted.includes(name) && !failed.includes(name);
 let [edgeCookie, grasp] = [latestEdgeCookie(), latestGrasp()];
 if (has("edge-cookie")) edgeCookie = mergeResults(edgeCookie, measured("bench"));
+if (has("proxy")) edgeCookie = mergeResults(edgeCookie, measured("proxy"));
+if (has("workers")) edgeCookie = mergeResults(edgeCookie, measured("workers"));
 if (has("grasp")) {
   const newer: typeof grasp = measured("grasp");
   const rows = [...newer.measured, ...newer.missing].map(({ row }) => row);

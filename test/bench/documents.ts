@@ -10,9 +10,11 @@ import { countsTable, tellingEdgeCookie, tellingGrasp } from "./compact.ts";
 import { chartOf, countOf, type GraspResults, tableOf } from "./grasp/report.ts";
 import { latestEdgeCookie, latestGrasp } from "./latest.ts";
 import { between } from "./marks.ts";
+import { proxyTables } from "./proxy/report.ts";
 import type { Results } from "./results.ts";
 import { summary, summaryChart } from "./summary.ts";
 import { tables } from "./tables.ts";
+import { workersTable } from "./workers/report.ts";
 
 const README = "README.md";
 const PAGE = "docs/performance.md";
@@ -51,11 +53,17 @@ export function partsOf(edgeCookie: Results, grasp: GraspResults): Part[] {
     summary(edgeCookie),
     tables(edgeCookie),
   ].join("\n\n");
-  const cold = edgeCookie.coldStarts;
+  const { coldStarts: cold, proxy, workers, provenance } = edgeCookie;
   return [
     { file: README, mark: "compare", content: compact },
     { file: PAGE, mark: "bench", content: ratios },
     ...(cold === undefined ? [] : [{ file: PAGE, mark: "hosts", content: coldTable(cold) }]),
+    ...(proxy === undefined
+      ? []
+      : [{ file: PAGE, mark: "proxy", content: proxyTables(proxy, provenance.proxy ?? {}) }]),
+    ...(workers === undefined
+      ? []
+      : [{ file: PAGE, mark: "workers", content: workersTable(workers, provenance.workers ?? {}) }]),
     {
       file: PAGE,
       mark: "grasp",

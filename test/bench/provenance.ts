@@ -42,6 +42,14 @@ export class Runs {
 /** A machine and a day. */
 export const describeRun = ({ machine, date }: Provenance): string => `${machine}, ${date}`;
 
+/** A sentence that says where, when and with which version the hosts of one table were measured. */
+export function provenanceLine(provenance: Readonly<Record<string, Provenance>>): string {
+  const hosts = Object.entries(provenance).map(
+    ([host, one]) => `${host} ${one.versions[host]} on ${describeRun(one)}`,
+  );
+  return `Measured: ${hosts.join("; ")}.`;
+}
+
 /** Lists the different machines and days of some figures. */
 export function describeProvenance(all: readonly Provenance[]): string {
   return [...new Set(all.map(describeRun))].join("; ");

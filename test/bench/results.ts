@@ -1,7 +1,9 @@
 import type { ColdStart } from "./cold-table.ts";
 import type { Measured } from "./harness.ts";
 import type { Provenance } from "./provenance.ts";
+import type { Proxied } from "./proxy/report.ts";
 import type { ServedFigures } from "./served/measure.ts";
+import type { WorkersFigures } from "./workers/report.ts";
 
 /** The benches that run inside a process, on each host. */
 export const IN_PROCESS = ["mint", "validate", "take", "partners", "batch", "engine"] as const;
@@ -11,7 +13,10 @@ export type InProcess = (typeof IN_PROCESS)[number];
 /** All benches, in the order in which they run. */
 export const BENCHES = [...IN_PROCESS, "served", "cold-start"] as const;
 
-export type Bench = (typeof BENCHES)[number];
+/** The benches that have commands of their own. */
+const OTHERS = ["proxy", "workers"] as const;
+
+export type Bench = (typeof BENCHES)[number] | (typeof OTHERS)[number];
 
 /** The hosts of the benches, in the order of the tables' columns. */
 export const HOSTS = ["Node", "Bun", "Deno"] as const;
@@ -24,7 +29,15 @@ export interface Results {
   benches: Partial<Record<InProcess, Record<string, Measured[]>>>;
   served?: Record<string, ServedFigures[]>;
   coldStarts?: ColdStart[];
+  /** `millrace serve` beside other proxies, by host. */
+  proxy?: Record<string, Proxied>;
+  /** Several processes beside one, by host. */
+  workers?: Record<string, WorkersFigures[]>;
 }
+
+/** A runtime's name in these figures. */
+export const hostOf = (runtime: string): string =>
+  HOSTS.find((host) => host.toLowerCase() === runtime) ?? runtime;
 
 /** The hosts with figures, in the order of the tables' columns. */
 export function hostsOf(results: Results): string[] {
@@ -35,7 +48,7 @@ export function hostsOf(results: Results): string[] {
 export function versionsOf(
   { provenance }: Results,
   host: string,
-  benches: readonly Bench[] = BENCHES,
+  benches: readonly Bench[] = [...BENCHES, ...OTHERS],
 ): string {
   const versions = benches.flatMap((bench) =>
     Object.values(provenance[bench] ?? {}).flatMap((each) => each.versions[host] ?? []),
@@ -43,12 +56,24 @@ export function versionsOf(
   return [...new Set(versions)].join(", ");
 }
 
-/** Adds the figures of a newer run; what it did not measure keeps its figures and its provenance. */
+/** Adds the figures of a newer run; what it did not measure, on a host or at all, keeps its figures and its provenance. */
 export function mergeResults(older: Results, newer: Results): Results {
   return {
-    provenance: { ...older.provenance, ...newer.provenance },
-    benches: { ...older.benches, ...newer.benches },
-    served: newer.served ?? older.served,
+    provenance: mergeByHost(older.provenance, newer.provenance),
+    benches: mergeByHost(older.benches, newer.benches),
+    ...mergeByHost(
+      { served: older.served, proxy: older.proxy, workers: older.workers },
+      { served: newer.served, proxy: newer.proxy, workers: newer.workers },
+    ),
     coldStarts: newer.coldStarts ?? older.coldStarts,
   };
+}
+
+/** Merges figures by bench and host. */
+function mergeByHost<All extends Record<string, Record<string, unknown> | undefined>>(
+  older: All,
+  newer: All,
+): All {
+  const names = Object.keys({ ...older, ...newer }).filter((name) => older[name] ?? newer[name]);
+  return Object.fromEntries(names.map((name) => [name, { ...older[name], ...newer[name] }])) as All;
 }

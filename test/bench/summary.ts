@@ -1,16 +1,11 @@
 import { barChart } from "../support/chart.ts";
-import { describeProvenance, describeRun, Runs } from "./provenance.ts";
+import { markdownTable } from "./markdown-table.ts";
+import { describeRun, Runs } from "./provenance.ts";
 import { hostsOf, type Results, versionsOf } from "./results.ts";
 import { TARGETS, type Target } from "./targets.ts";
 
 /** Maximum length of a bar. */
 const MOST_SHARE = 4;
-
-/** A Markdown table. @param rows the first one is the head */
-export const markdownTable = (rows: readonly (readonly string[])[]): string =>
-  [rows[0]!, rows[0]!.map(() => "---"), ...rows.slice(1)]
-    .map((cells) => `| ${cells.join(" | ")} |`)
-    .join("\n");
 
 /** The machines and days on which a target was measured, on all hosts. */
 const runsOf = ({ provenance }: Results, { bench }: Target) =>
@@ -34,17 +29,12 @@ export function summary(results: Results, targets: readonly Target[] = TARGETS):
   return `${markdownTable([[...head, "run"], ...rows])}\n\n${runs.legend()} Medians of rounds in turn.`;
 }
 
-/** Where and when the figures were measured. */
-function describe({ provenance }: Results): string {
-  return describeProvenance(Object.values(provenance).flatMap((hosts) => Object.values(hosts)));
-}
-
 /** A chart of the same: each figure as a share of its target. */
 export function summaryChart(results: Results): string {
   const hosts = hostsOf(results);
   return barChart({
     title: "Measured, as a share of what is to be reached",
-    subtitle: `At the line or above it is reached; bars end at ${MOST_SHARE}. ${describe(results)}`,
+    subtitle: `At the line or above it is reached; bars end at ${MOST_SHARE}`,
     y: { name: "share", scale: "linear" },
     groups: TARGETS.map(({ name }) => name),
     series: hosts.map((host) => ({

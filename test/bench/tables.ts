@@ -1,7 +1,7 @@
 import type { Measured, Spread } from "./harness.ts";
+import { markdownTable } from "./markdown-table.ts";
 import { type InProcess, type Results, versionsOf } from "./results.ts";
 import type { ServedFigures } from "./served/measure.ts";
-import { markdownTable } from "./summary.ts";
 
 const titles: Record<InProcess, string> = {
   mint: "Mint an EC id",

@@ -5,8 +5,10 @@
 import { COLD_START_REACH_MS } from "./cold-table.ts";
 import { FLAT_FACTOR, growthOf } from "./growth/series.ts";
 import type { Measured, Spread } from "./harness.ts";
+import { PROXY_REACH, shareOfBare } from "./proxy/report.ts";
 import type { Bench, InProcess, Results } from "./results.ts";
 import type { ServedFigures } from "./served/measure.ts";
+import { WORKERS_REACH } from "./workers/report.ts";
 
 /** The verdict on one target on one host. */
 export interface Verdict {
@@ -214,6 +216,35 @@ export const TARGETS: readonly Target[] = [
       const more = start.ms - start.bareMs;
       const share = more <= 0 ? Number.POSITIVE_INFINITY : COLD_START_REACH_MS / more;
       return { figure: `${more < 0 ? "−" : "+"}${Math.abs(more).toFixed(0)} ms`, share };
+    },
+  },
+  {
+    name: "proxy",
+    bench: "proxy",
+    what: "a page through millrace serve, SQLite",
+    against: "the fastest bare proxy on the same runtime",
+    reach: `${percent(PROXY_REACH)} of its requests per second`,
+    judge({ proxy }, host) {
+      const proxied = proxy?.[host];
+      if (proxied === undefined) return null;
+      const share = shareOfBare(proxied, "millrace");
+      return { figure: percent(share), share: share / PROXY_REACH };
+    },
+  },
+  {
+    name: "workers",
+    bench: "workers",
+    what: "/identify by N processes, SQLite",
+    against: "one process",
+    reach: `${WORKERS_REACH} N times its requests per second`,
+    judge({ workers }, host) {
+      const [one, several] = workers?.[host] ?? [];
+      if (one === undefined || several === undefined) return null;
+      const more = several.perSecond / one.perSecond;
+      return {
+        figure: `${more.toFixed(2)}x with ${several.processes}`,
+        share: more / (WORKERS_REACH * several.processes),
+      };
     },
   },
 ];

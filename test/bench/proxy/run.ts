@@ -1,7 +1,7 @@
 /**
  * `millrace serve` before a site, beside the simplest proxies of the same runtime and nginx, in turn, in one run: requests a
  * second, processor time for a request, and delays. The proxy has one core; the site (nginx) and the load (wrk) share the
- * other. Prints tables and writes the figures to `test/results/proxy.json`.
+ * other. Prints tables and writes the figures to `test/results/proxy.json`; with `--write` also to the documentation.
  * @module
  */
 import { spawnSync } from "node:child_process";
@@ -18,9 +18,13 @@ import { findProgram } from "../../support/find-program.ts";
 import { nginx as nginxProgram } from "../../support/programs.ts";
 import { type ProcessRuntime, root, runtimes } from "../../support/spawn.ts";
 import { type RunningProgram, startProgram } from "../../support/start-program.ts";
-import { readToolOptions } from "../../support/tool-options.ts";
+import { readToolOptions, WRITE } from "../../support/tool-options.ts";
+import { writeDocuments } from "../documents.ts";
 import { spreadOf } from "../harness.ts";
-import { provenanceHere } from "../provenance.ts";
+import { latestEdgeCookie, saveEdgeCookie } from "../latest.ts";
+import { type Provenance, provenanceHere } from "../provenance.ts";
+import { hostOf, mergeResults, type Results } from "../results.ts";
+import { type Proxied, type ProxiedPages, proxyTables } from "./report.ts";
 
 const RUNTIMES = Object.keys(runtimes) as ProcessRuntime[];
 const { values, names } = readToolOptions({
@@ -31,6 +35,7 @@ const { values, names } = readToolOptions({
   options: {
     rounds: { default: 5, summary: "number of rounds" },
     "warm-up": { default: 8, summary: "seconds of load before each measurement" },
+    write: WRITE,
   },
 });
 const ROUNDS = values.rounds;
@@ -244,9 +249,38 @@ async function bodies(command: readonly string[]): Promise<{ down: number; up: n
   return { down: spreadOf(down.slice(2)).median, up: spreadOf(up.slice(2)).median };
 }
 
-const results: Record<string, Record<string, Turn[]>> = {};
-const largeResults: Record<string, { down: number; up: number }> = {};
-let largeTable = "| runtime | | 100 MB down, MB/s | up, MB/s |\n| --- | --- | ---: | ---: |\n";
+const median = (turns: Turn[], key: keyof Turn) => spreadOf(turns.map((each) => each[key])).median;
+const mediansOf = (turns: Turn[]): ProxiedPages => ({
+  perSecond: median(turns, "perSecond"),
+  cpuMicros: median(turns, "cpuMicros"),
+  p50Ms: median(turns, "p50Ms"),
+  p99Ms: median(turns, "p99Ms"),
+  residentMiB: median(turns, "residentMiB"),
+});
+
+/** Throughput of proxies of a runtime with large bodies, by name. */
+async function bodiesOf(runtime: ProcessRuntime): Promise<Proxied["bodies"]> {
+  const pass = (kind: string) => [
+    ...runtimes[runtime],
+    "test/bench/proxy/pass-through.ts",
+    kind,
+    largeOrigin,
+  ];
+  const contenders: Record<string, string[]> = {
+    "node:http": pass("node:http"),
+    "http-proxy": pass("http-proxy"),
+    millrace: [...runtimes[runtime], "worker/cli/main.ts", "serve", "--config", largeConfig],
+  };
+  const measured: Record<string, { down: number; up: number }> = {};
+  for (const [name, command] of Object.entries(contenders)) {
+    console.error(`bench: ${runtime}, bodies of 100 MB: ${name}`);
+    measured[name] = await bodies(command);
+  }
+  return measured;
+}
+
+const proxy: Record<string, Proxied> = {};
+const provenance: Record<string, Provenance> = {};
 for (const runtime of RUNTIMES.filter((name) => names.length === 0 || names.includes(name))) {
   const pass = (kind: string) => () =>
     turn([...runtimes[runtime], "test/bench/proxy/pass-through.ts", kind, `http://127.0.0.1:${sitePort}`]);
@@ -259,54 +293,25 @@ for (const runtime of RUNTIMES.filter((name) => names.length === 0 || names.incl
     nginx: limit,
   };
   const of: Record<string, Turn[]> = Object.fromEntries(Object.keys(contenders).map((name) => [name, []]));
-  results[runtime] = of;
   for (let round = 0; round < ROUNDS; round++) {
     for (const [name, run] of Object.entries(contenders)) {
       of[name]!.push(await run());
       console.error(`bench: ${runtime}, round ${round + 1} of ${ROUNDS}: ${name}`);
     }
   }
-}
-const versions = Object.fromEntries(
-  Object.keys(results).map((runtime) => [runtime, versionOf(runtime as ProcessRuntime)]),
-);
-const median = (turns: Turn[], key: keyof Turn) => spreadOf(turns.map((each) => each[key])).median;
-let table =
-  "| runtime | | requests/s | CPU µs a request | p50 ms | p99 ms | MiB | share of the fastest bare one |\n| --- | --- | ---: | ---: | ---: | ---: | ---: | ---: |\n";
-for (const [runtime, of] of Object.entries(results)) {
-  const bare = ["node:http", "http-proxy", "undici", "undici's dispatch"].map((name) =>
-    median(of[name]!, "perSecond"),
-  );
-  for (const [name, turns] of Object.entries(of)) {
-    const perSecond = median(turns, "perSecond");
-    const share = `${Math.round((100 * perSecond) / Math.max(...bare))}%`;
-    table += `| ${runtime} | ${name} | ${Math.round(perSecond).toLocaleString("en")} | ${median(turns, "cpuMicros").toFixed(1)} | ${median(turns, "p50Ms").toFixed(2)} | ${median(turns, "p99Ms").toFixed(2)} | ${Math.round(median(turns, "residentMiB"))} | ${share} |\n`;
-  }
-}
-console.log(table);
-for (const runtime of Object.keys(results) as ProcessRuntime[]) {
-  const pass = (kind: string) => [
-    ...runtimes[runtime],
-    "test/bench/proxy/pass-through.ts",
-    kind,
-    largeOrigin,
-  ];
-  const contenders: Record<string, string[]> = {
-    "node:http": pass("node:http"),
-    "http-proxy": pass("http-proxy"),
-    millrace: [...runtimes[runtime], "worker/cli/main.ts", "serve", "--config", largeConfig],
+  const host = hostOf(runtime);
+  proxy[host] = {
+    pages: Object.fromEntries(Object.entries(of).map(([name, turns]) => [name, mediansOf(turns)])),
+    bodies: await bodiesOf(runtime),
   };
-  for (const [name, command] of Object.entries(contenders)) {
-    const { down, up } = await bodies(command);
-    largeResults[`${runtime}, ${name}`] = { down, up };
-    largeTable += `| ${runtime} | ${name} | ${Math.round(down)} | ${Math.round(up)} |\n`;
-  }
+  provenance[host] = provenanceHere({ [host]: versionOf(runtime) });
 }
-
-console.log(largeTable);
+console.log(proxyTables(proxy, provenance));
+const results: Results = { provenance: { proxy: provenance }, benches: {}, proxy };
 mkdirSync(join(root, "test/results"), { recursive: true });
-writeFileSync(
-  join(root, "test/results/proxy.json"),
-  `${JSON.stringify({ provenance: provenanceHere(versions), pages: results, bodies: largeResults }, null, 2)}\n`,
-);
+writeFileSync(join(root, "test/results/proxy.json"), `${JSON.stringify(results, null, 2)}\n`);
+if (values.write) {
+  saveEdgeCookie(mergeResults(latestEdgeCookie(), results));
+  for (const file of writeDocuments()) console.error(`bench: ${file} is updated`);
+}
 process.exit(0);

@@ -2,7 +2,7 @@
  * `millrace serve --workers N` beside `--workers 1`, in turn, in one run: requests a second of `/identify` on SQLite, and the
  * processor time of all of the server's processes for a request. The load (wrk) runs on the same processors, so the ratio of the
  * requests a second is below what a machine of their own would give; the processor time for a request is not affected.
- * Prints a table and writes the figures to `test/results/workers.json`.
+ * Prints a table and writes the figures to `test/results/workers.json`; with `--write` also to the documentation.
  * @module
  */
 import { spawnSync } from "node:child_process";
@@ -16,9 +16,13 @@ import { configFile } from "../../support/config-file.ts";
 import { generate } from "../../support/load-generator.ts";
 import { type ProcessRuntime, root, runtimes } from "../../support/spawn.ts";
 import { type RunningProgram, startProgram } from "../../support/start-program.ts";
-import { readToolOptions } from "../../support/tool-options.ts";
+import { readToolOptions, WRITE } from "../../support/tool-options.ts";
+import { writeDocuments } from "../documents.ts";
 import { spreadOf } from "../harness.ts";
-import { describeProvenance, provenanceHere } from "../provenance.ts";
+import { latestEdgeCookie, saveEdgeCookie } from "../latest.ts";
+import { type Provenance, provenanceHere } from "../provenance.ts";
+import { hostOf, mergeResults, type Results } from "../results.ts";
+import { type WorkersFigures, workersTable } from "./report.ts";
 
 const RUNTIMES = Object.keys(runtimes) as ProcessRuntime[];
 const { values, names } = readToolOptions({
@@ -29,6 +33,7 @@ const { values, names } = readToolOptions({
     rounds: { default: 5, summary: "number of rounds" },
     workers: { default: availableParallelism(), min: 2, summary: "number of processes" },
     "warm-up": { default: 5, summary: "seconds of load on each server before the rounds" },
+    write: WRITE,
   },
 });
 const TURN_S = 3;
@@ -105,18 +110,18 @@ async function turn(
 
 const versionOf = (runtime: ProcessRuntime) =>
   /\d+\.\d+\.\d+/.exec(spawnSync(runtimes[runtime][0], ["--version"], { encoding: "utf8" }).stdout)![0];
-const results: Record<string, Record<number, Turn[]>> = {};
+const workers: Record<string, WorkersFigures[]> = {};
+const provenance: Record<string, Provenance> = {};
 const medianOf = (turns: readonly Turn[], figure: keyof Turn) =>
   spreadOf(turns.map((each) => each[figure])).median;
 
-let table =
-  "| runtime | processes | requests/s | CPU µs a request | p99 ms | requests/s beside one |\n| --- | ---: | ---: | ---: | ---: | ---: |\n";
 for (const runtime of RUNTIMES.filter((name) => names.length === 0 || names.includes(name))) {
   const counts = [1, values.workers];
   const servers = await Promise.all(counts.map((count) => start(runtime, count)));
   const ids = await Promise.all(
     servers.map(async ({ url }) => (await fetch(url)).headers.get("x-ts-ec") ?? ""),
   );
+  console.error(`bench: several processes on ${runtime}`);
   for (const [i, server] of servers.entries()) await turn(server, counts[i]!, ids[i]!, values["warm-up"]);
   const turns: Record<number, Turn[]> = Object.fromEntries(counts.map((count) => [count, []]));
   for (let round = 0; round < values.rounds; round++) {
@@ -124,15 +129,21 @@ for (const runtime of RUNTIMES.filter((name) => names.length === 0 || names.incl
       turns[count]!.push(await turn(servers[i]!, count, ids[i]!, TURN_S));
   }
   await Promise.all(servers.map((server) => server.stop()));
-  results[runtime] = turns;
-  for (const count of counts) {
-    const of = (figure: keyof Turn) => medianOf(turns[count]!, figure);
-    const ratio = of("perSecond") / medianOf(turns[1]!, "perSecond");
-    table += `| ${runtime} ${versionOf(runtime)} | ${count} | ${Math.round(of("perSecond")).toLocaleString("en")} | ${of("cpuMicros").toFixed(1)} | ${of("p99Ms").toFixed(2)} | ${ratio.toFixed(2)} |\n`;
-  }
+  const host = hostOf(runtime);
+  workers[host] = counts.map((processes) => ({
+    processes,
+    perSecond: medianOf(turns[processes]!, "perSecond"),
+    cpuMicros: medianOf(turns[processes]!, "cpuMicros"),
+    p99Ms: medianOf(turns[processes]!, "p99Ms"),
+  }));
+  provenance[host] = provenanceHere({ [host]: versionOf(runtime) });
 }
-const provenance = provenanceHere();
-process.stdout.write(`${table}\n${describeProvenance([provenance])}\n`);
+console.log(workersTable(workers, provenance));
+const results: Results = { provenance: { workers: provenance }, benches: {}, workers };
 mkdirSync(join(root, "test/results"), { recursive: true });
-writeFileSync(join(root, "test/results/workers.json"), JSON.stringify({ provenance, results }, null, 1));
+writeFileSync(join(root, "test/results/workers.json"), `${JSON.stringify(results, null, 2)}\n`);
+if (values.write) {
+  saveEdgeCookie(mergeResults(latestEdgeCookie(), results));
+  for (const file of writeDocuments()) console.error(`bench: ${file} is updated`);
+}
 site.close();

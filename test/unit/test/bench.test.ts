@@ -3,7 +3,7 @@ import { coldTable } from "../../bench/cold-table.ts";
 import { growthOf, verdict } from "../../bench/growth/series.ts";
 import { spreadOf } from "../../bench/harness.ts";
 import { between } from "../../bench/marks.ts";
-import type { Results } from "../../bench/results.ts";
+import { mergeResults, type Results } from "../../bench/results.ts";
 import { summary, summaryChart } from "../../bench/summary.ts";
 import { tables } from "../../bench/tables.ts";
 import { TARGETS } from "../../bench/targets.ts";
@@ -99,6 +99,25 @@ describe("verdicts", () => {
     expect(verdictOf(good, "batch sync")).toBeNull();
   });
 
+  test("a proxied page is held against the fastest bare proxy, several processes against one", () => {
+    const pages = (perSecond: number) => ({ perSecond, cpuMicros: 1, p50Ms: 1, p99Ms: 1, residentMiB: 1 });
+    const bare = { "node:http": pages(80), "http-proxy": pages(50), undici: pages(100) };
+    const results: Results = {
+      ...resultsWith(90_000, 0.21, 40),
+      proxy: {
+        Node: { pages: { ...bare, "undici's dispatch": pages(90), millrace: pages(45) }, bodies: {} },
+      },
+      workers: {
+        Node: [
+          { processes: 1, perSecond: 100, cpuMicros: 1, p99Ms: 1 },
+          { processes: 2, perSecond: 160, cpuMicros: 1, p99Ms: 1 },
+        ],
+      },
+    };
+    expect(verdictOf(results, "proxy")).toEqual({ figure: "45%", share: 0.5 });
+    expect(verdictOf(results, "workers")).toEqual({ figure: "1.60x with 2", share: 1 });
+  });
+
   test("appear in one table with a mark each, and in one chart", () => {
     const [table, legend] = summary(bad).split("\n\n");
     const lines = table!.split("\n");
@@ -112,6 +131,19 @@ describe("verdicts", () => {
     expect(coldTable(bad.coldStarts!)).toContain("30.0 ms (reach: 15 ms)");
     expect(coldTable(bad.coldStarts!)).toContain("it is not on this machine");
   });
+});
+
+test("a newer run replaces figures by bench and host; the others keep theirs, and where they were measured", () => {
+  const older = resultsWith(90_000, 0.21, 40);
+  const later = { ...PROVENANCE, date: "2026-01-03", versions: { Bun: "1.0.0" } };
+  const mint = [row("millrace", 1)];
+  const merged = mergeResults(older, {
+    provenance: { mint: { Bun: later } },
+    benches: { mint: { Bun: mint } },
+  });
+  expect(merged.benches).toEqual({ ...older.benches, mint: { ...older.benches.mint, Bun: mint } });
+  expect(merged.provenance.mint).toEqual({ Node: PROVENANCE, Bun: later });
+  expect([merged.served, merged.coldStarts]).toEqual([older.served, older.coldStarts]);
 });
 
 test("a spread is the median and the middle half", () => {
