@@ -72,5 +72,6 @@ const licence = (name: string) => {
   if (file === undefined) throw new Error(`Cannot build the package: ${name} has no licence file`);
   return `${name}\n\n${read(`node_modules/${name}/${file}`).trim()}\n`;
 };
-writeFileSync(join(root, "dist/licences.txt"), INSIDE.map(licence).join("\n\n"));
+const library = `libsecp256k1\n\n${read("wasm/schnorr/COPYING").trim()}\n`;
+writeFileSync(join(root, "dist/licences.txt"), [...INSIDE.map(licence), library].join("\n\n"));
 console.error("package: dist/ built");

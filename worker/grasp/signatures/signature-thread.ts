@@ -4,26 +4,21 @@
  */
 import { Buffer } from "node:buffer";
 import type { Worker } from "node:worker_threads";
-import type { Batches, Signed } from "./signature-batches.ts";
-
-/** Bytes of an id, a key and a signature. */
-const SIZE = 128;
+import { SIGNED_BYTES, schnorrModule } from "../../../wasm/schnorr.ts";
+import { type Batches, type Signed, writeSigned } from "./signature-batches.ts";
 
 /**
  * The code of the thread: bytes in, one byte a signature out. A text and not a file, because a bundle is one file.
  */
 const THREAD = `
 const { parentPort, workerData } = require("node:worker_threads");
-const loading = import(workerData.library);
-parentPort.on("message", async (bytes) => {
-  const { verifySchnorr } = await loading;
-  const results = new Uint8Array(bytes.length / ${SIZE});
+const { memory, input_at, verify } = new WebAssembly.Instance(new WebAssembly.Module(workerData)).exports;
+const input = new Uint8Array(memory.buffer, input_at(), ${SIGNED_BYTES});
+parentPort.on("message", (bytes) => {
+  const results = new Uint8Array(bytes.length / ${SIGNED_BYTES});
   for (let i = 0; i < results.length; i++) {
-    const at = i * ${SIZE};
-    const part = (from, to) => bytes.subarray(at + from, at + to);
-    try {
-      results[i] = verifySchnorr(part(0, 32), part(32, 64), part(64, ${SIZE})) ? 1 : 0;
-    } catch {}
+    input.set(bytes.subarray(i * ${SIGNED_BYTES}, (i + 1) * ${SIGNED_BYTES}));
+    results[i] = verify();
   }
   parentPort.postMessage(results);
 });`;
@@ -56,9 +51,7 @@ export class SignatureThread implements Batches {
 
   async #start(): Promise<Worker> {
     const { Worker } = await import("node:worker_threads");
-    // The thread has no file of its own from which the library could be found.
-    const library = import.meta.resolve("tiny-secp256k1");
-    const thread = new Worker(THREAD, { eval: true, workerData: { library } });
+    const thread = new Worker(THREAD, { eval: true, workerData: schnorrModule() });
     const lost = (error: unknown) => {
       this.#starting = null;
       for (const { reject } of this.#out.splice(0)) reject(error);
@@ -74,10 +67,10 @@ export class SignatureThread implements Batches {
   }
 }
 
+/** @throws {Error} if one of them is not hex */
 function bytesOf(batch: readonly Signed[]): Uint8Array<ArrayBuffer> {
-  const bytes = Buffer.allocUnsafeSlow(batch.length * SIZE);
-  let at = 0;
-  for (const { id, pubkey, sig } of batch)
-    for (const hex of [id, pubkey, sig]) at += bytes.write(hex, at, "hex");
+  const bytes = Buffer.allocUnsafeSlow(batch.length * SIGNED_BYTES);
+  for (const [index, event] of batch.entries())
+    if (!writeSigned(event, bytes, index * SIGNED_BYTES)) throw new Error("an event is not hex");
   return bytes;
 }
