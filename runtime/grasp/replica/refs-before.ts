@@ -20,18 +20,20 @@ export function movesUnderWay(intents: readonly Intent[], owner: string, identif
 
 /**
  * Refs as they were before these moves. An intent names old and new values and ends in the transaction that serves its events, so
- * that this holds whichever of the refs have moved already.
+ * that this holds whichever of the refs have moved already. A ref that has neither value moved on: the intent is one that could
+ * not be ended, and the next start of the writer skips it, too.
  */
 export function refsBefore({ refs, head }: Refs, moves: readonly Move[]): Refs {
   if (moves.length === 0) return { refs, head };
   const before = new Map(refs);
   let named = head;
   for (const move of moves.toReversed()) {
-    for (const { ref, old } of move.updates.flat().toReversed()) {
+    for (const { ref, old, new: to } of move.updates.flat().toReversed()) {
+      if ((before.get(ref) ?? ZERO_ID) !== to) continue;
       if (old === ZERO_ID) before.delete(ref);
       else before.set(ref, old);
     }
-    if (move.head !== null) named = move.head.old;
+    if (named === move.head?.new) named = move.head.old;
   }
   return { refs: before, head: named };
 }

@@ -65,3 +65,13 @@ test("two moves of the same ref are taken back to the value before the first", (
   ];
   expect(refsBefore({ refs: new Map([[ref, three]]), head: ref }, moves).refs).toEqual(new Map([[ref, one]]));
 });
+
+test("a ref that moved on since an intent that could not be ended is shown as it is", () => {
+  const [one, two, three] = ["1".repeat(40), "2".repeat(40), "3".repeat(40)];
+  const ref = "refs/heads/main";
+  const moves = [
+    move({ updates: [[{ ref, old: one, new: two }]], head: { old: "refs/heads/a", new: "refs/heads/b" } }),
+  ];
+  const now = { refs: new Map([[ref, three]]), head: "refs/heads/c" };
+  expect(refsBefore(now, moves)).toEqual(now);
+});
