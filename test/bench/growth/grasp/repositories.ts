@@ -34,7 +34,7 @@ export const repositories: Growth = {
     subtitle: "processor time of one process and its Git processes; medians of rounds in turn",
     unit: "µs of processor time",
   },
-  pace: { clock: withGit, rounds: 15, turnMs: 100, maxTimes: 200 },
+  pace: { clock: withGit, rounds: 9, turnMs: 100, maxTimes: 200 },
   sizes: [10, 100, 1000, 10_000],
   async open(size) {
     console.error(`growth: making ${size.toLocaleString("en")} repositories`);
@@ -126,6 +126,7 @@ function pushing(service: Service, work: WorkTree, owner: Author, identifier: st
       await send(ZERO_ID, commit, work.pack([commit]));
     },
     contender(first: string): Contender {
+      const tree = work.git("rev-parse", `${first}^{tree}`);
       let tip = first;
       let pushes: { old: string; commit: string; state: NostrEvent; pack: Buffer }[] = [];
       return {
@@ -133,7 +134,7 @@ function pushing(service: Service, work: WorkTree, owner: Author, identifier: st
         prepare(times) {
           pushes = Array.from({ length: times }, () => {
             const old = tip;
-            tip = work.commit("a", `${number++}`);
+            tip = work.git("commit-tree", tree, "-p", old, "-m", `commit ${number++}`);
             const state = stateBy(owner, { [MAIN]: tip }, identifier, second++);
             return { old, commit: tip, state, pack: work.pack([tip], [old]) };
           });
