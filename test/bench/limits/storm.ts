@@ -65,7 +65,7 @@ async function storm(
       ms(`${name}: the last of ${clones.length}`, Math.max(...times)),
       ms(`${name}: p50`, percentile(times, 0.5)),
       ms(`${name}: processor time of all`, server.processorMs() - cpu),
-      count(`${name}: Git processes at most`, watch.highest),
+      count(`${name}: Git processes at once, as many as were seen`, watch.highest),
       count(`${name}: refused with 503 and a reason`, refusals.length),
       count(`${name}: other failures`, faults.length - refusals.length),
     ];
