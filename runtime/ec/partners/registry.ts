@@ -10,6 +10,7 @@ import type { Fault } from "../../lib/schema.ts";
 import { settlesWithin } from "../../lib/within.ts";
 import type { Clock, LogFields, Random, Store } from "../../platform.ts";
 import { STORE_TIMEOUTS_MS } from "../timeouts.ts";
+import { ChangesInTurn } from "./changes-in-turn.ts";
 import {
   isPartnerId,
   keyHashesOf,
@@ -33,11 +34,6 @@ const CHECK_EVERY_MS = 5000;
 const DISTRUST_AFTER_MS = 60_000;
 /** Number of records that are read at once. */
 const READS_AT_ONCE = 64;
-/**
- * A change of which nothing is heard for this time, in milliseconds, blocks no later one: some hosts end a request's work with the
- * request, in silence.
- */
-const LOST_AFTER_MS = 60_000;
 /** Number of retries of a change that lost a race. */
 const MAX_RETRIES = 3;
 
@@ -145,16 +141,15 @@ class StoreRegistry implements Registry {
   #loadedAtMs = 0;
   #checkedAtMs = Number.NEGATIVE_INFINITY;
   #refreshing: Promise<void> | null = null;
-  /** The end of the last change of the index. */
-  #last: Promise<unknown> = Promise.resolve();
-  /** When a change of the index last began or ended. */
-  #movedAtMs = Number.NEGATIVE_INFINITY;
+  /** So that a listing that began before a registration does not undo it. */
+  readonly #changes: ChangesInTurn;
   /** Counts the calls of `configure`. A partner that the configuration hid may be registered: the store is listed again. */
   #configuration = 0;
   #listedConfiguration = 0;
 
   constructor(dependencies: RegistryDependencies) {
     this.#given = dependencies;
+    this.#changes = new ChangesInTurn(dependencies.clock);
     this.configure(dependencies.configured);
   }
 
@@ -232,48 +227,27 @@ class StoreRegistry implements Registry {
   }
 
   isDue(): boolean {
-    if (this.#refreshing !== null && !this.#isLost()) return false;
+    if (this.#refreshing !== null && !this.#changes.isLost()) return false;
     return this.#given.clock.now() - this.#checkedAtMs >= CHECK_EVERY_MS;
   }
 
   refresh(): Promise<void> {
-    if (this.#refreshing !== null && !this.#isLost()) return this.#refreshing;
-    const refreshing = this.#exclusive(() => this.#check()).finally(() => {
-      if (this.#refreshing === refreshing) this.#refreshing = null;
-    });
+    if (this.#refreshing !== null && !this.#changes.isLost()) return this.#refreshing;
+    const refreshing = this.#changes
+      .run(() => this.#check())
+      .finally(() => {
+        if (this.#refreshing === refreshing) this.#refreshing = null;
+      });
     this.#refreshing = refreshing;
     return refreshing;
   }
 
   register(input: JsonObject, options: RegisterOptions = {}): Promise<Registration> {
-    return this.#exclusive(() => this.#register(input, options));
+    return this.#changes.run(() => this.#register(input, options));
   }
 
   remove(id: string): Promise<Removal> {
-    return this.#exclusive(() => this.#remove(id));
-  }
-
-  /** Runs changes of the index one after the other, so that a listing that began before a registration does not undo it. */
-  #exclusive<T>(work: () => Promise<T>): Promise<T> {
-    if (this.#isLost()) {
-      this.#last = Promise.resolve();
-      this.#moved();
-    }
-    const run = this.#last.then(() => {
-      this.#moved();
-      return work();
-    });
-    this.#last = run.catch(() => {}).then(() => this.#moved());
-    return run;
-  }
-
-  /** Whether the last change, if it has not ended, may never end. */
-  #isLost(): boolean {
-    return this.#given.clock.now() - this.#movedAtMs > LOST_AFTER_MS;
-  }
-
-  #moved(): void {
-    this.#movedAtMs = this.#given.clock.now();
+    return this.#changes.run(() => this.#remove(id));
   }
 
   /** Lists the store if another instance, or the configuration, changed anything. */
