@@ -40,8 +40,8 @@ const { values, names } = readToolOptions({
   names: { placeholder: "PART", summary: "parts to measure (default: all)", all: NAMES },
   options: {
     size: {
-      choices: ["full", "medium", "quick"],
-      summary: "size of GRASP's data, as in npm run bench:grasp -- --help",
+      choices: ["full", "medium", "quick", "tiny"],
+      summary: "GRASP's data, as in npm run bench:grasp -- --help; tiny: some rows, to see that it runs",
     },
     repetitions: { default: 5, min: 1, summary: "rounds of the proxy, the workers and GRASP" },
     show: { switch: true, summary: "measure nothing: print the last figures" },
@@ -50,13 +50,23 @@ const { values, names } = readToolOptions({
 });
 
 const { size, repetitions } = values;
+const isTiny = size === "tiny";
+if (isTiny && values.write) {
+  console.error("compare: --size tiny measures nothing that --write may show");
+  process.exit(2);
+}
+/** Some rows on little data. */
+const TINY = [
+  ...["live", "clone", "memory", "--events", "100", "--refs", "20", "--large", "1", "--commits", "10"],
+  ...["--clients", "2", "--subscribers", "5", "--peer", "10", "--repetitions", "1"],
+];
 const rounds = ["--rounds", String(repetitions)];
 const parts: Readonly<Record<(typeof NAMES)[number], Part>> = {
   "edge-cookie": {
     summary: "the hot path, the engine and Edge Cookie beside packages of npm, on Node, Bun and Deno",
     script: "run.ts",
-    args: [],
-    minutes: 14,
+    args: isTiny ? ["mint", "served"] : [],
+    minutes: isTiny ? 0.3 : 14,
     programs: [],
   },
   proxy: {
@@ -76,8 +86,11 @@ const parts: Readonly<Record<(typeof NAMES)[number], Part>> = {
   grasp: {
     summary: "GRASP beside ngit-grasp",
     script: "grasp/run.ts",
-    args: ["--repetitions", String(repetitions), ...(size === "full" ? [] : [`--${size}`])],
-    minutes: { full: 25 + 7 * repetitions, medium: 12 + 2.5 * repetitions, quick: 8 + repetitions }[size],
+    args: isTiny ? TINY : ["--repetitions", String(repetitions), ...(size === "full" ? [] : [`--${size}`])],
+    minutes: {
+      ...{ full: 25 + 7 * repetitions, medium: 12 + 2.5 * repetitions },
+      ...{ quick: 8 + repetitions, tiny: 0.7 },
+    }[size],
     programs: [git, ip],
     install: installNgitGrasp,
   },
@@ -91,7 +104,8 @@ async function measure(part: Part, position: string, after: number): Promise<boo
   const began = performance.now();
   const args = [join(root, "test/bench", part.script), ...part.args, ...(values.write ? ["--write"] : [])];
   // Its tables are part of the tables at the end.
-  const child = spawn(process.execPath, args, { cwd: root, stdio: ["ignore", "ignore", "pipe"] });
+  const env = isTiny ? { ...process.env, BENCH_TINY: "1" } : process.env;
+  const child = spawn(process.execPath, args, { cwd: root, env, stdio: ["ignore", "ignore", "pipe"] });
   const stop = (signal: NodeJS.Signals) => {
     child.kill(signal);
     child.once("close", () => process.exit(1));

@@ -54,10 +54,13 @@ export function processorMs(): number {
   return (user + system) / 1000;
 }
 
+/** Set by `npm run compare -- --size tiny`: a bench only shows that it runs, with one short round. */
+export const isTiny = process.env.BENCH_TINY === "1";
+
 /** Maximum number of operations between two reads of the clock: their preparations should stay in the caches. */
 const BATCH = 2048;
 /** Time of the first operations of each contender. */
-const WARM_UP_MS = 300;
+const WARM_UP_MS = isTiny ? 1 : 300;
 
 /** Runs operations. @returns their time in milliseconds, without the preparations. */
 async function timed(contender: Contender, times: number, clock: () => number): Promise<number> {
@@ -98,7 +101,7 @@ export async function measure(
   const turns: number[] = [];
   for (const contender of contenders) turns.push(await turnOf(contender, timing));
   const times = contenders.map(() => [] as number[]);
-  for (let round = 0; round < pace.rounds; round++) {
+  for (let round = 0; round < (isTiny ? 1 : pace.rounds); round++) {
     for (const [i, contender] of contenders.entries()) {
       times[i]!.push(((await timed(contender, turns[i]!, timing.clock)) * 1e6) / turns[i]!);
     }

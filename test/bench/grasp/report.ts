@@ -96,7 +96,7 @@ export function describeGrasp(run: GraspRun): string {
 /** The verdict as the tables show it: with how many times better we are. */
 export function verdictText(one: Measured): string {
   const ratio = ratioOf(one);
-  if (ratio === null || !Number.isFinite(ratio)) return verdictOf(one);
+  if (ratio === null || ratio === 0 || !Number.isFinite(ratio)) return verdictOf(one);
   return `${verdictOf(one)} (${Number(ratio.toPrecision(2))}x)`;
 }
 
