@@ -129,6 +129,17 @@ export async function ask(client: RelayClient, name: string, filter: object): Pr
   return client.messages.splice(0).length;
 }
 
+/** Questions that are timed one by one: the 99th percentile is the eleventh longest. */
+const TIMED_QUESTIONS = 1000;
+/** Questions of each of 50 connections. */
+const QUESTIONS = 100;
+/**
+ * Questions of each of 50 connections before a server's first repetition, for each filter. A process of Node takes half of the
+ * processor time once its code is compiled and its young generation has grown, which is after some 5,000 questions.
+ */
+const WARMING_QUESTIONS = 160;
+const warmed = new Set<string>();
+
 const query: Row = {
   name: "query",
   async measure({ server, hub, comments }) {
@@ -139,14 +150,17 @@ const query: Row = {
       "by author and kind": () => ({ authors: [any().pubkey], kinds: [1111] }),
       "by #a, limit 100": () => ({ "#a": [address], limit: 100 }),
     };
+    if (!warmed.has(server.name))
+      for (const filter of Object.values(filters)) await askMany(server, WARMING_QUESTIONS, filter);
+    warmed.add(server.name);
     const figures: Figure[] = [];
     for (const [name, filter] of Object.entries(filters)) {
       const client = await connectAnew(server);
       const times: number[] = [];
-      for (let i = 0; i < 200; i++) times.push(await timed(() => ask(client, `q${i}`, filter())));
+      for (let i = 0; i < TIMED_QUESTIONS; i++) times.push(await timed(() => ask(client, `q${i}`, filter())));
       client.close();
       figures.push(ms(`${name}, p50`, percentile(times, 0.5)), ms(`${name}, p99`, percentile(times, 0.99)));
-      const { took, spent } = await askMany(server, 40, filter);
+      const { took, spent } = await askMany(server, QUESTIONS, filter);
       figures.push(rate(`${name}, 50 connections`, 1000 / took), ms(`${name}, processor time`, spent));
     }
     return figures;
@@ -356,13 +370,8 @@ const push: Row = {
         unit: "count",
         better: "lower",
       },
-      ms(
-        "query after git push, p99",
-        percentile(
-          results.map((one) => one.askedMs),
-          0.99,
-        ),
-      ),
+      // Ten are too few for a 99th percentile.
+      ms("query after git push, longest of 10", Math.max(...results.map((one) => one.askedMs))),
     ];
   },
 };
