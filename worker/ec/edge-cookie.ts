@@ -24,6 +24,7 @@ import {
 import { createService } from "./service.ts";
 import type { AllWorkers, LoadApp, Service } from "./services.ts";
 import { tableSizes } from "./table-needs.ts";
+import type { RequestHead } from "./visit.ts";
 
 /** Delay after which a running service looks `publisher.domain` up in the list of public suffixes, in milliseconds. */
 const DOMAIN_CHECK_AFTER_MS = 1000;
@@ -72,6 +73,8 @@ export interface EdgeCookieOptions
 export interface EdgeCookieHandler<Args extends unknown[]> {
   /** Answers a request. Synchronous if nothing has to be waited for, the wrapped handler included. */
   (request: Request, ...host: Args): Response | Promise<Response>;
+  /** The same for a server that has read the request's fields; see `ServedHandler`. */
+  withFields(request: Request, fields: RequestHead["headers"], ...host: Args): Response | Promise<Response>;
   /** The running service. The first call opens the store and the limiter. */
   service(...host: Args): Service;
   /** Finishes background work and closes the store. */
@@ -122,9 +125,6 @@ export function withConfig<Args extends unknown[]>(
   config: Config,
   own: OwnDependencies,
 ) {
-  const clientOf =
-    own.readClient ??
-    ((request: Request, address: string | null) => readClient(request.headers, address, config.client));
   // On some hosts reading the address is a call.
   const needsAddress = own.readClient !== undefined || needsSocketAddress(config.client);
   const faults = urlFaults(
@@ -198,13 +198,18 @@ export function withConfig<Args extends unknown[]>(
 
   return function wrap(handler: FetchHandler<Args>): EdgeCookieHandler<Args> {
     mustBeHandler(handler);
+    const withFields = (request: Request, fields: RequestHead["headers"], ...args: Args) => {
+      service ??= open(args);
+      const address = needsAddress ? host.address(request, args) : null;
+      const client = own.readClient?.(request, address) ?? readClient(fields, address, config.client);
+      return service.respond(request, client, host.background(args), () => handler(request, ...args), fields);
+    };
     const answer = (request: Request, ...args: Args): Response | Promise<Response> => {
       mustBeRequest(request);
-      service ??= open(args);
-      const client = clientOf(request, needsAddress ? host.address(request, args) : null);
-      return service.respond(request, client, host.background(args), () => handler(request, ...args));
+      return withFields(request, request.headers, ...args);
     };
     return Object.assign(answer, {
+      withFields,
       service: (...args: Args) => (service ??= open(args)),
       async close() {
         for (const end of later) end();

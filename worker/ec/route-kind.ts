@@ -13,8 +13,11 @@ export function routeKindOfPath(path: string): RouteKind {
   return routeAt(path, 0);
 }
 
+/** How a path of the service goes on after its slash. */
+const FIRST_LETTERS = "_sia";
+
 function routeAt(url: string, start: number): RouteKind {
-  if (start === -1) return "organic";
+  if (start === -1 || !FIRST_LETTERS.includes(url[start + 1] ?? " ")) return "organic";
   if (url.startsWith("/_ts/", start)) return "api";
   return SERVICE_PATHS.some((path) => isPathAt(url, start, path)) ? "service" : "organic";
 }

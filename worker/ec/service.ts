@@ -148,9 +148,9 @@ export function createService(dependencies: Dependencies): Service {
   return {
     services,
     begin: (request, route, client, background) => new Visit(visits, request, route, client, background),
-    respond(request, client, background, handler) {
+    respond(request, client, background, handler, headers = request.headers) {
       const route = routeKind(request.url);
-      const visit = new Visit(visits, request, route, client, background);
+      const visit = new Visit(visits, { method: request.method, headers }, route, client, background);
       attachVisit(request, visit);
       return visit.respond(route === "organic" ? handler : () => handleRoute(request, visit));
     },

@@ -122,6 +122,7 @@ export interface Service {
   readonly services: Services;
   /**
    * Answers one request: by the service's own routes, else by `handler`. Synchronous if nothing has to be waited for.
+   * @param headers the request's fields as a server read them. Default: `request.headers`.
    * @throws what `handler` throws.
    */
   respond(
@@ -129,6 +130,7 @@ export interface Service {
     client: Client,
     background: Background,
     handler: () => Response | Promise<Response>,
+    headers?: RequestHead["headers"],
   ): Response | Promise<Response>;
   /** Begins a request that a host answers without `Request` and `Response`. The caller must end the visit. */
   begin(request: RequestHead, route: RouteKind, client: Client, background: Background): Visit;

@@ -75,17 +75,24 @@ export class VisitCounters {
   }
 }
 
-/** Values by two keys. Finding one allocates nothing; each is created when it is first asked for. */
+/** Values by two keys. Each is created when it is first asked for. Most requests are like the one before, whose value is at hand. */
 class ByTwo<A, B, V> {
   readonly #create: (a: A, b: B) => V;
   readonly #values = new Map<A, Map<B, V>>();
+  #a: A | undefined;
+  #b: B | undefined;
+  #last: V | undefined;
 
   constructor(create: (a: A, b: B) => V) {
     this.#create = create;
   }
 
   get(a: A, b: B): V {
-    return this.#values.get(a)?.get(b) ?? this.#add(a, b);
+    if (a === this.#a && b === this.#b) return this.#last!;
+    this.#a = a;
+    this.#b = b;
+    this.#last = this.#values.get(a)?.get(b) ?? this.#add(a, b);
+    return this.#last;
   }
 
   #add(a: A, b: B): V {

@@ -22,11 +22,30 @@ export interface SharedListen extends Listen {
   readonly socket?: object;
 }
 
+/** A handler for our own server. Its arguments are the host's. */
+// biome-ignore lint/suspicious/noExplicitAny: the host's arguments pass through unread.
+export interface ServedHandler extends FetchHandler<any> {
+  /**
+   * The same with the fields of the request as they came, for a server that has read them: `Headers` take longer. Only the server
+   * calls it: code between it and the handler may have changed the request's own headers.
+   */
+  withFields?(
+    request: Request,
+    fields: FieldsByName,
+    // biome-ignore lint/suspicious/noExplicitAny: the host's arguments pass through unread.
+    ...host: any[]
+  ): Response | Promise<Response>;
+}
+
+/** Header fields by their names in lower case. */
+export interface FieldsByName {
+  get(name: string): string | null;
+}
+
 /** What answers on a listener. */
 export interface Served {
-  /** Answers the requests that the proxy does not take. Its arguments are the host's. */
-  // biome-ignore lint/suspicious/noExplicitAny: the host's arguments pass through unread.
-  readonly handler: FetchHandler<any>;
+  /** Answers the requests that the proxy does not take. */
+  readonly handler: ServedHandler;
   /** Answers for a site behind the server, before the handler. */
   readonly proxy?: ReverseProxy;
   /** Answers WebSockets. Without it they go to the proxy, and without a proxy they are refused with 501. */

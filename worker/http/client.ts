@@ -94,12 +94,15 @@ function indexOfClient(list: readonly string[], { trustedProxies }: ClientHeader
 
 function listOf(value: string | null): string[] {
   if (value === null) return [];
-  return value
-    .slice(-MAX_LIST_LENGTH)
+  const text = value.slice(-MAX_LIST_LENGTH);
+  if (text !== "" && !LIST_OR_SPACE.test(text)) return [text];
+  return text
     .split(",")
     .map((item) => item.trim())
     .filter((item) => item !== "");
 }
 
+/** Most values are one item, without space around it. */
+const LIST_OR_SPACE = /[,\s]/;
 /** Maximum number of characters that are read, from the end of a list. */
 const MAX_LIST_LENGTH = 8192;

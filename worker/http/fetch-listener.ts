@@ -2,10 +2,11 @@
  * Adapts a fetch handler to a listener of `node:http`.
  * @module
  */
-import { type IncomingMessage, type RequestListener, ServerResponse } from "node:http";
+import { type IncomingMessage, ServerResponse } from "node:http";
 import { getRequestListener } from "@hono/node-server";
 import { isObject } from "../../runtime/lib/json.ts";
 import { isPending } from "../../runtime/lib/within.ts";
+import type { FieldsByName, ServedHandler } from "../hosts/server.ts";
 import { refuseUnsendable } from "./unsendable.ts";
 
 /** The Node objects that a handler gets with the request. */
@@ -14,8 +15,12 @@ export interface NodeExchange {
   outgoing: ServerResponse;
 }
 
-/** A fetch handler on Node, Bun or Deno. */
-export type ServedHandler = (request: Request, exchange: NodeExchange) => Response | Promise<Response>;
+/** Answers a request of `node:http`, whose fields were read before. */
+export type FieldsListener = (
+  incoming: IncomingMessage,
+  outgoing: ServerResponse,
+  fields: FieldsByName,
+) => void;
 
 /**
  * Creates a listener. It replaces the global `Request` and `Response` by those of `@hono/node-server`, whose bodies and headers are
@@ -27,21 +32,27 @@ export function fetchListener(
   handler: ServedHandler,
   defaultHost: string,
   onUnsendable: (error: unknown) => void,
-): RequestListener {
+): FieldsListener {
   const listener = getRequestListener(
     (request, env) => {
       const { incoming, outgoing } = env as { incoming: IncomingMessage; outgoing: TypedAsGiven };
-      const answer = handler(request, { incoming, outgoing });
+      const exchange: NodeExchange = { incoming, outgoing };
+      const answer =
+        handler.withFields === undefined
+          ? handler(request, exchange)
+          : handler.withFields(request, outgoing.fields!, exchange);
       if (!isPending(answer)) return outgoing.keep(answer);
       return answer.then((response) => outgoing.keep(response));
     },
     { hostname: defaultHost },
   );
-  return (incoming, outgoing) =>
-    void listener(incoming, outgoing).catch((error) => {
+  return (incoming, outgoing, fields) => {
+    (outgoing as TypedAsGiven).fields = fields;
+    listener(incoming, outgoing).catch((error) => {
       onUnsendable(error);
       refuseUnsendable(outgoing);
     });
+  };
 }
 
 const isBun = "Bun" in globalThis;
@@ -57,6 +68,8 @@ function dropField(headers: Record<string, unknown>, name: string): void {
 /** A response that does not add a media type to a body without one. The browser detects the type. */
 export class TypedAsGiven extends ServerResponse {
   #answer: Response | null = null;
+  /** The request's fields. */
+  fields: FieldsByName | null = null;
   /** The body's length, where the library sets it; a field of `node:http`'s own. */
   declare _contentLength: number | null;
 

@@ -108,7 +108,7 @@ export async function serveHttp(
       if (expectsContinue) response.writeContinue();
       if (head.framing.kind !== "none") endStalledUpload(request, site.uploadIdleMs);
       showIds(request, ids);
-      site.own(request, response);
+      site.own(request, response, head.fields);
     }
   }
 

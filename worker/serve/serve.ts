@@ -3,11 +3,18 @@
  * @module
  */
 import process from "node:process";
-import { settlesWithin } from "../../runtime/lib/within.ts";
+import { isPending, settlesWithin } from "../../runtime/lib/within.ts";
 import type { Tracer } from "../../runtime/observe/tracer.ts";
 import type { Log } from "../../runtime/platform.ts";
 import { ConfigError } from "../config/compose.ts";
-import { type Entry, type Listen, type Served, type Server, urlOf } from "../hosts/server.ts";
+import {
+  type Entry,
+  type FieldsByName,
+  type Listen,
+  type ServedHandler,
+  type Server,
+  urlOf,
+} from "../hosts/server.ts";
 import type { AccessLog } from "../http/access-log.ts";
 import type { RunningService } from "../service.ts";
 import { byAddress } from "./plan.ts";
@@ -214,18 +221,31 @@ async function listen(
   }
 }
 
-/** A handler that answers 500 if the given one throws. */
-function guarded(handler: Served["handler"], log: Log): Served["handler"] {
-  return async (request: Request, ...args: unknown[]): Promise<Response> => {
+/** A handler that answers 500 if the given one throws. Synchronous where that is: its answer is sent with less work. */
+function guarded(handler: ServedHandler, log: Log): ServedHandler {
+  const { withFields } = handler;
+  function guard(request: Request, answer: () => Response | Promise<Response>): Response | Promise<Response> {
+    const fail = (error: unknown) => failed(request, error, log);
     try {
-      return await handler(request, ...args);
+      const response = answer();
+      return isPending(response) ? response.catch(fail) : response;
     } catch (error) {
-      // Bun and Deno pass on requests whose Host header makes no URL.
-      if (!URL.canParse(request.url)) return plain(400, "the request's host or path makes no URL");
-      log.error("a request failed", { error });
-      return plain(500, "the request failed; the log has the cause");
+      return fail(error);
     }
-  };
+  }
+  const own = (request: Request, ...args: unknown[]) => guard(request, () => handler(request, ...args));
+  if (withFields === undefined) return own;
+  return Object.assign(own, {
+    withFields: (request: Request, fields: FieldsByName, ...args: unknown[]) =>
+      guard(request, () => withFields(request, fields, ...args)),
+  });
+}
+
+function failed(request: Request, error: unknown, log: Log): Response {
+  // Bun and Deno pass on requests whose Host header makes no URL.
+  if (!URL.canParse(request.url)) return plain(400, "the request's host or path makes no URL");
+  log.error("a request failed", { error });
+  return plain(500, "the request failed; the log has the cause");
 }
 
 function plain(status: number, message: string): Response {

@@ -82,7 +82,11 @@ export function readContext(
   });
   return {
     nowMs,
-    client: { ...client, ip: client.ip === null ? null : normaliseIp(client.ip) },
+    client: {
+      ip: client.ip === null ? null : normaliseIp(client.ip),
+      country: client.country,
+      region: client.region,
+    },
     cookieWasPresent: ecCookies.length > 0,
     cookieId,
     otherCookieIds: cookieIds.length > 1 ? cookieIds.slice(1) : NONE,

@@ -5,6 +5,7 @@ import type { RateLimiter } from "../../../../runtime/platform.ts";
 import { createHotPath } from "../../../../wasm/hotpath.ts";
 import { inlineKernels } from "../../../../wasm/inline.ts";
 import { ecOf, visitOf } from "../../../../worker/ec/request-context.ts";
+import { edgeCookie } from "../../../../worker/entries/node.ts";
 import { type TestServiceOptions, testService, VISITOR } from "../../../support/service.ts";
 
 // Test files of one worker share modules. This file loads them again with its spies, and so does the file after it.
@@ -187,4 +188,26 @@ describe("the configured cookie", () => {
     const answer = await t.ask("/", { cookies: { visitor: id }, client: { country: "DE" } });
     expect(answer.headers.getSetCookie()[0]).toMatch(/^visitor=; .*; Max-Age=0$/);
   });
+});
+
+test("a server's fields are read in place of the request's headers: the cookie, the client, the request's own look at them", async () => {
+  const wrap = edgeCookie({
+    publisher: { domain: "publisher.example" },
+    passphrases: ["publisher-chosen-secret"],
+    store: "memory:",
+    client: { ipHeader: "x-ip", countryHeader: "x-country" },
+    log: { debug() {}, info() {}, warn() {}, error() {} },
+  });
+  const handler = wrap((request) => Response.json([ecOf(request)?.activeId, ecOf(request)?.client]));
+  const exchange = undefined as never; // not read: the address is in a field
+  const id = handler.service(exchange).services.identity.mint("203.0.113.9");
+  const fields = new Headers({ "x-ip": "203.0.113.9", "x-country": "JP", cookie: `ts-ec=${id}` });
+  const request = new Request("https://publisher.example/", {
+    headers: { "x-ip": "192.0.2.1", cookie: "ts-ec=x" },
+  });
+  const known = { ip: "203.0.113.9", country: "JP", region: null };
+  expect(await (await handler.withFields(request, fields, exchange)).json()).toEqual([id, known]);
+  const own = { ip: "192.0.2.1", country: null, region: null };
+  expect(await (await handler(request, exchange)).json()).toEqual([null, own]);
+  await handler.close();
 });

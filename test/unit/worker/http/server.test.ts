@@ -2,7 +2,9 @@
 import { once } from "node:events";
 import { connect } from "node:net";
 import { expect, test } from "vitest";
+import type { FieldsByName } from "../../../../worker/hosts/server.ts";
 import { maxConnectionsOf, serveHttp } from "../../../../worker/http/server.ts";
+import { ask } from "../../../support/raw-http.ts";
 
 const silent = { debug() {}, info() {}, warn() {}, error() {} };
 const BYTES = 16 * 1024 ** 2;
@@ -56,3 +58,30 @@ test.each([
     expect(maxConnectionsOf(descriptors, hasOrigin)).toBe(expected);
   },
 );
+
+test("a handler that takes fields is given those of the request, its id among them, and makes no Headers", async () => {
+  const given: (string | null)[][] = [];
+  const handler = Object.assign(() => new Response("without fields"), {
+    withFields(request: Request, fields: FieldsByName) {
+      Object.defineProperty(request, "headers", {
+        get() {
+          throw new Error("the headers were read");
+        },
+      });
+      given.push(["cookie", "x-own", "x-absent"].map((name) => fields.get(name)));
+      expect(fields.get("x-request-id")).toMatch(/^[\w-]{36}$/);
+      return new Response("with fields");
+    },
+  });
+  const server = await serveHttp([{ handler }], { host: "127.0.0.1", port: 0 }, silent);
+  try {
+    const answer = await ask(
+      { port: Number(new URL(server.url).port), host: "127.0.0.1" },
+      "GET / HTTP/1.1\r\nhost: a.example\r\nCookie: a=1\r\nX-Own: one\r\ncookie: b=2\r\nx-own: two\r\nconnection: close\r\n\r\n",
+    );
+    expect([answer.status, answer.body]).toEqual([200, "with fields"]);
+    expect(given).toEqual([["a=1; b=2", "one, two", null]]);
+  } finally {
+    await server.close(1000);
+  }
+});
