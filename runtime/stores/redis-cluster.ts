@@ -54,11 +54,11 @@ export class ClusterConnection implements Connection {
   }
 
   read(key: string, args: string[]): Promise<unknown> {
-    return this.#route(key, args, ({ reads }, commands) => reads.read(...commands));
+    return this.#route(key, ({ reads }, isAsk) => reads.read(args, isAsk));
   }
 
   write(key: string, args: string[]): Promise<unknown> {
-    return this.#route(key, args, ({ writes }, commands) => writes.write(...commands));
+    return this.#route(key, ({ writes }, isAsk) => writes.write(args, isAsk));
   }
 
   async masters() {
@@ -88,18 +88,14 @@ export class ClusterConnection implements Connection {
     }
   }
 
-  async #route(
-    key: string,
-    args: string[],
-    send: (links: NodeLinks, commands: string[][]) => Promise<unknown>,
-  ): Promise<unknown> {
+  async #route(key: string, send: (links: NodeLinks, isAsk: boolean) => Promise<unknown>): Promise<unknown> {
     const slot = slotOf(key);
     let node = this.#topology.masters[slot];
-    let commands = [args];
+    let isAsk = false;
     for (let redirects = 0; ; redirects++) {
       if (node === undefined) throw this.#uncovered();
       try {
-        return await send(this.#linksTo(node), commands);
+        return await send(this.#linksTo(node), isAsk);
       } catch (error) {
         if (redirects === MAX_REDIRECTS) throw error;
         const redirect = redirectIn(messageOf(error), node);
@@ -112,7 +108,7 @@ export class ClusterConnection implements Connection {
         } else if (redirect !== null) {
           if (!redirect.isAsk) void this.#refresh();
           node = redirect.node;
-          commands = redirect.isAsk ? [["ASKING"], args] : [args];
+          isAsk = redirect.isAsk;
         } else {
           throw error;
         }

@@ -53,6 +53,11 @@ class OpenLink {
     }
   }
 
+  /** Lets the node take the next command for a slot that is being moved to it. */
+  ask(): void {
+    this.sendCommand(["ASKING"]).catch(() => {}); // the command itself fails as well
+  }
+
   silentMs(): number {
     return this.#pending === 0 ? 0 : elapsedMs(this.#clock) - this.#quietSinceMs;
   }
@@ -76,16 +81,18 @@ export class Link {
     this.#options = options;
   }
 
-  /** Sends commands, one directly after the other. @returns the answer to the last one @throws {UnreachableError} */
-  async read(...commands: string[][]): Promise<unknown> {
+  /** @throws {UnreachableError} */
+  async read(args: string[], isAsk = false): Promise<unknown> {
     const link = this.#open ?? (await this.#connected());
-    return (await Promise.all(commands.map((args) => link.sendCommand(args)))).at(-1);
+    if (isAsk) link.ask();
+    return link.sendCommand(args);
   }
 
-  /** The same with a write. @throws {UnconfirmedError} if it was made and is not confirmed */
-  async write(...commands: string[][]): Promise<unknown> {
+  /** @throws {UnreachableError} @throws {UnconfirmedError} if the write was made and is not confirmed */
+  async write(args: string[], isAsk = false): Promise<unknown> {
     const link = this.#open ?? (await this.#connected());
-    return link.writes.send(...commands);
+    if (isAsk) link.ask();
+    return link.writes.send(args);
   }
 
   /** Gives up a connection whose node does not answer: the next operation opens another one. */

@@ -52,18 +52,17 @@ export class Writes {
   }
 
   /**
-   * Sends commands, one directly after the other.
-   * @returns the answer to the last one, once it is confirmed
+   * @returns the answer, once it is confirmed
    * @throws {UnconfirmedError} if the write was made and is not confirmed; else what the command throws
    */
-  async send(...commands: string[][]): Promise<unknown> {
-    const answers = commands.map((args) => this.#client.sendCommand(args));
-    if (this.#replicas === 0) return (await Promise.all(answers)).at(-1);
+  async send(args: string[]): Promise<unknown> {
+    const answer = this.#client.sendCommand(args);
+    if (this.#replicas === 0) return answer;
     const confirmed = this.#confirm();
     confirmed.catch(() => {}); // a command that fails needs no confirmation
-    const answer = (await Promise.all(answers)).at(-1);
+    const given = await answer;
     await confirmed;
-    return answer;
+    return given;
   }
 
   /** Confirms all commands that were sent before it starts. */

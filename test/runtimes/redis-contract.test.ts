@@ -26,7 +26,7 @@ describe.skipIf(noRedis !== undefined)(noRedis ?? "contract suites", () => {
   let cluster: RedisCluster;
 
   beforeAll(async () => {
-    [server, cluster] = await Promise.all([startRedis(), startRedisCluster()]);
+    [server, cluster] = await Promise.all([startRedis(), startRedisCluster({ replicas: 1 })]);
   });
 
   afterAll(async () => {
