@@ -23,9 +23,12 @@ export function isRefusal(error: unknown): boolean {
 
 /** Messages of Redis and of its client library, and what to do then. They contain neither keys nor values. */
 export const HINTS: Hints = [
-  [/NOREPLICAS/, "a failover may lose this write; check the master's replicas"],
   [/NOAUTH|WRONGPASS|AUTH /, "put the right user and password into the URL"],
-  [/NOPERM/, "this user needs the rights to read and write keys, to run scripts and to scan"],
+  [
+    /NOPERM/,
+    "this user needs the rights to read and write keys, to run scripts, to scan, and CLUSTER, INFO and WAIT in a Cluster",
+  ],
+  [/NOREPLICAS/, "a failover may lose this write; check the master's replicas"],
   [
     /ECONNREFUSED|ECONNRESET|ENOTFOUND|EAI_AGAIN|EHOSTUNREACH|ETIMEDOUT|client is (offline|closed)|[Ss]ocket closed|no answer/,
     "is Redis running at this address?",

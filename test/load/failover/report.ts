@@ -5,13 +5,13 @@ import { type FailoverReport, INSTANCES } from "./failover.ts";
 /** What a quiet machine may add to the documented longest wait for the store. */
 const SLACK_MS = 1000;
 
-/** Everything that should not have been, with waits that are longer than documented. */
-export function faultsOf({ faults, tallies }: FailoverReport): string[] {
+/** Everything that should not have been on a quiet machine. */
+export function faultsOf({ faults, unexplained, tallies }: FailoverReport): string[] {
   const waits = (["page", "identify", "pixel"] as const).flatMap((kind) => {
     const longest = Math.round(tallies[kind]!.longestMs);
     return longest > STORE_TIMEOUTS_MS[kind] + SLACK_MS ? [`a visitor waited ${longest} ms: ${kind}`] : [];
   });
-  return [...faults, ...waits];
+  return [...faults, ...unexplained, ...waits];
 }
 
 const whole = (value: number) => Math.round(value).toLocaleString("en");

@@ -53,6 +53,8 @@ export class Crowd {
   ) as Record<Kind, Tally>;
   /** Answers that should not have been. */
   readonly faults: string[] = [];
+  /** Answers that the store is down, while no master had failed: a fault, unless the machine was too busy to answer in time. */
+  readonly unexplained: string[] = [];
   /** When each admitted request of a limited partner began and ended, by its key. */
   readonly admitted = new Map<string, { fromMs: number; toMs: number }[]>();
   /** Whether the store may refuse now. */
@@ -97,8 +99,10 @@ export class Crowd {
     const { urls, metered } = this.#options;
     const url = urls[turn % urls.length]!;
     const what = Math.floor(turn / urls.length) % 8;
-    if (what === 0)
-      return this.#metered(url, metered[Math.floor(turn / (8 * urls.length)) % metered.length]!);
+    if (what === 0) {
+      await this.meter(url, metered[Math.floor(turn / (8 * urls.length)) % metered.length]!);
+      return;
+    }
     if (what <= 2 || this.#idle.length < 2) return this.#arrive(url);
     const at = Math.floor(Math.random() * this.#idle.length);
     const [id] = this.#idle.splice(at, 1) as [string];
@@ -135,9 +139,9 @@ export class Crowd {
     });
     const { ec, degraded } = answer.status === 200 ? JSON.parse(answer.body) : {};
     const isDeleted = this.ledger.get(id)!.deleted || this.ledger.get(id)!.mayBeDeleted;
-    if (degraded === true && mayFail) return this.#count("identify", false);
-    if ((ec !== id && !isDeleted) || degraded === true) return this.#fault("identify", answer);
-    this.#count("identify", true);
+    if (degraded === true) this.#refused("identify", answer, mayFail);
+    else if (ec !== id && !isDeleted) this.#fault("identify", answer);
+    else this.#count("identify", true);
   }
 
   /** @returns whether it was acknowledged. */
@@ -154,7 +158,7 @@ export class Crowd {
     }
     const reason = new URL(location ?? RETURN).searchParams.get("ts_reason");
     if (known.deleted || known.mayBeDeleted) return false; // refused, if it was deleted
-    if (reason === "write_failed" && mayFail) this.#count("pixel", false);
+    if (reason === "write_failed") this.#refused("pixel", answer, mayFail);
     else this.#fault("a pixel", answer);
     return false;
   }
@@ -176,11 +180,12 @@ export class Crowd {
     if (answer.status === 200) {
       known.uploaded = timestamp;
       this.#count("upload", true);
-    } else if (reason === "kv_unavailable" && mayFail) this.#count("upload", false);
-    // A page goes on without its entry if the store is slow or down.
-    else if (reason === "kv_unavailable" || !/^(ec_id_not_found|consent_withdrawn)$/.test(reason)) {
+    } else if (reason === "kv_unavailable") {
+      this.#refused("upload", answer, mayFail);
+    } else if (!/^(ec_id_not_found|consent_withdrawn)$/.test(reason)) {
       this.#fault("an upload", answer);
     }
+    // A page goes on without its entry if the store is slow or down: then the id is not known.
   }
 
   async #deletion(url: string, id: string): Promise<void> {
@@ -194,32 +199,43 @@ export class Crowd {
     if (answer.status === 204) {
       known.deleted = true;
       this.#count("deletion", true);
-    } else if (answer.status === 503 && mayFail) this.#count("deletion", false);
+    } else if (answer.status === 503) this.#refused("deletion", answer, mayFail);
     else this.#fault("a deletion", answer);
   }
 
-  /** A request of a partner whose requests are limited; that it finds no mapping does not matter. */
-  async #metered(url: string, key: string): Promise<void> {
+  /**
+   * A request of a partner whose requests are limited; that it finds no mapping does not matter.
+   * @returns whether the limiter answered
+   */
+  async meter(url: string, key: string): Promise<boolean> {
     const id = this.ledger.keys().next().value ?? `${"0".repeat(64)}.aaaaaa`;
     const { answer, mayFail, fromMs, toMs } = await this.#ask("metered", url, {
       path: `/_ts/api/v1/sync/${id}`,
       headers: [["authorization", `Bearer ${key}`]],
     });
-    if (answer.status === 503 && mayFail) return this.#count("metered", false);
-    if (![200, 404, 429].includes(answer.status)) return this.#fault("a limited request", answer);
-    this.#count("metered", true);
-    if (answer.status === 429) return;
-    const times = this.admitted.get(key) ?? [];
-    this.admitted.set(key, times);
-    times.push({ fromMs, toMs });
+    const isDone = [200, 404, 429].includes(answer.status);
+    if (isDone) this.#count("metered", true);
+    else if (answer.status === 503) this.#refused("metered", answer, mayFail);
+    else this.#fault("a limited request", answer);
+    if (isDone && answer.status !== 429) {
+      const times = this.admitted.get(key) ?? [];
+      this.admitted.set(key, times);
+      times.push({ fromMs, toMs });
+    }
+    return isDone;
   }
 
   #count(kind: Kind, isDone: boolean): void {
     this.tallies[kind][isDone ? "done" : "refused"]++;
   }
 
-  #fault(what: string, { status, headers, body }: Answer): void {
-    this.faults.push(`${what}: ${status} ${headers.location ?? ""} ${body.slice(0, 200)}`);
+  #refused(kind: Kind, answer: Answer, mayFail: boolean): void {
+    this.#count(kind, false);
+    if (!mayFail) this.unexplained.push(textOf(kind, answer));
+  }
+
+  #fault(what: string, answer: Answer): void {
+    this.faults.push(textOf(what, answer));
   }
 
   async #ask(kind: Kind, url: string, request: Visit) {
@@ -232,6 +248,10 @@ export class Crowd {
     tally.longestMs = Math.max(tally.longestMs, toMs - fromMs);
     return { answer, fromMs, toMs, mayFail: isBefore || this.isDisturbed };
   }
+}
+
+function textOf(what: string, { status, headers, body }: Answer): string {
+  return `${what}: ${status} ${headers.location ?? ""} ${body.slice(0, 200)}`;
 }
 
 function visitor(ip: string, id?: string): [string, string][] {
