@@ -41,7 +41,7 @@ describe.skipIf(noRedis !== undefined)(noRedis ?? "contract suites", () => {
       const script = join(root, "test/contract/redis-run.ts");
       const urls = [server.url, cluster.url];
       const args = [...first, script, ...names.flatMap((name, i) => [name, urls[i]!])];
-      const { stdout } = await promisify(execFile)(command, args, { timeout: 110_000, maxBuffer: 2 ** 24 });
+      const { stdout } = await promisify(execFile)(command, args, { timeout: 280_000, maxBuffer: 2 ** 24 });
       results = JSON.parse(stdout);
     });
 
