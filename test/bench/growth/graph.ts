@@ -1,7 +1,8 @@
-import { mkdtempSync, rmSync, statfsSync } from "node:fs";
+import { rmSync, statfsSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
+import { temporaryFolder } from "./folder.ts";
 import type { Growth } from "./series.ts";
 import { newVisitor, type Page, pageWith, quiet, visit } from "./visit.ts";
 
@@ -21,16 +22,7 @@ function makeFolder(ids: number): string {
       `growth: ${tmpdir()} has ${megabytes(free)} MB free, the graphs need ${megabytes(needed)}; give a smaller --ids-max, or set TMPDIR`,
     );
   }
-  const made = mkdtempSync(join(tmpdir(), "millrace-growth-"));
-  process.once("exit", () => rmSync(made, { recursive: true, force: true }));
-  // Without a listener, a signal ends a process without "exit".
-  for (const [signal, code] of [
-    ["SIGINT", 130],
-    ["SIGTERM", 143],
-    ["SIGHUP", 129],
-  ] as const)
-    process.once(signal, () => process.exit(code));
-  return made;
+  return temporaryFolder("growth");
 }
 
 /** Makes the id with a number: 64 hexadecimal digits spread over the whole range, and a suffix. */

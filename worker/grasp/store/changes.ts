@@ -253,7 +253,7 @@ function deleteAddress(prepare: Prepare, address: string, pubkey: string, until:
     "INSERT INTO deleted_address (address, until) VALUES (?, ?) ON CONFLICT (address) DO UPDATE SET until = max(until, excluded.until)",
   ).run(address, until);
   const rows = prepare(
-    "SELECT row, json FROM event WHERE kind = ? AND identifier = ? AND pubkey = ? AND created_at <= ?",
+    "SELECT row, json FROM event INDEXED BY event_by_identifier WHERE kind = ? AND identifier = ? AND pubkey = ? AND created_at <= ?",
   ).all(kind, identifier, bytesOfHex(pubkey), until);
   return removeRows(prepare, storedOf(rows));
 }

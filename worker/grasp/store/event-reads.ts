@@ -111,7 +111,9 @@ export abstract class SqliteReads implements EventReads {
   }
 
   withIdentifier(kind: number, identifier: string): NostrEvent[] {
-    const sql = "SELECT json FROM event WHERE kind = ? AND identifier = ? ORDER BY created_at DESC, id";
+    // Left to itself, SQLite takes the index that is in this order, and looks at every event of the kind.
+    const sql =
+      "SELECT json FROM event INDEXED BY event_by_identifier WHERE kind = ? AND identifier = ? ORDER BY created_at DESC, id";
     return (this.prepare(sql).all(kind, identifier) as { json: string }[]).map(
       ({ json }) => JSON.parse(json) as NostrEvent,
     );

@@ -1,8 +1,8 @@
-import { mkdtempSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { rmSync } from "node:fs";
 import { join } from "node:path";
 import { COMMENT, StoredComments } from "../../grasp/stored-events.ts";
 import type { Contender } from "../../harness.ts";
+import { temporaryFolder } from "../folder.ts";
 import type { Growth } from "../series.ts";
 import { accepted, Client, MEASURED, openPlace, PACE, type Place } from "./place.ts";
 
@@ -21,7 +21,7 @@ export const events: Growth = {
   sizes: [1000, 10_000, 100_000, 1_000_000],
   async open(size) {
     console.error(`growth: storing ${size.toLocaleString("en")} events`);
-    folder ??= mkdtempSync(join(tmpdir(), "millrace-growth-grasp-"));
+    folder ??= temporaryFolder("growth-grasp");
     const place = openPlace(join(folder, `${size}.db`));
     places.push(place);
     const comments = new StoredComments(size);

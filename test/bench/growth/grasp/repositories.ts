@@ -1,5 +1,4 @@
-import { cpSync, linkSync, mkdtempSync, readdirSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { cpSync, linkSync, readdirSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import process from "node:process";
 import type { NostrEvent } from "../../../../runtime/grasp/events/event.ts";
@@ -13,6 +12,7 @@ import { type Author, author } from "../../../support/nostr.ts";
 import { childrenMsOf } from "../../../support/process-figures.ts";
 import { commandList } from "../../../support/raw-push.ts";
 import { type Contender, processorMs } from "../../harness.ts";
+import { temporaryFolder } from "../folder.ts";
 import type { Growth } from "../series.ts";
 
 type Service = Awaited<ReturnType<typeof gitServiceIn>>;
@@ -29,16 +29,17 @@ export const repositories: Growth = {
   name: "grasp-repositories",
   title: "GRASP: a push and info/refs, by repositories",
   x: "repositories",
-  explanation: "A repository is found by its path; refs of 10,000 repositories are kept in memory.",
+  explanation:
+    "A repository is found by its path, its announcements and states by their identifier in an index; refs of 10,000 repositories are kept in memory. What grows is the depth of the trees of keys, and look-ups in larger maps.",
   measured: {
     subtitle: "processor time of one process and its Git processes; medians of rounds in turn",
     unit: "µs of processor time",
   },
-  pace: { clock: withGit, rounds: 9, turnMs: 100, maxTimes: 200 },
+  pace: { clock: withGit, rounds: 7, turnMs: 100, maxTimes: 200, warmUpMs: 100 },
   sizes: [10, 100, 1000, 10_000],
   async open(size) {
     console.error(`growth: making ${size.toLocaleString("en")} repositories`);
-    const folder = mkdtempSync(join(tmpdir(), "millrace-growth-repositories-"));
+    const folder = temporaryFolder("growth-repositories");
     const data = join(folder, "data");
     const store = sqliteEventStore({
       path: join(folder, "grasp.db"),
