@@ -4,6 +4,7 @@
  */
 import type { NodeExchange } from "../../http/fetch-listener.ts";
 import { type ChunkReader, RequestChunks } from "../../http/request-chunks.ts";
+import { sentBytes } from "../../http/sent-bytes.ts";
 
 export interface Exchange {
   /** The client's address; `null`: unknown. */
@@ -14,6 +15,8 @@ export interface Exchange {
   readonly gone: AbortSignal;
   /** Begins to read the request's body without a copy; `null`: the host has only the stream of the request. */
   readonly body: (() => ChunkReader) | null;
+  /** Begins to count the bytes that are out of this process; see {@link sentBytes}. Called before the answer begins. */
+  sent(): (() => number) | null;
   /** Ends the connection without the end of the answer (G36). */
   breakOff(): void;
 }
@@ -35,6 +38,7 @@ export function exchangeOf(address: string | null, args: readonly unknown[]): Ex
     gone: gone.signal,
     body: incoming === undefined ? null : () => body(incoming),
     path: target.startsWith("/") ? target.replace(/[?#].*$/s, "") : null,
+    sent: () => sentBytes(outgoing),
     breakOff: () => void exchange?.outgoing?.destroy(),
   };
 }

@@ -147,7 +147,7 @@ async function storedPack(
   if (!clone.every((id) => tips.has(id))) return null;
   const pack = await openWholePack(repository.path, clone);
   if (pack === null) return null;
-  const source = packSource(pack, version);
+  const source = packSource(pack, version, exchange.sent());
   parts.cache.countHit();
   if (source.bytes > MAX_MEMORY_BYTES) return streamed(source, exchange, parts, source.bytes);
   try {
