@@ -64,7 +64,7 @@ export function readUploadRequest(body: Uint8Array, version: 0 | 1 | 2): UploadR
   return { kind: "shareable", key, clone: version === 2 ? readClone(lines) : readOldClone(lines) };
 }
 
-/** What a clone says in version 2. Whoever does not say the first two cannot read a stored pack, or negotiates. */
+/** What a clone says in version 2: a client without `ofs-delta` cannot read a stored pack, and one without `done` negotiates. */
 const CLONE_NEEDS = ["ofs-delta", "done"];
 const CLONE_LINE =
   /^(command=fetch|agent=.*|session-id=.*|object-format=sha1|thin-pack|no-progress|include-tag|ofs-delta|done)$/;

@@ -12,7 +12,7 @@ import { namespaceFault } from "../../support/namespace.ts";
 import { type ProcessRuntime, root, runtimes } from "../../support/spawn.ts";
 import { runCommand } from "../../support/start-program.ts";
 
-const TIMEOUT_MS = 120_000;
+const TIMEOUT_MS = 280_000;
 /** In a namespace of its own every port is free. */
 const PORT = 7334;
 
