@@ -3,7 +3,7 @@
  * @module
  */
 import type { Core } from "./core.ts";
-import { isHex64, type NostrEvent, tagValue } from "./events/event.ts";
+import { isHex64, type NostrEvent, tagValue, tagValues } from "./events/event.ts";
 import type { Filter } from "./events/filter.ts";
 import { KIND } from "./events/kinds.ts";
 import { taggedRepositories } from "./policy/pr-policy.ts";
@@ -24,19 +24,35 @@ export const GIT_KINDS: ReadonlySet<number> = new Set([
 export interface Targets {
   readonly served: readonly NostrEvent[];
   readonly waiting: readonly Releasable[];
+  /** PRs that are held with a repository: other repositories may have their refs. */
+  readonly held: readonly NostrEvent[];
 }
 
 type TargetsCore = Pick<Core, "store" | "purgatory" | "known" | "nowSeconds">;
 
 /** What a deletion names, or everything of who vanishes, as far as Git has to do with it. */
 export function targetsOf(event: NostrEvent, core: TargetsCore): Targets {
-  return event.kind === KIND.vanish ? targetsOfVanishing(event, core) : targetsOfDeletion(event, core);
+  const targets =
+    event.kind === KIND.vanish ? targetsOfVanishing(event, core) : targetsOfDeletion(event, core);
+  return { ...targets, held: heldPrs(event, core) };
+}
+
+function heldPrs(event: NostrEvent, { store }: TargetsCore): NostrEvent[] {
+  const { kind, pubkey, created_at } = event;
+  if (!store.hasHeldBy(pubkey)) return [];
+  const named = new Set(tagValues(event, "e"));
+  return store
+    .heldFor()
+    .flatMap(({ repository }) => store.held(repository))
+    .map((one) => one.event)
+    .filter((one) => one.pubkey === pubkey && isPullRequest(one))
+    .filter((one) => (kind === KIND.vanish ? one.created_at <= created_at : named.has(one.id)));
 }
 
 function targetsOfDeletion(
   { pubkey, created_at, tags }: NostrEvent,
   { store, purgatory, known }: TargetsCore,
-): Targets {
+): Omit<Targets, "held"> {
   const served: NostrEvent[] = [];
   const waiting: Releasable[] = [];
   for (const [name, value = ""] of tags) {
@@ -60,13 +76,13 @@ function targetsOfDeletion(
 
 /** Everything of an author, as far as Git has to do with it (O14). */
 export function targetsOfAuthor(author: string, core: TargetsCore): Targets {
-  return targetsOfVanishing({ pubkey: author, created_at: NEWEST }, core);
+  return { ...targetsOfVanishing({ pubkey: author, created_at: NEWEST }, core), held: [] };
 }
 
 function targetsOfVanishing(
   { pubkey, created_at }: Pick<NostrEvent, "pubkey" | "created_at">,
   { store, purgatory, nowSeconds }: TargetsCore,
-): Targets {
+): Omit<Targets, "held"> {
   const served: NostrEvent[] = [];
   for (let until = created_at; ; ) {
     const filter: Filter = { authors: new Set([pubkey]), kinds: GIT_KINDS, tags: new Map(), until };
@@ -80,8 +96,9 @@ function targetsOfVanishing(
 }
 
 /** The identifiers whose locks the removal of these events needs. */
-export function identifiersOfTargets({ served, waiting }: Targets): string[] {
-  return [...new Set([...served, ...waiting.map(({ event }) => event)].flatMap(identifiersOfEvent))];
+export function identifiersOfTargets({ served, waiting, held }: Targets): string[] {
+  const events = [...served, ...waiting.map(({ event }) => event), ...held];
+  return [...new Set(events.flatMap(identifiersOfEvent))];
 }
 
 function unique(events: readonly NostrEvent[]): NostrEvent[] {

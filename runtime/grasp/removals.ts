@@ -68,13 +68,13 @@ export class Removals {
       const result = changes.save(event, nowSeconds());
       if (result.outcome !== "stored" || identifiers.length === 0)
         return { saved: result, done: null, look: null };
-      const gone = new Set(result.gone.map(({ id }) => id));
+      const gone = new Set([...result.gone, ...targets.held].map(({ id }) => id));
       for (const entry of targets.waiting) {
         purgatory.remove(entry, "deleted");
         changes.remove(entry.event.id, "deleted");
         gone.add(entry.event.id);
       }
-      const events = [...targets.served, ...targets.waiting.map((entry) => entry.event)];
+      const events = [...targets.served, ...targets.waiting.map((entry) => entry.event), ...targets.held];
       const heldUntilMs = isVanishing ? null : nowMs() + HELD_MS.deleted;
       const removed = events.filter(({ id }) => gone.has(id));
       return {

@@ -309,6 +309,15 @@ const lonelyUpdateGoes = fc
     return [...begin, alone(contribute(second, "event", 6, -1)), crashing(ends[how], plan)];
   });
 
+/** A PR is held with the repository that it tags, another repository has its ref, and it is deleted (R59, R61). */
+const heldPrDeleted = fc
+  .record({ first: commit, second: commit, third: commit, plan: crash })
+  .map(({ first, second, third, plan }): Step[] => [
+    ...shared(first, second),
+    ...steps(pullRequest(2, third, 5), fetch(third), announce(1, [], 7), announce(0, [1], 8, false)),
+    crashing(remove(3), plan),
+  ]);
+
 export const scenario: fc.Arbitrary<Step[]> = fc.oneof(
   ejected,
   rewound,
@@ -324,4 +333,5 @@ export const scenario: fc.Arbitrary<Step[]> = fc.oneof(
   deletedWhileHeld,
   lastContributionGoes,
   lonelyUpdateGoes,
+  heldPrDeleted,
 );
