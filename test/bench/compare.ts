@@ -60,7 +60,7 @@ const TINY = [
   ...["live", "clone", "memory", "--events", "100", "--refs", "20", "--large", "1", "--commits", "10"],
   ...["--clients", "2", "--subscribers", "5", "--peer", "10", "--repetitions", "1"],
 ];
-const rounds = ["--rounds", String(repetitions)];
+const rounds = isTiny ? ["node", "--rounds", "1", "--warm-up", "1"] : ["--rounds", String(repetitions)];
 const parts: Readonly<Record<(typeof NAMES)[number], Part>> = {
   "edge-cookie": {
     summary: "the hot path, the engine and Edge Cookie beside packages of npm, on Node, Bun and Deno",
@@ -73,14 +73,14 @@ const parts: Readonly<Record<(typeof NAMES)[number], Part>> = {
     summary: "millrace serve beside other proxies and nginx",
     script: "proxy/run.ts",
     args: rounds,
-    minutes: 2 + 4 * repetitions,
+    minutes: isTiny ? 1 : 2 + 4 * repetitions,
     programs: [nginx, wrk],
   },
   workers: {
     summary: "several processes beside one",
     script: "workers/run.ts",
     args: rounds,
-    minutes: 1 + 0.4 * repetitions,
+    minutes: isTiny ? 0.3 : 1 + 0.4 * repetitions,
     programs: [],
   },
   grasp: {
