@@ -7,7 +7,7 @@ import { measure, type Pace } from "../harness.ts";
 import type { Grown, Growth } from "./series.ts";
 
 const PACE: Pace = { rounds: 31, turnMs: 20 };
-const MEASURED = {
+const MEASURED: NonNullable<Grown["measured"]> = {
   subtitle: "microseconds of one process for a request, medians of rounds in turn",
   unit: "µs a request",
 };
@@ -69,7 +69,7 @@ export function chartOf({ title, x, sizes, lines, measured = MEASURED }: Grown):
     title,
     subtitle: measured.subtitle,
     x: { name: hasZero ? `${x} (0 is drawn at 1)` : x, scale: "log" },
-    y: { name: measured.unit, scale: "linear" },
+    y: { name: measured.unit, scale: measured.scale ?? "linear" },
     series,
   });
 }

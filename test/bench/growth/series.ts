@@ -12,7 +12,7 @@ export interface Growth {
   /** Sizes, ascending. */
   sizes: number[];
   /** What is measured, where that is not a request's time in this process. */
-  measured?: { subtitle: string; unit: string };
+  measured?: { subtitle: string; unit: string; scale?: "log" };
   /** Default: rounds of short turns, by time. */
   pace?: Partial<Pace>;
   /** What is measured at each size, by the line's name. */

@@ -39,12 +39,12 @@ export const events: Growth = {
       },
     });
     return {
-      "question by id": asking("by id", (i) => ({ ids: [comments.id(i)] })),
-      "by author and kind (50 events)": asking("by author", (i) => ({
+      "by id": asking("by id", (i) => ({ ids: [comments.id(i)] })),
+      "by author and kind, 50": asking("by author", (i) => ({
         authors: [comments.author(i)],
         kinds: [COMMENT],
       })),
-      "by #a (100 events)": asking("by #a", (i) => ({ "#a": [comments.address(i)], limit: 100 })),
+      "by #a, 100": asking("by #a", (i) => ({ "#a": [comments.address(i)], limit: 100 })),
       "accepted event": accepted(place, owner, "hub"),
     };
   },

@@ -47,7 +47,7 @@ export const waiting: Growth = {
     const owner = await place.host("hub");
     const pushed = await place.host("pushed");
     return {
-      "state that waits, until its data are here and it is served": released(place, pushed, "pushed"),
+      "release of a waiting state": released(place, pushed, "pushed"),
       "accepted event": accepted(place, owner, "hub"),
     };
   },
