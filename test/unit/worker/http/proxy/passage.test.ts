@@ -5,7 +5,7 @@ import type { AddressInfo } from "node:net";
 import { afterEach, beforeEach, expect, test } from "vitest";
 import { createLog } from "../../../../../runtime/observe/log.ts";
 import { createPropagation } from "../../../../../runtime/observe/tracer.ts";
-import type { Passage } from "../../../../../worker/http/proxy/exchange.ts";
+import type { Passage } from "../../../../../worker/http/proxy/passage.ts";
 import { createProxy } from "../../../../../worker/http/proxy/proxy.ts";
 import { serveHttp } from "../../../../../worker/http/server.ts";
 import { ask, open } from "../../../../support/raw-http.ts";
