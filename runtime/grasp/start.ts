@@ -6,10 +6,10 @@ import { contributorOf } from "./contributor.ts";
 import { contributionsIn } from "./contributor-prs.ts";
 import type { Core } from "./core.ts";
 import type { Healed, Intent } from "./ports.ts";
-import { type Entry, keyOf, type Releasable } from "./purgatory/entry.ts";
+import { type Entry, identifiersOf, keyOf, type Releasable } from "./purgatory/entry.ts";
 import { nostrId } from "./push.ts";
 import { reversed } from "./release/alignment.ts";
-import { type ReleasePlan, readLookPlan, readReleasePlan, repeatMoves } from "./release/intent.ts";
+import { lookPlan, type ReleasePlan, readLookPlan, readReleasePlan, repeatMoves } from "./release/intent.ts";
 import { EVERYTHING, type Releases } from "./release/releases.ts";
 import { readRemovalPlan } from "./removal-plan.ts";
 import type { Removals } from "./removals.ts";
@@ -37,12 +37,14 @@ export async function start(core: Core, releases: Releases, removals: Removals):
 
   const entries = new Map([...store.journal()].map((entry) => [keyOf(entry), entry]));
   const intents = store.intents();
+  const looks: Intent[] = [];
   for (const intent of intents) {
     for (const identifier of readLookPlan(intent.plan)?.identifiers ?? []) identifiers.add(identifier);
     const plan = readReleasePlan(intent.plan);
     if (plan === null) continue;
     for (const { identifier } of plan.moves) identifiers.add(identifier);
-    await finishRelease(intent, plan, entries, core);
+    const look = await finishRelease(intent, plan, entries, core);
+    if (look !== null) looks.push(look);
   }
   const waiting = await core.journal.change(() => purgatory.restore(entries.values()));
   for (const identifier of purgatory.identifiers()) identifiers.add(identifier);
@@ -59,7 +61,7 @@ export async function start(core: Core, releases: Releases, removals: Removals):
     const { errors } = await releases.locked([identifier], look);
     if (errors.length > 0) failed.add(identifier);
   }
-  for (const { id, plan } of intents) {
+  for (const { id, plan } of [...intents, ...looks]) {
     const look = readLookPlan(plan);
     // What failed is looked at again by the next start.
     const isDone = look !== null && !look.identifiers.some((identifier) => failed.has(identifier));
@@ -99,13 +101,16 @@ async function heal(all: readonly Named[], { hosted }: Core): Promise<StartRepor
   return healed;
 }
 
-/** Repeats steps 3 to 5 of N13. What the store would refuse now is taken back instead. */
+/**
+ * Repeats steps 3 to 5 of N13. What the store would refuse now is taken back instead.
+ * @returns the intent to look at what follows from an announcement that is served now; `null`: there is none
+ */
 async function finishRelease(
   { id }: Intent,
   plan: ReleasePlan,
   entries: Map<string, Entry>,
   { store, hosted, happenings, nowMs, nowSeconds }: Core,
-): Promise<void> {
+): Promise<Intent | null> {
   const released = plan.entries.flatMap((key) => entries.get(key) ?? []) as Releasable[];
   const isRefused = released.some(({ event }) => store.refusal(event, nowSeconds()) !== null);
   const open = (owner: string, identifier: string) => hosted.open(owner, identifier);
@@ -117,7 +122,9 @@ async function finishRelease(
       }))
     : plan.moves;
   await repeatMoves(moves, open);
-  await store.transaction((changes) => {
+  const announced = isRefused ? [] : released.filter((entry) => entry.store === "announcement");
+  const follows = lookPlan([...new Set(announced.flatMap(identifiersOf))]);
+  const look = await store.transaction((changes) => {
     for (const entry of isRefused ? [] : released) {
       changes.save(entry.event, nowSeconds());
       changes.journalRemove(keyOf(entry));
@@ -125,14 +132,16 @@ async function finishRelease(
     for (const { owner, identifier, backup } of isRefused ? [] : moves)
       if (backup != null) changes.addBackup(owner, identifier, backup);
     changes.endIntent(id);
+    return announced.length === 0 ? null : changes.beginIntent(follows);
   });
-  if (isRefused) return;
+  if (isRefused) return null;
   for (const entry of released) {
     entries.delete(keyOf(entry));
     const { event, arrivedMs } = entry;
     happenings.tell({ kind: "left", entry, because: "released" });
     happenings.tell({ kind: "served", event, waitedMs: nowMs() - arrivedMs });
   }
+  return look === null ? null : { id: look, plan: follows };
 }
 
 /** Makes disk and journal agree (P32). @returns repositories with refs that no announcement belongs to */

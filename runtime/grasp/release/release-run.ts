@@ -12,7 +12,7 @@ import { type RepositoryState, readState } from "../state.ts";
 import { deleteUnusedAfter } from "../unused.ts";
 import { isEmpty, type Move, moveTo } from "./alignment.ts";
 import { isBackup, keepingBackups } from "./backups.ts";
-import { Moving, releasePlan } from "./intent.ts";
+import { lookPlan, Moving, releasePlan } from "./intent.ts";
 import { copyMissing, isComplete, missingIn } from "./objects.ts";
 import { PullRequests } from "./pull-requests.ts";
 
@@ -53,6 +53,8 @@ interface ReadEntry {
 
 export class ReleaseRun {
   readonly result = emptyResult();
+  /** Intents `look` of the announcements that it released. The caller ends them. */
+  readonly looks: number[] = [];
   readonly #identifier: string;
   readonly #core: Core;
   /** The identifiers whose locks are held. */
@@ -289,6 +291,9 @@ export class ReleaseRun {
       for (const { owner, identifier, backup } of moves)
         if (backup != null) changes.addBackup(owner, identifier, backup);
       if (intent !== null) changes.endIntent(intent);
+      // What follows from an announcement is not lost in a crash (X15, N12).
+      if (entries.some(({ store }) => store === "announcement"))
+        this.looks.push(changes.beginIntent(lookPlan([this.#identifier])));
       return isStored;
     });
   }

@@ -109,6 +109,7 @@ export class Releases {
       await this.#repair(identifier, held, run, this.#core.known.pullRequests(identifier));
     }
     if (isAnnounced) await this.onAnnounced(identifier, held);
+    await this.#endLooks(run);
     return run.result;
   }
 
@@ -124,7 +125,17 @@ export class Releases {
   ): Promise<ReleaseResult> {
     const run = this.#newRun(identifier, held);
     await this.#repair(identifier, held, run, events, withOwn);
+    if (run.looks.length > 0) await this.run(identifier, EVERYTHING, held);
+    await this.#endLooks(run);
     return run.result;
+  }
+
+  /** What follows from the announcements of a run is done. What failed is looked at again by the next start. */
+  async #endLooks({ looks, result }: ReleaseRun): Promise<void> {
+    if (looks.length === 0 || result.errors.length > 0) return;
+    await this.#core.store.transaction((changes) => {
+      for (const id of looks) changes.endIntent(id);
+    });
   }
 
   /** A repository that was held comes back with the refs of PRs that were deleted meanwhile: they go (R61). */
