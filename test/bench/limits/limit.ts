@@ -43,10 +43,10 @@ export const FULL: LimitSizes = {
 export const QUICK: LimitSizes = {
   checks: 200,
   events: 2000,
-  questions: 20,
+  questions: 10,
   idle: 100,
   subscribers: 200,
-  clones: 12,
+  clones: 5,
   refs: 100,
   settleMs: 50,
   requestsMs: 300,

@@ -12,7 +12,7 @@ import { COMMENT, StoredComments } from "../grasp/stored-events.ts";
 import { type Limit, type LimitFigure, many, mib, ms, rate, seconds } from "./limit.ts";
 import { dataOf, limitsServer } from "./server.ts";
 
-/** Questions of each kind before those that are measured. */
+/** Questions of each kind, at most, before those that are measured. */
 const WARM_UP = 100;
 
 export const stored: Limit = {
@@ -43,7 +43,7 @@ export const stored: Limit = {
       for (const [name, filter] of Object.entries(filters)) {
         say(`${many(sizes.questions)} questions ${name}`);
         const client = await connectAnew(server);
-        for (let i = 0; i < WARM_UP; i++) await ask(client, `w${i}`, filter());
+        for (let i = 0; i < Math.min(WARM_UP, sizes.questions); i++) await ask(client, `w${i}`, filter());
         const cpu = server.processorMs();
         const times: number[] = [];
         for (let i = 0; i < sizes.questions; i++) {
