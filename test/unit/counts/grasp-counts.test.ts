@@ -120,7 +120,7 @@ test.each([
   ["what does not belong here", { reads: 7, writes: 0, hashes: 1, signatures: 1 }],
   ["an announcement that waits", { reads: 30, writes: 3, hashes: 1, signatures: 1 }],
   ["a state that waits", { reads: 27, writes: 1, hashes: 1, signatures: 1 }],
-  ["a deletion", { reads: 14, writes: 4, hashes: 1, signatures: 1 }],
+  ["a deletion", { reads: 17, writes: 4, hashes: 1, signatures: 1 }],
 ] as const)("%s", async (name, expected) => {
   const event = events[name]!();
   expect(await costOf(() => submit(event))).toEqual(expected);
