@@ -123,6 +123,11 @@ export const mutants: readonly Mutant[] = [
     breaks: ["8 nothing is left"],
   },
   {
+    name: "a PR that is deleted while it is held keeps its refs in other repositories (R61)",
+    edits: [edit("removal-targets", "targetsOf", "heldPrs(event, core)", "[]")],
+    breaks: ["2 what is served is complete"],
+  },
+  {
     name: "deletions do not reach purgatory (R58)",
     edits: [edit("removals", "Removals.remove", 'purgatory.remove(entry, "deleted");', "")],
     breaks: null,
