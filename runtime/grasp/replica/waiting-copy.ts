@@ -2,6 +2,7 @@
  * Purgatory as another process keeps it: a copy of its journal, which is only looked at.
  * @module
  */
+import { parseJson } from "../../lib/json.ts";
 import type { Entry } from "../purgatory/entry.ts";
 import { Waiting } from "../purgatory/waiting.ts";
 
@@ -24,7 +25,7 @@ export class WaitingCopy extends Waiting {
       if (this.#texts.get(key) === entry) continue;
       this.#drop(key);
       this.#texts.set(key, entry);
-      this.index.set(key, JSON.parse(entry) as Entry);
+      this.index.set(key, parseJson(entry, "an entry of purgatory's journal") as Entry);
       changes++;
     }
     if (present.size === this.#texts.size) return changes;

@@ -20,7 +20,7 @@ let bytes: Record<string, number>;
 beforeAll(() => {
   const script = fileURLToPath(new URL("allocations.ts", import.meta.url));
   const args = ["--expose-gc", "--max-semi-space-size=512", "--min-semi-space-size=512", script];
-  const output = execFileSync(process.execPath, args, { cwd: root, encoding: "utf8", timeout: 20_000 });
+  const output = execFileSync(process.execPath, args, { cwd: root, encoding: "utf8", timeout: 50_000 });
   bytes = JSON.parse(output);
 });
 

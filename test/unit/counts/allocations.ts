@@ -9,6 +9,8 @@ import { testService, VISITOR } from "../../support/service.ts";
 const PAGES = 4000;
 /** Requests of kinds that are not answered synchronously, or that write to the store. */
 const FEWER = 500;
+/** The least of them counts: the others compile. */
+const ROUNDS = 4;
 
 interface Kind {
   path?: string;
@@ -38,7 +40,7 @@ function requests({ path = "/", cookie }: Kind, count: number): Request[] {
   });
 }
 
-async function bytesEach(kind: Kind, count: number): Promise<number> {
+async function bytesEach(kind: Kind, count: number, rounds = ROUNDS): Promise<number> {
   const { country = "JP" } = kind;
   const client = { ...VISITOR, country };
   const work: Promise<unknown>[] = [];
@@ -52,11 +54,15 @@ async function bytesEach(kind: Kind, count: number): Promise<number> {
   }
   // Code that is not compiled yet allocates more.
   await answerAll(requests(kind, count));
-  const made = requests(kind, count);
-  globalThis.gc!();
-  const before = process.memoryUsage().heapUsed;
-  await answerAll(made);
-  return Math.round((process.memoryUsage().heapUsed - before) / count);
+  let least = Number.POSITIVE_INFINITY;
+  for (let round = 0; round < rounds; round++) {
+    const made = requests(kind, count);
+    globalThis.gc!();
+    const before = process.memoryUsage().heapUsed;
+    await answerAll(made);
+    least = Math.min(least, process.memoryUsage().heapUsed - before);
+  }
+  return Math.round(least / count);
 }
 
 const cookie = `theme=dark; ts-ec=${id}`;
@@ -65,7 +71,8 @@ console.log(
     returning: await bytesEach({ cookie }, PAGES),
     "no consent": await bytesEach({ country: "DE" }, PAGES),
     "no jurisdiction": await bytesEach({ cookie, country: null }, PAGES),
-    new: await bytesEach({}, FEWER),
+    // In one round: after some ids an address gets no more for a while.
+    new: await bytesEach({}, FEWER, 1),
     "/identify with 20 partners": await bytesEach({ path: "/identify", cookie }, FEWER),
   }),
 );
