@@ -4,8 +4,8 @@ import { beforeAll, expect, test } from "vitest";
 import { root } from "../../support/spawn.ts";
 
 /**
- * About one and a half times the bytes that each kind of request takes on Node 24. On a busy machine, where none of the code is
- * compiled, a request takes at most 1.45 times of them.
+ * More than the bytes that each kind of request takes on Node 24: by a tenth to two thirds for those that are measured again until
+ * their code is compiled, by a fifth or more for the others.
  */
 const MOST_BYTES = {
   returning: 2500,
