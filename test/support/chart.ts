@@ -80,7 +80,7 @@ function common({ title, subtitle }: { title: string; subtitle?: string }) {
       textStyle: { ...text, fontSize: 18, fontWeight: "bold" as const },
       subtextStyle: { ...text, fontSize: 13 },
     },
-    legend: { top: 66, left: 16, textStyle: label, itemGap: 18 },
+    legend: { top: 66, left: 16, textStyle: label, itemGap: 30 },
     grid: { left: 84, right: 36, top: 112, bottom: 64 },
   };
 }
