@@ -24,7 +24,7 @@ const edit = (file: string, within: string, find: string, replace: string): Edit
 export const mutants: readonly Mutant[] = [
   {
     name: "the start does not repeat intents (N13)",
-    edits: [edit("start", "start", "await finishRelease(intent, plan, entries, core);", "")],
+    edits: [edit("start", "start", "await finishRelease(intent, plan, entries, core)", "null")],
     breaks: null,
   },
   {
