@@ -30,6 +30,7 @@ export class HeldEvents {
       const repository = `${owner}/${identifier}`;
       if (!this.#core.store.hasHeld(repository)) continue;
       await this.#core.journal.change((changes) => {
+        changes.endHoldSet(repository);
         for (const { event } of this.#held(repository)) {
           const result = this.#waits(event, identifier, locks);
           if (result === "full" || result === "follows") continue;

@@ -118,6 +118,20 @@ export class Known implements World {
     return ended === null ? [] : [ended];
   }
 
+  /** The maintainer sets that held repositories of an identifier had, by owner. Those that are back are not among them. */
+  heldSets(identifier: string): Map<string, ReadonlySet<string>> {
+    const held = this.#store.heldSets(identifier);
+    if (held.size > 0) for (const owner of this.sets(identifier).keys()) held.delete(owner);
+    return held;
+  }
+
+  /** States that are held with repositories of an identifier. */
+  heldStates(identifier: string): RepositoryState[] {
+    const owners = [...this.heldSets(identifier).keys()];
+    const events = owners.flatMap((owner) => this.#store.held(`${owner}/${identifier}`));
+    return statesOf(events.map(({ event }) => event).filter(({ kind }) => kind === KIND.state));
+  }
+
   /** Served PRs and PR updates of an identifier's repositories. */
   pullRequests(identifier: string): NostrEvent[] {
     // A PR may tag a maintainer who has no repository here.

@@ -155,7 +155,9 @@ export class Operator {
     const drop = async () => {
       await store.transaction((changes) => {
         for (const { event } of store.held(key)) changes.endHold(event.id);
-        if (identifier !== null) changes.removeBackups(owner, identifier, Number.MAX_SAFE_INTEGER);
+        if (identifier === null) return;
+        changes.endHoldSet(key);
+        changes.removeBackups(owner, identifier, Number.MAX_SAFE_INTEGER);
       });
       if (identifier !== null) await hosted.port.dropHeld(owner, identifier);
       else for (const one of await this.#heldOf(owner)) await hosted.port.dropHeld(one.owner, one.identifier);

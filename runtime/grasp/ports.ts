@@ -248,7 +248,10 @@ export interface EventReads {
   ended(owner: string, identifier: string): Dated | null;
   /** Events that are held for a repository (R59), oldest first, with their steps (R51). */
   held(repository: string): { readonly event: NostrEvent; readonly steps: number }[];
+  /** Whether events or a maintainer set are held for a repository. */
   hasHeld(repository: string): boolean;
+  /** The maintainer sets that repositories of an identifier had when they were held, by owner (R60). */
+  heldSets(identifier: string): Map<string, ReadonlySet<string>>;
   /** Whether an event of an author is held. */
   hasHeldBy(author: string): boolean;
   /** What events are held for: repositories, and authors by their keys alone. */
@@ -294,6 +297,10 @@ export interface StoreChanges {
   hold(ids: readonly string[], repository: string, untilSeconds: number): void;
   /** Ends the hold of an event: it comes back now, or never. */
   endHold(id: string): void;
+  /** Remembers the maintainer set of a repository that is held: whose states may be its authoritative one (R60). */
+  holdSet(repository: string, set: ReadonlySet<string>, untilSeconds: number): void;
+  /** A repository is held no more. */
+  endHoldSet(repository: string): void;
   /** Lets versions of an address come again that {@link StoreChanges.removeAddress} ended up to this time, in seconds, and no later. */
   allowAddress(address: string, untilSeconds: number): void;
   /** A state that was ended counts again (A17). */

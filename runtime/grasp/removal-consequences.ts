@@ -14,7 +14,7 @@ import { nostrId } from "./push.ts";
 import { type RemovalPlan, removalPlan } from "./removal-plan.ts";
 import { GIT_KINDS, isPullRequest, taggedIdentifiers } from "./removal-targets.ts";
 import type { RepositoryName } from "./repository-name.ts";
-import { type Authoritative, endStates } from "./withdrawals.ts";
+import { type Authority, endStates } from "./withdrawals.ts";
 
 /** Served PRs of some identifiers. */
 export interface ServedPrs {
@@ -39,13 +39,13 @@ export class RemovalConsequences {
 
   /**
    * What follows from the removal of events, in the same transaction; `null`: nothing in Git.
-   * @param prs as they were before
+   * @param before who decided on the repositories. @param prs as they were before
    * @param held repositories of PRs' authors that are held with them. Default: none, their refs go
    */
   follow(
     removed: readonly NostrEvent[],
     gone: Set<string>,
-    before: readonly Authoritative[],
+    before: readonly Authority[],
     prs: ServedPrs,
     heldUntilMs: number | null,
     changes: StoreChanges,
@@ -57,6 +57,7 @@ export class RemovalConsequences {
       if (event.kind === KIND.announcement) {
         const identifier = tagValue(event, "d") ?? "";
         draft.repositories.push({ owner: event.pubkey, identifier, heldUntilMs });
+        if (heldUntilMs !== null) holdSet(event.pubkey, identifier, before, heldUntilMs, changes);
         // The refs of its backups go with the repository (N23).
         if (heldUntilMs === null) changes.removeBackups(event.pubkey, identifier, Number.MAX_SAFE_INTEGER);
         this.#removeDependents(event.pubkey, identifier, gone, prs, heldUntilMs, draft, changes);
@@ -106,7 +107,7 @@ export class RemovalConsequences {
       heldUntilMs === null ? this.#addRefs(event, draft) : this.#addOwnRefs(event, draft);
     const ids = [...first, ...others].map(({ id }) => id);
     if (heldUntilMs === null) for (const id of ids) changes.remove(id, null);
-    else changes.hold(ids, `${owner}/${identifier}`, Math.ceil(heldUntilMs / 1000));
+    else changes.hold(ids, `${owner}/${identifier}`, secondsOf(heldUntilMs));
   }
 
   /** The served PRs of these identifiers' repositories, and which of them are in their authors' own ones, too (X9). */
@@ -155,4 +156,21 @@ export class RemovalConsequences {
       if (!isHeld) refs.push({ ...one, ref: `refs/nostr/${event.id}` });
     }
   }
+}
+
+/** The maintainer set of a repository that was here is held with it: it says whose states count for it meanwhile (R60). */
+function holdSet(
+  owner: string,
+  identifier: string,
+  before: readonly Authority[],
+  untilMs: number,
+  changes: StoreChanges,
+): void {
+  const authority = before.find((one) => one.owner === owner && one.identifier === identifier);
+  if (authority === undefined || authority.isHeld) return;
+  changes.holdSet(`${owner}/${identifier}`, authority.set, secondsOf(untilMs));
+}
+
+function secondsOf(ms: number): number {
+  return Math.ceil(ms / 1000);
 }

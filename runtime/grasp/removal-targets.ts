@@ -6,6 +6,7 @@ import type { Core } from "./core.ts";
 import { isHex64, type NostrEvent, tagValue, tagValues } from "./events/event.ts";
 import type { Filter } from "./events/filter.ts";
 import { KIND } from "./events/kinds.ts";
+import { addressOf } from "./policy/other-policy.ts";
 import { taggedRepositories } from "./policy/pr-policy.ts";
 import type { Releasable } from "./purgatory/entry.ts";
 
@@ -24,7 +25,7 @@ export const GIT_KINDS: ReadonlySet<number> = new Set([
 export interface Targets {
   readonly served: readonly NostrEvent[];
   readonly waiting: readonly Releasable[];
-  /** PRs that are held with a repository: other repositories may have their refs. */
+  /** States and PRs that are held with a repository: they may be its authoritative state, and other repositories may have their refs. */
   readonly held: readonly NostrEvent[];
 }
 
@@ -34,19 +35,23 @@ type TargetsCore = Pick<Core, "store" | "purgatory" | "known" | "nowSeconds">;
 export function targetsOf(event: NostrEvent, core: TargetsCore): Targets {
   const targets =
     event.kind === KIND.vanish ? targetsOfVanishing(event, core) : targetsOfDeletion(event, core);
-  return { ...targets, held: heldPrs(event, core) };
+  return { ...targets, held: heldOnes(event, core) };
 }
 
-function heldPrs(event: NostrEvent, { store }: TargetsCore): NostrEvent[] {
+function heldOnes(event: NostrEvent, { store }: TargetsCore): NostrEvent[] {
   const { kind, pubkey, created_at } = event;
   if (!store.hasHeldBy(pubkey)) return [];
-  const named = new Set(tagValues(event, "e"));
+  const ids = new Set(tagValues(event, "e"));
+  const addresses = new Set(tagValues(event, "a"));
+  const isUntil = (one: NostrEvent) => one.created_at <= created_at;
+  const isNamed = (one: NostrEvent) =>
+    ids.has(one.id) || (addresses.has(addressOf(one) ?? "") && isUntil(one));
   return store
     .heldFor()
     .flatMap(({ repository }) => store.held(repository))
     .map((one) => one.event)
-    .filter((one) => one.pubkey === pubkey && isPullRequest(one))
-    .filter((one) => (kind === KIND.vanish ? one.created_at <= created_at : named.has(one.id)));
+    .filter((one) => one.pubkey === pubkey && (one.kind === KIND.state || isPullRequest(one)))
+    .filter(kind === KIND.vanish ? isUntil : isNamed);
 }
 
 function targetsOfDeletion(

@@ -26,7 +26,7 @@ import {
   targetsOfAuthor,
 } from "./removal-targets.ts";
 import { deleteIfUnused } from "./unused.ts";
-import { type Authoritative, authoritativeStates } from "./withdrawals.ts";
+import { type Authority, authorities } from "./withdrawals.ts";
 
 const DAY_MS = 24 * 60 * 60_000;
 /** How long repositories are held, in milliseconds. */
@@ -64,7 +64,7 @@ export class Removals {
       const targets = targetsOf(event, this.#core);
       const identifiers = this.identifiersOf(event);
       if (!identifiers.every((one) => held.has(one))) return { saved: null, done: null, look: null };
-      const before = this.#authoritative(identifiers);
+      const before = this.#authorities(identifiers);
       const result = changes.save(event, nowSeconds());
       if (result.outcome !== "stored" || identifiers.length === 0)
         return { saved: result, done: null, look: null };
@@ -160,7 +160,7 @@ export class Removals {
       const identifiers = this.identifiersOfAuthor(author);
       if (!identifiers.every((one) => held.has(one))) return null;
       const { served, waiting } = targetsOfAuthor(author, this.#core);
-      const before = this.#authoritative(identifiers);
+      const before = this.#authorities(identifiers);
       for (const entry of waiting) purgatory.remove(entry, "denied");
       const heldUntilMs = nowMs() + HELD_MS.denied;
       const ids = served.map(({ id }) => id);
@@ -204,7 +204,7 @@ export class Removals {
     const { journal, purgatory, store, nowMs } = this.#core;
     const prs = await this.#consequences.servedPrs([identifier]);
     const { done, look } = await journal.change((changes) => {
-      const before = this.#authoritative([identifier]);
+      const before = this.#authorities([identifier]);
       const waiting = purgatory.announcement(owner, identifier);
       if (waiting !== null) purgatory.remove(waiting, because);
       const served = store.newest(KIND.announcement, owner, identifier);
@@ -296,7 +296,7 @@ export class Removals {
     }
   }
 
-  #authoritative(identifiers: readonly string[]): Authoritative[] {
-    return identifiers.flatMap((identifier) => authoritativeStates(identifier, this.#core));
+  #authorities(identifiers: readonly string[]): Authority[] {
+    return identifiers.flatMap((identifier) => authorities(identifier, this.#core));
   }
 }

@@ -8,33 +8,48 @@ import { isNewer, type NostrEvent } from "./events/event.ts";
 import type { Saved, StoreChanges } from "./ports.ts";
 import type { RepositoryState } from "./state.ts";
 
-/** The authoritative state of a repository at one moment. */
-export interface Authoritative {
+/** Who decides on a repository at one moment. */
+export interface Authority {
   readonly owner: string;
   readonly identifier: string;
-  readonly state: RepositoryState;
+  /** Whether the repository is held: it may come back, and no older state takes over meanwhile either (R59, R60). */
+  readonly isHeld: boolean;
+  /** The maintainer set; of a held repository, as it was when it was held. */
+  readonly set: ReadonlySet<string>;
+  /**
+   * Its authoritative states: over database and purgatory, which decides on pushes, and of the database alone, which the refs are
+   * equal to while a newer one waits (N7).
+   */
+  readonly states: readonly RepositoryState[];
 }
 
-/**
- * The authoritative states of an identifier's repositories now: over database and purgatory, which decides on pushes, and of the
- * database alone, which the refs are equal to while a newer one waits (N7).
- */
-export function authoritativeStates(identifier: string, { known }: Pick<Core, "known">): Authoritative[] {
-  return [...known.sets(identifier)].flatMap(([owner, set]) => {
-    const served = candidates(known.servedStates(identifier), set, known.ended(owner, identifier));
-    const both = [known.authoritative(owner, identifier, set), authoritativeState(served)];
-    return both.flatMap((state) => (state === null ? [] : [{ owner, identifier, state }]));
-  });
+/** Who decides on an identifier's repositories now. What is held with a repository counts for those that are held. */
+export function authorities(identifier: string, { known }: Pick<Core, "known">): Authority[] {
+  const served = known.servedStates(identifier);
+  const all = known.states(identifier);
+  const heldSets = known.heldSets(identifier);
+  const held = heldSets.size === 0 ? [] : known.heldStates(identifier);
+  const authority = (owner: string, set: ReadonlySet<string>, isHeld: boolean): Authority => {
+    const ended = known.ended(owner, identifier);
+    const states = [all, served].flatMap(
+      (list) => authoritativeState(candidates(isHeld ? [...list, ...held] : list, set, ended)) ?? [],
+    );
+    return { owner, identifier, isHeld, set, states };
+  };
+  return [
+    ...[...known.sets(identifier)].map(([owner, set]) => authority(owner, set, false)),
+    ...[...heldSets].map(([owner, set]) => authority(owner, set, true)),
+  ];
 }
 
-/** Remembers those that are no states any more. */
+/** Remembers the authoritative states that are no states any more. */
 export function endStates(
-  before: readonly Authoritative[],
+  before: readonly Authority[],
   isEnded: (state: NostrEvent) => boolean,
   changes: StoreChanges,
 ): void {
-  for (const { owner, identifier, state } of before) {
-    if (isEnded(state.event)) changes.endState(owner, identifier, state.event);
+  for (const { owner, identifier, states } of before) {
+    for (const { event } of states) if (isEnded(event)) changes.endState(owner, identifier, event);
   }
 }
 
@@ -42,7 +57,7 @@ export function endStates(
 export function saveWithdrawal(event: NostrEvent, identifier: string, core: Core): Promise<Saved> {
   const { journal, purgatory, nowSeconds } = core;
   return journal.change((changes) => {
-    const before = authoritativeStates(identifier, core);
+    const before = authorities(identifier, core);
     const saved = changes.save(event, nowSeconds());
     if (saved.outcome !== "stored") return saved;
     const isWithdrawn = (state: NostrEvent) => state.pubkey === event.pubkey && isNewer(event, state);

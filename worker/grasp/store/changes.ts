@@ -12,12 +12,7 @@ import {
   tagValue,
 } from "../../../runtime/grasp/events/event.ts";
 import { isAddressable, isReplaceable, KIND } from "../../../runtime/grasp/events/kinds.ts";
-import {
-  addressOf,
-  CLOSED_KINDS,
-  MAX_REFERENCES,
-  MAX_STEPS,
-} from "../../../runtime/grasp/policy/other-policy.ts";
+import { CLOSED_KINDS, MAX_REFERENCES, MAX_STEPS } from "../../../runtime/grasp/policy/other-policy.ts";
 import type { Remembered, Saved, StoreChanges } from "../../../runtime/grasp/ports.ts";
 import { BACKUP_MS } from "../../../runtime/grasp/release/backups.ts";
 import { addBackup } from "./backups.ts";
@@ -40,6 +35,15 @@ export function changesOn(prepare: Prepare): StoreChanges {
     hold: (ids, repository, until) => hold(prepare, ids, repository, until),
     endHold(id) {
       prepare("DELETE FROM held WHERE id = ?").run(bytesOfHex(id));
+    },
+    holdSet(repository, set, until) {
+      const identifier = repository.slice(repository.indexOf("/") + 1);
+      prepare(
+        "INSERT OR REPLACE INTO held_set (repository, identifier, members, until) VALUES (?, ?, ?, ?)",
+      ).run(repository, identifier, JSON.stringify([...set]), until);
+    },
+    endHoldSet(repository) {
+      prepare("DELETE FROM held_set WHERE repository = ?").run(repository);
     },
     allowAddress(address, untilSeconds) {
       prepare("DELETE FROM deleted_address WHERE address = ? AND until <= ?").run(address, untilSeconds);
@@ -217,23 +221,17 @@ function hasVanished(prepare: Prepare, { pubkey, created_at }: NostrEvent): bool
 /** Deletes what a deletion names, of its own author only (R56). @returns the events that were served */
 function deleteNamed(prepare: Prepare, { pubkey, created_at, tags }: NostrEvent): NostrEvent[] {
   const held = heldBy(prepare, pubkey);
-  const heldWithId = new Map(held.map((one) => [one.event.id, one]));
-  const heldAt = Map.groupBy(held, ({ event }) => addressOf(event));
+  const heldWithId = new Map(held.map((event) => [event.id, event]));
   const gone: NostrEvent[] = [];
   for (const [name, value] of tags) {
     if (value === undefined) continue;
     if (name === "e" && isHex64(value)) {
       const one = heldWithId.get(value);
-      if (one !== undefined && !UNDELETABLE.has(one.event.kind)) deleteHeld(prepare, one);
+      if (one !== undefined && !UNDELETABLE.has(one.kind)) deleteHeld(prepare, one.id);
       gone.push(...deleteId(prepare, value, pubkey));
     }
-    if (name === "a") {
-      // What is held of it does not come back: its address is remembered.
-      for (const one of heldAt.get(value) ?? []) {
-        if (one.event.created_at <= created_at) endHeldState(prepare, one);
-      }
-      gone.push(...deleteAddress(prepare, value, pubkey, created_at));
-    }
+    // What is held of it does not come back: its address is remembered.
+    if (name === "a") gone.push(...deleteAddress(prepare, value, pubkey, created_at));
   }
   return gone;
 }
@@ -278,48 +276,21 @@ function vanish(prepare: Prepare, { id, pubkey, created_at }: NostrEvent): Nostr
   const gone = removeRows(prepare, storedOf(rows));
   for (const event of gone) rememberId(prepare, event.id, "deleted");
   for (const held of heldBy(prepare, pubkey)) {
-    if (held.event.created_at <= created_at) deleteHeld(prepare, held);
+    if (held.created_at <= created_at) deleteHeld(prepare, held.id);
   }
   return gone;
 }
 
-/** An event that is held. */
-interface HeldEvent {
-  readonly event: NostrEvent;
-  /** `<owner>/<identifier>`, or the key of an author who is banned. */
-  readonly repository: string;
-}
-
 /** Deletes a held event: it counts as here (R59). */
-function deleteHeld(prepare: Prepare, held: HeldEvent): void {
-  endHeldState(prepare, held);
-  prepare("DELETE FROM held WHERE id = ?").run(bytesOfHex(held.event.id));
-  rememberId(prepare, held.event.id, "deleted");
+function deleteHeld(prepare: Prepare, id: string): void {
+  prepare("DELETE FROM held WHERE id = ?").run(bytesOfHex(id));
+  rememberId(prepare, id, "deleted");
 }
 
-/** What is held of an author, and for what. */
-function heldBy(prepare: Prepare, pubkey: string): HeldEvent[] {
-  const rows = prepare("SELECT json, repository FROM held WHERE json_extract(json, '$.pubkey') = ?").all(
-    pubkey,
-  );
-  return (rows as { json: string; repository: string }[]).map(({ json, repository }) => ({
-    event: JSON.parse(json) as NostrEvent,
-    repository,
-  }));
-}
-
-/** If the newest state of a held repository goes, no older one takes its place when the repository comes back (R60). */
-function endHeldState(prepare: Prepare, { event: state, repository }: HeldEvent): void {
-  if (state.kind !== KIND.state) return;
-  const [owner, ...rest] = repository.split("/");
-  const identifier = rest.join("/");
-  if (identifier === "" || tagValue(state, "d") !== identifier) return;
-  const others = prepare("SELECT json FROM held WHERE repository = ?").all(repository) as { json: string }[];
-  const isNewest = !others.some(({ json }) => {
-    const other = JSON.parse(json) as NostrEvent;
-    return other.kind === KIND.state && isNewer(other, state);
-  });
-  if (isNewest) endState(prepare, owner!, identifier, state);
+/** The held events of an author. */
+function heldBy(prepare: Prepare, pubkey: string): NostrEvent[] {
+  const rows = prepare("SELECT json FROM held WHERE json_extract(json, '$.pubkey') = ?").all(pubkey);
+  return (rows as { json: string }[]).map(({ json }) => JSON.parse(json) as NostrEvent);
 }
 
 function rememberId(prepare: Prepare, id: string, what: Remembered, untilSeconds?: number): void {
@@ -345,6 +316,7 @@ function hold(prepare: Prepare, ids: readonly string[], repository: string, unti
 function removeExpired(prepare: Prepare, nowSeconds: number): NostrEvent[] {
   prepare("DELETE FROM remembered WHERE until <= ?").run(nowSeconds);
   prepare("DELETE FROM held WHERE until <= ?").run(nowSeconds);
+  prepare("DELETE FROM held_set WHERE until <= ?").run(nowSeconds);
   prepare("DELETE FROM backup WHERE at <= ?").run(nowSeconds * 1000 - BACKUP_MS);
   const sql = "SELECT row, json FROM event WHERE expires_at <= ? LIMIT ?";
   return removeRows(prepare, storedOf(prepare(sql).all(nowSeconds, MAX_REMOVED)));

@@ -158,7 +158,21 @@ export abstract class SqliteReads implements EventReads {
   }
 
   hasHeld(repository: string): boolean {
-    return this.prepare("SELECT 1 FROM held WHERE repository = ? LIMIT 1").get(repository) !== undefined;
+    const sql =
+      "SELECT 1 FROM held WHERE repository = ?1 UNION ALL SELECT 1 FROM held_set WHERE repository = ?1 LIMIT 1";
+    return this.prepare(sql).get(repository) !== undefined;
+  }
+
+  heldSets(identifier: string): Map<string, ReadonlySet<string>> {
+    const rows = this.prepare("SELECT repository, members FROM held_set WHERE identifier = ?").all(
+      identifier,
+    );
+    return new Map(
+      (rows as { repository: string; members: string }[]).map(({ repository, members }) => [
+        repository.slice(0, repository.indexOf("/")),
+        new Set(JSON.parse(members) as string[]),
+      ]),
+    );
   }
 
   hasHeldBy(author: string): boolean {

@@ -48,6 +48,13 @@ export const SCHEMA = `
   ) STRICT, WITHOUT ROWID;
   CREATE INDEX IF NOT EXISTS held_by_repository ON held (repository);
   CREATE INDEX IF NOT EXISTS held_by_author ON held (json_extract(json, '$.pubkey'));
+  CREATE TABLE IF NOT EXISTS held_set (
+    repository TEXT PRIMARY KEY,
+    identifier TEXT NOT NULL,
+    members TEXT NOT NULL,
+    until INTEGER NOT NULL
+  ) STRICT, WITHOUT ROWID;
+  CREATE INDEX IF NOT EXISTS held_set_by_identifier ON held_set (identifier);
   CREATE TABLE IF NOT EXISTS deleted_address (
     address TEXT PRIMARY KEY,
     until INTEGER NOT NULL

@@ -192,6 +192,13 @@ export const mutants: readonly Mutant[] = [
     breaks: ["3 refs equal the newest complete state"],
   },
   {
+    name: "an older state takes the place of one that is taken back while the repository is held (R59, R60)",
+    edits: [
+      edit("withdrawals", "authorities", "known.heldSets(identifier)", "new Map<string, Set<string>>()"),
+    ],
+    breaks: ["3 refs equal the newest complete state"],
+  },
+  {
     name: "a change of the sets that a crash cut off is not looked at by the start (R36)",
     edits: [
       edit(

@@ -32,8 +32,11 @@ interface LostTip {
 
 /** What the oracle saw at its last look. */
 interface Seen {
-  /** The authoritative states: of all, and of those that are served. */
+  /** The authoritative states: of all, and of those that are served. What is held with repositories counts for those that are held. */
   readonly best: readonly NostrEvent[];
+  /** The maintainer set. A repository that is held keeps the one that it had. */
+  readonly set: ReadonlySet<string>;
+  readonly isHeld: boolean;
   readonly data: RepositoryData;
   readonly refs: string;
 }
@@ -403,10 +406,49 @@ export class Oracle {
       } else if (isAlone && before !== undefined && before.data === data && before.refs !== now) {
         throw new BrokenProperty("3 refs equal the newest complete state", `${owner} moved without a state`);
       }
-      const all = this.#best([...states, ...waits], set, name);
-      const both = [all, best].filter((one) => one !== null);
-      this.#seen.set(name, { best: both, data, refs: now });
+      const seen = { best: this.#bests(states, waits, set, name), set, isHeld: false };
+      this.#seen.set(name, { ...seen, data, refs: now });
     }
+    this.#seeHeld(identifier, states, waits, isAlone);
+  }
+
+  /** Of repositories that are held, the authoritative states change, too; those that are gone for good have none (R59, R60). */
+  #seeHeld(
+    identifier: string,
+    states: readonly NostrEvent[],
+    waits: readonly NostrEvent[],
+    isAlone: boolean,
+  ): void {
+    const { disk, store } = this.#life;
+    const here = new Set(this.#owners(identifier).map(([owner]) => `${owner}/${identifier}`));
+    const isGone = (name: string) =>
+      name.endsWith(`/${identifier}`) && !here.has(name) && !disk.held.has(name);
+    for (const name of [...this.#seen.keys()].filter(isGone)) this.#seen.delete(name);
+    const names = [...disk.held.keys()].filter((name) => name.endsWith(`/${identifier}`) && !here.has(name));
+    const held = names.flatMap((name) => store.held(name)).map(({ event }) => event);
+    for (const name of names) {
+      const [owner = ""] = name.split("/");
+      const { data } = disk.held.get(name)!;
+      const before = this.#seen.get(name);
+      // Of several things at once, one may have changed the set before the repository was held: the service's own record counts.
+      const recorded = isAlone || before?.isHeld === true ? null : store.heldSets(identifier).get(owner);
+      const set = recorded ?? before?.set;
+      if (set === undefined) continue;
+      const all = [...states, ...held.filter(({ kind }) => kind === 30618)];
+      const best = this.#bests(all, waits, set, name);
+      this.#seen.set(name, { best, set, isHeld: true, data, refs: branches(data.refs) });
+    }
+  }
+
+  /** The authoritative states: over all, and over those that do not wait. */
+  #bests(
+    states: readonly NostrEvent[],
+    waits: readonly NostrEvent[],
+    set: ReadonlySet<string>,
+    name: string,
+  ): NostrEvent[] {
+    const both = [this.#best([...states, ...waits], set, name), this.#best(states, set, name)];
+    return both.filter((one) => one !== null);
   }
 
   #hasAnywhere(commit: string, identifier: string): boolean {

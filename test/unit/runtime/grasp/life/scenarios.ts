@@ -273,6 +273,37 @@ const deletedWhileHeld = fc
     ...steps(announce(0, [1], 3, false), remove(2), announce(0, stays ? [1] : [], 70)),
   ]);
 
+/**
+ * While a repository is held, its authoritative state is served on for its author's own one, and is taken back there, perhaps after a
+ * newer version, or while that one is held, too (R43, R59, R60).
+ */
+const takenBackElsewhere = fc
+  .record({
+    ...{ first: commit, second: commit, third: commit, stays: fc.boolean() },
+    meanwhile: fc.constantFrom("nothing", "replaced", "held") as fc.Arbitrary<
+      "nothing" | "replaced" | "held"
+    >,
+    how: fc.constantFrom("e", "a", "withdraw") as fc.Arbitrary<"e" | "a" | "withdraw">,
+    plan: crash,
+  })
+  .map(({ first, second, third, meanwhile, stays, how, plan }): Step[] => {
+    const happens: Record<typeof meanwhile, Action[]> = {
+      nothing: [],
+      replaced: [
+        state(1, [[MAIN, third]], 5),
+        { do: "push", to: 1, on: 0, like: -1, isWhole: true, meanwhile: null },
+      ],
+      held: [announce(1, [], 5, false)],
+    };
+    const what = meanwhile === "replaced" ? -1 : 2;
+    return [
+      ...shared(first, second),
+      ...steps(announce(1, [], 3), announce(0, [1], 4, false), ...happens[meanwhile]),
+      crashing(how === "withdraw" ? state(1, [], 6) : remove(what, how), plan),
+      ...steps(announce(0, stays ? [1] : [], 70)),
+    ];
+  });
+
 /** Of a contributor's PRs with the same commit, one is pushed below /prs/, and goes (X11, X14). */
 const lastContributionGoes = fc
   .record({
@@ -331,6 +362,7 @@ export const scenario: fc.Arbitrary<Step[]> = fc.oneof(
   mixedPush,
   heldAndBack,
   deletedWhileHeld,
+  takenBackElsewhere,
   lastContributionGoes,
   lonelyUpdateGoes,
   heldPrDeleted,

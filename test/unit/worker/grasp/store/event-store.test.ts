@@ -372,9 +372,32 @@ describe("what hangs on what (R51, R59)", () => {
   test("what is held too long is gone", async () => {
     const one = event();
     await save(one);
-    await store.transaction((changes) => changes.hold([one.id], "owner/repo", NOW + 100));
+    await store.transaction((changes) => {
+      changes.hold([one.id], "owner/repo", NOW + 100);
+      changes.holdSet(`${key(1)}/repo`, new Set([key(1), key(2)]), NOW + 100);
+    });
+    await store.transaction((changes) => changes.removeExpired(NOW + 99));
+    expect([store.held("owner/repo").length, store.heldSets("repo").size]).toEqual([1, 1]);
     await store.transaction((changes) => changes.removeExpired(NOW + 100));
-    expect(store.held("owner/repo")).toEqual([]);
+    expect([store.held("owner/repo").length, store.heldSets("repo").size]).toEqual([0, 0]);
+  });
+
+  test("the sets of held repositories are known by identifier until they are held no more (R60)", async () => {
+    const sets = [new Set([key(1), key(2)]), new Set([key(3)])] as const;
+    await store.transaction((changes) => {
+      changes.holdSet(`${key(1)}/repo`, new Set([key(1)]), NOW + 100);
+      changes.holdSet(`${key(1)}/repo`, sets[0], NOW + 100);
+      changes.holdSet(`${key(3)}/repo`, sets[1], NOW + 100);
+      changes.holdSet(`${key(1)}/other`, sets[0], NOW + 100);
+    });
+    expect(store.heldSets("repo")).toEqual(
+      new Map([
+        [key(1), sets[0]],
+        [key(3), sets[1]],
+      ]),
+    );
+    await store.transaction((changes) => changes.endHoldSet(`${key(1)}/repo`));
+    expect([[...store.heldSets("repo").keys()], store.heldSets("other").size]).toEqual([[key(3)], 1]);
   });
 });
 
