@@ -124,7 +124,14 @@ export const mutants: readonly Mutant[] = [
   },
   {
     name: "a PR that is deleted while it is held keeps its refs in other repositories (R61)",
-    edits: [edit("removal-targets", "targetsOf", "heldPrs(event, core)", "[]")],
+    edits: [
+      edit(
+        "removal-targets",
+        "heldOnes",
+        "one.kind === KIND.state || isPullRequest(one)",
+        "one.kind === KIND.state",
+      ),
+    ],
     breaks: ["2 what is served is complete"],
   },
   {
@@ -195,6 +202,18 @@ export const mutants: readonly Mutant[] = [
     name: "an older state takes the place of one that is taken back while the repository is held (R59, R60)",
     edits: [
       edit("withdrawals", "authorities", "known.heldSets(identifier)", "new Map<string, Set<string>>()"),
+    ],
+    breaks: ["3 refs equal the newest complete state"],
+  },
+  {
+    name: "an older state takes the place of one that is deleted while it is held (R59, R60)",
+    edits: [
+      edit(
+        "removal-targets",
+        "heldOnes",
+        "one.kind === KIND.state || isPullRequest(one)",
+        "isPullRequest(one)",
+      ),
     ],
     breaks: ["3 refs equal the newest complete state"],
   },
