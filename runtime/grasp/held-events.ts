@@ -29,8 +29,11 @@ export class HeldEvents {
     for (const owner of this.#back(identifier)) {
       const repository = `${owner}/${identifier}`;
       if (!this.#core.store.hasHeld(repository)) continue;
+      const elsewhere = this.#statesElsewhere(owner, identifier);
       await this.#core.journal.change((changes) => {
         changes.endHoldSet(repository);
+        // Their hold goes on: they may expire before their objects come.
+        for (const event of elsewhere) if (this.#waits(event, identifier, locks) === "waits") isMore = true;
         for (const { event } of this.#held(repository)) {
           const result = this.#waits(event, identifier, locks);
           if (result === "full" || result === "follows") continue;
@@ -58,6 +61,19 @@ export class HeldEvents {
       });
       for (const event of served) happenings.tell({ kind: "served", event, waitedMs: null });
     }
+  }
+
+  /**
+   * States that count for a repository that comes back now, and are held with another one: each is held with the last repository
+   * that it was served for.
+   */
+  #statesElsewhere(owner: string, identifier: string): NostrEvent[] {
+    const { store, known } = this.#core;
+    if (!store.heldSets(identifier).has(owner)) return [];
+    const set = known.sets(identifier).get(owner) ?? new Set();
+    return [...known.heldSets(identifier).keys()]
+      .flatMap((other) => this.#held(`${other}/${identifier}`))
+      .flatMap(({ event }) => (event.kind === KIND.state && set.has(event.pubkey) ? [event] : []));
   }
 
   /** What is held with a repository and may come back: authors may be banned meanwhile (O14). */

@@ -218,6 +218,11 @@ export const mutants: readonly Mutant[] = [
     breaks: ["3 refs equal the newest complete state"],
   },
   {
+    name: "a state that is held with another repository does not come back with one that it counts for (R59)",
+    edits: [edit("held-events", "HeldEvents.wait", "this.#statesElsewhere(owner, identifier)", "[]")],
+    breaks: ["1 nothing accepted is forgotten"],
+  },
+  {
     name: "a change of the sets that a crash cut off is not looked at by the start (R36)",
     edits: [
       edit(

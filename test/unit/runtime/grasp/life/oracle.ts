@@ -396,6 +396,7 @@ export class Oracle {
       const best = this.#best(states, set, name);
       const now = branches(data.refs);
       const before = this.#seen.get(name);
+      if (isAlone && before?.isHeld === true) this.#isBack(before, [...states, ...waits], set, name);
       if (best !== null && !isSoft) {
         const head = tag(best, "HEAD")?.[1]?.slice("ref: ".length);
         if (now !== branches(refsOf(best)) || (head !== undefined && head !== data.head))
@@ -410,6 +411,19 @@ export class Oracle {
       this.#seen.set(name, { ...seen, data, refs: now });
     }
     this.#seeHeld(identifier, states, waits, isAlone);
+  }
+
+  /** What was authoritative while a repository was held is here again with it, or something newer of its author is (R59). */
+  #isBack(before: Seen, here: readonly NostrEvent[], set: ReadonlySet<string>, name: string): void {
+    const ended = this.#ended.get(name);
+    for (const event of before.best) {
+      const counts = set.has(event.pubkey) && (ended === undefined || isNewer(event, ended));
+      const isHere = here.some(
+        (one) => one.id === event.id || (one.pubkey === event.pubkey && isNewer(one, event)),
+      );
+      if (counts && !isHere)
+        throw new BrokenProperty("1 nothing accepted is forgotten", `${name} is back without ${event.id}`);
+    }
   }
 
   /** Of repositories that are held, the authoritative states change, too; those that are gone for good have none (R59, R60). */

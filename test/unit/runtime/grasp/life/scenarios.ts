@@ -304,6 +304,19 @@ const takenBackElsewhere = fc
     ];
   });
 
+/** Two repositories that a state is served for are held, and come back in either order (R59). */
+const bothHeld = fc
+  .record({ first: commit, second: commit, stays: fc.boolean(), isFirst: fc.boolean(), plan: crash })
+  .map(({ first, second, stays, isFirst, plan }): Step[] => {
+    const back = [announce(0, stays ? [1] : [], 70), announce(1, [], 70)];
+    return [
+      ...shared(first, second),
+      ...steps(announce(1, [], 3), announce(0, [1], 4, false), announce(1, [], 5, false)),
+      crashing(isFirst ? back[0]! : back[1]!, plan),
+      ...steps(isFirst ? back[1]! : back[0]!),
+    ];
+  });
+
 /** Of a contributor's PRs with the same commit, one is pushed below /prs/, and goes (X11, X14). */
 const lastContributionGoes = fc
   .record({
@@ -363,6 +376,7 @@ export const scenario: fc.Arbitrary<Step[]> = fc.oneof(
   heldAndBack,
   deletedWhileHeld,
   takenBackElsewhere,
+  bothHeld,
   lastContributionGoes,
   lonelyUpdateGoes,
   heldPrDeleted,
