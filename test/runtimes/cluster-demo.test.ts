@@ -3,19 +3,11 @@
  * @module
  */
 import { expect, test } from "vitest";
+import { isRunning } from "../support/is-running.ts";
 import { noRedis } from "../support/redis.ts";
 import { spawnServer } from "../support/spawn.ts";
 import { visit } from "../support/visit.ts";
 import { eventually } from "./target.ts";
-
-const isRunning = (pid: number) => {
-  try {
-    process.kill(pid, 0);
-    return true;
-  } catch {
-    return false;
-  }
-};
 
 test.skipIf(noRedis !== undefined)(
   "npm run cluster starts two processes that share identities, restarts one that is killed, and ends all",
@@ -55,7 +47,7 @@ test.skipIf(noRedis !== undefined)(
 
       expect(await cluster.stop()).toBe(0);
       expect(pids().length).toBe(4);
-      expect(pids().filter(isRunning)).toEqual([]);
+      await expect.poll(() => pids().filter(isRunning)).toEqual([]);
     } finally {
       await cluster.stop("SIGTERM");
     }

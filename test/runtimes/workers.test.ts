@@ -8,6 +8,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { configFile } from "../support/config-file.ts";
+import { isRunning } from "../support/is-running.ts";
 import { namespaceFault, namespaceOf } from "../support/namespace.ts";
 import { type Origin, startOrigin } from "../support/origin.ts";
 import { type ProcessRuntime, root, runtimes } from "../support/spawn.ts";
@@ -83,15 +84,6 @@ function childrenOf(pid: number): number[] {
   const threads = readdirSync(`/proc/${pid}/task`);
   const lists = threads.map((thread) => readFileSync(`/proc/${pid}/task/${thread}/children`, "utf8"));
   return lists.flatMap((list) => list.trim().split(" ").filter(Boolean).map(Number)).sort();
-}
-
-function isAlive(pid: number): boolean {
-  try {
-    // A process that ended and was not waited for has a state of Z.
-    return !/^State:\s+Z/m.test(readFileSync(`/proc/${pid}/status`, "utf8"));
-  } catch {
-    return false;
-  }
 }
 
 /** How many requests each worker logged. */
@@ -204,7 +196,7 @@ describe.each<ProcessRuntime>(["node", "bun", "deno"])("two workers on %s", (run
     expect((await target.visit({ ip: "203.0.113.9", country: "JP" })).status).toBe(200);
     server.kill("SIGTERM");
     expect((await server.ended).code, server.log().slice(-3000)).toBe(0);
-    expect(now.filter(isAlive)).toEqual([]);
+    await expect.poll(() => now.filter(isRunning)).toEqual([]);
   });
 
   test("a worker ends with its parent", async () => {
@@ -213,7 +205,7 @@ describe.each<ProcessRuntime>(["node", "bun", "deno"])("two workers on %s", (run
     expect(children).toHaveLength(1);
     alone.kill("SIGKILL");
     await alone.ended;
-    await eventually("its end", async () => (children.some(isAlive) ? undefined : true));
+    await eventually("its end", async () => (children.some(isRunning) ? undefined : true));
   });
 });
 

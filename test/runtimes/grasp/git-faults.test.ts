@@ -30,6 +30,7 @@ import {
   runGitClient,
   stateBy,
 } from "../../support/grasp-server.ts";
+import { isRunning } from "../../support/is-running.ts";
 import { author } from "../../support/nostr.ts";
 import { answersOf, open } from "../../support/raw-http.ts";
 import { connect, type RelayClient } from "../../support/relay-client.ts";
@@ -71,19 +72,10 @@ function troubledGit(folder: string) {
     end() {
       for (const name of readdirSync(control)) rmSync(join(control, name), { force: true });
     },
-    hanging: (word: string) => pairs(word).filter((pair) => pair.every(isAlive)).length,
+    hanging: (word: string) => pairs(word).filter((pair) => pair.every(isRunning)).length,
     /** The processes that hang, or have hung and have left a child. */
-    alive: (word: string) => pairs(word).flat().filter(isAlive),
+    alive: (word: string) => pairs(word).flat().filter(isRunning),
   };
-}
-
-/** Whether a process runs. One that nobody has waited for does not. */
-function isAlive(pid: number): boolean {
-  try {
-    return !/^\d+ \(.*\) Z/.test(readFileSync(`/proc/${pid}/stat`, "latin1"));
-  } catch {
-    return false;
-  }
 }
 
 /** A server with one repository, whose `main` has one commit. */

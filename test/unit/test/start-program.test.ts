@@ -1,17 +1,6 @@
-import { existsSync, readFileSync } from "node:fs";
 import { expect, test } from "vitest";
+import { isRunning } from "../../support/is-running.ts";
 import { runCommand, startProgram } from "../../support/start-program.ts";
-
-const isRunning = (pid: number) => {
-  try {
-    process.kill(pid, 0);
-  } catch {
-    return false;
-  }
-  // A process that has ended stays in Linux's table until its new parent has seen its end.
-  const state = `/proc/${pid}/stat`;
-  return !existsSync(state) || !readFileSync(state, "utf8").includes(") Z ");
-};
 
 test("startProgram returns the first group of the readiness line and the output so far", async () => {
   const running = await startProgram({
@@ -63,7 +52,7 @@ test("stop ends the children of the program, too", async () => {
   });
   expect(isRunning(Number(running.url))).toBe(true);
   await running.stop();
-  expect(isRunning(Number(running.url))).toBe(false);
+  await expect.poll(() => isRunning(Number(running.url))).toBe(false);
 });
 
 test("stop kills a program that ignores the signal", async () => {
