@@ -283,16 +283,21 @@ export class Removals {
   /** States that stay served keep their objects: another repository of their author's gets those that only this one has. */
   async #keepObjects(owner: string, identifier: string, repository: GitRepository): Promise<void> {
     const { hosted, known } = this.#core;
+    const announced = known.announcements(identifier);
     const others = [...known.sets(identifier)].filter(([other]) => other !== owner);
     const ofOthers = others.flatMap(([other]) => hosted.open(other, identifier) ?? []);
     for (const { event, refs } of known.servedStates(identifier)) {
       const missing = await missingIn(ofOthers, refs.values());
       const lacking = await repository.incomplete([...missing]);
       const only = [...missing].filter((id) => !lacking.has(id));
-      const [target] = others.flatMap(([other, set]) =>
-        set.has(event.pubkey) ? (hosted.open(other, identifier) ?? []) : [],
-      );
-      if (only.length > 0 && target !== undefined) await copyMissing(only, target, [repository]);
+      if (only.length === 0) continue;
+      const own = others.flatMap(([other, set]) => (set.has(event.pubkey) ? [other] : []));
+      // The disk may have refused one when it was announced, and the next start would be too late.
+      const isMade = own.some((other) => hosted.open(other, identifier) !== null);
+      const unmade = own.find((other) => announced.get(other)?.status !== "soft_expired");
+      if (!isMade && unmade !== undefined) await hosted.create(unmade, identifier);
+      const [target] = own.flatMap((other) => hosted.open(other, identifier) ?? []);
+      if (target !== undefined) await copyMissing(only, target, [repository]);
     }
   }
 

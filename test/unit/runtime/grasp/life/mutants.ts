@@ -223,6 +223,11 @@ export const mutants: readonly Mutant[] = [
     breaks: ["1 nothing accepted is forgotten"],
   },
   {
+    name: "objects of a served state go with a repository, as the disk refused the other one (R59)",
+    edits: [edit("removals", "Removals.#keepObjects", "!isMade && unmade !== undefined", "false")],
+    breaks: ["2 what is served is complete"],
+  },
+  {
     name: "a change of the sets that a crash cut off is not looked at by the start (R36)",
     edits: [
       edit(

@@ -317,6 +317,14 @@ const bothHeld = fc
     ];
   });
 
+/** The disk refuses the repository of an announcement, and the only one that has its objects goes at the same moment (R59, N8). */
+const refusedByDisk = fc
+  .record({ first: commit, after: fc.nat(3) })
+  .map(({ first, after }): Step[] => [
+    ...steps(announce(0, [], 0), state(0, [[MAIN, first]], 1), push()),
+    { actions: [announce(1, [0], 2), remove(0)], crash: { after, how: "fails" } },
+  ]);
+
 /** Of a contributor's PRs with the same commit, one is pushed below /prs/, and goes (X11, X14). */
 const lastContributionGoes = fc
   .record({
@@ -377,6 +385,7 @@ export const scenario: fc.Arbitrary<Step[]> = fc.oneof(
   deletedWhileHeld,
   takenBackElsewhere,
   bothHeld,
+  refusedByDisk,
   lastContributionGoes,
   lonelyUpdateGoes,
   heldPrDeleted,
