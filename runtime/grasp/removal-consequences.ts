@@ -82,7 +82,11 @@ export class RemovalConsequences {
     changes: StoreChanges,
   ): void {
     const { known, store, nowSeconds } = this.#core;
-    const sets = [...known.sets(identifier).values()];
+    const announced = known.announcements(identifier);
+    // A soft-expired announcement has no repository (P23): nothing hangs on it.
+    const sets = [...known.sets(identifier)].flatMap(([one, set]) =>
+      announced.get(one)?.status === "soft_expired" ? [] : [set],
+    );
     const states = known
       .servedStates(identifier)
       .map(({ event }) => event)

@@ -284,7 +284,9 @@ export class Removals {
   async #keepObjects(owner: string, identifier: string, repository: GitRepository): Promise<void> {
     const { hosted, known } = this.#core;
     const announced = known.announcements(identifier);
-    const others = [...known.sets(identifier)].filter(([other]) => other !== owner);
+    const others = [...known.sets(identifier)].filter(
+      ([other]) => other !== owner && announced.get(other)?.status !== "soft_expired",
+    );
     const ofOthers = others.flatMap(([other]) => hosted.open(other, identifier) ?? []);
     for (const { event, refs } of known.servedStates(identifier)) {
       const missing = await missingIn(ofOthers, refs.values());
@@ -294,8 +296,7 @@ export class Removals {
       const own = others.flatMap(([other, set]) => (set.has(event.pubkey) ? [other] : []));
       // The disk may have refused one when it was announced, and the next start would be too late.
       const isMade = own.some((other) => hosted.open(other, identifier) !== null);
-      const unmade = own.find((other) => announced.get(other)?.status !== "soft_expired");
-      if (!isMade && unmade !== undefined) await hosted.create(unmade, identifier);
+      if (!isMade && own[0] !== undefined) await hosted.create(own[0], identifier);
       const [target] = own.flatMap((other) => hosted.open(other, identifier) ?? []);
       if (target !== undefined) await copyMissing(only, target, [repository]);
     }

@@ -224,7 +224,19 @@ export const mutants: readonly Mutant[] = [
   },
   {
     name: "objects of a served state go with a repository, as the disk refused the other one (R59)",
-    edits: [edit("removals", "Removals.#keepObjects", "!isMade && unmade !== undefined", "false")],
+    edits: [edit("removals", "Removals.#keepObjects", "!isMade && own[0] !== undefined", "false")],
+    breaks: ["2 what is served is complete"],
+  },
+  {
+    name: "a state stays served for a soft-expired announcement, which has no repository (R59, P23)",
+    edits: [
+      edit(
+        "removal-consequences",
+        "RemovalConsequences.#removeDependents",
+        'announced.get(one)?.status === "soft_expired" ? [] : [set]',
+        "[set]",
+      ),
+    ],
     breaks: ["2 what is served is complete"],
   },
   {

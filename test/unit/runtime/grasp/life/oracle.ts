@@ -615,8 +615,15 @@ export class Oracle {
 
   /** Whether a repository that an event belongs to is here. */
   #isOwned(event: NostrEvent): boolean {
-    if (event.kind === 30618)
-      return this.#owners(identifierOf(event)).some(([, set]) => set.has(event.pubkey));
+    if (event.kind === 30618) {
+      const { purgatory } = this.#life.grasp;
+      const identifier = identifierOf(event);
+      // A soft-expired announcement has no repository (P23).
+      return this.#owners(identifier).some(
+        ([owner, set]) =>
+          set.has(event.pubkey) && purgatory.announcement(owner, identifier)?.isSoftExpired !== true,
+      );
+    }
     if (event.kind === 1619 && !this.#mayUpdate(event)) return false;
     return event.tags.some(([name, value = ""]) => {
       const [, owner = "", identifier = ""] = value.split(":");

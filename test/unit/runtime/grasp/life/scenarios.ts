@@ -325,6 +325,16 @@ const refusedByDisk = fc
     { actions: [announce(1, [0], 2), remove(0)], crash: { after, how: "fails" } },
   ]);
 
+/** A repository goes, and of its state's author another announcement is soft-expired, without a repository (R59, P23). */
+const softExpiredStays = fc.record({ first: commit, plan: crash }).map(({ first, plan }): Step[] => [
+  // Its own state ended, so that the other one does not release it.
+  ...steps(announce(1, [], 0), state(1, [[MAIN, 5]], 3), remove(-1)),
+  ...steps(announce(0, [], 0), state(0, [[MAIN, first]], 1), push(), announce(1, [0], 4)),
+  ...steps({ do: "wait", minutes: 31 }),
+  crashing(remove(3), plan),
+  ...steps(announce(0, [], 70)),
+]);
+
 /** Of a contributor's PRs with the same commit, one is pushed below /prs/, and goes (X11, X14). */
 const lastContributionGoes = fc
   .record({
@@ -386,6 +396,7 @@ export const scenario: fc.Arbitrary<Step[]> = fc.oneof(
   takenBackElsewhere,
   bothHeld,
   refusedByDisk,
+  softExpiredStays,
   lastContributionGoes,
   lonelyUpdateGoes,
   heldPrDeleted,
