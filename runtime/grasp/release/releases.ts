@@ -103,12 +103,15 @@ export class Releases {
     // There may be room for more now.
     while (isAll && (await this.#heldEvents.wait(identifier, held))) await run.run();
     if (isAll) await this.#heldEvents.serve(identifier);
-    const isAnnounced = run.result.released.some(({ kind }) => kind === KIND.announcement);
-    // A repository that is served now may be one that served PRs tag.
-    if (isAnnounced || (data.repository === "all" && data.ids === "all")) {
+    let announced = 0;
+    for (let isWanted = isAll && data.repository === "all"; ; isWanted = false) {
+      const now = run.result.released.filter(({ kind }) => kind === KIND.announcement).length;
+      if (now === announced && !isWanted) break;
+      announced = now;
+      // A repository that is served now may be one that served PRs tag. What their refs bring may release another one.
       await this.#repair(identifier, held, run, this.#core.known.pullRequests(identifier));
     }
-    if (isAnnounced) await this.onAnnounced(identifier, held);
+    if (announced > 0) await this.onAnnounced(identifier, held);
     await this.#endLooks(run);
     return run.result;
   }

@@ -240,6 +240,11 @@ export const mutants: readonly Mutant[] = [
     breaks: ["2 what is served is complete"],
   },
   {
+    name: "an announcement that the refs of served PRs release leaves the refs of others missing (N11, N12)",
+    edits: [edit("release/releases", "Releases.run", "now === announced && !isWanted", "!isWanted")],
+    breaks: ["2 what is served is complete"],
+  },
+  {
     name: "a change of the sets that a crash cut off is not looked at by the start (R36)",
     edits: [
       edit(

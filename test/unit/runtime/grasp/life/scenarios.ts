@@ -335,6 +335,20 @@ const softExpiredStays = fc.record({ first: commit, plan: crash }).map(({ first,
   ...steps(announce(0, [], 70)),
 ]);
 
+/**
+ * A PR below /prs/ tags a repository that is announced then: its commit completes a state, which releases the announcement, so that the
+ * PR gets its ref there, too (N5, N11, N12).
+ */
+const contributionReleases = fc
+  .record({ first: fc.constantFrom(0, 3), plan: crash })
+  .map(({ first, plan }): Step[] => [
+    ...steps(announce(0, [], 0), state(0, [[MAIN, first]], 1), push(), state(0, [[MAIN, 6]], 2)),
+    alone({ ...contribute(6, "event", 3), to: 1 } as Action),
+    // The served state goes, so that only the other one releases the announcement.
+    alone(remove(1)),
+    crashing(announce(1, [0], 4), plan),
+  ]);
+
 /** Of a contributor's PRs with the same commit, one is pushed below /prs/, and goes (X11, X14). */
 const lastContributionGoes = fc
   .record({
@@ -397,6 +411,7 @@ export const scenario: fc.Arbitrary<Step[]> = fc.oneof(
   bothHeld,
   refusedByDisk,
   softExpiredStays,
+  contributionReleases,
   lastContributionGoes,
   lonelyUpdateGoes,
   heldPrDeleted,
