@@ -185,6 +185,8 @@ export class Submissions {
    * @returns `false`: something of it failed
    */
   async setsChanged(identifier: string, held: ReadonlySet<string>): Promise<boolean> {
+    // One that is let in now may keep the authors of waiting states in a set, which the look would remove.
+    await this.judgeAgain(identifier, held);
     const { errors } = await this.#releases.run(identifier, EVERYTHING, held);
     await this.judgeAgain(identifier, held);
     return errors.length === 0;
