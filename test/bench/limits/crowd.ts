@@ -17,7 +17,7 @@ class Member {
   constructor(socket: WebSocket) {
     this.#socket = socket;
     socket.on("message", (data: Buffer) => this.#onMessage(data.toString("latin1")));
-    // What a closed connection did not hear is missed by whoever waits for it.
+    // A connection that fails closes, and `hears` rejects then.
     socket.on("error", () => {});
   }
 
@@ -54,7 +54,7 @@ export class Crowd {
     this.#url = url.replace(/^http/, "ws");
   }
 
-  /** Connects until there are so many. @throws {Error} if the relay refuses one */
+  /** Connects until this many connections are open. @throws {Error} if the relay refuses one */
   async grow(size: number, say: (text: string) => void): Promise<void> {
     while (this.members.length < size) {
       const from = this.members.length;

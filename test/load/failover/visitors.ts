@@ -12,7 +12,7 @@ export const OPERATOR_TOKEN = "token-of-the-operator";
 const RETURN = "https://partner.example/back";
 /** Visitors come from this many addresses, so that each is counted often. */
 const ADDRESSES = 24;
-/** One in so many of the requests for a deleted id keeps it in use: late requests must not bring it back. */
+/** Of this many requests for a deleted id one goes on using it: late requests must not restore it. */
 const AFTERLIFE = 3;
 /** Pause after each request of a hand, in milliseconds. */
 const PAUSE_MS = 15;

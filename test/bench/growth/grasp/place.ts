@@ -86,7 +86,7 @@ export function openPlace(path = ":memory:", nowMs = Date.now): Place {
 export class Client {
   readonly #relay: Relay;
   readonly #peer: Peer;
-  /** Texts that the relay sent, and nobody took. */
+  /** Texts that the relay sent and the bench has not read yet. */
   heard = 0;
   #onText: (text: string) => void = () => {};
 

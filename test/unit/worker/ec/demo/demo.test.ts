@@ -82,7 +82,7 @@ function start(clock: Clock = host.clock) {
     await expect.poll(() => thinking.length).toBeGreaterThan(0);
     thinking.shift()!();
   }
-  /** Waits until so many visitors' partners were asked or have the visitor in their queue. */
+  /** Waits until this many visitors were tried: their partners were asked, or have them in a queue. */
   const tried = (count: number) =>
     expect.poll(() => log.filter((line) => JSON.parse(line).event === "try-ended").length).toBe(count);
   return { demo, store, ask, answer, tried };
