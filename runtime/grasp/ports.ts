@@ -216,6 +216,11 @@ export interface EventReads {
   /** Changes with every transaction. */
   readonly version: number;
   /**
+   * Reads the database as it is at one moment. Each read takes half the time then: SQLite locks its file once for all. Nothing may be
+   * written meanwhile, and nothing waited for.
+   */
+  together(read: () => void): void;
+  /**
    * Stored events that match any of the filters: newest first, equal times by smaller id (R17), each once (R67).
    * @param nowSeconds events that expired before are left out (R12).
    */

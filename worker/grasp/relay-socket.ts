@@ -21,7 +21,7 @@ const CHALLENGE_BYTES = 16;
 /** What the relay of a process needs. */
 export interface RelaySocketParts {
   readonly grasp: Pick<Grasp, "submit" | "genuine">;
-  readonly store: Pick<EventStore, "texts" | "count" | "records" | "written">;
+  readonly store: Pick<EventStore, "texts" | "count" | "records" | "written" | "together">;
   readonly ourselves: Ourselves;
   readonly clock: Pick<Clock, "after">;
   readonly random: Random;
@@ -54,6 +54,7 @@ export function relaySocket(parts: RelaySocketParts): RelaySocket {
     nowSeconds,
     soon: (callback) => void setImmediate(() => void store.written().then(callback)),
     after: (ms, callback) => clock.after(ms, callback),
+    together: (work) => store.together(work),
     makeChallenge() {
       const bytes = new Uint8Array(CHALLENGE_BYTES);
       random.fill(bytes);

@@ -88,10 +88,9 @@ export function matches(filter: Filter, event: NostrEvent): boolean {
 
 /** Whether a filter can match nothing, whatever the event: a list of it is empty (R17). */
 export function matchesNothing({ ids, authors, kinds, since, until, tags }: Filter): boolean {
-  const lists = [ids, authors, kinds, ...tags.values()];
-  return (
-    lists.some((list) => list?.size === 0) || (since !== undefined && until !== undefined && since > until)
-  );
+  if (ids?.size === 0 || authors?.size === 0 || kinds?.size === 0) return true;
+  for (const values of tags.values()) if (values.size === 0) return true;
+  return since !== undefined && until !== undefined && since > until;
 }
 
 /** Whether a filter names nothing that an index finds: no id, author, kind or tag (R19). */

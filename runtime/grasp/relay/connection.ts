@@ -68,7 +68,7 @@ export class Connection {
 
   /** Holds live events of a subscription until {@link Connection.release}, so that they follow the stored ones (R17, R18). */
   hold(subscription: string): void {
-    this.#held.set(subscription, []);
+    if (!this.#held.has(subscription)) this.#held.set(subscription, []);
   }
 
   /** Sends a live event, or holds it. */
@@ -85,14 +85,17 @@ export class Connection {
 
   /** Sends what is held of a subscription, and holds no more. */
   release(subscription: string): void {
-    const held = this.#held.get(subscription) ?? [];
+    const held = this.#held.get(subscription);
+    if (held === undefined) return;
     this.forget(subscription);
     this.sendAll(held);
   }
 
   /** Drops what is held of a subscription: it ended. */
   forget(subscription: string): void {
-    for (const text of this.#held.get(subscription) ?? []) this.#heldLength -= text.length;
+    const held = this.#held.get(subscription);
+    if (held === undefined) return;
+    for (const text of held) this.#heldLength -= text.length;
     this.#held.delete(subscription);
   }
 

@@ -144,7 +144,7 @@ export class Relay {
   }
 
   /** A message arrived. */
-  async message(peer: Peer, text: string | Uint8Array): Promise<void> {
+  message(peer: Peer, text: string | Uint8Array): Promise<void> | void {
     const connection = this.#connections.get(peer);
     if (!connection?.isOpen) return;
     connection.unansweredMs = null;
@@ -283,21 +283,26 @@ export class Relay {
    * and what is served meanwhile is held, so that each event is sent once (R18).
    */
   #request(subscription: string, filters: readonly Filter[], connection: Connection): () => Progress {
-    const before = `["EVENT",${JSON.stringify(subscription)},`;
+    const name = JSON.stringify(subscription);
+    const before = `["EVENT",${name},`;
     let texts: Iterator<string, void> | null = null;
+    const goesOn = (progress: Progress) => {
+      connection.hold(subscription);
+      return progress;
+    };
     return () => {
       if (texts === null) {
         texts = this.#parts.store.texts(filters, this.#parts.nowSeconds());
         this.#subscriptions.add(connection, subscription, filters);
-        connection.hold(subscription);
       }
       if (!connection.isOpen) return "done";
-      if (connection.peer.bufferedBytes > WAITING_BYTES) return "waits";
+      if (connection.peer.bufferedBytes > WAITING_BYTES) return goesOn("waits");
       const portion: string[] = [];
       for (let length = 0; length < PORTION; ) {
         const next = texts.next();
         if (next.done) {
-          connection.sendAll([...portion, JSON.stringify(["EOSE", subscription])]);
+          portion.push(`["EOSE",${name}]`);
+          connection.sendAll(portion);
           connection.release(subscription);
           return "done";
         }
@@ -305,7 +310,7 @@ export class Relay {
         length += next.value.length;
       }
       connection.sendAll(portion);
-      return "more";
+      return goesOn("more");
     };
   }
 }

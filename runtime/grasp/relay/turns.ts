@@ -23,6 +23,8 @@ export interface Schedule {
   soon(callback: () => void): void;
   /** Runs a callback after a time, in milliseconds. @returns cancels it */
   after(ms: number, callback: () => void): () => void;
+  /** Runs the work of several connections, which costs less together. */
+  together(work: () => void): void;
 }
 
 /** Work of all connections. */
@@ -78,21 +80,30 @@ export class Turns<Connection> {
   }
 
   #run(): void {
+    const connections = [...this.#work.keys()];
     let isReady = false;
-    for (const connection of [...this.#work.keys()]) {
-      const first = this.#work.get(connection)?.[0];
-      if (first === undefined) continue;
-      const progress = first.turn();
-      if (progress !== "waits") isReady = true;
-      if (progress !== "done") continue;
-      const own = this.#work.get(connection);
-      if (own !== undefined) {
-        this.#keep(
-          connection,
-          own.filter((work) => work !== first),
-        );
-      }
-    }
+    const run = () => {
+      for (const connection of connections) isReady = this.#runOne(connection) || isReady;
+    };
+    if (connections.length > 1) this.#schedule.together(run);
+    else run();
     this.#wake(isReady);
+  }
+
+  /** Runs a connection's first piece of work. @returns whether its next turn need not wait */
+  #runOne(connection: Connection): boolean {
+    const first = this.#work.get(connection)?.[0];
+    if (first === undefined) return false;
+    const progress = first.turn();
+    if (progress === "done") this.#remove(connection, first);
+    return progress !== "waits";
+  }
+
+  /** Removes the first piece of work, unless it was dropped meanwhile. */
+  #remove(connection: Connection, first: Work): void {
+    const own = this.#work.get(connection);
+    if (own?.[0] !== first) return;
+    if (own.length === 1) this.#work.delete(connection);
+    else own.shift();
   }
 }

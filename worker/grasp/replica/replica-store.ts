@@ -91,6 +91,10 @@ export class ReplicaStore extends SqliteReads {
   /** What is read was committed by the writer. It may be on its way to the disk. */
   async written(): Promise<void> {}
 
+  override together(read: () => void): void {
+    this.#atOnce(read);
+  }
+
   // A subscriber hears of each event once (R18): with the stored ones, or after them because it came after this moment.
   override texts(filters: readonly Filter[], nowSeconds: number): Generator<string, void> {
     return this.#atOnce(() => super.texts(filters, nowSeconds));

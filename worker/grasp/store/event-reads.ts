@@ -64,6 +64,15 @@ export abstract class SqliteReads implements EventReads {
     this.#database.close();
   }
 
+  together(read: () => void): void {
+    this.prepare("BEGIN").run();
+    try {
+      read();
+    } finally {
+      this.#endTogether();
+    }
+  }
+
   query(filters: readonly Filter[], nowSeconds: number): NostrEvent[] {
     return [...this.texts(filters, nowSeconds)].map((json) => JSON.parse(json) as NostrEvent);
   }
@@ -210,6 +219,14 @@ export abstract class SqliteReads implements EventReads {
         const { id, plan } = row as unknown as { id: number; plan: string };
         return { id, plan: JSON.parse(plan) as Json };
       });
+  }
+
+  #endTogether(): void {
+    try {
+      this.prepare("COMMIT").run();
+    } catch {
+      // SQLite ended the transaction by itself where a read failed. That error is the one that is thrown.
+    }
   }
 
   /** The time, if an event may be expired at it: without one, no row is looked at for its expiry. */

@@ -57,6 +57,7 @@ export function openPlace(path = ":memory:", nowMs = Date.now): Place {
     nowMs,
     nowSeconds: () => Math.floor(nowMs() / 1000),
     soon: (callback) => void setImmediate(() => void store.written().then(callback)),
+    together: (work) => store.together(work),
     after: NO_TIMERS.after,
     makeChallenge: () => "challenge",
     sha256: (bytes) => createHash("sha256").update(bytes).digest(),

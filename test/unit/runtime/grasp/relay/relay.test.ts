@@ -1,5 +1,5 @@
 import { createHash } from "node:crypto";
-import { beforeEach, describe, expect, test } from "vitest";
+import { beforeEach, describe, expect, test, vi } from "vitest";
 import type { NostrEvent, ParsedEvent } from "../../../../../runtime/grasp/events/event.ts";
 import { matches } from "../../../../../runtime/grasp/events/filter.ts";
 import type { Sender } from "../../../../../runtime/grasp/grasp.ts";
@@ -24,6 +24,7 @@ const sha256 = (bytes: Uint8Array) => createHash("sha256").update(bytes).digest(
 
 interface TestPeer extends Peer {
   readonly sent: unknown[][];
+  writes: number;
   pings: number;
   closed: number | null;
   bufferedBytes: number;
@@ -37,6 +38,8 @@ let later: (() => void)[];
 let submitted: { event: unknown; from: Sender }[];
 let answer: string;
 let looked: number;
+/** How often the work of several connections ran together. */
+let joined: number;
 
 function start(limits: Partial<RelayLimits> = {}): void {
   relay = new Relay({
@@ -68,6 +71,10 @@ function start(limits: Partial<RelayLimits> = {}): void {
     nowMs: () => nowMs,
     nowSeconds: () => Math.floor(nowMs / 1000),
     soon: (callback) => void later.push(callback),
+    together: (work) => {
+      joined++;
+      work();
+    },
     after: (_ms, callback) => {
       later.push(callback);
       return () => {};
@@ -84,10 +91,17 @@ function peer(address: string | null = "192.0.2.1"): TestPeer {
     address,
     bufferedBytes: 0,
     sent,
+    writes: 0,
     pings: 0,
     closed: null,
-    send: (text) => void sent.push(JSON.parse(text)),
-    sendAll: (texts) => void sent.push(...texts.map((text) => JSON.parse(text))),
+    send(text) {
+      made.writes++;
+      sent.push(JSON.parse(text));
+    },
+    sendAll(texts) {
+      made.writes++;
+      sent.push(...texts.map((text) => JSON.parse(text)));
+    },
     ping() {
       made.pings++;
     },
@@ -124,6 +138,7 @@ beforeEach(() => {
   submitted = [];
   answer = "";
   looked = 0;
+  joined = 0;
   start();
 });
 
@@ -225,6 +240,30 @@ describe("subscriptions", () => {
     void relay.message(other, JSON.stringify(["REQ", "s", {}]));
     turn();
     expect([busy.sent.length, other.sent.length]).toEqual([1, 1]);
+  });
+
+  test("questions of several connections in one turn are read together, and one alone is not", async () => {
+    const peers = [peer(), peer("192.0.2.2"), peer("192.0.2.3")];
+    for (const one of peers) void relay.message(one, JSON.stringify(["REQ", "s", {}]));
+    turn();
+    expect([joined, looked]).toEqual([1, 3]);
+    await say(peers[0]!, "REQ", "t", {});
+    expect([joined, looked, later.length]).toEqual([1, 4, 0]);
+  });
+
+  test("a short answer is one write in one turn, and its events are not parsed", async () => {
+    stored = [event(1), event(2)];
+    const one = peer();
+    one.sendAll = (texts) => {
+      one.writes++;
+      expect(texts).toHaveLength(3);
+    };
+    const parse = vi.spyOn(JSON, "parse");
+    await relay.message(one, JSON.stringify(["REQ", "s", {}]));
+    expect([one.writes, later.length]).toEqual([0, 1]);
+    turn();
+    expect([one.writes, later.length, parse.mock.calls.length]).toEqual([1, 0, 1]);
+    parse.mockRestore();
   });
 
   test("queries that wait are bounded (R5, T27)", async () => {

@@ -85,6 +85,30 @@ test("a query tells older subscribers first, of exactly what it has: an event co
   expect(told).toEqual([one.id, next.id]);
 });
 
+test("reads together look once, and see one moment (R18)", async () => {
+  const one = event();
+  await save(one);
+  const found: string[][] = [];
+  const read = () => void found.push(replica.query([filter({ authors: [key(1)] })], NOW).map(({ id }) => id));
+  const [early, late] = [event({ created_at: 90 }), event({ created_at: 80 })];
+  await save(early);
+  replica.together(() => {
+    expect(told).toEqual([one.id, early.id]);
+    read();
+  });
+  await save(late);
+  replica.together(() => {
+    read();
+    read();
+  });
+  expect(found).toEqual([
+    [one.id, early.id],
+    [one.id, early.id, late.id],
+    [one.id, early.id, late.id],
+  ]);
+  expect(told).toEqual([one.id, early.id, late.id]);
+});
+
 test("an answer leaves out what is deleted while it is sent", async () => {
   const [one, two] = [event({ created_at: 2 }), event({ created_at: 1 })];
   await save(one);

@@ -453,6 +453,29 @@ test("a deletion that comes before its target holds for its author's events (R56
   expect(await save(other)).toEqual({ outcome: "refused", reason: "deleted" });
 });
 
+describe("reads together", () => {
+  test("see what single reads see, and a write follows them", async () => {
+    const one = event();
+    await save(one);
+    let found: string[] = [];
+    store.together(() => {
+      found = [...ids({ ids: [one.id] }), ...ids({ ids: [key(9999)] }), ...ids({ kinds: [1] })];
+    });
+    expect(found).toEqual([one.id, one.id]);
+    expect(await save(event())).toMatchObject({ outcome: "stored" });
+  });
+
+  test("the error of one is thrown, and reads and writes go on", async () => {
+    const fault = () => {
+      throw new Error("the reader's");
+    };
+    expect(() => store.together(fault)).toThrow("the reader's");
+    const one = event();
+    await save(one);
+    store.together(() => expect(ids({})).toEqual([one.id]));
+  });
+});
+
 test("an answer is read while it is sent; what is removed meanwhile is left out, and nothing new comes in", async () => {
   const [a, b, c] = [event({ created_at: 3 }), event({ created_at: 2 }), event({ created_at: 1 })];
   for (const one of [a, b, c]) await save(one);

@@ -17,6 +17,19 @@ afterEach(() => {
   looks = 0;
 });
 
+test("every question by one id is the same statement, and no other question is", () => {
+  const select = (given: object) => {
+    const { filter } = readFilter(given) as { filter: Filter };
+    return selectsOf(filter, null, 100, false)[0]!;
+  };
+  const other = "cd".repeat(32);
+  const [first, second] = [select({ ids: [KEY] }), select({ ids: [other], limit: 3 })];
+  expect(first.sql).toBe(second.sql);
+  expect([first.values, second.values]).toEqual([[Buffer.from(KEY, "hex")], [Buffer.from(other, "hex")]]);
+  const more = [{ kinds: [1] }, { authors: [KEY] }, { since: 1 }, { until: 1 }, { "#e": [KEY] }];
+  for (const part of more) expect(select({ ids: [KEY], ...part }).sql).not.toBe(first.sql);
+});
+
 test.each([
   ["ids", { ids: [KEY] }],
   ["authors and kinds", { authors: [KEY], kinds: [1111] }],
