@@ -55,7 +55,7 @@ export class KeySlots {
 
 /** Binds the digest kernels. */
 export function createDigest(memory: KernelMemory, slots: KeySlots): Digest {
-  const { wasm, input, inputBytes } = memory;
+  const { wasm, inputBytes } = memory;
   const stream = memory.view(wasm.stream(), wasm.streamBytes());
   const output = memory.output(DIGEST_BYTES);
   const digest = () => output.slice();
@@ -63,14 +63,14 @@ export function createDigest(memory: KernelMemory, slots: KeySlots): Digest {
   function feed(data: Uint8Array): void {
     for (let at = 0; at < data.length; at += inputBytes) {
       const piece = data.subarray(at, at + inputBytes);
-      input.set(piece);
+      memory.input.set(piece);
       wasm.update(piece.length);
     }
   }
 
   function sha256(data: Uint8Array): Uint8Array<ArrayBuffer> {
     if (data.length <= inputBytes) {
-      input.set(data);
+      memory.input.set(data);
       wasm.sha256(data.length);
     } else {
       wasm.beginSha256();
@@ -84,9 +84,9 @@ export function createDigest(memory: KernelMemory, slots: KeySlots): Digest {
     setKey(slot, key) {
       slots.mustExist(slot);
       const short = key.length > inputBytes ? sha256(key) : key;
-      input.set(short);
+      memory.input.set(short);
       wasm.setKey(slot, short.length);
-      input.fill(0, 0, Math.max(short.length, BLOCK_BYTES));
+      memory.input.fill(0, 0, Math.max(short.length, BLOCK_BYTES));
       slots.fill(slot);
     },
 
@@ -95,7 +95,7 @@ export function createDigest(memory: KernelMemory, slots: KeySlots): Digest {
     hmac(slot, message) {
       slots.mustHoldKey(slot);
       if (message.length <= inputBytes) {
-        input.set(message);
+        memory.input.set(message);
         wasm.hmac(slot, message.length);
       } else {
         wasm.beginHmac(slot);
@@ -130,8 +130,8 @@ export function createDigest(memory: KernelMemory, slots: KeySlots): Digest {
       let equal = 1;
       for (let at = 0; at < a.length; at += half) {
         const piece = a.subarray(at, at + half);
-        input.set(piece);
-        input.set(b.subarray(at, at + half), half);
+        memory.input.set(piece);
+        memory.input.set(b.subarray(at, at + half), half);
         equal &= wasm.equal(piece.length);
       }
       return equal === 1;

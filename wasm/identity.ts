@@ -27,7 +27,7 @@ export function createIdentity(
   slots: KeySlots,
   fill: (target: Uint8Array<ArrayBuffer>) => void,
 ): Identity {
-  const { wasm, input, encoder } = memory;
+  const { wasm } = memory;
   const random = memory.view(wasm.random(), wasm.randomBytes());
   const id = memory.output(ID_BYTES);
   const hex = id.subarray(0, HASH_BYTES);
@@ -43,7 +43,7 @@ export function createIdentity(
   return {
     validate(text) {
       // A text with as many bytes as characters is ASCII.
-      const isAscii = text.length === ID_BYTES && encoder.encodeInto(text, input).written === ID_BYTES;
+      const isAscii = text.length === ID_BYTES && memory.write(text) === ID_BYTES;
       return isAscii && wasm.validate(ID_BYTES) === 1;
     },
 

@@ -8,15 +8,24 @@ const SHORT = 128;
 /** The input and output regions of the kernels' linear memory. */
 export class KernelMemory {
   readonly wasm: Exports;
-  readonly input: Uint8Array<ArrayBuffer>;
   readonly inputBytes: number;
   readonly encoder = new TextEncoder();
+  readonly #input: Uint8Array<ArrayBuffer>;
+  /** The text that the input begins with, as {@link write} wrote it; `null`: not known. No kernel writes to the input. */
+  #written: string | null = null;
+  #writtenBytes = 0;
 
   /** Memory must not grow any more: then views stay valid. */
   constructor(wasm: Exports) {
     this.wasm = wasm;
     this.inputBytes = wasm.inputBytes();
-    this.input = this.view(wasm.input(), this.inputBytes);
+    this.#input = this.view(wasm.input(), this.inputBytes);
+  }
+
+  /** The input, for a caller that writes to it. Get it for each write: this forgets which text is there. */
+  get input(): Uint8Array<ArrayBuffer> {
+    this.#written = null;
+    return this.#input;
   }
 
   /** A view of the memory. */
@@ -29,9 +38,23 @@ export class KernelMemory {
     return this.view(this.wasm.output(), bytes);
   }
 
-  /** Copies a text to the input as UTF-8. @returns its length in bytes; -1 if it does not fit */
+  /**
+   * Copies a text to the input as UTF-8, unless it is there: the id of a request is checked, and then looked up.
+   * @returns its length in bytes; -1 if it does not fit
+   */
   write(text: string): number {
-    const { input } = this;
+    if (text === this.#written) return this.#writtenBytes;
+    this.#written = null;
+    const bytes = this.#copy(text);
+    if (bytes >= 0) {
+      this.#written = text;
+      this.#writtenBytes = bytes;
+    }
+    return bytes;
+  }
+
+  #copy(text: string): number {
+    const input = this.#input;
     const length = text.length;
     if (length > SHORT) return this.#encode(text);
     for (let i = 0; i < length; i++) {
@@ -43,7 +66,7 @@ export class KernelMemory {
   }
 
   #encode(text: string): number {
-    const { read, written } = this.encoder.encodeInto(text, this.input);
+    const { read, written } = this.encoder.encodeInto(text, this.#input);
     return read === text.length ? written : -1;
   }
 }

@@ -67,7 +67,7 @@ export function createWindow(
   maxKeys: number,
   fill: (target: Uint8Array<ArrayBuffer>) => void,
 ): Window {
-  const { wasm, input, encoder } = memory;
+  const { wasm, encoder } = memory;
   const hash = new BigUint64Array(wasm.memory.buffer, wasm.output(), 1);
   let isSeeded = false;
 
@@ -77,13 +77,14 @@ export function createWindow(
    */
   function writeKey(key: string): number {
     if (!isSeeded) {
-      fill(input.subarray(0, 16));
+      fill(memory.input.subarray(0, 16));
       wasm.seed();
       isSeeded = true;
     }
     const length = memory.write(key);
     if (length >= 0) return length;
     const short = sha256(encoder.encode(key));
+    const { input } = memory;
     input[0] = 0xff;
     input.set(short, 1);
     return 1 + DIGEST_BYTES;

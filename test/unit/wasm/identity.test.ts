@@ -1,6 +1,7 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { createHotPath } from "../../../wasm/hotpath.ts";
+import { KernelMemory } from "../../../wasm/memory.ts";
 import { hotPathOf, packagings, repeatable } from "./packagings.ts";
 import { hashVectors, passphrase } from "./vectors.ts";
 
@@ -24,6 +25,51 @@ describe.each(packagings)("identity, $packaging", (kernels) => {
     const id = `${hashVectors[0]![1]}.a0Z9zA`;
     expect(hotPath.validate(id)).toBe(true);
     for (let length = 0; length < 71; length++) expect(hotPath.validate(id.slice(0, length))).toBe(false);
+  });
+
+  it("knows a text again, unless another call used the input since", () => {
+    const hotPath = hotPathOf(kernels);
+    const id = `${hashVectors[0]![1]}.a0Z9zA`;
+    const bytes = new Uint8Array(100);
+    const take = (key: string) => hotPath.take(key, 1000, 1000, 1).admitted;
+    const others: [string, () => unknown][] = [
+      ["setKey", () => hotPath.setKey(0, passphrase)],
+      ["sha256", () => hotPath.sha256(bytes)],
+      ["a long sha256", () => hotPath.sha256(new Uint8Array(70_000))],
+      ["sha256 in pieces", () => hotPath.createSha256().update(bytes)],
+      ["hmac", () => hotPath.hmac(0, bytes)],
+      ["equal", () => hotPath.equal(bytes, bytes)],
+      ["hashHex", () => hotPath.hashHex(0, "203.0.113.1")],
+      ["mint", () => hotPath.mint(0, "203.0.113.1")],
+      ["the seed of windows, and a take", () => take("another")],
+      ["a take of a text that is too long", () => take("k".repeat(70_000))],
+      ["a take of a text beyond ASCII", () => take("ü".repeat(71))],
+      ["hash64", () => hotPath.hash64("text")],
+      ["validate", () => hotPath.validate("x".repeat(71))],
+    ];
+    for (const [name, other] of others) {
+      for (const text of [id, `${id.slice(0, 70)}-`]) {
+        for (let i = 0; i < 2; i++) {
+          if (hotPath.validate(text) !== (text === id)) expect.fail(name);
+          other();
+          if (hotPath.validate(text) !== (text === id)) expect.fail(`after ${name}`);
+        }
+      }
+    }
+    expect([take(id), take(id), hotPath.peek(id, 1000, 1000, 1).admitted]).toEqual([true, false, false]);
+  });
+
+  it("copies a text that is in the input already not again", () => {
+    const wasm = kernels.instantiate();
+    const memory = new KernelMemory(wasm);
+    const bytes = new Uint8Array(wasm.memory.buffer, wasm.input(), 3);
+    expect(memory.write("abc")).toBe(3);
+    bytes.fill(0);
+    expect(memory.write("abc")).toBe(3);
+    expect([...bytes]).toEqual([0, 0, 0]);
+    memory.input.fill(1);
+    expect(memory.write("abc")).toBe(3);
+    expect([...bytes]).toEqual([97, 98, 99]);
   });
 
   it("mint returns valid ids with the EC hash", () => {
