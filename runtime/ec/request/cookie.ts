@@ -28,14 +28,17 @@ const EQUALS = 0x3d;
  * one. Values are not decoded; only the double quotes that RFC 6265 allows around a value are removed. A pair without `=` has no
  * name and is skipped. Pairs beyond the first 64 KiB are not read.
  *
- * Reads the header once and copies only the values of the named cookies.
+ * Reads the header once, copies only the values of the named cookies, and creates nothing for a header without them.
  *
  * @param names matched exactly, including case.
  * @returns the names that appear, each with its values.
  */
-export function readCookies(header: string | null, names: readonly string[]): Map<string, string[]> {
-  const found = new Map<string, string[]>();
-  if (header === null) return found;
+export function readCookies(
+  header: string | null,
+  names: readonly string[],
+): ReadonlyMap<string, readonly string[]> {
+  if (header === null) return NONE;
+  let found: Map<string, string[]> | null = null;
   const end = Math.min(header.length, MAX_HEADER_LENGTH);
   let stop: number;
   for (let at = 0; at < end; at = stop + 1) {
@@ -52,14 +55,19 @@ export function readCookies(header: string | null, names: readonly string[]): Ma
       const equals = skipSpace(header, start + name.length, stop);
       if (equals === stop || header.charCodeAt(equals) !== EQUALS) continue;
       const value = bareValue(header, equals + 1, stop);
-      const values = found.get(name);
-      if (values === undefined) found.set(name, [value]);
-      else values.push(value);
+      const values = found?.get(name);
+      if (values !== undefined) values.push(value);
+      else {
+        found ??= new Map();
+        found.set(name, [value]);
+      }
       break;
     }
   }
-  return found;
+  return found ?? NONE;
 }
+
+const NONE: ReadonlyMap<string, readonly string[]> = new Map();
 
 /** The `Set-Cookie` value that sets the id. Page scripts may read it, so it is not HttpOnly. */
 export function setCookieHeader(id: string, cookie: EcCookie): string {

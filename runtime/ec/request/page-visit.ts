@@ -27,15 +27,17 @@ const PURPOSES = ["sec-purpose", "purpose", "x-moz"];
  */
 export function isPageVisit({ method, headers }: VisitRequest): boolean {
   if (method !== "GET" && method !== "POST") return false;
+  // Most requests without an id are for a page's parts, and this field says so.
+  const sentTo = headers.get("sec-fetch-dest");
+  if (sentTo !== null && sentTo !== "document") return false;
   if (PURPOSES.some((name) => /\b(?:prefetch|prerender|preview)\b/i.test(headers.get(name) ?? "")))
     return false;
-  const sentTo = headers.get("sec-fetch-dest");
   const sentAs = headers.get("sec-fetch-mode");
   if (sentTo === null) {
     const mayBePage = sentAs === null || sentAs === "navigate" || sentAs === "cors";
     return mayBePage && headers.get("origin") === null && wantsPage(headers.get("accept"), method === "GET");
   }
-  if (sentTo !== "document" || (sentAs !== null && sentAs !== "navigate")) return false;
+  if (sentAs !== null && sentAs !== "navigate") return false;
   return method === "GET" || headers.get("sec-fetch-site") !== "cross-site";
 }
 

@@ -115,6 +115,17 @@ const kinds: {
     takes: { ...IDLE, headers: PAGE_HEADERS },
   },
   {
+    kind: "the same with cookies that are neither a signal nor an id",
+    ask: () => ({ headers: { cookie: "theme=dark; session=0123456789" }, country: "DE" }),
+    // One look at one field for all cookies. The others are an id and a signal that are no cookies.
+    takes: { ...IDLE, headers: PAGE_HEADERS },
+  },
+  {
+    kind: "a part of a page, for a visitor without an id",
+    ask: () => ({ headers: { cookie: "theme=dark", "sec-fetch-dest": "image" } }),
+    takes: { ...IDLE, headers: { ...PAGE_HEADERS, "sec-fetch-dest": 1 } },
+  },
+  {
     kind: "a withdrawal",
     ask: ({ cookie }) => ({ headers: { cookie }, country: "DE" }),
     takes: {
