@@ -5,6 +5,7 @@
 import type { GraphEntry } from "../graph/entry.ts";
 import type { Partner } from "../partners/partner.ts";
 import type { Registry } from "../partners/registry.ts";
+import { jsonOf, textsOf } from "./partner-texts.ts";
 
 /** Maximum length of `x-ts-eids`, in bytes. */
 export const MAX_EIDS_HEADER_BYTES = 4096;
@@ -35,7 +36,8 @@ export function sharedIds(
 ): SharedId[] {
   if (entry === null || !entry.consent.ok) return [];
   const shared: SharedId[] = [];
-  for (const [id, { uid, synced, generation }] of Object.entries(entry.ids)) {
+  for (const id of Object.keys(entry.ids)) {
+    const { uid, synced, generation } = entry.ids[id]!;
     const partner = registry.get(id);
     // An earlier partner under the same partner id gave it.
     if (partner?.bidstreamEnabled && partner.generation === generation && mayShare(partner)) {
@@ -59,16 +61,34 @@ export function toEids(ids: readonly SharedId[]): Eid[] {
 }
 
 /**
+ * The JSON of {@link toEids}. Where no two partners have one source, it is written without the objects, in two thirds of the time.
+ * @param uids the JSON of each id, if it exists already.
+ */
+export function eidsJson(ids: readonly SharedId[], uids = ids.map(({ uid }) => jsonOf(uid))): string {
+  const sources = new Set<string>();
+  const eids: string[] = [];
+  for (let i = 0; i < ids.length; i++) {
+    const { partner } = ids[i]!;
+    const source = partner.sourceDomain!;
+    if (sources.has(source)) return JSON.stringify(toEids(ids));
+    sources.add(source);
+    const { eidStart, eidEnd } = textsOf(partner);
+    eids.push(eidStart + uids[i] + eidEnd);
+  }
+  return `[${eids.join(",")}]`;
+}
+
+/**
  * The value of `x-ts-eids`: base64 of the JSON of the newest ids, as many as fit.
  * @param all the JSON of all ids, if it exists already.
  * @returns `value: null` if there is none.
  */
 export function eidsHeader(
   ids: readonly SharedId[],
-  all = JSON.stringify(toEids(ids)),
+  all = eidsJson(ids),
 ): { value: string | null; truncated: boolean } {
   if (ids.length === 0) return { value: null, truncated: false };
-  const encode = (count: number) => base64(JSON.stringify(toEids(ids.slice(0, count))));
+  const encode = (count: number) => base64(eidsJson(ids.slice(0, count)));
   const whole = base64(all);
   if (whole.length <= MAX_EIDS_HEADER_BYTES) return { value: whole, truncated: false };
   // By halving: an entry may hold thousands of ids.

@@ -3,7 +3,8 @@
  * @module
  */
 import { EC_HEADER } from "../request/context.ts";
-import { eidsHeader, type SharedId, toEids } from "./eids.ts";
+import { eidsHeader, eidsJson, type SharedId } from "./eids.ts";
+import { jsonOf, textsOf } from "./partner-texts.ts";
 
 /** Maximum number of partners whose ids are returned in headers of their own. */
 const MAX_PARTNER_HEADERS = 20;
@@ -17,14 +18,15 @@ export function identifyAnswer(
   ids: readonly SharedId[],
   degraded: boolean,
 ): { body: string; headers: Record<string, string> } {
-  const uids = JSON.stringify(Object.fromEntries(ids.map(({ partner, uid }) => [partner.id, uid])));
   // Written once for the body and the header.
-  const eids = JSON.stringify(toEids(ids));
+  const values = ids.map(({ uid }) => jsonOf(uid));
+  const uids = ids.map(({ partner }, i) => textsOf(partner).name + values[i]).join(",");
+  const eids = eidsJson(ids, values);
   const headers = identityHeaders(ec, ids, eids);
   headers["x-ts-ec-consent"] = "ok";
   addPartnerHeaders(headers, ids);
   const start = JSON.stringify({ ec, consent: "ok", degraded }).slice(0, -1);
-  return { body: `${start},"uids":${uids},"eids":${eids}}`, headers };
+  return { body: `${start},"uids":{${uids}},"eids":${eids}}`, headers };
 }
 
 /**
@@ -45,6 +47,6 @@ function addPartnerHeaders(headers: Record<string, string>, ids: readonly Shared
   for (const { partner, uid } of ids) {
     if (!/^[\x21-\x7e]+$/.test(uid)) continue;
     if (++sent > MAX_PARTNER_HEADERS) return;
-    headers[`x-ts-${partner.id}`] = uid;
+    headers[textsOf(partner).field] = uid;
   }
 }

@@ -1,6 +1,7 @@
 import { describe, expect, test } from "vitest";
 import {
   eidsHeader,
+  eidsJson,
   MAX_EIDS_HEADER_BYTES,
   type SharedId,
   sharedIds,
@@ -63,6 +64,24 @@ test("partners of one source share an object", () => {
     },
     { source: "c.example", uids: [{ id: "3", atype: 3 }] },
   ]);
+});
+
+test.each([
+  ["no ids", []],
+  ["plain ids", [shared("a", "1"), shared("b", "2~!'")]],
+  ["ids that JSON escapes", [shared("a", 'q"\\'), shared("b", "\n\u2028"), shared("c", "\ud800")]],
+  ["ids with spaces and beyond ASCII", [shared("a", "x y"), shared("b", "ü\u{1f600}"), shared("c", "")]],
+  ["two partners of one source", [shared("a", "1"), shared("b", "2"), shared("a", '3"'), shared("a", "1")]],
+])("eidsJson writes the JSON of toEids: %s", (_, ids) => {
+  expect(eidsJson(ids)).toBe(JSON.stringify(toEids(ids)));
+});
+
+test("eidsJson follows a partner that was changed", () => {
+  const changed = {
+    ...shared("a", "1"),
+    partner: partner("a", { sourceDomain: "b.example", openrtbAtype: 1 }),
+  };
+  for (const ids of [[shared("a", "1")], [changed]]) expect(eidsJson(ids)).toBe(JSON.stringify(toEids(ids)));
 });
 
 describe("eidsHeader", () => {
