@@ -1,7 +1,7 @@
-import { plain } from "./built/plain.ts";
 import { simd } from "./built/simd.ts";
 import { bytesOfDigits } from "./hex-digits.ts";
 import type { Kernels } from "./kernels.ts";
+import { plainKernels } from "./plain.ts";
 import { precompiledKernels } from "./precompiled.ts";
 
 /** A module with one SIMD instruction: valid only on hosts with SIMD. */
@@ -11,12 +11,12 @@ const probe = new Uint8Array([
 ]);
 
 /**
- * The kernels for hosts that can compile at run time. This module contains their bytes.
+ * The kernels for hosts that can compile at run time. This module contains their bytes, with SIMD and without.
  * @param packaging Default: `simd` if the host has SIMD, otherwise `plain`.
  */
 export function inlineKernels(
   packaging: "simd" | "plain" = WebAssembly.validate(probe) ? "simd" : "plain",
 ): Kernels {
-  const module = new WebAssembly.Module(bytesOfDigits(packaging === "simd" ? simd : plain));
-  return { ...precompiledKernels(module), packaging };
+  if (packaging === "plain") return plainKernels();
+  return { ...precompiledKernels(new WebAssembly.Module(bytesOfDigits(simd))), packaging };
 }

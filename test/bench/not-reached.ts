@@ -1,5 +1,5 @@
 /**
- * The rows of both tables that are not reached, and what docs/performance.md says about each: the profile, what was tried, and what
+ * The rows of both tables and of the cold starts that are not reached, and what docs/performance.md says about each: the profile, what was tried, and what
  * comes next.
  * @module
  */
@@ -21,10 +21,11 @@ export interface Entry {
 
 const HEAD = "| not reached | the profile | what was tried | next |";
 
-/** Names of the rows that are not reached: `target: host` and `row: figure`. */
+/** Names of the rows that are not reached: `target: host` and `row: figure`. Cold starts have more hosts than the other targets. */
 export function notReached(edgeCookie: Results, grasp: GraspResults): string[] {
+  const coldHosts = edgeCookie.coldStarts?.map(({ host }) => host) ?? [];
   const missed = TARGETS.flatMap((target) =>
-    hostsOf(edgeCookie)
+    [...new Set([...hostsOf(edgeCookie), ...(target.name === "cold start" ? coldHosts : [])])]
       .filter((host) => (target.judge(edgeCookie, host)?.share ?? 1) < 1)
       .map((host) => `${target.name}: ${host}`),
   );

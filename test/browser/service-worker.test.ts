@@ -17,6 +17,7 @@ import {
   listening,
   openDevice,
   startDeviceSite,
+  storedKeys,
   storedValue,
 } from "../support/device.ts";
 import { foreignInputs } from "../support/foreign-inputs.ts";
@@ -142,9 +143,16 @@ describe.skipIf(noChromium !== undefined)(noChromium ?? "the service worker", ()
       const answers = await Promise.all(Array.from({ length: 20 }, (_, n) => fetch(`/page-${n}`)));
       return answers.map((answer) => answer.headers.get("x-ts-ec"));
     });
+    // It waits for the turns of all pages, also of those that were shown without their identity.
+    expect(JSON.parse((await it.fetch("/identify")).body)).toMatchObject({ consent: "ok" });
     const id = await it.cookie();
     expect(id).toMatch(ID);
-    expect(ids.filter((each) => each !== null)).toEqual([id]);
+    expect(ids.filter((each) => each !== null && each !== id)).toEqual([]);
+    const entries = await eventually("the entry", async () => {
+      const keys = await it.page.evaluate(storedKeys, "ec:");
+      return keys.length > 0 ? keys : undefined;
+    });
+    expect(entries).toEqual([`ec:${id}`]);
   });
 
   test("consent mints an id and withdrawal removes it, without a request", async () => {
@@ -350,6 +358,32 @@ describe.skipIf(noChromium !== undefined)(noChromium ?? "the service worker", ()
       (await it.page.evaluate(() => caches.keys())).length === 0 ? true : undefined,
     );
     expect((await it.fetch("/page")).status).toBe(200);
+  });
+
+  test("opens its database once, while it is installed first; a later start waits for an event that needs it", async () => {
+    const recorded = `const seen = [];
+      const { open } = IDBFactory.prototype;
+      IDBFactory.prototype.open = function (...args) { seen.push("open"); return open.apply(this, args); };
+      addEventListener("install", () => seen.push("install"));
+      addEventListener("fetch", (event) => {
+        if (!event.request.url.endsWith("/seen")) return;
+        event.respondWith(Response.json(seen));
+        event.stopImmediatePropagation();
+      });`;
+    site.script(`{ ${recorded} }\n${site.bundle.code}`);
+    const it = await open();
+    const seen = async () => JSON.parse((await it.fetch("/seen")).body);
+    await minted(it);
+    await it.fetch("/page");
+    expect(await seen()).toEqual(["open", "install"]);
+
+    const session = await it.context.newCDPSession(it.page);
+    await session.send("ServiceWorker.enable");
+    await session.send("ServiceWorker.stopAllWorkers");
+    await eventually("a new start", async () => ((await seen()).length === 0 ? true : undefined));
+    await it.fetch("/page");
+    expect(await seen()).toEqual(["open"]);
+    site.script(site.bundle.code);
   });
 
   test("passes pages on if the browser stores nothing for the site", async () => {

@@ -181,3 +181,19 @@ export function storedValue(key: string): Promise<string | null> {
     };
   });
 }
+
+/** Reads the keys of the store that begin with `prefix` from a page. */
+export function storedKeys(prefix: string): Promise<string[]> {
+  return new Promise((resolve, reject) => {
+    const opening = indexedDB.open("millrace");
+    opening.onerror = () => reject(opening.error);
+    opening.onsuccess = () => {
+      const reading = opening.result.transaction("entries").objectStore("entries").getAllKeys();
+      reading.onerror = () => reject(reading.error);
+      reading.onsuccess = () => {
+        opening.result.close();
+        resolve((reading.result as string[]).filter((key) => key.startsWith(prefix)));
+      };
+    };
+  });
+}

@@ -48,8 +48,9 @@ const OWN_PATHS = [DELETION_PATH, "/_ts/prebid.js", "/_ts/sync-pixels"];
  * ```
  */
 export function serve(options: BrowserOptions, { site = fetch }: BrowserServeOptions = {}): void {
-  parseConfig(configOf(options, randomText()));
-  const visits = new Visits(options);
+  const visits = new Visits(parseConfig(configOf(options, randomText())), options.clientUrl);
+  // While the browser installs the site's first service worker. A later start has an event, which may need no identity.
+  if (hasCookies() && scope.registration.active === null) visits.prepare();
   const visit = async (event: LongEvent) => {
     if (hasCookies()) await visits.withoutPage(event);
   };
@@ -57,7 +58,9 @@ export function serve(options: BrowserOptions, { site = fetch }: BrowserServeOpt
   scope.addEventListener("install", (event) => event.waitUntil(scope.skipWaiting()));
   clientsClaim();
   scope.addEventListener("activate", (event) => {
-    event.waitUntil(Promise.all([visits.removeOldCaches(), watchConsent()]).finally(() => visit(event)));
+    // The first page waits for this visit.
+    const visited = watchConsent().finally(() => visit(event));
+    event.waitUntil(visited.finally(() => visits.removeOldCaches()));
   });
   scope.addEventListener("cookiechange", (event) => event.waitUntil(visit(event)));
   scope.addEventListener("sync", (event) => {

@@ -6,7 +6,7 @@ import { storeLimiter } from "../../../runtime/limiters/store.ts";
 import type { Fetch, Store } from "../../../runtime/platform.ts";
 import { indexedDbStore } from "../../../runtime/stores/indexeddb.ts";
 import { createHotPath } from "../../../wasm/hotpath.ts";
-import { inlineKernels } from "../../../wasm/inline.ts";
+import { plainKernels } from "../../../wasm/plain.ts";
 import type { Host } from "../../hosts/host.ts";
 import { createSystemClock } from "../../hosts/system-clock.ts";
 import { withRoom } from "./identify-cache.ts";
@@ -27,11 +27,12 @@ const fetchBare: Fetch = (url, init = {}) => {
   return fetch(url, { ...init, headers, credentials: "omit" });
 };
 
-function openStore(url: string): Store {
-  if (!/^indexeddb:./.test(url)) throw new Error("a browser has no such store; it has indexeddb:NAME");
-  const store = indexedDbStore({ name: url.slice("indexeddb:".length), clock });
-  return { ...store, put: (key, value, options) => withRoom(() => store.put(key, value, options)) };
-}
+const database = indexedDbStore({ name: "millrace", clock });
+/** The device's only store. Its first operation opens the database. */
+const store: Store = {
+  ...database,
+  put: (key, value, options) => withRoom(() => database.put(key, value, options)),
+};
 
 export const host: Host<BrowserArgs> = {
   name: "browser",
@@ -43,12 +44,13 @@ export const host: Host<BrowserArgs> = {
   fetch: (url, init) => fetch(url, init),
   fetchPublic: () => fetchBare,
   livesBetweenRequests: false,
-  createHotPath: (options) => createHotPath(inlineKernels(), { maxKeys: MAX_KEYS, ...options }),
-  storeFault: (url) => (/^indexeddb:./.test(url) ? null : "indexeddb:NAME in a browser"),
+  // A device computes few hashes. The kernels with SIMD would be a tenth of the script that every visitor loads.
+  createHotPath: (options) => createHotPath(plainKernels(), { maxKeys: MAX_KEYS, ...options }),
+  storeFault: (url) => (url === host.defaultStore ? null : `${host.defaultStore} in a browser`),
   limiterFault: () => null,
-  openStore,
+  openStore: () => store,
   // A service worker ends after half a minute without events, and loses its memory.
-  openLimiter: () => storeLimiter(openStore(host.defaultStore), clock),
+  openLimiter: () => storeLimiter(store, clock),
   address: () => null,
   background: ([event]) => event,
 };

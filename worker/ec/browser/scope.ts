@@ -33,6 +33,8 @@ interface Scope {
   readonly cookieStore?: CookieStore;
   readonly registration: {
     readonly scope: string;
+    /** The site's service worker that answers its pages; `null` before the first is installed. */
+    readonly active: object | null;
     /** Not in every browser. */
     readonly sync?: { register(tag: string): Promise<void> };
     /** Not in every browser. */

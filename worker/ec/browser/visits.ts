@@ -8,14 +8,14 @@ import { settlesWithin } from "../../../runtime/lib/within.ts";
 import { createLog, createLogOnce, type LogOnce } from "../../../runtime/observe/log.ts";
 import type { Client, Store } from "../../../runtime/platform.ts";
 import { problem } from "../../http/problem.ts";
-import { createEdgeCookie, type EdgeCookieHandler } from "../edge-cookie.ts";
+import { type Config, configWarnings } from "../config.ts";
+import { type EdgeCookieHandler, withConfig } from "../edge-cookie.ts";
 import { visitOf } from "../request-context.ts";
 import type { Services } from "../services.ts";
 import { changeCookie, cookieChange, cookieHeader } from "./cookies.ts";
 import { createClientReader, deviceSecret } from "./device.ts";
 import { type BrowserArgs, host } from "./host.ts";
 import { type IdentifyCache, identifyCache } from "./identify-cache.ts";
-import { type BrowserOptions, configOf } from "./options.ts";
 import { type LongEvent, type RequestEvent, scope } from "./scope.ts";
 import { createTurns } from "./turns.ts";
 
@@ -34,7 +34,7 @@ interface Opened {
 
 /** Answers a service worker's events. A missing identity rejects none of them. */
 export class Visits {
-  readonly #options: BrowserOptions;
+  readonly #config: Config;
   readonly #log = createLog({ level: host.logLevel, write: host.writeLog, clock, redact: EC_REDACTION });
   readonly #logOnce: LogOnce = createLogOnce(this.#log, clock, LOG_ONCE_MS);
   readonly #store: Store = host.openStore(host.defaultStore, [noEvent, noPage]);
@@ -46,15 +46,21 @@ export class Visits {
   readonly #readClient: () => Promise<Client>;
   #opening: Promise<Opened> | undefined;
 
-  constructor(options: BrowserOptions) {
-    this.#options = options;
+  /** @param config with any passphrase: the device has its own. */
+  constructor(config: Config, clientUrl: string | undefined) {
+    this.#config = config;
     this.#readClient = createClientReader({
-      url: options.clientUrl,
+      url: clientUrl,
       store: this.#store,
       clock,
       fetch: host.fetch,
       onFailure: (error) => this.#logOnce.warn("client", "the client is unknown", { error }),
     });
+  }
+
+  /** Opens the service before the first event. If that fails, the first event tries again. */
+  prepare(): void {
+    this.#opened().catch(() => {});
   }
 
   /** Removes the caches of other versions. */
@@ -131,14 +137,14 @@ export class Visits {
   }
 
   async #open(): Promise<Opened> {
-    const config = configOf(this.#options, await deviceSecret(this.#store, random));
-    const edgeCookie = createEdgeCookie(host, () => import("./routes.ts"));
-    const handler = edgeCookie({
-      ...config,
+    const config = { ...this.#config, passphrases: [await deviceSecret(this.#store, random)] };
+    const wrap = withConfig(host, () => import("./routes.ts"), config, {
       store: this.#store,
-      readClient: (request: Request) => this.#clients.get(request)!,
+      readClient: (request) => this.#clients.get(request)!,
       log: this.#log,
-    })((request, event, page) => this.#accompany(request, event, page));
+      warnings: configWarnings(config, { knowsPlace: true }),
+    });
+    const handler = wrap((request, event, page) => this.#accompany(request, event, page));
     return { handler, services: handler.service(noEvent, noPage).services };
   }
 
