@@ -6,6 +6,12 @@ import type { InstanceStatus } from "../status.ts";
 /** Maximum number of samples, at any polling interval. */
 const MAX_SAMPLES = 400;
 
+/**
+ * The time that a rate is measured over, in milliseconds. The server's samples of the past are further apart than the page's: from
+ * one to the next, a rare event would be a small peak in the past and a large one now.
+ */
+const RATE_MS = 12_000;
+
 /** One answer, reduced to its figures. */
 export interface Sample extends Figures {
   /** On the page's monotonic clock. */
@@ -55,13 +61,24 @@ function previousOf(samples: readonly Sample[], index: number): Sample | undefin
   return undefined;
 }
 
-/** The rate of a counter at each sample. @param perMs the unit of time of the rate */
+/**
+ * The rate of a counter at each sample, over the last {@link RATE_MS} or since the sample before.
+ * @param perMs the unit of time of the rate
+ */
 export function ratesOf(samples: readonly Sample[], counter: string, perMs: number): Point[] {
-  return samples.map(({ atMs, counters }, index) => {
-    const before = previousOf(samples, index);
-    if (before === undefined || atMs <= before.atMs) return { atMs, value: null };
-    const grown = Math.max(0, counters[counter]! - before.counters[counter]!);
-    return { atMs, value: (grown / (atMs - before.atMs)) * perMs };
+  /** The samples of each instance that are recent, with the growth of the counter since the instance's first sample. */
+  const recent = new Map<string, { atMs: number; count: number; grown: number }[]>();
+  return samples.map(({ atMs, counters, instance }) => {
+    const before = recent.get(instance) ?? [];
+    recent.set(instance, before);
+    const count = counters[counter]!;
+    const last = before.at(-1);
+    const grown = last === undefined ? 0 : last.grown + Math.max(0, count - last.count);
+    before.push({ atMs, count, grown });
+    while (before.length > 2 && atMs - before[0]!.atMs > RATE_MS) before.shift();
+    const [first] = before;
+    if (atMs <= first!.atMs) return { atMs, value: null };
+    return { atMs, value: ((grown - first!.grown) / (atMs - first!.atMs)) * perMs };
   });
 }
 

@@ -42,13 +42,28 @@ describe("the history", () => {
     expect(values([...samples, sample(12_000, 9)])).toEqual([null, 2]);
   });
 
-  test("ratesOf returns the rate between two samples", () => {
-    expect(values([sample(0, 5), sample(2000, 9), sample(3000, 9)])).toEqual([null, 2, 0]);
+  test("ratesOf returns the rate over the last twelve seconds, or since the sample before", () => {
+    expect(values([sample(0, 5), sample(2000, 9), sample(4000, 9)])).toEqual([null, 2, 1]);
+    expect(values([sample(0, 0), sample(6000, 30), sample(12_000, 30), sample(18_000, 30)])).toEqual([
+      ...[null, 5, 2.5, 0],
+    ]);
+    // The page was hidden for a minute.
+    expect(values([sample(0, 0), sample(60_000, 60), sample(62_000, 70)])).toEqual([null, 1, 5]);
     expect(values([sample(0, 5), sample(0, 9)])).toEqual([null, null]);
   });
 
+  test("one event is as high among the server's samples of the past as among the page's", () => {
+    const highest = (everyMs: number) => {
+      const samples = Array.from({ length: 40 }, (_, n) =>
+        sample(n * everyMs, n * everyMs >= 60_000 ? 1 : 0),
+      );
+      return Math.max(...values(samples).map((value) => value ?? 0));
+    };
+    expect(highest(5000) / highest(2000)).toBeCloseTo(1.2);
+  });
+
   test("a counter that fell counts as restarted", () => {
-    expect(values([sample(0, 500), sample(1000, 3), sample(2000, 4)])).toEqual([null, 0, 1]);
+    expect(values([sample(0, 500), sample(1000, 3), sample(2000, 4)])).toEqual([null, 0, 0.5]);
     expect(growthOf([sample(0, 500), sample(1000, 3), sample(2000, 4)], "minted")).toBe(1);
   });
 
