@@ -20,6 +20,8 @@ export interface ConfigSection<Section> {
   readonly secrets?: readonly string[];
   /** Names of fields with a URL that may contain a password. Errors show none of it; log lines lose the password. */
   readonly secretUrls?: readonly string[];
+  /** Whether the schema asks for public suffixes. Default: it does not, and their list is not loaded for it. */
+  readonly readsPublicSuffixes?: boolean;
   /**
    * The section's schema.
    * @param given the section as it was written, for rules that depend on another field.
@@ -103,7 +105,7 @@ export function inspectConfig(
   input: unknown,
   { env, readFile, isPublicSuffix = () => false, isServed = false }: ConfigSources,
 ): InspectedConfig {
-  const overridden = overrideByEnvironment(input ?? {}, env, composedSchema(sections));
+  const overridden = overrideByEnvironment(input ?? {}, env, () => composedSchema(sections));
   const { value, faults: unresolved, fields: resolved } = resolveSecrets(overridden.value, env, readFile);
   const hidden = new Set(
     sections.flatMap(({ secrets = [], secretUrls = [] }) => [...secrets, ...secretUrls]),

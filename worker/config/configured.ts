@@ -8,6 +8,7 @@ import { stripComments } from "jsonc-parser";
 import { type Fault, fieldName } from "../../runtime/lib/schema.ts";
 import { LOG_LEVELS } from "../../runtime/observe/log.ts";
 import { ConfigError, type ConfigSection, type InspectedConfig, inspectConfig } from "./compose.ts";
+import { variableOf } from "./environment.ts";
 import { jsonFault } from "./json-fault.ts";
 import { type RepeatedField, repeatedFields } from "./repeated-fields.ts";
 
@@ -26,8 +27,12 @@ export async function readConfig(
   sections: readonly ConfigSection<unknown>[],
   path: string | undefined,
 ): Promise<InspectedConfig> {
-  const { isPublicSuffix } = await import("../hosts/process/public-suffix.ts");
   const { input, faults } = path === undefined ? { input: {}, faults: [] } : readFile(path);
+  const isGiven = ({ name }: ConfigSection<unknown>) =>
+    Object.hasOwn(Object(input), name) || isInEnvironment(name);
+  // The list takes longer to load than the configuration to read.
+  const isAsked = sections.some((section) => section.readsPublicSuffixes === true && isGiven(section));
+  const { isPublicSuffix } = isAsked ? await import("../hosts/process/public-suffix.ts") : {};
   const found = inspectConfig(sections, input, {
     env: process.env,
     readFile: (file) => readFileSync(file, "utf8"),
@@ -35,6 +40,11 @@ export async function readConfig(
     isServed: true,
   });
   return { ...found, faults: [...faults, ...levelFaults(), ...found.faults] };
+}
+
+function isInEnvironment(section: string): boolean {
+  const start = `${variableOf([section])}_`;
+  return Object.keys(process.env).some((name) => name.startsWith(start));
 }
 
 function levelFaults(): Fault[] {

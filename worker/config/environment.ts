@@ -36,15 +36,20 @@ export interface Overridden {
 
 /**
  * Puts the values of `MILLRACE_…` variables into a configuration. A variable that names no field is a fault.
- * @param schema of the configuration, from which the fields and their types are read.
+ * @param schemaOf makes the schema of the configuration, from which the fields and their types are read. Called if there is a variable.
  */
-export function overrideByEnvironment(input: unknown, env: Environment, schema: SchemaShape): Overridden {
-  const known = new Map(fieldsOf(schema).map((field) => [variableOf(field.path), field]));
+export function overrideByEnvironment(
+  input: unknown,
+  env: Environment,
+  schemaOf: () => SchemaShape,
+): Overridden {
+  let known: Map<string, Field> | null = null;
   const faults: Fault[] = [];
   const variables = new Map<string, string>();
   let value = input;
   for (const [name, given] of Object.entries(env)) {
     if (given === undefined || !name.startsWith("MILLRACE_") || OTHER_VARIABLES.includes(name)) continue;
+    known ??= new Map(fieldsOf(schemaOf()).map((field) => [variableOf(field.path), field]));
     const field = known.get(name);
     if (field !== undefined) {
       const found = typed(given, field);

@@ -213,6 +213,7 @@ export const edgeCookieSection: ConfigSection<EdgeCookieSection> = {
   name: "edgeCookie",
   secrets: ["passphrases", "apiKey", "apiKeyHash", "previousApiKey", "previousApiKeyHash", "pullToken"],
   secretUrls: ["store", "limiter"],
+  readsPublicSuffixes: true,
   schema: (given, isPublicSuffix) =>
     edgeCookieSchema((given as ConfigInput | null)?.allowInsecurePartners === true, isPublicSuffix),
   faults: (given, isServed) => [...repetitions(given), ...(isServed ? missingOrigin(given) : [])],

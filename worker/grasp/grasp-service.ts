@@ -75,7 +75,9 @@ function administration(): Readonly<Record<string, Command>> {
 async function create(shared: Shared, section: GraspSection): Promise<RunningService> {
   // Loaded where it is used: most processes write.
   if (section.replica) return (await import("./replica/start-replica.ts")).startReplica(shared, section);
-  const version = await gitVersion();
+  // Its process runs while the database is checked.
+  const version = gitVersion();
+  version.catch(() => {});
   const lock = lockData(makeDirectory(section.dataDirectory));
   try {
     return await start(shared, section, { version, release: lock.release });
@@ -99,7 +101,7 @@ function makeDirectory(path: string): string {
 async function start(
   shared: Shared,
   section: GraspSection,
-  git: { readonly version: string; release(): void },
+  git: { readonly version: Promise<string>; release(): void },
 ): Promise<RunningService> {
   const parts = await openParts(shared, section, git.version);
   const core = await startCore(parts);

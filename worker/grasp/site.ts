@@ -15,8 +15,6 @@ import type { GitHandler } from "./git/git-http.ts";
 import type { Health } from "./health.ts";
 import { nostrNames, relayInformation, versionText } from "./nip11.ts";
 import type { Build } from "./observe.ts";
-import { landingPage, notHosted } from "./pages/landing.ts";
-import { repositoryPage } from "./pages/repository.ts";
 import type { FactGatherer } from "./pages/repository-facts.ts";
 
 /** Cross-origin requests are open to every page, on every answer (G25). */
@@ -51,6 +49,9 @@ export interface SiteParts {
   /** A PNG. */
   readonly icon: Uint8Array<ArrayBuffer>;
 }
+
+/** Pages are loaded by the first request for one: most clients are programs. */
+const pages = () => import("./pages/pages.ts");
 
 export class Site {
   readonly #parts: SiteParts;
@@ -117,8 +118,8 @@ export class Site {
     return own ?? (await this.#parts.git(request, path, exchange)) ?? this.#notHosted();
   }
 
-  #notHosted(): Promise<Response> {
-    return notHosted(this.#parts.section(), this.#parts.build);
+  async #notHosted(): Promise<Response> {
+    return (await pages()).notHosted(this.#parts.section(), this.#parts.build);
   }
 
   /** Answers a path of our own. */
@@ -128,7 +129,7 @@ export class Site {
       case "/":
         return wantsRelayInformation(request)
           ? relayInformation(section(), build)
-          : landingPage(section(), build);
+          : (await pages()).landingPage(section(), build);
       case "/.well-known/nostr.json":
         return Response.json({ names: nostrNames(section()) });
       case "/health":
@@ -162,7 +163,8 @@ export class Site {
     }
     // One spelling has the page; a slash at its end is allowed (G2, G7).
     if (path !== canonical && path !== `${canonical}/`) return moved(basePath + canonical.slice(1));
-    return repositoryPage(facts, nowSeconds(), { site: name, basePath, version: versionText(build) });
+    const by = { site: name, basePath, version: versionText(build) };
+    return (await pages()).repositoryPage(facts, nowSeconds(), by);
   }
 }
 

@@ -4,7 +4,7 @@
  */
 import type { IncomingMessage } from "node:http";
 import type { Socket } from "node:net";
-import { type WebSocket, WebSocketServer } from "ws";
+import type { WebSocket, WebSocketServer } from "ws";
 import { Fields } from "./proxy/fields.ts";
 import { refuseOnSocket } from "./proxy/refuse.ts";
 import { currentIds, inRequest } from "./request-scope.ts";
@@ -31,25 +31,34 @@ export function acceptWebSockets(
   hooks: SocketHooks,
   refusalHeaders: Readonly<Record<string, string>> = {},
 ): WebSockets {
-  const server = new WebSocketServer({
-    noServer: true,
-    clientTracking: false,
-    perMessageDeflate: false,
-    maxPayload: hooks.maxMessageBytes ?? MAX_MESSAGE_BYTES,
-  });
-  server.on("wsClientError", (_error, socket) =>
-    refuseOnSocket(socket, { status: 400, message: "the request opens no WebSocket" }, refusalHeaders),
-  );
+  let server: WebSocketServer | null = null;
+  let loading: Promise<WebSocketServer> | null = null;
+  // Loaded by the first connection: a start has none.
+  const load = async () => {
+    const { WebSocketServer } = await import("ws");
+    server = new WebSocketServer({
+      noServer: true,
+      clientTracking: false,
+      perMessageDeflate: false,
+      maxPayload: hooks.maxMessageBytes ?? MAX_MESSAGE_BYTES,
+    });
+    server.on("wsClientError", (_error, socket) =>
+      refuseOnSocket(socket, { status: 400, message: "the request opens no WebSocket" }, refusalHeaders),
+    );
+    return server;
+  };
   return {
     accept(request, socket, behind) {
       const fault = handshakeFault(request, hooks);
-      if (fault !== null) refuseOnSocket(socket, fault, { ...refusalHeaders, ...fault.fields });
-      else {
-        server.handleUpgrade(request, socket, behind, (open) => {
+      if (fault !== null) return refuseOnSocket(socket, fault, { ...refusalHeaders, ...fault.fields });
+      const upgrade = (by: WebSocketServer) =>
+        by.handleUpgrade(request, socket, behind, (open) => {
           noteStatus(socket, 101);
           serveSocket(open, request, socket, hooks);
         });
-      }
+      if (server !== null) return upgrade(server);
+      loading ??= load();
+      void loading.then(upgrade);
     },
   };
 }

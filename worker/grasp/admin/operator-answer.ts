@@ -3,10 +3,8 @@
  * which is not the public one unless the client is on this machine.
  * @module
  */
-import { Hono } from "hono";
-import { PAGE_HEADERS } from "../../admin/page-headers.ts";
 import type { Past } from "../../admin/past.ts";
-import { type OperatorRules, requireOperator } from "../../http/operator.ts";
+import type { OperatorRules } from "../../http/operator.ts";
 import type { GraspStatus } from "./status.ts";
 
 /**
@@ -29,24 +27,17 @@ export interface OperatorParts {
   past(): Past;
 }
 
-/** The page holds no data: its script asks for the operator's token and sends it with every request. */
-export function operatorAnswer({ basePath, rules, metrics, status, past }: OperatorParts): OperatorAnswer {
-  const app = new Hono<{ Bindings: OperatorBindings }>()
-    .basePath(basePath.slice(0, -1))
-    .get("/metrics", metrics)
-    .get("/admin", (c) => c.redirect(`${basePath}admin/`, 308))
-    .get("/admin/", async (c) => {
-      // Loaded on demand: it is large, and few ask for it.
-      const { html, contentSecurityPolicy } = await import("../../admin/built/grasp.ts");
-      return c.html(html, 200, { ...PAGE_HEADERS, "content-security-policy": contentSecurityPolicy });
-    })
-    .get("/admin/status", requireOperator(rules), async (c) =>
-      c.json(await status(), 200, { "cache-control": "no-store" }),
-    )
-    .get("/admin/past", requireOperator(rules), (c) => c.json(past(), 200, { "cache-control": "no-store" }));
-  const paths = ["metrics", "admin", "admin/", "admin/status", "admin/past"].map((path) => basePath + path);
+/** Answers the operator's paths. Their routes are loaded by the first request for one: a start needs none. */
+export function operatorAnswer(parts: OperatorParts): OperatorAnswer {
+  const paths = ["metrics", "admin", "admin/", "admin/status", "admin/past"].map(
+    (path) => parts.basePath + path,
+  );
+  const load = async () => (await import("./operator-app.ts")).operatorApp(parts);
+  let app: ReturnType<typeof load> | null = null;
   return async (request, address) => {
     const isRead = request.method === "GET" || request.method === "HEAD";
-    return isRead && paths.includes(new URL(request.url).pathname) ? app.fetch(request, { address }) : null;
+    if (!isRead || !paths.includes(new URL(request.url).pathname)) return null;
+    app ??= load();
+    return (await app).fetch(request, { address });
   };
 }

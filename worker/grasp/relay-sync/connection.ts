@@ -4,7 +4,7 @@
  * @module
  */
 import type { LookupFunction } from "node:net";
-import WebSocket from "ws";
+import type { WebSocket } from "ws";
 import type { CloseReason } from "../../../runtime/grasp/relay-sync/events.ts";
 import type { Connection, ConnectionListener, DialOptions } from "../../../runtime/grasp/relay-sync/ports.ts";
 import type { Clock } from "../../../runtime/platform.ts";
@@ -63,6 +63,8 @@ export class RelaySocketClient implements Connection {
   async #connect(): Promise<void> {
     const { url, maxMessageBytes, userAgent } = this.#parts;
     const lookup = await this.#parts.lookup();
+    // Loaded by the first connection: a start has none.
+    const { WebSocket } = await import("ws");
     if (this.#isOver) return;
     const socket = new WebSocket(url, {
       lookup,

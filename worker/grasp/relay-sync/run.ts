@@ -8,7 +8,7 @@ import { RelaySyncMetrics } from "../../../runtime/grasp/relay-sync/metrics.ts";
 import { RelaySync } from "../../../runtime/grasp/relay-sync/relay-sync.ts";
 import type { Log } from "../../../runtime/platform.ts";
 import { VERSION } from "../../version.ts";
-import { signerOf } from "../client/signer.ts";
+import type { Signer } from "../client/signer.ts";
 import { relaySyncSettings } from "../config.ts";
 import { publicAddresses } from "../git/fetch-address.ts";
 import type { Core } from "../start/core.ts";
@@ -29,7 +29,7 @@ export class RunningRelaySync {
     const { log } = shared;
     const { clock, random } = host;
     const settings = relaySyncSettings(section);
-    const signer = signerOf(relayKey.secret);
+    let signer: Signer | null = null;
     this.#log = log;
     this.#metrics = new RelaySyncMetrics(shared.metrics);
     this.#memory = new SqliteMemory({
@@ -48,7 +48,11 @@ export class RunningRelaySync {
       }),
       memory: this.#memory,
       sha256: digests.sha256,
-      sign: ({ kind, tags, created_at, content }) => signer.sign(kind, tags, created_at, content),
+      async sign({ kind, tags, created_at, content }) {
+        // Loaded by the first relay that asks who we are: few do.
+        signer ??= (await import("../client/signer.ts")).signerOf(relayKey.secret);
+        return signer.sign(kind, tags, created_at, content);
+      },
       onEvent: (event) => this.#hear(event),
     });
   }

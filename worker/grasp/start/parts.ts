@@ -64,23 +64,29 @@ export interface Parts {
 
 /**
  * Opens all parts. The lock on the data directory is ours already (P31).
- * @param git the version of Git.
+ * @param asked the version of Git.
  * @throws {StartError} saying what cannot be opened.
  */
-export async function openParts(shared: Shared, section: GraspSection, git: string): Promise<Parts> {
+export async function openParts(
+  shared: Shared,
+  section: GraspSection,
+  asked: Promise<string>,
+): Promise<Parts> {
   const { entry, metrics, log, socketClient } = shared;
   const { host } = entry;
   const { clock } = host;
   const { dataDirectory } = section;
   const folders = await makeDataFolders(dataDirectory);
   const databasePath = join(dataDirectory, "grasp.db");
+  const commit = checkoutCommit();
   checkDatabase(databasePath);
-  const relayKey = readRelayKey(section.relayKey, join(dataDirectory, "relay.key"), host.random);
+  const git = await asked;
+  const relayKey = await readRelayKey(section.relayKey, join(dataDirectory, "relay.key"), host.random);
   const settings = new Settings(section, shared.config.operator);
   const pool = new GitPool({ clock, limits: { ...SLOT_LIMITS, maintenance: MAINTAINED_AT_ONCE } });
   const steady = monotonicClock(clock);
   const nowMs = () => steady.now();
-  const build = { version: VERSION, commit: await checkoutCommit(), git, runtime: host.name };
+  const build = { version: VERSION, commit: await commit, git, runtime: host.name };
   const observer = new Observer({ metrics, log, nowMs, build, databasePath, socketClient });
   const repositories = new DiskRepositories(folders, pool, (owner, identifier) => {
     metrics.count("grasp_symbolic_links_total");

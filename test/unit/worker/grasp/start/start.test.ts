@@ -3,6 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { signerOf } from "../../../../../worker/grasp/client/signer.ts";
 import { lockData } from "../../../../../worker/grasp/start/data-lock.ts";
 import { checkDatabase } from "../../../../../worker/grasp/start/database.ts";
 import { readRelayKey } from "../../../../../worker/grasp/start/relay-key.ts";
@@ -19,30 +20,31 @@ const random = { fill: (target: Uint8Array<ArrayBuffer>) => void target.fill(7) 
 describe("the relay's key", () => {
   const path = () => join(folder, "relay.key");
 
-  test("is made once, and only its owner may read it", () => {
-    const first = readRelayKey(null, path(), random);
+  test("is made once, and only its owner may read it", async () => {
+    const first = await readRelayKey(null, path(), random);
     expect(first.publicKey).toMatch(/^[0-9a-f]{64}$/);
     expect(statSync(path()).mode & 0o777).toBe(0o600);
     const other = { fill: (target: Uint8Array<ArrayBuffer>) => void target.fill(9) };
-    expect(readRelayKey(null, path(), other).publicKey).toBe(first.publicKey);
+    expect((await readRelayKey(null, path(), other)).publicKey).toBe(first.publicKey);
   });
 
-  test("is the configured one where there is one, and no file is made", () => {
-    readRelayKey("01".repeat(32), path(), random);
+  test("is the configured one where there is one, and no file is made", async () => {
+    const { publicKey } = await readRelayKey("01".repeat(32), path(), random);
+    expect(publicKey).toBe(signerOf(new Uint8Array(32).fill(1)).key);
     expect(() => statSync(path())).toThrow("ENOENT");
   });
 
   test.each(["", "\n", "not a key\n", "00".repeat(32), "ff".repeat(32), "01".repeat(31)])(
     "a file with %j stops the start and stays as it is",
-    (text) => {
+    async (text) => {
       writeFileSync(path(), text);
-      expect(() => readRelayKey(null, path(), random)).toThrow(StartError);
+      await expect(readRelayKey(null, path(), random)).rejects.toThrow(StartError);
       expect(readFileSync(path(), "utf8")).toBe(text);
     },
   );
 
-  test("a key outside the curve's order stops the start", () => {
-    expect(() => readRelayKey("00".repeat(32), path(), random)).toThrow(StartError);
+  test("a key outside the curve's order stops the start", async () => {
+    await expect(readRelayKey("00".repeat(32), path(), random)).rejects.toThrow(StartError);
   });
 });
 
