@@ -13,15 +13,24 @@ const NPUB_LENGTH = 63;
 /** Npubs that are kept: every path of a repository has one. */
 const MAX_KEPT = 10_000;
 
-const kept = new Map<string, string>();
+const npubs = new Map<string, string>();
+const keys = new Map<string, string>();
+
+function keep(key: string, npub: string): void {
+  if (npubs.size >= MAX_KEPT) {
+    npubs.clear();
+    keys.clear();
+  }
+  npubs.set(key, npub);
+  keys.set(npub, key);
+}
 
 /** @param key 64 lower-case hex digits */
 export function toNpub(key: string): string {
-  let npub = kept.get(key);
+  let npub = npubs.get(key);
   if (npub === undefined) {
     npub = bech32.encodeFromBytes(PREFIX, fromHex(key));
-    if (kept.size >= MAX_KEPT) kept.clear();
-    kept.set(key, npub);
+    keep(key, npub);
   }
   return npub;
 }
@@ -31,13 +40,17 @@ export function toNpub(key: string): string {
  * @returns 64 lower-case hex digits; `null` for any other text.
  */
 export function fromNpub(text: string): string | null {
+  const known = keys.get(text);
+  if (known !== undefined) return known;
   if (text.length !== NPUB_LENGTH || !text.startsWith(`${PREFIX}1`) || text !== text.toLowerCase())
     return null;
   const decoded = bech32.decodeUnsafe(text as `${string}1${string}`);
   if (decoded === undefined) return null;
   const bytes = bech32.fromWordsUnsafe(decoded.words);
   if (!(bytes instanceof Uint8Array) || bytes.length !== KEY_BYTES) return null;
-  return toHex(bytes);
+  const key = toHex(bytes);
+  keep(key, text);
+  return key;
 }
 
 /** A key that an event names, as hex or as an npub (A14); `null`: it is neither. */

@@ -36,6 +36,8 @@ export class Disk implements Room {
   readonly #freeBytes: (folder: string) => Promise<number>;
   /** Bytes of repositories, by the owner's folder and then by the repository's. */
   readonly #sizes = new Map<string, Map<string, number>>();
+  /** Folders of owners who asked before all repositories were measured, and whose own are; `null`: all are measured. */
+  #asked: Set<string> | null = new Set();
   #free: { readonly bytes: Promise<number>; readonly atMs: number } | null = null;
 
   constructor({ git, clock, limits, freeBytes = freeBytesOf }: DiskParts) {
@@ -65,6 +67,7 @@ export class Disk implements Room {
     if ((await this.free()) < minFreeBytes) return "the server's disk is nearly full; try again later";
     const folderOfOwner = ownerFolder(owner);
     const folder = `${identifier}.git`;
+    if (this.#asked?.has(folderOfOwner) === false) this.#measureOwner(folderOfOwner);
     const own = this.#sizes.get(folderOfOwner)?.get(folder) ?? 0;
     if (what !== "repository" && own >= bytesPerRepository) {
       return `the repository has reached its quota of ${bytesPerRepository} bytes`;
@@ -103,7 +106,7 @@ export class Disk implements Room {
     return { count: sizes.length, bytes, largest: sizes.sort((a, b) => b - a).slice(0, largest) };
   }
 
-  /** Measures every repository. Run at the start, in the background. */
+  /** Measures every repository. Run in the background: before that, an author's are measured when their quota is asked for. */
   async measureAll(): Promise<void> {
     for (const owner of (await ownersBelow(this.#git)).map(ownerFolder)) {
       for (const folder of foldersIn(join(this.#git, owner))) {
@@ -111,6 +114,12 @@ export class Disk implements Room {
         this.#measure(owner, folder);
       }
     }
+    this.#asked = null;
+  }
+
+  #measureOwner(folderOfOwner: string): void {
+    this.#asked?.add(folderOfOwner);
+    for (const folder of foldersIn(join(this.#git, folderOfOwner))) this.#measure(folderOfOwner, folder);
   }
 
   /** Measures one repository again: it was created, changed or deleted. */

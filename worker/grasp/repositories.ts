@@ -5,6 +5,7 @@
 import { existsSync, lstatSync } from "node:fs";
 import { chmod, mkdir, rm } from "node:fs/promises";
 import { dirname, join, resolve } from "node:path";
+import { setImmediate } from "node:timers";
 import { identifierFault } from "../../runtime/grasp/identifier.ts";
 import type { Repositories, Upload, UploadPlace } from "../../runtime/grasp/ports.ts";
 import type { GitPool } from "./git/pool.ts";
@@ -64,6 +65,8 @@ export class DiskRepositories implements Repositories {
   readonly #pool: GitPool;
   /** One object a repository, by path: it is the owner of the refs. */
   readonly #known = new Map<string, DiskRepository>();
+  /** Places that were looked at in this turn of the event loop, with repositories in them: one question opens a repository several times. */
+  readonly #seen = new Set<string>();
   /** Those with refs in memory; the last used at the end. */
   readonly #used = new Set<DiskRepository>();
 
@@ -92,7 +95,7 @@ export class DiskRepositories implements Repositories {
   open(owner: string, identifier: string): DiskRepository | null {
     const { git, unclaimed, quarantines, home } = this.#folders;
     const path = placeIn(git, owner, identifier);
-    if (!isRepository(path)) {
+    if (!this.#isRepository(path)) {
       if (!this.#links.has(path) && (isLink(path) || isLink(dirname(path)))) {
         this.#links.add(path);
         this.#onLink(owner, identifier);
@@ -130,22 +133,27 @@ export class DiskRepositories implements Repositories {
 
   async create(owner: string, identifier: string): Promise<void> {
     const path = placeIn(this.#folders.git, owner, identifier);
-    if (!isRepository(path)) await createRepository(path);
+    if (!this.#isRepository(path)) await createRepository(path);
   }
 
   async delete(owner: string, identifier: string): Promise<void> {
     const path = this.#gone(owner, identifier);
     await rm(path, { recursive: true, force: true });
+    this.#seen.delete(path);
     await removeEmpty(dirname(path));
   }
 
   async list(): Promise<{ owner: string; identifier: string }[]> {
     const all = await repositoriesBelow(this.#folders.git);
-    return all.filter(({ identifier, path }) => identifierFault(identifier) === null && isRepository(path));
+    return all.filter(
+      ({ identifier, path }) => identifierFault(identifier) === null && this.#isRepository(path),
+    );
   }
 
   async hold(owner: string, identifier: string, untilMs: number): Promise<void> {
-    await hold(this.#gone(owner, identifier), placeIn(this.#folders.held, owner, identifier), untilMs);
+    const path = this.#gone(owner, identifier);
+    await hold(path, placeIn(this.#folders.held, owner, identifier), untilMs);
+    this.#seen.delete(path);
   }
 
   async restoreHeld(owner: string, identifier: string): Promise<boolean> {
@@ -192,7 +200,17 @@ export class DiskRepositories implements Repositories {
     const repository = this.#known.get(path);
     if (repository !== undefined) this.#forgetRefs(repository);
     this.#known.delete(path);
+    this.#seen.delete(path);
     return path;
+  }
+
+  /** As {@link isRepository}, once a turn. What this process takes away is forgotten before and after. */
+  #isRepository(path: string): boolean {
+    if (this.#seen.has(path)) return true;
+    if (!isRepository(path)) return false;
+    if (this.#seen.size === 0) setImmediate(() => this.#seen.clear());
+    this.#seen.add(path);
+    return true;
   }
 
   #forgetRefs(repository: DiskRepository): void {
@@ -205,7 +223,7 @@ export class DiskRepositories implements Repositories {
 function placeIn(folder: string, owner: string, identifier: string): string {
   const fault = identifierFault(identifier);
   if (fault !== null) throw new TypeError(fault);
-  return join(folder, ownerFolder(owner), `${identifier}.git`);
+  return `${folder}/${ownerFolder(owner)}/${identifier}.git`;
 }
 
 /** A folder in a folder, neither of them a link, with Git's `HEAD`. */

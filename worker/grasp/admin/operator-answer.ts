@@ -3,29 +3,13 @@
  * which is not the public one unless the client is on this machine.
  * @module
  */
-import type { Past } from "../../admin/past.ts";
-import type { OperatorRules } from "../../http/operator.ts";
-import type { GraspStatus } from "./status.ts";
+import type { OperatorParts } from "./operator-app.ts";
 
 /**
  * Answers a request; `null`: its path is not the operator's.
  * @param address the client's, for which its wrong tokens are counted; `null`: not known
  */
 export type OperatorAnswer = (request: Request, address: string | null) => Promise<Response | null>;
-
-/** What the routes find in `c.env`. */
-export interface OperatorBindings {
-  readonly address: string | null;
-}
-
-export interface OperatorParts {
-  /** Path below which it answers; it begins and ends with `/`. */
-  readonly basePath: string;
-  readonly rules: OperatorRules;
-  metrics(): Promise<Response>;
-  status(): Promise<GraspStatus>;
-  past(): Past;
-}
 
 /** Answers the operator's paths. Their routes are loaded by the first request for one: a start needs none. */
 export function operatorAnswer(parts: OperatorParts): OperatorAnswer {

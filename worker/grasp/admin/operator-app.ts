@@ -4,8 +4,23 @@
  */
 import { Hono } from "hono";
 import { PAGE_HEADERS } from "../../admin/page-headers.ts";
-import { requireOperator } from "../../http/operator.ts";
-import type { OperatorBindings, OperatorParts } from "./operator-answer.ts";
+import type { Past } from "../../admin/past.ts";
+import { type OperatorRules, requireOperator } from "../../http/operator.ts";
+import type { GraspStatus } from "./status.ts";
+
+/** What the routes find in `c.env`. */
+export interface OperatorBindings {
+  readonly address: string | null;
+}
+
+export interface OperatorParts {
+  /** Path below which it answers; it begins and ends with `/`. */
+  readonly basePath: string;
+  readonly rules: OperatorRules;
+  metrics(): Promise<Response>;
+  status(): Promise<GraspStatus>;
+  past(): Past;
+}
 
 /** The page holds no data: its script asks for the operator's token and sends it with every request. */
 export function operatorApp({ basePath, rules, metrics, status, past }: OperatorParts) {

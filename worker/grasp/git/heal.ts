@@ -33,13 +33,13 @@ export function heal(path: string): string[] {
     found.push(relative(path, file));
   };
   for (const name of readdirSync(path)) if (LEFT.has(name)) remove(join(path, name));
-  const head = join(path, "HEAD");
+  const head = `${path}/HEAD`;
   if (!HEAD.test(textOf(head) ?? "")) {
     // The next alignment sets the branch.
     writeFileSync(head, "ref: refs/heads/main\n");
     found.push("HEAD");
   }
-  for (const file of filesBelow(join(path, "refs")))
+  for (const file of filesBelow(`${path}/refs`))
     if (file.endsWith(".lock") || !LOOSE_REF.test(textOf(file) ?? "")) remove(file);
   return found;
 }

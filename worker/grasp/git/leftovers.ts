@@ -3,7 +3,7 @@
  * @module
  */
 import { rm, stat } from "node:fs/promises";
-import { basename, join, relative } from "node:path";
+import { join, relative } from "node:path";
 import { filesBelow } from "./files-below.ts";
 
 const LEFTOVER = /^\.?tmp[_-]|\.(?:lock|tmp|keep)$/;
@@ -13,6 +13,8 @@ export interface Leftovers {
   /** Relative to the repository's folder. */
   readonly files: readonly string[];
   readonly bytes: number;
+  /** Whether there are other files among the objects: without any, the repository has no object of its own. */
+  readonly hasOthers: boolean;
 }
 
 /**
@@ -23,11 +25,15 @@ export interface Leftovers {
 export async function removeLeftovers(path: string): Promise<Leftovers> {
   const files: string[] = [];
   let bytes = 0;
+  let hasOthers = false;
   for (const file of filesBelow(join(path, "objects"))) {
-    if (!LEFTOVER.test(basename(file))) continue;
+    if (!LEFTOVER.test(file.slice(file.lastIndexOf("/") + 1))) {
+      hasOthers = true;
+      continue;
+    }
     bytes += (await stat(file)).size;
     await rm(file, { force: true });
     files.push(relative(path, file));
   }
-  return { files, bytes };
+  return { files, bytes, hasOthers };
 }

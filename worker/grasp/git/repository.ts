@@ -64,6 +64,8 @@ export class DiskRepository implements GitRepository {
   /** Ids that were found incomplete since objects last arrived: what waits is looked at with every arrival of an event. */
   readonly #incomplete = new Set<string>();
   #arrivals = 0;
+  /** It had no object when it was healed, and none came since. */
+  #isEmpty = false;
   /** The commits that came last, with their parents, until refs move: most pushes need no process to tell a fast-forward (N21). */
   #recent: ReadonlyMap<string, readonly string[]> = new Map();
   /** How often it was forgotten. */
@@ -97,6 +99,7 @@ export class DiskRepository implements GitRepository {
     this.#refs.reload();
     this.#complete.clear();
     this.#incomplete.clear();
+    this.#isEmpty = false;
     this.#reloads++;
   }
 
@@ -107,6 +110,7 @@ export class DiskRepository implements GitRepository {
    */
   arrived(ids: readonly string[], parents: ReadonlyMap<string, readonly string[]> = new Map()): void {
     this.#arrivals++;
+    this.#isEmpty = false;
     this.#recent = parents.size <= MAX_RECENT ? parents : new Map();
     this.#incomplete.clear();
     remember(this.#complete, ids);
@@ -156,7 +160,10 @@ export class DiskRepository implements GitRepository {
     const reloads = this.#reloads;
     let found: Set<string>;
     try {
-      found = hasObjects(this.path) ? await incompleteOf(this.#git, asked, isThorough) : new Set(asked);
+      found =
+        !this.#isEmpty && hasObjects(this.path)
+          ? await incompleteOf(this.#git, asked, isThorough)
+          : new Set(asked);
     } catch (error) {
       if (!(error instanceof NoAnswer)) throw error;
       // What waits goes on waiting, and is looked at again with the next question.
@@ -224,12 +231,16 @@ export class DiskRepository implements GitRepository {
     // The looks wait for no thread: others have their turn between two repositories.
     await nextTurn();
     const healed = await this.#refs.exclusive(async () => {
-      const found = [...heal(this.path), ...(await removeLeftovers(this.path)).files];
+      const arrivals = this.#arrivals;
+      const leftovers = await removeLeftovers(this.path);
+      const found = [...heal(this.path), ...leftovers.files];
       const borrowed = await ownBorrowed(this.path, this.#git);
       if (borrowed === "owned") found.push(ALTERNATES);
-      return { found, failed: borrowed === "failed" ? [STILL_BORROWED] : [] };
+      const isEmpty = borrowed === "none" && !leftovers.hasOthers && arrivals === this.#arrivals;
+      return { found, failed: borrowed === "failed" ? [STILL_BORROWED] : [], isEmpty };
     });
     if (healed.found.length + healed.failed.length > 0) this.reload();
+    else this.#isEmpty = healed.isEmpty;
     return healed;
   }
 }

@@ -11,6 +11,9 @@ import { RunningRelaySync } from "../relay-sync/run.ts";
 import type { Core } from "./core.ts";
 import { MAINTAINED_AT_ONCE, type Parts } from "./parts.ts";
 
+/** When all repositories are measured, in milliseconds from the start: it takes as long as the start, and nobody waits for it. */
+const MEASURED_AFTER_MS = 1000;
+
 export class Background {
   readonly purgatorySync: RunningSync;
   /** `null`: no relay is followed. */
@@ -20,6 +23,7 @@ export class Background {
   readonly #maintenance: Maintenance;
   #stopSweeping = () => {};
   #stopRemoving = () => {};
+  #stopMeasuring = () => {};
 
   /** Starts purgatory sync; all else waits for {@link Background.start}. */
   constructor(parts: Parts, core: Core) {
@@ -41,9 +45,13 @@ export class Background {
   }
 
   start(): void {
-    const { disk, shared } = this.#parts;
+    const { disk, host, shared } = this.#parts;
     this.#sweep();
-    disk.measureAll().catch((error) => shared.log.error("the repositories could not be measured", { error }));
+    this.#stopMeasuring = host.clock.after(MEASURED_AFTER_MS, () =>
+      disk
+        .measureAll()
+        .catch((error) => shared.log.error("the repositories could not be measured", { error })),
+    );
     this.#maintenance.start();
     this.relaySync?.start();
     if (this.#parts.section.removeTestEvents) this.#removeTestEvents();
@@ -73,6 +81,7 @@ export class Background {
   async close(): Promise<void> {
     this.#stopSweeping();
     this.#stopRemoving();
+    this.#stopMeasuring();
     await Promise.all([this.purgatorySync.close(), this.relaySync?.close(), this.#maintenance.stop()]);
   }
 }

@@ -3,7 +3,7 @@ import { networkOf } from "../../../runtime/lib/addresses.ts";
 import { createLogOnce } from "../../../runtime/observe/log.ts";
 import type { OperatorRules } from "../../http/operator.ts";
 import { WrongTokens } from "../../http/wrong-tokens.ts";
-import type { OperatorBindings } from "../admin/operator-answer.ts";
+import type { OperatorBindings } from "../admin/operator-app.ts";
 import type { Parts } from "./parts.ts";
 
 /** How often wrong tokens are logged, in milliseconds. */

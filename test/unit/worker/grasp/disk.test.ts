@@ -75,6 +75,14 @@ describe("room (O24)", () => {
     expect(await disk.refusal("push", author().key, "one")).toBe(null);
   });
 
+  test("an author's repositories are measured by the first question, before all are", async () => {
+    await repository("one", 290);
+    await repository("two", 210);
+    const fresh = new Disk({ git, clock, limits: () => limits, freeBytes: async () => 1 << 30 });
+    expect(await fresh.refusal("repository", owner, "new")).toContain("500");
+    expect(await fresh.refusal("repository", author().key, "new")).toBe(null);
+  });
+
   test("new limits count at once", async () => {
     await repository("one", 200);
     limits = { ...limits, bytesPerRepository: 200 };
