@@ -1,5 +1,6 @@
 import { isPending } from "../lib/within.ts";
-import type { Labels, Metrics, Store } from "../platform.ts";
+import type { Labels, Store } from "../platform.ts";
+import type { Histogram, MetricsRegistry } from "./metrics.ts";
 
 /** Milliseconds since a fixed moment, with the best resolution of the host; never goes back. */
 export type Stopwatch = () => number;
@@ -8,10 +9,18 @@ export type Stopwatch = () => number;
  * The same store with metrics: `millrace_store_seconds{operation}` is the duration of each operation, failed ones included, and
  * `millrace_store_errors_total{operation}` counts failures. An operation that never settles is in neither.
  */
-export function meteredStore(store: Store, metrics: Metrics, stopwatch: Stopwatch): Store {
+export function meteredStore(
+  store: Store,
+  metrics: Pick<MetricsRegistry, "count" | "histogram">,
+  stopwatch: Stopwatch,
+): Store {
+  const seconds: Partial<Record<Operation["operation"], Histogram>> = {};
+
   function ended(labels: Operation, began: number, isSound: boolean): void {
+    const { operation } = labels;
     if (!isSound) metrics.count("millrace_store_errors_total", labels);
-    metrics.observe("millrace_store_seconds", (stopwatch() - began) / 1000, labels);
+    seconds[operation] ??= metrics.histogram("millrace_store_seconds", labels);
+    seconds[operation].observe((stopwatch() - began) / 1000);
   }
 
   /** Returns the original promise: no extra microtask. */
@@ -53,10 +62,10 @@ export function meteredStore(store: Store, metrics: Metrics, stopwatch: Stopwatc
 }
 
 interface Operation extends Labels {
-  operation: string;
+  operation: "get" | "put" | "update" | "delete" | "list";
 }
-const GET = { operation: "get" };
-const PUT = { operation: "put" };
-const UPDATE = { operation: "update" };
-const DELETE = { operation: "delete" };
-const LIST = { operation: "list" };
+const GET: Operation = { operation: "get" };
+const PUT: Operation = { operation: "put" };
+const UPDATE: Operation = { operation: "update" };
+const DELETE: Operation = { operation: "delete" };
+const LIST: Operation = { operation: "list" };

@@ -74,6 +74,8 @@ export function createMayShare(
   registry: { hasVendors(): boolean },
 ): MayShare {
   return ({ gvlId }, { consent, nowMs }) => {
+    // As `partnerReason` decides, for nearly every visitor and all partners alike.
+    if (consent.jurisdiction !== "gdpr") return allowsEcCreation(consent);
     const { vendorless, maxAgeDays } = settings.policy;
     const rule = vendorless ?? (registry.hasVendors() ? "deny" : "allow");
     // Records that were stored without the field have no id.

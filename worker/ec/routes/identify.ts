@@ -6,8 +6,12 @@ import { allowsEcCreation } from "../../../runtime/ec/request/consent.ts";
 import type { EcContext } from "../../../runtime/ec/request/context.ts";
 import { STORE_TIMEOUTS_MS } from "../../../runtime/ec/timeouts.ts";
 import { isPending, valueWithin } from "../../../runtime/lib/within.ts";
+import type { Counter } from "../../../runtime/observe/metrics.ts";
 import { publisherCors } from "../cors.ts";
 import type { RouteBindings, Services } from "../services.ts";
+
+/** How a question ends, a label of its counter. */
+type Outcome = "ok" | "degraded" | "denied" | "none";
 
 /** An answer, before it is a `Response`. */
 interface Answer {
@@ -31,6 +35,13 @@ function identify({
   metrics,
   logOnce,
 }: Pick<Services, "graph" | "registry" | "mayShare" | "clock" | "metrics" | "logOnce">) {
+  const counters: Partial<Record<Outcome, Counter>> = {};
+
+  function count(outcome: Outcome): void {
+    counters[outcome] ??= metrics.counter("millrace_ec_identify_total", { outcome });
+    counters[outcome].add();
+  }
+
   function readFailed(error: unknown): undefined {
     logOnce.error("identify", "reading an identity failed", { error });
   }
@@ -49,7 +60,7 @@ function identify({
 
   function toAnswer(context: EcContext, entry: GraphEntry | null | undefined, isComplete: boolean): Answer {
     const degraded = entry === undefined || !isComplete;
-    metrics.count("millrace_ec_identify_total", { outcome: degraded ? "degraded" : "ok" });
+    count(degraded ? "degraded" : "ok");
     const ids = sharedIds(entry ?? null, registry, (partner) => mayShare(partner, context));
     const { body, headers } = identifyAnswer(context.activeId!, ids, degraded);
     return { status: 200, body, headers: Object.assign(headers, JSON_TYPE) };
@@ -59,7 +70,7 @@ function identify({
     /** The answer if consent does not allow an id; else `null`. It takes precedence over every other answer. */
     denied({ consent }: EcContext): Answer | null {
       if (allowsEcCreation(consent)) return null;
-      metrics.count("millrace_ec_identify_total", { outcome: "denied" });
+      count("denied");
       return DENIED;
     },
 
@@ -67,7 +78,7 @@ function identify({
     known(context: EcContext): Answer | Promise<Answer> {
       const { activeId: id } = context;
       if (id === null) {
-        metrics.count("millrace_ec_identify_total", { outcome: "none" });
+        count("none");
         return NO_CONTENT;
       }
       const entry = read(id);
