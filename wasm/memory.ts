@@ -2,8 +2,8 @@ import type { Exports } from "./kernels.ts";
 
 /** Bytes of a SHA-256 digest. */
 export const DIGEST_BYTES = 32;
-/** Up to this length, copying a text unit by unit is faster than encoding it. */
-const SHORT = 128;
+/** Up to this length, copying a text unit by unit is faster than encoding it: 16 on Node, 24 on Bun, 40 on Deno. */
+const SHORT = 24;
 
 /** The input and output regions of the kernels' linear memory. */
 export class KernelMemory {
