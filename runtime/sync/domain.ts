@@ -94,7 +94,7 @@ export class Domain extends HeapItem implements PermitDomain {
 
   /** See {@link Permit.start}. If the window has no room, the domain is closed until it has. */
   start(permit: Permit): boolean | Promise<boolean> {
-    if (this.window.opensAt > this.#owner.clock.now()) return false;
+    if (!this.#hasPassed(this.window.opensAt)) return false;
     const limits = this.#owner.limitsOf(this.name);
     if (!this.#mayStart(permit, limits)) return false;
     const taken = this.window.take(limits.maxPerMinute);
@@ -107,8 +107,8 @@ export class Domain extends HeapItem implements PermitDomain {
   /** See {@link Permit.anotherStart}. */
   async anotherStart(): Promise<boolean> {
     const { maxPerMinute } = this.#owner.limitsOf(this.name);
-    if (this.opensAt > this.#owner.clock.now() || maxPerMinute < 1) return false;
-    return (await this.window.take(maxPerMinute)) && this.health.wakesAt <= this.#owner.clock.now();
+    if (!this.#hasPassed(this.opensAt) || maxPerMinute < 1) return false;
+    return (await this.window.take(maxPerMinute)) && this.#hasPassed(this.health.wakesAt);
   }
 
   /** See {@link Permit.end}. */
@@ -125,13 +125,12 @@ export class Domain extends HeapItem implements PermitDomain {
     if (restMs > 0) emit?.({ kind: "domain-rested", domain: this.name, because: outcome!, restMs });
     state.remove(permit);
     capacity?.release();
-    // A waiter that has its turn is not parked: most permits are spared this look-up.
-    if (waiter?.status !== "turn") {
-      const parked = state.waiters.get(this.name);
-      if (parked?.status === "parked") this.#takePlace(parked);
-    }
+    // While a waiter has its turn, it is not parked and its identifier is not idle: most permits are spared these look-ups.
+    const hasTurn = waiter?.status === "turn";
+    const parked = hasTurn ? undefined : state.waiters.get(this.name);
+    if (parked?.status === "parked") this.#takePlace(parked);
     this.wake();
-    this.#owner.tidy(this, state);
+    if (!hasTurn) this.#owner.tidy(this, state);
   }
 
   /** Adds an identifier to the queue. @param tried keys of sources that need not be tried again. */
@@ -191,6 +190,11 @@ export class Domain extends HeapItem implements PermitDomain {
     if (this.waiting > 0 || this.#cancelTimer !== null) this.#setTimer();
   }
 
+  /** Whether a time has passed. Most domains were never closed: 0 needs no reading of the clock, which costs as much as a take. */
+  #hasPassed(time: number): boolean {
+    return time === 0 || this.#owner.clock.now() >= time;
+  }
+
   #canGiveTurn(): boolean {
     return !this.#owner.isClosed && !this.#queue.isEmpty && this.#hasRoom();
   }
@@ -206,9 +210,13 @@ export class Domain extends HeapItem implements PermitDomain {
       }
       waiter.status = "turn";
       const permit = this.issue(waiter.state, waiter);
-      const waitedMs = this.#owner.clock.now() - waiter.since;
-      const { identifier } = waiter.state;
-      this.#owner.emit?.({ kind: "domain-turn", identifier, domain: this.name, waitedMs });
+      const { clock, emit } = this.#owner;
+      emit?.({
+        kind: "domain-turn",
+        identifier: waiter.state.identifier,
+        domain: this.name,
+        waitedMs: clock.now() - waiter.since,
+      });
       this.#owner.onTurn(waiter, permit);
       return true;
     }
@@ -218,15 +226,14 @@ export class Domain extends HeapItem implements PermitDomain {
   /** A closed domain with a queue has a timer for its opening; no other domain has one. */
   #setTimer(): void {
     const { clock, isClosed } = this.#owner;
-    const now = clock.now();
     const at = this.opensAt;
-    const wanted = !isClosed && !this.#queue.isEmpty && at > now;
+    const wanted = !isClosed && !this.#queue.isEmpty && !this.#hasPassed(at);
     if (wanted && this.#cancelTimer !== null && this.#timerAt === at) return;
     this.#cancelTimer?.();
     this.#cancelTimer = null;
     if (!wanted) return;
     this.#timerAt = at;
-    this.#cancelTimer = clock.after(at - now, () => {
+    this.#cancelTimer = clock.after(at - clock.now(), () => {
       this.#cancelTimer = null;
       this.wake();
     });
@@ -243,7 +250,7 @@ export class Domain extends HeapItem implements PermitDomain {
       maxPerMinute >= 1 &&
       this.choosing < Math.max(1, this.window.remaining) &&
       (this.health.rests === 0 || this.health.probe === null) &&
-      this.#owner.clock.now() >= this.opensAt
+      this.#hasPassed(this.opensAt)
     );
   }
 
@@ -257,7 +264,7 @@ export class Domain extends HeapItem implements PermitDomain {
       this.permits - this.choosing < maxConcurrent &&
       maxPerMinute >= 1 &&
       (health.rests === 0 || health.probe === permit || health.probe === null) &&
-      this.#owner.clock.now() >= health.wakesAt;
+      this.#hasPassed(health.wakesAt);
     if (may && health.rests > 0) health.probe = permit;
     return may;
   }

@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 import { Domains } from "../../../../runtime/sync/domains.ts";
-import type { Permit } from "../../../../runtime/sync/permit.ts";
+import type { Permit, Waiter } from "../../../../runtime/sync/permit.ts";
 import type { DomainLimits } from "../../../../runtime/sync/schedule.ts";
 import { FAILURES_TO_REST, restMs } from "../../../../runtime/sync/schedule.ts";
 import { engineModule } from "./engine-module.ts";
@@ -380,4 +380,30 @@ test("no decision visits other domains or the waiting identifiers", async () => 
   expect([...asked.keys()]).toEqual(["d7.test"]);
   expect(asked.get("d7.test")).toBeLessThan(12);
   expect(looks).toBeLessThan(4);
+});
+
+test("a turn at a domain that was never closed reads the clock twice", () => {
+  let reads = 0;
+  const turns: { waiter: Waiter; permit: Permit }[] = [];
+  const domains = new Domains({
+    clock: { now: () => ++reads, after: () => () => {} },
+    limiter: hotPathLimiter(() => 0),
+    keyPrefix: "",
+    maxConcurrentTotal: undefined,
+    limits: { maxConcurrent: 1 },
+    limitsFor: undefined,
+    goesLast: undefined,
+    emit: undefined,
+    onTurn: (waiter, permit) => turns.push({ waiter, permit }),
+  });
+  for (const identifier of ["a", "b", "c"]) domains.join(identifier, "one.test", new Set());
+  for (let i = 0; i < 3; i++) {
+    reads = 0;
+    const { waiter, permit } = turns.shift()!;
+    expect(permit.start()).toBe(true);
+    permit.end("empty");
+    waiter.domain.requeue(waiter);
+    // When the permit ended, and since when the identifier waits.
+    expect(reads).toBe(2);
+  }
 });

@@ -87,7 +87,7 @@ export const mutants: readonly Mutant[] = [
   },
   {
     name: "a resting domain asked for a source that was chosen before the rest",
-    edits: [edit("domain", "Domain.#mayStart", "this.#owner.clock.now() >= health.wakesAt", "true")],
+    edits: [edit("domain", "Domain.#mayStart", "this.#hasPassed(health.wakesAt)", "true")],
     breaks: ["rest"],
   },
   {
