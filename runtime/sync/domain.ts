@@ -190,7 +190,7 @@ export class Domain extends HeapItem implements PermitDomain {
     if (this.waiting > 0 || this.#cancelTimer !== null) this.#setTimer();
   }
 
-  /** Whether a time has passed. Most domains were never closed: 0 needs no reading of the clock, which costs as much as a take. */
+  /** Whether a time has passed. For 0, a domain that was never closed, without the clock: reading it is costly beside a step. */
   #hasPassed(time: number): boolean {
     return time === 0 || this.#owner.clock.now() >= time;
   }

@@ -1,7 +1,6 @@
 const TICKET = Symbol("ticket");
 const BEFORE = Symbol("before");
 const AFTER = Symbol("after");
-const IS_IN = Symbol("isIn");
 
 /** Base class of what a {@link FifoList} holds. An item is in one list at most; only the list reads and writes its links. */
 export class FifoItem {
@@ -9,7 +8,6 @@ export class FifoItem {
   [TICKET] = 0;
   [BEFORE]: FifoItem | null = null;
   [AFTER]: FifoItem | null = null;
-  [IS_IN] = false;
 }
 
 /**
@@ -25,9 +23,9 @@ export class FifoList<T extends FifoItem> {
     return this.#first === null;
   }
 
-  /** Whether an item is in a list. */
+  /** Whether an item is in this list. It must not be in another one. */
   has(item: T): boolean {
-    return item[IS_IN];
+    return item[BEFORE] !== null || item === this.#first;
   }
 
   /** Appends an item. */
@@ -63,14 +61,12 @@ export class FifoList<T extends FifoItem> {
     else after[BEFORE] = before;
     item[BEFORE] = null;
     item[AFTER] = null;
-    item[IS_IN] = false;
   }
 
   #link(item: T, ahead: FifoItem | null): void {
     const behind = ahead === null ? this.#first : ahead[AFTER];
     item[BEFORE] = ahead;
     item[AFTER] = behind;
-    item[IS_IN] = true;
     if (ahead === null) this.#first = item;
     else ahead[AFTER] = item;
     if (behind === null) this.#last = item;
