@@ -11,6 +11,11 @@ import type { Clock } from "../../../runtime/platform.ts";
 
 /** Largest number of transactions in one commit. */
 const MAX_GROUP = 256;
+/**
+ * Number of transactions with which a commit begins at once, as it does with one. Between them, it is delayed by a turn of the event loop
+ * after each turn that brought more: each commit writes the last pages of all indexes again.
+ */
+const ENOUGH = 10;
 /** How long a write waits for another process that holds the file, in milliseconds, and how often it tries. */
 const BUSY_MS = 5000;
 const BUSY_PAUSE_MS = 10;
@@ -42,6 +47,8 @@ export class GroupCommit {
   readonly #waiting: Work[] = [];
   #commits = 0;
   #isScheduled = false;
+  /** Number of transactions that waited in the turn before. */
+  #waitedBefore = 0;
   /** Whether a commit is on its way to the disk. */
   #isSyncing = false;
   #onSynced: (() => void)[] = [];
@@ -98,7 +105,15 @@ export class GroupCommit {
 
   #turn(): void {
     this.#isScheduled = false;
-    if (this.#waiting.length > 0 && this.#begin()) this.#commit(this.#waiting.splice(0, MAX_GROUP));
+    const before = this.#waitedBefore;
+    const { length } = this.#waiting;
+    const isGrowing = length > Math.max(before, 1) && length < ENOUGH;
+    this.#waitedBefore = isGrowing ? length : 0;
+    if (isGrowing) {
+      this.#schedule();
+      return;
+    }
+    if (length > 0 && this.#begin()) this.#commit(this.#waiting.splice(0, MAX_GROUP));
     this.#next();
   }
 

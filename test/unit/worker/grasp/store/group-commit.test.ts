@@ -41,6 +41,47 @@ test("twenty transactions of one turn share one commit, and each is acknowledged
   expect(commits()).toBe(2);
 });
 
+describe("transactions of turns that follow each other", () => {
+  const turn = () => new Promise((resolve) => setImmediate(resolve));
+
+  test("one alone is committed in the next turn", async () => {
+    const { put, commits } = counted();
+    void put(0);
+    await turn();
+    expect(commits()).toBe(1);
+  });
+
+  test("a commit is delayed while each turn brings more, and no longer", async () => {
+    const { put, commits } = counted();
+    void put(0);
+    void put(1);
+    for (let n = 2; n < 6; n++) {
+      await turn();
+      void put(n);
+    }
+    await turn();
+    expect(commits()).toBe(0);
+    await turn();
+    expect(commits()).toBe(1);
+    void put(6);
+    await turn();
+    expect(commits()).toBe(2);
+  });
+
+  test("ten are committed at once: a flood delays nobody", async () => {
+    const { put, commits } = counted();
+    const groups: number[] = [];
+    for (let n = 0; n < 42; n += 2) {
+      void put(n);
+      void put(n + 1);
+      await turn();
+      groups.push(commits());
+    }
+    expect([...new Set(groups)]).toEqual([0, 1, 2, 3, 4]);
+    expect(groups.filter((count) => count === 1)).toHaveLength(5);
+  });
+});
+
 test("one that throws takes back its own changes only", async () => {
   const { group, put, values } = counted();
   const bad = group.run(() => {
