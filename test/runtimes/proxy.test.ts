@@ -463,6 +463,28 @@ describe.each(processes)("the proxy on %s", (runtime) => {
       await until(() => origin.sockets.size === 0);
     });
 
+    test.each(["with", "after"])(
+      "bytes %s a response are not read as the next one, and their connection is closed",
+      async (when) => {
+        const forged = "HTTP/1.1 200 OK\r\nContent-Length: 6\r\n\r\nforged";
+        let opened = 0;
+        const origin = await rawOrigin((socket) => {
+          opened++;
+          socket.once("data", () => {
+            const response = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok";
+            socket.write(when === "with" ? response + forged : response);
+            if (when === "after") setTimeout(() => socket.write(forged), 20);
+          });
+        });
+        const where = await before(origin.url);
+        for (let round = 1; round <= 3; round++) {
+          expect((await ask(where, request("GET /"))).body).toBe("ok");
+          await until(() => origin.sockets.size === 0);
+          expect(opened).toBe(round);
+        }
+      },
+    );
+
     test("a truncated response ends the client's connection and is not logged above debug", async () => {
       const origin = await rawOrigin((socket) => {
         socket.once("data", () => {
