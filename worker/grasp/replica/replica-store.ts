@@ -11,7 +11,7 @@ import type { TimedIds } from "../../../runtime/grasp/ports.ts";
 import { type JournalRow, WaitingCopy } from "../../../runtime/grasp/replica/waiting-copy.ts";
 import { StartError } from "../../serve/start-error.ts";
 import { SqliteReads } from "../store/event-reads.ts";
-import { SCHEMA } from "../store/schema.ts";
+import { PAGE_CACHE, SCHEMA } from "../store/schema.ts";
 
 /** How long a statement waits for a lock, in milliseconds (O36). Readers wait for a writer only while it repairs the log's index. */
 const BUSY_MS = 50;
@@ -37,7 +37,7 @@ export function openReplicaStore(options: ReplicaStoreOptions): ReplicaStore {
   let database: DatabaseSync | undefined;
   try {
     database = new DatabaseSync(path, { readOnly: true, timeout: BUSY_MS });
-    database.exec("PRAGMA cache_size = -32768");
+    database.exec(PAGE_CACHE);
     for (const table of TABLES) database.prepare(`SELECT 1 FROM ${table} LIMIT 1`).get();
     return new ReplicaStore(database, options);
   } catch (cause) {

@@ -318,6 +318,13 @@ describe("transactions", () => {
     database.close();
   });
 
+  test("the page cache takes at most 8 MiB", () => {
+    const database = new DatabaseSync(join(folder, "cached.db"));
+    database.exec(SCHEMA);
+    expect(database.prepare("PRAGMA cache_size").get()).toEqual({ cache_size: -8192 });
+    database.close();
+  });
+
   test("a file that is no database stops the start (P33, T68)", () => {
     const path = join(folder, "damaged.db");
     writeFileSync(path, "this is no database, and long enough to be looked at as one ".repeat(20));
