@@ -65,7 +65,7 @@ export class DiskRepositories implements Repositories {
   readonly #pool: GitPool;
   /** One object a repository, by path: it is the owner of the refs. */
   readonly #known = new Map<string, DiskRepository>();
-  /** Places that were looked at in this turn of the event loop, with repositories in them: one question opens a repository several times. */
+  /** Places that were looked at in this turn of the event loop, with repositories in them, and their owners' folders: one question opens a repository several times. */
   readonly #seen = new Set<string>();
   /** Those with refs in memory; the last used at the end. */
   readonly #used = new Set<DiskRepository>();
@@ -204,12 +204,13 @@ export class DiskRepositories implements Repositories {
     return path;
   }
 
-  /** As {@link isRepository}, once a turn. What this process takes away is forgotten before and after. */
+  /** As {@link isRepository}, once a turn, and its owner's folder once for all of them. What this process takes away is forgotten before and after. */
   #isRepository(path: string): boolean {
     if (this.#seen.has(path)) return true;
-    if (!isRepository(path)) return false;
+    const ownersFolder = dirname(path);
+    if (!isRepository(path, this.#seen.has(ownersFolder))) return false;
     if (this.#seen.size === 0) setImmediate(() => this.#seen.clear());
-    this.#seen.add(path);
+    this.#seen.add(path).add(ownersFolder);
     return true;
   }
 
@@ -226,10 +227,13 @@ function placeIn(folder: string, owner: string, identifier: string): string {
   return `${folder}/${ownerFolder(owner)}/${identifier}.git`;
 }
 
-/** A folder in a folder, neither of them a link, with Git's `HEAD`. */
-function isRepository(path: string): boolean {
-  const isFolder = (name: string) => lstatSync(name, { throwIfNoEntry: false })?.isDirectory() ?? false;
-  return isFolder(path) && isFolder(dirname(path)) && existsSync(join(path, "HEAD"));
+/** A folder in a folder, neither of them a link, with Git's `HEAD`. @param isBelowFolder whether the outer one was looked at. Default: no */
+function isRepository(path: string, isBelowFolder = false): boolean {
+  return isFolder(path) && (isBelowFolder || isFolder(dirname(path))) && existsSync(`${path}/HEAD`);
+}
+
+function isFolder(path: string): boolean {
+  return lstatSync(path, { throwIfNoEntry: false })?.isDirectory() ?? false;
 }
 
 function isLink(path: string): boolean {
