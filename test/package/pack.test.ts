@@ -30,6 +30,20 @@ function pack(path: string): string {
   return join(folder, packed.filename.replace("@", "").replace("/", "-"));
 }
 
+/** The folders of all packages that the project's own needs at run time, those that packages need included. */
+function dependencies(): string[] {
+  const { packages } = JSON.parse(readFileSync(join(root, "package-lock.json"), "utf8"));
+  const folders = new Set<string>();
+  const add = (name: string) => {
+    const path = `node_modules/${name}`;
+    if (folders.has(path)) return;
+    folders.add(path);
+    for (const needed of Object.keys(packages[path].dependencies ?? {})) add(needed);
+  };
+  for (const name of Object.keys(packages[""].dependencies)) add(name);
+  return [...folders];
+}
+
 /** What a user writes who has a handler already; `SUBPATH` is where the entry comes from. */
 const EMBEDDING = `
 import { edgeCookie, ecOf } from "SUBPATH";
@@ -66,8 +80,7 @@ const EXPECTED = [
 ].join("\n");
 
 beforeAll(() => {
-  const own = JSON.parse(readFileSync(join(root, "package.json"), "utf8"));
-  const tarballs = [".", ...Object.keys(own.dependencies).map((name) => `./node_modules/${name}`)].map(pack);
+  const tarballs = [".", ...dependencies().map((path) => `./${path}`)].map(pack);
   writeFileSync(join(folder, "package.json"), "{}");
   run("mkdir", ["app"], folder);
   writeFileSync(join(app, "package.json"), JSON.stringify({ name: "app", private: true, type: "module" }));
