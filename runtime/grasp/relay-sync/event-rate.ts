@@ -1,27 +1,30 @@
-import { EVENTS_PER_MINUTE } from "./figures.ts";
-
 const SECONDS = 60;
 
-/** Counts the events of one relay in the last minute (L19). */
+/** Counts events of one relay in the last minute (L19). */
 export class EventRate {
+  readonly #most: number;
   readonly #counts = new Uint32Array(SECONDS);
   #second = 0;
   #sum = 0;
+
+  /** @param most largest number of events in a minute */
+  constructor(most: number) {
+    this.#most = most;
+  }
 
   /** Counts one event. @returns whether there are too many */
   count(nowMs: number): boolean {
     this.#moveTo(nowMs);
     this.#counts[this.#second % SECONDS]!++;
-    return ++this.#sum > EVENTS_PER_MINUTE.most;
+    return ++this.#sum > this.#most;
   }
 
-  /** Time until this number of events may be requested, in milliseconds; 0: now. Requested events must not count as a flood. */
+  /** Time until this number of events may be requested, in milliseconds; 0: now. */
   waitMs(events: number, nowMs: number): number {
     this.#moveTo(nowMs);
     let sum = this.#sum;
     for (let ago = SECONDS - 1; ago >= 0; ago--) {
-      if (sum + events <= EVENTS_PER_MINUTE.asked)
-        return ago === SECONDS - 1 ? 0 : (SECONDS - 1 - ago) * 1000;
+      if (sum + events <= this.#most) return ago === SECONDS - 1 ? 0 : (SECONDS - 1 - ago) * 1000;
       sum -= this.#counts[(this.#second + SECONDS - ago) % SECONDS]!;
     }
     return SECONDS * 1000;
@@ -35,4 +38,10 @@ export class EventRate {
     }
     this.#second = Math.max(this.#second, second);
   }
+}
+
+/** The events that one relay sends by itself, and those of the pages that we ask for. */
+export interface EventRates {
+  readonly unasked: EventRate;
+  readonly asked: EventRate;
 }

@@ -73,8 +73,11 @@ export const FULL_MS = { least: 23 * HOUR, most: 25 * HOUR } as const;
 /** A subscription that a relay closed is asked again after this time, doubling (L31). */
 export const ASK_AGAIN_MS = { first: MINUTE, most: HOUR } as const;
 
-/** Events of one relay in a minute (L19), and those of them that we ask for: the rest is room for live ones. */
-export const EVENTS_PER_MINUTE = { most: 6000, asked: 5000 } as const;
+/**
+ * Events of one relay in a minute: those that come by themselves, more of which are a flood (L19), and those of pages that we ask for.
+ * A page is asked for when the one before is applied, so that the second is a bound for what a relay may keep us busy with.
+ */
+export const EVENTS_PER_MINUTE = { unasked: 6000, asked: 30_000 } as const;
 /** Bytes that one relay's messages may take while they wait (L19), and those at which a page is cut off. */
 export const MAX_HELD_BYTES = { relay: 16 * 1024 ** 2, page: 12 * 1024 ** 2 } as const;
 /** Bytes that a relay has not read at which the connection is closed. */

@@ -12,7 +12,7 @@ import type { TimedIds } from "../ports.ts";
 import { Negentropy, NegentropyFault } from "../relay/negentropy.ts";
 import { NegentropyRecords } from "../relay/negentropy-records.ts";
 import { isRateLimit } from "./complaints.ts";
-import type { EventRate } from "./event-rate.ts";
+import type { EventRates } from "./event-rate.ts";
 import type { AvoidReason, CloseReason } from "./events.ts";
 import {
   CHALLENGE_MS,
@@ -71,13 +71,15 @@ interface LinkParts extends Pick<RelaySyncParts, "sha256" | "sign"> {
   readonly dialer: Pick<Dialer, "dial">;
   readonly clock: Clock;
   readonly nowSeconds: () => number;
-  readonly rate: EventRate;
+  readonly rates: EventRates;
 }
 
 /** A subscription that is open, or was. */
 interface Subscription {
   readonly filters: readonly Filter[];
   readonly isLive: boolean;
+  /** Events that it may still bring because we asked for that many. */
+  left: number;
   /** Takes its events while a page is collected; `null`: it is live. */
   readonly take: ((event: NostrEvent, bytes: number) => void) | null;
 }
@@ -134,7 +136,7 @@ export class Link {
   /** Opens a live subscription (L7). @returns its name, and a promise of whether the relay has it: without an answer it has */
   live(filters: readonly Filter[]): { readonly name: string; readonly isOpen: Promise<boolean> } {
     const name = this.#name("live");
-    this.#subscriptions.set(name, { filters, isLive: true, take: null });
+    this.#subscriptions.set(name, { filters, isLive: true, left: 0, take: null });
     const isOpen = this.#answer(ANSWER_MS, (message) => {
       if (message.type === "EOSE" && message.subscription === name) return true;
       return message.type === "CLOSED" && message.subscription === name ? false : undefined;
@@ -162,7 +164,7 @@ export class Link {
       else if (events.size > limit) end = "eose";
       if (end !== null) this.unsubscribe(name);
     };
-    this.#subscriptions.set(name, { filters, isLive: false, take });
+    this.#subscriptions.set(name, { filters, isLive: false, left: limit, take });
     const answer = this.#answer(ANSWER_MS, (message): Pick<Page, "end" | "text"> | undefined => {
       if (end !== null) return { end, text: "" };
       if (!("subscription" in message) || message.subscription !== name) return undefined;
@@ -286,12 +288,16 @@ export class Link {
   }
 
   #takeEvent({ subscription, event: value }: Extract<FromRelay, { type: "EVENT" }>, bytes: number): void {
-    const { rate, clock, nowSeconds } = this.#parts;
-    if (rate.count(clock.now())) {
+    const { rates, clock, nowSeconds } = this.#parts;
+    const open = this.#subscriptions.get(subscription);
+    const isAsked = open !== undefined && open.left > 0;
+    if (isAsked) {
+      open.left--;
+      rates.asked.count(clock.now());
+    } else if (rates.unasked.count(clock.now())) {
       this.#misbehaved("flood");
       return;
     }
-    const open = this.#subscriptions.get(subscription);
     const filters = open?.filters ?? this.#closed.get(subscription) ?? [];
     const parsed = parseEvent(value, nowSeconds());
     // One of another shape, or of the future, is no event for us; it says nothing of the relay's will.

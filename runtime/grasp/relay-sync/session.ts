@@ -6,7 +6,7 @@
 import type { Clock } from "../../platform.ts";
 import type { Outcome } from "../answer.ts";
 import type { NostrEvent } from "../events/event.ts";
-import { EventRate } from "./event-rate.ts";
+import { EventRate, type EventRates } from "./event-rate.ts";
 import type {
   AvoidReason,
   CloseReason,
@@ -15,7 +15,7 @@ import type {
   RelaySyncListener,
   RelayView,
 } from "./events.ts";
-import { CURSOR_MS, FULL_MS, INFORMATION_MS } from "./figures.ts";
+import { CURSOR_MS, EVENTS_PER_MINUTE, FULL_MS, INFORMATION_MS } from "./figures.ts";
 import { History } from "./history.ts";
 import type { Holdings } from "./holdings.ts";
 import { Intake } from "./intake.ts";
@@ -64,7 +64,10 @@ interface Information {
 export class RelaySession {
   readonly url: string;
   readonly #parts: SessionParts;
-  readonly #rate = new EventRate();
+  readonly #rates: EventRates = {
+    unasked: new EventRate(EVENTS_PER_MINUTE.unasked),
+    asked: new EventRate(EVENTS_PER_MINUTE.asked),
+  };
   readonly #history: History;
   readonly #live: Live;
   readonly #intake: Intake;
@@ -99,7 +102,7 @@ export class RelaySession {
     this.#intake = new Intake({ ...common, onForged: () => this.#link?.strike("invalid-signature") });
     this.#history = new History({
       ...common,
-      rate: this.#rate,
+      rate: this.#rates.asked,
       apply: (events) => this.#intake.apply(events),
     });
     this.#live = new Live(common);
@@ -136,7 +139,7 @@ export class RelaySession {
         link.wake();
       });
     const link: Link = new Link(
-      { ...this.#parts, rate: this.#rate },
+      { ...this.#parts, rates: this.#rates },
       {
         onOpen: () => {
           this.#loop = this.#loop.then(() => this.#run(link, information));
