@@ -399,14 +399,17 @@ const filled = new Set<string>();
 
 const hexOf = (bytes: Uint8Array) => Buffer.from(bytes).toString("hex");
 
+/** Events of a negotiation. ngit-grasp answers none about more than 50,000. */
+const NEGOTIATED = 40_000;
+
 /** Ten events that only the server has, found by negentropy. */
 const sync: Row = {
   name: "sync",
   async measure({ server, hub, comments }) {
     const cpu = server.processorMs();
-    const ours = [...comments]
-      .sort((a, b) => a.created_at - b.created_at || (a.id < b.id ? -1 : 1))
-      .slice(10);
+    const sorted = [...comments].sort((a, b) => a.created_at - b.created_at || (a.id < b.id ? -1 : 1));
+    const since = sorted.at(-NEGOTIATED)?.created_at ?? 0;
+    const ours = sorted.filter(({ created_at }) => created_at >= since).slice(10);
     const records = new NegentropyRecords(timedIds(ours), (bytes) =>
       createHash("sha256").update(bytes).digest(),
     );
@@ -419,7 +422,7 @@ const sync: Row = {
       const filter = {
         kinds: [1111],
         "#a": [`30617:${hub.owner.key}:${hub.identifier}`],
-        until: ours.at(-1)!.created_at,
+        ...{ since, until: ours.at(-1)!.created_at },
       };
       client.say("NEG-OPEN", "sync", filter, hexOf(message));
       while (message !== null) {
@@ -437,7 +440,7 @@ const sync: Row = {
     client.say("NEG-CLOSE", "sync");
     client.close();
     if (needed.length < 10) throw new Error(`${server.name}: ${needed.length} of 10 differences were found`);
-    const what = `10 differences in ${comments.length} events`;
+    const what = `10 differences in ${Math.min(NEGOTIATED, comments.length)} events`;
     return [
       ms(what, took),
       ms(`${what}, processor time`, server.processorMs() - cpu),
