@@ -26,6 +26,8 @@ export interface Acknowledged {
   deleted?: boolean;
   /** A deletion was not acknowledged: it may have been made. */
   mayBeDeleted?: boolean;
+  /** It came while the store was down: a page goes on without writing it, and then nobody knows it. */
+  mayBeUnknown?: boolean;
 }
 
 /** Answers of one kind. */
@@ -118,11 +120,11 @@ export class Crowd {
 
   async #arrive(url: string): Promise<void> {
     const ip = `198.51.100.${this.#turn % ADDRESSES}`;
-    const { answer } = await this.#ask("page", url, { headers: visitor(ip) });
+    const { answer, mayFail } = await this.#ask("page", url, { headers: visitor(ip) });
     const id = /^ts-ec=([^;]+)/.exec(answer.setCookies.join())?.[1];
     if (answer.status !== 200 || id === undefined) return this.#fault("a new visitor", answer);
     this.#count("page", true);
-    this.ledger.set(id, { ip });
+    this.ledger.set(id, { ip, mayBeUnknown: mayFail });
     this.#idle.push(id);
   }
 
@@ -158,7 +160,7 @@ export class Crowd {
     }
     const reason = new URL(location ?? RETURN).searchParams.get("ts_reason");
     if (known.deleted || known.mayBeDeleted) return false; // refused, if it was deleted
-    if (reason === "write_failed") this.#refused("pixel", answer, mayFail);
+    if (reason === "write_failed") this.#refused("pixel", answer, mayFail || known.mayBeUnknown === true);
     else this.#fault("a pixel", answer);
     return false;
   }
