@@ -45,3 +45,19 @@ export interface EventRates {
   readonly unasked: EventRate;
   readonly asked: EventRate;
 }
+
+/**
+ * Counts an event of a subscription.
+ * @param open the subscription, with the number of events that it may still bring because we asked for that many; `undefined`: there is none
+ * @returns whether it is one too many of those that we did not ask for
+ */
+export function isFlood(
+  { asked, unasked }: EventRates,
+  open: { left: number } | undefined,
+  nowMs: number,
+): boolean {
+  if (open === undefined || open.left === 0) return unasked.count(nowMs);
+  open.left--;
+  asked.count(nowMs);
+  return false;
+}

@@ -12,7 +12,7 @@ import type { TimedIds } from "../ports.ts";
 import { Negentropy, NegentropyFault } from "../relay/negentropy.ts";
 import { NegentropyRecords } from "../relay/negentropy-records.ts";
 import { isRateLimit } from "./complaints.ts";
-import type { EventRates } from "./event-rate.ts";
+import { type EventRates, isFlood } from "./event-rate.ts";
 import type { AvoidReason, CloseReason } from "./events.ts";
 import {
   CHALLENGE_MS,
@@ -290,11 +290,7 @@ export class Link {
   #takeEvent({ subscription, event: value }: Extract<FromRelay, { type: "EVENT" }>, bytes: number): void {
     const { rates, clock, nowSeconds } = this.#parts;
     const open = this.#subscriptions.get(subscription);
-    const isAsked = open !== undefined && open.left > 0;
-    if (isAsked) {
-      open.left--;
-      rates.asked.count(clock.now());
-    } else if (rates.unasked.count(clock.now())) {
+    if (isFlood(rates, open, clock.now())) {
       this.#misbehaved("flood");
       return;
     }

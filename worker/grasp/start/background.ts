@@ -11,7 +11,7 @@ import { RunningRelaySync } from "../relay-sync/run.ts";
 import type { Core } from "./core.ts";
 import { MAINTAINED_AT_ONCE, type Parts } from "./parts.ts";
 
-/** When all repositories are measured, in milliseconds from the start: it takes as long as the start, and nobody waits for it. */
+/** Delay before all repositories are measured, in milliseconds: measuring them takes as long as the start. */
 const MEASURED_AFTER_MS = 1000;
 
 export class Background {
