@@ -40,8 +40,8 @@ export function partnerReason(
   vendorless: VendorlessRule,
   { nowMs, maxAgeDays }: SignalsAt,
 ): PartnerReason {
-  if (!allowsEcCreation(consent)) return "no_ec";
-  if (consent.jurisdiction !== "gdpr") return "gdpr_does_not_apply";
+  const ofAll = reasonOfAll(consent);
+  if (ofAll !== null) return ofAll;
   if (gvlId === null) return vendorless === "allow" ? "vendorless_allowed" : "vendorless_denied";
   const { tcf, gpp } = consent.signals;
   let reason: PartnerReason = "vendor_no_consent";
@@ -51,6 +51,12 @@ export function partnerReason(
     if (reason !== "vendor_consent") return reason;
   }
   return reason;
+}
+
+/** The reason that all partners share; `null`: each partner has its own. */
+function reasonOfAll(consent: Consent): PartnerReason | null {
+  if (!allowsEcCreation(consent)) return "no_ec";
+  return consent.jurisdiction === "gdpr" ? null : "gdpr_does_not_apply";
 }
 
 /** Whether a partner may have the id of a request's visitor. */
@@ -74,8 +80,9 @@ export function createMayShare(
   registry: { hasVendors(): boolean },
 ): MayShare {
   return ({ gvlId }, { consent, nowMs }) => {
-    // As `partnerReason` decides, for nearly every visitor and all partners alike.
-    if (consent.jurisdiction !== "gdpr") return allowsEcCreation(consent);
+    // Nearly every visitor needs no more.
+    const ofAll = reasonOfAll(consent);
+    if (ofAll !== null) return permitsPartner(ofAll);
     const { vendorless, maxAgeDays } = settings.policy;
     const rule = vendorless ?? (registry.hasVendors() ? "deny" : "allow");
     // Records that were stored without the field have no id.
