@@ -26,7 +26,7 @@ export interface Acknowledged {
   deleted?: boolean;
   /** A deletion was not acknowledged: it may have been made. */
   mayBeDeleted?: boolean;
-  /** It came while the store was down: a page goes on without writing it, and then nobody knows it. */
+  /** The store was down when the id was made: the page was answered, but the id may not be stored. */
   mayBeUnknown?: boolean;
 }
 

@@ -357,7 +357,7 @@ test("a batch is applied oldest first, deletions and requests to vanish last (L2
   ]);
 });
 
-test("more than 6,000 events in a minute are a flood; whoever waits as told sends none (L19)", () => {
+test("more than 6,000 events in a minute are a flood; after the wait, more may be asked for (L19)", () => {
   const rate = new EventRate(6000);
   let now = 1_000_000;
   for (let n = 0; n < 6000; n++) expect(rate.count(now)).toBe(false);

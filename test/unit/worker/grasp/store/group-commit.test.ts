@@ -68,7 +68,7 @@ describe("transactions of turns that follow each other", () => {
     expect(commits()).toBe(2);
   });
 
-  test("ten are committed at once: a flood delays nobody", async () => {
+  test("ten transactions are committed without a delay", async () => {
     const { put, commits } = counted();
     const groups: number[] = [];
     for (let n = 0; n < 42; n += 2) {
