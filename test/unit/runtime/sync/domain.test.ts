@@ -18,6 +18,25 @@ function waitingIdentifiers(count: number, options: HarnessOptions = {}): Harnes
   return harness;
 }
 
+/** Domains without an engine. Their timers never fire. */
+function domainsOf(
+  maxConcurrent: number,
+  onTurn: (waiter: Waiter, permit: Permit) => void,
+  now: () => number = () => 0,
+): Domains {
+  return new Domains({
+    clock: { now, after: () => () => {} },
+    limiter: hotPathLimiter(() => 0),
+    keyPrefix: "",
+    maxConcurrentTotal: undefined,
+    limits: { maxConcurrent },
+    limitsFor: undefined,
+    goesLast: undefined,
+    emit: undefined,
+    onTurn,
+  });
+}
+
 const seconds = (harness: Harness) => harness.starts.map(({ at }) => at / 1000);
 const served = (harness: Harness) => harness.starts.map(({ identifier }) => identifier);
 
@@ -151,17 +170,7 @@ test("a new identifier joins the back of the queue, even at the moment the windo
 
 test("an identifier that was dropped and joins again gets its turn when its old fetch has ended", () => {
   const turns: Permit[] = [];
-  const domains = new Domains({
-    clock: { now: () => 0, after: () => () => {} },
-    limiter: hotPathLimiter(() => 0),
-    keyPrefix: "",
-    maxConcurrentTotal: undefined,
-    limits: { maxConcurrent: 2 },
-    limitsFor: undefined,
-    goesLast: undefined,
-    emit: undefined,
-    onTurn: (_, permit) => turns.push(permit),
-  });
+  const domains = domainsOf(2, (_, permit) => turns.push(permit));
   domains.join("a", "one.test", new Set());
   domains.leaveAll("a");
   domains.join("a", "one.test", new Set());
@@ -385,17 +394,11 @@ test("no decision visits other domains or the waiting identifiers", async () => 
 test("a turn at a domain that was never closed reads the clock twice", () => {
   let reads = 0;
   const turns: { waiter: Waiter; permit: Permit }[] = [];
-  const domains = new Domains({
-    clock: { now: () => ++reads, after: () => () => {} },
-    limiter: hotPathLimiter(() => 0),
-    keyPrefix: "",
-    maxConcurrentTotal: undefined,
-    limits: { maxConcurrent: 1 },
-    limitsFor: undefined,
-    goesLast: undefined,
-    emit: undefined,
-    onTurn: (waiter, permit) => turns.push({ waiter, permit }),
-  });
+  const domains = domainsOf(
+    1,
+    (waiter, permit) => turns.push({ waiter, permit }),
+    () => ++reads,
+  );
   for (const identifier of ["a", "b", "c"]) domains.join(identifier, "one.test", new Set());
   for (let i = 0; i < 3; i++) {
     reads = 0;
